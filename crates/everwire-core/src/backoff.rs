@@ -1,0 +1,101 @@
+use core::time::Duration;
+
+use crate::random::Random;
+
+/// When the next attempt is made after one failed or a connection was lost.
+///
+/// The delay is drawn evenly between [`floor`](Self::floor) and a ceiling that starts at [`first`](Self::first) and grows by
+/// [`factor`](Self::factor) with each attempt up to [`max`](Self::max): exponential backoff with full jitter ("Exponential
+/// Backoff And Jitter", AWS Architecture Blog, 2015) and a floor. The first ceiling is wide on purpose: when a server goes
+/// away, all its clients lose it in the same instant, and the first retries are the ones that hit together.
+///
+/// A fault on the client's own side (the network changed, the machine woke, the heartbeat found a dead link) hits one client
+/// at a time; its first retry comes within [`quick`](Self::quick).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backoff {
+    /// The least delay after a close by the server, and the least time between two dials for whatever reason (0.5 s).
+    pub floor: Duration,
+    /// The ceiling of the first delay (6 s): 10,000 clients lost at once make about 260 attempts in 100 ms at the peak.
+    pub first: Duration,
+    /// What the ceiling is multiplied by for each further attempt (2).
+    pub factor: f64,
+    /// The greatest ceiling (30 s): every client tries again within this time of a server's return.
+    pub max: Duration,
+    /// The ceiling of the first delay after a fault on the client's own side (0.3 s).
+    pub quick: Duration,
+    /// How long a connection must have stayed open before the count of attempts starts anew (5 s). A server that accepts and
+    /// drops at once is therefore not hammered.
+    pub stable_after: Duration,
+    /// How many retries in a row to make without a stable connection before stopping; `None`, the default, never stops.
+    /// Attempts made while the platform says that it is offline do not count.
+    pub max_retries: Option<u32>,
+}
+
+impl Backoff {
+    /// The delay after so many failures in a row (0: a stable connection was lost, or the very first attempt failed).
+    pub(crate) fn delay(&self, failures: u32, random: &mut Random) -> Duration {
+        let max = self.max.as_secs_f64();
+        let ceiling = self.first.as_secs_f64() * self.factor.max(1.0).powi(failures.min(64) as i32);
+        // Written so that a ceiling that overflowed to infinity or NaN becomes the maximum.
+        let ceiling = if ceiling < max { ceiling } else { max };
+        random.between(self.floor, Duration::try_from_secs_f64(ceiling).unwrap_or(self.max))
+    }
+
+    /// The delay before the first attempt after a fault on the client's own side.
+    pub(crate) fn quick_delay(&self, random: &mut Random) -> Duration {
+        random.between(Duration::ZERO, self.quick)
+    }
+
+    /// A delay as after many failures.
+    pub(crate) fn longest_delay(&self, random: &mut Random) -> Duration {
+        random.between(self.floor, self.max)
+    }
+
+    /// Whether so many failures in a row are more than the retries allowed.
+    pub(crate) fn is_exhausted(&self, failures: u32) -> bool {
+        self.max_retries.is_some_and(|max| failures > max)
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            floor: Duration::from_millis(500),
+            first: Duration::from_secs(6),
+            factor: 2.0,
+            max: Duration::from_secs(30),
+            quick: Duration::from_millis(300),
+            stable_after: Duration::from_secs(5),
+            max_retries: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_lie_between_the_floor_and_a_ceiling_that_doubles_up_to_the_maximum() {
+        let backoff = Backoff::default();
+        let mut random = Random::new(1);
+        for (attempt, ceiling) in [(0, 6.0), (1, 12.0), (2, 24.0), (3, 30.0), (4, 30.0), (u32::MAX, 30.0)] {
+            let longest = (0..2_000)
+                .map(|_| backoff.delay(attempt, &mut random))
+                .inspect(|delay| assert!(*delay >= backoff.floor))
+                .max();
+            let longest = longest.unwrap().as_secs_f64();
+            assert!((0.97 * ceiling..=ceiling).contains(&longest), "attempt {attempt}: {longest}");
+        }
+    }
+
+    #[test]
+    fn settings_that_make_no_sense_still_give_a_delay_within_bounds() {
+        let mut random = Random::new(2);
+        for factor in [f64::NAN, f64::INFINITY, -3.0, 0.0] {
+            let backoff = Backoff { factor, ..Backoff::default() };
+            let delay = backoff.delay(9, &mut random);
+            assert!((backoff.floor..=backoff.max).contains(&delay), "{factor}: {delay:?}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+use core::fmt;
+use std::sync::Arc;
+
+use crate::Cause;
+
+/// What follows when a connection ended or an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Try again, spread out: the fault may have hit many clients at once.
+    Retry,
+    /// Try again soon: the fault is on this client's side.
+    RetrySoon,
+    /// Do not try again: it would fail the same way.
+    Stop,
+}
+
+/// Decides which endings are worth another attempt.
+///
+/// The default stops where the server has said that it is done (1000) or that it would refuse the same client again (1002,
+/// 1003, 1007, 1008, 1009, 1010, 3000, 3003, and 4400 to 4499 but 4408 and 4429, which private protocols derive from the HTTP
+/// statuses), and retries everything else.
+#[derive(Clone)]
+pub struct ClosePolicy(Arc<dyn Fn(&Cause) -> Verdict + Send + Sync>);
+
+impl ClosePolicy {
+    /// A policy of the application's own. To change a case and keep the rest, fall back to [`ClosePolicy::judge`] of the
+    /// default.
+    pub fn new(judge: impl Fn(&Cause) -> Verdict + Send + Sync + 'static) -> Self {
+        Self(Arc::new(judge))
+    }
+
+    /// What follows from this cause.
+    pub fn judge(&self, cause: &Cause) -> Verdict {
+        (self.0)(cause)
+    }
+}
+
+impl Default for ClosePolicy {
+    fn default() -> Self {
+        Self::new(|cause| match cause {
+            Cause::Refused(_) => Verdict::Stop,
+            Cause::Closed { code, .. } if is_final(*code) => Verdict::Stop,
+            Cause::Closed { local_fault: true, .. } | Cause::HeartbeatTimeout { .. } | Cause::NetworkChanged => {
+                Verdict::RetrySoon
+            }
+            _ => Verdict::Retry,
+        })
+    }
+}
+
+/// Whether a server that closed with this code would do so again (the registry of RFC 6455, section 7.4.1, and IANA's).
+fn is_final(code: u16) -> bool {
+    matches!(code, 1000 | 1002 | 1003 | 1007..=1010 | 3000 | 3003)
+        || (matches!(code, 4400..=4499) && !matches!(code, 4408 | 4429))
+}
+
+impl fmt::Debug for ClosePolicy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ClosePolicy")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(code: u16) -> Verdict {
+        ClosePolicy::default().judge(&Cause::Closed {
+            code,
+            reason: String::new(),
+            was_clean: true,
+            local_fault: false,
+        })
+    }
+
+    #[test]
+    fn what_would_fail_the_same_way_again_is_not_tried_again() {
+        for code in [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003, 4400, 4401, 4403, 4404] {
+            assert_eq!(judge(code), Verdict::Stop, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again() {
+        for code in [1001, 1005, 1006, 1011, 1012, 1013, 1014, 3008, 4000, 4100, 4408, 4429, 4500] {
+            assert_eq!(judge(code), Verdict::Retry, "{code}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use super::{Action, Input, State, surroundings::Surroundings, traffic::discarded};
+use crate::{
+    Config, Latency, MessageId, Outbox, Payload, Refusal, Refused, SendOptions, Sent, heartbeat::Monitor,
+    outbox::InFlight, random::Random,
+};
+
+/// A connection's whole life: dialling, open, lost, waiting, dialling again, until it is closed.
+///
+/// # The contract
+/// 1. Hand every happening to [`handle`](Self::handle) (or [`send`](Self::send)) together with the time, which is a duration
+///    since any fixed start and never goes back.
+/// 2. Then take [`poll_action`](Self::poll_action) until it is empty and do what it says, in order.
+/// 3. Then ask [`poll_deadline`](Self::poll_deadline), and when that time comes hand in [`Input::Wake`].
+///
+/// There is never more than one socket: before every [`Action::Dial`] the socket before was dropped, abandoned, or never
+/// opened.
+#[derive(Debug)]
+pub struct Connection<M> {
+    pub(super) config: Config,
+    pub(super) random: Random,
+    pub(super) state: State,
+    pub(super) surroundings: Surroundings,
+    pub(super) outbox: Outbox<M>,
+    pub(super) in_flight: InFlight,
+    pub(super) monitor: Option<Monitor>,
+    pub(super) latency: Latency,
+    pub(super) actions: VecDeque<Action<M>>,
+    pub(super) next_socket: u64,
+    pub(super) next_message: u64,
+    pub(super) next_ping: u64,
+    /// Attempts that failed, and connections that did not last, since a connection was last stable.
+    pub(super) failures: u32,
+    pub(super) last_dial: Option<Duration>,
+    pub(super) was_open: bool,
+    /// The buffer is above the high-water mark and has not come down to the low one since.
+    pub(super) is_congested: bool,
+    pub(super) flush_wanted: bool,
+    pub(super) measure_at: Option<Duration>,
+}
+
+impl<M: Payload> Connection<M> {
+    /// A connection that waits to be opened. All its random numbers follow from `seed`; give each connection another one, or
+    /// their retries fall together.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            outbox: Outbox::new(config.outbox.clone()),
+            config,
+            random: Random::new(seed),
+            state: State::Idle,
+            surroundings: Surroundings::default(),
+            in_flight: InFlight::default(),
+            monitor: None,
+            latency: Latency::default(),
+            actions: VecDeque::new(),
+            next_socket: 1,
+            next_message: 1,
+            next_ping: 1,
+            failures: 0,
+            last_dial: None,
+            was_open: false,
+            is_congested: false,
+            flush_wanted: false,
+            measure_at: None,
+        }
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, now: Duration, input: Input<M>) {
+        match input {
+            Input::Open => self.open(now),
+            Input::Reconnect => self.reconnect(now),
+            Input::Close { code, reason } => self.close(now, code, reason),
+            Input::Flush => self.flush(now),
+            Input::Opened { socket, greeting } => self.opened(now, socket, greeting),
+            Input::Received { socket, message } => self.received(now, socket, message),
+            Input::Pong { socket, ping, server_time } => self.pong(now, socket, ping, server_time),
+            Input::Dropped { socket, cause, buffered } => self.dropped(now, socket, cause, buffered),
+            Input::Buffered { socket, bytes } => self.buffered(now, socket, bytes),
+            Input::Network(network) => self.network(now, network),
+            Input::Page(page) => self.page(now, page),
+            Input::Wake { wall } => self.wake(now, wall),
+        }
+    }
+
+    /// Sends a message: at once where the connection is open and the network keeps up, later otherwise.
+    ///
+    /// # Errors
+    /// The message comes back where the outbox has no room for it or the connection is closed.
+    pub fn send(&mut self, now: Duration, message: M, options: SendOptions) -> Result<Sent, Refused<M>> {
+        if matches!(self.state, State::Closing { .. } | State::Closed) {
+            return Err(Refused { message, refusal: Refusal::Closed });
+        }
+        let id = MessageId(self.next_message);
+        if let State::Open { socket, .. } = self.state
+            && self.outbox.is_empty()
+            && !self.is_congested
+        {
+            self.next_message += 1;
+            self.transmit(now, socket, Some(id), message);
+            return Ok(Sent::Transmitted(id));
+        }
+        self.expire(now);
+        let actions = &mut self.actions;
+        self.outbox.push(now, id, message, options, |(waiting, reason)| {
+            actions.push_back(discarded(waiting.id, waiting.message, reason))
+        })?;
+        self.next_message += 1;
+        Ok(Sent::Queued(id))
+    }
+
+    /// What to do next.
+    pub fn poll_action(&mut self) -> Option<Action<M>> {
+        self.actions.pop_front()
+    }
+
+    /// When to hand in [`Input::Wake`]; `None` where nothing is due.
+    pub fn poll_deadline(&self) -> Option<Duration> {
+        let of_state = match self.state {
+            State::Connecting { give_up_at, .. } | State::Closing { give_up_at, .. } => Some(give_up_at),
+            State::Waiting { until } => until,
+            State::Open { .. } => self.monitor.as_ref().and_then(Monitor::next_wake),
+            State::Idle | State::Closed => None,
+        };
+        [of_state, self.outbox.next_expiry(), self.measure_at].into_iter().flatten().min()
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The round trips and the server's clock.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// What waits to be sent.
+    pub fn outbox(&self) -> &Outbox<M> {
+        &self.outbox
+    }
+
+    /// The bytes that wait in the outbox and, at most, in the platform's buffer.
+    pub fn unsent_bytes(&self) -> u64 {
+        self.outbox.bytes() as u64 + self.in_flight.bytes()
+    }
+
+    /// Whether the application should send more: the outbox has room, and what waits is below the high-water mark or has come
+    /// down to the low one.
+    pub fn is_ready(&self) -> bool {
+        !self.is_congested && self.outbox.has_room() && (self.outbox.bytes() as u64) < self.config.watermarks.high
+    }
+
+    /// Whether everything that was accepted has been handed to the network.
+    pub fn is_flushed(&self) -> bool {
+        self.outbox.is_empty() && self.in_flight.bytes() == 0
+    }
+
+    /// How many attempts failed, or led to a connection that did not last, since one was last stable.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+}

@@ -1,0 +1,16 @@
+//! The state machine: [`machine`] holds it, one file each has what the application asks for, what the socket reports, what
+//! the platform and the clock report, how one socket follows another, and how messages move.
+
+mod application;
+mod io;
+mod machine;
+mod platform;
+mod socket;
+mod state;
+mod succession;
+mod surroundings;
+mod traffic;
+
+pub use io::{Action, AtRisk, Cause, Ended, Event, Input, Network, Page, Retry, SocketId};
+pub use machine::Connection;
+pub use state::State;

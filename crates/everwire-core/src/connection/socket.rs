@@ -1,0 +1,99 @@
+//! What the socket reports.
+
+use core::time::Duration;
+
+use super::{Cause, Connection, Ended, Event, SocketId, State, traffic::MEASURE_EVERY};
+use crate::{Payload, heartbeat::Monitor};
+
+impl<M: Payload> Connection<M> {
+    pub(super) fn opened(&mut self, now: Duration, socket: SocketId, greeting: Vec<M>) {
+        let State::Connecting { socket: expected, .. } = self.state else { return };
+        if socket != expected {
+            return;
+        }
+        self.state = State::Open { socket, since: now };
+        self.monitor = Some(Monitor::new(self.config.heartbeat.clone(), self.next_ping, now));
+        self.notify(Event::Opened { socket, failures: self.failures, is_reconnect: self.was_open });
+        self.was_open = true;
+        for message in greeting {
+            self.transmit(now, socket, None, message);
+        }
+        self.drain(now);
+    }
+
+    pub(super) fn received(&mut self, now: Duration, socket: SocketId, message: M) {
+        // Between the close frame we sent and the one we get, the server may still be talking; that is not lost.
+        let is_closing = matches!(self.state, State::Closing { socket: current, .. } if current == socket);
+        if self.hear(now, socket) || is_closing {
+            self.notify(Event::Message(message));
+        }
+    }
+
+    pub(super) fn pong(&mut self, now: Duration, socket: SocketId, ping: Option<u64>, server_time: Option<f64>) {
+        if !self.hear(now, socket) {
+            return;
+        }
+        let Some(monitor) = &mut self.monitor else { return };
+        if let Some(sent_at) = ping.and_then(|ping| monitor.answer(ping)) {
+            self.latency.record(sent_at, now, server_time);
+            self.notify(Event::Latency(now.saturating_sub(sent_at)));
+        }
+    }
+
+    pub(super) fn dropped(&mut self, now: Duration, socket: SocketId, cause: Cause, buffered: u64) {
+        match self.state {
+            State::Connecting { socket: current, .. } | State::Open { socket: current, .. } if current == socket => {
+                let at_risk = self.forget(Some(buffered));
+                let cause = match cause {
+                    Cause::Closed { code, reason, was_clean, .. } => Cause::Closed {
+                        code,
+                        reason,
+                        was_clean,
+                        local_fault: self.surroundings.suspects_local_fault(now),
+                    },
+                    other => other,
+                };
+                self.lost(now, cause, at_risk);
+            }
+            State::Closing { socket: current, .. } if current == socket => {
+                let at_risk = self.forget(Some(buffered));
+                let (code, reason, was_clean) = match cause {
+                    Cause::Closed { code, reason, was_clean, .. } => (code, reason, was_clean),
+                    other => (1006, other.to_string(), false),
+                };
+                self.end(Ended::ByApplication { code, reason, was_clean }, at_risk);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn buffered(&mut self, now: Duration, socket: SocketId, bytes: u64) {
+        if !self.is_open_on(socket) {
+            return;
+        }
+        if self.in_flight.measure(bytes)
+            && let Some(monitor) = &mut self.monitor
+        {
+            monitor.moved(now, &self.latency);
+        }
+        self.is_congested =
+            if self.is_congested { bytes > self.config.watermarks.low } else { bytes > self.config.watermarks.high };
+        self.drain(now);
+        self.flush_wanted &= !self.is_flushed();
+        let is_awaited = self.flush_wanted || self.is_congested;
+        self.measure_at = is_awaited.then(|| now.saturating_add(MEASURE_EVERY));
+    }
+
+    pub(super) fn is_open_on(&self, socket: SocketId) -> bool {
+        matches!(self.state, State::Open { socket: current, .. } if current == socket)
+    }
+
+    /// Whether the socket is the open one, which has just shown that it lives.
+    pub(super) fn hear(&mut self, now: Duration, socket: SocketId) -> bool {
+        let is_current = self.is_open_on(socket);
+        if is_current && let Some(monitor) = &mut self.monitor {
+            monitor.hear(now);
+        }
+        is_current
+    }
+}

@@ -1,0 +1,241 @@
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use crate::{Heartbeat, Latency, PingSchedule};
+
+/// How much longer a deadline grows for what was sent since the link was last heard: the rate of a poor mobile uplink, behind
+/// whose full buffers a ping has to wait.
+const SLOW_UPLINK_BYTES_PER_SECOND: f64 = 64.0 * 1024.0;
+/// The most that a deadline grows for that.
+const MAX_UPLINK_ALLOWANCE: Duration = Duration::from_secs(30);
+/// After this time an unanswered ping counts as lost.
+const LOST_AFTER: Duration = Duration::from_secs(30);
+/// How many unanswered pings are remembered; the oldest beyond that count as lost.
+const MAX_OUTSTANDING: usize = 16;
+/// A second wake this soon after a ping does not ask again: the answer to the first serves both.
+const ASKED_JUST_NOW: Duration = Duration::from_millis(250);
+/// For how long a verdict waits for the platform's answer about its buffer.
+const MEASURE_BEFORE_VERDICT: Duration = Duration::from_millis(50);
+/// How long a link judged by silence is given to speak after a wake that came late.
+const SILENCE_GRACE: Duration = Duration::from_secs(2);
+
+/// Follows one socket: hears what arrives, says when to ping, and judges.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    heartbeat: Heartbeat,
+    next_ping: u64,
+    outstanding: VecDeque<Ping>,
+    last_heard: Duration,
+    last_ping: Duration,
+    /// When the link is given up unless it is heard before.
+    verdict_at: Option<Duration>,
+    /// A verdict that came due on a late timer was put off once already; the next one stands.
+    was_put_off: bool,
+    /// The platform was asked about its buffer since the last sign of life.
+    was_measured: bool,
+    /// The bytes sent since the link was last heard.
+    unheard_bytes: u64,
+    ever_answered: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ping {
+    id: u64,
+    sent_at: Duration,
+}
+
+/// What the monitor asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pulse {
+    Quiet,
+    /// Send the ping with this number.
+    Ping(u64),
+    /// The link is dead.
+    Dead,
+}
+
+impl Monitor {
+    /// Starts to follow a socket that opened `now`.
+    pub(crate) fn new(heartbeat: Heartbeat, first_ping: u64, now: Duration) -> Self {
+        let mut monitor = Self {
+            heartbeat,
+            next_ping: first_ping,
+            outstanding: VecDeque::new(),
+            last_heard: now,
+            last_ping: now,
+            verdict_at: None,
+            was_put_off: false,
+            was_measured: false,
+            unheard_bytes: 0,
+            ever_answered: false,
+        };
+        monitor.hear(now);
+        monitor
+    }
+
+    /// Something arrived: the link is alive.
+    pub(crate) fn hear(&mut self, now: Duration) {
+        self.last_heard = now;
+        self.was_put_off = false;
+        self.was_measured = false;
+        self.unheard_bytes = 0;
+        self.verdict_at = match self.heartbeat {
+            Heartbeat::Silence(after) => Some(now.saturating_add(after)),
+            Heartbeat::Ping(_) | Heartbeat::Off => None,
+        };
+    }
+
+    /// A ping was answered. Returns when it was sent; `None` where that is not known (a late or made-up answer).
+    pub(crate) fn answer(&mut self, id: u64) -> Option<Duration> {
+        let index = self.outstanding.iter().position(|ping| ping.id == id)?;
+        let ping = self.outstanding.remove(index)?;
+        self.ever_answered = true;
+        Some(ping.sent_at)
+    }
+
+    /// Bytes were handed to the socket.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.unheard_bytes += bytes as u64;
+    }
+
+    /// The network took bytes while a verdict was pending: the link moves, so the verdict waits for another deadline.
+    pub(crate) fn moved(&mut self, now: Duration, latency: &Latency) {
+        if let (Some(_), Heartbeat::Ping(schedule)) = (self.verdict_at, &self.heartbeat) {
+            self.verdict_at = Some(now.saturating_add(self.deadline(schedule, latency)));
+            self.was_measured = false;
+        }
+    }
+
+    /// Puts a verdict off for a moment, so that the platform can be asked about its buffer first; once between two signs of
+    /// life. Returns whether it did.
+    pub(crate) fn put_off_once(&mut self, now: Duration) -> bool {
+        let put_off = !self.was_measured;
+        if put_off {
+            self.was_measured = true;
+            self.verdict_at = Some(now.saturating_add(MEASURE_BEFORE_VERDICT));
+        }
+        put_off
+    }
+
+    /// Whether any ping on this socket was answered.
+    pub(crate) fn ever_answered(&self) -> bool {
+        self.ever_answered
+    }
+
+    /// The number that the next socket's first ping should have, so that a late answer from this one is not taken for its.
+    pub(crate) fn next_ping(&self) -> u64 {
+        self.next_ping
+    }
+
+    /// Counts the pings that stayed without an answer when the socket went.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.outstanding.len()
+    }
+
+    /// When [`Self::wake`] has to be called at the latest.
+    pub(crate) fn next_wake(&self) -> Option<Duration> {
+        let asking = match &self.heartbeat {
+            Heartbeat::Ping(schedule) => self.next_ping_at(schedule),
+            Heartbeat::Silence(_) | Heartbeat::Off => None,
+        };
+        [self.verdict_at, asking].into_iter().flatten().min()
+    }
+
+    /// Time has passed. `is_late` tells that the timer fired well after it was due, as in a hidden page: what should have been
+    /// heard meanwhile may be waiting behind this very call, so it is never proof of a dead link by itself.
+    pub(crate) fn wake(&mut self, now: Duration, is_late: bool, latency: &mut Latency) -> Pulse {
+        self.count_lost(now, latency);
+        if self.verdict_at.is_some_and(|at| at <= now) {
+            if !is_late || self.was_put_off {
+                return Pulse::Dead;
+            }
+            self.was_put_off = true;
+            return self.ask_again(now, latency);
+        }
+        match &self.heartbeat {
+            Heartbeat::Ping(schedule) if self.next_ping_at(schedule).is_some_and(|at| at <= now) => {
+                let is_silent = self.last_heard.saturating_add(schedule.after_silence) <= now;
+                if is_silent {
+                    self.verdict_at = Some(now.saturating_add(self.deadline(schedule, latency)));
+                }
+                self.ping(now, latency)
+            }
+            _ => Pulse::Quiet,
+        }
+    }
+
+    /// Something happened that often kills a link: it is asked at once and has a short time to answer.
+    pub(crate) fn urge(&mut self, now: Duration, latency: &mut Latency) -> Pulse {
+        let Heartbeat::Ping(schedule) = &self.heartbeat else {
+            return self.ask_again(now, latency);
+        };
+        let deadline = now.saturating_add(wake_deadline(schedule, latency));
+        let already_asked = self.verdict_at.is_some() && now.saturating_sub(self.last_ping) < ASKED_JUST_NOW;
+        self.verdict_at = Some(self.verdict_at.map_or(deadline, |at| at.min(deadline)));
+        if already_asked { Pulse::Quiet } else { self.ping(now, latency) }
+    }
+
+    /// A page that is about to be frozen will hear nothing; that must not count against the link.
+    pub(crate) fn suspend(&mut self) {
+        self.verdict_at = None;
+    }
+
+    fn ask_again(&mut self, now: Duration, latency: &mut Latency) -> Pulse {
+        match &self.heartbeat {
+            Heartbeat::Ping(schedule) => {
+                self.verdict_at = Some(now.saturating_add(wake_deadline(schedule, latency)));
+                self.ping(now, latency)
+            }
+            Heartbeat::Silence(_) => {
+                let grace = now.saturating_add(SILENCE_GRACE);
+                self.verdict_at = Some(self.verdict_at.map_or(grace, |at| at.max(grace)));
+                Pulse::Quiet
+            }
+            Heartbeat::Off => Pulse::Quiet,
+        }
+    }
+
+    fn ping(&mut self, now: Duration, latency: &mut Latency) -> Pulse {
+        if self.outstanding.len() == MAX_OUTSTANDING {
+            self.outstanding.pop_front();
+            latency.record_lost();
+        }
+        let id = self.next_ping;
+        self.next_ping += 1;
+        self.last_ping = now;
+        self.outstanding.push_back(Ping { id, sent_at: now });
+        Pulse::Ping(id)
+    }
+
+    /// When the next ping is due: after silence, or because it is time for a sample. None while a verdict is pending.
+    fn next_ping_at(&self, schedule: &PingSchedule) -> Option<Duration> {
+        if self.verdict_at.is_some() {
+            return None;
+        }
+        let silence = self.last_heard.saturating_add(schedule.after_silence);
+        let sample = schedule.sample_every.map(|every| self.last_ping.saturating_add(every));
+        Some(sample.map_or(silence, |sample| silence.min(sample)))
+    }
+
+    fn deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Duration {
+        let expected = latency.answer_expected_within().map_or(schedule.max_deadline, |expected| expected * 2);
+        expected.max(schedule.min_deadline).min(schedule.max_deadline).saturating_add(self.uplink_allowance())
+    }
+
+    fn uplink_allowance(&self) -> Duration {
+        let seconds = self.unheard_bytes as f64 / SLOW_UPLINK_BYTES_PER_SECOND;
+        Duration::from_secs_f64(seconds.min(MAX_UPLINK_ALLOWANCE.as_secs_f64()))
+    }
+
+    fn count_lost(&mut self, now: Duration, latency: &mut Latency) {
+        while self.outstanding.front().is_some_and(|ping| ping.sent_at.saturating_add(LOST_AFTER) <= now) {
+            self.outstanding.pop_front();
+            latency.record_lost();
+        }
+    }
+}
+
+fn wake_deadline(schedule: &PingSchedule, latency: &Latency) -> Duration {
+    let three_round_trips = latency.smoothed_round_trip().map_or(Duration::ZERO, |round_trip| round_trip * 3);
+    schedule.wake_deadline.max(three_round_trips).min(schedule.max_deadline)
+}

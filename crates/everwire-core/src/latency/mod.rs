@@ -1,0 +1,201 @@
+//! Round trips, their distribution, and the offset to the server's clock.
+
+mod clock;
+mod histogram;
+
+use core::time::Duration;
+
+pub use clock::ClockOffset;
+pub use histogram::Histogram;
+
+/// What is known of the link's latency: fed one round trip at a time, in constant memory.
+///
+/// It lives across reconnects, since what a user feels is the link and not the socket.
+#[derive(Debug, Clone, Default)]
+pub struct Latency {
+    last: Option<Duration>,
+    /// Mean and sum of squared deviations in seconds, by Welford's method (Technometrics, 1962): it does not lose precision
+    /// where the mean is large against the deviation.
+    mean: f64,
+    squares: f64,
+    jitter: f64,
+    smoothed: Option<Smoothed>,
+    histogram: Histogram,
+    lost: u64,
+    clock: ClockOffset,
+}
+
+/// The smoothed round trip and its variation in seconds (RFC 6298, section 2).
+#[derive(Debug, Clone, Copy)]
+struct Smoothed {
+    round_trip: f64,
+    variation: f64,
+}
+
+impl Latency {
+    /// Takes in one answered ping. `server_time`, in milliseconds since the Unix epoch, is what the answer carried.
+    pub fn record(&mut self, sent_at: Duration, now: Duration, server_time: Option<f64>) {
+        let round_trip = now.saturating_sub(sent_at);
+        let seconds = round_trip.as_secs_f64();
+        if let Some(last) = self.last {
+            // RFC 3550, section 6.4.1: a running mean with gain 1/16 of the difference between neighbours.
+            self.jitter += ((seconds - last.as_secs_f64()).abs() - self.jitter) / 16.0;
+        }
+        self.smoothed = Some(match self.smoothed {
+            None => Smoothed { round_trip: seconds, variation: seconds / 2.0 },
+            Some(Smoothed { round_trip, variation }) => Smoothed {
+                round_trip: 0.875 * round_trip + 0.125 * seconds,
+                variation: 0.75 * variation + 0.25 * (round_trip - seconds).abs(),
+            },
+        });
+        self.last = Some(round_trip);
+        self.histogram.record(round_trip);
+        let deviation = seconds - self.mean;
+        self.mean += deviation / self.histogram.count() as f64;
+        self.squares += deviation * (seconds - self.mean);
+        if let Some(server_time) = server_time {
+            self.clock.record(sent_at, now, server_time);
+        }
+    }
+
+    /// Takes in one ping that was never answered.
+    pub fn record_lost(&mut self) {
+        self.lost += 1;
+    }
+
+    /// The statistics as of now.
+    pub fn summary(&self) -> LatencySummary {
+        let count = self.histogram.count();
+        LatencySummary {
+            count,
+            lost: self.lost,
+            last: self.last,
+            min: self.histogram.min(),
+            max: self.histogram.max(),
+            mean: (count > 0).then(|| seconds(self.mean)),
+            standard_deviation: (count > 1).then(|| seconds((self.squares / (count - 1) as f64).sqrt())),
+            jitter: (count > 1).then(|| seconds(self.jitter)),
+            p50: self.histogram.percentile(50.0),
+            p90: self.histogram.percentile(90.0),
+            p99: self.histogram.percentile(99.0),
+        }
+    }
+
+    /// The distribution of the round trips.
+    pub fn histogram(&self) -> &Histogram {
+        &self.histogram
+    }
+
+    /// What is known of the server's clock.
+    pub fn clock(&self) -> &ClockOffset {
+        &self.clock
+    }
+
+    /// The smoothed round trip (RFC 6298, section 2); `None` before the first answer.
+    pub(crate) fn smoothed_round_trip(&self) -> Option<Duration> {
+        self.smoothed.map(|smoothed| seconds(smoothed.round_trip))
+    }
+
+    /// How long an answer may take before it is overdue: smoothed round trip plus four times its variation (RFC 6298,
+    /// section 2.3). `None` before the first answer.
+    pub(crate) fn answer_expected_within(&self) -> Option<Duration> {
+        self.smoothed.map(|Smoothed { round_trip, variation }| seconds(round_trip + 4.0 * variation))
+    }
+}
+
+/// Statistics of the round trips so far; `None` where there are too few to say.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct LatencySummary {
+    /// How many pings were answered.
+    pub count: u64,
+    /// How many pings were never answered.
+    pub lost: u64,
+    /// The latest round trip.
+    pub last: Option<Duration>,
+    /// The shortest.
+    pub min: Option<Duration>,
+    /// The longest.
+    pub max: Option<Duration>,
+    /// The arithmetic mean.
+    pub mean: Option<Duration>,
+    /// The sample standard deviation.
+    pub standard_deviation: Option<Duration>,
+    /// The mean difference between neighbouring round trips (RFC 3550, section 6.4.1).
+    pub jitter: Option<Duration>,
+    /// The median, within 1 %.
+    pub p50: Option<Duration>,
+    /// What 90 % do not exceed, within 1 %.
+    pub p90: Option<Duration>,
+    /// What 99 % do not exceed, within 1 %.
+    pub p99: Option<Duration>,
+}
+
+impl LatencySummary {
+    /// The share of pings that were never answered, from 0 to 1; `None` before the first ping was settled.
+    pub fn loss(&self) -> Option<f64> {
+        let pings = self.count + self.lost;
+        (pings > 0).then(|| self.lost as f64 / pings as f64)
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn of(round_trips: &[u64]) -> Latency {
+        let mut latency = Latency::default();
+        for round_trip in round_trips {
+            latency.record(ms(1_000), ms(1_000 + round_trip), None);
+        }
+        latency
+    }
+
+    #[test]
+    fn mean_and_deviation_are_those_of_the_sample() {
+        let summary = of(&[2, 4, 4, 4, 5, 5, 7, 9]).summary();
+        assert_eq!((summary.count, summary.min, summary.max, summary.last), (8, Some(ms(2)), Some(ms(9)), Some(ms(9))));
+        assert!((summary.mean.unwrap().as_secs_f64() - 0.005).abs() < 1e-9);
+        assert!((summary.standard_deviation.unwrap().as_secs_f64() - (32.0_f64 / 7.0).sqrt() / 1e3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn jitter_is_zero_on_a_steady_link_and_grows_with_the_differences() {
+        assert_eq!(of(&[20; 50]).summary().jitter, Some(Duration::ZERO));
+        let swinging: Vec<u64> = (0..500).map(|n| if n % 2 == 0 { 20 } else { 30 }).collect();
+        let jitter = of(&swinging).summary().jitter.unwrap().as_secs_f64();
+        assert!((jitter - 0.010).abs() < 1e-4, "{jitter}");
+    }
+
+    #[test]
+    fn nothing_is_claimed_before_there_is_a_sample() {
+        let summary = Latency::default().summary();
+        assert_eq!(summary, LatencySummary::default());
+        assert_eq!(summary.loss(), None);
+    }
+
+    #[test]
+    fn loss_is_the_share_of_pings_without_an_answer() {
+        let mut latency = of(&[10, 10, 10]);
+        latency.record_lost();
+        assert_eq!(latency.summary().loss(), Some(0.25));
+    }
+
+    #[test]
+    fn an_answer_is_expected_later_on_a_link_that_varies() {
+        let steady = of(&[50; 40]).answer_expected_within().unwrap();
+        let varying: Vec<u64> = (0..40).map(|n| if n % 2 == 0 { 20 } else { 80 }).collect();
+        let varying = of(&varying).answer_expected_within().unwrap();
+        assert!(steady < ms(52), "{steady:?}");
+        assert!(varying > ms(120), "{varying:?}");
+    }
+}

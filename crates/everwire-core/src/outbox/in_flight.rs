@@ -1,0 +1,76 @@
+use std::collections::VecDeque;
+
+use crate::MessageId;
+
+/// The messages that were handed to the platform's socket and may still sit in its buffer.
+///
+/// The platform tells how many bytes it has not yet given to the network (`bufferedAmount`) only when asked, so the count
+/// here is an upper bound that each answer corrects.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    messages: VecDeque<HandedOver>,
+    handed_over: u64,
+    left: u64,
+}
+
+#[derive(Debug)]
+struct HandedOver {
+    id: MessageId,
+    /// How many bytes had been handed over when this message's last byte was.
+    end: u64,
+}
+
+impl InFlight {
+    /// Notes that a message was handed to the platform. `id` is `None` for what the application did not send by name.
+    pub(crate) fn hand_over(&mut self, id: Option<MessageId>, size: usize) {
+        self.handed_over += size as u64;
+        if let Some(id) = id {
+            self.messages.push_back(HandedOver { id, end: self.handed_over });
+        }
+    }
+
+    /// Takes in what the platform says is still in its buffer. Returns whether anything has left since the last answer.
+    pub(crate) fn measure(&mut self, buffered: u64) -> bool {
+        let left = self.handed_over.saturating_sub(buffered);
+        while self.messages.front().is_some_and(|message| message.end <= left) {
+            self.messages.pop_front();
+        }
+        let progress = left > self.left;
+        self.left = self.left.max(left);
+        progress
+    }
+
+    /// The most bytes that may still be in the platform's buffer.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.handed_over - self.left
+    }
+
+    /// How many messages are followed.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Forgets everything and names the messages that had not left, after a last [`Self::measure`].
+    pub(crate) fn abandon(&mut self) -> Vec<MessageId> {
+        core::mem::take(self).messages.into_iter().map(|message| message.id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_counts_as_left_when_its_last_byte_has() {
+        let mut in_flight = InFlight::default();
+        for (id, size) in [(1, 10), (2, 20), (3, 30)] {
+            in_flight.hand_over(Some(MessageId(id)), size);
+        }
+        assert!(in_flight.measure(31));
+        assert_eq!((in_flight.len(), in_flight.bytes()), (2, 31));
+        assert!(in_flight.measure(30));
+        assert!(!in_flight.measure(30));
+        assert_eq!(in_flight.abandon(), [MessageId(3)]);
+        assert_eq!(in_flight.bytes(), 0);
+    }
+}

@@ -1,0 +1,264 @@
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use crate::{DiscardReason, OutboxLimits, Payload, Refusal, Refused, SendOptions, WhenFull};
+
+/// Names a message that was accepted, for the reports about it. Counts up from 1 in a connection's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct MessageId(pub u64);
+
+/// What became of an accepted message at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[must_use = "it tells whether the message went out or waits"]
+pub enum Sent {
+    /// It was handed to the open socket.
+    Transmitted(MessageId),
+    /// It waits in the outbox until the connection is open and the network keeps up.
+    Queued(MessageId),
+}
+
+impl Sent {
+    /// The message's name.
+    pub fn id(self) -> MessageId {
+        match self {
+            Self::Transmitted(id) | Self::Queued(id) => id,
+        }
+    }
+}
+
+/// The messages that wait, oldest first, within [`OutboxLimits`].
+#[derive(Debug)]
+pub struct Outbox<M> {
+    limits: OutboxLimits,
+    waiting: VecDeque<Waiting<M>>,
+    bytes: usize,
+    /// No message expires before this; `None` where none can. A bound rather than the exact time, so that taking a message
+    /// out costs nothing.
+    next_expiry: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Waiting<M> {
+    pub(crate) id: MessageId,
+    pub(crate) message: M,
+    key: Option<String>,
+    expires_at: Option<Duration>,
+}
+
+/// A message that left the outbox without being sent.
+pub(crate) type Discarded<M> = (Waiting<M>, DiscardReason);
+
+impl<M: Payload> Outbox<M> {
+    /// An empty one.
+    pub fn new(limits: OutboxLimits) -> Self {
+        Self { limits, waiting: VecDeque::new(), bytes: 0, next_expiry: None }
+    }
+
+    /// How many messages wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many bytes wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Puts a message at the end. What had to make room for it goes to `discarded`.
+    pub(crate) fn push(
+        &mut self,
+        now: Duration,
+        id: MessageId,
+        message: M,
+        options: SendOptions,
+        mut discarded: impl FnMut(Discarded<M>),
+    ) -> Result<(), Refused<M>> {
+        let size = message.size();
+        let same_key =
+            options.key.as_ref().and_then(|key| self.waiting.iter().position(|other| other.key.as_ref() == Some(key)));
+        let freed = same_key
+            .and_then(|index| self.waiting.get(index))
+            .map(|other| (1, other.message.size()))
+            .unwrap_or_default();
+        let fits = |messages: usize, bytes: usize| {
+            messages < self.limits.max_messages && bytes.saturating_add(size) <= self.limits.max_bytes
+        };
+        let fits_an_empty_outbox = fits(0, 0);
+        if !fits_an_empty_outbox
+            || (self.limits.when_full == WhenFull::Refuse && !fits(self.len() - freed.0, self.bytes - freed.1))
+        {
+            return Err(Refused { message, refusal: Refusal::Full });
+        }
+        if let Some(replaced) = same_key.and_then(|index| self.waiting.remove(index)) {
+            self.bytes -= replaced.message.size();
+            discarded((replaced, DiscardReason::Replaced));
+        }
+        while self.len() >= self.limits.max_messages || self.bytes.saturating_add(size) > self.limits.max_bytes {
+            let Some(oldest) = self.pop() else { break };
+            discarded((oldest, DiscardReason::Evicted));
+        }
+        let expires_at = options.time_to_live.or(self.limits.time_to_live).map(|time| now.saturating_add(time));
+        self.next_expiry = earliest(self.next_expiry, expires_at);
+        self.bytes += size;
+        self.waiting.push_back(Waiting { id, message, key: options.key, expires_at });
+        Ok(())
+    }
+
+    /// Takes out the oldest message.
+    pub(crate) fn pop(&mut self) -> Option<Waiting<M>> {
+        let oldest = self.waiting.pop_front()?;
+        self.bytes -= oldest.message.size();
+        if self.waiting.is_empty() {
+            self.next_expiry = None;
+        }
+        Some(oldest)
+    }
+
+    /// Takes out what has waited too long, oldest first.
+    pub(crate) fn expire(&mut self, now: Duration, mut discarded: impl FnMut(Discarded<M>)) {
+        if self.next_expiry.is_none_or(|at| now < at) {
+            return;
+        }
+        self.next_expiry = None;
+        for _ in 0..self.waiting.len() {
+            let Some(candidate) = self.waiting.pop_front() else { break };
+            if candidate.expires_at.is_some_and(|at| at <= now) {
+                self.bytes -= candidate.message.size();
+                discarded((candidate, DiscardReason::Expired));
+            } else {
+                self.next_expiry = earliest(self.next_expiry, candidate.expires_at);
+                self.waiting.push_back(candidate);
+            }
+        }
+    }
+
+    /// When to look for expired messages next.
+    pub(crate) fn next_expiry(&self) -> Option<Duration> {
+        self.next_expiry
+    }
+
+    /// Whether one more message of any size might be accepted.
+    pub(crate) fn has_room(&self) -> bool {
+        self.limits.when_full == WhenFull::DropOldest
+            || (self.len() < self.limits.max_messages && self.bytes < self.limits.max_bytes)
+    }
+}
+
+fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    [one, other].into_iter().flatten().min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(100);
+
+    struct Bench {
+        outbox: Outbox<String>,
+        discarded: Vec<(u64, DiscardReason)>,
+        next: u64,
+    }
+
+    impl Bench {
+        fn new(limits: OutboxLimits) -> Self {
+            Self { outbox: Outbox::new(limits), discarded: Vec::new(), next: 0 }
+        }
+
+        fn push(&mut self, message: &str, options: SendOptions) -> Result<(), Refused<String>> {
+            self.next += 1;
+            let discarded = &mut self.discarded;
+            self.outbox.push(NOW, MessageId(self.next), message.to_owned(), options, |(waiting, reason)| {
+                discarded.push((waiting.id.0, reason))
+            })
+        }
+
+        fn expire(&mut self, now: Duration) {
+            let discarded = &mut self.discarded;
+            self.outbox.expire(now, |(waiting, reason)| discarded.push((waiting.id.0, reason)));
+        }
+
+        fn ids(&self) -> Vec<u64> {
+            self.outbox.waiting.iter().map(|waiting| waiting.id.0).collect()
+        }
+    }
+
+    fn keyed(key: &str) -> SendOptions {
+        SendOptions { key: Some(key.to_owned()), ..SendOptions::default() }
+    }
+
+    fn living(seconds: u64) -> SendOptions {
+        SendOptions { time_to_live: Some(Duration::from_secs(seconds)), ..SendOptions::default() }
+    }
+
+    #[test]
+    fn a_full_outbox_hands_the_message_back() {
+        let mut bench = Bench::new(OutboxLimits { max_messages: 2, max_bytes: 10, ..OutboxLimits::default() });
+        bench.push("12345", SendOptions::default()).unwrap();
+        let refused = bench.push("123456", SendOptions::default()).unwrap_err();
+        assert_eq!(refused, Refused { message: "123456".to_owned(), refusal: Refusal::Full });
+        bench.push("12345", SendOptions::default()).unwrap();
+        bench.push("", SendOptions::default()).unwrap_err();
+        assert_eq!(bench.ids(), [1, 3]);
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_are_reported() {
+        let mut bench = Bench::new(OutboxLimits {
+            max_messages: 3,
+            max_bytes: 10,
+            when_full: WhenFull::DropOldest,
+            ..OutboxLimits::default()
+        });
+        for message in ["1234", "1234", "12", "123456"] {
+            bench.push(message, SendOptions::default()).unwrap();
+        }
+        assert_eq!(bench.ids(), [3, 4]);
+        assert_eq!(bench.discarded, [(1, DiscardReason::Evicted), (2, DiscardReason::Evicted)]);
+    }
+
+    #[test]
+    fn a_message_larger_than_the_whole_outbox_evicts_nothing() {
+        let mut bench =
+            Bench::new(OutboxLimits { max_bytes: 4, when_full: WhenFull::DropOldest, ..OutboxLimits::default() });
+        bench.push("1234", SendOptions::default()).unwrap();
+        bench.push("12345", SendOptions::default()).unwrap_err();
+        assert_eq!((bench.ids(), bench.discarded), (vec![1], vec![]));
+    }
+
+    #[test]
+    fn the_latest_of_a_key_takes_the_place_of_the_one_before_even_in_a_full_outbox() {
+        let mut bench = Bench::new(OutboxLimits { max_messages: 2, ..OutboxLimits::default() });
+        bench.push("a", keyed("position")).unwrap();
+        bench.push("b", keyed("other")).unwrap();
+        bench.push("c", keyed("position")).unwrap();
+        assert_eq!((bench.ids(), bench.discarded), (vec![2, 3], vec![(1, DiscardReason::Replaced)]));
+    }
+
+    #[test]
+    fn a_refused_message_leaves_the_one_with_its_key_where_it_was() {
+        let mut bench = Bench::new(OutboxLimits { max_bytes: 4, ..OutboxLimits::default() });
+        bench.push("a", keyed("k")).unwrap();
+        bench.push("12345", keyed("k")).unwrap_err();
+        assert_eq!((bench.ids(), bench.discarded), (vec![1], vec![]));
+    }
+
+    #[test]
+    fn what_waited_too_long_is_discarded_and_the_order_of_the_rest_kept() {
+        let mut bench = Bench::new(OutboxLimits::default());
+        for options in [living(5), SendOptions::default(), living(1), living(9)] {
+            bench.push("m", options).unwrap();
+        }
+        assert_eq!(bench.outbox.next_expiry(), Some(NOW + Duration::from_secs(1)));
+        bench.expire(NOW + Duration::from_secs(5));
+        assert_eq!(bench.ids(), [2, 4]);
+        assert_eq!(bench.discarded, [(1, DiscardReason::Expired), (3, DiscardReason::Expired)]);
+        assert_eq!((bench.outbox.bytes(), bench.outbox.next_expiry()), (2, Some(NOW + Duration::from_secs(9))));
+    }
+}
