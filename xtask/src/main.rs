@@ -1,1 +1,48 @@
-fn main() {}
+//! The project's chores, run as `cargo xtask <command>`.
+//!
+//! # Layout
+//! - [`tools`]: what the chores need installed, in one table, and how each kind of it is installed
+//! - [`setup`]: finds what is missing and installs it
+//! - [`demo`]: builds the demos and serves them
+//! - [`test`]: format, lints, native tests, tests in browsers, end-to-end tests
+//! - [`workspace`], [`command`], [`children`], [`server`]: what these have in common
+
+use clap::{Parser, Subcommand};
+
+mod children;
+mod command;
+mod demo;
+mod server;
+mod setup;
+mod test;
+mod tools;
+mod workspace;
+
+/// The project's chores. Each installs what it lacks first, and says what and why.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install every tool and package that the other commands need
+    Setup,
+    /// Build the demos and serve them from the companion server
+    Demo(demo::Options),
+    /// Run every check and every test, or the named steps
+    Test(test::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    children::adopt()?;
+    let workspace = workspace::Workspace::find()?;
+    match cli.chore {
+        Chore::Setup => setup::ensure(&workspace, &tools::Need::ALL),
+        Chore::Demo(options) => demo::run(&workspace, &options),
+        Chore::Test(options) => test::run(&workspace, &options),
+    }
+}

@@ -1,0 +1,36 @@
+//! Builds the demos and serves them.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::server::{self, Server};
+use crate::setup;
+use crate::tools::Need;
+use crate::workspace::Workspace;
+
+/// Where the companion server listens by default.
+const PORT: u16 = 9001;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The port to serve on [default: 9001, or one that is free]
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    setup::ensure(workspace, &[Need::Demos])?;
+    build(workspace)?;
+    let build = ["build", "--release", "--package", "everwire-server"];
+    workspace.command("cargo").args(build).run()?;
+    let program = workspace.target()?.join("release/everwire-server");
+    let port = options.port.map_or_else(|| server::free_port(PORT), Ok)?;
+    let server = Server::start(workspace, &program, port, Some(workspace.dist()), None)?;
+    println!("\nThe demos are at {}/ (Ctrl-C stops them)", server.address());
+    server.wait()
+}
+
+/// Builds the demos into the folder `dist`, as small as they get.
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    workspace.command("trunk").args(["build", "--release", "--skip-version-check"]).run()
+}

@@ -1,0 +1,220 @@
+//! What the chores need installed: the table, and how to see whether an entry is there.
+//!
+//! # Layout
+//! - [`apt`], [`cargo`], [`npm`], [`rustup`]: one kind of installation each
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+pub(crate) mod apt;
+pub(crate) mod cargo;
+pub(crate) mod npm;
+pub(crate) mod rustup;
+
+/// What a chore is about to do that needs tools.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Lint,
+    Native,
+    Demos,
+    Wasm,
+    EndToEnd,
+}
+
+impl Need {
+    pub(crate) const ALL: [Self; 5] = [Self::Lint, Self::Native, Self::Demos, Self::Wasm, Self::EndToEnd];
+}
+
+/// One entry of the table.
+pub(crate) struct Tool {
+    /// What it is called where it comes from.
+    pub(crate) name: &'static str,
+    /// The version to install, or a word for "any".
+    pub(crate) version: String,
+    pub(crate) why: &'static str,
+    /// How long an installation takes on a machine with two cores.
+    pub(crate) takes: &'static str,
+    pub(crate) source: Source,
+    needs: &'static [Need],
+}
+
+/// Where a tool comes from, with what is needed to look for it and to install it.
+pub(crate) enum Source {
+    /// The person's own: it was there before this project.
+    Person {
+        program: &'static str,
+        least: u32,
+        advice: &'static str,
+    },
+    RustComponent,
+    RustTarget,
+    /// A crate that holds programs.
+    Cargo(cargo::Program),
+    /// The packages of the workspace's package-lock.json.
+    Npm,
+    /// A Debian package, and a program that shows whether it is there.
+    Apt {
+        program: &'static str,
+    },
+}
+
+/// Every tool, in the order of installation: what the later ones are installed by comes first.
+#[rustfmt::skip]
+fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
+    use Need::{Demos, EndToEnd, Lint, Native, Wasm};
+    let any = || String::from("any version");
+    let wasm_bindgen = workspace.locked_version("wasm-bindgen")?;
+    Ok(vec![
+        Tool {
+            name: "node", version: "20 or newer".into(), source: Source::Person { program: "node", least: 20, advice: "install Node.js from nodejs.org" },
+            why: "runs npm and the end-to-end tests", takes: "minutes",
+            needs: &[Lint, Demos, EndToEnd],
+        },
+        Tool {
+            name: "npm", version: "9 or newer".into(), source: Source::Person { program: "npm", least: 9, advice: "install Node.js from nodejs.org, it brings npm" },
+            why: "installs the packages in package.json", takes: "minutes",
+            needs: &[Lint, Demos, EndToEnd],
+        },
+        Tool {
+            name: "rustfmt", version: "of the toolchain".into(), source: Source::RustComponent,
+            why: "checks the format", takes: "5 s",
+            needs: &[Lint],
+        },
+        Tool {
+            name: "clippy", version: "of the toolchain".into(), source: Source::RustComponent,
+            why: "lints", takes: "5 s",
+            needs: &[Lint],
+        },
+        Tool {
+            name: "wasm32-unknown-unknown", version: "of the toolchain".into(), source: Source::RustTarget,
+            why: "Rust's standard library for the browser", takes: "10 s",
+            needs: &[Lint, Native, Demos, Wasm],
+        },
+        Tool {
+            name: "chromium", version: any(), source: Source::Apt { program: "chromium" },
+            why: "the browser of the end-to-end tests and one of three for the wasm tests", takes: "2 min with all browsers",
+            needs: &[Wasm, EndToEnd],
+        },
+        Tool {
+            name: "chromium-driver", version: any(), source: Source::Apt { program: "chromedriver" },
+            why: "lets the wasm tests drive Chromium", takes: "with the above",
+            needs: &[Wasm],
+        },
+        Tool {
+            name: "firefox-esr", version: any(), source: Source::Apt { program: "firefox" },
+            why: "the second browser of the wasm tests", takes: "with the above",
+            needs: &[Wasm],
+        },
+        Tool {
+            name: "webkit2gtk-driver", version: any(), source: Source::Apt { program: "WebKitWebDriver" },
+            why: "the third: WebKit, the engine of Safari, with its driver", takes: "with the above",
+            needs: &[Wasm],
+        },
+        Tool {
+            name: "xvfb", version: any(), source: Source::Apt { program: "xvfb-run" },
+            why: "a screen for WebKit, which has no headless mode", takes: "with the above",
+            needs: &[Wasm],
+        },
+        Tool {
+            name: "xauth", version: any(), source: Source::Apt { program: "xauth" },
+            why: "xvfb-run calls it", takes: "with the above",
+            needs: &[Wasm],
+        },
+        Tool {
+            name: "fonts-dejavu-core", version: any(), source: Source::Apt { program: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf" },
+            why: "letters on the screenshots", takes: "with the above",
+            needs: &[EndToEnd],
+        },
+        Tool {
+            // Its own lock file names a release of a dependency that has been withdrawn.
+            name: "wasm-bindgen-cli", version: wasm_bindgen, source: Source::Cargo(cargo::Program { name: "wasm-bindgen", locked: false, exact: true }),
+            why: "joins wasm and JavaScript; has to be the version in Cargo.lock, or nothing links", takes: "3 min",
+            needs: &[Demos, Wasm],
+        },
+        Tool {
+            // 0.22 needs a newer compiler than this project does.
+            name: "trunk", version: "0.21.14".into(), source: Source::Cargo(cargo::Program { name: "trunk", locked: true, exact: false }),
+            why: "builds the demos", takes: "7 min",
+            needs: &[Demos, EndToEnd],
+        },
+        Tool {
+            name: "wasm-pack", version: "0.15.1".into(), source: Source::Cargo(cargo::Program { name: "wasm-pack", locked: true, exact: false }),
+            why: "runs the wasm tests in browsers", takes: "3 min",
+            needs: &[Wasm],
+        },
+        Tool {
+            name: "geckodriver", version: "0.37.1".into(), source: Source::Cargo(cargo::Program { name: "geckodriver", locked: true, exact: false }),
+            why: "lets the wasm tests drive Firefox", takes: "2 min",
+            needs: &[Wasm],
+        },
+        Tool {
+            name: "npm packages", version: "of package-lock.json".into(), source: Source::Npm,
+            why: "wasm-opt, which makes the demos small, and the end-to-end tests' runner", takes: "20 s",
+            needs: &[Lint, Demos, EndToEnd],
+        },
+    ])
+}
+
+/// The tools that the needs call for and that are not there, or not in the version that it takes.
+pub(crate) fn missing(workspace: &Workspace, needs: &[Need]) -> Result<Vec<Tool>> {
+    let mut tools = table(workspace)?;
+    tools.retain(|tool| tool.needs.iter().any(|need| needs.contains(need)));
+    tools.retain(|tool| !tool.is_there(workspace));
+    Ok(tools)
+}
+
+impl Tool {
+    fn is_there(&self, workspace: &Workspace) -> bool {
+        match &self.source {
+            Source::Person { program, least, .. } => {
+                version_of(workspace, program).is_some_and(|version| version[0] >= *least)
+            }
+            Source::RustComponent => rustup::has_component(workspace, self.name),
+            Source::RustTarget => rustup::has_target(workspace, self.name),
+            Source::Cargo(program) => program.is_there(workspace, &self.version),
+            Source::Npm => npm::is_up_to_date(workspace),
+            Source::Apt { program } => workspace.which(program).is_some(),
+        }
+    }
+
+    /// What a person types to install it by hand.
+    pub(crate) fn command(&self) -> String {
+        match &self.source {
+            Source::Person { advice, .. } => (*advice).to_owned(),
+            Source::RustComponent => format!("rustup component add {}", self.name),
+            Source::RustTarget => format!("rustup target add {}", self.name),
+            Source::Cargo(program) => program.install_args(self.name, &self.version).join(" "),
+            Source::Npm => "npm ci".to_owned(),
+            Source::Apt { .. } => format!("sudo apt-get install {}", self.name),
+        }
+    }
+}
+
+/// The version that a program reports of itself, as numbers.
+fn version_of(workspace: &Workspace, program: &str) -> Option<[u32; 3]> {
+    let path = workspace.which(program)?;
+    let printed = workspace.command(&path.to_string_lossy()).args(["--version"]).output().ok()?;
+    printed.split_whitespace().find_map(parse_version)
+}
+
+/// Reads `0.21.14`, also with a `v` in front; what follows the third number is left aside.
+fn parse_version(text: &str) -> Option<[u32; 3]> {
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let mut numbers = text.split(['.', '-', '+']).map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some([next()?, next()?, next()?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_version;
+
+    #[test]
+    fn a_version_is_three_numbers() {
+        assert_eq!(parse_version("v20.20.2"), Some([20, 20, 2]));
+        assert_eq!(parse_version("0.21.14-beta.1"), Some([0, 21, 14]));
+        assert_eq!(parse_version("trunk"), None);
+        assert_eq!(parse_version("153.0esr"), None);
+    }
+}

@@ -1,0 +1,107 @@
+//! Where things are: the root, the target directory, the versions in Cargo.lock.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::command::Command;
+
+/// The cargo workspace that this program belongs to.
+pub(crate) struct Workspace {
+    root: PathBuf,
+    search_path: OsString,
+}
+
+impl Workspace {
+    /// Finds the workspace from the place that this program was compiled in.
+    pub(crate) fn find() -> Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?.to_path_buf();
+        let search_path = search_path(&root)?;
+        Ok(Self { root, search_path })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The built demos, as trunk leaves them.
+    pub(crate) fn dist(&self) -> PathBuf {
+        self.root.join("dist")
+    }
+
+    /// A command that runs in the root and finds the tools that set-up installs.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let program = self.which(program).unwrap_or_else(|| program.into());
+        Command::new(program, &self.root, &self.search_path)
+    }
+
+    /// Where a program is, if it is installed.
+    pub(crate) fn which(&self, program: &str) -> Option<PathBuf> {
+        let file = format!("{program}{}", env::consts::EXE_SUFFIX);
+        env::split_paths(&self.search_path).map(|folder| folder.join(&file)).find(|path| path.is_file())
+    }
+
+    /// Where cargo puts what it builds, wherever the person has told it to.
+    pub(crate) fn target(&self) -> Result<PathBuf> {
+        let metadata = self.command("cargo").args(["metadata", "--format-version", "1", "--no-deps"]).output()?;
+        let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+        let target = metadata["target_directory"].as_str().context("cargo metadata names no target_directory")?;
+        Ok(target.into())
+    }
+
+    /// The version of a crate that Cargo.lock has settled on.
+    pub(crate) fn locked_version(&self, package: &str) -> Result<String> {
+        let path = self.root.join("Cargo.lock");
+        let lock = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        version_in_lock(&lock, package)
+            .map(str::to_owned)
+            .with_context(|| format!("Cargo.lock has no package `{package}`"))
+    }
+}
+
+/// PATH, with the places in front where npm and cargo put programs.
+fn search_path(root: &Path) -> Result<OsString> {
+    let cargo_home =
+        env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let mut folders = vec![root.join("node_modules/.bin")];
+    folders.extend(cargo_home.map(|home| home.join("bin")));
+    folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    env::join_paths(folders).context("PATH holds a folder with a separator in its name")
+}
+
+fn version_in_lock<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
+    let name = format!("name = \"{package}\"");
+    let mut lines = lock.lines().skip_while(|line| *line != name).skip(1);
+    let version = lines.next()?.strip_prefix("version = \"")?;
+    version.strip_suffix('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_in_lock;
+
+    const LOCK: &str = "\
+[[package]]
+name = \"wasm-bindgen-shared\"
+version = \"0.2.129\"
+
+[[package]]
+name = \"wasm-bindgen\"
+version = \"0.2.130\"
+dependencies = [
+ \"cfg-if\",
+]
+";
+
+    #[test]
+    fn a_version_is_read_from_the_package_of_exactly_that_name() {
+        assert_eq!(version_in_lock(LOCK, "wasm-bindgen"), Some("0.2.130"));
+    }
+
+    #[test]
+    fn a_package_that_is_not_locked_has_no_version() {
+        assert_eq!(version_in_lock(LOCK, "wasm"), None);
+    }
+}
