@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+const root = resolve(import.meta.dirname, "../..");
+const program = process.env["EVERWIRE_SERVER"] ?? resolve(root, "target/release/everwire-server");
+const dist = process.env["EVERWIRE_DIST"] ?? resolve(root, "dist");
+
+/**
+ * A companion server as a process of its own, which serves the built demos and can be told to misbehave. It keeps its
+ * port when it is killed and started again, so that a page finds it where it was.
+ */
+export class Companion {
+  #process: ChildProcess | undefined;
+  #port = 0;
+
+  /** Starts a server on a port that is free. */
+  static async start(): Promise<Companion> {
+    for (const path of [program, dist]) {
+      if (!existsSync(path)) {
+        throw new Error(`${path} is missing: \`cargo xtask test e2e\` builds it`);
+      }
+    }
+    const companion = new Companion();
+    await companion.restart();
+    return companion;
+  }
+
+  /** The address of the start page, without a slash at the end. */
+  get address(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Ends the process at once, as a crash would: no socket is closed properly. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** Asks the process to end, as a deployment would, and waits until it has closed its sockets. */
+  async shutDown(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  /** Starts the server again on the port it had, and waits until it listens. */
+  async restart(): Promise<void> {
+    if (this.#process !== undefined) {
+      throw new Error("the companion server is running: kill it first");
+    }
+    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", dist, "--faults"];
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+    this.#process = child;
+    this.#port = await listeningPort(child);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+      return;
+    }
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+}
+
+/** Reads the port from the first line that the server prints. */
+async function listeningPort(child: ChildProcess): Promise<number> {
+  if (child.stdout === null) {
+    throw new Error("the companion server's stdout is not piped");
+  }
+  const lines = createInterface({ input: child.stdout });
+  const [line] = await Promise.race([
+    once(lines, "line"),
+    once(child, "exit").then(([code]) => [`nothing: it ended with ${String(code)}`]),
+  ]);
+  const port = /^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(String(line))?.[1];
+  if (port === undefined) {
+    throw new Error(`the companion server did not come up, it printed ${String(line)}`);
+  }
+  // What else it prints has to be taken from the pipe, or the server would wait for room in it.
+  child.stdout.resume();
+  return Number(port);
+}
