@@ -7,6 +7,8 @@
 //! - [`test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`server`]: what these have in common
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 mod children;
@@ -36,11 +38,21 @@ enum Chore {
     Test(test::Options),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let cli = Cli::parse();
+    match run(cli.chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> anyhow::Result<()> {
     children::adopt()?;
     let workspace = workspace::Workspace::find()?;
-    match cli.chore {
+    match chore {
         Chore::Setup => setup::ensure(&workspace, &tools::Need::ALL),
         Chore::Demo(options) => demo::run(&workspace, &options),
         Chore::Test(options) => test::run(&workspace, &options),
