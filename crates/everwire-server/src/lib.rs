@@ -1,1 +1,68 @@
-//! 
+//! The companion server of Everwire: small WebSocket endpoints for demos, tests and measurements, behind limits
+//! that hold for anyone who connects.
+//!
+//! The binary `everwire-server` is this library with a command line. To mount the endpoints in an axum
+//! application of your own, merge [`router`] into it:
+//!
+//! ```
+//! use axum::Router;
+//! use everwire_server::{Config, router};
+//!
+//! let app: Router = Router::new().nest("/live", router(Config::default()));
+//! # drop(app);
+//! ```
+//!
+//! To run it inside a test, start a [`Server`] on a free port and stop it when done:
+//!
+//! ```
+//! use everwire_server::{Config, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
+//! let server = Server::bind(config).await?.start();
+//! println!("echo at ws://{}/echo", server.local_addr());
+//! server.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//! - what a server is made of: [`Config`], [`Limits`], [`Origins`], [`FeedSource`], [`Tls`], [`Clock`]
+//! - how it runs: [`Server`] accepts connections, [`Everwire`] is the state behind the routes, [`router`] the routes
+//! - `handshake` decides whether a request becomes a WebSocket, `upgrade` speaks the HTTP of it
+//! - `connection` is the one loop that every endpoint shares: pings, limits, faults, counters, coalesced writes
+//! - `endpoints` and `ticker` say what each path does, as a [`session::Session`](crate) inside that loop
+//! - `hub` sends one encoded message to many, `metrics` counts
+
+mod cli;
+mod clock;
+mod config;
+mod connection;
+mod drain;
+mod endpoints;
+mod everwire;
+mod fault;
+mod handshake;
+mod hub;
+mod limits;
+mod metrics;
+mod origin;
+mod pages;
+mod query;
+mod refusal;
+mod router;
+mod serve;
+mod session;
+mod ticker;
+mod upgrade;
+
+pub use cli::{Cli, UnusableFlags};
+pub use clock::Clock;
+pub use config::Config;
+pub use everwire::Everwire;
+pub use limits::Limits;
+pub use origin::{BadOrigin, Origins};
+pub use router::router;
+pub use serve::{RunningServer, Server, Tls, TlsError, stop_signal};
+pub use ticker::{Company, Feed, FeedSource, Quote, Recording, RecordingError, Trade};

@@ -1,0 +1,48 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::{Clock, FeedSource, Limits, Origins, Tls};
+
+/// Everything a server can be told. [`Config::default`] is what the binary uses without flags.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to accept connections on; port 0 takes a free one. Unused by [`router`](crate::router).
+    pub listen: SocketAddr,
+    /// Folder with a built single page application to serve from the same port.
+    pub dist: Option<PathBuf>,
+    /// Whether `?fault=` may be used. Off by default: a fault lets a stranger hold a connection open or cut it.
+    pub faults: bool,
+    /// Which web pages may connect.
+    pub origins: Origins,
+    /// What one client, and all of them together, may use.
+    pub limits: Limits,
+    /// Where `/ticker` takes its prices from.
+    pub feed: FeedSource,
+    /// How long after its last subscriber a ticker stream goes on counting, so that a client that reconnects can
+    /// tell what it missed.
+    pub stream_linger: Duration,
+    /// Over how long the sockets are closed when the server stops.
+    pub drain: Duration,
+    /// Certificate and key for `https` and `wss`. Unused by [`router`](crate::router).
+    pub tls: Option<Tls>,
+    /// The time of day that goes into messages.
+    pub clock: Clock,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 9001).into(),
+            dist: None,
+            faults: false,
+            origins: Origins::default(),
+            limits: Limits::default(),
+            feed: FeedSource::default(),
+            stream_linger: Duration::from_secs(60),
+            drain: Duration::from_secs(5),
+            tls: None,
+            clock: Clock::default(),
+        }
+    }
+}

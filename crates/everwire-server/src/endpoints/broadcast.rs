@@ -1,0 +1,24 @@
+use std::sync::Arc;
+
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::connection::Mailbox;
+use crate::hub::{Hub, Membership};
+use crate::session::Session;
+
+/// `/broadcast`: every message to everyone connected, the sender included.
+pub(super) struct Broadcast {
+    membership: Membership<()>,
+}
+
+impl Broadcast {
+    pub(super) fn new(hub: &Arc<Hub<()>>, mailbox: &Arc<Mailbox>) -> Self {
+        Self { membership: hub.join(mailbox, |_, _| Vec::new()) }
+    }
+}
+
+impl Session for Broadcast {
+    fn received(&mut self, message: Message) {
+        self.membership.hub().update(|_, _| Some(message));
+    }
+}

@@ -1,0 +1,127 @@
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use crate::Everwire;
+use crate::connection::{Connection, Mailbox, socket_config};
+use crate::endpoints::Endpoint;
+use crate::fault::{Faults, GRAMMAR};
+use crate::limits::{Full, Pace};
+use crate::metrics::DropReason;
+use crate::query::Query;
+use crate::refusal::Refusal;
+use crate::upgrade::Upgrade;
+
+/// Answers a request to an endpoint: with a WebSocket, or with a sentence that says why not.
+pub(crate) async fn answer(everwire: Everwire, endpoint: Endpoint, mut request: Request) -> Response {
+    if !Upgrade::is_wanted(&request) {
+        return match everwire.pages() {
+            // A page of the application may have the same path as an endpoint.
+            Some(pages) if wants_a_page(&request) => pages.index(request).await,
+            _ => {
+                let sentence = format!("{} is a WebSocket; connect to it with ws: or wss:.", endpoint.path());
+                Refusal::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence).into_response()
+            }
+        };
+    }
+    accept(&everwire, endpoint, &mut request).unwrap_or_else(|refusal| {
+        tracing::debug!(endpoint = endpoint.path(), status = %refusal.status, refusal.sentence, "refused");
+        everwire.metrics().of(endpoint).dropped(refusal.reason);
+        refusal.into_response()
+    })
+}
+
+fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Result<Response, Refusal> {
+    if everwire.drain_state().has_started() {
+        let sentence = "The server is stopping; connect again in a few seconds.";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
+    }
+    check_origin(everwire, request)?;
+    let query = Query::of(request.uri());
+    let faults = faults(everwire, &query)?;
+    if let Some(status) = faults.as_ref().and_then(|faults| faults.refuse) {
+        return Err(Refusal::new(status, DropReason::Fault, "Refused, as asked by the fault parameter."));
+    }
+    let upgrade = Upgrade::from_request(request)?;
+    let opening = endpoint.prepare(everwire, &query)?;
+    let permit = everwire.admit(client_address(request)).map_err(|full| no_room(everwire, full))?;
+    let held = everwire.drain_state().hold();
+
+    let (response, upgraded) = upgrade.accept();
+    let everwire = everwire.clone();
+    tokio::spawn(async move {
+        let Ok(stream) = upgraded.await else { return };
+        let limits = &everwire.config().limits;
+        let config = socket_config(limits);
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(stream), Role::Server, Some(config)).await;
+        let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
+        let now = Instant::now();
+        let connection = Connection {
+            socket,
+            session: opening(&mailbox),
+            mailbox,
+            endpoint,
+            script: faults.map(|faults| Box::new(faults.script())),
+            number: everwire.number(),
+            pace: Pace::new(limits.messages_per_second, now),
+            active: now,
+            everwire,
+        };
+        connection.run().await;
+        drop((permit, held));
+    });
+    Ok(response)
+}
+
+fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
+    match everwire.config().origins.refused(request.headers()) {
+        None => Ok(()),
+        Some(origin) => {
+            let sentence = format!("Pages of {origin} may not connect; start the server with --allow-origin {origin}.");
+            Err(Refusal::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
+        }
+    }
+}
+
+fn faults(everwire: &Everwire, query: &Query) -> Result<Option<Faults>, Refusal> {
+    let Some(text) = query.text("fault") else { return Ok(None) };
+    if !everwire.config().faults {
+        return Err(Refusal::bad_request("Faults are off; start the server with --faults."));
+    }
+    match Faults::parse(text) {
+        Some(faults) => Ok(Some(faults)),
+        None => Err(Refusal::bad_request(format!("`fault={text}` is no fault. There are: {GRAMMAR}."))),
+    }
+}
+
+fn no_room(everwire: &Everwire, full: Full) -> Refusal {
+    let limits = &everwire.config().limits;
+    match full {
+        Full::Server => Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            DropReason::ServerFull,
+            format!("The server holds {} connections, as many as it may; try again later.", limits.connections),
+        ),
+        Full::Address => Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            DropReason::AddressFull,
+            format!("Your address holds {} connections, as many as it may; close one.", limits.connections_per_address),
+        ),
+    }
+}
+
+fn client_address(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+fn wants_a_page(request: &Request) -> bool {
+    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}

@@ -1,0 +1,53 @@
+//! What one client, and all of them together, may use.
+
+mod admission;
+mod pace;
+
+pub(crate) use admission::{Admission, Full, Permit};
+pub(crate) use pace::Pace;
+
+use std::time::Duration;
+
+/// Limits of a server. Every one refuses in words: a close code with a reason, or an HTTP status with a sentence.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes in one message from a client; a larger one closes the connection with 1009.
+    pub message_bytes: usize,
+    /// WebSocket connections in all; more are refused with HTTP 503.
+    pub connections: usize,
+    /// WebSocket connections from one address (IPv6: one /64 network); more are refused with HTTP 429.
+    pub connections_per_address: usize,
+    /// Messages a second that one connection may send, with a burst of as many; more closes it with 1008.
+    /// 0 is no limit.
+    pub messages_per_second: u32,
+    /// How long a connection may be without a message in either direction before it is closed with 1001.
+    /// Zero is no limit.
+    pub idle: Duration,
+    /// How long a client may take from TCP connect to the end of its request.
+    pub handshake: Duration,
+    /// Bytes that may wait for one slow reader before it is closed with 1013.
+    pub backlog_bytes: usize,
+    /// How long one message may take to be written before its reader is closed with 1013.
+    pub write: Duration,
+    /// How long a closing connection may take to exchange its close frames before it is cut.
+    pub close: Duration,
+    /// Distinct ticker streams (a stream is a selection of symbols and a rate); more are refused with HTTP 503.
+    pub streams: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 1 << 20,
+            connections: 10_000,
+            connections_per_address: 1_000,
+            messages_per_second: 10_000,
+            idle: Duration::from_secs(300),
+            handshake: Duration::from_secs(10),
+            backlog_bytes: 4 << 20,
+            write: Duration::from_secs(30),
+            close: Duration::from_secs(5),
+            streams: 64,
+        }
+    }
+}

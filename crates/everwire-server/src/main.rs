@@ -1,0 +1,51 @@
+//! The companion server's command line.
+
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::process::ExitCode;
+
+use clap::Parser;
+use everwire_server::{Cli, Server, stop_signal};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stderr().is_terminal()).with_writer(stderr).init();
+    let config = match Cli::parse().into_config() {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let (listen, drain) = (config.listen, config.drain);
+    let server = match Server::bind(config).await {
+        Ok(server) => server,
+        Err(error) => {
+            tracing::error!("cannot listen on {listen}: {error}; choose another address with --listen");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Whoever started the server waits for this line. That it stopped reading our output is no reason to stop.
+    let _ = writeln!(stdout(), "listening on {}", server.url());
+    let _ = stdout().flush();
+
+    server
+        .run_until(async {
+            wait_for_stop().await;
+            tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
+            tokio::spawn(async {
+                wait_for_stop().await;
+                std::process::exit(1);
+            });
+        })
+        .await;
+    ExitCode::SUCCESS
+}
+
+async fn wait_for_stop() {
+    if let Err(error) = stop_signal().await {
+        tracing::error!(%error, "cannot listen for signals; end the process to stop the server");
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,103 @@
+//! What the server counts, and how Prometheus reads it.
+
+mod counter;
+mod process;
+mod text;
+
+pub(crate) use counter::Counter;
+
+use crate::endpoints::Endpoint;
+
+/// The counters of one server.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    endpoints: [EndpointMetrics; Endpoint::ALL.len()],
+    /// Connections that did not finish a request in time, and so belong to no endpoint.
+    pub(crate) handshake_timeouts: Counter,
+}
+
+/// The counters of one endpoint.
+#[derive(Debug, Default)]
+pub(crate) struct EndpointMetrics {
+    pub(crate) opened: Counter,
+    pub(crate) closed: Counter,
+    pub(crate) messages_in: Counter,
+    pub(crate) messages_out: Counter,
+    pub(crate) bytes_in: Counter,
+    pub(crate) bytes_out: Counter,
+    drops: [Counter; DropReason::ALL.len()],
+}
+
+/// Why the server refused or ended a connection that its client would have kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DropReason {
+    SlowReader,
+    MessageTooBig,
+    TooManyMessages,
+    Idle,
+    Malformed,
+    ServerFull,
+    AddressFull,
+    StreamsFull,
+    Origin,
+    BadRequest,
+    Draining,
+    Fault,
+}
+
+impl DropReason {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::SlowReader,
+        Self::MessageTooBig,
+        Self::TooManyMessages,
+        Self::Idle,
+        Self::Malformed,
+        Self::ServerFull,
+        Self::AddressFull,
+        Self::StreamsFull,
+        Self::Origin,
+        Self::BadRequest,
+        Self::Draining,
+        Self::Fault,
+    ];
+
+    /// The value of the `reason` label.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::SlowReader => "slow_reader",
+            Self::MessageTooBig => "message_too_big",
+            Self::TooManyMessages => "too_many_messages",
+            Self::Idle => "idle",
+            Self::Malformed => "malformed",
+            Self::ServerFull => "server_full",
+            Self::AddressFull => "address_full",
+            Self::StreamsFull => "streams_full",
+            Self::Origin => "origin",
+            Self::BadRequest => "bad_request",
+            Self::Draining => "draining",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn of(&self, endpoint: Endpoint) -> &EndpointMetrics {
+        &self.endpoints[endpoint as usize]
+    }
+
+    /// Everything in the text format of Prometheus.
+    pub(crate) fn render(&self) -> String {
+        text::render(self)
+    }
+}
+
+impl EndpointMetrics {
+    /// Counts a connection that was refused or ended.
+    pub(crate) fn dropped(&self, reason: DropReason) {
+        self.drops[reason as usize].add(1);
+    }
+
+    fn drops(&self, reason: DropReason) -> u64 {
+        self.drops[reason as usize].value()
+    }
+}

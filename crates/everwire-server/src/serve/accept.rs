@@ -1,0 +1,75 @@
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tower_service::Service;
+
+use crate::Everwire;
+
+/// Accepts connections for ever, each served by a task of its own.
+pub(super) async fn connections(listener: &TcpListener, everwire: &Everwire) -> Infallible {
+    let router = everwire.router();
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                tokio::spawn(connection(stream, address, router.clone(), everwire.clone()));
+            }
+            Err(error) => {
+                // Most often all file handles are in use; without a pause the loop would spin until one is free.
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, address: SocketAddr, router: Router, everwire: Everwire) {
+    // Small messages must go out at once: latency is what a WebSocket is used for.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let Some(tls) = everwire.config().tls.clone() else {
+        return requests(stream, address, router, &everwire).await;
+    };
+    match timeout(everwire.config().limits.handshake, tls.accept(stream)).await {
+        Ok(Ok(stream)) => requests(stream, address, router, &everwire).await,
+        Ok(Err(error)) => tracing::debug!(%error, %address, "TLS handshake failed"),
+        Err(_) => everwire.metrics().handshake_timeouts.add(1),
+    }
+}
+
+/// Serves the HTTP requests of a connection. When one of them becomes a WebSocket this ends, and hyper's buffers
+/// are freed; the WebSocket has a task of its own.
+async fn requests<S>(stream: S, address: SocketAddr, router: Router, everwire: &Everwire)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(address));
+        router.clone().call(request)
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(everwire.config().limits.handshake).max_buf_size(32 << 10);
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let served = tokio::select! {
+        served = serving.as_mut() => served,
+        () = everwire.drain_state().started() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    match served {
+        Err(error) if error.is_timeout() => everwire.metrics().handshake_timeouts.add(1),
+        Err(error) => tracing::debug!(%error, %address, "connection ended"),
+        Ok(()) => {}
+    }
+}

@@ -1,0 +1,20 @@
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
+
+/// What one endpoint does for one connection. The connection's loop calls it and does the rest: pings, limits,
+/// faults, counters, writing.
+///
+/// A session answers through the [`Mailbox`](crate::connection::Mailbox) that it was made with, never waits, and
+/// leaves whatever it takes part in when it is dropped.
+pub(crate) trait Session: Send {
+    /// A text or binary message came in. Pings never come here, except to `/echo`.
+    fn received(&mut self, message: Message);
+
+    /// When [`on_due`](Self::on_due) wants to be called next.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The time of [`due`](Self::due) has come.
+    fn on_due(&mut self) {}
+}

@@ -1,0 +1,48 @@
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Company;
+
+/// Something that makes trades as time goes by: a random walk, a recording, an exchange.
+///
+/// A feed has no clock: it is handed the time since its start, so that it runs as fast as a test likes.
+pub trait Feed: Send {
+    /// What is traded, with opening prices. Trades refer to it by index.
+    fn opening(&self) -> Vec<(Company, f64)>;
+
+    /// Updates a second, on average.
+    fn rate(&self) -> f64;
+
+    /// When the next trade happens, as time since the start; `None` when there will be none.
+    fn next(&self) -> Option<Duration>;
+
+    /// Appends the trades up to `elapsed` since the start, and moves past them.
+    fn advance(&mut self, elapsed: Duration, trades: &mut Vec<Trade>);
+}
+
+/// A price that was paid.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trade {
+    /// Index into [`Feed::opening`].
+    pub company: usize,
+    /// The price, in dollars.
+    pub price: f64,
+}
+
+/// How a stock stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Quote {
+    /// The short name, like `NVDA`.
+    pub symbol: String,
+    /// The company's name.
+    pub company: String,
+    /// The last price.
+    pub price: f64,
+    /// The first price.
+    pub open: f64,
+    /// The least price.
+    pub low: f64,
+    /// The greatest price.
+    pub high: f64,
+}

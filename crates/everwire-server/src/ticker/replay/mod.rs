@@ -1,0 +1,111 @@
+mod recording;
+
+pub use recording::{Recording, RecordingError};
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Company, Feed, Trade};
+
+/// A recording as a feed: each trade at its recorded time, and from the start again after the end.
+pub(super) struct Replay {
+    recording: Arc<Recording>,
+    companies: Vec<(Company, f64)>,
+    /// For each symbol of the recording, its place among the companies, if it was chosen.
+    places: Vec<Option<usize>>,
+    speed: f64,
+    /// Rows that were passed, through all rounds.
+    rows: usize,
+}
+
+impl Replay {
+    /// Plays the trades of `symbols`, `speed` times faster than they were recorded.
+    pub(super) fn new(recording: Arc<Recording>, symbols: &BTreeSet<String>, speed: f64) -> Self {
+        let mut companies = Vec::new();
+        let places = recording
+            .opening()
+            .map(|(symbol, price)| {
+                symbols.contains(symbol).then(|| {
+                    companies.push((Company::of_symbol(symbol), price));
+                    companies.len() - 1
+                })
+            })
+            .collect();
+        Self { recording, companies, places, speed, rows: 0 }
+    }
+
+    fn at(&self, row: usize) -> Duration {
+        let rows = self.recording.rows();
+        let round = (row / rows.len()) as f64 * self.recording.seconds();
+        Duration::from_secs_f64((round + rows[row % rows.len()].at) / self.speed)
+    }
+}
+
+impl Feed for Replay {
+    fn opening(&self) -> Vec<(Company, f64)> {
+        self.companies.clone()
+    }
+
+    fn rate(&self) -> f64 {
+        let chosen = self.recording.rows().iter().filter(|row| self.places[row.symbol].is_some()).count();
+        chosen as f64 / self.recording.seconds() * self.speed
+    }
+
+    fn next(&self) -> Option<Duration> {
+        Some(self.at(self.rows))
+    }
+
+    fn advance(&mut self, elapsed: Duration, trades: &mut Vec<Trade>) {
+        while self.at(self.rows) <= elapsed {
+            let row = self.recording.rows()[self.rows % self.recording.rows().len()];
+            trades.extend(self.places[row.symbol].map(|company| Trade { company, price: row.price }));
+            self.rows += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CSV: &str = "time,symbol,price\n0,NVDA,10\n0.5,XOM,20\n2,NVDA,11\n";
+
+    fn replay(symbols: &[&str], speed: f64) -> Replay {
+        let symbols = symbols.iter().map(|symbol| (*symbol).to_owned()).collect();
+        Replay::new(Arc::new(Recording::parse(CSV).unwrap()), &symbols, speed)
+    }
+
+    fn times(mut replay: Replay, rounds: usize) -> Vec<(u128, usize, f64)> {
+        let mut played = Vec::new();
+        for _ in 0..rounds {
+            let next = replay.next().unwrap();
+            let mut trades = Vec::new();
+            replay.advance(next, &mut trades);
+            played.extend(trades.into_iter().map(|trade| (next.as_millis(), trade.company, trade.price)));
+        }
+        played
+    }
+
+    #[test]
+    fn trades_come_at_their_recorded_times() {
+        assert_eq!(times(replay(&["NVDA", "XOM"], 1.0), 3), [(0, 0, 10.0), (500, 1, 20.0), (2000, 0, 11.0)]);
+    }
+
+    #[test]
+    fn a_higher_speed_divides_the_times() {
+        assert_eq!(times(replay(&["NVDA", "XOM"], 10.0), 3), [(0, 0, 10.0), (50, 1, 20.0), (200, 0, 11.0)]);
+    }
+
+    #[test]
+    fn only_the_chosen_symbols_are_played() {
+        let replay = replay(&["XOM"], 1.0);
+        assert_eq!(replay.opening().len(), 1);
+        assert_eq!(times(replay, 3), [(500, 0, 20.0)]);
+    }
+
+    #[test]
+    fn after_the_end_it_starts_again_a_mean_gap_later() {
+        assert_eq!(times(replay(&["XOM"], 1.0), 6), [(500, 0, 20.0), (3500, 0, 20.0)]);
+    }
+}

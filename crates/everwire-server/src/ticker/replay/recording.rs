@@ -1,0 +1,168 @@
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// Recorded trades: the rows of a CSV file with the columns time, symbol, price.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    rows: Vec<Row>,
+    /// Each symbol with its first price, in the order of their first trades.
+    symbols: Vec<(String, f64)>,
+    seconds: f64,
+}
+
+/// One recorded trade.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// Seconds since the first row.
+    pub(super) at: f64,
+    /// Index into the recording's symbols.
+    pub(super) symbol: usize,
+    pub(super) price: f64,
+}
+
+/// Why a recording cannot be played.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    /// The file cannot be read.
+    #[error("cannot read the recording {path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A row is not what it should be.
+    #[error("line {line} of the recording, `{text}`, is not time,symbol,price: {problem}")]
+    BadRow {
+        /// Counted from 1.
+        line: usize,
+        /// The line.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// There is no row.
+    #[error("the recording has no rows; each is time,symbol,price like 2024-05-01T14:30:00.250Z,NVDA,17.86")]
+    Empty,
+}
+
+impl Recording {
+    /// Reads a file; see [`parse`](Self::parse).
+    pub fn read(path: &Path) -> Result<Self, RecordingError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text),
+            Err(error) => Err(RecordingError::Unreadable { path: path.to_owned(), error }),
+        }
+    }
+
+    /// Reads CSV text. A time is a number of seconds since whenever, or a date and time as in RFC 3339 (the zone
+    /// is UTC or absent). Rows stand in the order of their times. A first line that names the columns is skipped.
+    pub fn parse(text: &str) -> Result<Self, RecordingError> {
+        let mut rows: Vec<Row> = Vec::new();
+        let mut symbols: Vec<(String, f64)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut start = None;
+        for (index, text) in text.lines().enumerate() {
+            if text.trim().is_empty() || (index == 0 && text.to_lowercase().starts_with("time,")) {
+                continue;
+            }
+            let bad = |problem| RecordingError::BadRow { line: index + 1, text: text.to_owned(), problem };
+            let columns: Vec<&str> = text.split(',').map(str::trim).collect();
+            let [time, symbol, price] = columns[..] else { return Err(bad("there must be three columns")) };
+            let time = seconds(time).ok_or_else(|| bad("the time is no number of seconds and no RFC 3339 time"))?;
+            let price: f64 = price.parse().map_err(|_| bad("the price is no number"))?;
+            if !(price.is_finite() && price > 0.0) {
+                return Err(bad("the price is not positive"));
+            }
+            if symbol.is_empty() {
+                return Err(bad("the symbol is empty"));
+            }
+            let at = time - *start.get_or_insert(time);
+            if at < rows.last().map_or(0.0, |row| row.at) {
+                return Err(bad("it is earlier than the row before"));
+            }
+            let symbol = symbol.to_uppercase();
+            let symbol = *places.entry(symbol).or_insert_with_key(|symbol| {
+                symbols.push((symbol.clone(), price));
+                symbols.len() - 1
+            });
+            rows.push(Row { at, symbol, price });
+        }
+        let last = rows.last().ok_or(RecordingError::Empty)?.at;
+        // One mean gap lies between the last row and the first of the next round; a second if there is no mean.
+        let gap = if last > 0.0 { last / (rows.len() - 1) as f64 } else { 1.0 };
+        Ok(Self { rows, symbols, seconds: last + gap })
+    }
+
+    /// The symbols that were traded.
+    pub fn symbols(&self) -> impl Iterator<Item = &str> {
+        self.symbols.iter().map(|(symbol, _)| symbol.as_str())
+    }
+
+    /// Each symbol with its first price.
+    pub(super) fn opening(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.symbols.iter().map(|(symbol, price)| (symbol.as_str(), *price))
+    }
+
+    /// At least one.
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// How long one round takes; more than nothing.
+    pub(super) fn seconds(&self) -> f64 {
+        self.seconds
+    }
+}
+
+fn seconds(time: &str) -> Option<f64> {
+    if let Ok(seconds) = time.parse::<f64>() {
+        return seconds.is_finite().then_some(seconds);
+    }
+    let time = humantime::parse_rfc3339_weak(time.trim_end_matches("+00:00")).ok()?;
+    Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(csv: &str) -> Vec<f64> {
+        Recording::parse(csv).unwrap().rows.iter().map(|row| (row.at * 1e3).round() / 1e3).collect()
+    }
+
+    #[test]
+    fn times_are_seconds_or_dates() {
+        assert_eq!(times("100.5,A,1\n101,A,2\n"), [0.0, 0.5]);
+        assert_eq!(
+            times("Time,Symbol,Price\r\n2024-05-01 14:30:00,A,1\r\n2024-05-01T14:30:00.250Z,A,2\r\n"),
+            [0.0, 0.25]
+        );
+    }
+
+    #[test]
+    fn a_bad_row_is_named_with_its_line_and_its_problem() {
+        let cases = [
+            ("0,A", "three columns"),
+            ("0,A,1,2", "three columns"),
+            ("soon,A,1", "no number of seconds"),
+            ("0,,1", "symbol is empty"),
+            ("0,A,x", "price is no number"),
+            ("0,A,-1", "not positive"),
+            ("0,A,NaN", "not positive"),
+            ("-1,A,1", "earlier than the row before"),
+        ];
+        for (row, problem) in cases {
+            let error = Recording::parse(&format!("time,symbol,price\n0,B,1\n{row}\n")).unwrap_err().to_string();
+            assert!(error.contains("line 3") && error.contains(problem), "{row}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_empty_file_is_no_recording() {
+        assert!(matches!(Recording::parse("time,symbol,price\n"), Err(RecordingError::Empty)));
+    }
+}

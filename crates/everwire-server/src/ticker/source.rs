@@ -1,0 +1,63 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::companies::{classic, synthetic};
+use super::replay::Replay;
+use super::selection::Selection;
+use super::walk::Walk;
+use super::{Company, Feed, Recording};
+
+/// Where the ticker takes its prices from.
+#[derive(Clone, Debug)]
+pub enum FeedSource {
+    /// A random walk; the same seed gives the same prices.
+    Walk {
+        /// Where the random numbers start.
+        seed: u64,
+    },
+    /// A recording, played again and again.
+    Replay {
+        /// What was recorded.
+        recording: Arc<Recording>,
+        /// How many times faster than recorded.
+        speed: f64,
+    },
+}
+
+impl FeedSource {
+    /// The companies that a client may choose from.
+    pub(super) fn symbols(&self) -> BTreeSet<String> {
+        match self {
+            Self::Walk { .. } => classic().chain(synthetic()).map(|(company, _)| company.symbol).collect(),
+            Self::Replay { recording, .. } => recording.symbols().map(str::to_owned).collect(),
+        }
+    }
+
+    /// The companies of a client that chooses none.
+    pub(super) fn default_symbols(&self) -> BTreeSet<String> {
+        match self {
+            Self::Walk { .. } => classic().map(|(company, _)| company.symbol).collect(),
+            Self::Replay { .. } => self.symbols(),
+        }
+    }
+
+    /// Starts a feed of the selected companies.
+    pub(super) fn start(&self, selection: &Selection) -> Box<dyn Feed> {
+        match self {
+            Self::Walk { seed } => {
+                let selected = |(company, _): &(Company, f64)| selection.symbols.contains(&company.symbol);
+                let companies = classic().chain(synthetic()).filter(selected).collect();
+                Box::new(Walk::new(companies, selection.rate, *seed))
+            }
+            Self::Replay { recording, speed } => {
+                Box::new(Replay::new(Arc::clone(recording), &selection.symbols, *speed))
+            }
+        }
+    }
+}
+
+impl Default for FeedSource {
+    fn default() -> Self {
+        Self::Walk { seed: 1 }
+    }
+}
