@@ -4,7 +4,7 @@
 //! - [`tools`]: what the chores need installed, in one table, and how each kind of it is installed
 //! - [`setup`]: finds what is missing and installs it
 //! - [`demo`]: builds the demos and serves them
-//! - [`test`]: format, lints, native tests, tests in browsers, end-to-end tests
+//! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`server`]: what these have in common
 
 use std::process::ExitCode;

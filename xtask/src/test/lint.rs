@@ -5,15 +5,10 @@ use anyhow::Result;
 use super::summary::Summary;
 use crate::workspace::Workspace;
 
-/// The crates with code for the browser. Without such a choice cargo takes the workspace's default members, which are
+/// The crates with code for the browser; what they depend on is compiled along. Without such a choice cargo takes the workspace's default members, which are
 /// the crates with native code.
-const FOR_THE_BROWSER: [&str; 5] = [
-    "--target=wasm32-unknown-unknown",
-    "--package=everwire-core",
-    "--package=everwire",
-    "--package=everwire-yew",
-    "--package=everwire-demos",
-];
+const FOR_THE_BROWSER: [&str; 4] =
+    ["--target=wasm32-unknown-unknown", "--package=everwire", "--package=everwire-yew", "--package=everwire-demos"];
 
 const NO_WARNINGS: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
 

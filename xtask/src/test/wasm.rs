@@ -92,7 +92,7 @@ impl Suite {
                 .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", workspace.root().join("xtask/webdriver.json"))
                 .args([format!("crates/{}", self.package)])
                 .args(TESTS)
-                .args(["--no-fail-fast", "--"])
+                .args(["--"])
                 .args(&options.filter)
                 .run_and_read()?;
             let outcome = Outcome::read(&printed);
