@@ -16,7 +16,7 @@ pub(crate) fn ensure(workspace: &Workspace, needs: &[Need]) -> Result<()> {
     }
     println!("Set-up: {} to install:", count(missing.len()));
     for Tool { name, version, why, takes, .. } in &missing {
-        println!("  {name}, {version}: {why} (takes {takes})");
+        println!("  {name}, {version}: {why} ({takes})");
     }
     let start = Instant::now();
     install(workspace, &missing);

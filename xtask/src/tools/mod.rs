@@ -53,9 +53,9 @@ pub(crate) enum Source {
     Cargo(cargo::Program),
     /// The packages of the workspace's package-lock.json.
     Npm,
-    /// A Debian package, and a program that shows whether it is there.
+    /// A Debian package, and a program or file that shows whether it is there.
     Apt {
-        program: &'static str,
+        shows: &'static str,
     },
 }
 
@@ -68,12 +68,12 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
     Ok(vec![
         Tool {
             name: "node", version: "20 or newer".into(), source: Source::Person { program: "node", least: 20, advice: "install Node.js from nodejs.org" },
-            why: "runs npm and the end-to-end tests", takes: "minutes",
+            why: "runs npm and the end-to-end tests", takes: "a few minutes",
             needs: &[Lint, Demos, EndToEnd],
         },
         Tool {
             name: "npm", version: "9 or newer".into(), source: Source::Person { program: "npm", least: 9, advice: "install Node.js from nodejs.org, it brings npm" },
-            why: "installs the packages in package.json", takes: "minutes",
+            why: "installs the packages in package.json", takes: "a few minutes",
             needs: &[Lint, Demos, EndToEnd],
         },
         Tool {
@@ -92,38 +92,38 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
             needs: &[Lint, Native, Demos, Wasm],
         },
         Tool {
-            name: "chromium", version: any(), source: Source::Apt { program: "chromium" },
-            why: "the browser of the end-to-end tests and one of three for the wasm tests", takes: "2 min with all browsers",
+            name: "chromium", version: any(), source: Source::Apt { shows: "chromium" },
+            why: "the browser of the end-to-end tests and one of three for the wasm tests", takes: "2 min",
             needs: &[Wasm, EndToEnd],
         },
         Tool {
-            name: "chromium-driver", version: any(), source: Source::Apt { program: "chromedriver" },
-            why: "lets the wasm tests drive Chromium", takes: "with the above",
+            name: "chromium-driver", version: any(), source: Source::Apt { shows: "chromedriver" },
+            why: "lets the wasm tests drive Chromium", takes: "with Chromium",
             needs: &[Wasm],
         },
         Tool {
-            name: "firefox-esr", version: any(), source: Source::Apt { program: "firefox" },
-            why: "the second browser of the wasm tests", takes: "with the above",
+            name: "firefox-esr", version: any(), source: Source::Apt { shows: "firefox" },
+            why: "the second browser of the wasm tests", takes: "with Chromium",
             needs: &[Wasm],
         },
         Tool {
-            name: "webkit2gtk-driver", version: any(), source: Source::Apt { program: "WebKitWebDriver" },
-            why: "the third: WebKit, the engine of Safari, with its driver", takes: "with the above",
+            name: "webkit2gtk-driver", version: any(), source: Source::Apt { shows: "WebKitWebDriver" },
+            why: "the third: WebKit, the engine of Safari, with its driver", takes: "with Chromium",
             needs: &[Wasm],
         },
         Tool {
-            name: "xvfb", version: any(), source: Source::Apt { program: "xvfb-run" },
-            why: "a screen for WebKit, which has no headless mode", takes: "with the above",
+            name: "xvfb", version: any(), source: Source::Apt { shows: "xvfb-run" },
+            why: "a screen for WebKit, which has no headless mode", takes: "with Chromium",
             needs: &[Wasm],
         },
         Tool {
-            name: "xauth", version: any(), source: Source::Apt { program: "xauth" },
-            why: "xvfb-run calls it", takes: "with the above",
+            name: "xauth", version: any(), source: Source::Apt { shows: "xauth" },
+            why: "xvfb-run calls it", takes: "with Chromium",
             needs: &[Wasm],
         },
         Tool {
-            name: "fonts-dejavu-core", version: any(), source: Source::Apt { program: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf" },
-            why: "letters on the screenshots", takes: "with the above",
+            name: "fonts-dejavu-core", version: any(), source: Source::Apt { shows: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf" },
+            why: "letters on the screenshots", takes: "with Chromium",
             needs: &[EndToEnd],
         },
         Tool {
@@ -174,7 +174,7 @@ impl Tool {
             Source::RustTarget => rustup::has_target(workspace, self.name),
             Source::Cargo(program) => program.is_there(workspace, &self.version),
             Source::Npm => npm::is_up_to_date(workspace),
-            Source::Apt { program } => workspace.which(program).is_some(),
+            Source::Apt { shows } => workspace.which(shows).is_some(),
         }
     }
 
