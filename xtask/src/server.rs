@@ -30,7 +30,9 @@ impl Server {
     ) -> Result<Self> {
         let listen = format!("127.0.0.1:{port}");
         let program = program.to_string_lossy();
-        let mut command = workspace.command(&program).args(["--listen", &listen, "--faults"]);
+        // Whoever stops it is not going to use it again: no client's return has to be spread out.
+        let args = ["--listen", &listen, "--faults", "--drain", "0"];
+        let mut command = workspace.command(&program).args(args);
         if let Some(dist) = dist {
             command = command.args(["--dist".as_ref(), dist.as_os_str()]);
         }

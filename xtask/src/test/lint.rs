@@ -5,9 +5,8 @@ use anyhow::Result;
 use super::summary::Summary;
 use crate::workspace::Workspace;
 
-/// The crates with code for the browser; what they depend on is compiled along. Without such a choice cargo takes the workspace's default members, which are
-/// the crates with native code.
-const FOR_THE_BROWSER: [&str; 4] =
+/// The crates with code for the browser, compiled for it.
+const BROWSER: [&str; 4] =
     ["--target=wasm32-unknown-unknown", "--package=everwire", "--package=everwire-yew", "--package=everwire-demos"];
 
 const NO_WARNINGS: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
@@ -17,10 +16,10 @@ pub(super) fn format(workspace: &Workspace, summary: &mut Summary) {
 }
 
 pub(super) fn run(workspace: &Workspace, summary: &mut Summary) {
-    summary.step("clippy, native", || clippy(workspace, &[]));
-    summary.step("clippy, wasm", || clippy(workspace, &FOR_THE_BROWSER));
-    summary.step("doc, native", || doc(workspace, &[]));
-    summary.step("doc, wasm", || doc(workspace, &FOR_THE_BROWSER));
+    summary.step("clippy, native", || clippy(workspace, &["--workspace"]));
+    summary.step("clippy, wasm", || clippy(workspace, &BROWSER));
+    summary.step("doc, native", || doc(workspace, &["--workspace"]));
+    summary.step("doc, wasm", || doc(workspace, &BROWSER));
     summary.step("types of e2e", || workspace.command("tsc").args(["--noEmit", "--project", "e2e"]).run());
 }
 

@@ -10,14 +10,15 @@ use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summary) {
     summary.step("native", || {
-        let test = workspace.command("cargo").args(["test", "--no-fail-fast"]);
+        let test = ["test", "--workspace", "--no-fail-fast"];
+        let test = workspace.command("cargo").args(test);
         test.args(&options.filter).run()
     });
 }
 
-/// Builds the companion server for the tests. Tests are built along, since with them cargo chooses the same features of
-/// the same dependencies as `cargo test` does, and has nothing to compile twice.
+/// Builds the companion server for the tests. The other crates and the tests are built along, since cargo chooses the
+/// features of dependencies by what is built: so it has nothing to compile twice.
 pub(super) fn build_server(workspace: &Workspace) -> Result<PathBuf> {
-    workspace.command("cargo").args(["build", "--bins", "--tests"]).run()?;
+    workspace.command("cargo").args(["build", "--workspace", "--bins", "--tests"]).run()?;
     Ok(workspace.target()?.join("debug/everwire-server"))
 }
