@@ -1,0 +1,27 @@
+use yew::prelude::*;
+
+use crate::components::Shell;
+use crate::pages::{EchoPage, HomePage, MissingPage, TickerPage, TrackerPage};
+use crate::routes::{Navigator, Route, use_navigator};
+
+/// The whole application.
+#[component]
+pub(crate) fn App() -> Html {
+    let navigator = use_navigator();
+    let route = navigator.route();
+    html! {
+        <ContextProvider<Navigator> context={navigator}>
+            <Shell>{ page(route) }</Shell>
+        </ContextProvider<Navigator>>
+    }
+}
+
+fn page(route: Route) -> Html {
+    match route {
+        Route::Home => html! { <HomePage /> },
+        Route::Echo => html! { <EchoPage /> },
+        Route::Ticker => html! { <TickerPage /> },
+        Route::Tracker => html! { <TrackerPage /> },
+        Route::Missing => html! { <MissingPage /> },
+    }
+}

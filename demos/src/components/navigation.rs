@@ -1,0 +1,61 @@
+use yew::prelude::*;
+
+use super::Icon;
+use crate::routes::{Navigator, Route};
+
+/// The links to the start page and the demos. A phone shows them at the bottom, where a thumb reaches.
+#[component]
+pub(crate) fn Navigation() -> Html {
+    let here = use_context::<Navigator>().map(|navigator| navigator.route());
+    let links = [Route::Home].into_iter().chain(Route::DEMOS).map(|route| {
+        html! {
+            <li>
+                <RouteLink to={route} class="nav-link" current={here == Some(route)}>{ icon(route).draw() }<span>{ route.name() }</span></RouteLink>
+            </li>
+        }
+    });
+    html! {
+        <nav class="nav" aria-label="Demos"><ul>{ for links }</ul></nav>
+    }
+}
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct RouteLinkProps {
+    pub(crate) to: Route,
+    #[prop_or_default]
+    pub(crate) class: Classes,
+    /// Whether it leads to where the visitor is.
+    #[prop_or_default]
+    pub(crate) current: bool,
+    pub(crate) children: Html,
+}
+
+/// A link to a page, which shows that page without loading the application anew. A click that asks the browser for
+/// something else, like another tab, is left to the browser.
+#[component]
+pub(crate) fn RouteLink(props: &RouteLinkProps) -> Html {
+    let navigator = use_context::<Navigator>();
+    let to = props.to;
+    let onclick = Callback::from(move |click: MouseEvent| {
+        let is_plain =
+            click.button() == 0 && !(click.ctrl_key() || click.meta_key() || click.shift_key() || click.alt_key());
+        if let Some(navigator) = navigator.as_ref().filter(|_| is_plain) {
+            click.prevent_default();
+            navigator.go(to);
+        }
+    });
+    html! {
+        <a href={to.path()} class={props.class.clone()} aria-current={props.current.then_some("page")} {onclick}>
+            { props.children.clone() }
+        </a>
+    }
+}
+
+pub(crate) fn icon(route: Route) -> Icon {
+    match route {
+        Route::Home | Route::Missing => Icon::Home,
+        Route::Echo => Icon::Echo,
+        Route::Ticker => Icon::Ticker,
+        Route::Tracker => Icon::Tracker,
+    }
+}

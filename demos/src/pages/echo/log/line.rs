@@ -1,0 +1,117 @@
+use core::time::Duration;
+use std::rc::Rc;
+
+use super::super::hex;
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::pages::echo) struct Line {
+    /// Milliseconds since the Unix epoch.
+    pub(in crate::pages::echo) time: f64,
+    pub(in crate::pages::echo) origin: Origin,
+    pub(in crate::pages::echo) body: Body,
+    /// For a reply: how long after its message it came.
+    pub(in crate::pages::echo) round_trip: Option<Duration>,
+}
+
+/// Where a line comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pages::echo) enum Origin {
+    /// The visitor, to the server.
+    Sent,
+    /// The server.
+    Received,
+    /// The connection itself.
+    Connection,
+}
+
+/// What a line says. Payloads are shared with whoever sends or shows them, not copied.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::pages::echo) enum Body {
+    Text(Rc<str>),
+    Binary(Rc<[u8]>),
+    /// Something that happened to the connection, in words.
+    Event(Tone, Rc<str>),
+}
+
+/// How an event is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pages::echo) enum Tone {
+    /// As it should be.
+    Good,
+    /// For information.
+    Plain,
+    /// Something was lost or has to be tried again.
+    Bad,
+}
+
+/// The kinds of bodies, to filter by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pages::echo) enum Kind {
+    Text,
+    Binary,
+    Event,
+}
+
+impl Line {
+    pub(in crate::pages::echo) fn kind(&self) -> Kind {
+        match self.body {
+            Body::Text(_) => Kind::Text,
+            Body::Binary(_) => Kind::Binary,
+            Body::Event(..) => Kind::Event,
+        }
+    }
+
+    /// The payload's length in bytes; an event has none.
+    pub(in crate::pages::echo) fn size(&self) -> Option<usize> {
+        match &self.body {
+            Body::Text(text) => Some(text.len()),
+            Body::Binary(bytes) => Some(bytes.len()),
+            Body::Event(..) => None,
+        }
+    }
+
+    /// What the line costs to keep, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        let body = match &self.body {
+            Body::Text(text) | Body::Event(_, text) => text.len(),
+            Body::Binary(bytes) => bytes.len(),
+        };
+        size_of::<Self>() + body
+    }
+
+    /// The start of the body on one line: as much as the widest screen shows.
+    pub(in crate::pages::echo) fn preview(&self) -> String {
+        const CHARACTERS: usize = 240;
+        match &self.body {
+            Body::Text(text) | Body::Event(_, text) => {
+                let shown = text.chars().take(CHARACTERS);
+                shown.map(|c| if c.is_control() { '\u{2424}' } else { c }).collect()
+            }
+            Body::Binary(bytes) => hex::spaced(bytes.get(..CHARACTERS / 3).unwrap_or(bytes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(body: Body) -> Line {
+        Line { time: 0.0, origin: Origin::Sent, body, round_trip: None }
+    }
+
+    #[test]
+    fn a_preview_is_one_line_of_bounded_length() {
+        assert_eq!(line(Body::Text("a\nb".into())).preview(), "a\u{2424}b");
+        assert_eq!(line(Body::Text("ä".repeat(1000).into())).preview().chars().count(), 240);
+        assert_eq!(line(Body::Binary([0xde, 0xad].into())).preview(), "de ad");
+        assert!(line(Body::Binary(vec![0; 1000].into())).preview().len() <= 240);
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_payload_in_bytes() {
+        assert_eq!(line(Body::Text("ä".into())).size(), Some(2));
+        assert_eq!(line(Body::Event(Tone::Good, "opened".into())).size(), None);
+    }
+}

@@ -1,0 +1,11 @@
+//! How fast messages go, and how long they take.
+
+mod echoes;
+mod meter;
+mod pacer;
+mod series;
+
+pub(super) use echoes::{Echoed, Echoes};
+pub(super) use meter::Meter;
+pub(super) use pacer::Pacer;
+pub(super) use series::{Bin, Series};

@@ -1,0 +1,8 @@
+use yew::prelude::*;
+
+use crate::components::PageHead;
+
+#[component]
+pub(crate) fn TickerPage() -> Html {
+    html! { <PageHead title="Stock ticker" lead="" /> }
+}

@@ -1,0 +1,8 @@
+use yew::prelude::*;
+
+use crate::components::PageHead;
+
+#[component]
+pub(crate) fn TrackerPage() -> Html {
+    html! { <PageHead title="Geolocation tracker" lead="" /> }
+}
