@@ -1,0 +1,143 @@
+use std::rc::{Rc, Weak};
+
+use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
+use js_sys::Array;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{CloseEvent, MessageEvent, WebSocket};
+
+use super::{Received, environment};
+use crate::{BinaryType, Message, Opened, Pong, heartbeat::Words, payload::Payload, pong, shared::Shared};
+
+/// One WebSocket of the browser with its listeners.
+///
+/// Dropping it takes the listeners off first and then closes the socket, so that nothing of it is heard any more and no
+/// listener is called after it was freed.
+pub(super) struct Link {
+    web_socket: WebSocket,
+    _on_open: Closure<dyn FnMut()>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_close: Closure<dyn FnMut(CloseEvent)>,
+}
+
+impl Link {
+    /// Opens a socket. The error is the browser's, as a text: a `SyntaxError` or a `SecurityError`.
+    pub(super) fn open(
+        shared: &Weak<Shared>,
+        socket: SocketId,
+        url: &str,
+        protocols: &Protocols,
+        binary_type: BinaryType,
+    ) -> Result<Self, String> {
+        let offered: Array = protocols.as_slice().iter().map(JsValue::from).collect();
+        let web_socket =
+            WebSocket::new_with_str_sequence(url, &offered).map_err(|error| environment::describe(&error))?;
+        let on_open = Closure::new(on_open(shared.clone(), socket, web_socket.clone()));
+        let on_message = Closure::new(on_message(shared.clone(), socket));
+        let on_close = Closure::new(on_close(shared.clone(), socket, web_socket.clone()));
+        // There is no listener for `error`: a browser tells nothing with it, and a `close` follows.
+        web_socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        web_socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        web_socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        let link = Self { web_socket, _on_open: on_open, _on_message: on_message, _on_close: on_close };
+        link.set_binary_type(binary_type);
+        Ok(link)
+    }
+
+    /// Hands a message to the browser. On a socket that is closing the browser discards it and goes on counting it in
+    /// `bufferedAmount`, by which the core knows it as unsent when the close arrives.
+    pub(super) fn send(&self, message: Message) {
+        let result = match &message {
+            Message::Text(text) => self.web_socket.send_with_str(text),
+            Message::Binary(bytes) => send_bytes(&self.web_socket, bytes),
+            Message::Blob(blob) => self.web_socket.send_with_blob(blob),
+        };
+        // A socket throws while it connects, and the core sends on open ones only.
+        debug_assert!(result.is_ok(), "send threw: {result:?}");
+    }
+
+    pub(super) fn close(&self, code: CloseCode, reason: &CloseReason) {
+        let result = self.web_socket.close_with_code_and_reason(code.value(), reason.as_str());
+        debug_assert!(result.is_ok(), "close threw: {result:?}");
+    }
+
+    pub(super) fn buffered_amount(&self) -> u64 {
+        u64::from(self.web_socket.buffered_amount())
+    }
+
+    pub(super) fn set_binary_type(&self, binary_type: BinaryType) {
+        self.web_socket.set_binary_type(match binary_type {
+            BinaryType::ArrayBuffer => web_sys::BinaryType::Arraybuffer,
+            BinaryType::Blob => web_sys::BinaryType::Blob,
+        });
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.web_socket.set_onopen(None);
+        self.web_socket.set_onmessage(None);
+        self.web_socket.set_onclose(None);
+        // Without arguments this cannot throw, and on a socket that is closed already it does nothing.
+        let _ = self.web_socket.close();
+    }
+}
+
+fn on_open(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> impl FnMut() {
+    move || {
+        let Some(shared) = shared.upgrade() else { return };
+        let (is_reconnect, failures) = shared.history();
+        let opened = Opened {
+            url: web_socket.url(),
+            protocol: web_socket.protocol(),
+            extensions: web_socket.extensions(),
+            is_reconnect,
+            failures,
+        };
+        let greeting = shared.platform.greeting.as_ref().map(|greeting| greeting(&opened)).unwrap_or_default();
+        shared.opened(socket, opened, greeting.into_iter().map(Payload::Ours).collect());
+    }
+}
+
+fn on_message(shared: Weak<Shared>, socket: SocketId) -> impl FnMut(MessageEvent) {
+    move |event| {
+        let Some(shared) = shared.upgrade() else { return };
+        let received = Received::new(event.data());
+        let input = match read_pong(&shared, received) {
+            Ok(Pong { ping, server_time }) => Input::Pong { socket, ping, server_time },
+            Err(message) => Input::Received { socket, message },
+        };
+        shared.handle(input);
+    }
+}
+
+fn on_close(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> impl FnMut(CloseEvent) {
+    move |event| {
+        let Some(shared) = shared.upgrade() else { return };
+        let buffered = u64::from(web_socket.buffered_amount());
+        let cause = Cause::closed(event.code(), event.reason(), event.was_clean());
+        shared.handle(Input::Dropped { socket, cause, buffered });
+    }
+}
+
+/// The answer to a ping, or the message as it was.
+fn read_pong(shared: &Rc<Shared>, received: Received) -> Result<Pong, Payload> {
+    match &shared.platform.words {
+        Words::Standard => {
+            let answer = received.short_text(pong::MAX_LENGTH).and_then(|text| pong::read(&text));
+            answer.ok_or(Payload::Theirs(received))
+        }
+        Words::Custom { answer, .. } => {
+            let message = received.into_message();
+            answer(&message).ok_or(Payload::Ours(message))
+        }
+    }
+}
+
+/// `WebSocket.send` refuses a view of memory that several threads share, so that a copy has to be made there.
+fn send_bytes(web_socket: &WebSocket, bytes: &[u8]) -> Result<(), JsValue> {
+    if cfg!(target_feature = "atomics") {
+        web_socket.send_with_js_u8_array(&js_sys::Uint8Array::from(bytes))
+    } else {
+        web_socket.send_with_u8_array(bytes)
+    }
+}

@@ -1,0 +1,218 @@
+//! The driver for browsers: windows and workers. It turns the core's actions into calls of the browser's WebSocket, timers and
+//! page events, and their events into inputs, and decides nothing.
+//!
+//! # Layout
+//!
+//! - `link`: one WebSocket with its listeners
+//! - `lifecycle`: the events of page and network
+//! - `alarm`, `clock`: time
+//! - `received`: a message in the browser's hands
+//! - `environment`: what this global scope has
+
+mod alarm;
+mod clock;
+mod environment;
+mod lifecycle;
+mod link;
+mod received;
+
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+use std::rc::Rc;
+
+use everwire_core::{Action, Cause, Input, SocketId};
+use wasm_bindgen_futures::spawn_local;
+pub use web_sys::Blob;
+
+pub(crate) use self::received::Received;
+use self::{alarm::Alarm, clock::Clock, lifecycle::Lifecycle, link::Link};
+use crate::{
+    Address, Attempt, BinaryType, OpenError, SocketBuilder, address::AddressSource, builder::Greeting,
+    heartbeat::Words, payload::Payload, shared::Shared,
+};
+use everwire_core::Protocols;
+
+/// Everything in a browser lives on one thread.
+pub(crate) type Pointer<T> = Rc<T>;
+
+/// What a native program must be able to send to another thread; in a browser there is nothing to ask for.
+pub trait MaybeSend {}
+impl<T> MaybeSend for T {}
+
+/// What a native program must be able to share between threads; in a browser there is nothing to ask for.
+pub trait MaybeSendSync {}
+impl<T> MaybeSendSync for T {}
+
+/// What acts for one socket.
+pub(crate) struct Platform {
+    clock: Clock,
+    source: AddressSource,
+    protocols: Protocols,
+    words: Words,
+    greeting: Option<Rc<Greeting>>,
+    binary_type: Cell<BinaryType>,
+    /// The attempt whose address or socket is current.
+    current: Cell<Option<SocketId>>,
+    link: RefCell<Option<Link>>,
+    alarm: RefCell<Option<Alarm>>,
+    lifecycle: RefCell<Option<Lifecycle>>,
+    is_released: Cell<bool>,
+}
+
+impl Platform {
+    pub(crate) fn new(builder: &SocketBuilder) -> Result<Self, OpenError> {
+        if !environment::has_web_socket() {
+            return Err(OpenError::Unsupported);
+        }
+        if let AddressSource::Fixed(url) = &builder.source {
+            environment::check_address(url)?;
+        }
+        Ok(Self {
+            clock: Clock::start(),
+            source: builder.source.clone(),
+            protocols: builder.protocols.clone(),
+            words: builder.heartbeat.words.clone(),
+            greeting: builder.greeting.clone(),
+            binary_type: Cell::new(builder.binary_type),
+            current: Cell::new(None),
+            link: RefCell::new(None),
+            alarm: RefCell::new(None),
+            lifecycle: RefCell::new(None),
+            is_released: Cell::new(false),
+        })
+    }
+
+    /// Starts to listen to the page. The listeners hold no strong pointer, so that a socket's end frees them.
+    pub(crate) fn start(&self, shared: &Rc<Shared>) {
+        self.lifecycle.replace(Some(Lifecycle::listen(&Rc::downgrade(shared))));
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    pub(crate) fn wall(&self) -> Duration {
+        clock::wall()
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        environment::random_seed()
+    }
+
+    /// Does what the core asks for.
+    pub(crate) fn act(&self, shared: &Rc<Shared>, action: Action<Payload>) {
+        match action {
+            Action::Dial { socket, failures } => self.dial(shared, socket, failures),
+            Action::Transmit { socket, message } => self.with_link(socket, |link| link.send(message.into_message())),
+            Action::Probe { socket, ping } => self.with_link(socket, |link| link.send(self.words.ask(ping))),
+            Action::Measure { socket } => {
+                let bytes = self.buffered_amount();
+                shared.handle(Input::Buffered { socket, bytes });
+            }
+            Action::Close { socket, code, reason } => self.with_link(socket, |link| link.close(code, &reason)),
+            Action::Abandon { .. } => self.forget_link(),
+            // The application reads its events elsewhere.
+            Action::Notify(_) => {}
+        }
+    }
+
+    /// Has [`Input::Wake`] handed in at the deadline, or a little before or after it.
+    pub(crate) fn set_alarm(&self, shared: &Rc<Shared>, deadline: Option<Duration>) {
+        let mut alarm = self.alarm.borrow_mut();
+        match deadline {
+            _ if self.is_released() => *alarm = None,
+            None => *alarm = None,
+            // An alarm that rings early does no harm and sets the right one: a deadline that moves with every message need not
+            // make a new timer each time.
+            Some(deadline) if alarm.as_ref().is_some_and(|alarm| alarm.rings_by(deadline)) => {}
+            Some(deadline) => *alarm = Some(Alarm::set(Rc::downgrade(shared), deadline, self.now())),
+        }
+    }
+
+    /// The alarm has rung and is no more.
+    fn alarm_rang(&self) {
+        self.alarm.take();
+    }
+
+    /// Ends everything for good and frees it: the application has dropped its socket.
+    pub(crate) fn release(&self, shared: &Rc<Shared>) {
+        self.is_released.set(true);
+        self.lifecycle.take();
+        if let Some(socket) = self.current.get() {
+            self.forget_link();
+            let cause = Cause::closed(1000, "", false);
+            shared.handle(Input::Dropped { socket, cause, buffered: 0 });
+        }
+        self.alarm.take();
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.is_released.get()
+    }
+
+    pub(crate) fn buffered_amount(&self) -> u64 {
+        self.link.borrow().as_ref().map_or(0, Link::buffered_amount)
+    }
+
+    pub(crate) fn binary_type(&self) -> BinaryType {
+        self.binary_type.get()
+    }
+
+    pub(crate) fn set_binary_type(&self, binary_type: BinaryType) {
+        self.binary_type.set(binary_type);
+        if let Some(link) = self.link.borrow().as_ref() {
+            link.set_binary_type(binary_type);
+        }
+    }
+
+    fn dial(&self, shared: &Rc<Shared>, socket: SocketId, failures: u32) {
+        self.forget_link();
+        self.current.set(Some(socket));
+        match &self.source {
+            AddressSource::Fixed(url) => self.connect(shared, socket, &Address::from(url.as_str()), Cause::Refused),
+            AddressSource::Provider(provide) => {
+                let address = provide(Attempt { failures });
+                let shared = Rc::downgrade(shared);
+                spawn_local(async move {
+                    let address = address.await;
+                    let Some(shared) = shared.upgrade() else { return };
+                    if shared.platform.current.get() != Some(socket) {
+                        return;
+                    }
+                    match address {
+                        // What a provider gave may be right next time.
+                        Ok(address) => shared.platform.connect(&shared, socket, &address, Cause::Provider),
+                        Err(error) => {
+                            shared.handle(Input::Dropped { socket, cause: Cause::Provider(error), buffered: 0 })
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    fn connect(&self, shared: &Rc<Shared>, socket: SocketId, address: &Address, refused: fn(String) -> Cause) {
+        let protocols = address.protocols.as_ref().unwrap_or(&self.protocols);
+        match Link::open(&Rc::downgrade(shared), socket, &address.url, protocols, self.binary_type.get()) {
+            Ok(link) => {
+                self.link.replace(Some(link));
+            }
+            Err(problem) => shared.handle(Input::Dropped { socket, cause: refused(problem), buffered: 0 }),
+        }
+    }
+
+    fn with_link(&self, socket: SocketId, act: impl FnOnce(&Link)) {
+        if self.current.get() == Some(socket)
+            && let Some(link) = self.link.borrow().as_ref()
+        {
+            act(link);
+        }
+    }
+
+    /// Turns away from the current socket, which is closed when its `Link` is dropped.
+    fn forget_link(&self) {
+        self.current.set(None);
+        let link = self.link.take();
+        drop(link);
+    }
+}

@@ -1,0 +1,145 @@
+use core::{fmt, future::Future, time::Duration};
+
+use everwire_core::{Backoff, ClosePolicy, Config, OutboxLimits, Protocols, Watermarks};
+
+use crate::{
+    Address, Attempt, BinaryType, Heartbeat, InboxLimits, Message, OpenError, Opened, Socket,
+    address::{AddressFuture, AddressSource},
+    platform::{MaybeSend, MaybeSendSync, Pointer},
+};
+
+/// Every choice about a [`Socket`], with its default; made by [`Socket::builder`].
+#[derive(Clone)]
+#[must_use = "nothing is dialled before open() is called"]
+pub struct SocketBuilder {
+    pub(crate) source: AddressSource,
+    pub(crate) protocols: Protocols,
+    pub(crate) heartbeat: Heartbeat,
+    pub(crate) inbox: InboxLimits,
+    pub(crate) binary_type: BinaryType,
+    pub(crate) greeting: Option<Pointer<Greeting>>,
+    config: Config,
+}
+
+#[cfg(target_family = "wasm")]
+pub(crate) type Greeting = dyn Fn(&Opened) -> Vec<Message>;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) type Greeting = dyn Fn(&Opened) -> Vec<Message> + Send + Sync;
+
+impl SocketBuilder {
+    pub(crate) fn new(source: AddressSource) -> Self {
+        Self {
+            source,
+            protocols: Protocols::default(),
+            heartbeat: Heartbeat::default(),
+            inbox: InboxLimits::default(),
+            binary_type: BinaryType::default(),
+            greeting: None,
+            config: Config::default(),
+        }
+    }
+
+    pub(crate) fn with_provider<F, Fut, A, E>(provide: F) -> Self
+    where
+        F: Fn(Attempt) -> Fut + MaybeSendSync + 'static,
+        Fut: Future<Output = Result<A, E>> + MaybeSend + 'static,
+        A: Into<Address>,
+        E: fmt::Display,
+    {
+        let provide = move |attempt| -> AddressFuture {
+            let address = provide(attempt);
+            Box::pin(async move { address.await.map(Into::into).map_err(|error| error.to_string()) })
+        };
+        Self::new(AddressSource::Provider(Pointer::new(provide)))
+    }
+
+    /// The subprotocols to offer (none).
+    pub fn protocols(mut self, protocols: Protocols) -> Self {
+        self.protocols = protocols;
+        self
+    }
+
+    /// How a dead link is noticed ([`Heartbeat::ping`]).
+    pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
+        self.heartbeat = heartbeat;
+        self
+    }
+
+    /// When attempts are made.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.config.backoff = backoff;
+        self
+    }
+
+    /// Which endings are worth another attempt.
+    pub fn close_policy(mut self, policy: ClosePolicy) -> Self {
+        self.config.close_policy = policy;
+        self
+    }
+
+    /// What may wait to be sent, and what happens beyond that.
+    pub fn outbox(mut self, limits: OutboxLimits) -> Self {
+        self.config.outbox = limits;
+        self
+    }
+
+    /// What may wait to be read.
+    pub fn inbox(mut self, limits: InboxLimits) -> Self {
+        self.inbox = limits;
+        self
+    }
+
+    /// How much may sit in the platform's buffer.
+    pub fn watermarks(mut self, watermarks: Watermarks) -> Self {
+        self.config.watermarks = watermarks;
+        self
+    }
+
+    /// How long an attempt may take, a provider's time included (15 s; not below 10 s for browsers, see
+    /// [`Config::connect_timeout`](everwire_core::Config::connect_timeout)).
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How long closing waits for the server's half of the closing handshake (3 s).
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.config.close_timeout = timeout;
+        self
+    }
+
+    /// How a browser hands over binary messages.
+    pub fn binary_type(mut self, binary_type: BinaryType) -> Self {
+        self.binary_type = binary_type;
+        self
+    }
+
+    /// What to send first on every connection, before anything that waits: credentials, subscriptions.
+    pub fn greeting(mut self, greeting: impl Fn(&Opened) -> Vec<Message> + MaybeSendSync + 'static) -> Self {
+        self.greeting = Some(Pointer::new(greeting));
+        self
+    }
+
+    /// Makes the socket, which dials in the background.
+    ///
+    /// # Errors
+    /// An address that cannot be dialled, a platform without WebSocket, and, in native programs, no tokio runtime.
+    pub fn open(self) -> Result<Socket, OpenError> {
+        Socket::from_builder(&self)
+    }
+
+    pub(crate) fn core_config(&self) -> Config {
+        Config { heartbeat: self.heartbeat.schedule.clone(), ..self.config.clone() }
+    }
+}
+
+impl fmt::Debug for SocketBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SocketBuilder")
+            .field("source", &self.source)
+            .field("protocols", &self.protocols)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

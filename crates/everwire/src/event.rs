@@ -1,0 +1,94 @@
+use core::time::Duration;
+
+use everwire_core::{AtRisk, Cause, DiscardReason, Ended, MessageId};
+
+use crate::Message;
+
+/// What a socket tells its application.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event<T = Message> {
+    /// The connection is open, for the first time or again.
+    Opened(Opened),
+    /// A message arrived.
+    Message(T),
+    /// A ping was answered: a sample of the round trip.
+    Latency(Duration),
+    /// The connection was lost or an attempt failed, and another attempt follows.
+    Dropped(Dropped),
+    /// A message that had been accepted will not be sent.
+    Discarded(Discarded),
+    /// The application did not read for so long that the inbox overflowed.
+    Lagged {
+        /// How many messages, the oldest, were let go.
+        missed: u64,
+    },
+    /// The connection is over; no attempt follows unless the application calls `reconnect`.
+    Closed(Closed),
+}
+
+impl<T> Event<T> {
+    /// The same event with another kind of message.
+    ///
+    /// # Errors
+    /// What `convert` returns for a message.
+    pub fn try_map<U, E>(self, convert: impl FnOnce(T) -> Result<U, E>) -> Result<Event<U>, E> {
+        Ok(match self {
+            Self::Message(message) => Event::Message(convert(message)?),
+            Self::Opened(opened) => Event::Opened(opened),
+            Self::Latency(round_trip) => Event::Latency(round_trip),
+            Self::Dropped(dropped) => Event::Dropped(dropped),
+            Self::Discarded(discarded) => Event::Discarded(discarded),
+            Self::Lagged { missed } => Event::Lagged { missed },
+            Self::Closed(closed) => Event::Closed(closed),
+        })
+    }
+}
+
+/// A connection that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Opened {
+    /// The address that was dialled, as the platform writes it.
+    pub url: String,
+    /// The subprotocol that the server chose; empty where it chose none.
+    pub protocol: String,
+    /// The extensions in use, as the platform tells them; empty where it does not.
+    pub extensions: String,
+    /// Whether there was an open connection before.
+    pub is_reconnect: bool,
+    /// How many attempts failed since a connection was last stable.
+    pub failures: u32,
+}
+
+/// A connection that was lost, or an attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Why.
+    pub cause: Cause,
+    /// What was handed to the platform but may not have left.
+    pub at_risk: AtRisk,
+    /// The number of the attempt that follows, since a connection was last stable, from 1.
+    pub attempt: u32,
+    /// How long until then; `None`: until the page comes back from the back/forward cache.
+    pub retry_in: Option<Duration>,
+}
+
+/// A message that had been accepted and will not be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discarded {
+    /// The name that `send` gave it.
+    pub id: MessageId,
+    /// The message itself.
+    pub message: Message,
+    /// Why.
+    pub reason: DiscardReason,
+}
+
+/// A connection that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// How it ended.
+    pub ended: Ended,
+    /// What was handed to the platform but may not have left.
+    pub at_risk: AtRisk,
+}

@@ -1,0 +1,103 @@
+use core::{fmt, time::Duration};
+
+use everwire_core::PingSchedule;
+
+use crate::{
+    Message,
+    platform::{MaybeSendSync, Pointer},
+    pong,
+};
+
+/// How a dead link is told from a quiet one.
+#[derive(Clone)]
+pub struct Heartbeat {
+    pub(crate) schedule: everwire_core::Heartbeat,
+    pub(crate) words: Words,
+}
+
+/// The words in which a ping is asked and answered.
+#[derive(Clone)]
+pub(crate) enum Words {
+    /// `{"ping":N}`, answered by `{"pong":N}` or itself.
+    Standard,
+    Custom {
+        ask: Pointer<Ask>,
+        answer: Pointer<Answer>,
+    },
+}
+
+#[cfg(target_family = "wasm")]
+type Ask = dyn Fn(u64) -> Message;
+#[cfg(not(target_family = "wasm"))]
+type Ask = dyn Fn(u64) -> Message + Send + Sync;
+
+#[cfg(target_family = "wasm")]
+type Answer = dyn Fn(&Message) -> Option<Pong>;
+#[cfg(not(target_family = "wasm"))]
+type Answer = dyn Fn(&Message) -> Option<Pong> + Send + Sync;
+
+/// What is read from the answer to a ping.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Pong {
+    /// The number of the ping that it answers; `None` where the answer does not say. Without it there is no round trip.
+    pub ping: Option<u64>,
+    /// The server's time in milliseconds since the Unix epoch, where the answer tells.
+    pub server_time: Option<f64>,
+}
+
+impl Heartbeat {
+    /// The text `{"ping":N}`, answered by `{"pong":N}`, by `{"pong":N,"server_time":MS}`, or by itself, as an echo does. The
+    /// default.
+    pub fn ping() -> Self {
+        Self { schedule: everwire_core::Heartbeat::default(), words: Words::Standard }
+    }
+
+    /// The server's own ping. `ask` makes the message from a number that counts up; `answer` is shown every message and says
+    /// whether it is the answer, which the application then does not get to see.
+    pub fn custom(
+        ask: impl Fn(u64) -> Message + MaybeSendSync + 'static,
+        answer: impl Fn(&Message) -> Option<Pong> + MaybeSendSync + 'static,
+    ) -> Self {
+        Self { words: Words::Custom { ask: Pointer::new(ask), answer: Pointer::new(answer) }, ..Self::ping() }
+    }
+
+    /// No pings: a link is dead when nothing was heard for this long. For servers that talk all the time.
+    pub fn silence(after: Duration) -> Self {
+        Self { schedule: everwire_core::Heartbeat::Silence(after), ..Self::ping() }
+    }
+
+    /// No detection beyond what the platform reports by itself, which can take minutes.
+    pub fn off() -> Self {
+        Self { schedule: everwire_core::Heartbeat::Off, ..Self::ping() }
+    }
+
+    /// With other times. It has no effect on a heartbeat without pings.
+    #[must_use]
+    pub fn schedule(mut self, schedule: PingSchedule) -> Self {
+        if let everwire_core::Heartbeat::Ping(current) = &mut self.schedule {
+            *current = schedule;
+        }
+        self
+    }
+}
+
+impl Words {
+    pub(crate) fn ask(&self, ping: u64) -> Message {
+        match self {
+            Self::Standard => Message::Text(pong::ask(ping)),
+            Self::Custom { ask, .. } => ask(ping),
+        }
+    }
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self::ping()
+    }
+}
+
+impl fmt::Debug for Heartbeat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.schedule.fmt(formatter)
+    }
+}

@@ -1,0 +1,190 @@
+//! The driver for native programs, over tokio and tungstenite. It turns the core's actions into a socket's reads and writes and
+//! a timer, and their outcome into inputs, and decides nothing.
+//!
+//! # Layout
+//!
+//! - `link`: one WebSocket and the task that serves it
+//! - `alarm`: the task that wakes the core
+//! - `received`: a message as tungstenite gives it
+
+mod alarm;
+mod link;
+mod received;
+
+use core::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use everwire_core::{Action, Cause, Input, Protocols, SocketId};
+use tokio::runtime::Handle;
+use url::Url;
+
+pub(crate) use self::received::Received;
+use self::{alarm::Alarm, link::Link};
+use crate::{
+    Address, Attempt, BinaryType, OpenError, SocketBuilder, address::AddressSource, builder::Greeting,
+    heartbeat::Words, payload::Payload, shared::Shared,
+};
+
+/// Native programs have threads.
+pub(crate) type Pointer<T> = Arc<T>;
+
+/// What a native program must be able to send to another thread; in a browser there is nothing to ask for.
+pub trait MaybeSend: Send {}
+impl<T: Send> MaybeSend for T {}
+
+/// What a native program must be able to share between threads; in a browser there is nothing to ask for.
+pub trait MaybeSendSync: Send + Sync {}
+impl<T: Send + Sync> MaybeSendSync for T {}
+
+/// What acts for one socket.
+pub(crate) struct Platform {
+    runtime: Handle,
+    started: Instant,
+    source: AddressSource,
+    protocols: Protocols,
+    words: Words,
+    greeting: Option<Arc<Greeting>>,
+    link: Mutex<Option<Link>>,
+    alarm: Alarm,
+    is_released: AtomicBool,
+}
+
+impl Platform {
+    pub(crate) fn new(builder: &SocketBuilder) -> Result<Self, OpenError> {
+        let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
+        if let AddressSource::Fixed(url) = &builder.source {
+            check_address(url)?;
+        }
+        Ok(Self {
+            runtime,
+            started: Instant::now(),
+            source: builder.source.clone(),
+            protocols: builder.protocols.clone(),
+            words: builder.heartbeat.words.clone(),
+            greeting: builder.greeting.clone(),
+            link: Mutex::new(None),
+            alarm: Alarm::new(),
+            is_released: AtomicBool::new(false),
+        })
+    }
+
+    /// Starts the task that wakes the core. It holds no strong pointer, and ends when the socket does.
+    pub(crate) fn start(&self, shared: &Arc<Shared>) {
+        self.runtime.spawn(self.alarm.serve(Arc::downgrade(shared)));
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(crate) fn wall(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        rand::random()
+    }
+
+    /// Does what the core asks for.
+    pub(crate) fn act(&self, shared: &Arc<Shared>, action: Action<Payload>) {
+        match action {
+            Action::Dial { socket, failures } => self.dial(shared, socket, failures),
+            Action::Transmit { socket, message } => self.with_link(socket, |link| link.send(message.into_message())),
+            Action::Probe { socket, ping } => self.with_link(socket, |link| link.send(self.words.ask(ping))),
+            Action::Measure { socket } => {
+                let bytes = self.buffered_amount();
+                shared.handle(Input::Buffered { socket, bytes });
+            }
+            Action::Close { socket, code, reason } => self.with_link(socket, |link| link.close(code, reason)),
+            Action::Abandon { .. } => drop(self.link().take()),
+            // The application reads its events elsewhere.
+            Action::Notify(_) => {}
+        }
+    }
+
+    /// Has [`Input::Wake`] handed in at the deadline.
+    pub(crate) fn set_alarm(&self, _shared: &Arc<Shared>, deadline: Option<Duration>) {
+        let deadline = deadline.filter(|_| !self.is_released());
+        // Far deadlines are cut to what `Instant` can hold; the alarm then rings early and is set anew.
+        let year = Duration::from_secs(365 * 24 * 3600);
+        self.alarm.set(deadline.map(|deadline| self.started + deadline.min(self.now() + year)));
+    }
+
+    /// Ends everything for good: the application has dropped its socket. A close frame that was asked for still goes out.
+    pub(crate) fn release(&self, shared: &Arc<Shared>) {
+        self.is_released.store(true, Ordering::Relaxed);
+        let link = self.link().take();
+        if let Some(link) = link {
+            let socket = link.socket();
+            link.finish();
+            shared.handle(Input::Dropped { socket, cause: Cause::closed(1000, "", false), buffered: 0 });
+        }
+        self.alarm.end();
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.is_released.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn buffered_amount(&self) -> u64 {
+        self.link().as_ref().map_or(0, Link::buffered_amount)
+    }
+
+    pub(crate) fn binary_type(&self) -> BinaryType {
+        BinaryType::ArrayBuffer
+    }
+
+    pub(crate) fn set_binary_type(&self, _binary_type: BinaryType) {}
+
+    fn dial(&self, shared: &Arc<Shared>, socket: SocketId, failures: u32) {
+        // What a provider gave may be right next time; a fixed address that is refused stays so.
+        let (address, refused): (_, fn(String) -> Cause) = match &self.source {
+            AddressSource::Fixed(url) => {
+                let address = Address::from(url.as_str());
+                let address: crate::address::AddressFuture = Box::pin(core::future::ready(Ok(address)));
+                (address, Cause::Refused)
+            }
+            AddressSource::Provider(provide) => (provide(Attempt { failures }), Cause::Provider),
+        };
+        let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, address, self.protocols.clone(), refused);
+        let before = self.link().replace(link);
+        drop(before);
+    }
+
+    fn with_link(&self, socket: SocketId, act: impl FnOnce(&Link)) {
+        if let Some(link) = self.link().as_ref().filter(|link| link.socket() == socket) {
+            act(link);
+        }
+    }
+
+    fn link(&self) -> MutexGuard<'_, Option<Link>> {
+        // A panic cannot leave it half changed: it is only ever replaced whole.
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A strong pointer for as long as something is handed to the core; `None` after the socket's end.
+fn alive(shared: &Weak<Shared>) -> Option<Arc<Shared>> {
+    shared.upgrade().filter(|shared| !shared.platform.is_released())
+}
+
+fn check_address(url: &str) -> Result<(), OpenError> {
+    let wrong = |problem: String| OpenError::Address { url: url.to_owned(), problem };
+    let parsed = Url::parse(url).map_err(|error| wrong(format!("{error}; write it as wss://host/path")))?;
+    if !matches!(parsed.scheme(), "ws" | "wss") {
+        return Err(wrong("its scheme has to be ws or wss".to_owned()));
+    }
+    if parsed.fragment().is_some() {
+        return Err(wrong("leave out the part from # on, which a server never sees".to_owned()));
+    }
+    if parsed.scheme() == "wss" && cfg!(not(feature = "rustls")) {
+        return Err(wrong("wss needs the feature `rustls` of the crate `everwire`".to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,26 @@
+use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
+
+use crate::Message;
+
+/// A message as tungstenite gives it: shared bytes, which are copied when the message is read.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Text(Utf8Bytes),
+    Binary(Bytes),
+}
+
+impl Received {
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Text(text) => Message::Text(text.as_str().to_owned()),
+            Self::Binary(bytes) => Message::Binary(bytes.into()),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+use crate::{Message, platform::Received};
+
+/// What the core carries: a message of ours, or one of the server's in the form in which the platform received it, which is
+/// copied only when somebody reads it.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Ours(Message),
+    Theirs(Received),
+}
+
+impl Payload {
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Ours(message) => message,
+            Self::Theirs(received) => received.into_message(),
+        }
+    }
+}
+
+impl everwire_core::Payload for Payload {
+    fn size(&self) -> usize {
+        match self {
+            Self::Ours(message) => message.len(),
+            Self::Theirs(received) => received.size(),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What a socket, its handles and its platform share: the core, and what waits to be done and to be read.
+
+use core::{task::Waker, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use everwire_core::{Action, Connection, Input, Payload as _};
+
+use crate::{
+    Closed, Discarded, Dropped, Event, Opened, SocketBuilder, State, Stats,
+    inbox::Inbox,
+    payload::Payload,
+    platform::{Platform, Pointer},
+};
+
+/// The state of one socket, and the platform that acts for it.
+///
+/// The lock is never held while the platform acts: a call into JavaScript may come back into this module.
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+    pub(crate) platform: Platform,
+}
+
+struct Inner {
+    connection: Connection<Payload>,
+    inbox: Inbox,
+    /// What the platform has to do, in order.
+    actions: VecDeque<Action<Payload>>,
+    /// Somebody is taking `actions` one by one; what is added meanwhile is theirs to do.
+    is_acting: bool,
+    reader: Option<Waker>,
+    writers: Vec<Waker>,
+    counts: Counts,
+    opened: Opened,
+    /// How the connection ended last, until it is opened again.
+    closed: Option<Closed>,
+    next_attempt: u32,
+}
+
+#[derive(Default)]
+struct Counts {
+    opened: u64,
+    dropped: u64,
+    messages_out: u64,
+    bytes_out: u64,
+    messages_in: u64,
+    bytes_in: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(builder: &SocketBuilder, platform: Platform) -> Self {
+        let connection = Connection::new(builder.core_config(), platform.seed());
+        let inner = Inner {
+            connection,
+            inbox: Inbox::new(builder.inbox.clone()),
+            actions: VecDeque::new(),
+            is_acting: false,
+            reader: None,
+            writers: Vec::new(),
+            counts: Counts::default(),
+            opened: Opened::default(),
+            closed: None,
+            next_attempt: 1,
+        };
+        Self { inner: Mutex::new(inner), platform }
+    }
+
+    /// Hands something to the core, and does what follows from it.
+    pub(crate) fn handle(self: &Pointer<Self>, input: Input<Payload>) {
+        self.drive(|connection, now| connection.handle(now, input));
+    }
+
+    /// Lets the core decide, and does what follows from it.
+    pub(crate) fn drive<R>(self: &Pointer<Self>, decide: impl FnOnce(&mut Connection<Payload>, Duration) -> R) -> R {
+        let mut inner = self.lock();
+        let now = self.platform.now();
+        let result = decide(&mut inner.connection, now);
+        inner.sort_actions(now);
+        drop(inner);
+        self.act();
+        result
+    }
+
+    /// Notes what the platform knows of the socket that opens, and hands it to the core together with its greeting.
+    pub(crate) fn opened(
+        self: &Pointer<Self>,
+        socket: everwire_core::SocketId,
+        opened: Opened,
+        greeting: Vec<Payload>,
+    ) {
+        self.lock().opened = opened;
+        self.handle(Input::Opened { socket, greeting });
+    }
+
+    /// What the next opened connection would be told about its past.
+    pub(crate) fn history(&self) -> (bool, u32) {
+        let inner = self.lock();
+        (inner.counts.opened > 0, inner.connection.failures())
+    }
+
+    /// The next event; registers the reader where there is none. `None` where the connection is over and all was read.
+    pub(crate) fn poll_event(&self, waker: &Waker) -> core::task::Poll<Option<Event>> {
+        let mut inner = self.lock();
+        if let Some(event) = inner.inbox.pop() {
+            let Ok(event) = event.try_map(|payload| Ok::<_, core::convert::Infallible>(payload.into_message()));
+            return core::task::Poll::Ready(Some(event));
+        }
+        if inner.connection.state() == everwire_core::State::Closed {
+            return core::task::Poll::Ready(None);
+        }
+        inner.reader = Some(waker.clone());
+        core::task::Poll::Pending
+    }
+
+    /// What `look` finds; registers the waker where it finds nothing.
+    pub(crate) fn poll_for<R>(
+        &self,
+        waker: &Waker,
+        look: impl FnOnce(&Connection<Payload>) -> Option<R>,
+    ) -> core::task::Poll<R> {
+        let mut inner = self.lock();
+        if let Some(found) = look(&inner.connection) {
+            return core::task::Poll::Ready(found);
+        }
+        if !inner.writers.iter().any(|other| other.will_wake(waker)) {
+            inner.writers.push(waker.clone());
+        }
+        core::task::Poll::Pending
+    }
+
+    pub(crate) fn state(&self) -> State {
+        use everwire_core::State as Core;
+        let inner = self.lock();
+        match inner.connection.state() {
+            Core::Idle | Core::Connecting { .. } => State::Connecting,
+            Core::Open { .. } => State::Open,
+            Core::Waiting { until } => State::Waiting {
+                attempt: inner.next_attempt,
+                retry_in: until.map(|until| until.saturating_sub(self.platform.now())),
+            },
+            Core::Closing { .. } => State::Closing,
+            Core::Closed => State::Closed,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let inner = self.lock();
+        let Counts { opened, dropped, messages_out, bytes_out, messages_in, bytes_in } = inner.counts;
+        Stats {
+            latency: inner.connection.latency().summary(),
+            opened,
+            dropped,
+            messages_out,
+            bytes_out,
+            messages_in,
+            bytes_in,
+            queued_messages: inner.connection.outbox().len(),
+            queued_bytes: inner.connection.outbox().bytes(),
+            lagged: inner.inbox.lagged(),
+        }
+    }
+
+    /// Looks at the core.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Connection<Payload>, Duration) -> R) -> R {
+        let inner = self.lock();
+        look(&inner.connection, self.platform.now())
+    }
+
+    /// What is known of the latest open connection.
+    pub(crate) fn last_opened(&self) -> Opened {
+        self.lock().opened.clone()
+    }
+
+    /// How the connection ended; `None` while it has not.
+    pub(crate) fn closed(&self) -> Option<Closed> {
+        self.lock().closed.clone()
+    }
+
+    /// Does what waits to be done, sets the alarm for what is due later, and wakes who waits.
+    fn act(self: &Pointer<Self>) {
+        let mut inner = self.lock();
+        if inner.is_acting {
+            return;
+        }
+        inner.is_acting = true;
+        while let Some(action) = inner.actions.pop_front() {
+            drop(inner);
+            self.platform.act(self, action);
+            inner = self.lock();
+        }
+        inner.is_acting = false;
+        self.platform.set_alarm(self, inner.connection.poll_deadline());
+        let has_news = !inner.inbox.is_empty() || inner.connection.state() == everwire_core::State::Closed;
+        let reader = if has_news { inner.reader.take() } else { None };
+        let writers = core::mem::take(&mut inner.writers);
+        drop(inner);
+        reader.into_iter().chain(writers).for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing here is left half done by a panic that could only come from a caller's closure.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Parts what the core asks for into what the application reads and what the platform does.
+    fn sort_actions(&mut self, now: Duration) {
+        while let Some(action) = self.connection.poll_action() {
+            match action {
+                Action::Notify(event) => self.notify(event, now),
+                Action::Transmit { ref message, .. } => {
+                    self.counts.messages_out += 1;
+                    self.counts.bytes_out += message.size() as u64;
+                    self.actions.push_back(action);
+                }
+                _ => self.actions.push_back(action),
+            }
+        }
+    }
+
+    fn notify(&mut self, event: everwire_core::Event<Payload>, now: Duration) {
+        use everwire_core::Event as Core;
+        let event = match event {
+            Core::Opened { .. } => {
+                self.counts.opened += 1;
+                self.closed = None;
+                Event::Opened(self.opened.clone())
+            }
+            Core::Message(message) => {
+                self.counts.messages_in += 1;
+                self.counts.bytes_in += message.size() as u64;
+                Event::Message(message)
+            }
+            Core::Latency(round_trip) => Event::Latency(round_trip),
+            Core::Dropped { cause, at_risk, retry } => {
+                self.counts.dropped += 1;
+                self.next_attempt = retry.attempt;
+                let retry_in = retry.at.map(|at| at.saturating_sub(now));
+                Event::Dropped(Dropped { cause, at_risk, attempt: retry.attempt, retry_in })
+            }
+            Core::Discarded { id, message, reason } => {
+                Event::Discarded(Discarded { id, message: message.into_message(), reason })
+            }
+            Core::Closed { ended, at_risk } => {
+                let closed = Closed { ended, at_risk };
+                self.closed = Some(closed.clone());
+                Event::Closed(closed)
+            }
+            // The core's events are all known here; the enum is open for crates outside of this workspace.
+            _ => return,
+        };
+        self.inbox.push(event);
+    }
+}

@@ -1,0 +1,139 @@
+use core::{fmt, future::poll_fn};
+
+use everwire_core::{CloseCode, CloseReason, Histogram, Input, SendOptions, Sent};
+
+use crate::{
+    BinaryType, Closing, Message, ReadyState, SendError, State, Stats, payload::Payload, platform::Pointer,
+    shared::Shared,
+};
+
+/// What a [`Socket`](crate::Socket) can do apart from being read. It can be cloned.
+///
+/// A handle does not keep the connection open: after the socket was dropped, sending is refused.
+#[derive(Clone)]
+pub struct SocketHandle {
+    pub(crate) shared: Pointer<Shared>,
+}
+
+impl SocketHandle {
+    /// Sends a message: at once where the connection is open and the network keeps up, as soon as it is otherwise.
+    ///
+    /// # Errors
+    /// The message comes back where the outbox has no room for it, or the connection was closed.
+    pub fn send(&self, message: impl Into<Message>) -> Result<Sent, SendError> {
+        self.send_with(message, SendOptions::default())
+    }
+
+    /// Sends a message with a time to live, or as the latest of its kind.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_with(&self, message: impl Into<Message>, options: SendOptions) -> Result<Sent, SendError> {
+        let message = Payload::Ours(message.into());
+        self.shared
+            .drive(|connection, now| connection.send(now, message, options))
+            .map_err(|refused| SendError::refused(refused.message.into_message(), refused.refusal))
+    }
+
+    /// Waits until more should be sent: what waits is below the high-water mark, or has come down to the low one.
+    ///
+    /// # Errors
+    /// The connection was closed.
+    pub async fn ready(&self) -> Result<(), SendError> {
+        poll_fn(|context| self.poll_ready(context)).await
+    }
+
+    /// Waits until everything that was accepted has been handed to the network, over reconnects where needed.
+    ///
+    /// # Errors
+    /// The connection was closed; what could not be sent was reported by [`Event::Discarded`](crate::Event::Discarded).
+    pub async fn flush(&self) -> Result<(), SendError> {
+        poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    /// Closes the connection with code 1000.
+    pub fn close(&self) -> Closing {
+        self.close_with(CloseCode::NORMAL, CloseReason::default())
+    }
+
+    /// Closes the connection. What waits is sent first where the connection is open, and reported where it is not. Closing starts
+    /// at once; awaiting it tells how it went.
+    pub fn close_with(&self, code: CloseCode, reason: CloseReason) -> Closing {
+        self.shared.handle(Input::Close { code, reason });
+        Closing { shared: self.shared.clone() }
+    }
+
+    /// Makes an attempt now: in place of waiting, of an open connection that is mistrusted, or after the end.
+    pub fn reconnect(&self) {
+        if !self.shared.platform.is_released() {
+            self.shared.handle(Input::Reconnect);
+        }
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> State {
+        self.shared.state()
+    }
+
+    /// Where the platform's WebSocket stands; [`ReadyState::Connecting`] between two attempts.
+    pub fn ready_state(&self) -> ReadyState {
+        match self.state() {
+            State::Connecting | State::Waiting { .. } => ReadyState::Connecting,
+            State::Open => ReadyState::Open,
+            State::Closing => ReadyState::Closing,
+            State::Closed => ReadyState::Closed,
+        }
+    }
+
+    /// What the socket has seen so far.
+    pub fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    /// The distribution of the round trips.
+    pub fn latency_histogram(&self) -> Histogram {
+        self.shared.look(|connection, _| connection.latency().histogram().clone())
+    }
+
+    /// The server's time in milliseconds since the Unix epoch; `None` before an answer to a ping carried it.
+    pub fn server_time(&self) -> Option<f64> {
+        self.shared.look(|connection, now| connection.latency().clock().server_time(now))
+    }
+
+    /// The address of the latest open connection; empty before there was one.
+    pub fn url(&self) -> String {
+        self.shared.last_opened().url
+    }
+
+    /// The subprotocol that the server chose on the latest open connection; empty where it chose none.
+    pub fn protocol(&self) -> String {
+        self.shared.last_opened().protocol
+    }
+
+    /// The extensions in use on the latest open connection, as far as the platform tells.
+    pub fn extensions(&self) -> String {
+        self.shared.last_opened().extensions
+    }
+
+    /// The bytes that wait to be handed to the network, in the platform's buffer and in the outbox.
+    pub fn buffered_amount(&self) -> u64 {
+        let queued = self.shared.look(|connection, _| connection.outbox().bytes() as u64);
+        queued + self.shared.platform.buffered_amount()
+    }
+
+    /// How a browser hands over binary messages.
+    pub fn binary_type(&self) -> BinaryType {
+        self.shared.platform.binary_type()
+    }
+
+    /// Chooses how a browser hands over the binary messages that follow.
+    pub fn set_binary_type(&self, binary_type: BinaryType) {
+        self.shared.platform.set_binary_type(binary_type);
+    }
+}
+
+impl fmt::Debug for SocketHandle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Socket").field("url", &self.url()).field("state", &self.state()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,98 @@
+//! The connection as an application holds it.
+
+mod closing;
+mod handle;
+mod stream;
+
+use core::{fmt, future::Future};
+
+pub use closing::Closing;
+pub use handle::SocketHandle;
+
+use crate::{
+    Address, Attempt, OpenError, SocketBuilder,
+    address::AddressSource,
+    platform::{MaybeSend, MaybeSendSync, Platform, Pointer},
+    shared::Shared,
+};
+
+/// A WebSocket that stays connected.
+///
+/// It is a `Stream` of [`Event`](crate::Event) and a `Sink` of [`Message`](crate::Message), so `split()`, `forward()` and the rest
+/// of `futures` work with it; and it has every method of [`SocketHandle`], which is the part that can be cloned. The stream ends
+/// after [`Event::Closed`](crate::Event::Closed), and goes on if somebody calls [`reconnect`](SocketHandle::reconnect).
+///
+/// Dropping it closes the connection with code 1000 and frees every listener and timer.
+#[must_use = "dropping a socket closes it"]
+pub struct Socket {
+    handle: SocketHandle,
+}
+
+impl Socket {
+    /// Opens a socket with every default. It returns at once and dials in the background.
+    ///
+    /// # Errors
+    /// As [`SocketBuilder::open`].
+    pub fn open(url: impl Into<String>) -> Result<Self, OpenError> {
+        Self::builder(url).open()
+    }
+
+    /// The choices about a socket to a fixed address.
+    pub fn builder(url: impl Into<String>) -> SocketBuilder {
+        SocketBuilder::new(AddressSource::Fixed(url.into()))
+    }
+
+    /// The choices about a socket whose address is asked for at each attempt: for tokens that expire. An error is a failed
+    /// attempt, and so is an answer that stays out for longer than the connect timeout.
+    pub fn builder_with<F, Fut, A, E>(provide: F) -> SocketBuilder
+    where
+        F: Fn(Attempt) -> Fut + MaybeSendSync + 'static,
+        Fut: Future<Output = Result<A, E>> + MaybeSend + 'static,
+        A: Into<Address>,
+        E: fmt::Display,
+    {
+        SocketBuilder::with_provider(provide)
+    }
+
+    /// A handle to send with, to close and to look at the connection, which can be cloned and kept elsewhere. It does not keep
+    /// the connection open.
+    pub fn handle(&self) -> SocketHandle {
+        self.handle.clone()
+    }
+
+    /// The typed view: JSON texts as values.
+    #[cfg(feature = "json")]
+    pub fn json<Tx, Rx>(self) -> crate::JsonSocket<Tx, Rx> {
+        crate::JsonSocket::new(self)
+    }
+
+    pub(crate) fn from_builder(builder: &SocketBuilder) -> Result<Self, OpenError> {
+        let platform = Platform::new(builder)?;
+        let shared = Pointer::new(Shared::new(builder, platform));
+        shared.platform.start(&shared);
+        shared.handle(everwire_core::Input::Open);
+        Ok(Self { handle: SocketHandle { shared } })
+    }
+}
+
+impl core::ops::Deref for Socket {
+    type Target = SocketHandle;
+
+    fn deref(&self) -> &SocketHandle {
+        &self.handle
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // Closing lets what was sent go out; releasing then ends the connection for the handles that are left.
+        drop(self.handle.close());
+        self.handle.shared.platform.release(&self.handle.shared);
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.fmt(formatter)
+    }
+}

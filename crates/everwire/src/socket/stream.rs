@@ -1,0 +1,58 @@
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use everwire_core::Input;
+use futures_core::Stream;
+use futures_sink::Sink;
+
+use crate::{Event, Message, SendError, Socket, SocketHandle};
+
+impl Stream for Socket {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.shared.poll_event(context.waker())
+    }
+}
+
+impl Sink<Message> for Socket {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        SocketHandle::poll_ready(&self, context)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        self.send(message).map(|_| ())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        SocketHandle::poll_flush(&self, context)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        // To close twice has no effect, so that every poll may ask for it.
+        self.close().poll_closed(context).map(|_| Ok(()))
+    }
+}
+
+impl SocketHandle {
+    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.shared.poll_for(context.waker(), |connection| match connection.state() {
+            everwire_core::State::Closing { .. } | everwire_core::State::Closed => Some(Err(SendError::Closed(None))),
+            _ => connection.is_ready().then_some(Ok(())),
+        })
+    }
+
+    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        // The platform has no event for a buffer that has drained: the core has to be told that somebody waits for it.
+        self.shared.handle(Input::Flush);
+        self.shared.poll_for(context.waker(), |connection| match connection.state() {
+            _ if connection.is_flushed() => Some(Ok(())),
+            everwire_core::State::Closed => Some(Err(SendError::Closed(None))),
+            _ => None,
+        })
+    }
+}
