@@ -9,8 +9,9 @@ use crate::random::Random;
 /// Backoff And Jitter", AWS Architecture Blog, 2015) and a floor. The first ceiling is wide on purpose: when a server goes
 /// away, all its clients lose it in the same instant, and the first retries are the ones that hit together.
 ///
-/// A fault on the client's own side (the network changed, the machine woke, the heartbeat found a dead link) hits one client
-/// at a time; its first retry comes within [`quick`](Self::quick).
+/// A fault on the client's own side (the network changed, the machine woke) hits one client at a time; its first retry comes
+/// within [`quick`](Self::quick). A link that fell silent may be either: a dead link hits one client, a server that stalls all
+/// of them in the same instant, so the first retry after it is spread over [`quick_after_silence`](Self::quick_after_silence).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backoff {
     /// The least delay after a close by the server, and the least time between two dials for whatever reason (0.5 s).
@@ -23,6 +24,9 @@ pub struct Backoff {
     pub max: Duration,
     /// The ceiling of the first delay after a fault on the client's own side (0.3 s).
     pub quick: Duration,
+    /// The ceiling of the first delay after the heartbeat found a dead link without any sign of trouble on the client's own
+    /// side (1.5 s): together with the default heartbeat, a silent link is replaced within 15 s.
+    pub quick_after_silence: Duration,
     /// How long a connection must have stayed open before the count of attempts starts anew (5 s). A server that accepts and
     /// drops at once is therefore not hammered.
     pub stable_after: Duration,
@@ -39,11 +43,6 @@ impl Backoff {
         // Written so that a ceiling that overflowed to infinity or NaN becomes the maximum.
         let ceiling = if ceiling < max { ceiling } else { max };
         random.between(self.floor, Duration::try_from_secs_f64(ceiling).unwrap_or(self.max))
-    }
-
-    /// The delay before the first attempt after a fault on the client's own side.
-    pub(crate) fn quick_delay(&self, random: &mut Random) -> Duration {
-        random.between(Duration::ZERO, self.quick)
     }
 
     /// A delay as after many failures.
@@ -65,6 +64,7 @@ impl Default for Backoff {
             factor: 2.0,
             max: Duration::from_secs(30),
             quick: Duration::from_millis(300),
+            quick_after_silence: Duration::from_millis(1_500),
             stable_after: Duration::from_secs(5),
             max_retries: None,
         }

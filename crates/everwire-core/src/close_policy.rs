@@ -18,7 +18,8 @@ pub enum Verdict {
 ///
 /// The default stops where the server has said that it is done (1000) or that it would refuse the same client again (1002,
 /// 1003, 1007, 1008, 1009, 1010, 3000, 3003, and 4400 to 4499 but 4408 and 4429, which private protocols derive from the HTTP
-/// statuses), and retries everything else.
+/// statuses), and retries everything else. A policy is not asked about what the application or the page's life cycle did
+/// ([`Cause::Requested`], [`Cause::Suspended`]).
 #[derive(Clone)]
 pub struct ClosePolicy(Arc<dyn Fn(&Cause) -> Verdict + Send + Sync>);
 

@@ -12,7 +12,7 @@ impl Random {
 
     /// A duration drawn evenly from `low..=high`; `low` where `high` is not above it.
     pub(crate) fn between(&mut self, low: Duration, high: Duration) -> Duration {
-        low + high.saturating_sub(low).mul_f64(self.fraction())
+        low.saturating_add(high.saturating_sub(low).mul_f64(self.fraction()))
     }
 
     /// A number drawn evenly from `0.0..1.0`, from the upper 53 bits: what an `f64` can hold exactly.

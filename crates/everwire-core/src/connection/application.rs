@@ -18,7 +18,7 @@ impl<M: Payload> Connection<M> {
             State::Closed => self.failures = 0,
             State::Connecting { socket, .. } | State::Open { socket, .. } | State::Closing { socket, .. } => {
                 let at_risk = self.leave(socket);
-                let retry = Retry { attempt: self.failures + 1, at: Some(now) };
+                let retry = Retry { attempt: self.failures.saturating_add(1), at: Some(now) };
                 self.notify(Event::Dropped { cause: Cause::Requested, at_risk, retry });
             }
         }
@@ -31,9 +31,9 @@ impl<M: Payload> Connection<M> {
                 self.expire(now);
                 // The platform sends what it was handed before the close frame, whatever its buffer holds.
                 while let Some(waiting) = self.outbox.pop() {
-                    self.transmit(now, socket, Some(waiting.id), waiting.message);
+                    self.hand_over(socket, Some(waiting.id), waiting.message);
                 }
-                self.monitor_off();
+                self.retire_monitor();
                 self.measure_at = None;
                 self.state = State::Closing { socket, give_up_at: now.saturating_add(self.config.close_timeout) };
                 self.actions.push_back(Action::Close { socket, code, reason });
@@ -53,7 +53,7 @@ impl<M: Payload> Connection<M> {
     pub(super) fn flush(&mut self, now: Duration) {
         self.flush_wanted = !self.is_flushed();
         if self.flush_wanted {
-            self.measure(now);
+            self.measure_once(now);
         }
     }
 }

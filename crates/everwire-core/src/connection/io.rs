@@ -43,7 +43,8 @@ pub enum Input<M> {
     Pong {
         /// On which socket.
         socket: SocketId,
-        /// Which ping it answers; `None` where the answer does not say, which still proves the link alive.
+        /// Which ping it answers. `None` where the answer does not say: it proves the link alive, and is a sample of the round
+        /// trip where a single ping was waiting for it.
         ping: Option<u64>,
         /// The server's time in milliseconds since the Unix epoch, where the answer told.
         server_time: Option<f64>,
@@ -207,7 +208,8 @@ pub enum Cause {
         reason: String,
         /// Whether both sides took part in the closing handshake.
         was_clean: bool,
-        /// Whether the network changed, or the machine woke, just before: the fault is then probably on this side.
+        /// Whether no close frame came and the network changed, or the page or the machine woke, just before: the fault is then
+        /// probably on this side. The core finds that out by itself.
         local_fault: bool,
     },
     /// The attempt took too long.
@@ -218,7 +220,7 @@ pub enum Cause {
         /// heartbeat.
         ever_answered: bool,
     },
-    /// The network that the attempt was made on is gone.
+    /// The network that the attempt was made on is gone, or the machine slept meanwhile.
     NetworkChanged,
     /// The provider of the address failed.
     Provider(String),
@@ -258,9 +260,12 @@ impl fmt::Display for Cause {
 /// The attempt that follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Its number since a connection was last stable, from 1.
+    /// Which retry it is since a connection was last stable, from 1. One that replaces a failed attempt made without a network,
+    /// one that was asked for and one after a return from the back/forward cache do not count, so that their number may
+    /// come again.
     pub attempt: u32,
-    /// When it is made; `None`: when the page comes back from the back/forward cache.
+    /// When it is made, unless a happening such as the network's return brings it forward; `None`: when the page comes back from
+    /// the back/forward cache.
     pub at: Option<Duration>,
 }
 

@@ -35,9 +35,13 @@ pub struct Connection<M> {
     pub(super) failures: u32,
     pub(super) last_dial: Option<Duration>,
     pub(super) was_open: bool,
-    /// The buffer is above the high-water mark and has not come down to the low one since.
+    /// The buffer was above the high-water mark and has not come down to the low one since.
     pub(super) is_congested: bool,
+    /// Somebody waits until everything was handed to the network, over as many sockets as it takes.
     pub(super) flush_wanted: bool,
+    /// The platform was asked about its buffer and has yet to answer.
+    pub(super) is_measuring: bool,
+    /// When to ask the platform about its buffer next.
     pub(super) measure_at: Option<Duration>,
 }
 
@@ -63,12 +67,14 @@ impl<M: Payload> Connection<M> {
             was_open: false,
             is_congested: false,
             flush_wanted: false,
+            is_measuring: false,
             measure_at: None,
         }
     }
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Duration, input: Input<M>) {
+        self.settle(now);
         match input {
             Input::Open => self.open(now),
             Input::Reconnect => self.reconnect(now),
@@ -96,7 +102,7 @@ impl<M: Payload> Connection<M> {
         let id = MessageId(self.next_message);
         if let State::Open { socket, .. } = self.state
             && self.outbox.is_empty()
-            && !self.is_congested
+            && self.has_headroom()
         {
             self.next_message += 1;
             self.transmit(now, socket, Some(id), message);
@@ -144,13 +150,13 @@ impl<M: Payload> Connection<M> {
 
     /// The bytes that wait in the outbox and, at most, in the platform's buffer.
     pub fn unsent_bytes(&self) -> u64 {
-        self.outbox.bytes() as u64 + self.in_flight.bytes()
+        self.in_flight.bytes().saturating_add(self.outbox.bytes() as u64)
     }
 
     /// Whether the application should send more: the outbox has room, and what waits is below the high-water mark or has come
     /// down to the low one.
     pub fn is_ready(&self) -> bool {
-        !self.is_congested && self.outbox.has_room() && (self.outbox.bytes() as u64) < self.config.watermarks.high
+        self.has_headroom() && self.outbox.has_room() && self.outbox.bytes() as u64 <= self.config.watermarks.high
     }
 
     /// Whether everything that was accepted has been handed to the network.

@@ -12,15 +12,12 @@ use crate::{
 
 impl<M: Payload> Connection<M> {
     pub(super) fn network(&mut self, now: Duration, network: Network) {
-        let came_online = network == Network::Online;
-        self.surroundings.set_offline(now, !came_online);
-        match self.state {
-            State::Waiting { .. } if came_online => self.hurry(now),
-            // An attempt that began without a network hangs until it times out; the one that follows has a chance.
-            State::Connecting { socket, began_offline: true, .. } if came_online => {
-                let at_risk = self.leave(socket);
-                self.lost(now, Cause::NetworkChanged, at_risk);
-            }
+        self.surroundings.set_offline(now, network == Network::Offline);
+        match (&mut self.state, network) {
+            (State::Waiting { .. }, Network::Online) => self.start_over(now),
+            // An attempt that has met no network hangs until it times out; the one that follows has a chance.
+            (State::Connecting { had_no_network: true, .. }, Network::Online) => self.start_over(now),
+            (State::Connecting { had_no_network, .. }, Network::Offline) => *had_no_network = true,
             _ => self.urge(now),
         }
     }
@@ -28,33 +25,28 @@ impl<M: Payload> Connection<M> {
     pub(super) fn page(&mut self, now: Duration, page: Page) {
         match page {
             // A page that is seen again is out of the cache, whether or not the platform says `pageshow` too.
-            Page::Visible | Page::Resumed | Page::Restored => match self.state {
-                State::Waiting { until: None } => self.dial(now),
-                _ => self.stir(now),
-            },
+            Page::Visible | Page::Resumed | Page::Restored => {
+                self.surroundings.trouble(now);
+                match self.state {
+                    State::Waiting { until: None } => self.dial_soonest(now),
+                    State::Waiting { until: Some(_) } => self.hurry(now),
+                    _ => self.urge(now),
+                }
+            }
             Page::Hidden => {}
             Page::Frozen => {
                 if let Some(monitor) = &mut self.monitor {
                     monitor.suspend();
                 }
             }
-            Page::Suspended => {
-                let at_risk = match self.state {
-                    State::Connecting { socket, .. } | State::Open { socket, .. } => self.leave(socket),
-                    State::Waiting { .. } => AtRisk::default(),
-                    State::Idle | State::Closing { .. } | State::Closed => return,
-                };
-                self.state = State::Waiting { until: None };
-                let retry = Retry { attempt: self.failures + 1, at: None };
-                self.notify(Event::Dropped { cause: Cause::Suspended, at_risk, retry });
-            }
+            Page::Suspended => self.suspend(),
         }
     }
 
     pub(super) fn wake(&mut self, now: Duration, wall: Duration) {
         let late = is_late(self.poll_deadline(), now);
         if self.surroundings.slept(now, wall) {
-            self.stir(now);
+            self.after_sleep(now);
         }
         self.expire(now);
         if self.measure_at.is_some_and(|at| at <= now) {
@@ -66,9 +58,7 @@ impl<M: Payload> Connection<M> {
                 self.lost(now, Cause::ConnectTimeout, at_risk);
             }
             State::Closing { socket, give_up_at } if give_up_at <= now => {
-                let at_risk = self.leave(socket);
-                let reason = "the server did not complete the closing handshake in time".to_owned();
-                self.end(Ended::ByApplication { code: 1006, reason, was_clean: false }, at_risk);
+                self.give_up_closing(socket, "the server did not complete the closing handshake in time");
             }
             State::Waiting { until: Some(until) } if until <= now => self.dial(now),
             State::Open { socket, .. } => {
@@ -84,34 +74,71 @@ impl<M: Payload> Connection<M> {
         }
     }
 
-    /// The page or the machine came back: what looks open is asked, and what waits does not wait out its delay.
-    pub(super) fn stir(&mut self, now: Duration) {
+    fn suspend(&mut self) {
+        let at_risk = match self.state {
+            State::Connecting { socket, .. } | State::Open { socket, .. } => self.leave(socket),
+            State::Waiting { until: Some(_) } => AtRisk::default(),
+            State::Closing { socket, .. } => {
+                return self.give_up_closing(socket, "the page went into the back/forward cache");
+            }
+            State::Idle | State::Waiting { until: None } | State::Closed => return,
+        };
+        self.state = State::Waiting { until: None };
+        let retry = Retry { attempt: self.failures.saturating_add(1), at: None };
+        self.notify(Event::Dropped { cause: Cause::Suspended, at_risk, retry });
+    }
+
+    fn give_up_closing(&mut self, socket: SocketId, why: &str) {
+        let at_risk = self.leave(socket);
+        self.end(Ended::ByApplication { code: 1006, reason: why.to_owned(), was_clean: false }, at_risk);
+    }
+
+    /// The machine slept: whatever was under way is as old as the sleep was long.
+    fn after_sleep(&mut self, now: Duration) {
         self.surroundings.trouble(now);
+        if let Some(monitor) = &mut self.monitor {
+            monitor.forget_pings();
+        }
         match self.state {
-            State::Waiting { until: Some(_) } => self.hurry(now),
+            State::Connecting { .. } | State::Waiting { .. } => self.start_over(now),
             _ => self.urge(now),
         }
     }
 
-    pub(super) fn urge(&mut self, now: Duration) {
+    /// What made the attempts before fail has changed: the count starts anew and the next attempt comes soon.
+    fn start_over(&mut self, now: Duration) {
+        self.failures = 0;
+        if let State::Connecting { socket, .. } = self.state {
+            let at_risk = self.leave(socket);
+            self.lost(now, Cause::NetworkChanged, at_risk);
+        } else {
+            self.hurry(now);
+        }
+    }
+
+    /// Something happened that often kills a link: what looks open is asked.
+    fn urge(&mut self, now: Duration) {
         if let (State::Open { socket, .. }, Some(monitor)) = (self.state, &mut self.monitor) {
             let pulse = monitor.urge(now, &mut self.latency);
             self.obey(now, socket, pulse);
         }
     }
 
-    pub(super) fn obey(&mut self, now: Duration, socket: SocketId, pulse: Pulse) {
+    fn obey(&mut self, now: Duration, socket: SocketId, pulse: Pulse) {
         if let Pulse::Ping(ping) = pulse {
             if self.in_flight.bytes() > 0 {
                 // What the buffer holds now is what it is compared with when the answer is overdue.
-                self.measure(now);
+                self.measure_once(now);
             }
             self.actions.push_back(Action::Probe { socket, ping });
         }
     }
 
-    pub(super) fn dead(&mut self, now: Duration, socket: SocketId) {
+    fn dead(&mut self, now: Duration, socket: SocketId) {
         let ever_answered = self.monitor.as_ref().is_some_and(Monitor::ever_answered);
+        for _ in 0..self.monitor.as_ref().map_or(0, Monitor::unanswered) {
+            self.latency.record_lost();
+        }
         let at_risk = self.leave(socket);
         self.lost(now, Cause::HeartbeatTimeout { ever_answered }, at_risk);
     }

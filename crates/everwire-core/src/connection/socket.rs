@@ -2,8 +2,11 @@
 
 use core::time::Duration;
 
-use super::{Cause, Connection, Ended, Event, SocketId, State, traffic::MEASURE_EVERY};
+use super::{Cause, Connection, Ended, Event, SocketId, State};
 use crate::{Payload, heartbeat::Monitor};
+
+/// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
+const NO_CLOSE_FRAME: u16 = 1006;
 
 impl<M: Payload> Connection<M> {
     pub(super) fn opened(&mut self, now: Duration, socket: SocketId, greeting: Vec<M>) {
@@ -19,6 +22,9 @@ impl<M: Payload> Connection<M> {
             self.transmit(now, socket, None, message);
         }
         self.drain(now);
+        if self.flush_wanted {
+            self.measure_once(now);
+        }
     }
 
     pub(super) fn received(&mut self, now: Duration, socket: SocketId, message: M) {
@@ -34,7 +40,7 @@ impl<M: Payload> Connection<M> {
             return;
         }
         let Some(monitor) = &mut self.monitor else { return };
-        if let Some(sent_at) = ping.and_then(|ping| monitor.answer(ping)) {
+        if let Some(sent_at) = monitor.answer(now, ping, &mut self.latency) {
             self.latency.record(sent_at, now, server_time);
             self.notify(Event::Latency(now.saturating_sub(sent_at)));
         }
@@ -49,7 +55,8 @@ impl<M: Payload> Connection<M> {
                         code,
                         reason,
                         was_clean,
-                        local_fault: self.surroundings.suspects_local_fault(now),
+                        // A close frame arrived over a link that works.
+                        local_fault: code == NO_CLOSE_FRAME && self.surroundings.suspects_local_fault(now),
                     },
                     other => other,
                 };
@@ -59,7 +66,7 @@ impl<M: Payload> Connection<M> {
                 let at_risk = self.forget(Some(buffered));
                 let (code, reason, was_clean) = match cause {
                     Cause::Closed { code, reason, was_clean, .. } => (code, reason, was_clean),
-                    other => (1006, other.to_string(), false),
+                    other => (NO_CLOSE_FRAME, other.to_string(), false),
                 };
                 self.end(Ended::ByApplication { code, reason, was_clean }, at_risk);
             }
@@ -68,28 +75,17 @@ impl<M: Payload> Connection<M> {
     }
 
     pub(super) fn buffered(&mut self, now: Duration, socket: SocketId, bytes: u64) {
-        if !self.is_open_on(socket) {
-            return;
+        if self.is_open_on(socket) {
+            self.measured(now, bytes);
         }
-        if self.in_flight.measure(bytes)
-            && let Some(monitor) = &mut self.monitor
-        {
-            monitor.moved(now, &self.latency);
-        }
-        self.is_congested =
-            if self.is_congested { bytes > self.config.watermarks.low } else { bytes > self.config.watermarks.high };
-        self.drain(now);
-        self.flush_wanted &= !self.is_flushed();
-        let is_awaited = self.flush_wanted || self.is_congested;
-        self.measure_at = is_awaited.then(|| now.saturating_add(MEASURE_EVERY));
     }
 
-    pub(super) fn is_open_on(&self, socket: SocketId) -> bool {
+    fn is_open_on(&self, socket: SocketId) -> bool {
         matches!(self.state, State::Open { socket: current, .. } if current == socket)
     }
 
     /// Whether the socket is the open one, which has just shown that it lives.
-    pub(super) fn hear(&mut self, now: Duration, socket: SocketId) -> bool {
+    fn hear(&mut self, now: Duration, socket: SocketId) -> bool {
         let is_current = self.is_open_on(socket);
         if is_current && let Some(monitor) = &mut self.monitor {
             monitor.hear(now);

@@ -13,8 +13,8 @@ pub enum State {
         socket: SocketId,
         /// When it is given up.
         give_up_at: Duration,
-        /// Whether the platform said it was offline when the attempt began.
-        began_offline: bool,
+        /// Whether the platform said that it was offline when the attempt began or since.
+        had_no_network: bool,
     },
     /// The socket is open.
     Open {

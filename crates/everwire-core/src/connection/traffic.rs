@@ -6,44 +6,93 @@ use super::{Action, Connection, Event, SocketId, State};
 use crate::{DiscardReason, MessageId, Payload};
 
 /// How often the platform's buffer is looked at while somebody waits for it to drain; it has no event for that.
-pub(super) const MEASURE_EVERY: Duration = Duration::from_millis(25);
+const MEASURE_EVERY: Duration = Duration::from_millis(25);
+/// How often it is looked at while it may hold something and nobody waits, so that what is reported to be at risk when the
+/// socket goes is what was sent in the last second rather than in the last hour.
+const MEASURE_IDLY_EVERY: Duration = Duration::from_secs(1);
 /// With this many messages in flight the platform is asked which have left, so that the list of them stays short.
 const MEASURE_AT_MESSAGES: usize = 256;
 
 impl<M: Payload> Connection<M> {
+    /// Gives a message to the socket, and looks at the platform's buffer when that may be full.
     pub(super) fn transmit(&mut self, now: Duration, socket: SocketId, id: Option<MessageId>, message: M) {
+        self.hand_over(socket, id, message);
+        if !self.has_headroom() || self.in_flight.len() >= MEASURE_AT_MESSAGES {
+            self.measure_once(now);
+        } else if self.measure_at.is_none() {
+            self.measure_at = Some(now.saturating_add(MEASURE_IDLY_EVERY));
+        }
+    }
+
+    /// Gives a message to the socket, whatever the platform's buffer holds.
+    pub(super) fn hand_over(&mut self, socket: SocketId, id: Option<MessageId>, message: M) {
         let size = message.size();
         self.in_flight.hand_over(id, size);
         if let Some(monitor) = &mut self.monitor {
             monitor.sent(size);
         }
         self.actions.push_back(Action::Transmit { socket, message });
-        // What is known of the buffer is an upper bound; the platform is asked when that bound says it may be time to stop.
-        let may_be_congested = self.in_flight.bytes() > self.config.watermarks.high;
-        if may_be_congested || self.in_flight.len() >= MEASURE_AT_MESSAGES {
-            self.is_congested = may_be_congested;
-            self.measure(now);
-        }
     }
 
+    /// Gives what waits to the open socket, as long as the network keeps up.
     pub(super) fn drain(&mut self, now: Duration) {
         self.expire(now);
         while let State::Open { socket, .. } = self.state
-            && !self.is_congested
+            && self.has_headroom()
             && let Some(waiting) = self.outbox.pop()
         {
             self.transmit(now, socket, Some(waiting.id), waiting.message);
         }
     }
 
-    /// Asks the platform about its buffer, and again soon should the answer stay out.
+    /// Whether the platform's buffer may take more. What is known of it is an upper bound between two measurements.
+    pub(super) fn has_headroom(&self) -> bool {
+        !self.is_congested && self.in_flight.bytes() <= self.config.watermarks.high
+    }
+
+    /// Takes in what the platform says of its buffer.
+    pub(super) fn measured(&mut self, now: Duration, bytes: u64) {
+        self.is_measuring = false;
+        self.measure_at = None;
+        if self.in_flight.measure(bytes)
+            && let Some(monitor) = &mut self.monitor
+        {
+            monitor.moved(now, &self.latency);
+        }
+        let watermarks = self.config.watermarks;
+        self.is_congested = bytes > if self.is_congested { watermarks.low } else { watermarks.high };
+        self.drain(now);
+        self.flush_wanted &= !self.is_flushed();
+        if !self.is_measuring {
+            self.measure_at = self.measure_again_after().map(|after| now.saturating_add(after));
+        }
+    }
+
+    fn measure_again_after(&self) -> Option<Duration> {
+        if self.flush_wanted || !self.has_headroom() {
+            Some(MEASURE_EVERY)
+        } else {
+            (self.in_flight.bytes() > 0).then_some(MEASURE_IDLY_EVERY)
+        }
+    }
+
+    /// Asks the platform about its buffer, unless it was asked and has yet to answer.
+    pub(super) fn measure_once(&mut self, now: Duration) {
+        if !self.is_measuring {
+            self.measure(now);
+        }
+    }
+
+    /// Asks the platform about its buffer, and again should the answer stay out.
     pub(super) fn measure(&mut self, now: Duration) {
         if let State::Open { socket, .. } = self.state {
-            self.measure_at = Some(now.saturating_add(MEASURE_EVERY));
+            self.is_measuring = true;
+            self.measure_at = Some(now.saturating_add(MEASURE_IDLY_EVERY));
             self.actions.push_back(Action::Measure { socket });
         }
     }
 
+    /// Discards what has waited too long.
     pub(super) fn expire(&mut self, now: Duration) {
         let actions = &mut self.actions;
         self.outbox.expire(now, |(waiting, reason)| actions.push_back(discarded(waiting.id, waiting.message, reason)));

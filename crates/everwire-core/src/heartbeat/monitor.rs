@@ -14,6 +14,8 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 const MAX_OUTSTANDING: usize = 16;
 /// A second wake this soon after a ping does not ask again: the answer to the first serves both.
 const ASKED_JUST_NOW: Duration = Duration::from_millis(250);
+/// The least time between two pings that nothing but the schedule asks for, whatever it says.
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
 /// For how long a verdict waits for the platform's answer about its buffer.
 const MEASURE_BEFORE_VERDICT: Duration = Duration::from_millis(50);
 /// How long a link judged by silence is given to speak after a wake that came late.
@@ -29,7 +31,7 @@ pub(crate) struct Monitor {
     last_ping: Duration,
     /// When the link is given up unless it is heard before.
     verdict_at: Option<Duration>,
-    /// A verdict that came due on a late timer was put off once already; the next one stands.
+    /// A verdict that came due unseen was put off once since the last sign of life; the next one stands.
     was_put_off: bool,
     /// The platform was asked about its buffer since the last sign of life.
     was_measured: bool,
@@ -85,17 +87,20 @@ impl Monitor {
         };
     }
 
-    /// A ping was answered. Returns when it was sent; `None` where that is not known (a late or made-up answer).
-    pub(crate) fn answer(&mut self, id: u64) -> Option<Duration> {
-        let index = self.outstanding.iter().position(|ping| ping.id == id)?;
-        let ping = self.outstanding.remove(index)?;
+    /// A ping was answered. Returns when it was sent where the answer is a sample of the round trip: it is not where it comes too
+    /// late to count, was not asked for, or does not say which of several pings it answers.
+    pub(crate) fn answer(&mut self, now: Duration, id: Option<u64>, latency: &mut Latency) -> Option<Duration> {
         self.ever_answered = true;
-        Some(ping.sent_at)
+        self.count_lost(now, latency);
+        let is_certain = id.is_some() || self.outstanding.len() == 1;
+        let index = self.outstanding.iter().position(|ping| id.is_none_or(|id| ping.id == id))?;
+        let ping = self.outstanding.remove(index)?;
+        is_certain.then_some(ping.sent_at)
     }
 
     /// Bytes were handed to the socket.
     pub(crate) fn sent(&mut self, bytes: usize) {
-        self.unheard_bytes += bytes as u64;
+        self.unheard_bytes = self.unheard_bytes.saturating_add(bytes as u64);
     }
 
     /// The network took bytes while a verdict was pending: the link moves, so the verdict waits for another deadline.
@@ -127,7 +132,7 @@ impl Monitor {
         self.next_ping
     }
 
-    /// Counts the pings that stayed without an answer when the socket went.
+    /// How many pings wait for their answers.
     pub(crate) fn unanswered(&self) -> usize {
         self.outstanding.len()
     }
@@ -145,11 +150,13 @@ impl Monitor {
     /// heard meanwhile may be waiting behind this very call, so it is never proof of a dead link by itself.
     pub(crate) fn wake(&mut self, now: Duration, is_late: bool, latency: &mut Latency) -> Pulse {
         self.count_lost(now, latency);
+        if is_late {
+            self.forget_pings();
+        }
         if self.verdict_at.is_some_and(|at| at <= now) {
             if !is_late || self.was_put_off {
                 return Pulse::Dead;
             }
-            self.was_put_off = true;
             return self.ask_again(now, latency);
         }
         match &self.heartbeat {
@@ -166,10 +173,13 @@ impl Monitor {
 
     /// Something happened that often kills a link: it is asked at once and has a short time to answer.
     pub(crate) fn urge(&mut self, now: Duration, latency: &mut Latency) -> Pulse {
-        let Heartbeat::Ping(schedule) = &self.heartbeat else {
-            return self.ask_again(now, latency);
-        };
-        let deadline = now.saturating_add(wake_deadline(schedule, latency));
+        if self.verdict_at.is_some_and(|at| at <= now) {
+            // What should have been heard may be waiting behind the very happening that urges. If it was put off for that
+            // already, the timer that is due judges.
+            return if self.was_put_off { Pulse::Quiet } else { self.ask_again(now, latency) };
+        }
+        let Heartbeat::Ping(schedule) = &self.heartbeat else { return Pulse::Quiet };
+        let deadline = now.saturating_add(self.wake_deadline(schedule, latency));
         let already_asked = self.verdict_at.is_some() && now.saturating_sub(self.last_ping) < ASKED_JUST_NOW;
         self.verdict_at = Some(self.verdict_at.map_or(deadline, |at| at.min(deadline)));
         if already_asked { Pulse::Quiet } else { self.ping(now, latency) }
@@ -177,21 +187,30 @@ impl Monitor {
 
     /// A page that is about to be frozen will hear nothing; that must not count against the link.
     pub(crate) fn suspend(&mut self) {
-        self.verdict_at = None;
+        self.forget_pings();
+        match self.heartbeat {
+            Heartbeat::Ping(_) => self.verdict_at = None,
+            Heartbeat::Silence(_) | Heartbeat::Off => self.was_put_off = false,
+        }
     }
 
+    /// Time stood still: an answer that comes yet tells nothing of the round trip.
+    pub(crate) fn forget_pings(&mut self) {
+        self.outstanding.clear();
+    }
+
+    /// Puts an overdue verdict off, once between two signs of life.
     fn ask_again(&mut self, now: Duration, latency: &mut Latency) -> Pulse {
+        self.was_put_off = true;
         match &self.heartbeat {
             Heartbeat::Ping(schedule) => {
-                self.verdict_at = Some(now.saturating_add(wake_deadline(schedule, latency)));
+                self.verdict_at = Some(now.saturating_add(self.wake_deadline(schedule, latency)));
                 self.ping(now, latency)
             }
-            Heartbeat::Silence(_) => {
-                let grace = now.saturating_add(SILENCE_GRACE);
-                self.verdict_at = Some(self.verdict_at.map_or(grace, |at| at.max(grace)));
+            Heartbeat::Silence(_) | Heartbeat::Off => {
+                self.verdict_at = Some(now.saturating_add(SILENCE_GRACE));
                 Pulse::Quiet
             }
-            Heartbeat::Off => Pulse::Quiet,
         }
     }
 
@@ -214,14 +233,24 @@ impl Monitor {
         }
         let silence = self.last_heard.saturating_add(schedule.after_silence);
         let sample = schedule.sample_every.map(|every| self.last_ping.saturating_add(every));
-        Some(sample.map_or(silence, |sample| silence.min(sample)))
+        let due = sample.map_or(silence, |sample| silence.min(sample));
+        Some(due.max(self.last_ping.saturating_add(LEAST_INTERVAL)))
     }
 
     fn deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Duration {
-        let expected = latency.answer_expected_within().map_or(schedule.max_deadline, |expected| expected * 2);
+        let expected =
+            latency.answer_expected_within().map_or(schedule.max_deadline, |expected| expected.saturating_mul(2));
         expected.max(schedule.min_deadline).min(schedule.max_deadline).saturating_add(self.uplink_allowance())
     }
 
+    fn wake_deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Duration {
+        let three_round_trips =
+            latency.smoothed_round_trip().map_or(Duration::ZERO, |round_trip| round_trip.saturating_mul(3));
+        let deadline = schedule.wake_deadline.max(three_round_trips).min(schedule.max_deadline);
+        deadline.saturating_add(self.uplink_allowance())
+    }
+
+    /// How much longer an answer may take because the ping stands behind what was sent before it.
     fn uplink_allowance(&self) -> Duration {
         let seconds = self.unheard_bytes as f64 / SLOW_UPLINK_BYTES_PER_SECOND;
         Duration::from_secs_f64(seconds.min(MAX_UPLINK_ALLOWANCE.as_secs_f64()))
@@ -233,9 +262,4 @@ impl Monitor {
             latency.record_lost();
         }
     }
-}
-
-fn wake_deadline(schedule: &PingSchedule, latency: &Latency) -> Duration {
-    let three_round_trips = latency.smoothed_round_trip().map_or(Duration::ZERO, |round_trip| round_trip * 3);
-    schedule.wake_deadline.max(three_round_trips).min(schedule.max_deadline)
 }

@@ -11,6 +11,8 @@ pub(crate) struct InFlight {
     messages: VecDeque<HandedOver>,
     handed_over: u64,
     left: u64,
+    /// What the platform held when it was last asked.
+    backlog: u64,
 }
 
 #[derive(Debug)]
@@ -23,21 +25,24 @@ struct HandedOver {
 impl InFlight {
     /// Notes that a message was handed to the platform. `id` is `None` for what the application did not send by name.
     pub(crate) fn hand_over(&mut self, id: Option<MessageId>, size: usize) {
-        self.handed_over += size as u64;
+        self.handed_over = self.handed_over.saturating_add(size as u64);
         if let Some(id) = id {
             self.messages.push_back(HandedOver { id, end: self.handed_over });
         }
     }
 
-    /// Takes in what the platform says is still in its buffer. Returns whether anything has left since the last answer.
+    /// Takes in what the platform says is still in its buffer. Returns whether that shows a link that moves: bytes have left a
+    /// buffer that was backed up before and still is. Bytes that leave an empty buffer show nothing, since the operating
+    /// system takes them in on a dead link too until its own buffer is full.
     pub(crate) fn measure(&mut self, buffered: u64) -> bool {
         let left = self.handed_over.saturating_sub(buffered);
         while self.messages.front().is_some_and(|message| message.end <= left) {
             self.messages.pop_front();
         }
-        let progress = left > self.left;
+        let moves = left > self.left && self.backlog > 0 && buffered > 0;
         self.left = self.left.max(left);
-        progress
+        self.backlog = buffered;
+        moves
     }
 
     /// The most bytes that may still be in the platform's buffer.
@@ -66,11 +71,23 @@ mod tests {
         for (id, size) in [(1, 10), (2, 20), (3, 30)] {
             in_flight.hand_over(Some(MessageId(id)), size);
         }
-        assert!(in_flight.measure(31));
+        in_flight.measure(31);
         assert_eq!((in_flight.len(), in_flight.bytes()), (2, 31));
-        assert!(in_flight.measure(30));
-        assert!(!in_flight.measure(30));
+        in_flight.measure(30);
+        assert_eq!((in_flight.len(), in_flight.bytes()), (1, 30));
         assert_eq!(in_flight.abandon(), [MessageId(3)]);
         assert_eq!(in_flight.bytes(), 0);
+    }
+
+    #[test]
+    fn only_a_buffer_that_was_backed_up_and_still_is_shows_a_link_that_moves() {
+        let mut in_flight = InFlight::default();
+        in_flight.hand_over(Some(MessageId(1)), 100);
+        assert!(!in_flight.measure(60), "it may have left before the link died");
+        assert!(in_flight.measure(50));
+        assert!(!in_flight.measure(50), "nothing left");
+        assert!(!in_flight.measure(0), "the operating system may have taken the rest");
+        in_flight.hand_over(Some(MessageId(2)), 100);
+        assert!(!in_flight.measure(10), "nor is there proof in what it took at once");
     }
 }

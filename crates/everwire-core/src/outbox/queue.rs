@@ -86,8 +86,9 @@ impl<M: Payload> Outbox<M> {
             .and_then(|index| self.waiting.get(index))
             .map(|other| (1, other.message.size()))
             .unwrap_or_default();
+        let OutboxLimits { max_messages, max_bytes, .. } = self.limits;
         let fits = |messages: usize, bytes: usize| {
-            messages < self.limits.max_messages && bytes.saturating_add(size) <= self.limits.max_bytes
+            messages < max_messages && bytes.checked_add(size).is_some_and(|bytes| bytes <= max_bytes)
         };
         let fits_an_empty_outbox = fits(0, 0);
         if !fits_an_empty_outbox
@@ -99,7 +100,7 @@ impl<M: Payload> Outbox<M> {
             self.bytes -= replaced.message.size();
             discarded((replaced, DiscardReason::Replaced));
         }
-        while self.len() >= self.limits.max_messages || self.bytes.saturating_add(size) > self.limits.max_bytes {
+        while !fits(self.len(), self.bytes) {
             let Some(oldest) = self.pop() else { break };
             discarded((oldest, DiscardReason::Evicted));
         }
