@@ -232,7 +232,7 @@ mod tests {
     fn flags_that_cannot_be_used_say_why() {
         for (flags, sentence) in [
             (["--drain", "x"], "number of seconds"),
-            (["--drain", "-1"], "seconds"),
+            (["--drain", "1e99"], "seconds from 0"),
             (["--allow-origin", "example.org"], "not an origin"),
             (["--dist", "/there/is/no/such/folder"], "build the web application first"),
             (["--replay", "/there/is/no/such/file"], "cannot read the recording"),

@@ -64,5 +64,5 @@ pub use everwire::Everwire;
 pub use limits::Limits;
 pub use origin::{BadOrigin, Origins};
 pub use router::router;
-pub use serve::{RunningServer, Server, Tls, TlsError, stop_signal};
+pub use serve::{RunningServer, Server, StopSignal, Tls, TlsError};
 pub use ticker::{Company, Feed, FeedSource, Quote, Recording, RecordingError, Trade};

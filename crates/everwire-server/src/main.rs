@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
-use everwire_server::{Cli, Server, stop_signal};
+use everwire_server::{Cli, Server, StopSignal};
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
@@ -16,6 +16,13 @@ async fn main() -> ExitCode {
         Err(error) => {
             tracing::error!("{error}");
             return ExitCode::from(2);
+        }
+    };
+    let mut stop = match StopSignal::listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            tracing::error!("cannot listen for the signals that stop a server: {error}");
+            return ExitCode::FAILURE;
         }
     };
     let (listen, drain) = (config.listen, config.drain);
@@ -31,21 +38,14 @@ async fn main() -> ExitCode {
     let _ = stdout().flush();
 
     server
-        .run_until(async {
-            wait_for_stop().await;
+        .run_until(async move {
+            stop.received().await;
             tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
-            tokio::spawn(async {
-                wait_for_stop().await;
+            tokio::spawn(async move {
+                stop.received().await;
                 std::process::exit(1);
             });
         })
         .await;
     ExitCode::SUCCESS
-}
-
-async fn wait_for_stop() {
-    if let Err(error) = stop_signal().await {
-        tracing::error!(%error, "cannot listen for signals; end the process to stop the server");
-        std::future::pending::<()>().await;
-    }
 }

@@ -2,9 +2,10 @@ use std::path::{Path, PathBuf};
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tower_http::services::{ServeDir, ServeFile};
+use tower_service::Service;
 
 /// A built single page application.
 #[derive(Clone, Debug)]
@@ -22,43 +23,31 @@ impl Pages {
     pub(crate) async fn serve(&self, request: Request) -> Response {
         let is_page = is_page(&request);
         let (parts, _) = request.into_parts();
-        let mut files = ServeDir::new(&self.folder);
-        let response = files.try_call(Request::from_parts(parts.clone(), Body::empty())).await;
-        let response = match response {
+        let file = ServeDir::new(&self.folder).call(Request::from_parts(parts.clone(), Body::empty()));
+        match file.await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND && is_page => {
-                return self.index(Request::from_parts(parts, Body::empty())).await;
+                self.index(Request::from_parts(parts, Body::empty())).await
             }
-            Ok(response) => response.into_response(),
-            Err(error) => unreadable(&error),
-        };
-        checked_each_time(response)
+            Ok(response) => checked_each_time(response.into_response()),
+        }
     }
 
     /// Serves the application's page.
     pub(crate) async fn index(&self, request: Request) -> Response {
-        let (mut parts, _) = request.into_parts();
-        parts.uri = Uri::from_static("/");
-        let response =
-            ServeFile::new(self.folder.join("index.html")).try_call(Request::from_parts(parts, Body::empty()));
-        checked_each_time(match response.await {
+        let file = ServeFile::new(self.folder.join("index.html")).call(request);
+        match file.await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => {
                 let folder = self.folder.display();
                 (StatusCode::NOT_FOUND, format!("{folder} has no index.html; build the pages first.\n")).into_response()
             }
-            Ok(response) => response.into_response(),
-            Err(error) => unreadable(&error),
-        })
+            Ok(response) => checked_each_time(response.into_response()),
+        }
     }
 }
 
 fn is_page(request: &Request) -> bool {
     let last = request.uri().path().rsplit('/').next().unwrap_or_default();
     matches!(*request.method(), Method::GET | Method::HEAD) && !last.contains('.')
-}
-
-fn unreadable(error: &std::io::Error) -> Response {
-    tracing::warn!(%error, "cannot read a page");
-    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 /// Lets a browser keep a file but ask each time whether it changed, so that a new build shows at once.

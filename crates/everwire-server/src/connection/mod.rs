@@ -79,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn converse(&mut self) -> Ending {
         let everwire = self.everwire.clone();
-        let mut turn = pin!(everwire.drain_state().turn(self.number));
+        let mut turn = pin!(everwire.drain_state().turn(self.number).fuse());
         let mailbox = Arc::clone(&self.mailbox);
         if let Some(script) = &mut self.script {
             script.opening(Instant::now());
@@ -104,6 +104,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 () = alarm.as_mut() => self.on_alarm(),
             };
             if let Some(ending) = ending {
+                // What was right before the mistake still gets its answer.
+                if matches!(ending, Ending::Close { .. }) {
+                    return self.write_ready(turn).await.unwrap_or(ending);
+                }
                 return ending;
             }
         }
@@ -115,7 +119,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // A fault counts single messages in both directions, so that with faults each is answered on its own.
         let at_once = if self.script.is_some() { 1 } else { READ_AT_ONCE };
         let mut ending = None;
-        for _ in 0..at_once {
+        for left in (0..at_once).rev() {
             match frame {
                 None => ending = Some(Ending::Gone),
                 Some(Err(error)) => ending = Some(Ending::from_error(error)),
@@ -128,7 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     ending = self.receive(message);
                 }
             }
-            if ending.is_some() || self.mailbox.bytes() > ANSWERS_AT_ONCE {
+            if left == 0 || ending.is_some() || self.mailbox.bytes() > ANSWERS_AT_ONCE {
                 break;
             }
             match self.socket.next().now_or_never() {

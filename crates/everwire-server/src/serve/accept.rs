@@ -10,9 +10,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tower_service::Service;
 
+use super::patience::{Arrival, Patience};
 use crate::Everwire;
 
 /// Accepts connections for ever, each served by a task of its own.
@@ -53,12 +54,20 @@ async fn requests<S>(stream: S, address: SocketAddr, router: Router, everwire: &
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let accepted = Instant::now();
+    let patience = everwire.config().limits.handshake;
+    let arrival = Arrival::default();
+    let stream = Patience::new(stream, patience, &arrival);
+    let arrived = arrival.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        arrived.tell();
         request.extensions_mut().insert(ConnectInfo(address));
         router.clone().call(request)
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(everwire.config().limits.handshake).max_buf_size(32 << 10);
+    // The first request has the patience of the stream, which answers when it is over; hyper's own, a little
+    // longer, holds for the requests after it.
+    http.timer(TokioTimer::new()).header_read_timeout(patience + Duration::from_secs(1)).max_buf_size(32 << 10);
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = serving.as_mut() => served,
@@ -67,9 +76,10 @@ where
             serving.await
         }
     };
-    match served {
-        Err(error) if error.is_timeout() => everwire.metrics().handshake_timeouts.add(1),
-        Err(error) => tracing::debug!(%error, %address, "connection ended"),
-        Ok(()) => {}
+    if let Err(error) = served {
+        tracing::debug!(%error, %address, "connection ended");
+    }
+    if accepted.elapsed() >= patience && !arrival.has_happened() {
+        everwire.metrics().handshake_timeouts.add(1);
     }
 }

@@ -1,10 +1,11 @@
 //! Accepting connections, with or without TLS, until the server is told to stop.
 
 mod accept;
+mod patience;
 mod signal;
 mod tls;
 
-pub use signal::stop_signal;
+pub use signal::StopSignal;
 pub use tls::{Tls, TlsError};
 
 use std::io;

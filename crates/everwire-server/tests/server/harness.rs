@@ -1,0 +1,70 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use everwire_server::{Config, RunningServer, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::client::Client;
+
+/// How long a test waits for what must happen before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server on a free port.
+pub(crate) struct Harness {
+    pub(crate) server: RunningServer,
+}
+
+impl Harness {
+    /// Starts a server with the configuration that `change` makes of the default one.
+    pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config { listen: ([127, 0, 0, 1], 0).into(), drain: Duration::ZERO, ..Config::default() };
+        change(&mut config);
+        Self { server: Server::bind(config).await.unwrap().start() }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.local_addr()
+    }
+
+    pub(crate) async fn client(&self, path: &str) -> Client {
+        Client::connect(self.address(), path).await
+    }
+
+    /// The HTTP status and the body that answer a handshake which is refused.
+    pub(crate) async fn refusal(&self, path: &str) -> (u16, String) {
+        Client::try_connect(self.address(), path, &[]).await.err().expect("the handshake must be refused")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> String {
+        http(self.address(), path, "").await
+    }
+
+    /// The value of one line of `/metrics`.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").await;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in\n{text}")).parse().unwrap()
+    }
+
+    /// How many connections of an endpoint were ended or refused for a reason.
+    pub(crate) async fn drops(&self, endpoint: &str, reason: &str) -> u64 {
+        self.metric(&format!("everwire_drops_total{{endpoint=\"{endpoint}\",reason=\"{reason}\"}}")).await
+    }
+}
+
+/// Sends a GET request and returns the whole answer, head and body.
+pub(crate) async fn http(address: SocketAddr, path: &str, headers: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
+    raw(address, &request).await
+}
+
+/// Sends bytes and returns everything that comes back until the server closes.
+pub(crate) async fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}

@@ -1,0 +1,142 @@
+use std::time::{Duration, Instant};
+
+use futures_util::SinkExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::client::Client;
+use crate::harness::{Harness, PATIENCE, raw};
+
+#[tokio::test]
+async fn a_message_over_the_greatest_size_closes_with_1009() {
+    let harness = Harness::start(|config| config.limits.message_bytes = 1000).await;
+    let mut client = harness.client("/echo").await;
+    client.echoes(Message::binary(vec![0; 1000])).await;
+    client.socket.send(Message::binary(vec![0; 1001])).await.unwrap();
+    let (code, reason) = client.closed().await;
+    assert_eq!((code, reason.as_str()), (1009, "a message may have 1000 bytes"));
+    assert_eq!(harness.drops("/echo", "message_too_big").await, 1);
+}
+
+#[tokio::test]
+async fn the_close_frame_arrives_although_megabytes_follow_the_offending_header() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = harness.client("/echo").await;
+    // If the server closed TCP with these bytes unread, a reset would destroy the close frame.
+    client.socket.send(Message::binary(vec![0; 8 << 20])).await.unwrap();
+    assert_eq!(client.closed().await.0, 1009);
+}
+
+#[tokio::test]
+async fn more_connections_than_the_server_holds_are_refused_with_503() {
+    let harness = Harness::start(|config| config.limits.connections = 2).await;
+    let first = harness.client("/echo").await;
+    let _second = harness.client("/hello").await;
+    let (status, sentence) = harness.refusal("/echo").await;
+    assert_eq!(status, 503);
+    assert!(sentence.contains("2 connections"), "{sentence}");
+    assert_eq!(harness.drops("/echo", "server_full").await, 1);
+    drop(first);
+    becomes_free(&harness).await;
+}
+
+#[tokio::test]
+async fn more_connections_than_an_address_may_hold_are_refused_with_429() {
+    let harness = Harness::start(|config| config.limits.connections_per_address = 1).await;
+    let first = harness.client("/echo").await;
+    let (status, sentence) = harness.refusal("/echo").await;
+    assert_eq!(status, 429);
+    assert!(sentence.contains("Your address"), "{sentence}");
+    assert_eq!(harness.drops("/echo", "address_full").await, 1);
+    drop(first);
+    becomes_free(&harness).await;
+}
+
+/// Connects as soon as the server has noticed that somebody left.
+async fn becomes_free(harness: &Harness) {
+    let connect = async { while Client::try_connect(harness.address(), "/echo", &[]).await.is_err() {} };
+    timeout(PATIENCE, connect).await.expect("a place that was given back");
+}
+
+#[tokio::test]
+async fn more_messages_a_second_than_allowed_close_with_1008_and_a_reason() {
+    let harness = Harness::start(|config| config.limits.messages_per_second = 5).await;
+    let mut client = harness.client("/echo").await;
+    for number in 0..50 {
+        client.socket.feed(Message::text(number.to_string())).await.unwrap();
+    }
+    client.socket.flush().await.unwrap();
+    for number in 0..5 {
+        assert_eq!(client.text().await, number.to_string(), "what was within the limit is answered");
+    }
+    assert_eq!(client.closed().await, (1008, "more than 5 messages a second".to_owned()));
+    assert_eq!(harness.drops("/echo", "too_many_messages").await, 1);
+}
+
+#[tokio::test]
+async fn protocol_pings_count_as_messages() {
+    let harness = Harness::start(|config| config.limits.messages_per_second = 5).await;
+    let mut client = harness.client("/echo").await;
+    for _ in 0..50 {
+        client.socket.feed(Message::Ping(vec![].into())).await.unwrap();
+    }
+    client.socket.flush().await.unwrap();
+    assert_eq!(client.closed().await.0, 1008);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_with_1001_and_an_active_one_is_not() {
+    let idle = Duration::from_millis(300);
+    let harness = Harness::start(|config| {
+        config.limits.idle = idle;
+        config.limits.messages_per_second = 0;
+    })
+    .await;
+    let start = Instant::now();
+    let mut silent = harness.client("/echo").await;
+    let mut active = harness.client("/echo").await;
+    while start.elapsed() < idle * 3 {
+        active.ask("still here").await;
+    }
+    assert_eq!(silent.closed().await, (1001, "no message for 0.3 s".to_owned()));
+    assert_eq!(harness.drops("/echo", "idle").await, 1);
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_arrive_in_time_is_answered_with_408() {
+    let harness = Harness::start(|config| config.limits.handshake = Duration::from_millis(100)).await;
+    let answer = raw(harness.address(), "GET /echo HTTP/1.1\r\nHost: localhost\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.ends_with("send it anew."), "{answer}");
+    assert!(raw(harness.address(), "").await.starts_with("HTTP/1.1 408 "));
+    timed_out(&harness, 2).await;
+}
+
+#[tokio::test]
+async fn drips_of_a_request_do_not_prolong_its_time() {
+    let harness = Harness::start(|config| config.limits.handshake = Duration::from_millis(200)).await;
+    let mut stream = TcpStream::connect(harness.address()).await.unwrap();
+    stream.write_all(b"GET /echo HTTP/1.1\r\n").await.unwrap();
+    let drip = async {
+        while stream.write_all(b"a: b\r\n").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, drip).await.expect("the server must end the connection");
+}
+
+#[tokio::test]
+async fn a_websocket_outlives_the_time_for_its_handshake() {
+    let harness = Harness::start(|config| config.limits.handshake = Duration::from_millis(50)).await;
+    let mut client = harness.client("/echo").await;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(200) {
+        client.ask("still here").await;
+    }
+}
+
+async fn timed_out(harness: &Harness, count: u64) {
+    let counted = async { while harness.metric("everwire_handshake_timeouts_total").await != count {} };
+    timeout(PATIENCE, counted).await.expect("handshake timeouts are counted");
+}

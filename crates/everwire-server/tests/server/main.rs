@@ -1,0 +1,20 @@
+//! Tests of the companion server by a real client against a real port.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in what its files share")]
+
+mod client;
+mod harness;
+
+mod dist;
+mod drain;
+mod endpoints;
+mod faults;
+mod limits;
+mod malformed;
+mod metrics;
+mod origin;
+mod process;
+mod replay;
+mod slow_reader;
+mod ticker;
+mod tls;
+mod tracker;

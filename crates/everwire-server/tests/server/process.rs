@@ -1,0 +1,83 @@
+//! The binary, as a person or a test driver starts it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use crate::client::Client;
+
+struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Process {
+    /// Starts the binary on a free port and reads its address from the first line of output.
+    fn start(flags: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_everwire-server"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("listening on http://").expect("the address in the first line");
+        Self { address: address.parse().unwrap(), child }
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn sigterm_and_ctrl_c_close_the_sockets_with_1001_and_end_with_success() {
+    for signal in ["-TERM", "-INT"] {
+        let mut process = Process::start(&["--drain", "0.2"]);
+        let mut client = Client::connect(process.address, "/echo").await;
+        assert_eq!(client.ask("hi").await, "hi");
+        process.signal(signal);
+        assert_eq!(client.closed().await.0, 1001, "{signal}");
+        drop(client);
+        assert!(process.child.wait().unwrap().success(), "{signal}");
+    }
+}
+
+#[test]
+fn help_says_how_to_begin() {
+    let output = Command::new(env!("CARGO_BIN_EXE_everwire-server")).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for word in [
+        "ws://127.0.0.1:9001/echo",
+        "--listen",
+        "--dist",
+        "--faults",
+        "--allow-origin",
+        "--drain",
+        "--replay",
+        "--tls-cert",
+        "--max-connections",
+    ] {
+        assert!(help.contains(word), "{word} is missing in\n{help}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_in_words() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_everwire-server")).args(["--listen", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("choose another address with --listen"));
+}

@@ -1,0 +1,159 @@
+use std::time::{Duration, Instant};
+
+use everwire_server::FeedSource;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::harness::Harness;
+
+/// The next updates, whichever message they come in.
+async fn updates(client: &mut Client, count: usize) -> Vec<Value> {
+    let mut updates = Vec::new();
+    while updates.len() < count {
+        let message = client.json().await;
+        assert_eq!(message["type"], "updates");
+        updates.extend(message["updates"].as_array().unwrap().iter().cloned());
+    }
+    updates
+}
+
+fn seq(value: &Value) -> u64 {
+    value["seq"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_snapshot_comes_first_and_the_updates_follow_it_without_a_gap() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = harness.client("/ticker?rate=1000").await;
+    let snapshot = client.json().await;
+    assert_eq!(snapshot["type"], "snapshot");
+    assert_eq!(snapshot["rate"], 1000.0);
+    assert_eq!(snapshot["stocks"].as_array().unwrap().len(), 9);
+    let updates = updates(&mut client, 300).await;
+    for (update, expected) in updates.iter().zip(seq(&snapshot) + 1..) {
+        assert_eq!(seq(update), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_holds_what_the_updates_before_it_made_of_the_quotes() {
+    let harness = Harness::start(|_| {}).await;
+    let path = "/ticker?rate=5000&symbols=NVDA";
+    let mut client = harness.client(path).await;
+    let first = client.json().await;
+    let heard = updates(&mut client, 500).await;
+    let mut late = harness.client(path).await;
+    let snapshot = late.json().await;
+    let mut heard = heard;
+    while seq(heard.last().unwrap()) < seq(&snapshot) {
+        heard.extend(updates(&mut client, 1).await);
+    }
+    let open = first["stocks"][0]["open"].as_f64().unwrap();
+    let before = heard.iter().filter(|update| seq(update) <= seq(&snapshot));
+    let prices: Vec<f64> = before.map(|update| update["price"].as_f64().unwrap()).collect();
+    let stock = &snapshot["stocks"][0];
+    assert_eq!(stock["open"], open);
+    assert_eq!(stock["price"], *prices.last().unwrap());
+    assert_eq!(stock["low"], prices.iter().copied().fold(open, f64::min));
+    assert_eq!(stock["high"], prices.iter().copied().fold(open, f64::max));
+}
+
+#[tokio::test]
+async fn symbols_choose_what_is_in_the_stream() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = harness.client("/ticker?rate=1000&symbols=NVDA,xom").await;
+    let snapshot = client.json().await;
+    let symbols: Vec<&Value> = snapshot["stocks"].as_array().unwrap().iter().map(|stock| &stock["symbol"]).collect();
+    assert_eq!(symbols, ["NVDA", "XOM"]);
+    for update in updates(&mut client, 50).await {
+        assert!(["NVDA", "XOM"].contains(&update["symbol"].as_str().unwrap()));
+    }
+    let mut all = harness.client("/ticker?symbols=*").await;
+    assert_eq!(all.json().await["stocks"].as_array().unwrap().len(), 509);
+    assert_eq!(harness.refusal("/ticker?symbols=NOPE").await.0, 400);
+    assert_eq!(harness.refusal("/ticker?rate=100001").await.0, 400);
+}
+
+#[tokio::test]
+async fn subscribers_of_one_stream_hear_the_same_updates() {
+    let harness = Harness::start(|_| {}).await;
+    let mut ann = harness.client("/ticker?rate=1000").await;
+    let mut bob = harness.client("/ticker?rate=1000").await;
+    assert_eq!(ann.json().await["epoch"], bob.json().await["epoch"]);
+    let (heard_by_ann, heard_by_bob) = (updates(&mut ann, 200).await, updates(&mut bob, 100).await);
+    assert!(
+        heard_by_bob
+            .iter()
+            .take(50)
+            .all(|update| heard_by_ann.contains(update) || seq(update) > seq(heard_by_ann.last().unwrap()))
+    );
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_prices_on_two_servers() {
+    let mut heard = Vec::new();
+    for seed in [5, 5, 6] {
+        let harness = Harness::start(|config| config.feed = FeedSource::Walk { seed }).await;
+        let mut client = harness.client("/ticker?rate=2000").await;
+        client.json().await;
+        let prices: Vec<Value> = updates(&mut client, 100).await.iter().map(|update| update["price"].clone()).collect();
+        heard.push(prices[..100].to_vec());
+    }
+    assert_eq!(heard[0], heard[1]);
+    assert_ne!(heard[0], heard[2]);
+}
+
+#[tokio::test]
+async fn updates_come_at_the_rate_and_many_share_a_message() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = harness.client("/ticker?rate=100000").await;
+    client.json().await;
+    let start = Instant::now();
+    let mut messages = 0;
+    let mut last = 0;
+    while last < 50_000 {
+        last = seq(client.json().await["updates"].as_array().unwrap().last().unwrap());
+        messages += 1;
+    }
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(400), "50,000 updates at 100,000 a second took only {took:?}");
+    assert!(messages <= 150, "{messages} messages for half a second");
+}
+
+#[tokio::test]
+async fn a_client_that_returns_soon_finds_its_stream_and_can_tell_what_it_missed() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = harness.client("/ticker?rate=1000").await;
+    let before = client.json().await;
+    let last = updates(&mut client, 10).await.last().map(seq).unwrap();
+    drop(client);
+    let open = r#"everwire_connections{endpoint="/ticker"}"#;
+    while harness.metric(open).await != 0 {}
+    let mut client = harness.client("/ticker?rate=1000").await;
+    let after = client.json().await;
+    assert_eq!(after["epoch"], before["epoch"]);
+    assert!(seq(&after) >= last);
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_returns_to_ends_and_a_new_one_has_another_epoch() {
+    let harness = Harness::start(|config| {
+        config.stream_linger = Duration::ZERO;
+        config.limits.streams = 1;
+    })
+    .await;
+    let mut client = harness.client("/ticker?rate=1000").await;
+    let epoch = client.json().await["epoch"].clone();
+    let (status, sentence) = harness.refusal("/ticker?rate=999").await;
+    assert_eq!((status, sentence.contains("streams")), (503, true), "{sentence}");
+    drop(client);
+    // The second stream finds room as soon as the first has ended.
+    let mut other = loop {
+        if let Ok(client) = Client::try_connect(harness.address(), "/ticker?rate=999", &[]).await {
+            break client;
+        }
+    };
+    let snapshot = other.json().await;
+    assert_ne!(snapshot["epoch"], epoch);
+    assert_eq!(seq(&snapshot), 0);
+}
