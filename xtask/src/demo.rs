@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
+use crate::dist;
 use crate::server::{self, Server};
 use crate::setup;
 use crate::tools::Need;
@@ -20,17 +21,12 @@ pub(crate) struct Options {
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::ensure(workspace, &[Need::Demos])?;
-    build(workspace)?;
+    let dist = dist::build(workspace)?;
     let build = ["build", "--release", "--package", "everwire-server"];
     workspace.command("cargo").args(build).run()?;
     let program = workspace.target()?.join("release/everwire-server");
     let port = options.port.map_or_else(|| server::free_port(PORT), Ok)?;
-    let server = Server::start(workspace, &program, port, Some(workspace.dist()), None)?;
+    let server = Server::start(workspace, &program, port, Some(&dist), None)?;
     println!("\nThe demos are at {}/ (Ctrl-C stops them)", server.address());
     server.wait()
-}
-
-/// Builds the demos into the folder `dist`, as small as they get.
-pub(crate) fn build(workspace: &Workspace) -> Result<()> {
-    workspace.command("trunk").args(["build", "--release", "--skip-version-check"]).run()
 }

@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`tools`]: what the chores need installed, in one table, and how each kind of it is installed
 //! - [`setup`]: finds what is missing and installs it
-//! - [`demo`]: builds the demos and serves them
+//! - [`demo`]: builds the demos ([`dist`]) and serves them
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`server`]: what these have in common
 
@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 mod children;
 mod command;
 mod demo;
+mod dist;
 mod server;
 mod setup;
 mod test;

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 use std::thread;
 
@@ -25,7 +25,7 @@ impl Server {
         workspace: &Workspace,
         program: &Path,
         port: u16,
-        dist: Option<PathBuf>,
+        dist: Option<&Path>,
         log: Option<&Path>,
     ) -> Result<Self> {
         let listen = format!("127.0.0.1:{port}");

@@ -26,11 +26,6 @@ impl Workspace {
         &self.root
     }
 
-    /// The built demos, as trunk leaves them.
-    pub(crate) fn dist(&self) -> PathBuf {
-        self.root.join("dist")
-    }
-
     /// A command that runs in the root and finds the tools that set-up installs.
     pub(crate) fn command(&self, program: &str) -> Command {
         let program = self.which(program).unwrap_or_else(|| program.into());

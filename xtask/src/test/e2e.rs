@@ -1,6 +1,6 @@
 //! The demos in a browser.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -8,19 +8,19 @@ use super::Options;
 use super::native;
 use super::scratch::Scratch;
 use super::summary::Summary;
-use crate::demo;
+use crate::dist;
 use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summary) {
     let server = summary.step("e2e, server", || native::build_server(workspace));
-    let demos = summary.step("e2e, demos", || demo::build(workspace));
-    if let (Some(server), Some(())) = (server, demos) {
-        summary.step("e2e", || play(workspace, options, server));
+    let demos = summary.step("e2e, demos", || dist::build(workspace));
+    if let (Some(server), Some(dist)) = (server, demos) {
+        summary.step("e2e", || play(workspace, options, &server, &dist));
     }
 }
 
 /// Playwright starts the companion servers itself, since its tests kill them.
-fn play(workspace: &Workspace, options: &Options, server: PathBuf) -> Result<()> {
+fn play(workspace: &Workspace, options: &Options, server: &Path, dist: &Path) -> Result<()> {
     let scratch = Scratch::new()?;
     let filter = options.filter.iter().flat_map(|name| ["--grep", name]);
     scratch
@@ -29,6 +29,6 @@ fn play(workspace: &Workspace, options: &Options, server: PathBuf) -> Result<()>
         .args(["test"])
         .args(filter)
         .env("EVERWIRE_SERVER", server)
-        .env("EVERWIRE_DIST", workspace.dist())
+        .env("EVERWIRE_DIST", dist)
         .run()
 }
