@@ -85,3 +85,30 @@ impl<T> Drop for Membership<T> {
         self.hub.inner().members.remove(&self.number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_is_sent_the_same_bytes_and_not_a_copy() {
+        let hub = Hub::new(());
+        let mailboxes = [(); 3].map(|()| Arc::new(Mailbox::new(1000)));
+        let _memberships = mailboxes.each_ref().map(|mailbox| hub.join(mailbox, |_, _| Vec::new()));
+        hub.update(|_, _| Some(Message::text("encoded once".to_owned())));
+        let addresses = mailboxes.each_ref().map(|mailbox| match mailbox.take().0.pop_front() {
+            Some(Message::Text(text)) => text.as_ptr(),
+            other => panic!("{other:?}"),
+        });
+        assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
+    }
+
+    #[test]
+    fn who_left_hears_nothing_more() {
+        let hub = Hub::new(());
+        let mailbox = Arc::new(Mailbox::new(1000));
+        drop(hub.join(&mailbox, |_, _| vec![Message::text("welcome")]));
+        hub.update(|_, members| Some(Message::text(format!("to {members}"))));
+        assert_eq!(mailbox.take().0, [Message::text("welcome")]);
+    }
+}

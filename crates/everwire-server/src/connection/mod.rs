@@ -199,3 +199,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.everwire.metrics().of(self.endpoint)
     }
 }
+
+#[cfg(test)]
+mod tests;

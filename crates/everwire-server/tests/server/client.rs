@@ -125,6 +125,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         loop {
             if let Message::Close(frame) = self.message().await {
                 let frame = frame.expect("a close code");
+                // Reading on lets the client answer, as a browser does by itself.
+                let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
+                timeout(PATIENCE, end).await.expect("an end after the close frame");
                 return (frame.code.into(), frame.reason.to_string());
             }
         }

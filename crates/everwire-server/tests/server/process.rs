@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use crate::client::Client;
+#[cfg(target_os = "linux")]
+use crate::harness::http;
 
 struct Process {
     child: Child,
@@ -80,4 +82,27 @@ fn a_port_that_is_taken_is_told_in_words() {
     let output = Command::new(env!("CARGO_BIN_EXE_everwire-server")).args(["--listen", &address]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("choose another address with --listen"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_idle_connection_costs_at_most_16_kb() {
+    const CONNECTIONS: u64 = 900;
+    let process = Process::start(&[]);
+    let mut clients = vec![Client::connect(process.address, "/tracker").await];
+    let before = resident_bytes(&process).await;
+    for _ in 0..CONNECTIONS {
+        let mut client = Client::connect(process.address, "/tracker").await;
+        client.text().await;
+        clients.push(client);
+    }
+    let each = (resident_bytes(&process).await - before) / CONNECTIONS;
+    assert!(each <= 16 << 10, "{each} bytes");
+}
+
+#[cfg(target_os = "linux")]
+async fn resident_bytes(process: &Process) -> u64 {
+    let metrics = http(process.address, "/metrics", "").await;
+    let line = metrics.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    line.expect("the resident memory").parse().unwrap()
 }

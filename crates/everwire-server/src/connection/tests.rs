@@ -1,0 +1,97 @@
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use futures_util::SinkExt;
+use tokio::io::{DuplexStream, ReadBuf};
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::*;
+use crate::Config;
+
+/// A stream that counts how often it is written to.
+struct Counting {
+    stream: DuplexStream,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counting {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counting {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+struct Echo(Arc<Mailbox>);
+
+impl Session for Echo {
+    fn received(&mut self, message: Message) {
+        self.0.send(message);
+    }
+}
+
+/// A connection to an echo, the client at its other end, its mailbox, and how often it wrote.
+async fn echo() -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
+    let everwire = Everwire::new(Config::default());
+    let limits = everwire.config().limits.clone();
+    let (client, server) = tokio::io::duplex(1 << 20);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let stream = Counting { stream: server, writes: Arc::clone(&writes) };
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket_config(&limits))).await;
+    let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
+    let connection = Connection {
+        socket,
+        session: Box::new(Echo(Arc::clone(&mailbox))),
+        mailbox: Arc::clone(&mailbox),
+        endpoint: Endpoint::Echo,
+        everwire,
+        script: None,
+        number: 0,
+        pace: Pace::new(0, Instant::now()),
+        active: Instant::now(),
+    };
+    (connection, client, mailbox, writes)
+}
+
+#[tokio::test]
+async fn all_that_waits_in_the_mailbox_is_written_in_one_go() {
+    let (connection, mut client, mailbox, writes) = echo().await;
+    for number in 0..100 {
+        mailbox.send(Message::text(number.to_string()));
+    }
+    tokio::spawn(connection.run());
+    for number in 0..100 {
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text(number.to_string()));
+    }
+    assert_eq!(writes.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn answers_to_messages_that_arrive_together_are_written_in_one_go() {
+    let (connection, mut client, _, writes) = echo().await;
+    for number in 0..100 {
+        client.feed(Message::text(number.to_string())).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    tokio::spawn(connection.run());
+    for number in 0..100 {
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text(number.to_string()));
+    }
+    assert_eq!(writes.load(Ordering::Relaxed), 1);
+}
