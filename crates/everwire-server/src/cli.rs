@@ -26,7 +26,7 @@ pub struct Cli {
     #[arg(long)]
     faults: bool,
 
-    /// Also let pages of this origin connect, like https://example.org, or * for any. Pages of the server's own host
+    /// Also let pages of this origin connect, like `https://example.org`, or `*` for any. Pages of the server's own host
     /// and of localhost may always connect, and so may programs that are not browsers. Can be repeated.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,

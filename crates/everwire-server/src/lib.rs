@@ -32,7 +32,7 @@
 //! - how it runs: [`Server`] accepts connections, [`Everwire`] is the state behind the routes, [`router`] the routes
 //! - `handshake` decides whether a request becomes a WebSocket, `upgrade` speaks the HTTP of it
 //! - `connection` is the one loop that every endpoint shares: pings, limits, faults, counters, coalesced writes
-//! - `endpoints` and `ticker` say what each path does, as a [`session::Session`](crate) inside that loop
+//! - `endpoints` and `ticker` say what each path does, as a `Session` inside that loop
 //! - `hub` sends one encoded message to many, `metrics` counts
 
 mod cli;

@@ -108,14 +108,16 @@ impl Ending {
     }
 }
 
-/// Sends a close frame and waits for the peer's, or for its end of the TCP connection.
+/// Sends a close frame and waits until the peer has surely been able to read it.
 async fn close<S>(socket: &mut WebSocketStream<S>, frame: CloseFrame, bytes_follow: bool) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     socket.close(Some(frame)).await?;
     if !bytes_follow {
+        // Ends with the peer's close frame; then nothing is unread, and TCP can be closed.
         while let Some(Ok(_)) = socket.next().await {}
+        return Ok(());
     }
     // Closing TCP while unread bytes are in our buffer sends a reset, which can destroy the close frame before
     // the peer reads it. So we finish our side and read on until the peer has finished its own.
