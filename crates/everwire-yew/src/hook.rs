@@ -1,0 +1,192 @@
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use everwire::{
+    CloseCode, CloseReason, DecodeError, Event, JsonSendError, Message, SendError, Sent, Socket, SocketHandle, State,
+};
+use futures_util::Stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use yew::prelude::*;
+
+use crate::live::Live;
+use crate::reader::{Incoming, Reader, Trouble};
+use crate::{ConnectionStatus, SocketOptions};
+
+/// A socket of JSON messages that lives as long as the component: `Tx` on the way out, `Rx` on the way in.
+///
+/// It is opened after the first render, and again whenever `options` change, after the old one was closed; it is closed
+/// when the component is gone. Every event is handed to `on_event`, one by one and in order, also when many arrive
+/// between two renders. A message that is not an `Rx` is an error in its place and ends nothing. `on_event` may be
+/// another callback in every render: the latest is called.
+///
+/// The component renders again when the state of the connection changes, and not for a message: what a message means
+/// for the page is the callback's to say. A callback that keeps messages in a `use_state` should push them to a
+/// `use_mut_ref` first, since a state handle knows the value of its own render alone.
+#[hook]
+pub fn use_socket<Tx, Rx>(options: SocketOptions, on_event: Callback<Result<Event<Rx>, DecodeError>>) -> UseSocket<Tx>
+where
+    Tx: 'static,
+    Rx: DeserializeOwned + 'static,
+{
+    use_reader(options, on_event, Socket::json::<Tx, Rx>)
+}
+
+/// As [`use_socket`], for messages that are not JSON: text and binary as they are. Send through
+/// [`handle`](UseSocket::handle).
+#[hook]
+pub fn use_raw_socket(options: SocketOptions, on_event: Callback<Event>) -> UseSocket {
+    use_reader(options, on_event, |socket| socket)
+}
+
+#[hook]
+fn use_reader<Tx, S>(options: SocketOptions, on_event: Callback<S::Item>, view: fn(Socket) -> S) -> UseSocket<Tx>
+where
+    Tx: 'static,
+    S: Stream + Unpin + 'static,
+    S::Item: Incoming + 'static,
+{
+    let live = use_memo((), |()| Live::default());
+    let status = {
+        let live = Rc::clone(&live);
+        // Before the first effect nothing is known but that there will be a socket.
+        let state = if options.builder().is_some() { State::Connecting } else { State::Closed };
+        use_reducer_eq(move || Shown(ConnectionStatus::new(state, None, live)))
+    };
+    let latest = use_mut_ref(|| on_event.clone());
+    *latest.borrow_mut() = on_event;
+    {
+        let (live, status) = (Rc::clone(&live), status.dispatcher());
+        use_effect_with(options, move |options| {
+            let reader = open(options, live, status, latest, view);
+            move || drop(reader)
+        });
+    }
+    UseSocket { status: status.0.clone(), types: PhantomData }
+}
+
+fn open<S>(
+    options: &SocketOptions,
+    live: Rc<Live>,
+    status: UseReducerDispatcher<Shown>,
+    latest: Rc<RefCell<Callback<S::Item>>>,
+    view: fn(Socket) -> S,
+) -> Option<Reader<S>>
+where
+    S: Stream + Unpin + 'static,
+    S::Item: Incoming + 'static,
+{
+    let Some(builder) = options.builder() else {
+        live.replace_handle(None);
+        status.dispatch((State::Closed, Trouble::Gone));
+        return None;
+    };
+    match builder.open() {
+        Ok(socket) => {
+            live.replace_handle(Some(socket.handle()));
+            status.dispatch((socket.state(), Trouble::Gone));
+            let on_event = move |event| {
+                // Cloned first: the callback may render, and a render puts the next callback there.
+                let on_event = latest.borrow().clone();
+                on_event.emit(event);
+            };
+            let on_state = move |state, trouble| status.dispatch((state, trouble));
+            Some(Reader::start(view(socket), &live, on_state, on_event))
+        }
+        Err(error) => {
+            live.replace_handle(None);
+            status.dispatch((State::Closed, Trouble::Is(error.to_string())));
+            None
+        }
+    }
+}
+
+/// The status as a reducer, so that a change builds on what was known before it.
+#[derive(PartialEq)]
+struct Shown(ConnectionStatus);
+
+impl Reducible for Shown {
+    type Action = (State, Trouble);
+
+    fn reduce(self: Rc<Self>, (state, trouble): Self::Action) -> Rc<Self> {
+        let trouble = match trouble {
+            Trouble::Same => self.0.trouble().cloned(),
+            Trouble::Gone => None,
+            Trouble::Is(trouble) => Some(trouble.into()),
+        };
+        let status = ConnectionStatus::new(state, trouble, Rc::clone(&self.0.live));
+        if status == self.0 { self } else { Self(status).into() }
+    }
+}
+
+/// A component's socket. Its clones are of the same socket, also of the one that is opened for other options.
+pub struct UseSocket<Tx = Message> {
+    status: ConnectionStatus,
+    types: PhantomData<fn(Tx)>,
+}
+
+impl<Tx> UseSocket<Tx> {
+    /// How the connection is.
+    pub fn status(&self) -> ConnectionStatus {
+        self.status.clone()
+    }
+
+    /// Everything else that the socket can do. `None` before the first effect of the component, and where the options
+    /// are idle or name no address.
+    ///
+    /// To reconnect and to close use the methods here: after those of the handle, [`status`](Self::status) follows only
+    /// with the next event, and a connection that is over stays unread.
+    pub fn handle(&self) -> Option<SocketHandle> {
+        self.status.live.handle()
+    }
+
+    /// Makes an attempt now: in place of waiting, of an open connection that is mistrusted, or after the end.
+    pub fn reconnect(&self) {
+        self.status.reconnect();
+    }
+
+    /// Closes the connection with code 1000. [`reconnect`](Self::reconnect) opens it again.
+    pub fn close(&self) {
+        self.close_with(CloseCode::NORMAL, CloseReason::default());
+    }
+
+    /// Closes the connection.
+    pub fn close_with(&self, code: CloseCode, reason: CloseReason) {
+        if let Some(handle) = self.handle() {
+            drop(handle.close_with(code, reason));
+            self.status.live.nudge();
+        }
+    }
+}
+
+impl<Tx: Serialize> UseSocket<Tx> {
+    /// Sends a value: at once where the connection is open, as soon as it is otherwise.
+    ///
+    /// # Errors
+    /// The value has no JSON form, the outbox has no room, or there is no connection to wait for.
+    pub fn send(&self, value: &Tx) -> Result<Sent, JsonSendError> {
+        let text = serde_json::to_string(value)?;
+        let handle = self.handle().ok_or(SendError::Closed(None))?;
+        Ok(handle.send(text)?)
+    }
+}
+
+impl<Tx> Clone for UseSocket<Tx> {
+    fn clone(&self) -> Self {
+        Self { status: self.status.clone(), types: PhantomData }
+    }
+}
+
+impl<Tx> PartialEq for UseSocket<Tx> {
+    fn eq(&self, other: &Self) -> bool {
+        self.status == other.status
+    }
+}
+
+impl<Tx> fmt::Debug for UseSocket<Tx> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status.fmt(formatter)
+    }
+}
