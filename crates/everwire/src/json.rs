@@ -11,7 +11,7 @@ use futures_sink::Sink;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use crate::{Event, Message, OpenError, SendError, Socket, SocketBuilder, SocketHandle};
+use crate::{Closing, Event, Message, OpenError, SendError, Socket, SocketBuilder, SocketHandle};
 
 /// How much of a text that could not be decoded an error shows.
 const SHOWN: usize = 120;
@@ -32,6 +32,19 @@ impl<Tx, Rx> JsonSocket<Tx, Rx> {
     /// As [`SocketBuilder::open`].
     pub fn open(url: impl Into<String>) -> Result<Self, OpenError> {
         Socket::open(url).map(Self::new)
+    }
+
+    /// As [`SocketHandle::flush`].
+    ///
+    /// # Errors
+    /// As [`SocketHandle::flush`].
+    pub async fn flush(&self) -> Result<(), SendError> {
+        self.socket.flush().await
+    }
+
+    /// As [`SocketHandle::close`].
+    pub fn close(&self) -> Closing {
+        self.socket.close()
     }
 
     /// The untyped socket.

@@ -10,7 +10,6 @@ pub struct MessageId(pub u64);
 
 /// What became of an accepted message at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[must_use = "it tells whether the message went out or waits"]
 pub enum Sent {
     /// It was handed to the open socket.
     Transmitted(MessageId),

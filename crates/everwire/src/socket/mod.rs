@@ -9,8 +9,10 @@ use core::{fmt, future::Future};
 pub use closing::Closing;
 pub use handle::SocketHandle;
 
+use everwire_core::Sent;
+
 use crate::{
-    Address, Attempt, OpenError, SocketBuilder,
+    Address, Attempt, Message, OpenError, SendError, SocketBuilder,
     address::AddressSource,
     platform::{MaybeSend, MaybeSendSync, Platform, Pointer},
     shared::Shared,
@@ -64,6 +66,28 @@ impl Socket {
     #[cfg(feature = "json")]
     pub fn json<Tx, Rx>(self) -> crate::JsonSocket<Tx, Rx> {
         crate::JsonSocket::new(self)
+    }
+
+    /// As [`SocketHandle::send`]. It is here too so that `futures`' `SinkExt::send`, where that is imported, does not take its
+    /// place; so are the next ones.
+    ///
+    /// # Errors
+    /// As [`SocketHandle::send`].
+    pub fn send(&self, message: impl Into<Message>) -> Result<Sent, SendError> {
+        self.handle.send(message)
+    }
+
+    /// As [`SocketHandle::flush`].
+    ///
+    /// # Errors
+    /// As [`SocketHandle::flush`].
+    pub async fn flush(&self) -> Result<(), SendError> {
+        self.handle.flush().await
+    }
+
+    /// As [`SocketHandle::close`].
+    pub fn close(&self) -> Closing {
+        self.handle.close()
     }
 
     pub(crate) fn from_builder(builder: &SocketBuilder) -> Result<Self, OpenError> {

@@ -50,9 +50,8 @@ impl SocketHandle {
         // The platform has no event for a buffer that has drained: the core has to be told that somebody waits for it.
         self.shared.handle(Input::Flush);
         self.shared.poll_for(context.waker(), |connection| match connection.state() {
-            _ if connection.is_flushed() => Some(Ok(())),
             everwire_core::State::Closed => Some(Err(SendError::Closed(None))),
-            _ => None,
+            _ => connection.is_flushed().then_some(Ok(())),
         })
     }
 }

@@ -1,0 +1,208 @@
+//! What only a browser has: pages that hide, sleep and return, Blobs, and memory that must not grow.
+
+use core::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
+use std::rc::Rc;
+
+use everwire::{Backoff, BinaryType, Cause, Heartbeat, Message, PingSchedule, Socket, State};
+use js_sys::Reflect;
+use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use wasm_bindgen_test::wasm_bindgen_test;
+use web_sys::EventTarget;
+
+use crate::{
+    server::TestServer,
+    tools::{NOBODY, brisk, dropped, eager, message, next, opened, text},
+};
+
+#[wasm_bindgen_test]
+async fn a_binary_message_is_a_blob_where_that_was_asked_for() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::builder(server.url("/echo")).binary_type(BinaryType::Blob).open().unwrap();
+    socket.send(vec![1_u8, 2, 3]).unwrap();
+    let Message::Blob(blob) = message(&mut socket).await else { panic!("not a Blob") };
+    assert_eq!(blob.size(), 3.0);
+    socket.set_binary_type(BinaryType::ArrayBuffer);
+    socket.send(Message::Blob(blob)).unwrap();
+    assert_eq!(message(&mut socket).await, Message::from(vec![1_u8, 2, 3]));
+}
+
+/// Every binary message goes through a Blob, with two copies more (gloo-net 0.7).
+#[wasm_bindgen_test]
+async fn bytes_are_not_wrapped_in_a_blob() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut socket).await;
+    let scope = js_sys::global();
+    let blob = Reflect::get(&scope, &"Blob".into()).unwrap();
+    Reflect::set(&scope, &"Blob".into(), &JsValue::UNDEFINED).unwrap();
+    let sent = socket.send(vec![9_u8; 10]);
+    Reflect::set(&scope, &"Blob".into(), &blob).unwrap();
+    sent.unwrap();
+    assert_eq!(message(&mut socket).await, Message::from(vec![9_u8; 10]));
+}
+
+/// Four closures are leaked for every connection (ewebsock, wasm-sockets, yew-hooks); 384 KiB for 1,500 (yawc#44).
+#[wasm_bindgen_test]
+async fn reconnecting_does_not_leak() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut socket).await;
+    // Whatever is allocated once, such as the inbox's room, is allocated by the first few.
+    for _ in 0..50 {
+        socket.reconnect();
+        opened(&mut socket).await;
+    }
+    let before = memory_bytes();
+    for _ in 0..1_500 {
+        socket.reconnect();
+        opened(&mut socket).await;
+    }
+    let grown = memory_bytes() - before;
+    assert!(grown < 64 * 1024, "{grown} bytes");
+}
+
+#[wasm_bindgen_test]
+async fn dropping_sockets_frees_them() {
+    let server = TestServer::start().await;
+    let round = async |sockets: usize| {
+        for _ in 0..sockets {
+            let mut socket = Socket::open(server.url("/echo")).unwrap();
+            opened(&mut socket).await;
+        }
+    };
+    round(20).await;
+    let before = memory_bytes();
+    round(300).await;
+    let grown = memory_bytes() - before;
+    assert!(grown < 64 * 1024, "{grown} bytes");
+}
+
+/// A listener that outlives its socket calls into freed memory, or revives what was closed on purpose (phoenix#6578).
+#[wasm_bindgen_test]
+async fn events_of_the_page_do_not_revive_what_was_closed_or_dropped() {
+    let server = TestServer::start().await;
+    let mut closed = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut closed).await;
+    closed.close().await;
+    let dropped = Socket::open(server.url("/echo")).unwrap();
+    let handle = dropped.handle();
+    drop(dropped);
+    for event in ["online", "offline", "focus"] {
+        dispatch(event);
+    }
+    assert_eq!((closed.state(), handle.state()), (State::Closed, State::Closed));
+}
+
+/// A page that returns waits out a backoff of up to a minute (convex-js#183).
+#[wasm_bindgen_test]
+async fn a_network_that_returns_is_not_waited_for_any_longer() {
+    let server = TestServer::start().await;
+    let url = server.url("/echo");
+    let is_down = Rc::new(Cell::new(true));
+    let network = is_down.clone();
+    // The ceiling is an hour, and the draw would have to fall into its first twenty seconds for the test to prove nothing.
+    let hour = Duration::from_secs(3_600);
+    let backoff = Backoff { first: hour, max: hour, floor: Duration::ZERO, ..eager() };
+    let provide = move |_| {
+        let url = if network.get() { NOBODY.to_owned() } else { url.clone() };
+        async move { Ok::<_, String>(url) }
+    };
+    let mut socket = Socket::builder_with(provide).backoff(backoff).open().unwrap();
+    dropped(&mut socket).await;
+    is_down.set(false);
+    dispatch("online");
+    opened(&mut socket).await;
+}
+
+/// A link that died while the page was away looks open for ever (graphql-ws#289).
+#[wasm_bindgen_test]
+async fn a_link_that_died_unseen_is_not_trusted_after_the_page_returns() {
+    let server = TestServer::start().await;
+    let patient = PingSchedule { after_silence: Duration::from_secs(600), sample_every: None, ..brisk() };
+    let mut socket = crate::tools::faulty_once(server.url("/echo?fault=half-open:0"), server.url("/echo"))
+        .heartbeat(Heartbeat::ping().schedule(patient))
+        .backoff(eager())
+        .open()
+        .unwrap();
+    opened(&mut socket).await;
+    dispatch("focus");
+    let cause = dropped(&mut socket).await.cause;
+    assert!(matches!(cause, Cause::HeartbeatTimeout { .. }), "{cause:?}");
+    opened(&mut socket).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_page_in_the_back_forward_cache_has_no_socket_and_gets_one_when_it_returns() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut socket).await;
+    if !transition("pagehide") {
+        assert!(Reflect::get(&js_sys::global(), &"document".into()).unwrap().is_undefined());
+        return;
+    }
+    let dropped = dropped(&mut socket).await;
+    assert_eq!((dropped.cause, dropped.retry_in), (Cause::Suspended, None));
+    assert!(matches!(socket.state(), State::Waiting { retry_in: None, .. }));
+    transition("pageshow");
+    assert!(opened(&mut socket).await.is_reconnect);
+    socket.send("back").unwrap();
+    assert_eq!(text(&mut socket).await, "back");
+}
+
+/// Freed closures that the browser still calls report themselves as uncaught errors (subxt#1288, rust-libp2p#5635).
+#[wasm_bindgen_test]
+async fn no_closure_is_invoked_after_being_dropped() {
+    let server = TestServer::start().await;
+    let errors = Rc::new(RefCell::new(Vec::new()));
+    let seen = errors.clone();
+    let listener = Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| {
+        seen.borrow_mut().push(format!("{:?}", Reflect::get(&event, &"message".into())));
+    });
+    let scope: EventTarget = js_sys::global().unchecked_into();
+    scope.add_event_listener_with_callback("error", listener.as_ref().unchecked_ref()).unwrap();
+    for path in [
+        "/echo",
+        "/countdown?from=50&every=1",
+        "/echo?fault=garbage",
+        "/echo?fault=refuse:503",
+        "/echo?fault=close:1011",
+    ] {
+        for messages in 0..3 {
+            let mut socket = Socket::builder(server.url(path)).backoff(eager()).open().unwrap();
+            for _ in 0..messages {
+                next(&mut socket, "anything happened", Some).await;
+            }
+        }
+    }
+    // What an old socket still had to say has been said when a new one has opened and answered.
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    socket.send("done").unwrap();
+    text(&mut socket).await;
+    scope.remove_event_listener_with_callback("error", listener.as_ref().unchecked_ref()).unwrap();
+    assert_eq!(*errors.borrow(), Vec::<String>::new());
+}
+
+fn memory_bytes() -> usize {
+    let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
+    memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length() as usize
+}
+
+fn dispatch(name: &str) {
+    let scope: EventTarget = js_sys::global().unchecked_into();
+    scope.dispatch_event(&web_sys::Event::new(name).unwrap()).unwrap();
+}
+
+/// Dispatches `pagehide` or `pageshow` as on the way into the cache or out of it. Returns whether there is such a thing: a worker
+/// has no page.
+fn transition(name: &str) -> bool {
+    let class = Reflect::get(&js_sys::global(), &"PageTransitionEvent".into()).unwrap();
+    let Some(class) = class.dyn_ref::<js_sys::Function>() else { return false };
+    let options = js_sys::Object::new();
+    Reflect::set(&options, &"persisted".into(), &JsValue::TRUE).unwrap();
+    let event = Reflect::construct(class, &js_sys::Array::of2(&name.into(), &options)).unwrap();
+    let scope: EventTarget = js_sys::global().unchecked_into();
+    scope.dispatch_event(event.unchecked_ref()).unwrap()
+}

@@ -1,0 +1,57 @@
+//! Backpressure: nothing is sent faster than the network takes it, and everybody can wait for it.
+
+use everwire::{Message, OutboxLimits, SendError, Socket, Watermarks};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::{
+    server::TestServer,
+    tools::{NOBODY, message, opened, within},
+};
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_sender_that_waits_until_the_socket_is_ready_never_overruns_the_outbox() {
+    let server = TestServer::start().await;
+    let outbox = OutboxLimits { max_messages: 4, max_bytes: 300_000, ..OutboxLimits::default() };
+    let watermarks = Watermarks { high: 200_000, low: 100_000 };
+    let mut socket = Socket::builder(server.url("/echo")).outbox(outbox).watermarks(watermarks).open().unwrap();
+    opened(&mut socket).await;
+    let chunk = vec![7_u8; 64_000];
+    let handle = socket.handle();
+    let sending = async {
+        for _ in 0..50 {
+            handle.ready().await.unwrap();
+            handle.send(chunk.clone()).unwrap();
+        }
+        handle.flush().await.unwrap();
+        assert_eq!((handle.buffered_amount(), handle.stats().queued_messages), (0, 0));
+    };
+    let receiving = async {
+        for _ in 0..50 {
+            assert_eq!(message(&mut socket).await.len(), 64_000);
+        }
+    };
+    within("all was sent and echoed", futures_util::future::join(sending, receiving)).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_full_outbox_hands_the_message_back() {
+    let outbox = OutboxLimits { max_messages: 1, ..OutboxLimits::default() };
+    let socket = Socket::builder(NOBODY).outbox(outbox).open().unwrap();
+    socket.send("fits").unwrap();
+    let error = socket.send("does not").unwrap_err();
+    assert_eq!(error, SendError::Full(Message::from("does not")));
+    assert!(error.to_string().contains("await ready()"));
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn waiting_ends_with_an_error_when_the_connection_does() {
+    let outbox = OutboxLimits { max_messages: 1, ..OutboxLimits::default() };
+    let socket = Socket::builder(NOBODY).outbox(outbox).open().unwrap();
+    socket.send("never sent").unwrap();
+    let handle = socket.handle();
+    let (ready, flushed, _) = within("both waits ended", async {
+        futures_util::future::join3(handle.ready(), handle.flush(), async { drop(socket) }).await
+    })
+    .await;
+    assert_eq!((ready, flushed), (Err(SendError::Closed(None)), Err(SendError::Closed(None))));
+}

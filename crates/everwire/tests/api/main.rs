@@ -1,0 +1,16 @@
+//! What the API promises, tried against the companion server. The same tests run in native programs, and in windows and
+//! workers of browsers.
+
+#[cfg(target_family = "wasm")]
+mod browser;
+mod closing;
+mod faults;
+mod flow;
+mod json;
+mod messages;
+#[cfg(not(target_family = "wasm"))]
+mod native;
+mod opening;
+mod reconnecting;
+mod server;
+mod tools;

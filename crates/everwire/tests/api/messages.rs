@@ -1,0 +1,151 @@
+//! What is sent and received.
+
+use core::time::Duration;
+
+use everwire::{Event, InboxLimits, Message, SendError, SendOptions, Sent, Socket};
+use futures_util::{SinkExt, StreamExt};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::{
+    server::TestServer,
+    tools::{brisk, closed, message, next, opened, text, within},
+};
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn text_and_binary_come_back_unchanged_and_in_order() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    let messages = [
+        Message::from("plain"),
+        Message::from("Grüße, 世界, 🦀"),
+        Message::from(""),
+        Message::from((0..=255).collect::<Vec<u8>>()),
+        Message::from(Vec::new()),
+        Message::from("x".repeat(100_000)),
+    ];
+    for message in &messages {
+        socket.send(message.clone()).unwrap();
+    }
+    for sent in &messages {
+        assert_eq!(&message(&mut socket).await, sent);
+    }
+    let stats = socket.stats();
+    assert_eq!((stats.messages_out, stats.messages_in), (6, 6));
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn what_is_sent_while_connecting_is_queued_and_arrives_before_what_is_sent_after() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    assert!(matches!(socket.send("first"), Ok(Sent::Queued(_))));
+    opened(&mut socket).await;
+    assert!(matches!(socket.send("second"), Ok(Sent::Transmitted(_))));
+    assert_eq!((text(&mut socket).await, text(&mut socket).await), ("first".to_owned(), "second".to_owned()));
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn the_greeting_goes_out_first_on_every_connection() {
+    let server = TestServer::start().await;
+    let greeting = |opened: &everwire::Opened| vec![Message::from(format!("again: {}", opened.is_reconnect))];
+    let mut socket = Socket::builder(server.url("/echo")).greeting(greeting).open().unwrap();
+    socket.send("waiting").unwrap();
+    assert_eq!(text(&mut socket).await, "again: false");
+    assert_eq!(text(&mut socket).await, "waiting");
+    socket.reconnect();
+    assert_eq!(text(&mut socket).await, "again: true");
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_socket_can_be_split_into_a_stream_and_a_sink() {
+    let server = TestServer::start().await;
+    let (mut sink, stream) = Socket::open(server.url("/echo")).unwrap().split();
+    let texts = stream.filter_map(|event| async {
+        match event {
+            Event::Message(Message::Text(text)) => Some(text),
+            _ => None,
+        }
+    });
+    let sending = async {
+        for text in ["a", "b", "c"] {
+            sink.send(text.into()).await.unwrap();
+        }
+    };
+    let (received, ()) =
+        within("three echoes came", futures_util::future::join(texts.take(3).collect::<Vec<_>>(), sending)).await;
+    assert_eq!(received, ["a", "b", "c"]);
+}
+
+/// Several wrappers queue without bound what nobody reads (gloo-net, ws_stream_wasm, reqwest-websocket, yawc, supabase).
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn what_nobody_reads_does_not_pile_up_without_bound_or_word() {
+    let server = TestServer::start().await;
+    let limits = InboxLimits { max_messages: 10, ..InboxLimits::default() };
+    let mut reader = Socket::open(server.url("/echo")).unwrap();
+    let mut lazy = Socket::builder(server.url("/echo")).inbox(limits).open().unwrap();
+    opened(&mut reader).await;
+    for n in 0..100 {
+        lazy.send(n.to_string()).unwrap();
+    }
+    // While another socket is read, the echoes come in unread; the last of them shows in the statistics.
+    while lazy.stats().messages_in < 100 {
+        reader.send("turn").unwrap();
+        text(&mut reader).await;
+    }
+    let missed = next(&mut lazy, "the gap was told", |event| match event {
+        Event::Lagged { missed } => Some(missed),
+        _ => None,
+    })
+    .await;
+    assert_eq!((missed, lazy.stats().lagged), (90, 90));
+    assert_eq!(text(&mut lazy).await, "90");
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_message_with_a_key_waits_only_in_its_latest_form() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    let position = |text: &str| {
+        let options = SendOptions { key: Some("position".to_owned()), ..SendOptions::default() };
+        socket.send_with(text, options).unwrap().id()
+    };
+    let (first, _second) = (position("1"), position("2"));
+    let discarded = next(&mut socket, "the first was discarded", |event| match event {
+        Event::Discarded(discarded) => Some(discarded),
+        _ => None,
+    })
+    .await;
+    assert_eq!((discarded.id, discarded.message), (first, Message::from("1")));
+    assert_eq!(text(&mut socket).await, "2");
+}
+
+/// After `CLOSED`, a browser's `send` does not throw, and a wrapper that trusts it loses messages (gloo#499).
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_send_after_the_end_does_not_succeed_and_the_message_comes_back() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut socket).await;
+    drop(socket.close());
+    assert_eq!(socket.send("too late"), Err(SendError::Closed(Some(Message::from("too late")))));
+    closed(&mut socket).await;
+    assert_eq!(socket.send("too late"), Err(SendError::Closed(Some(Message::from("too late")))));
+    assert_eq!(SinkExt::<Message>::send(&mut socket, "too late".into()).await, Err(SendError::Closed(None)));
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn pings_measure_the_round_trip_and_do_not_reach_the_application() {
+    let server = TestServer::start().await;
+    let heartbeat = everwire::Heartbeat::ping().schedule(brisk());
+    let mut socket = Socket::builder(server.url("/clock")).heartbeat(heartbeat).open().unwrap();
+    for _ in 0..3 {
+        let round_trip = next(&mut socket, "a round trip was measured", |event| match event {
+            Event::Latency(round_trip) => Some(round_trip),
+            Event::Message(message) => panic!("{message:?}"),
+            _ => None,
+        })
+        .await;
+        assert!(round_trip < Duration::from_secs(5));
+    }
+    let latency = socket.stats().latency;
+    assert!(latency.count >= 3 && latency.min <= latency.p50 && latency.p50 <= latency.max, "{latency:?}");
+    assert!(socket.server_time().is_some_and(|time| time > 1.7e12));
+}

@@ -1,0 +1,64 @@
+//! What only a native program has: threads, and a runtime that may be missing.
+
+use everwire::{OpenError, Socket, SocketHandle, State};
+
+use crate::{
+    server::TestServer,
+    tools::{dropped, eager, opened, text},
+};
+
+/// A fix of a leak made a stream `!Send` elsewhere (yawc#46, tokio-tungstenite-wasm#11).
+#[test]
+fn sockets_can_move_between_threads() {
+    fn movable<T: Send + Sync>() {}
+    movable::<Socket>();
+    movable::<SocketHandle>();
+    movable::<everwire::JsonSocket<u8, u8>>();
+}
+
+#[test]
+fn a_socket_outside_of_a_runtime_is_an_error_that_says_so() {
+    assert_eq!(Socket::open("ws://127.0.0.1:9/").unwrap_err(), OpenError::NoRuntime);
+}
+
+#[tokio::test]
+async fn a_server_that_was_restarted_is_found_again_and_what_was_queued_arrives() {
+    let server = TestServer::start().await;
+    let port = server.port();
+    let mut socket = Socket::builder(server.url("/echo")).backoff(eager()).open().unwrap();
+    opened(&mut socket).await;
+    server.stop().await;
+    dropped(&mut socket).await;
+    socket.send("for the next one").unwrap();
+    let _server = TestServer::start_on(port).await;
+    assert!(opened(&mut socket).await.is_reconnect);
+    assert_eq!(text(&mut socket).await, "for the next one");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_threads_may_send_at_once() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    let senders: Vec<_> = (0..4)
+        .map(|sender| {
+            let handle = socket.handle();
+            tokio::task::spawn_blocking(move || {
+                for n in 0..250 {
+                    handle.send(format!("{sender} {n}")).unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut next = [0; 4];
+    for _ in 0..1_000 {
+        let text = text(&mut socket).await;
+        let (sender, n) = text.split_once(' ').unwrap();
+        let expected = &mut next[sender.parse::<usize>().unwrap()];
+        assert_eq!(n.parse::<usize>().unwrap(), *expected);
+        *expected += 1;
+    }
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    assert_eq!(socket.state(), State::Open);
+}

@@ -1,0 +1,95 @@
+//! Addresses that are asked for, and new connections on demand.
+
+use core::{
+    future::pending,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+use std::sync::Arc;
+
+use everwire::{Address, AtRisk, Attempt, Cause, Protocols, Socket, State};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::{
+    server::TestServer,
+    tools::{dropped, eager, opened, text},
+};
+
+/// A rejected address promise leaves the client stuck for ever (reconnecting-websocket#134).
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_provider_that_fails_does_not_stick_the_client() {
+    let server = TestServer::start().await;
+    let url = server.url("/echo");
+    let provide = move |attempt: Attempt| {
+        let answer = if attempt.failures < 2 { Err("no token today") } else { Ok(url.clone()) };
+        async move { answer }
+    };
+    let mut socket = Socket::builder_with(provide).backoff(eager()).open().unwrap();
+    for _ in 0..2 {
+        assert_eq!(dropped(&mut socket).await.cause, Cause::Provider("no token today".to_owned()));
+    }
+    opened(&mut socket).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_provider_that_hangs_does_not_outlast_the_connect_timeout() {
+    let server = TestServer::start().await;
+    let url = server.url("/echo");
+    let provide = move |attempt: Attempt| {
+        let url = url.clone();
+        async move { if attempt.failures == 0 { pending().await } else { Ok::<_, String>(url) } }
+    };
+    let timeout = Duration::from_millis(200);
+    let mut socket = Socket::builder_with(provide).backoff(eager()).connect_timeout(timeout).open().unwrap();
+    assert_eq!(dropped(&mut socket).await.cause, Cause::ConnectTimeout);
+    // What is left of the patience is for a real handshake, which a busy machine may not make in 200 ms.
+    while socket.state() != State::Open {
+        opened(&mut socket).await;
+    }
+}
+
+/// An expired token is replayed for ever (streamlabs/desktop#6203, supabase-js#2613).
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn credentials_are_not_replayed_but_asked_for_at_each_attempt() {
+    let server = TestServer::start().await;
+    let asked = Arc::new(AtomicU32::new(0));
+    let counter = asked.clone();
+    let url = server.url("/echo");
+    let provide = move |_| {
+        let token = format!("token-{}", counter.fetch_add(1, Ordering::Relaxed));
+        let address = Address { url: url.clone(), protocols: Some(Protocols::new([token]).unwrap()) };
+        async move { Ok::<_, String>(address) }
+    };
+    let mut socket = Socket::builder_with(provide).backoff(eager()).open().unwrap();
+    assert_eq!(opened(&mut socket).await.protocol, "token-0");
+    socket.reconnect();
+    assert_eq!(opened(&mut socket).await.protocol, "token-1");
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_provider_that_gives_a_bad_address_may_give_a_better_one() {
+    let server = TestServer::start().await;
+    let url = server.url("/echo");
+    let provide = move |attempt: Attempt| {
+        let url = if attempt.failures == 0 { "ftp://example.org".to_owned() } else { url.clone() };
+        async move { Ok::<_, String>(url) }
+    };
+    let mut socket = Socket::builder_with(provide).backoff(eager()).open().unwrap();
+    let cause = dropped(&mut socket).await.cause;
+    assert!(matches!(cause, Cause::Provider(_)), "{cause:?}");
+    opened(&mut socket).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_new_connection_can_be_asked_for_and_the_old_one_is_not_heard_any_more() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/countdown?from=1000&every=1")).unwrap();
+    assert_eq!(text(&mut socket).await, "1000");
+    socket.reconnect();
+    let dropped = dropped(&mut socket).await;
+    assert_eq!((dropped.cause, dropped.at_risk), (Cause::Requested, AtRisk::default()));
+    opened(&mut socket).await;
+    assert_eq!(text(&mut socket).await, "1000");
+    assert_eq!(text(&mut socket).await, "999");
+}

@@ -1,0 +1,59 @@
+//! The companion server, started with faults allowed: a part of a native test, a process of its own for a browser's.
+
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use native::TestServer;
+#[cfg(target_family = "wasm")]
+pub(crate) use remote::TestServer;
+
+#[cfg(not(target_family = "wasm"))]
+mod native {
+    use everwire_server::{Config, RunningServer, Server};
+
+    pub(crate) struct TestServer(RunningServer);
+
+    impl TestServer {
+        pub(crate) async fn start() -> Self {
+            Self::start_on(0).await
+        }
+
+        /// Starts on a port of a server that stood there before.
+        pub(crate) async fn start_on(port: u16) -> Self {
+            let config = Config {
+                listen: ([127, 0, 0, 1], port).into(),
+                faults: true,
+                drain: core::time::Duration::ZERO,
+                ..Config::default()
+            };
+            Self(Server::bind(config).await.expect("the port is free").start())
+        }
+
+        pub(crate) fn url(&self, path: &str) -> String {
+            format!("ws://{}{path}", self.0.local_addr())
+        }
+
+        pub(crate) fn port(&self) -> u16 {
+            self.0.local_addr().port()
+        }
+
+        pub(crate) async fn stop(self) {
+            self.0.stop().await;
+        }
+    }
+}
+
+#[cfg(target_family = "wasm")]
+mod remote {
+    pub(crate) struct TestServer;
+
+    impl TestServer {
+        pub(crate) async fn start() -> Self {
+            Self
+        }
+
+        pub(crate) fn url(&self, path: &str) -> String {
+            let server = option_env!("EVERWIRE_TEST_SERVER")
+                .expect("run the browser tests by `cargo xtask test wasm`, which starts the server that they need");
+            format!("{server}{path}")
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What many tests need.
+
+use core::{
+    future::Future,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use everwire::{Backoff, Closed, Dropped, Event, Message, Opened, PingSchedule, Socket, SocketBuilder};
+use futures_util::{StreamExt, future::Either};
+
+/// A port on which nobody listens, and which no browser blocks.
+pub(crate) const NOBODY: &str = "ws://127.0.0.1:9199/";
+
+/// How long a test waits for something before it says that it never came.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Retries that come at once, so that tests need not wait.
+pub(crate) fn eager() -> Backoff {
+    let brief = Duration::from_millis(20);
+    Backoff { floor: Duration::from_millis(5), first: brief, max: brief, quick: brief, ..Backoff::default() }
+}
+
+/// A heartbeat that asks often.
+pub(crate) fn brisk() -> PingSchedule {
+    PingSchedule {
+        after_silence: Duration::from_millis(50),
+        min_deadline: Duration::from_millis(200),
+        max_deadline: Duration::from_millis(400),
+        wake_deadline: Duration::from_millis(200),
+        sample_every: Some(Duration::from_millis(50)),
+    }
+}
+
+/// A socket whose first attempt goes to a faulty address and every other to a clean one.
+pub(crate) fn faulty_once(faulty: String, clean: String) -> SocketBuilder {
+    let is_first = AtomicBool::new(true);
+    Socket::builder_with(move |_| {
+        let url = if is_first.swap(false, Ordering::Relaxed) { faulty.clone() } else { clean.clone() };
+        async move { Ok::<_, String>(url) }
+    })
+}
+
+/// The next event that `pick` takes; what it does not take is passed over.
+pub(crate) async fn next<R>(socket: &mut Socket, what: &str, mut pick: impl FnMut(Event) -> Option<R>) -> R {
+    let found = async {
+        loop {
+            let event = socket.next().await.unwrap_or_else(|| panic!("the stream ended before {what}"));
+            if let Some(picked) = pick(event) {
+                return picked;
+            }
+        }
+    };
+    within(what, found).await
+}
+
+pub(crate) async fn opened(socket: &mut Socket) -> Opened {
+    next(socket, "the connection opened", |event| match event {
+        Event::Opened(opened) => Some(opened),
+        _ => None,
+    })
+    .await
+}
+
+pub(crate) async fn dropped(socket: &mut Socket) -> Dropped {
+    next(socket, "the connection was lost", |event| match event {
+        Event::Dropped(dropped) => Some(dropped),
+        _ => None,
+    })
+    .await
+}
+
+pub(crate) async fn closed(socket: &mut Socket) -> Closed {
+    next(socket, "the connection was over", |event| match event {
+        Event::Closed(closed) => Some(closed),
+        _ => None,
+    })
+    .await
+}
+
+pub(crate) async fn message(socket: &mut Socket) -> Message {
+    next(socket, "a message arrived", |event| match event {
+        Event::Message(message) => Some(message),
+        _ => None,
+    })
+    .await
+}
+
+pub(crate) async fn text(socket: &mut Socket) -> String {
+    match message(socket).await {
+        Message::Text(text) => text,
+        other => panic!("not a text: {other:?}"),
+    }
+}
+
+/// Fails the test if it takes too long, saying what did not come.
+pub(crate) async fn within<R>(what: &str, future: impl Future<Output = R>) -> R {
+    match futures_util::future::select(pin!(future), pin!(patience())).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => panic!("waited in vain until {what}"),
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+async fn patience() {
+    tokio::time::sleep(PATIENCE).await;
+}
+
+#[cfg(target_family = "wasm")]
+async fn patience() {
+    gloo_timers::future::sleep(PATIENCE).await;
+}
