@@ -1,5 +1,6 @@
 //! Installs what is missing, or tells the person how to.
 
+use std::fs;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -19,7 +20,7 @@ pub(crate) fn ensure(workspace: &Workspace, needs: &[Need]) -> Result<()> {
         println!("  {name}, {version}: {why} ({takes})");
     }
     let start = Instant::now();
-    install(workspace, &missing);
+    install(workspace, &missing)?;
     // What is there counts, not what an installer said.
     let missing = tools::missing(workspace, needs)?;
     if missing.is_empty() {
@@ -30,7 +31,8 @@ pub(crate) fn ensure(workspace: &Workspace, needs: &[Need]) -> Result<()> {
 }
 
 /// Tries every tool, also after one has failed, so that the person hears of all that is left to do at once.
-fn install(workspace: &Workspace, missing: &[Tool]) {
+fn install(workspace: &Workspace, missing: &[Tool]) -> Result<()> {
+    let builds = workspace.target()?.join("xtask/tools");
     let of_debian = |tool: &&Tool| matches!(tool.source, Source::Apt { .. });
     let packages: Vec<&str> = missing.iter().filter(of_debian).map(|tool| tool.name).collect();
     if !packages.is_empty() {
@@ -42,11 +44,14 @@ fn install(workspace: &Workspace, missing: &[Tool]) {
             Source::Apt { .. } | Source::Person { .. } => continue,
             Source::RustComponent => rustup::add(workspace, "component", name),
             Source::RustTarget => rustup::add(workspace, "target", name),
-            Source::Cargo(program) => cargo::install(workspace, name, version, program),
+            Source::Cargo(program) => cargo::install(workspace, &builds, name, version, program),
             Source::Npm => npm::install(workspace),
         };
         report(name, result);
     }
+    // Nobody needs it any more, and it is large. It may never have been there.
+    let _ = fs::remove_dir_all(builds);
+    Ok(())
 }
 
 fn report(name: &str, result: Result<()>) {

@@ -9,22 +9,23 @@ use crate::workspace::Workspace;
 const BROWSER: [&str; 4] =
     ["--target=wasm32-unknown-unknown", "--package=everwire", "--package=everwire-yew", "--package=everwire-demos"];
 
-const NO_WARNINGS: [&str; 4] = ["--all-targets", "--", "-D", "warnings"];
+/// What of these crates browsers get to run. Their unit tests run natively, with dependencies that browsers cannot have.
+const IN_BROWSERS: [&str; 4] = ["--lib", "--bins", "--test", "*"];
 
 pub(super) fn format(workspace: &Workspace, summary: &mut Summary) {
     summary.step("fmt", || workspace.command("cargo").args(["fmt", "--all", "--check"]).run());
 }
 
 pub(super) fn run(workspace: &Workspace, summary: &mut Summary) {
-    summary.step("clippy, native", || clippy(workspace, &["--workspace"]));
-    summary.step("clippy, wasm", || clippy(workspace, &BROWSER));
+    summary.step("clippy, native", || clippy(workspace, &["--workspace", "--all-targets"]));
+    summary.step("clippy, wasm", || clippy(workspace, &[&BROWSER[..], &IN_BROWSERS].concat()));
     summary.step("doc, native", || doc(workspace, &["--workspace"]));
     summary.step("doc, wasm", || doc(workspace, &BROWSER));
     summary.step("types of e2e", || workspace.command("tsc").args(["--noEmit", "--project", "e2e"]).run());
 }
 
-fn clippy(workspace: &Workspace, packages: &[&str]) -> Result<()> {
-    workspace.command("cargo").args(["clippy"]).args(packages).args(NO_WARNINGS).run()
+fn clippy(workspace: &Workspace, targets: &[&str]) -> Result<()> {
+    workspace.command("cargo").args(["clippy"]).args(targets).args(["--", "-D", "warnings"]).run()
 }
 
 fn doc(workspace: &Workspace, packages: &[&str]) -> Result<()> {

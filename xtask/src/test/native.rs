@@ -19,6 +19,6 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
 /// Builds the companion server for the tests. The other crates and the tests are built along, since cargo chooses the
 /// features of dependencies by what is built: so it has nothing to compile twice.
 pub(super) fn build_server(workspace: &Workspace) -> Result<PathBuf> {
-    workspace.command("cargo").args(["build", "--workspace", "--bins", "--tests"]).run()?;
+    workspace.command("cargo").args(["build", "--workspace", "--tests", "--bin", "everwire-server"]).run()?;
     Ok(workspace.target()?.join("debug/everwire-server"))
 }

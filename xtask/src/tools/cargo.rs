@@ -1,5 +1,7 @@
 //! Programs that `cargo install` builds.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::{parse_version, version_of};
@@ -34,8 +36,25 @@ impl Program {
     }
 }
 
-/// Installs a crate's programs beside cargo itself.
-pub(crate) fn install(workspace: &Workspace, package: &str, version: &str, program: &Program) -> Result<()> {
+/// These programs wait for files, browsers and the network. A quick build of them is worth more than a fast program: it
+/// takes half the time.
+const QUICK_BUILD: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
+];
+
+/// Installs a crate's programs beside cargo itself. What is built on the way goes to `target`, where the next one finds
+/// dependencies that they share.
+pub(crate) fn install(
+    workspace: &Workspace,
+    target: &Path,
+    package: &str,
+    version: &str,
+    program: &Program,
+) -> Result<()> {
     let args = program.install_args(package, version);
-    workspace.command(&args[0]).args(&args[1..]).run()
+    let install = workspace.command(&args[0]).args(&args[1..]).env("CARGO_TARGET_DIR", target);
+    QUICK_BUILD.into_iter().fold(install, |install, (name, value)| install.env(name, value)).run()
 }
