@@ -1,6 +1,7 @@
 use yew::prelude::*;
 
 use crate::components::Shell;
+use crate::line::{ServerChoice, use_server_choice};
 use crate::pages::{EchoPage, HomePage, MissingPage, TickerPage, TrackerPage};
 use crate::routes::{Navigator, Route, use_navigator};
 
@@ -9,9 +10,12 @@ use crate::routes::{Navigator, Route, use_navigator};
 pub(crate) fn App() -> Html {
     let navigator = use_navigator();
     let route = navigator.route();
+    let server = use_server_choice();
     html! {
         <ContextProvider<Navigator> context={navigator}>
-            <Shell>{ page(route) }</Shell>
+            <ContextProvider<ServerChoice> context={server}>
+                <Shell>{ page(route) }</Shell>
+            </ContextProvider<ServerChoice>>
         </ContextProvider<Navigator>>
     }
 }

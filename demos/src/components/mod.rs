@@ -4,16 +4,24 @@
 //! - [`shell`]: header, navigation, main, footer around each page
 //! - [`navigation`]: links between the pages
 //! - [`theme_toggle`]: light or dark
-//! - [`page_head`]: the head of each page
+//! - [`page_head`]: the head of each page: heading, and the line to the server
+//! - [`break_menu`], [`server_menu`]: what breaks the line, and where it leads
+//! - [`popover`]: a button with a panel that it opens
 //! - [`icon`]: the pictograms
 
+mod break_menu;
 mod icon;
 mod navigation;
 mod page_head;
+mod popover;
+mod server_menu;
 mod shell;
 mod theme_toggle;
 
+pub(crate) use break_menu::BreakMenu;
 pub(crate) use icon::Icon;
 pub(crate) use navigation::RouteLink;
 pub(crate) use page_head::PageHead;
+pub(crate) use popover::Popover;
+pub(crate) use server_menu::ServerMenu;
 pub(crate) use shell::Shell;

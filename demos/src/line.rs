@@ -1,0 +1,104 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use everwire::{Socket, SocketBuilder};
+use everwire_yew::SocketOptions;
+use futures_channel::oneshot;
+use wasm_bindgen_futures::spawn_local;
+use yew::prelude::*;
+
+use crate::fault::Fault;
+use crate::server::{NotFound, Server};
+
+/// The way from a page to an endpoint of the companion server, which the visitor can have broken.
+///
+/// A fault is a part of the address, and the address is asked for at each attempt: so a fault is put into the address of
+/// exactly one attempt, and the one after it leads through again.
+#[derive(Clone)]
+pub(crate) struct Line {
+    server: Server,
+    /// The path of the endpoint with its parameters: `/ticker?rate=1000`.
+    endpoint: AttrValue,
+    /// What the next attempt gets. Behind a lock since an address provider may be called from any thread where there are
+    /// several; in a browser there is one.
+    armed: Arc<Mutex<Option<Fault>>>,
+}
+
+impl Line {
+    /// The options of a socket that takes this way.
+    pub(crate) fn options(&self) -> SocketOptions {
+        SocketOptions::with_builder(self.key(), self.builder())
+    }
+
+    /// What tells this way from another.
+    pub(crate) fn key(&self) -> String {
+        format!("{}{}", self.server.choice().unwrap_or_default(), self.endpoint)
+    }
+
+    /// The settings of a socket that takes this way, to add to.
+    pub(crate) fn builder(&self) -> SocketBuilder {
+        let Self { server, endpoint, armed } = self.clone();
+        Socket::builder_with(move |_| {
+            let (server, endpoint, armed) = (server.clone(), endpoint.to_string(), Arc::clone(&armed));
+            // A browser's promise stays on its thread, and only its result may leave it.
+            let (told, address) = oneshot::channel();
+            spawn_local(async move {
+                let base = server.base().await;
+                // Taken only now, so that a server that cannot be found does not use the fault up.
+                let address = base.map(|base| {
+                    let url = format!("{base}{endpoint}");
+                    let fault = armed.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    fault.map_or(url.clone(), |fault| fault.applied_to(&url))
+                });
+                // Nobody listens when the attempt has been given up.
+                let _ = told.send(address);
+            });
+            async move { address.await.unwrap_or(Err(NotFound)) }
+        })
+    }
+
+    /// The server that it leads to.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The endpoint that it leads to, without parameters.
+    pub(crate) fn endpoint(&self) -> &str {
+        self.endpoint.split('?').next().unwrap_or_default()
+    }
+
+    /// Has the next attempt meet this fault, or none.
+    pub(crate) fn arm(&self, fault: Option<Fault>) {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+}
+
+impl PartialEq for Line {
+    fn eq(&self, other: &Self) -> bool {
+        self.server == other.server && self.endpoint == other.endpoint && Arc::ptr_eq(&self.armed, &other.armed)
+    }
+}
+
+/// The way to an endpoint on the server that the visitor chose.
+#[hook]
+pub(crate) fn use_line(endpoint: impl Into<AttrValue>) -> Line {
+    let server = use_context::<ServerChoice>().map(|choice| choice.server).unwrap_or_default();
+    let armed = use_memo((), |()| Arc::new(Mutex::new(None)));
+    Line { server, endpoint: endpoint.into(), armed: Arc::clone(&armed) }
+}
+
+/// The server that all pages talk to, and how to choose another.
+#[derive(Clone, PartialEq)]
+pub(crate) struct ServerChoice {
+    pub(crate) server: Server,
+    pub(crate) choose: Callback<Server>,
+}
+
+#[hook]
+pub(crate) fn use_server_choice() -> ServerChoice {
+    let server = use_state_eq(Server::remembered);
+    let choose = {
+        let server = server.setter();
+        use_callback((), move |choice, ()| server.set(choice))
+    };
+    ServerChoice { server: (*server).clone(), choose }
+}

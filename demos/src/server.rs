@@ -1,0 +1,142 @@
+//! The companion server that the pages talk to.
+
+use std::cell::RefCell;
+
+use everwire::{Event, Socket};
+use futures_util::StreamExt;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Response, window};
+
+use crate::storage;
+
+const KEY: &str = "server";
+
+/// Where the companion server listens when it does not serve the pages itself, as with `trunk serve`.
+const PORT: u16 = 9001;
+
+/// The server that the visitor chose, or else the one that is found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Server {
+    choice: Option<String>,
+}
+
+impl Server {
+    /// The visitor's choice of last time.
+    pub(crate) fn remembered() -> Self {
+        Self { choice: storage::read(KEY).and_then(|choice| base_of(&choice).ok()) }
+    }
+
+    /// Takes what the visitor typed and remembers it; nothing means: find it.
+    pub(crate) fn choose(typed: &str) -> Result<Self, BadServer> {
+        let choice = if typed.trim().is_empty() { None } else { Some(base_of(typed)?) };
+        storage::write(KEY, choice.as_deref());
+        Ok(Self { choice })
+    }
+
+    /// What the visitor chose.
+    pub(crate) fn choice(&self) -> Option<&str> {
+        self.choice.as_deref()
+    }
+
+    /// The address in front of an endpoint's path: `ws://127.0.0.1:9001`.
+    pub(crate) async fn base(self) -> Result<String, NotFound> {
+        match self.choice {
+            Some(choice) => Ok(choice),
+            None => match found() {
+                Some(base) => Ok(base),
+                None => find().await,
+            },
+        }
+    }
+
+    /// Host and port, as far as they are known by now.
+    pub(crate) fn host(&self) -> Option<String> {
+        let base = self.choice.clone().or_else(found)?;
+        base.split_once("://").map(|(_, host)| host.to_owned())
+    }
+
+    /// Whether it breaks connections on request. It refuses the handshake if not; asked for a delay of nothing, it has
+    /// nothing to break.
+    pub(crate) async fn breaks_on_request(self) -> bool {
+        let Ok(base) = self.base().await else { return false };
+        let Ok(mut socket) = Socket::open(format!("{base}/clock?fault=delay:0")) else { return false };
+        matches!(socket.next().await, Some(Event::Opened(_)))
+    }
+}
+
+/// What was typed is no address of a server.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write it like ws://127.0.0.1:9001 or wss://demo.example")]
+pub(crate) struct BadServer;
+
+/// Nobody tells where the server is.
+#[derive(Debug, thiserror::Error)]
+#[error("the server that these pages come from does not answer")]
+pub(crate) struct NotFound;
+
+/// Scheme, host and port, as the start of a WebSocket address. A host alone is taken for one without TLS.
+fn base_of(typed: &str) -> Result<String, BadServer> {
+    let typed = typed.trim().trim_end_matches('/');
+    let (scheme, rest) = typed.split_once("://").unwrap_or(("ws", typed));
+    let scheme = match scheme {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        _ => return Err(BadServer),
+    };
+    let is_host = !rest.is_empty() && !rest.contains(|char: char| char.is_whitespace() || "/?#@\\".contains(char));
+    if is_host { Ok(format!("{scheme}://{rest}")) } else { Err(BadServer) }
+}
+
+thread_local! {
+    /// What was found stays true for as long as the page is loaded.
+    static FOUND: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+fn found() -> Option<String> {
+    FOUND.with_borrow(Clone::clone)
+}
+
+/// Asks the origin of the pages whether it is the companion server. If not, the pages come from a builder like trunk, which
+/// answers whatever is asked with a page, and the companion server runs beside it.
+async fn find() -> Result<String, NotFound> {
+    let window = window().ok_or(NotFound)?;
+    let location = window.location();
+    let host = location.host().map_err(|_| NotFound)?;
+    let hostname = location.hostname().map_err(|_| NotFound)?;
+    let is_secure = location.protocol().is_ok_and(|protocol| protocol == "https:");
+    let scheme = if is_secure { "wss" } else { "ws" };
+
+    let answer = JsFuture::from(window.fetch_with_str("/healthz")).await.map_err(|_| NotFound)?;
+    let answer: Response = answer.dyn_into().map_err(|_| NotFound)?;
+    let text = JsFuture::from(answer.text().map_err(|_| NotFound)?).await.map_err(|_| NotFound)?;
+    // A server that drains is the companion server too, and dialling it tells when it is back.
+    let is_companion = text.as_string().is_some_and(|text| matches!(text.trim(), "ok" | "draining"));
+    let base = if is_companion { format!("{scheme}://{host}") } else { format!("{scheme}://{hostname}:{PORT}") };
+    FOUND.set(Some(base.clone()));
+    Ok(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_taken_as_people_write_it() {
+        for (typed, base) in [
+            ("ws://127.0.0.1:9001", "ws://127.0.0.1:9001"),
+            (" demo.example ", "ws://demo.example"),
+            ("https://demo.example/", "wss://demo.example"),
+            ("[::1]:9001", "ws://[::1]:9001"),
+        ] {
+            assert_eq!(base_of(typed).as_deref(), Ok(base), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_more_or_less_than_a_server_is_refused() {
+        for typed in ["ftp://demo.example", "ws://", "ws://demo.example/echo", "a b", "me@demo.example"] {
+            assert_eq!(base_of(typed), Err(BadServer), "{typed}");
+        }
+    }
+}
