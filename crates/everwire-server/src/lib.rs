@@ -65,4 +65,4 @@ pub use limits::Limits;
 pub use origin::{BadOrigin, Origins};
 pub use router::router;
 pub use serve::{RunningServer, Server, StopSignal, Tls, TlsError};
-pub use ticker::{Company, Feed, FeedSource, Quote, Recording, RecordingError, Trade};
+pub use ticker::{FeedSource, Recording, RecordingError};

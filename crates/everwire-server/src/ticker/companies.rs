@@ -1,10 +1,10 @@
 /// A company whose stock is traded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Company {
+pub(super) struct Company {
     /// The short name, like `NVDA`.
-    pub symbol: String,
+    pub(super) symbol: String,
     /// The company's name.
-    pub name: String,
+    pub(super) name: String,
 }
 
 impl Company {
@@ -13,7 +13,7 @@ impl Company {
     }
 
     /// The company behind a symbol; one that nobody knows is called by its symbol.
-    pub fn of_symbol(symbol: &str) -> Self {
+    pub(super) fn of_symbol(symbol: &str) -> Self {
         let known = classic().map(|(company, _)| company).chain(synthetic().map(|(company, _)| company));
         known.into_iter().find(|company| company.symbol == symbol).unwrap_or_else(|| Self::new(symbol, symbol))
     }

@@ -7,7 +7,7 @@ use super::Company;
 /// Something that makes trades as time goes by: a random walk, a recording, an exchange.
 ///
 /// A feed has no clock: it is handed the time since its start, so that it runs as fast as a test likes.
-pub trait Feed: Send {
+pub(super) trait Feed: Send {
     /// What is traded, with opening prices. Trades refer to it by index.
     fn opening(&self) -> Vec<(Company, f64)>;
 
@@ -23,26 +23,26 @@ pub trait Feed: Send {
 
 /// A price that was paid.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Trade {
+pub(super) struct Trade {
     /// Index into [`Feed::opening`].
-    pub company: usize,
+    pub(super) company: usize,
     /// The price, in dollars.
-    pub price: f64,
+    pub(super) price: f64,
 }
 
 /// How a stock stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Quote {
+pub(super) struct Quote {
     /// The short name, like `NVDA`.
-    pub symbol: String,
+    pub(super) symbol: String,
     /// The company's name.
-    pub company: String,
+    pub(super) company: String,
     /// The last price.
-    pub price: f64,
+    pub(super) price: f64,
     /// The first price.
-    pub open: f64,
+    pub(super) open: f64,
     /// The least price.
-    pub low: f64,
+    pub(super) low: f64,
     /// The greatest price.
-    pub high: f64,
+    pub(super) high: f64,
 }

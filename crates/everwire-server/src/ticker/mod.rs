@@ -13,8 +13,6 @@ mod stream;
 mod streams;
 mod walk;
 
-pub use companies::Company;
-pub use feed::{Feed, Quote, Trade};
 pub use replay::{Recording, RecordingError};
 pub use source::FeedSource;
 pub(crate) use streams::Streams;
@@ -30,6 +28,8 @@ use crate::hub::Membership;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::session::Session;
+use companies::Company;
+use feed::{Feed, Quote, Trade};
 use selection::Selection;
 use stream::{Market, Stream};
 
