@@ -96,7 +96,7 @@ struct LimitFlags {
     idle_timeout: Duration,
 
     /// Time for a client to connect and send its request.
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = some_seconds)]
     handshake_timeout: Duration,
 
     /// Bytes that may wait for a slow reader; beyond it is closed with 1013.
@@ -104,7 +104,7 @@ struct LimitFlags {
     max_backlog_bytes: usize,
 
     /// Time for one message to be written; a reader that takes longer is closed with 1013.
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = some_seconds)]
     write_timeout: Duration,
 
     /// Time for a closing connection to exchange its close frames before it is cut.
@@ -200,6 +200,14 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
+/// Seconds, and not none: a client cannot be served in no time.
+fn some_seconds(text: &str) -> Result<Duration, &'static str> {
+    match seconds(text)? {
+        Duration::ZERO => Err("more than 0 seconds"),
+        duration => Ok(duration),
+    }
+}
+
 fn speed(text: &str) -> Result<f64, &'static str> {
     match text.parse() {
         Ok(speed) if (0.001..=1_000_000.0).contains(&speed) => Ok(speed),
@@ -233,6 +241,7 @@ mod tests {
         for (flags, sentence) in [
             (["--drain", "x"], "number of seconds"),
             (["--drain", "1e99"], "seconds from 0"),
+            (["--handshake-timeout", "0"], "more than 0 seconds"),
             (["--allow-origin", "example.org"], "not an origin"),
             (["--dist", "/there/is/no/such/folder"], "build the web application first"),
             (["--replay", "/there/is/no/such/file"], "cannot read the recording"),
