@@ -26,14 +26,16 @@ impl<M: Payload> Connection<M> {
         match page {
             // A page that is seen again is out of the cache, whether or not the platform says `pageshow` too.
             Page::Visible | Page::Resumed | Page::Restored => {
-                self.surroundings.trouble(now);
+                // A page may also be resumed without being seen.
+                if page != Page::Resumed {
+                    self.surroundings.set_hidden(false);
+                }
                 match self.state {
                     State::Waiting { until: None } => self.dial_soonest(now),
-                    State::Waiting { until: Some(_) } => self.hurry(now),
-                    _ => self.urge(now),
+                    _ => self.stir(now),
                 }
             }
-            Page::Hidden => {}
+            Page::Hidden => self.surroundings.set_hidden(true),
             Page::Frozen => {
                 if let Some(monitor) = &mut self.monitor {
                     monitor.suspend();
@@ -44,9 +46,11 @@ impl<M: Payload> Connection<M> {
     }
 
     pub(super) fn wake(&mut self, now: Duration, wall: Duration) {
-        let late = is_late(self.poll_deadline(), now);
+        let due = self.poll_deadline();
         if self.surroundings.slept(now, wall) {
             self.after_sleep(now);
+        } else if self.surroundings.stood_still(due, now) {
+            self.stir(now);
         }
         self.expire(now);
         if self.measure_at.is_some_and(|at| at <= now) {
@@ -63,7 +67,7 @@ impl<M: Payload> Connection<M> {
             State::Waiting { until: Some(until) } if until <= now => self.dial(now),
             State::Open { socket, .. } => {
                 let Some(monitor) = &mut self.monitor else { return };
-                match monitor.wake(now, late, &mut self.latency) {
+                match monitor.wake(now, is_late(due, now), &mut self.latency) {
                     // The buffer may have moved unseen, which would show that the link lives: look before judging.
                     Pulse::Dead if self.in_flight.bytes() > 0 && monitor.put_off_once(now) => self.measure(now),
                     Pulse::Dead => self.dead(now, socket),
@@ -91,6 +95,13 @@ impl<M: Payload> Connection<M> {
     fn give_up_closing(&mut self, socket: SocketId, why: &str) {
         let at_risk = self.leave(socket);
         self.end(Ended::ByApplication { code: 1006, reason: why.to_owned(), was_clean: false }, at_risk);
+    }
+
+    /// The page came back: what looks open is asked, and what waits does not wait out its delay.
+    fn stir(&mut self, now: Duration) {
+        self.surroundings.trouble(now);
+        self.hurry(now);
+        self.urge(now);
     }
 
     /// The machine slept: whatever was under way is as old as the sleep was long.

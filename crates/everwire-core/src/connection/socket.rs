@@ -88,7 +88,7 @@ impl<M: Payload> Connection<M> {
     fn hear(&mut self, now: Duration, socket: SocketId) -> bool {
         let is_current = self.is_open_on(socket);
         if is_current && let Some(monitor) = &mut self.monitor {
-            monitor.hear(now);
+            monitor.hear(now, self.in_flight.bytes());
         }
         is_current
     }

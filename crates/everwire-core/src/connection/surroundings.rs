@@ -7,11 +7,16 @@ const AFTERMATH: Duration = Duration::from_secs(5);
 const SLEPT: Duration = Duration::from_secs(5);
 /// A timer that fires this long after it was due was held back: by a hidden page's throttling, a busy main thread, or sleep.
 const LATE: Duration = Duration::from_secs(1);
+/// A timer that fires this long after it was due in a page that is seen was held back by a freeze or by a sleep that the
+/// monotonic clock counted.
+const VERY_LATE: Duration = Duration::from_secs(5);
 
 /// What is known of the world around the connection: the network, and whether time jumped.
 #[derive(Debug, Default)]
 pub(super) struct Surroundings {
     offline: bool,
+    /// The page is hidden, so that its timers are late as a matter of course.
+    hidden: bool,
     last_trouble: Option<Duration>,
     last_wake: Option<Clocks>,
 }
@@ -30,6 +35,10 @@ impl Surroundings {
     pub(super) fn set_offline(&mut self, now: Duration, offline: bool) {
         self.offline = offline;
         self.trouble(now);
+    }
+
+    pub(super) fn set_hidden(&mut self, hidden: bool) {
+        self.hidden = hidden;
     }
 
     /// Something happened on this side that often costs a connection.
@@ -51,9 +60,18 @@ impl Surroundings {
             by_wall > by_monotonic.saturating_add(SLEPT)
         })
     }
+
+    /// Whether a timer that was `due` has fired so late that the page must have stood still, unannounced.
+    pub(super) fn stood_still(&self, due: Option<Duration>, now: Duration) -> bool {
+        !self.hidden && lateness(due, now) > VERY_LATE
+    }
 }
 
 /// Whether a timer that was `due` has fired late.
 pub(super) fn is_late(due: Option<Duration>, now: Duration) -> bool {
-    due.is_some_and(|due| now.saturating_sub(due) > LATE)
+    lateness(due, now) > LATE
+}
+
+fn lateness(due: Option<Duration>, now: Duration) -> Duration {
+    due.map_or(Duration::ZERO, |due| now.saturating_sub(due))
 }

@@ -35,7 +35,7 @@ pub(crate) struct Monitor {
     was_put_off: bool,
     /// The platform was asked about its buffer since the last sign of life.
     was_measured: bool,
-    /// The bytes sent since the link was last heard.
+    /// The bytes that were sent since the link was last heard, or still waited in the platform's buffer then.
     unheard_bytes: u64,
     ever_answered: bool,
 }
@@ -71,16 +71,16 @@ impl Monitor {
             unheard_bytes: 0,
             ever_answered: false,
         };
-        monitor.hear(now);
+        monitor.hear(now, 0);
         monitor
     }
 
-    /// Something arrived: the link is alive.
-    pub(crate) fn hear(&mut self, now: Duration) {
+    /// Something arrived: the link is alive. A ping would stand behind a `backlog` of so many bytes.
+    pub(crate) fn hear(&mut self, now: Duration, backlog: u64) {
         self.last_heard = now;
         self.was_put_off = false;
         self.was_measured = false;
-        self.unheard_bytes = 0;
+        self.unheard_bytes = backlog;
         self.verdict_at = match self.heartbeat {
             Heartbeat::Silence(after) => Some(now.saturating_add(after)),
             Heartbeat::Ping(_) | Heartbeat::Off => None,

@@ -1,0 +1,158 @@
+//! What follows when the page, the machine or the network comes back.
+
+use everwire_core::{Config, Heartbeat, Input, Network, Page, State};
+
+use crate::world::{World, ms, s};
+
+type Happens = fn(&mut World);
+
+const WAKE_EVENTS: [(&str, Happens); 6] = [
+    ("visible", |world| world.page(Page::Visible)),
+    ("resumed", |world| world.page(Page::Resumed)),
+    ("restored", |world| world.page(Page::Restored)),
+    ("online", |world| world.input(Input::Network(Network::Online))),
+    ("slept, monotonic clock at a stand", |world| {
+        world.sleep_for(s(3_600), false);
+        world.wake();
+    }),
+    ("slept, monotonic clock running", |world| {
+        world.sleep_for(s(3_600), true);
+        world.wake();
+    }),
+];
+
+#[test]
+fn a_half_open_link_is_replaced_within_3_seconds_of_each_wake_event() {
+    for (name, happens) in WAKE_EVENTS {
+        for (seed, phase) in (0..150).zip((0..).map(|step| ms(step * 103))) {
+            let mut world = World::open(Config::default(), seed);
+            world.run_for(s(20) + phase);
+            world.cut();
+            happens(&mut world);
+            let took = world.run_until_replaced();
+            assert!(took <= s(3), "{name}: {took:?} with phase {phase:?}");
+        }
+    }
+}
+
+#[test]
+fn a_half_open_link_that_was_silent_for_a_while_is_replaced_within_3_seconds_of_each_wake_event() {
+    for (name, happens) in WAKE_EVENTS {
+        for silent_for in (0..80).map(|step| ms(step * 101)) {
+            let mut world = World::open(Config::default(), 1);
+            world.run_for(s(33));
+            world.cut();
+            world.run_for(silent_for);
+            if world.drops().is_empty() {
+                happens(&mut world);
+                let took = world.run_until_replaced();
+                assert!(took <= s(3), "{name}: {took:?} after {silent_for:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_healthy_link_outlives_each_wake_event() {
+    for (name, happens) in WAKE_EVENTS {
+        for (seed, phase) in (0..150).zip((0..).map(|step| ms(step * 103))) {
+            let mut world = World::open(Config::default(), seed);
+            world.run_for(phase);
+            happens(&mut world);
+            world.run_for(s(30));
+            assert_eq!(world.drops().len(), 0, "{name} with phase {phase:?}");
+        }
+    }
+}
+
+#[test]
+fn several_wake_events_at_once_ask_once() {
+    let mut world = World::open(Config::default(), 2);
+    world.run_for(s(3));
+    let before = world.pings.len();
+    world.page(Page::Visible);
+    world.page(Page::Resumed);
+    world.page(Page::Visible);
+    world.input(Input::Network(Network::Online));
+    assert_eq!(world.pings.len() - before, 1);
+}
+
+#[test]
+fn wake_events_that_come_again_and_again_do_not_put_the_verdict_off() {
+    for (name, happens) in WAKE_EVENTS {
+        for heartbeat in [Heartbeat::default(), Heartbeat::Silence(s(5))] {
+            let mut world = World::open(Config { heartbeat, ..Config::default() }, 3);
+            world.cut();
+            let cut_at = world.now;
+            while world.drops().is_empty() {
+                happens(&mut world);
+                world.run_for(ms(700));
+                // Where the monotonic clock counts the sleep, each of them takes an hour.
+                assert!(world.now - cut_at <= s(3 * 3_600 + 30), "{name}");
+                assert!(world.pings.len() < 40, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_verdict_that_is_overdue_when_the_page_comes_back_waits_for_an_answer() {
+    let mut world = World::open(Config::default(), 4);
+    world.run_for(ms(7_005));
+    // The ping is out; the answer comes while nothing runs, and the page's event is first in the queue behind the stall.
+    world.stall_for(s(20));
+    world.page(Page::Visible);
+    world.run_for(s(30));
+    assert_eq!(world.drops().len(), 0);
+}
+
+#[test]
+fn silence_over_a_sleep_is_not_held_against_a_server_that_talks_all_the_time() {
+    for monotonic_runs_on in [false, true] {
+        let mut world = World::new(Config { heartbeat: Heartbeat::Silence(s(5)), ..Config::default() }, 5);
+        world.server.talks_every = Some(s(1));
+        world.input(Input::Open);
+        world.run_for(s(60));
+        world.sleep_for(s(3_600), monotonic_runs_on);
+        world.run_for(s(60));
+        assert_eq!(world.drops().len(), 0, "monotonic clock runs on: {monotonic_runs_on}");
+    }
+}
+
+#[test]
+fn an_attempt_that_slept_with_the_machine_is_replaced_soon() {
+    let mut world = World::open(Config::default(), 6);
+    world.run_for(s(30));
+    world.provider = crate::world::Provider::Hangs;
+    world.input(Input::Reconnect);
+    world.run_for(s(1));
+    world.provider = crate::world::Provider::Answers;
+    world.sleep_for(s(3_600), false);
+    world.wake();
+    let took = world.run_until_open();
+    assert!(took <= ms(700), "{took:?}");
+}
+
+#[test]
+fn a_delay_is_not_waited_out_after_sleep() {
+    let mut world = World::open(Config::default(), 7);
+    world.server.greets = crate::world::Greets::Refuses;
+    world.drop_socket();
+    world.run_for(s(200));
+    world.run_until_state("waiting", |state| matches!(state, State::Waiting { .. }));
+    world.server.greets = crate::world::Greets::Accepts;
+    world.sleep_for(s(60), false);
+    world.wake();
+    let took = world.run_until_open();
+    assert!(took <= ms(900), "{took:?}");
+}
+
+#[test]
+fn corrections_of_the_wall_clock_are_not_taken_for_sleep() {
+    let mut world = World::open(Config::default(), 8);
+    world.run_for(s(8));
+    world.sleep_for(s(3), false);
+    let before = world.pings.len();
+    world.wake();
+    assert_eq!(world.pings.len(), before);
+}
