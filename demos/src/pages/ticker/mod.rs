@@ -1,8 +1,101 @@
+//! The stock ticker.
+//!
+//! # Layout
+//! - [`wire`]: what the endpoint sends
+//! - [`book`], [`quote`], [`spark`]: the quotes, into which every update is folded
+//! - [`desk`]: where the feed comes in and the page looks; [`meter`]: what happens in a second
+//! - [`columns`]: sorting and filtering; [`rate`]: the slider's scale
+//! - [`controls`], [`figures`], [`board`], [`row`]: what is seen
+
+mod board;
+mod book;
+mod columns;
+mod controls;
+mod desk;
+mod figures;
+mod meter;
+mod quote;
+mod rate;
+mod row;
+mod spark;
+mod wire;
+
+use std::rc::Rc;
+
+use everwire_yew::use_socket;
 use yew::prelude::*;
 
 use crate::components::PageHead;
+use crate::line::use_line;
+use board::Board;
+use columns::Sorting;
+use controls::{Controls, Wish};
+use desk::Desk;
+use figures::FeedFigures;
+use wire::News;
 
+/// The page of the stock ticker.
 #[component]
 pub(crate) fn TickerPage() -> Html {
-    html! { <PageHead title="Stock ticker" lead="" /> }
+    let wish = use_state_eq(Wish::default);
+    let filter = use_state_eq(AttrValue::default);
+    let sorting = use_state_eq(Sorting::default);
+    let desk = use_memo((), |()| Rc::new(Desk::default()));
+    let line = use_line(wish.endpoint());
+
+    // What the callback needs of the socket exists only after the socket does.
+    let current = use_mut_ref(|| None);
+    let on_event = {
+        let (desk, current) = (Rc::clone(&desk), Rc::clone(&current));
+        // The server may send what is no news, when it is asked to send garbage: there is nothing to fold in that.
+        Callback::from(move |event| {
+            let Ok(event) = event else { return };
+            let socket = current.borrow().clone();
+            let handle = socket.as_ref().and_then(everwire_yew::UseSocket::<()>::handle);
+            if desk.receive(event, handle.as_ref())
+                && let Some(socket) = socket
+            {
+                socket.reconnect();
+            }
+        })
+    };
+    let socket = use_socket::<(), News>(line.options(), on_event);
+    *current.borrow_mut() = Some(socket.clone());
+    {
+        // Another choice is another feed: what it missed of the old one is not missed.
+        let desk = Rc::clone(&desk);
+        use_effect_with(line.key(), move |_| desk.clear());
+    }
+    html! {
+        <>
+            <PageHead
+                title="Stock ticker"
+                lead="Every update of the feed is folded into the table, and the table is drawn once in a frame: at twenty updates a second and at twenty thousand."
+                connection={Some((line, socket.status()))}
+            />
+            <div class="stack">
+                <section class="ticker-panel" aria-label="Feed">
+                    <Controls wish={*wish} on_wish={Callback::from({ let wish = wish.setter(); move |to| wish.set(to) })} />
+                    <FeedFigures desk={ByIdentity(Rc::clone(&desk))} />
+                </section>
+                <Board
+                    desk={ByIdentity(Rc::clone(&desk))}
+                    filter={(*filter).clone()}
+                    on_filter={Callback::from({ let filter = filter.setter(); move |to| filter.set(to) })}
+                    sorting={*sorting}
+                    on_sort={Callback::from({ let sorting = sorting.setter(); move |to| sorting.set(to) })}
+                />
+            </div>
+        </>
+    }
+}
+
+/// The desk as a property: the same desk is the same, whatever came in meanwhile.
+#[derive(Clone)]
+struct ByIdentity(Rc<Rc<Desk>>);
+
+impl PartialEq for ByIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
 }

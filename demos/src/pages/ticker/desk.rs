@@ -1,0 +1,161 @@
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use everwire::{Event, SocketHandle};
+use gloo_render::{AnimationFrame, request_animation_frame};
+use web_sys::window;
+use yew::Callback;
+
+use super::book::{Book, Missed, Taken};
+use super::meter::Meter;
+use super::wire::News;
+
+/// The milliseconds between two samples of the sparklines.
+const SAMPLE_EVERY: f64 = 600.0;
+
+/// Where the feed comes in and the page looks.
+///
+/// Every message is folded into the book as it comes, also while the page is hidden and draws nothing. The table is drawn
+/// once in an animation frame, whatever came since the last one.
+#[derive(Default)]
+pub(super) struct Desk {
+    book: RefCell<Book>,
+    meters: RefCell<Meters>,
+    /// The frame that is asked for. Dropping it takes the wish back.
+    frame: RefCell<Option<AnimationFrame>>,
+    board: RefCell<Option<Callback<()>>>,
+    /// Changes with every snapshot: the rows may be others.
+    edition: Cell<u32>,
+}
+
+#[derive(Default)]
+struct Meters {
+    updates: Meter,
+    frames: Meter,
+    since_frame: u64,
+    folded: u64,
+    age: Option<Duration>,
+    sampled_at: f64,
+    reconnects: u64,
+}
+
+/// What the page shows of the feed itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Figures {
+    pub(super) updates_per_second: u64,
+    pub(super) frames_per_second: u64,
+    /// How many updates the latest frame shows the effect of.
+    pub(super) folded: u64,
+    /// How long the latest message was on its way, by the server's clock.
+    pub(super) age: Option<Duration>,
+    pub(super) missed: Missed,
+    pub(super) reconnects: u64,
+}
+
+impl Desk {
+    /// Takes an event of the socket. The answer says whether only a new connection brings the book up to date.
+    pub(super) fn receive(self: &Rc<Self>, event: Event<News>, handle: Option<&SocketHandle>) -> bool {
+        match event {
+            Event::Message(news) => self.take(news, handle),
+            Event::Opened(opened) => {
+                self.meters.borrow_mut().reconnects += u64::from(opened.is_reconnect);
+                false
+            }
+            // What the browser let go is missing in the middle.
+            Event::Lagged { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Has `board` called in each animation frame that has something new, until the page is gone.
+    pub(super) fn set_board(&self, board: Option<Callback<()>>) {
+        *self.board.borrow_mut() = board;
+    }
+
+    /// Starts with an empty book: another feed follows.
+    pub(super) fn clear(self: &Rc<Self>) {
+        self.book.take();
+        self.edition.set(self.edition.get() + 1);
+        self.ask_for_frame();
+    }
+
+    pub(super) fn look<R>(&self, look: impl FnOnce(&Book) -> R) -> R {
+        look(&self.book.borrow())
+    }
+
+    pub(super) fn edition(&self) -> u32 {
+        self.edition.get()
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        let now = now();
+        let meters = &mut *self.meters.borrow_mut();
+        Figures {
+            updates_per_second: meters.updates.per_second(now),
+            frames_per_second: meters.frames.per_second(now),
+            folded: meters.folded,
+            age: meters.age,
+            missed: self.book.borrow().missed(),
+            reconnects: meters.reconnects,
+        }
+    }
+
+    fn take(self: &Rc<Self>, news: News, handle: Option<&SocketHandle>) -> bool {
+        let now = now();
+        let sent = match &news {
+            News::Snapshot(snapshot) => snapshot.server_time,
+            News::Updates(updates) => updates.server_time,
+        };
+        let taken = self.book.borrow_mut().take(news);
+        {
+            let meters = &mut *self.meters.borrow_mut();
+            // The offset of the clocks is known to a fraction of the round trip; what is within that is no age.
+            let age = handle.and_then(SocketHandle::server_time).map(|time| (time - sent).max(0.0));
+            meters.age = age.map(|ms| Duration::from_secs_f64(ms / 1e3));
+            if let Taken::Updates(number) = taken {
+                meters.updates.count(now, number);
+                meters.since_frame += number;
+            }
+            if now - meters.sampled_at >= SAMPLE_EVERY {
+                meters.sampled_at = now;
+                self.book.borrow_mut().sample();
+            }
+        }
+        if taken == Taken::Snapshot {
+            self.edition.set(self.edition.get() + 1);
+        }
+        self.ask_for_frame();
+        taken == Taken::Gap
+    }
+
+    fn ask_for_frame(self: &Rc<Self>) {
+        let mut frame = self.frame.borrow_mut();
+        if frame.is_none() {
+            let desk = Rc::downgrade(self);
+            *frame = Some(request_animation_frame(move |_| {
+                if let Some(desk) = desk.upgrade() {
+                    desk.draw();
+                }
+            }));
+        }
+    }
+
+    fn draw(&self) {
+        self.frame.borrow_mut().take();
+        {
+            let meters = &mut *self.meters.borrow_mut();
+            meters.folded = std::mem::take(&mut meters.since_frame);
+            meters.frames.count(now(), 1);
+        }
+        let board = self.board.borrow().clone();
+        if let Some(board) = board {
+            board.emit(());
+        }
+    }
+}
+
+/// Milliseconds of a clock that never goes back.
+fn now() -> f64 {
+    window().and_then(|window| window.performance()).map_or(0.0, |performance| performance.now())
+}
