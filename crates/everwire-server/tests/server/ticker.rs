@@ -2,9 +2,10 @@ use std::time::{Duration, Instant};
 
 use everwire_server::FeedSource;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::client::Client;
-use crate::harness::Harness;
+use crate::harness::{Harness, PATIENCE};
 
 /// The next updates, whichever message they come in.
 async fn updates(client: &mut Client, count: usize) -> Vec<Value> {
@@ -128,7 +129,8 @@ async fn a_client_that_returns_soon_finds_its_stream_and_can_tell_what_it_missed
     let last = updates(&mut client, 10).await.last().map(seq).unwrap();
     drop(client);
     let open = r#"everwire_connections{endpoint="/ticker"}"#;
-    while harness.metric(open).await != 0 {}
+    let gone = async { while harness.metric(open).await != 0 {} };
+    timeout(PATIENCE, gone).await.expect("the first connection must end");
     let mut client = harness.client("/ticker?rate=1000").await;
     let after = client.json().await;
     assert_eq!(after["epoch"], before["epoch"]);
@@ -148,11 +150,14 @@ async fn a_stream_that_nobody_returns_to_ends_and_a_new_one_has_another_epoch() 
     assert_eq!((status, sentence.contains("streams")), (503, true), "{sentence}");
     drop(client);
     // The second stream finds room as soon as the first has ended.
-    let mut other = loop {
-        if let Ok(client) = Client::try_connect(harness.address(), "/ticker?rate=999", &[]).await {
-            break client;
+    let connect = async {
+        loop {
+            if let Ok(client) = Client::try_connect(harness.address(), "/ticker?rate=999", &[]).await {
+                return client;
+            }
         }
     };
+    let mut other = timeout(PATIENCE, connect).await.expect("the first stream must end");
     let snapshot = other.json().await;
     assert_ne!(snapshot["epoch"], epoch);
     assert_eq!(seq(&snapshot), 0);
