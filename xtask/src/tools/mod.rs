@@ -129,23 +129,23 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
         Tool {
             // Its own lock file names a release of a dependency that has been withdrawn.
             name: "wasm-bindgen-cli", version: wasm_bindgen, source: Source::Cargo(cargo::Program { name: "wasm-bindgen", locked: false, exact: true }),
-            why: "joins wasm and JavaScript; has to be the version in Cargo.lock, or nothing links", takes: "3 min",
+            why: "joins wasm and JavaScript; has to be the version in Cargo.lock, or nothing links", takes: "2 min",
             needs: &[Demos, Wasm],
         },
         Tool {
             // 0.22 needs a newer compiler than this project does.
             name: "trunk", version: "0.21.14".into(), source: Source::Cargo(cargo::Program { name: "trunk", locked: true, exact: false }),
-            why: "builds the demos", takes: "7 min",
+            why: "builds the demos", takes: "4 min",
             needs: &[Demos, EndToEnd],
         },
         Tool {
             name: "wasm-pack", version: "0.15.1".into(), source: Source::Cargo(cargo::Program { name: "wasm-pack", locked: true, exact: false }),
-            why: "runs the wasm tests in browsers", takes: "3 min",
+            why: "runs the wasm tests in browsers", takes: "1 min",
             needs: &[Wasm],
         },
         Tool {
             name: "geckodriver", version: "0.37.1".into(), source: Source::Cargo(cargo::Program { name: "geckodriver", locked: true, exact: false }),
-            why: "lets the wasm tests drive Firefox", takes: "2 min",
+            why: "lets the wasm tests drive Firefox", takes: "1 min",
             needs: &[Wasm],
         },
         Tool {
