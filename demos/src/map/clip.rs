@@ -19,10 +19,6 @@ impl Rect {
             max: Point::new(rect.max.x.max(point.x), rect.max.y.max(point.y)),
         })
     }
-
-    pub(super) fn touches(&self, other: &Self) -> bool {
-        self.min.x <= other.max.x && other.min.x <= self.max.x && self.min.y <= other.max.y && other.min.y <= self.max.y
-    }
 }
 
 /// The part of an area's outline within `rect` (Sutherland and Hodgman). Where the outline leaves the rectangle, the

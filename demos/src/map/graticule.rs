@@ -1,32 +1,21 @@
 use super::LatLon;
 use super::clip::Rect;
-use super::mercator::{MAX_LATITUDE, Point, project, unproject};
+use super::mercator::{MAX_LATITUDE, project, unproject};
 
-/// Least distance between two meridians on the screen, in pixels: enough for a label in each field.
-const FIELD: f64 = 150.0;
+/// Least distance between two meridians on the screen, in pixels, and what each decimal of the labels adds: enough for a
+/// label in each field.
+const FIELD: f64 = 84.0;
+const FIELD_PER_DECIMAL: f64 = 17.0;
 
-/// Steps between lines in degrees, with the decimals that tell one line from the next.
-const STEPS: [(f64, usize); 19] = [
-    (0.000_1, 4),
-    (0.000_2, 4),
-    (0.000_5, 4),
-    (0.001, 3),
-    (0.002, 3),
-    (0.005, 3),
-    (0.01, 2),
-    (0.02, 2),
-    (0.05, 2),
-    (0.1, 1),
-    (0.2, 1),
-    (0.5, 1),
-    (1.0, 0),
-    (2.0, 0),
-    (5.0, 0),
-    (10.0, 0),
-    (15.0, 0),
-    (30.0, 0),
-    (90.0, 0),
-];
+/// From this step on the lines have no labels: on a map of the world the countries' names say enough.
+const COARSE: f64 = 30.0;
+
+/// Steps between lines below a degree: these digits, at this many decimals.
+const DIGITS: [f64; 3] = [1.0, 2.0, 5.0];
+const DECIMALS: [usize; 4] = [4, 3, 2, 1];
+
+/// Steps from a degree on.
+const WHOLE: [f64; 6] = [1.0, 2.0, 5.0, 10.0, 30.0, 90.0];
 
 /// Meridians and parallels at a step that suits the zoom. They give the eye a hold where outlines have nothing to show,
 /// as in the middle of a country.
@@ -48,9 +37,19 @@ pub(super) struct GridLine {
 impl Graticule {
     /// The one for a world that is `world` pixels wide.
     pub(super) fn for_world(world: f64) -> Self {
-        let wide_enough = |(step, _): &&(f64, usize)| world * step / 360.0 >= FIELD;
-        let (step, decimals) = *STEPS.iter().find(wide_enough).unwrap_or(&STEPS[STEPS.len() - 1]);
-        Self { step, decimals }
+        let fine = DECIMALS
+            .into_iter()
+            .flat_map(|decimals| DIGITS.map(|digit| Self { step: digit / 10.0_f64.powi(decimals as i32), decimals }));
+        let whole = WHOLE.map(|step| Self { step, decimals: 0 });
+        let is_wide_enough = |grid: &Self| {
+            let field = FIELD + FIELD_PER_DECIMAL * grid.decimals as f64;
+            world * grid.step / 360.0 >= field
+        };
+        fine.chain(whole).find(is_wide_enough).unwrap_or(Self { step: 90.0, decimals: 0 })
+    }
+
+    pub(super) fn has_labels(&self) -> bool {
+        self.step < COARSE
     }
 
     /// The meridians across `bounds`.
@@ -92,6 +91,7 @@ impl Graticule {
 
 #[cfg(test)]
 mod tests {
+    use super::super::mercator::Point;
     use super::*;
 
     fn labels(lines: &[GridLine]) -> Vec<&str> {
@@ -103,13 +103,13 @@ mod tests {
         for zoom in 1..=18 {
             let world = 256.0 * f64::from(1 << zoom);
             let width = world * Graticule::for_world(world).step / 360.0;
-            assert!((FIELD..=FIELD * 3.1).contains(&width) || zoom < 2, "{width} at zoom {zoom}");
+            assert!((FIELD..=FIELD * 5.0).contains(&width), "{width} at zoom {zoom}");
         }
     }
 
     #[test]
     fn lines_have_the_hemisphere_and_only_the_digits_that_tell_them_apart() {
-        let berlin = Rect { min: project(LatLon::new(52.53, 13.39)), max: project(LatLon::new(52.51, 13.42)) };
+        let berlin = Rect { min: project(LatLon::new(52.531, 13.389)), max: project(LatLon::new(52.509, 13.421)) };
         let grid = Graticule { step: 0.01, decimals: 2 };
         assert_eq!(labels(&grid.meridians(&berlin)), ["13.39° E", "13.40° E", "13.41° E", "13.42° E"]);
         assert_eq!(labels(&grid.parallels(&berlin)), ["52.51° N", "52.52° N", "52.53° N"]);

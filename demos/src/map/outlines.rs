@@ -4,6 +4,9 @@ use super::country_name::CountryName;
 use super::mercator::{Point, project};
 use super::topology::{Rings, Topology};
 
+/// How far beyond the map's edge an outline goes around a pole, so that its line is out of sight.
+const BEYOND: f64 = 0.01;
+
 /// The world's land, borders and names, projected once and ready to be cut into tiles.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outlines {
@@ -45,14 +48,15 @@ impl Outlines {
 
 impl Area {
     fn project(rings: &Rings) -> Self {
-        let rings: Vec<_> = rings.iter().map(|ring| unwrapped(ring)).collect();
+        let rings: Vec<_> = rings.iter().map(|ring| closed_over_pole(unwrapped(ring))).collect();
         let bounds = Rect::around(rings.iter().flatten().copied());
         Self { rings, bounds }
     }
 
-    /// How large the area looks on the map.
+    /// How large the area looks on the map, by the shoelace formula.
     fn extent(&self) -> f64 {
-        (self.bounds.max.x - self.bounds.min.x) * (self.bounds.max.y - self.bounds.min.y)
+        let outline = self.rings.first().map_or(&[][..], Vec::as_slice);
+        outline.windows(2).map(|side| side[0].x * side[1].y - side[1].x * side[0].y).sum::<f64>().abs()
     }
 }
 
@@ -75,6 +79,17 @@ fn unwrapped(places: &[LatLon]) -> Vec<Point> {
     continued.collect()
 }
 
+/// Leads a ring around the Earth, which does not close on a map, along the map's edge: Antarctica is all that is south of
+/// its coast.
+fn closed_over_pole(mut ring: Vec<Point>) -> Vec<Point> {
+    let (Some(first), Some(last)) = (ring.first().copied(), ring.last().copied()) else { return ring };
+    if (last.x - first.x).abs() > 0.5 {
+        let edge = if first.y > 0.5 { 1.0 + BEYOND } else { -BEYOND };
+        ring.extend([Point::new(last.x, edge), Point::new(first.x, edge), first]);
+    }
+    ring
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::topology::tests::TWO_SQUARES;
@@ -86,6 +101,15 @@ mod tests {
         let places: Vec<_> = island.iter().map(|(lon, lat)| LatLon::new(*lat, *lon)).collect();
         let area = Area::project(&vec![places]);
         assert!((area.bounds.max.x - area.bounds.min.x - 4.0 / 360.0).abs() < 1e-12, "{:?}", area.bounds);
+    }
+
+    #[test]
+    fn land_around_a_pole_reaches_it() {
+        let coast = [-180.0, -90.0, 0.0, 90.0, 180.0].map(|lon| LatLon::new(-70.0, lon));
+        let area = Area::project(&vec![coast.to_vec()]);
+        assert!(area.bounds.max.y > 1.0, "{:?}", area.bounds);
+        let height = 1.0 + BEYOND - project(coast[0]).y;
+        assert!((area.extent() / 2.0 - height).abs() < 1e-12, "{}", area.extent());
     }
 
     #[test]

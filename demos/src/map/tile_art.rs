@@ -13,6 +13,13 @@ const DETAIL: f64 = 0.6;
 /// Half of the largest label, in pixels: labels with their middle this near are drawn in the neighbouring tiles too.
 const LABEL_REACH: f64 = 160.0;
 
+/// Width of a letter of its size, on average and with some air around the name.
+const LETTER: f64 = 0.66;
+
+/// Sizes of names in pixels: smaller ones cannot be read, and larger ones shout.
+const SMALLEST: f64 = 9.5;
+const LARGEST: f64 = 15.0;
+
 /// Which square of the map to draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Tile {
@@ -123,7 +130,7 @@ impl TileArt {
         }
     }
 
-    /// Lines, and at each crossing the longitude below the parallel and the latitude beside the meridian.
+    /// Lines, and at each crossing where it is.
     fn add_grid(&mut self, tile: &Tile) {
         let graticule = Graticule::for_world(tile.world());
         let bounds = tile.bounds(LABEL_REACH);
@@ -132,7 +139,7 @@ impl TileArt {
         for meridian in &meridians {
             let x = tile.pixel(Point::new(meridian.at, 0.0), 0.0).x;
             self.grid.push(vec![Point::new(x, min.y), Point::new(x, max.y)]);
-            for parallel in &parallels {
+            for parallel in parallels.iter().filter(|_| graticule.has_labels()) {
                 let at = tile.pixel(Point::new(meridian.at, parallel.at), 0.0);
                 let text = format!("{}  {}", parallel.label, meridian.label);
                 self.grid_labels.push(Label { text, at, size: 9.5 });
@@ -147,8 +154,8 @@ impl TileArt {
     fn add_names(&mut self, outlines: &Outlines, tile: &Tile) {
         for name in &outlines.names {
             let letters = name.text.chars().count() as f64;
-            let size = (name.room * tile.world() / letters / 0.7).min(15.0);
-            if size < 9.0 {
+            let size = (name.room * tile.world() / letters / LETTER).min(LARGEST);
+            if size < SMALLEST {
                 continue;
             }
             let spot = Rect::around([name.at]);

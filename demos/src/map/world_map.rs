@@ -1,0 +1,141 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{HtmlCanvasElement, HtmlElement};
+
+use super::leaflet::{self, GridLayer, Leaflet, Map, Paint};
+use super::painter;
+use super::palette::Palette;
+use super::pin::{Pin, Sight};
+use super::tile_art::{Tile, TileArt};
+use super::{LatLon, Outlines, TileSource};
+
+/// Side of a painted tile in pixels. Twice the usual, for half the seams.
+const SIDE: f64 = 512.0;
+
+/// How much further a tile is painted, in pixels: neighbours overlap, so that no gap shows between them where a screen has a
+/// fraction of a pixel for each pixel of the style sheet. `map.css` has the same.
+const OVERLAP: f64 = 1.0;
+
+/// Closest view that is chosen for the visitor: a few streets.
+const CLOSE: f64 = 16.0;
+
+/// A map of the world in an element of the page, without any network. Dropping it takes it off the page.
+pub(crate) struct WorldMap {
+    leaflet: Leaflet,
+    map: Map,
+    outlines: Rc<RefCell<Outlines>>,
+    painted: GridLayer,
+    tiles: Option<GridLayer>,
+    pins: BTreeMap<u64, Pin>,
+    on_tile_error: Closure<dyn FnMut()>,
+    // Leaflet calls it for each tile, until the map is removed.
+    _paint: Closure<Paint>,
+}
+
+impl WorldMap {
+    /// Loads Leaflet and shows the world, still without land. `on_tile_error` is called for each tile that does not come.
+    pub(crate) async fn open(element: HtmlElement, on_tile_error: impl Fn() + 'static) -> Result<Self, LoadError> {
+        let leaflet = JsFuture::from(leaflet::load()).await.map_err(|_| LoadError)?;
+        let leaflet: Leaflet = leaflet.unchecked_into();
+        let map = leaflet::create_map(&leaflet, &element);
+        let outlines = Rc::new(RefCell::new(Outlines::default()));
+        let paint = painter(element, outlines.clone());
+        let painted = leaflet::painted_layer(&leaflet, SIDE, "Natural Earth", &paint);
+        map.set_view(&leaflet.lat_lng(25.0, 10.0), 2.0);
+        painted.add_to(&map);
+        let on_tile_error = Closure::new(on_tile_error);
+        let pins = BTreeMap::new();
+        Ok(Self { leaflet, map, outlines, painted, tiles: None, pins, on_tile_error, _paint: paint })
+    }
+
+    /// Shows land, borders and names.
+    pub(crate) fn set_outlines(&self, outlines: Outlines) {
+        self.outlines.replace(outlines);
+        self.repaint();
+    }
+
+    /// Paints everything anew, as after a change of theme.
+    pub(crate) fn repaint(&self) {
+        self.painted.redraw();
+    }
+
+    /// Puts a tile server's images over the outlines, or takes them away.
+    pub(crate) fn set_tiles(&mut self, source: Option<&TileSource>) {
+        if let Some(old) = self.tiles.take() {
+            old.remove();
+        }
+        self.tiles = source.map(|source| {
+            let layer = leaflet::tile_layer(&self.leaflet, source.url(), &source.attribution_html());
+            layer.on("tileerror", &self.on_tile_error);
+            layer.add_to(&self.map);
+            layer
+        });
+    }
+
+    /// Shows these and nobody else. A pin that was there moves.
+    pub(crate) fn show(&mut self, sights: &[Sight]) {
+        self.pins.retain(|id, _| sights.iter().any(|sight| sight.id == *id));
+        for sight in sights {
+            match self.pins.get_mut(&sight.id) {
+                // Somebody who becomes "me", or stops being it, looks different.
+                Some(pin) if pin.looks_like(sight) => pin.update(&self.leaflet, sight),
+                _ => {
+                    // The old pin goes before the new one comes.
+                    self.pins.remove(&sight.id);
+                    self.pins.insert(sight.id, Pin::new(&self.leaflet, &self.map, sight));
+                }
+            }
+        }
+    }
+
+    /// Moves to a place, close enough that a circle of this radius fills the view.
+    pub(crate) fn show_place(&self, place: LatLon, metres: f64) {
+        let near = place.nearest_copy_to(self.centre());
+        let north = metres / 111_195.0;
+        let east = north / near.lat.to_radians().cos().max(0.01);
+        self.show_box(near.lat - north, near.lon - east, near.lat + north, near.lon + east);
+    }
+
+    /// Moves so that all of these places are in view.
+    pub(crate) fn show_places(&self, places: &[LatLon]) {
+        let Some(first) = places.first() else { return };
+        let near = || places.iter().map(|place| place.nearest_copy_to(*first));
+        let (lats, lons) = (near().map(|place| place.lat), near().map(|place| place.lon));
+        let (south, north) = (lats.clone().fold(f64::INFINITY, f64::min), lats.fold(f64::NEG_INFINITY, f64::max));
+        let (west, east) = (lons.clone().fold(f64::INFINITY, f64::min), lons.fold(f64::NEG_INFINITY, f64::max));
+        self.show_box(south, west, north, east);
+    }
+
+    /// Where the middle of the view is.
+    pub(crate) fn centre(&self) -> LatLon {
+        let centre = self.map.centre();
+        LatLon::new(centre.lat(), centre.lng())
+    }
+
+    fn show_box(&self, south: f64, west: f64, north: f64, east: f64) {
+        leaflet::show_box(&self.map, south, west, north, east, CLOSE);
+    }
+}
+
+impl Drop for WorldMap {
+    fn drop(&mut self) {
+        self.pins.clear();
+        self.map.remove();
+    }
+}
+
+/// Leaflet could not be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error("The map could not be loaded. Reload the page to try again.")]
+pub(crate) struct LoadError;
+
+fn painter(element: HtmlElement, outlines: Rc<RefCell<Outlines>>) -> Closure<Paint> {
+    Closure::new(move |canvas: HtmlCanvasElement, x: i32, y: i32, zoom: f64| {
+        let art = TileArt::new(&outlines.borrow(), &Tile { x, y, zoom, side: SIDE });
+        painter::paint(&canvas, &art, &Palette::of(&element), SIDE + OVERLAP);
+    })
+}
