@@ -1,8 +1,42 @@
-use yew::prelude::*;
+//! The geolocation tracker: everyone who shares a position, on a map.
+//!
+//! # Layout
+//! - [`page`], [`parts`], [`sights`]: what is seen
+//! - [`tracking`], [`frame`]: the desk, the connection and the source of positions, tied together
+//! - [`desk`]: everything the page knows, of
+//!   - [`wire`]: what is said between the page and the server
+//!   - [`participants`], [`trail`]: who is on the map
+//!   - [`sharing`], [`precision`], [`problem`]: what the visitor wants others to know
+//!   - [`server_clock`]: how old a position is
+//! - [`source`]: where positions come from: [`geolocation`], or a [`walk`] from a [`start_place`] by [`dice`]
+//! - [`remembered`]: what is kept for the next visit
+//! - [`fix`], [`readable`]: a position as measured; distances, ages and places as people read them
 
-use crate::components::PageHead;
+mod desk;
+mod dice;
+mod fix;
+mod frame;
+mod geolocation;
+mod page;
+mod participants;
+mod parts;
+mod precision;
+mod problem;
+mod readable;
+mod remembered;
+mod server_clock;
+mod sharing;
+mod sights;
+mod source;
+mod start_place;
+mod tracking;
+mod trail;
+mod walk;
+mod wire;
 
-#[component]
-pub(crate) fn TrackerPage() -> Html {
-    html! { <PageHead title="Geolocation tracker" lead="" /> }
+pub(crate) use page::TrackerPage;
+
+/// This machine's time in milliseconds since the Unix epoch.
+fn now() -> f64 {
+    js_sys::Date::now()
 }

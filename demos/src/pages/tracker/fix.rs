@@ -1,0 +1,9 @@
+use crate::map::LatLon;
+
+/// A position as a device measures it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Fix {
+    pub(super) place: LatLon,
+    /// Radius in metres of the circle in which the device is.
+    pub(super) accuracy: f64,
+}

@@ -1,0 +1,150 @@
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use super::desk::{Desk, Wish};
+use super::now;
+use super::participants::Participant;
+use super::parts::{People, Person, PrecisionChoice, Privacy, ShareCard, Simulation, TileCard};
+use super::sights::{class, letters, name, sights};
+use super::start_place::StartPlace;
+use super::tracking::{Tracking, use_tracking};
+use super::{readable, remembered};
+use crate::components::PageHead;
+use crate::line::use_line;
+use crate::map::{MapHandle, MapView, TileSource, WorldMap};
+
+/// Closest that the view moves to somebody by itself, as the radius of what is then to be seen, in metres.
+const NEAR: f64 = 250.0;
+
+/// Everyone who shares a position, on a map.
+#[component]
+pub(crate) fn TrackerPage() -> Html {
+    let line = use_line("/tracker");
+    let tracking = use_tracking(line.options());
+    let map = use_memo((), |()| MapHandle::default());
+    let walk_from = use_state_eq(|| None::<StartPlace>);
+    let tiles = use_state_eq(remembered::tiles);
+    let has_tile_trouble = use_state_eq(|| false);
+
+    let on_pick = use_callback((), {
+        let tracking = tracking.clone();
+        move |id, ()| tracking.pick(id)
+    });
+    let on_ready = use_callback((), {
+        let tracking = tracking.clone();
+        move |(), ()| tracking.render()
+    });
+    let on_tile_error = use_callback((), {
+        let has_tile_trouble = has_tile_trouble.setter();
+        move |(), ()| has_tile_trouble.set(true)
+    });
+    let on_tiles = use_callback((), {
+        let (tiles, has_tile_trouble) = (tiles.setter(), has_tile_trouble.setter());
+        move |source: Option<TileSource>, ()| {
+            remembered::keep_tiles(source.as_ref());
+            has_tile_trouble.set(false);
+            tiles.set(source);
+        }
+    });
+    let on_start = use_callback(*walk_from, {
+        let (tracking, map) = (tracking.clone(), map.clone());
+        move |(), walk_from| {
+            tracking.start(walk_from.map(|start| start.at(map.with(WorldMap::centre))));
+        }
+    });
+    let on_stop = use_callback((), {
+        let tracking = tracking.clone();
+        move |(), ()| tracking.stop()
+    });
+    let on_precision = use_callback((), {
+        let tracking = tracking.clone();
+        move |precision, ()| tracking.set_precision(precision)
+    });
+    let on_everyone = use_callback((), {
+        let tracking = tracking.clone();
+        move |(), ()| tracking.wish_for_everyone()
+    });
+    let on_simulate = use_callback((), {
+        let walk_from = walk_from.setter();
+        move |start, ()| walk_from.set(start)
+    });
+    use_effect({
+        let (tracking, map) = (tracking.clone(), map.clone());
+        move || fulfil(&tracking, &map)
+    });
+
+    let desk = tracking.desk();
+    let status = tracking.status();
+    let is_connected = status.as_ref().is_some_and(|status| status.is_open());
+    let is_simulated = walk_from.is_some();
+    let people = people(&desk, tracking.server_time(), is_simulated);
+    html! {
+        <>
+            <PageHead title="Geolocation tracker" connection={status.map(|status| (line.clone(), status))}
+                lead="Everyone who shares a position, live on one map." />
+            <div class="tracker">
+                <section class={classes!("tracker-map", (!is_connected).then_some("is-stale"))} aria-label="Map">
+                    <MapView handle={(*map).clone()} label="Map of everyone who shares. Arrow keys move it, plus and minus zoom."
+                        sights={Rc::new(sights(&desk.participants, &on_pick))} tiles={(*tiles).clone()} {on_ready} {on_tile_error} />
+                </section>
+                <div class="tracker-side stack">
+                    <ShareCard is_wanted={desk.sharing.is_wanted()} told={desk.sharing.told()} problem={desk.sharing.problem()}
+                        {is_simulated} {is_connected} {on_start} {on_stop}>
+                        <Privacy host={line.server().host()} />
+                        <PrecisionChoice precision={desk.sharing.precision()} on_choose={on_precision} />
+                        <Simulation start={*walk_from} is_fixed={desk.sharing.is_wanted()} on_choose={on_simulate} />
+                    </ShareCard>
+                    <People {people} {is_connected} {on_pick} {on_everyone} />
+                    <TileCard tiles={(*tiles).clone()} has_trouble={*has_tile_trouble} on_choose={on_tiles} />
+                </div>
+            </div>
+        </>
+    }
+}
+
+/// Moves the view where it should be, as soon as there is a map and somebody there.
+fn fulfil(tracking: &Tracking, map: &MapHandle) {
+    let came_true = {
+        let desk = tracking.desk();
+        let show = |participant: &Participant| {
+            let position = participant.position;
+            map.with(|map| map.show_place(position.place, position.accuracy.max(NEAR) * 1.3)).is_some()
+        };
+        match desk.wish {
+            None => false,
+            Some(Wish::Everyone) => {
+                let places: Vec<_> =
+                    desk.participants.all().map(|(_, participant)| participant.position.place).collect();
+                !places.is_empty() && map.with(|map| map.show_places(&places)).is_some()
+            }
+            Some(Wish::Me) => desk.participants.me().is_some_and(show),
+            Some(Wish::One(id)) => desk.participants.get(id).is_some_and(show),
+        }
+    };
+    if came_true {
+        tracking.wish_came_true();
+    }
+}
+
+/// The rows of the list.
+fn people(desk: &Desk, server_time: Option<f64>, is_simulated: bool) -> Vec<Person> {
+    let here = desk.participants.me().map(|me| me.position.place);
+    let person = |(id, participant): (u64, &Participant)| {
+        let is_me = desk.participants.my_number() == Some(id);
+        let position = participant.position;
+        Person {
+            id,
+            name: name(id, is_me),
+            letters: letters(id, is_me),
+            class: class(id, is_me),
+            is_me,
+            is_simulated: is_me && is_simulated,
+            is_picked: desk.picked == Some(id),
+            distance: here.filter(|_| !is_me).map(|here| readable::distance(here.distance_to(position.place))),
+            accuracy: readable::distance(position.accuracy),
+            age: desk.age_of(position.time, server_time, now()).map(readable::age),
+        }
+    };
+    desk.participants.all().map(person).collect()
+}

@@ -1,0 +1,15 @@
+//! The parts of the page that are seen.
+
+mod people;
+mod precision_choice;
+mod privacy;
+mod share_card;
+mod simulation;
+mod tile_card;
+
+pub(super) use people::{People, Person};
+pub(super) use precision_choice::PrecisionChoice;
+pub(super) use privacy::Privacy;
+pub(super) use share_card::ShareCard;
+pub(super) use simulation::Simulation;
+pub(super) use tile_card::TileCard;

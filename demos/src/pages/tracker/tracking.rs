@@ -1,0 +1,179 @@
+use std::cell::{Ref, RefCell};
+use std::rc::Rc;
+
+use everwire::{SendOptions, SocketHandle};
+use everwire_yew::{ConnectionStatus, SocketOptions, UseSocket, use_socket};
+use gloo_timers::callback::Interval;
+use yew::prelude::*;
+
+use super::desk::{Desk, Wish};
+use super::fix::Fix;
+use super::frame::use_render_per_frame;
+use super::now;
+use super::precision::Precision;
+use super::problem::Problem;
+use super::remembered;
+use super::source::Source;
+use super::wire::{News, Report};
+use crate::map::LatLon;
+
+/// Of the messages that wait for a connection, only the last of this kind is sent: a position that was overtaken, or that
+/// a stop overtook, never leaves the page.
+const WHERE_I_AM: &str = "where I am";
+
+/// How often ages are shown anew, in milliseconds.
+const TICK: u32 = 1_000;
+
+/// The page's desk, its connection and its source of positions, tied together. Clones are of the same.
+#[derive(Clone)]
+pub(super) struct Tracking {
+    desk: Rc<RefCell<Desk>>,
+    socket: Rc<RefCell<Option<UseSocket<Report>>>>,
+    source: Rc<RefCell<Option<Source>>>,
+    render: Rc<dyn Fn()>,
+}
+
+/// Follows the participants for as long as the component lives. The component renders again when something changed, and
+/// each second, since ages change by themselves.
+#[hook]
+pub(super) fn use_tracking(options: SocketOptions) -> Tracking {
+    let render = use_render_per_frame();
+    let tracking = use_memo((), move |()| Tracking {
+        desk: Rc::new(RefCell::new(Desk::new(remembered::precision()))),
+        socket: Rc::default(),
+        source: Rc::default(),
+        render,
+    });
+    let on_event = {
+        let tracking = tracking.clone();
+        Callback::from(move |event| {
+            // What no tracker sends is skipped: the next message is as good as this one would have been.
+            if let Ok(event) = event {
+                tracking.change(|desk| desk.hear(event, now()));
+            }
+        })
+    };
+    let socket = use_socket::<Report, News>(options, on_event);
+    tracking.socket.replace(Some(socket));
+    {
+        let tracking = tracking.clone();
+        use_effect_with((), move |()| {
+            let ticks = {
+                let tracking = tracking.clone();
+                Interval::new(TICK, move || tracking.change(|desk| desk.sharing.tick(now())))
+            };
+            move || {
+                drop(ticks);
+                // The device's search ends with the page; the connection's end tells everybody else.
+                tracking.source.replace(None);
+            }
+        });
+    }
+    (*tracking).clone()
+}
+
+impl Tracking {
+    /// What the page knows at the moment.
+    pub(super) fn desk(&self) -> Ref<'_, Desk> {
+        self.desk.borrow()
+    }
+
+    pub(super) fn status(&self) -> Option<ConnectionStatus> {
+        self.socket.borrow().as_ref().map(UseSocket::status)
+    }
+
+    /// The server's time as the connection measured it.
+    pub(super) fn server_time(&self) -> Option<f64> {
+        self.handle()?.server_time()
+    }
+
+    /// The visitor pressed the button: shares the device's positions, or a walk around a place.
+    pub(super) fn start(&self, walk_from: Option<LatLon>) {
+        self.change(|desk| {
+            desk.start();
+            None
+        });
+        let on_fix = {
+            let tracking = self.clone();
+            move |fix: Fix| tracking.change(|desk| desk.measured(fix, now()))
+        };
+        let source = match walk_from {
+            Some(place) => Ok(Source::simulation(place, on_fix)),
+            None => {
+                let tracking = self.clone();
+                Source::device(on_fix, move |problem| tracking.fail(problem))
+            }
+        };
+        match source {
+            Ok(source) => {
+                self.source.replace(Some(source));
+            }
+            Err(problem) => self.fail(problem),
+        }
+    }
+
+    /// The visitor pressed stop.
+    pub(super) fn stop(&self) {
+        self.source.replace(None);
+        self.change(Desk::stop);
+    }
+
+    pub(super) fn set_precision(&self, precision: Precision) {
+        remembered::keep_precision(precision);
+        self.change(|desk| desk.sharing.set_precision(precision, now()));
+    }
+
+    /// The visitor picked somebody: the view moves there.
+    pub(super) fn pick(&self, id: u64) {
+        self.change(|desk| {
+            (desk.picked, desk.wish) = (Some(id), Some(Wish::One(id)));
+            None
+        });
+    }
+
+    /// Moves the view so that everyone is in it.
+    pub(super) fn wish_for_everyone(&self) {
+        self.change(|desk| {
+            desk.wish = Some(Wish::Everyone);
+            None
+        });
+    }
+
+    /// The view has moved where it should.
+    pub(super) fn wish_came_true(&self) {
+        self.desk.borrow_mut().wish = None;
+    }
+
+    /// Renders again, for a change elsewhere.
+    pub(super) fn render(&self) {
+        (self.render)();
+    }
+
+    fn fail(&self, problem: Problem) {
+        if problem.is_final() {
+            self.source.replace(None);
+        }
+        self.change(|desk| desk.failed(problem));
+    }
+
+    /// Changes the desk, sends what that asks for, and renders.
+    fn change(&self, change: impl FnOnce(&mut Desk) -> Option<Report>) {
+        let report = change(&mut self.desk.borrow_mut());
+        if let (Some(report), Some(handle)) = (report, self.handle()) {
+            send(&handle, &report);
+        }
+        self.render();
+    }
+
+    fn handle(&self) -> Option<SocketHandle> {
+        self.socket.borrow().as_ref()?.handle()
+    }
+}
+
+fn send(handle: &SocketHandle, report: &Report) {
+    let options = SendOptions { key: Some(WHERE_I_AM.to_owned()), ..SendOptions::default() };
+    if let Ok(text) = serde_json::to_string(report) {
+        // It is refused only when the connection is over. If it is opened again, the position is told again.
+        let _ = handle.send_with(text, options);
+    }
+}
