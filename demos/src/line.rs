@@ -86,6 +86,14 @@ pub(crate) fn use_line(endpoint: impl Into<AttrValue>) -> Line {
     Line { server, endpoint: endpoint.into(), armed: Arc::clone(&armed) }
 }
 
+/// The way to any address, whichever server the other pages talk to.
+#[hook]
+pub(crate) fn use_line_to(address: &str) -> Line {
+    let (server, endpoint) = Server::of(address);
+    let armed = use_memo((), |()| Arc::new(Mutex::new(None)));
+    Line { server, endpoint: endpoint.into(), armed: Arc::clone(&armed) }
+}
+
 /// The server that all pages talk to, and how to choose another.
 #[derive(Clone, PartialEq)]
 pub(crate) struct ServerChoice {

@@ -34,6 +34,14 @@ impl Server {
         Ok(Self { choice })
     }
 
+    /// The server that an address leads to, and the rest of the address. One without a server leaves it to be found.
+    pub(crate) fn of(address: &str) -> (Self, String) {
+        let start = address.find("://").map_or(0, |scheme| scheme + 3);
+        let end = address[start..].find(['/', '?']).map_or(address.len(), |end| start + end);
+        let (base, endpoint) = address.split_at(end);
+        (Self { choice: base_of(base).ok() }, endpoint.to_owned())
+    }
+
     /// What the visitor chose.
     pub(crate) fn choice(&self) -> Option<&str> {
         self.choice.as_deref()
@@ -131,6 +139,19 @@ mod tests {
         ] {
             assert_eq!(base_of(typed).as_deref(), Ok(base), "{typed}");
         }
+    }
+
+    #[test]
+    fn an_address_is_a_server_and_the_rest() {
+        let of = |address| {
+            let (server, endpoint) = Server::of(address);
+            (server.choice().map(str::to_owned), endpoint)
+        };
+        let server = Some("wss://demo.example:9".to_owned());
+        assert_eq!(of("wss://demo.example:9/sum?x=a/b"), (server.clone(), "/sum?x=a/b".to_owned()));
+        assert_eq!(of("wss://demo.example:9?x"), (server.clone(), "?x".to_owned()));
+        assert_eq!(of("wss://demo.example:9"), (server, String::new()));
+        assert_eq!(of(""), (None, String::new()));
     }
 
     #[test]

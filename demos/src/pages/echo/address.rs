@@ -18,10 +18,10 @@ pub(super) fn with_security(address: &str, secure: bool) -> String {
     format!("{}://{rest}", if secure { "wss" } else { "ws" })
 }
 
-/// The same server, another path and query. Where the address names no server, it is `host`.
-pub(super) fn with_path(address: &str, path: &str, host: &str) -> String {
-    let rest = scheme(address).map_or("", |(_, rest)| rest);
-    let server = rest.split(['/', '?', '#']).next().filter(|server| !server.is_empty()).unwrap_or(host);
+/// The same server, another path and query.
+pub(super) fn with_path(address: &str, path: &str) -> String {
+    let rest = scheme(address).map_or(address.trim(), |(_, rest)| rest);
+    let server = rest.split(['/', '?', '#']).next().unwrap_or_default();
     format!("{}://{server}{path}", if is_secure(address) == Some(true) { "wss" } else { "ws" })
 }
 
@@ -62,9 +62,9 @@ fn scheme(address: &str) -> Option<(&str, &str)> {
 }
 
 fn is_this_machine(host: &str) -> bool {
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
-        host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':'))
-    })
+    ["localhost", "127.0.0.1", "[::1]"]
+        .iter()
+        .any(|name| host.strip_prefix(name).is_some_and(|port| port.is_empty() || port.starts_with(':')))
 }
 
 /// Why an address cannot be connected to.
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn a_preset_keeps_the_server() {
-        assert_eq!(with_path("wss://a.example:9/echo?fault=drop:1", "/sum", "other"), "wss://a.example:9/sum");
-        assert_eq!(with_path("ws://a.example?x", "/sum", "other"), "ws://a.example/sum");
-        assert_eq!(with_path("", "/ticker?rate=20", "localhost:9001"), "ws://localhost:9001/ticker?rate=20");
+        assert_eq!(with_path("wss://a.example:9/echo?fault=drop:1", "/sum"), "wss://a.example:9/sum");
+        assert_eq!(with_path("ws://a.example?x", "/sum"), "ws://a.example/sum");
+        assert_eq!(with_path("localhost:9001", "/ticker?rate=20"), "ws://localhost:9001/ticker?rate=20");
     }
 
     #[test]

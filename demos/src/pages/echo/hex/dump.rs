@@ -1,5 +1,5 @@
 /// How many bytes a row of a dump shows.
-pub(in crate::pages::echo) const BYTES_IN_A_ROW: usize = 16;
+const BYTES_IN_A_ROW: usize = 16;
 
 /// A dump as `hexdump -C` prints it: the offset, sixteen bytes, and the characters where they are printable ASCII.
 /// `offset` is that of the first byte.

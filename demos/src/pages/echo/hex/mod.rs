@@ -3,8 +3,8 @@
 mod dump;
 mod parse;
 
-pub(super) use dump::{BYTES_IN_A_ROW, dump};
-pub(super) use parse::{HexError, parse};
+pub(super) use dump::dump;
+pub(super) use parse::parse;
 
 /// The digits of `bytes`, a blank between any two bytes.
 pub(super) fn spaced(bytes: &[u8]) -> String {

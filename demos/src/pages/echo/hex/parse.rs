@@ -62,7 +62,9 @@ mod tests {
 
     #[test]
     fn the_ways_in_which_tools_print_bytes_are_understood() {
-        for text in ["deadbeef", "DE AD BE EF", "de:ad:be:ef", "de-ad-be-ef", "0xde, 0xad,\n0xbe, 0xEF,", " dead\tbeef "] {
+        for text in
+            ["deadbeef", "DE AD BE EF", "de:ad:be:ef", "de-ad-be-ef", "0xde, 0xad,\n0xbe, 0xEF,", " dead\tbeef "]
+        {
             assert_eq!(parse(text), Ok(vec![0xde, 0xad, 0xbe, 0xef]), "{text:?}");
         }
         assert_eq!(parse(" \n"), Ok(vec![]));

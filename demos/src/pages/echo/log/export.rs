@@ -89,7 +89,8 @@ mod tests {
         fn a_line_is_one_line_whatever_was_in_the_message(text: String) {
             let json = export(&line(Origin::Sent, Body::Text(text.as_str().into())));
             prop_assert_eq!(json.matches(['\n', '\r']).count(), 1);
-            prop_assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["text"].as_str(), Some(text.as_str()));
+            let value: Value = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(value["text"].as_str(), Some(text.as_str()));
         }
     }
 }

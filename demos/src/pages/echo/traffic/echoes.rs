@@ -3,26 +3,28 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::hash::DefaultHasher;
 
+use everwire::MessageId;
+
 /// Finds the message that a reply repeats.
 ///
 /// An echo returns what it was sent, in order. So a reply belongs to the oldest message with its content that has none yet,
 /// and messages sent before that one were lost. Anything else that arrives is no echo and changes nothing. Contents are
 /// compared by length and hash: what waits costs a few bytes, however large it is.
 #[derive(Debug, Default)]
-pub(in crate::pages::echo) struct Echoes<Id> {
-    waiting: VecDeque<Waiting<Id>>,
+pub(in crate::pages::echo) struct Echoes {
+    waiting: VecDeque<Waiting>,
     /// Whether this connection has echoed anything: only then is a message without a reply a loss.
     is_echo: bool,
     lost: u64,
 }
 
 #[derive(Debug)]
-struct Waiting<Id> {
-    id: Id,
+struct Waiting {
+    id: MessageId,
     content: Content,
     sent_at: Duration,
-    /// Whether it still waits in the outbox, from where a dropped connection does not take it.
-    is_queued: bool,
+    /// Whether it waited in the outbox first.
+    was_queued: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub(in crate::pages::echo) struct Echoed {
     pub(in crate::pages::echo) is_sample: bool,
 }
 
-impl<Id: PartialEq> Echoes<Id> {
+impl Echoes {
     /// How many messages may wait for their replies. Past it the oldest is forgotten, neither echoed nor lost: the endpoint
     /// may be none that echoes.
     const MOST: usize = 50_000;
@@ -47,11 +49,11 @@ impl<Id: PartialEq> Echoes<Id> {
     /// through for each of ten thousand messages a second of other people's.
     const AHEAD: usize = 512;
 
-    pub(in crate::pages::echo) fn sent(&mut self, id: Id, payload: &[u8], sent_at: Duration, is_queued: bool) {
+    pub(in crate::pages::echo) fn sent(&mut self, id: MessageId, payload: &[u8], sent_at: Duration, was_queued: bool) {
         if self.waiting.len() == Self::MOST {
             self.waiting.pop_front();
         }
-        self.waiting.push_back(Waiting { id, content: Content::of(payload), sent_at, is_queued });
+        self.waiting.push_back(Waiting { id, content: Content::of(payload), sent_at, was_queued });
     }
 
     /// The message that `payload` repeats, if it repeats any.
@@ -61,24 +63,24 @@ impl<Id: PartialEq> Echoes<Id> {
         }
         let content = Content::of(payload);
         let ahead = self.waiting.iter().take(Self::AHEAD).position(|waiting| waiting.content == content)?;
-        let overtaken = self.waiting.drain(..ahead).filter(|waiting| !waiting.is_queued).count();
+        self.waiting.drain(..ahead);
         let echoed = self.waiting.pop_front()?;
-        self.lost += overtaken as u64;
+        self.lost += ahead as u64;
         self.is_echo = true;
-        Some(Echoed { round_trip: now.saturating_sub(echoed.sent_at), is_sample: !echoed.is_queued })
+        Some(Echoed { round_trip: now.saturating_sub(echoed.sent_at), is_sample: !echoed.was_queued })
     }
 
     /// A message will not be sent after all.
-    pub(in crate::pages::echo) fn discarded(&mut self, id: &Id) {
-        self.waiting.retain(|waiting| waiting.id != *id);
+    pub(in crate::pages::echo) fn discarded(&mut self, id: MessageId) {
+        self.waiting.retain(|waiting| waiting.id != id);
     }
 
-    /// The connection is gone, and with it what was under way.
-    pub(in crate::pages::echo) fn dropped(&mut self) {
-        let before = self.waiting.len();
-        self.waiting.retain(|waiting| waiting.is_queued);
+    /// The connection is gone, and with it what was under way: all but the `queued` newest, which still wait in the outbox.
+    pub(in crate::pages::echo) fn dropped(&mut self, queued: usize) {
+        let gone = self.waiting.len().saturating_sub(queued);
+        self.waiting.drain(..gone);
         if self.is_echo {
-            self.lost += (before - self.waiting.len()) as u64;
+            self.lost += gone as u64;
         }
     }
 
@@ -106,15 +108,15 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    fn sent(payloads: &[&str]) -> Echoes<usize> {
+    fn sent(payloads: &[&str]) -> Echoes {
         let mut echoes = Echoes::default();
         for (id, payload) in payloads.iter().enumerate() {
-            echoes.sent(id, payload.as_bytes(), ms(id as u64), false);
+            echoes.sent(MessageId(id as u64), payload.as_bytes(), ms(id as u64), false);
         }
         echoes
     }
 
-    fn round_trip(echoes: &mut Echoes<usize>, payload: &str, now: u64) -> Option<Duration> {
+    fn round_trip(echoes: &mut Echoes, payload: &str, now: u64) -> Option<Duration> {
         echoes.received(payload.as_bytes(), ms(now)).map(|echoed| echoed.round_trip)
     }
 
@@ -148,8 +150,8 @@ mod tests {
     fn a_drop_loses_what_was_under_way_but_not_what_still_waits() {
         let mut echoes = sent(&["a", "b"]);
         assert_eq!(round_trip(&mut echoes, "a", 5), Some(ms(5)));
-        echoes.sent(7, b"later", ms(20), true);
-        echoes.dropped();
+        echoes.sent(MessageId(7), b"later", ms(20), true);
+        echoes.dropped(1);
         assert_eq!(echoes.lost(), 1);
         assert_eq!(echoes.received(b"later", ms(50)), Some(Echoed { round_trip: ms(30), is_sample: false }));
     }
@@ -158,14 +160,14 @@ mod tests {
     fn an_endpoint_that_does_not_echo_loses_nothing() {
         let mut echoes = sent(&["Ann"]);
         assert_eq!(round_trip(&mut echoes, "Hello Ann!", 5), None);
-        echoes.dropped();
+        echoes.dropped(0);
         assert_eq!(echoes.lost(), 0);
     }
 
     #[test]
     fn a_discarded_message_is_not_waited_for() {
         let mut echoes = sent(&["a", "b"]);
-        echoes.discarded(&0);
+        echoes.discarded(MessageId(0));
         assert_eq!(round_trip(&mut echoes, "b", 5), Some(ms(4)));
         assert_eq!(echoes.lost(), 0);
     }
@@ -177,7 +179,7 @@ mod tests {
             let mut echoes = Echoes::default();
             let payloads: Vec<String> = fates.iter().enumerate().map(|(n, (id, _))| format!("{id} {n}")).collect();
             for (id, payload) in payloads.iter().enumerate() {
-                echoes.sent(id, payload.as_bytes(), Duration::ZERO, false);
+                echoes.sent(MessageId(id as u64), payload.as_bytes(), Duration::ZERO, false);
             }
             let mut echoed = 0;
             for (payload, (_, arrives)) in payloads.iter().zip(&fates) {
@@ -187,7 +189,7 @@ mod tests {
                     echoed += 1;
                 }
             }
-            echoes.dropped();
+            echoes.dropped(0);
             let lost = if echoed == 0 { 0 } else { fates.len() as u64 - echoed };
             prop_assert_eq!(echoes.lost(), lost);
         }

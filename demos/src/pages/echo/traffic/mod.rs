@@ -5,7 +5,7 @@ mod meter;
 mod pacer;
 mod series;
 
-pub(super) use echoes::{Echoed, Echoes};
+pub(super) use echoes::Echoes;
 pub(super) use meter::Meter;
 pub(super) use pacer::Pacer;
-pub(super) use series::{Bin, Series};
+pub(super) use series::Series;

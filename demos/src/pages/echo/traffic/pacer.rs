@@ -18,13 +18,13 @@ impl Pacer {
         Self { total, taken: 0, interval: 1e3 / per_second, next: now }
     }
 
-    /// Takes every message that is due.
-    pub(in crate::pages::echo) fn take(&mut self, now: f64) -> u64 {
+    /// Takes the messages that are due, at most so many.
+    pub(in crate::pages::echo) fn take(&mut self, now: f64, most: u64) -> u64 {
         if now < self.next || self.left() == 0 {
             return 0;
         }
         self.next = self.next.max(now - Self::MADE_UP_MS);
-        let due = (((now - self.next) / self.interval) as u64 + 1).min(self.left());
+        let due = (((now - self.next) / self.interval) as u64 + 1).min(self.left()).min(most);
         self.taken += due;
         self.next += due as f64 * self.interval;
         due
@@ -57,17 +57,23 @@ mod tests {
     #[test]
     fn the_first_is_due_at_once_and_the_last_ends_it() {
         let mut pacer = Pacer::new(3, 10.0, 1_000.0);
-        assert_eq!((pacer.take(1_000.0), pacer.next()), (1, Some(1_100.0)));
-        assert_eq!(pacer.take(1_099.0), 0);
-        assert_eq!((pacer.take(1_200.0), pacer.next()), (2, None));
-        assert_eq!(pacer.take(9_000.0), 0);
+        assert_eq!((pacer.take(1_000.0, u64::MAX), pacer.next()), (1, Some(1_100.0)));
+        assert_eq!(pacer.take(1_099.0, u64::MAX), 0);
+        assert_eq!((pacer.take(1_200.0, u64::MAX), pacer.next()), (2, None));
+        assert_eq!(pacer.take(9_000.0, u64::MAX), 0);
+    }
+
+    #[test]
+    fn what_is_more_than_is_taken_at_once_stays_due() {
+        let mut pacer = Pacer::new(100, 1_000.0, 0.0);
+        assert_eq!((pacer.take(10.0, 4), pacer.take(10.0, 4), pacer.take(10.0, 4)), (4, 4, 3));
     }
 
     #[test]
     fn a_long_pause_is_not_followed_by_a_flood() {
         let mut pacer = Pacer::new(1_000_000, 1_000.0, 0.0);
-        pacer.take(0.0);
-        assert!(pacer.take(3_600_000.0) <= 251);
+        pacer.take(0.0, u64::MAX);
+        assert!(pacer.take(3_600_000.0, u64::MAX) <= 251);
     }
 
     proptest! {
@@ -77,7 +83,7 @@ mod tests {
             let mut now = 0.0;
             for wait in waits {
                 now += wait;
-                pacer.take(now);
+                pacer.take(now, u64::MAX);
                 let exact = now * rate / 1e3;
                 prop_assert!((pacer.taken() as f64 - 1.0 - exact).abs() <= 1.0 + exact * 1e-9, "{} at {now}", pacer.taken());
                 prop_assert!(pacer.next().is_some_and(|next| next > now));
@@ -88,7 +94,7 @@ mod tests {
         fn no_more_is_taken_than_there_is(total in 0..1_000_u64, waits in prop::collection::vec(0.0..5_000.0_f64, 0..50)) {
             let mut pacer = Pacer::new(total, 50.0, 0.0);
             let mut now = 0.0;
-            let taken: u64 = waits.iter().map(|wait| { now += wait; pacer.take(now) }).sum();
+            let taken: u64 = waits.iter().map(|wait| { now += wait; pacer.take(now, u64::MAX) }).sum();
             prop_assert_eq!(taken, pacer.taken());
             prop_assert!(taken <= total);
         }

@@ -1,0 +1,157 @@
+use gloo_timers::callback::Timeout;
+use web_sys::window;
+use yew::prelude::*;
+
+use super::row::look;
+use crate::components::Icon;
+use crate::format;
+use crate::pages::echo::clock_text::clock_text;
+use crate::pages::echo::log::{Body, Line};
+use crate::pages::echo::session::Session;
+use crate::pages::echo::{hex, json_text};
+
+/// How much of a message is shown at first, in bytes: more makes a page slow, and is there on request.
+const SHOWN: usize = 16 << 10;
+
+#[derive(Properties, PartialEq)]
+pub(super) struct DetailProps {
+    pub(super) session: Session,
+    /// The number of the line.
+    pub(super) number: u64,
+    pub(super) on_close: Callback<()>,
+}
+
+/// The whole of a line: JSON laid out, bytes as a dump.
+#[component]
+pub(super) fn Detail(props: &DetailProps) -> Html {
+    // Kept by the detail, so that it stays readable when the log has let the line go.
+    let line = use_memo(props.number, |number| props.session.record().log.line(*number).cloned());
+    let shown = use_state(|| SHOWN);
+    let copied = use_state(|| None::<Timeout>);
+    let Some(line) = (*line).as_ref() else { return html! {} };
+
+    let content = content(line);
+    let copy = {
+        let (content, copied) = (content.clone(), copied.clone());
+        Callback::from(move |_: MouseEvent| {
+            if let Some(window) = window() {
+                // Where the browser forbids it there is nothing to do but not to claim that it was done; it forbids it only
+                // to pages that nobody has clicked into.
+                drop(window.navigator().clipboard().write_text(&content.whole()));
+                let forget = copied.setter();
+                copied.set(Some(Timeout::new(2_000, move || forget.set(None))));
+            }
+        })
+    };
+    let more = {
+        let shown = shown.clone();
+        Callback::from(move |_: MouseEvent| shown.set(*shown * 8))
+    };
+    let (text, hidden) = content.first(*shown);
+    let (_, _, said) = look(line);
+    let when = clock_text(line.time, js_sys::Date::new_0().get_timezone_offset());
+    let facts = [
+        Some(format!("{said}{}", content.name())),
+        Some(when),
+        line.size().map(|size| format!("{} bytes", format::count(size as u64))),
+        line.round_trip.map(|round_trip| format!("round trip {:.2} ms", round_trip.as_secs_f64() * 1e3)),
+    ];
+    html! {
+        <section class="log-detail" aria-label="Selected line">
+            <div class="log-detail-head">
+                <p class="number">{ facts.into_iter().flatten().collect::<Vec<_>>().join(" · ") }</p>
+                <button type="button" class="button button-small" onclick={copy}>{ if copied.is_some() { "Copied" } else { "Copy" } }</button>
+                <button type="button" class="icon-button" aria-label="Close the selected line" onclick={props.on_close.reform(|_: MouseEvent| ())}>
+                    { Icon::Close.draw() }
+                </button>
+            </div>
+            <pre class="log-detail-body" tabindex="0" aria-label="Content">{ text }</pre>
+            if hidden > 0 {
+                <button type="button" class="button button-small" onclick={more}>
+                    { format!("Show more ({} left)", format::bytes(hidden as u64)) }
+                </button>
+            }
+        </section>
+    }
+}
+
+/// What a line holds, in the form that suits it.
+#[derive(Clone)]
+enum Content {
+    Json(String),
+    Text(std::rc::Rc<str>),
+    Bytes(std::rc::Rc<[u8]>),
+    Event(std::rc::Rc<str>),
+}
+
+fn content(line: &Line) -> Content {
+    match &line.body {
+        Body::Event(_, text) => Content::Event(text.clone()),
+        Body::Binary(bytes) => Content::Bytes(bytes.clone()),
+        // A bare number or string is JSON too, and no easier to read as such.
+        Body::Text(text) if text.trim_start().starts_with(['{', '[']) => {
+            json_text::pretty(text).map_or_else(|_| Content::Text(text.clone()), Content::Json)
+        }
+        Body::Text(text) => Content::Text(text.clone()),
+    }
+}
+
+impl Content {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "JSON",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytes",
+            Self::Event(_) => "Connection",
+        }
+    }
+
+    fn whole(&self) -> String {
+        match self {
+            Self::Bytes(bytes) => hex::compact(bytes),
+            Self::Json(text) => text.clone(),
+            Self::Text(text) | Self::Event(text) => text.to_string(),
+        }
+    }
+
+    /// About the first `limit` bytes as they are shown, and how many bytes are left.
+    fn first(&self, limit: usize) -> (String, usize) {
+        let of_text = |text: &str| {
+            let end = text.floor_char_boundary(limit);
+            (text[..end].to_owned(), text.len() - end)
+        };
+        match self {
+            Self::Json(text) => of_text(text),
+            Self::Text(text) | Self::Event(text) => of_text(text),
+            Self::Bytes(bytes) => {
+                let end = (limit / 4).min(bytes.len());
+                (hex::dump(&bytes[..end], 0), bytes.len() - end)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::echo::log::Origin;
+
+    fn of(body: Body) -> Content {
+        content(&Line { time: 0.0, origin: Origin::Received, body, round_trip: None })
+    }
+
+    #[test]
+    fn json_is_laid_out_and_what_only_looks_like_it_is_left_alone() {
+        assert_eq!(of(Body::Text("{\"a\":1}".into())).first(SHOWN).0, "{\n  \"a\": 1\n}");
+        assert_eq!(of(Body::Text("{not json".into())).first(SHOWN).0, "{not json");
+        assert_eq!(of(Body::Text("12".into())).name(), "text");
+    }
+
+    #[test]
+    fn a_large_message_is_shown_in_portions() {
+        let (text, left) = of(Body::Text("ä".repeat(10).into())).first(5);
+        assert_eq!((text.as_str(), left), ("ää", 16));
+        let (dump, left) = of(Body::Binary(vec![0; 100].into())).first(64);
+        assert_eq!((dump.lines().count(), left), (1, 84));
+    }
+}
