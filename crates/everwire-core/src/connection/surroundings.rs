@@ -75,3 +75,60 @@ pub(super) fn is_late(due: Option<Duration>, now: Duration) -> bool {
 fn lateness(due: Option<Duration>, now: Duration) -> Duration {
     due.map_or(Duration::ZERO, |due| now.saturating_sub(due))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_fault_is_put_down_to_this_side_without_a_network_and_shortly_after_trouble() {
+        let mut surroundings = Surroundings::default();
+        assert!(!surroundings.suspects_local_fault(s(10)));
+        surroundings.trouble(s(10));
+        assert!(surroundings.suspects_local_fault(s(15)));
+        assert!(!surroundings.suspects_local_fault(s(16)));
+        surroundings.set_offline(s(20), true);
+        assert!(surroundings.suspects_local_fault(s(1_000)));
+        surroundings.set_offline(s(1_000), false);
+        assert!(!surroundings.suspects_local_fault(s(1_006)));
+    }
+
+    #[test]
+    fn a_wall_clock_that_outruns_the_monotonic_one_tells_of_sleep() {
+        let mut surroundings = Surroundings::default();
+        assert!(!surroundings.slept(s(10), s(5_000)), "there is nothing yet to compare with");
+        assert!(!surroundings.slept(s(20), s(5_010)));
+        assert!(!surroundings.slept(s(30), s(5_025)), "five seconds may be a correction");
+        assert!(surroundings.slept(s(31), s(5_032)), "but seven are not");
+        assert!(!surroundings.slept(s(41), s(5_042)), "it is told once");
+    }
+
+    #[test]
+    fn a_wall_clock_that_is_set_back_is_no_sleep() {
+        let mut surroundings = Surroundings::default();
+        surroundings.slept(s(10), s(5_000));
+        assert!(!surroundings.slept(s(20), s(4_000)));
+        assert!(!surroundings.slept(s(30), s(4_010)));
+    }
+
+    #[test]
+    fn a_very_late_timer_tells_of_a_standstill_unless_the_page_is_hidden() {
+        let mut surroundings = Surroundings::default();
+        assert!(!surroundings.stood_still(None, s(100)));
+        assert!(!surroundings.stood_still(Some(s(10)), s(15)));
+        assert!(surroundings.stood_still(Some(s(10)), s(16)));
+        surroundings.set_hidden(true);
+        assert!(!surroundings.stood_still(Some(s(10)), s(100)));
+    }
+
+    #[test]
+    fn a_timer_is_late_after_more_than_a_second() {
+        assert!(!is_late(Some(s(10)), s(11)));
+        assert!(is_late(Some(s(10)), s(11) + Duration::from_nanos(1)));
+        assert!(!is_late(None, s(11)));
+    }
+}

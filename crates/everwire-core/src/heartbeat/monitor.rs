@@ -263,3 +263,6 @@ impl Monitor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

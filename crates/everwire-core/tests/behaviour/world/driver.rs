@@ -143,10 +143,9 @@ impl World {
 
     fn abandon(&mut self, id: SocketId) {
         let socket = self.socket.take_if(|socket| socket.id == id);
-        let socket = socket.unwrap_or_else(|| panic!("{id:?} is abandoned, which does not exist"));
+        assert!(socket.is_some(), "{id:?} is abandoned, which does not exist");
         let late = Input::Dropped { socket: id, cause: Cause::closed(1006, "", false), buffered: 7 };
         self.agenda.add(self.now + s(60), Happening::AtClient(late));
-        drop(socket);
     }
 
     pub(crate) fn buffered(&self, id: SocketId) -> u64 {
@@ -164,7 +163,7 @@ impl World {
             Frame::Ping(ping) => {
                 let server_time = Some(self.now.as_secs_f64() * 1e3 + self.server.clock_ahead);
                 let ping = self.server.names_pings.then_some(ping);
-                self.to_client(id, Input::Pong { socket: id, ping, server_time });
+                self.deliver(id, Input::Pong { socket: id, ping, server_time });
             }
             Frame::Close(..) if !self.server.completes_closing => {}
             Frame::Close(code, reason) => self.leave(id, Cause::closed(code, reason, true)),
@@ -176,7 +175,7 @@ impl World {
     }
 
     /// Something travels to the page, if the link lives.
-    fn to_client(&mut self, id: SocketId, input: Input<String>) {
+    fn deliver(&mut self, id: SocketId, input: Input<String>) {
         if self.is_connected(id) {
             self.agenda.add(self.now + self.link.latency, Happening::AtClient(input));
         }
@@ -192,14 +191,14 @@ impl World {
     fn leave(&mut self, id: SocketId, cause: Cause) {
         if self.is_connected(id) {
             let buffered = self.buffered(id);
-            self.to_client(id, Input::Dropped { socket: id, cause, buffered });
+            self.deliver(id, Input::Dropped { socket: id, cause, buffered });
         }
     }
 
     fn server_talks(&mut self, id: SocketId) {
         let Some(every) = self.server.talks_every else { return };
         if self.is_connected(id) {
-            self.to_client(id, Input::Received { socket: id, message: "news".to_owned() });
+            self.deliver(id, Input::Received { socket: id, message: "news".to_owned() });
             self.agenda.add(self.now + every, Happening::ServerTalks(id));
         }
     }
