@@ -31,12 +31,26 @@ struct Inner {
     /// Somebody is taking `actions` one by one; what is added meanwhile is theirs to do.
     is_acting: bool,
     reader: Option<Waker>,
+    /// Who waits for room, for a flush, or for the end.
     writers: Vec<Waker>,
+    progress: Progress,
+    /// The progress has changed since the writers were last woken. Waking them for less would make a task that drives the
+    /// connection while it waits, as a flush does, wake itself for ever.
+    has_progressed: bool,
     counts: Counts,
     opened: Opened,
     /// How the connection ended last, until it is opened again.
     closed: Option<Closed>,
     next_attempt: u32,
+}
+
+/// What writers wait for.
+#[derive(Default, Clone, Copy, PartialEq)]
+struct Progress {
+    is_ready: bool,
+    is_flushed: bool,
+    is_closing: bool,
+    is_closed: bool,
 }
 
 #[derive(Default)]
@@ -59,6 +73,8 @@ impl Shared {
             is_acting: false,
             reader: None,
             writers: Vec::new(),
+            progress: Progress::default(),
+            has_progressed: false,
             counts: Counts::default(),
             opened: Opened::default(),
             closed: None,
@@ -78,6 +94,7 @@ impl Shared {
         let now = self.platform.now();
         let result = decide(&mut inner.connection, now);
         inner.sort_actions(now);
+        inner.note_progress();
         drop(inner);
         self.act();
         result
@@ -194,7 +211,8 @@ impl Shared {
         self.platform.set_alarm(self, inner.connection.poll_deadline());
         let has_news = !inner.inbox.is_empty() || inner.connection.state() == everwire_core::State::Closed;
         let reader = if has_news { inner.reader.take() } else { None };
-        let writers = core::mem::take(&mut inner.writers);
+        let writers =
+            if core::mem::take(&mut inner.has_progressed) { core::mem::take(&mut inner.writers) } else { Vec::new() };
         drop(inner);
         reader.into_iter().chain(writers).for_each(Waker::wake);
     }
@@ -219,6 +237,18 @@ impl Inner {
                 _ => self.actions.push_back(action),
             }
         }
+    }
+
+    fn note_progress(&mut self) {
+        let state = self.connection.state();
+        let progress = Progress {
+            is_ready: self.connection.is_ready(),
+            is_flushed: self.connection.is_flushed(),
+            is_closing: matches!(state, everwire_core::State::Closing { .. }),
+            is_closed: state == everwire_core::State::Closed,
+        };
+        self.has_progressed |= progress != self.progress;
+        self.progress = progress;
     }
 
     fn notify(&mut self, event: everwire_core::Event<Payload>, now: Duration) {

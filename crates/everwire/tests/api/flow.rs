@@ -1,6 +1,14 @@
 //! Backpressure: nothing is sent faster than the network takes it, and everybody can wait for it.
 
+use core::{
+    pin::Pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Waker},
+};
+use std::{sync::Arc, task::Wake};
+
 use everwire::{Message, OutboxLimits, SendError, Socket, Watermarks};
+use futures_util::Sink;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{
@@ -54,4 +62,29 @@ async fn waiting_ends_with_an_error_when_the_connection_does() {
     })
     .await;
     assert_eq!((ready, flushed), (Err(SendError::Closed(None)), Err(SendError::Closed(None))));
+}
+
+/// A task that drives the connection each time it is polled, and is woken by that, never lets the browser's event loop run again.
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_wait_does_not_wake_itself() {
+    let mut socket = Socket::builder(NOBODY).open().unwrap();
+    socket.send("waits").unwrap();
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut context = Context::from_waker(&waker);
+    for _ in 0..3 {
+        assert!(Pin::new(&mut socket).poll_flush(&mut context).is_pending());
+    }
+    assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+    drop(socket.close());
+    assert!(wakes.0.load(Ordering::Relaxed) > 0);
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

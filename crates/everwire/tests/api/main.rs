@@ -1,6 +1,8 @@
 //! What the API promises, tried against the companion server. The same tests run in native programs, and in windows and
 //! workers of browsers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[cfg(target_family = "wasm")]
 mod browser;
 mod closing;

@@ -51,8 +51,9 @@ mod remote {
         }
 
         pub(crate) fn url(&self, path: &str) -> String {
-            let server = option_env!("EVERWIRE_TEST_SERVER")
-                .expect("run the browser tests by `cargo xtask test wasm`, which starts the server that they need");
+            let Some(server) = option_env!("EVERWIRE_TEST_SERVER") else {
+                panic!("run the browser tests by `cargo xtask test wasm`, which starts the server that they need");
+            };
             format!("{server}{path}")
         }
     }
