@@ -5,7 +5,7 @@
 //! - [`setup`]: finds what is missing and installs it
 //! - [`demo`]: builds the demos ([`dist`]) and serves them
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
-//! - [`workspace`], [`command`], [`children`], [`server`]: what these have in common
+//! - [`workspace`], [`command`], [`children`], [`scratch`], [`server`]: what these have in common
 
 use std::process::ExitCode;
 
@@ -15,6 +15,7 @@ mod children;
 mod command;
 mod demo;
 mod dist;
+mod scratch;
 mod server;
 mod setup;
 mod test;
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn run(chore: Chore) -> anyhow::Result<()> {
-    children::adopt()?;
+    children::adopt(scratch::remove_all)?;
     let workspace = workspace::Workspace::find()?;
     match chore {
         Chore::Setup => setup::ensure(&workspace, &tools::Need::ALL),

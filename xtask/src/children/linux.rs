@@ -18,11 +18,13 @@ const GRACE: Duration = Duration::from_secs(3);
 /// Children that go on running between the steps of a chore.
 static KEPT: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
-/// Makes orphans below this process its own children, so that they can be found, and ends all on Ctrl-C or SIGTERM.
-pub(crate) fn adopt() -> Result<()> {
+/// Makes orphans below this process its own children, so that they can be found, and ends all on Ctrl-C or SIGTERM,
+/// which then calls `at_end`.
+pub(crate) fn adopt(at_end: fn()) -> Result<()> {
     set_child_subreaper(true).context("cannot become the parent of orphaned processes")?;
-    ctrlc::set_handler(|| {
+    ctrlc::set_handler(move || {
         end_all();
+        at_end();
         process::exit(130);
     })?;
     Ok(())

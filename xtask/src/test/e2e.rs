@@ -6,9 +6,9 @@ use anyhow::Result;
 
 use super::Options;
 use super::native;
-use super::scratch::Scratch;
 use super::summary::Summary;
 use crate::dist;
+use crate::scratch::Scratch;
 use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summary) {

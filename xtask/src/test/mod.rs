@@ -4,7 +4,7 @@
 //! - [`lint`], [`native`], [`wasm`], [`e2e`]: one group of steps each
 //! - [`browser`]: the engines that the wasm tests run in
 //! - [`summary`]: runs steps one after the other and tells how they went
-//! - [`outcome`], [`scratch`]: what the wasm tests printed, and a folder for their browsers
+//! - [`outcome`]: what the wasm tests printed
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -19,7 +19,6 @@ mod e2e;
 mod lint;
 mod native;
 mod outcome;
-mod scratch;
 mod summary;
 mod wasm;
 

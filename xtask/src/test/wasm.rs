@@ -7,8 +7,8 @@ use super::Options;
 use super::browser::{Context, Engine};
 use super::native;
 use super::outcome::Outcome;
-use super::scratch::Scratch;
 use super::summary::Summary;
+use crate::scratch::Scratch;
 use crate::server::{self, Server};
 use crate::workspace::Workspace;
 
