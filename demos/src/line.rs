@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use everwire::{Socket, SocketBuilder};
+use everwire::{Heartbeat, PingSchedule, Socket, SocketBuilder};
 use everwire_yew::SocketOptions;
 use futures_channel::oneshot;
 use wasm_bindgen_futures::spawn_local;
@@ -8,6 +9,9 @@ use yew::prelude::*;
 
 use crate::fault::Fault;
 use crate::server::{NotFound, Server};
+
+/// How often the round trip is measured.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The way from a page to an endpoint of the companion server, which the visitor can have broken.
 ///
@@ -37,7 +41,7 @@ impl Line {
     /// The settings of a socket that takes this way, to add to.
     pub(crate) fn builder(&self) -> SocketBuilder {
         let Self { server, endpoint, armed } = self.clone();
-        Socket::builder_with(move |_| {
+        let provider = move |_| {
             let (server, endpoint, armed) = (server.clone(), endpoint.to_string(), Arc::clone(&armed));
             // A browser's promise stays on its thread, and only its result may leave it.
             let (told, address) = oneshot::channel();
@@ -53,7 +57,11 @@ impl Line {
                 let _ = told.send(address);
             });
             async move { address.await.unwrap_or(Err(NotFound)) }
-        })
+        };
+        // Somebody is looking: the round trip is measured more often than an application has a use for.
+        let often = Some(LOOK_EVERY);
+        let schedule = PingSchedule { after_silence: LOOK_EVERY, sample_every: often, ..PingSchedule::default() };
+        Socket::builder_with(provider).heartbeat(Heartbeat::ping().schedule(schedule))
     }
 
     /// The server that it leads to.

@@ -61,9 +61,9 @@ pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
         let open = open.setter();
         Callback::from(move |to| open.set(to))
     };
-    let button = html! { <>{ Icon::Break.draw() }<span>{ "Break" }<span class="wide-only">{ " the connection" }</span></span></> };
+    let button = html! { <>{ Icon::Break.draw() }<span>{ "Break the connection" }</span></> };
     html! {
-        <Popover id="break-menu" {button} button_class="button button-small" button_label="Break the connection" label="Ways to break the connection" open={*open} {on_toggle}>
+        <Popover id="break-menu" {button} button_class="button button-small" label="Ways to break the connection" open={*open} {on_toggle}>
             { notice(readiness, &props.line) }
             <ul class="break-entries">
                 <li>{ entry(Fault::Cut, "Cut the line", "TCP ends without a word, as when a router restarts.") }</li>

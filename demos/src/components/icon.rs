@@ -12,6 +12,7 @@ pub(crate) enum Icon {
     Sun,
     Moon,
     Server,
+    Arrow,
     Break,
     ChevronDown,
     Close,
@@ -40,6 +41,7 @@ impl Icon {
             }
             Self::Moon => "M16.5 11.8A7 7 0 0 1 8.2 3.5a7 7 0 1 0 8.3 8.3Z",
             Self::Server => "M3.5 4h13v5h-13zM3.5 11h13v5h-13zM6.5 6.5h.01M6.5 13.5h.01",
+            Self::Arrow => "M4 10h12M11 5l5 5-5 5",
             Self::Break => "M2 10h5l1.5-3M18 10h-5l-1.5 3M9.5 3.5 10 2M10.5 16.5 10 18",
             Self::ChevronDown => "m5.5 8 4.5 4.5L14.5 8",
             Self::Close => "m5 5 10 10M15 5 5 15",

@@ -6,10 +6,12 @@
 //! - [`theme_toggle`]: light or dark
 //! - [`page_head`]: the head of each page: heading, and the line to the server
 //! - [`break_menu`], [`server_menu`]: what breaks the line, and where it leads
+//! - [`chart`]: charts that follow live data
 //! - [`popover`]: a button with a panel that it opens
 //! - [`icon`]: the pictograms
 
 mod break_menu;
+mod chart;
 mod icon;
 mod navigation;
 mod page_head;
@@ -19,6 +21,7 @@ mod shell;
 mod theme_toggle;
 
 pub(crate) use break_menu::BreakMenu;
+pub(crate) use chart::{Chart, ChartData, ChartKind, ChartStyle, Series, XAxis};
 pub(crate) use icon::Icon;
 pub(crate) use navigation::RouteLink;
 pub(crate) use page_head::PageHead;

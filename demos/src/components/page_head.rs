@@ -63,7 +63,7 @@ pub(crate) fn LineBar(props: &LineBarProps) -> Html {
             <div class="line" data-phase={phase(status)}>
                 <ConnectionBadge status={status.clone()} />
                 <span class="wire" aria-hidden="true"><span class="wire-half"></span><span class="wire-half"></span></span>
-                <ServerMenu line={line.clone()} />
+                <ServerMenu line={line.clone()} host={line.server().host().map(AttrValue::from)} />
                 <BreakMenu line={line.clone()} status={status.clone()} {on_break} />
             </div>
             if let Some(fault) = *lasting {

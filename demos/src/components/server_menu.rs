@@ -8,6 +8,8 @@ use crate::server::Server;
 #[derive(Properties, PartialEq)]
 pub(crate) struct ServerMenuProps {
     pub(crate) line: Line,
+    /// Host and port that the line leads to, as far as they are known.
+    pub(crate) host: Option<AttrValue>,
 }
 
 /// Where the line leads, and a form to have it lead elsewhere.
@@ -18,7 +20,7 @@ pub(crate) fn ServerMenu(props: &ServerMenuProps) -> Html {
     let input = use_node_ref();
     let choice = use_context::<ServerChoice>();
     let server = props.line.server();
-    let host = server.host().unwrap_or_else(|| "server".to_owned());
+    let host = props.host.clone().unwrap_or_default();
 
     let choose = {
         let (open, error) = (open.setter(), error.setter());
@@ -52,7 +54,7 @@ pub(crate) fn ServerMenu(props: &ServerMenuProps) -> Html {
     let button = html! {
         <>{ Icon::Server.draw() }<span class="line-address"><span class="line-host">{ &host }</span>{ props.line.endpoint() }</span></>
     };
-    let label = format!("Server {host}, change it");
+    let label = format!("Server {host}{}, change it", props.line.endpoint());
     html! {
         <Popover id="server-menu" {button} button_class="button button-small button-quiet line-server" button_label={label} label="Server" open={*open} {on_toggle}>
             <form class="stack stack-tight" {onsubmit}>

@@ -1,7 +1,12 @@
+//! Light or dark: [`Theme`] is what is chosen, [`ThemeWatch`] tells when that changes.
+
+mod watch;
+
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, window};
 
 use crate::storage;
+pub(crate) use watch::ThemeWatch;
 
 const KEY: &str = "theme";
 
