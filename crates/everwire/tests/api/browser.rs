@@ -14,7 +14,7 @@ use web_sys::EventTarget;
 
 use crate::{
     server::TestServer,
-    tools::{NOBODY, brisk, dropped, eager, message, next, opened, text},
+    tools::{brisk, dropped, eager, message, next, nobody, opened, text},
 };
 
 #[wasm_bindgen_test]
@@ -107,7 +107,7 @@ async fn a_network_that_returns_is_not_waited_for_any_longer() {
     let hour = Duration::from_secs(3_600);
     let backoff = Backoff { first: hour, max: hour, floor: Duration::ZERO, ..eager() };
     let provide = move |_| {
-        let url = if network.get() { NOBODY.to_owned() } else { url.clone() };
+        let url = if network.get() { nobody(0) } else { url.clone() };
         async move { Ok::<_, String>(url) }
     };
     let mut socket = Socket::builder_with(provide).backoff(backoff).open().unwrap();

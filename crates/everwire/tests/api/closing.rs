@@ -8,7 +8,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{
     server::TestServer,
-    tools::{NOBODY, closed, dropped, eager, opened, text, within},
+    tools::{closed, dropped, eager, nobody, opened, text, within},
 };
 
 /// A sink's `close` that returns without closing leaves the connection open (gloo-net 0.7).
@@ -58,7 +58,7 @@ async fn what_was_sent_before_the_close_or_the_drop_is_not_lost() {
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn what_waited_when_the_connection_was_closed_is_handed_back() {
-    let socket = Socket::builder(NOBODY).open().unwrap();
+    let socket = Socket::builder(nobody(1)).open().unwrap();
     let id = socket.send("never sent").unwrap().id();
     drop(socket.close());
     let events: Vec<_> = within("the stream ended", socket.collect()).await;
@@ -148,7 +148,7 @@ async fn reconnect_is_not_dead_after_a_close() {
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn retries_end_where_the_application_says_and_can_be_asked_for_again() {
     let backoff = everwire::Backoff { max_retries: Some(2), ..eager() };
-    let mut socket = Socket::builder(NOBODY).backoff(backoff).open().unwrap();
+    let mut socket = Socket::builder(nobody(2)).backoff(backoff).open().unwrap();
     for _ in 0..2 {
         let ended = closed(&mut socket).await.ended;
         assert!(matches!(ended, Ended::Exhausted(_)), "{ended:?}");
@@ -160,7 +160,7 @@ async fn retries_end_where_the_application_says_and_can_be_asked_for_again() {
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn a_close_while_dialling_ends_at_once() {
-    let socket = Socket::builder(NOBODY).connect_timeout(Duration::from_secs(60)).open().unwrap();
+    let socket = Socket::builder(nobody(3)).connect_timeout(Duration::from_secs(60)).open().unwrap();
     let closed = within("it closed", socket.close()).await;
     assert!(matches!(closed.ended, Ended::ByApplication { code: 1000, was_clean: false, .. }), "{closed:?}");
 }

@@ -13,7 +13,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{
     server::TestServer,
-    tools::{NOBODY, message, opened, within},
+    tools::{message, nobody, opened, within},
 };
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -44,7 +44,7 @@ async fn a_sender_that_waits_until_the_socket_is_ready_never_overruns_the_outbox
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn a_full_outbox_hands_the_message_back() {
     let outbox = OutboxLimits { max_messages: 1, ..OutboxLimits::default() };
-    let socket = Socket::builder(NOBODY).outbox(outbox).open().unwrap();
+    let socket = Socket::builder(nobody(4)).outbox(outbox).open().unwrap();
     socket.send("fits").unwrap();
     let error = socket.send("does not").unwrap_err();
     assert_eq!(error, SendError::Full(Message::from("does not")));
@@ -54,7 +54,7 @@ async fn a_full_outbox_hands_the_message_back() {
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn waiting_ends_with_an_error_when_the_connection_does() {
     let outbox = OutboxLimits { max_messages: 1, ..OutboxLimits::default() };
-    let socket = Socket::builder(NOBODY).outbox(outbox).open().unwrap();
+    let socket = Socket::builder(nobody(5)).outbox(outbox).open().unwrap();
     socket.send("never sent").unwrap();
     let handle = socket.handle();
     let (ready, flushed, _) = within("both waits ended", async {
@@ -67,7 +67,7 @@ async fn waiting_ends_with_an_error_when_the_connection_does() {
 /// A task that drives the connection each time it is polled, and is woken by that, never lets the browser's event loop run again.
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn a_wait_does_not_wake_itself() {
-    let mut socket = Socket::builder(NOBODY).open().unwrap();
+    let mut socket = Socket::builder(nobody(6)).open().unwrap();
     socket.send("waits").unwrap();
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(wakes.clone());

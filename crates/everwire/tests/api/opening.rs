@@ -5,7 +5,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{
     server::TestServer,
-    tools::{NOBODY, dropped, eager, opened},
+    tools::{dropped, eager, nobody, opened},
 };
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -49,7 +49,7 @@ async fn a_bad_address_is_not_a_panic_but_an_error_that_says_what_to_do() {
 /// A client that waits for `open` alone notices a refused connection by its timeout only (supabase-client-realtime, yawc#43).
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn a_refused_connection_is_not_noticed_by_the_timeout_but_at_once() {
-    let mut socket = Socket::builder(NOBODY).backoff(eager()).open().unwrap();
+    let mut socket = Socket::builder(nobody(7)).backoff(eager()).open().unwrap();
     let dropped = dropped(&mut socket).await;
     let Cause::Closed { code, was_clean, .. } = dropped.cause else { panic!("{:?}", dropped.cause) };
     assert_eq!((code, was_clean, dropped.attempt), (1006, false, 1));
@@ -60,7 +60,7 @@ async fn a_refused_connection_is_not_noticed_by_the_timeout_but_at_once() {
 async fn retries_are_not_made_without_delay() {
     let backoff = eager();
     let floor = backoff.floor;
-    let mut socket = Socket::builder(NOBODY).backoff(backoff).open().unwrap();
+    let mut socket = Socket::builder(nobody(8)).backoff(backoff).open().unwrap();
     for attempt in 1..=3 {
         let dropped = dropped(&mut socket).await;
         assert_eq!(dropped.attempt, attempt);

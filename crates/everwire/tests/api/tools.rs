@@ -10,8 +10,11 @@ use core::{
 use everwire::{Backoff, Closed, Dropped, Event, Message, Opened, PingSchedule, Socket, SocketBuilder};
 use futures_util::{StreamExt, future::Either};
 
-/// A port on which nobody listens, and which no browser blocks.
-pub(crate) const NOBODY: &str = "ws://127.0.0.1:9199/";
+/// An address at which nobody listens, another one for each test: Firefox delays a dial to an address that has failed before,
+/// and longer each time.
+pub(crate) fn nobody(test: u16) -> String {
+    format!("ws://127.0.0.1:{}/", 9_190 + test)
+}
 
 /// How long a test waits for something before it says that it never came.
 const PATIENCE: Duration = Duration::from_secs(20);
