@@ -107,7 +107,7 @@ mod tests {
         let text = "{\"a\":  1.0}";
         assert_eq!(draft(Format::Json, text).payload(), Ok(Payload::Text(text.into())));
         let mistake = draft(Format::Json, "{\"a\": nul}").payload().unwrap_err();
-        assert_eq!(mistake.problem, "This is not JSON: expected ident at line 1, column 10.");
+        assert_eq!(mistake.problem, "This is not JSON: expected true, false or null at line 1, column 10.");
         assert_eq!(mistake.excerpt, "{\"a\": nul}\n         ^");
     }
 

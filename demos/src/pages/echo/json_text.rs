@@ -92,10 +92,15 @@ pub(super) struct JsonError {
 impl JsonError {
     fn new(text: &str, error: &serde_json::Error) -> Self {
         let whole = error.to_string();
-        let reason = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(reason, _)| reason).to_owned();
+        let reason = match whole.rsplit_once(" at line ").map_or(whole.as_str(), |(reason, _)| reason) {
+            "expected ident" => "expected true, false or null",
+            reason => reason,
+        }
+        .to_owned();
         let line_start = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-        // The column is that of the last byte read, from one; at the end of the text there is nothing left to point at.
-        let at = if error.is_eof() { text.trim_end().len() } else { line_start + error.column().saturating_sub(1) };
+        // The column is that of the last byte read, from one: a line break is at column zero of the line after it. At the end of
+        // the text there is nothing left to point at.
+        let at = if error.is_eof() { text.trim_end().len() } else { (line_start + error.column()).saturating_sub(1) };
         Self { reason, place: Place::of_byte(text, at.min(text.len())) }
     }
 
@@ -122,6 +127,7 @@ mod tests {
         assert_eq!(error("{\n  \"ä\": 1,\n}").1, 3);
         assert_eq!(error("[\"äöü\" 1]"), ("expected `,` or `]`".to_owned(), 1, 8));
         assert_eq!(error("{\"a\": 1} more"), ("trailing characters".to_owned(), 1, 10));
+        assert_eq!(error("{\n  \"a\": nul\n}"), ("expected true, false or null".to_owned(), 2, 11));
     }
 
     #[test]

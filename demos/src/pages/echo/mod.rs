@@ -106,11 +106,9 @@ pub(crate) fn EchoPage() -> Html {
             <PageHead title="Echo tester" lead={LEAD} connection={(line, status.clone())} />
             <ConnectionCard draft={(*open_draft).clone()} {state} {trouble} {on_change} {on_preset} {on_open} {on_close} />
             <div class="echo-parts">
-                <div class="echo-side">
-                    <SendCard session={session.clone()} draft={(*draft).clone()} on_change={on_draft} />
-                    <StatisticsCard session={session.clone()} />
-                </div>
-                <LogCard {session} />
+                <SendCard session={session.clone()} draft={(*draft).clone()} on_change={on_draft} />
+                <LogCard session={session.clone()} />
+                <StatisticsCard {session} />
             </div>
         </div>
     }

@@ -51,7 +51,7 @@ pub(super) fn lagged(missed: u64) -> Told {
 pub(super) fn closed(closed: &Closed) -> Vec<Told> {
     let (tone, words) = match &closed.ended {
         Ended::ByApplication { was_clean: false, .. } => {
-            (Tone::Bad, "Closed; the server did not answer the close in time".to_owned())
+            (Tone::Bad, "Closed by you; the server did not complete the closing handshake".to_owned())
         }
         Ended::ByApplication { code, reason, .. } if reason.is_empty() => {
             (Tone::Plain, format!("Closed by you with code {code}"))

@@ -85,8 +85,17 @@ impl Line {
         const CHARACTERS: usize = 240;
         match &self.body {
             Body::Text(text) | Body::Event(_, text) => {
-                let shown = text.chars().take(CHARACTERS);
-                shown.map(|c| if c.is_control() { '\u{2424}' } else { c }).collect()
+                let mut shown = String::with_capacity(CHARACTERS.min(text.len()));
+                // Bounded before blanks are folded: a megabyte of them is not looked through in every frame.
+                for character in text.chars().take(CHARACTERS) {
+                    match character {
+                        c if c.is_whitespace() && shown.ends_with(' ') => {}
+                        c if c.is_whitespace() => shown.push(' '),
+                        c if c.is_control() => shown.push(char::REPLACEMENT_CHARACTER),
+                        c => shown.push(c),
+                    }
+                }
+                shown
             }
             Body::Binary(bytes) => hex::spaced(bytes.get(..CHARACTERS / 3).unwrap_or(bytes)),
         }
@@ -103,7 +112,8 @@ mod tests {
 
     #[test]
     fn a_preview_is_one_line_of_bounded_length() {
-        assert_eq!(line(Body::Text("a\nb".into())).preview(), "a\u{2424}b");
+        assert_eq!(line(Body::Text("{\n  \"a\": 1\n}".into())).preview(), "{ \"a\": 1 }");
+        assert_eq!(line(Body::Text("a\u{0}b".into())).preview(), "a\u{fffd}b");
         assert_eq!(line(Body::Text("ä".repeat(1000).into())).preview().chars().count(), 240);
         assert_eq!(line(Body::Binary([0xde, 0xad].into())).preview(), "de ad");
         assert!(line(Body::Binary(vec![0; 1000].into())).preview().len() <= 240);

@@ -62,24 +62,25 @@ pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
         let session = session.clone();
         Callback::from(move |_: MouseEvent| session.change(|record| record.log.clear()))
     };
-    let (all, shown, let_go) = {
-        let record = session.record();
+    let (all, shown, let_go) = session.change_quietly(|record| {
+        record.catch_up();
         (record.log.len() as u64, record.view.len() as u64, record.log.let_go())
-    };
+    });
     html! {
         <>
             <div class="card-head">
                 <h2 id="log-heading">{ "Log" }</h2>
                 <p class="field-note number">{ amount(all, shown) }</p>
-                <span class="toolbar-spacer"></span>
                 <label class="switch">
                     <input type="checkbox" role="switch" checked={*following} onchange={on_follow} />
                     <span>{ "Follow" }</span>
                 </label>
+                <div class="log-actions">
                 <button type="button" class="button button-small" disabled={shown == 0} onclick={on_save} title="Download the lines shown as JSON lines">
                     { "Export" }
                 </button>
                 <button type="button" class="button button-small" disabled={all == 0} onclick={on_clear}>{ "Clear" }</button>
+                </div>
             </div>
             <div class="log-filter" role="search" aria-label="Log">
                 <input class="input" type="search" placeholder="Find text, or bytes like ca fe" aria-label="Find" value={wanted.0.clone()} oninput={on_text} />

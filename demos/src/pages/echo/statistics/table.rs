@@ -29,7 +29,7 @@ pub(super) fn RoundTrips(props: &RoundTripsProps) -> Html {
         <table class="round-trips">
             <caption class="visually-hidden">{ "Round trips" }</caption>
             <thead>
-                <tr><th scope="col">{ "Round trip" }</th><th scope="col"><span class="key key-heartbeat"></span>{ "Heartbeat" }</th><th scope="col"><span class="key key-echo"></span>{ "Echo" }</th></tr>
+                <tr><th scope="col">{ "Round trip" }</th><th scope="col">{ "Heartbeat" }</th><th scope="col">{ "Echo" }</th></tr>
             </thead>
             <tbody>
                 { row("Last", "The latest", |summary| told(summary.last)) }
