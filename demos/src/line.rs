@@ -40,9 +40,11 @@ impl Line {
 
     /// The settings of a socket that takes this way, to add to.
     pub(crate) fn builder(&self) -> SocketBuilder {
-        let Self { server, endpoint, armed } = self.clone();
+        let Self { server, armed, .. } = self.clone();
+        // A string of its own, since the page's may not go to another thread.
+        let endpoint = self.endpoint.to_string();
         let provider = move |_| {
-            let (server, endpoint, armed) = (server.clone(), endpoint.to_string(), Arc::clone(&armed));
+            let (server, endpoint, armed) = (server.clone(), endpoint.clone(), Arc::clone(&armed));
             // A browser's promise stays on its thread, and only its result may leave it.
             let (told, address) = oneshot::channel();
             spawn_local(async move {
