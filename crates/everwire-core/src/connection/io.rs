@@ -91,7 +91,8 @@ pub enum Network {
 pub enum Page {
     /// `visibilitychange` to visible, or `focus`.
     Visible,
-    /// `visibilitychange` to hidden.
+    /// `visibilitychange` to hidden; also at the start of a page that opens hidden. Its timers are late as a matter of course, which
+    /// is then no sign of a standstill.
     Hidden,
     /// `freeze`: no timer and no event will run until `resume`.
     Frozen,
