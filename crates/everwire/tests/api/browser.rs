@@ -6,7 +6,7 @@ use core::{
 };
 use std::rc::Rc;
 
-use everwire::{Backoff, BinaryType, Cause, Heartbeat, Message, PingSchedule, Socket, State};
+use everwire::{Backoff, BinaryType, Cause, Heartbeat, Message, OpenError, PingSchedule, Socket, State};
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -183,6 +183,85 @@ async fn no_closure_is_invoked_after_being_dropped() {
     text(&mut socket).await;
     scope.remove_event_listener_with_callback("error", listener.as_ref().unchecked_ref()).unwrap();
     assert_eq!(*errors.borrow(), Vec::<String>::new());
+}
+
+#[wasm_bindgen_test]
+async fn a_scope_without_web_socket_is_an_error_that_says_so() {
+    let scope = js_sys::global();
+    let class = Reflect::get(&scope, &"WebSocket".into()).unwrap();
+    Reflect::set(&scope, &"WebSocket".into(), &JsValue::UNDEFINED).unwrap();
+    let refused = Socket::open("ws://127.0.0.1:9/").map(drop);
+    Reflect::set(&scope, &"WebSocket".into(), &class).unwrap();
+    assert_eq!(refused, Err(OpenError::Unsupported));
+}
+
+/// The constructor takes `http:` and addresses relative to the page by now, and so does the check before it.
+#[wasm_bindgen_test]
+async fn addresses_may_be_written_as_the_browser_takes_them() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo").replacen("ws:", "http:", 1)).unwrap();
+    assert_eq!(opened(&mut socket).await.url, server.url("/echo"));
+}
+
+#[wasm_bindgen_test]
+async fn a_dropped_socket_leaves_neither_listeners_nor_timers_behind() {
+    let server = TestServer::start().await;
+    let counter = Counter::install();
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut socket).await;
+    assert!(counter.balance() >= 3, "a socket listens to the network and has a timer: {}", counter.balance());
+    drop(socket);
+    assert_eq!(counter.balance(), 0);
+}
+
+/// Counts what is registered on the global scope and the document less what is taken off again, and timers that run.
+struct Counter;
+
+impl Counter {
+    fn install() -> Self {
+        let script = "
+            globalThis.everwireTest = { listeners: 0, timers: new Set(), undo: [] };
+            const test = globalThis.everwireTest;
+            const wrap = (object, name, make) => {
+                const original = object[name];
+                object[name] = make(original);
+                test.undo.push(() => { object[name] = original; });
+            };
+            wrap(EventTarget.prototype, 'addEventListener', (add) => function (...rest) {
+                test.listeners += 1;
+                return add.apply(this, rest);
+            });
+            wrap(EventTarget.prototype, 'removeEventListener', (remove) => function (...rest) {
+                test.listeners -= 1;
+                return remove.apply(this, rest);
+            });
+            wrap(globalThis, 'setTimeout', (set) => (callback, ...rest) => {
+                const id = set(() => { test.timers.delete(id); callback(); }, ...rest);
+                test.timers.add(id);
+                return id;
+            });
+            wrap(globalThis, 'clearTimeout', (clear) => (id) => {
+                test.timers.delete(id);
+                clear(id);
+            });
+        ";
+        js_sys::Function::new_no_args(script).call0(&JsValue::UNDEFINED).unwrap();
+        Self
+    }
+
+    fn balance(&self) -> i32 {
+        let script = "return globalThis.everwireTest.listeners + globalThis.everwireTest.timers.size;";
+        let balance = js_sys::Function::new_no_args(script).call0(&JsValue::UNDEFINED).unwrap();
+        // The patience of `opened` is a timer of the test's own and is off by now.
+        balance.as_f64().unwrap() as i32
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        let script = "globalThis.everwireTest.undo.forEach((undo) => undo()); delete globalThis.everwireTest;";
+        js_sys::Function::new_no_args(script).call0(&JsValue::UNDEFINED).unwrap();
+    }
 }
 
 fn memory_bytes() -> usize {
