@@ -30,9 +30,9 @@ impl Live {
         self.round_trip.set(None);
     }
 
-    /// Where the connection stands now.
-    pub(crate) fn state(&self) -> State {
-        self.handle.borrow().as_ref().map_or(State::Closed, SocketHandle::state)
+    /// Where the connection stands now; `None` where there is no socket.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.handle.borrow().as_ref().map(SocketHandle::state)
     }
 
     pub(crate) fn reconnect(&self) {

@@ -123,20 +123,24 @@ where
                     match item.news() {
                         News::Nothing => {}
                         News::RoundTrip(round_trip) => self.live.measured(round_trip),
-                        News::Trouble(trouble) => on_state(self.live.state(), trouble),
+                        News::Trouble(trouble) => on_state(self.state(), trouble),
                     }
                     on_event(item);
                 }
-                Next::Look => on_state(self.live.state(), Trouble::Same),
+                Next::Look => on_state(self.state(), Trouble::Same),
                 Next::Gone => break,
             }
         }
     }
 
+    fn state(&self) -> State {
+        self.live.state().unwrap_or(State::Closed)
+    }
+
     /// The next event, or the time at which a wait is over: an attempt that begins has no event of its own.
     async fn next(&self) -> Next<S::Item> {
         let item = poll_fn(|context| self.poll(context));
-        match self.live.state() {
+        match self.state() {
             State::Waiting { retry_in: Some(retry_in), .. } => {
                 // Timers may fire a little early; a millisecond more and the attempt has begun.
                 let over = pin!(sleep(retry_in + Duration::from_millis(1)));

@@ -36,7 +36,13 @@ impl ConnectionStatus {
 
     /// Whether there is no socket: the options are [`idle`](crate::SocketOptions::idle), or it could not be opened.
     pub fn is_idle(&self) -> bool {
-        self.live.handle().is_none()
+        self.state == State::Closed && self.live.handle().is_none()
+    }
+
+    /// Where the connection stands now, which may be further than what was told.
+    pub(crate) fn state_now(&self) -> State {
+        // Before the first effect there is no socket yet, and still it is on its way.
+        self.live.state().unwrap_or(self.state)
     }
 
     /// Why the connection is not open, in a sentence: how it was lost, why an attempt failed, how it ended, or what is

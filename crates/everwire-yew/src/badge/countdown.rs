@@ -23,7 +23,7 @@ pub(super) fn use_countdown(status: &ConnectionStatus) -> Option<u64> {
 }
 
 fn time_left(status: &ConnectionStatus) -> Option<Duration> {
-    match status.live.state() {
+    match status.state_now() {
         State::Waiting { retry_in, .. } => retry_in,
         _ => None,
     }

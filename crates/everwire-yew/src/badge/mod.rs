@@ -48,7 +48,7 @@ pub fn ConnectionBadge(props: &BadgeProps) -> Html {
     let countdown = use_countdown(status);
     let sample = use_round_trip(status);
     // Read anew: an attempt that begins, or a state that was reached through a handle, has no event.
-    let phase = Phase::of(status.live.state(), status.is_idle());
+    let phase = Phase::of(status.state_now(), status.is_idle());
     let detail = match phase {
         Phase::Open => sample.map(round_trip),
         Phase::Waiting => countdown.map(|seconds| format!("next try in {seconds} s")),

@@ -1,0 +1,67 @@
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use everwire::{Backoff, Event, Socket};
+use everwire_yew::SocketOptions;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::stage::{Stage, endpoint};
+
+/// The first attempt meets a fault; those that follow wait so long that no test sees one by itself.
+fn broken_once(path: &'static str, fault: &'static str) -> SocketOptions {
+    let attempts = Cell::new(0);
+    let builder = Socket::builder_with(move |_| {
+        let first = attempts.replace(attempts.get() + 1) == 0;
+        let url = if first { endpoint(&format!("{path}?fault={fault}")) } else { endpoint(path) };
+        async move { Ok::<_, Infallible>(url) }
+    });
+    let long = Duration::from_secs(600);
+    let backoff = Backoff { floor: long, first: long, max: long, ..Backoff::default() };
+    SocketOptions::with_builder(fault, builder.backoff(backoff))
+}
+
+fn state(stage: &Stage) -> Option<String> {
+    stage.text("everwire-badge-state")
+}
+
+fn phase(stage: &Stage) -> Option<String> {
+    stage.find("everwire-badge")?.get_attribute("data-phase")
+}
+
+#[wasm_bindgen_test]
+async fn the_badge_goes_from_connecting_to_connected_and_shows_the_round_trip() {
+    let stage = Stage::set(SocketOptions::new(endpoint("/clock")));
+    stage.until(|stage| state(stage).as_deref() == Some("Connecting")).await;
+    assert!(stage.find("everwire-badge-now").is_none());
+    stage.until(|stage| state(stage).as_deref() == Some("Connected")).await;
+    stage.until(|stage| stage.text("everwire-badge-detail").is_some_and(|detail| detail.ends_with("ms"))).await;
+    assert_eq!(phase(&stage).as_deref(), Some("open"));
+}
+
+#[wasm_bindgen_test]
+async fn while_the_connection_is_down_the_badge_counts_down_and_says_why() {
+    let mut stage = Stage::set(broken_once("/echo", "close:4321"));
+    while !matches!(stage.event().await.unwrap(), Event::Dropped(_)) {}
+    stage.until(|stage| phase(stage).as_deref() == Some("waiting")).await;
+    assert_eq!(state(&stage).as_deref(), Some("Reconnecting"));
+    let seconds = |stage: &Stage| {
+        let detail = stage.text("everwire-badge-detail")?;
+        detail.strip_prefix("next try in ")?.strip_suffix(" s")?.parse::<u64>().ok()
+    };
+    let first = seconds(&stage).unwrap();
+    assert!((300..=600).contains(&first), "{first}");
+    stage.until(|stage| seconds(stage) == Some(first - 1)).await;
+    assert!(stage.find("everwire-badge").unwrap().get_attribute("title").unwrap().contains("4321"));
+}
+
+#[wasm_bindgen_test]
+async fn the_button_of_the_badge_connects_now() {
+    let mut stage = Stage::set(broken_once("/echo", "refuse:503"));
+    while !matches!(stage.event().await.unwrap(), Event::Dropped(_)) {}
+    stage.until(|stage| stage.find("everwire-badge-now").is_some()).await;
+    stage.find("everwire-badge-now").unwrap().click();
+    stage.opened().await;
+    stage.until(|stage| state(stage).as_deref() == Some("Connected")).await;
+    assert!(stage.find("everwire-badge-now").is_none());
+}
