@@ -61,7 +61,7 @@ pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
         let open = open.setter();
         Callback::from(move |to| open.set(to))
     };
-    let button = html! { <>{ Icon::Break.draw() }<span>{ "Break the connection" }</span></> };
+    let button = html! { <>{ Icon::Break.draw() }<span>{ "Break" }<span class="line-long">{ " the connection" }</span></span></> };
     html! {
         <Popover id="break-menu" {button} button_class="button button-small" label="Ways to break the connection" open={*open} {on_toggle}>
             { notice(readiness, &props.line) }
