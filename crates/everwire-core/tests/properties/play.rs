@@ -142,7 +142,7 @@ impl Player {
     fn parcel(&mut self, size: usize) -> Parcel {
         self.parcels += 1;
         // Now and then one whose size is at the limit of what can be counted.
-        let size = if size == usize::from(u16::MAX) { usize::MAX } else { size };
+        let size = if size % 32 == 31 { usize::MAX } else { size };
         Parcel { number: self.parcels, size }
     }
 
