@@ -15,15 +15,20 @@ const dist = process.env["EVERWIRE_DIST"] ?? resolve(root, "target/demos");
 export class Companion {
   #process: ChildProcess | undefined;
   #port = 0;
+  readonly #flags: readonly string[];
+
+  private constructor(flags: readonly string[]) {
+    this.#flags = flags;
+  }
 
   /** Starts a server on a port that is free. */
-  static async start(): Promise<Companion> {
+  static async start(flags: readonly string[] = []): Promise<Companion> {
     for (const path of [program, dist]) {
       if (!existsSync(path)) {
         throw new Error(`${path} is missing: \`cargo xtask test e2e\` builds it`);
       }
     }
-    const companion = new Companion();
+    const companion = new Companion(flags);
     await companion.restart();
     return companion;
   }
@@ -48,7 +53,7 @@ export class Companion {
     if (this.#process !== undefined) {
       throw new Error("the companion server is running: kill it first");
     }
-    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", dist, "--faults"];
+    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", dist, "--faults", ...this.#flags];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
     this.#port = await listeningPort(child);

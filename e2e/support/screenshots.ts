@@ -1,14 +1,19 @@
 import { type Page } from "@playwright/test";
 import { resolve } from "node:path";
 
-const folder = resolve(import.meta.dirname, "../screenshots");
+/**
+ * Pictures come with every run, below `target/`. Those that the repository keeps are replaced only when
+ * `EVERWIRE_KEEP_SCREENSHOTS` is set, since live numbers make each picture another one.
+ */
+const kept = process.env["EVERWIRE_KEEP_SCREENSHOTS"] !== undefined;
+const folder = resolve(import.meta.dirname, kept ? "../screenshots" : "../../target/screenshots");
 
 /** The devices and colour schemes that every page is made for. */
 export const looks = [
   { device: "phone", colors: "light", viewport: { width: 390, height: 844 } },
   { device: "phone", colors: "dark", viewport: { width: 390, height: 844 } },
-  { device: "desktop", colors: "light", viewport: { width: 1280, height: 800 } },
-  { device: "desktop", colors: "dark", viewport: { width: 1280, height: 800 } },
+  { device: "desktop", colors: "light", viewport: { width: 1440, height: 900 } },
+  { device: "desktop", colors: "dark", viewport: { width: 1440, height: 900 } },
 ] as const;
 
 export type Look = (typeof looks)[number];

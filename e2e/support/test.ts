@@ -1,33 +1,27 @@
-import { test as base, expect } from "@playwright/test";
+import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from "@playwright/test";
 import { Companion } from "./companion.ts";
+import { PageErrors } from "./page-errors.ts";
 
 export { expect };
+
+interface Options {
+  /** What the companion server is started with, beside what every test needs. */
+  serverFlags: string[];
+}
 
 interface Fixtures {
   /** A companion server for this test alone; `page.goto("/")` opens its start page. */
   companion: Companion;
   /** Fails the test when a page throws or logs an error that the test does not expect. */
   errors: PageErrors;
+  /** Opens an empty page as another visitor: with a storage, a position and permissions of its own. */
+  visitor: (options?: BrowserContextOptions) => Promise<Page>;
 }
 
-/** What went wrong in the page, in the order in which it did. */
-export class PageErrors {
-  readonly seen: string[] = [];
-  #expected: RegExp[] = [];
-
-  /** Says that errors like this one are part of the test: a refused handshake is one, in the browser's eyes. */
-  expect(pattern: RegExp): void {
-    this.#expected.push(pattern);
-  }
-
-  get unexpected(): string[] {
-    return this.seen.filter((error) => !this.#expected.some((pattern) => pattern.test(error)));
-  }
-}
-
-export const test = base.extend<Fixtures>({
-  companion: async ({}, use) => {
-    const companion = await Companion.start();
+export const test = base.extend<Fixtures & Options>({
+  serverFlags: [[], { option: true }],
+  companion: async ({ serverFlags }, use) => {
+    const companion = await Companion.start(serverFlags);
     await use(companion);
     await companion.kill();
   },
@@ -37,15 +31,20 @@ export const test = base.extend<Fixtures>({
   errors: [
     async ({ context }, use) => {
       const errors = new PageErrors();
-      context.on("weberror", (event) => errors.seen.push(event.error().stack ?? event.error().message));
-      context.on("console", (message) => {
-        if (message.type() === "error") {
-          errors.seen.push(message.text());
-        }
-      });
+      errors.watch(context);
       await use(errors);
       expect(errors.unexpected, "errors in the page").toEqual([]);
     },
     { auto: true },
   ],
+  visitor: async ({ browser, errors }, use) => {
+    const contexts: BrowserContext[] = [];
+    await use(async (options) => {
+      const context = await browser.newContext(options);
+      contexts.push(context);
+      errors.watch(context);
+      return context.newPage();
+    });
+    await Promise.all(contexts.map((context) => context.close()));
+  },
 });

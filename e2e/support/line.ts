@@ -1,0 +1,57 @@
+import { expect, type Locator, type Page } from "@playwright/test";
+
+/** The entries of the menu that breaks the connection. */
+export type Break = "Cut the line" | "Go silent" | "Refuse" | "Close" | "Slow it down" | "Send garbage";
+
+/**
+ * How long a page may take to be connected again. The first delays of the backoff are up to 12 s long, by lot, and a busy
+ * machine adds its own.
+ */
+export const recovery = { timeout: 60_000 };
+
+/** The connection of a page, as its head shows it, and everything there that acts on it. */
+export class Line {
+  readonly page: Page;
+  readonly badge: Locator;
+  /** The state in a word. */
+  readonly state: Locator;
+  /** The round trip while the line is open, the time until the next attempt while it is down. */
+  readonly detail: Locator;
+  /** The button that makes the next attempt now. */
+  readonly now: Locator;
+  /** Why the line is down. */
+  readonly trouble: Locator;
+  /** Says what a fault that lasts does to the messages. */
+  readonly notice: Locator;
+  readonly menuButton: Locator;
+  readonly menu: Locator;
+
+  constructor(page: Page) {
+    this.page = page;
+    this.badge = page.locator(".everwire-badge");
+    this.state = this.badge.getByRole("status");
+    this.detail = this.badge.locator(".everwire-badge-detail");
+    this.now = this.badge.getByRole("button", { name: "Connect now" });
+    this.trouble = page.locator(".line-trouble");
+    this.notice = page.locator(".line-bar .notice");
+    this.menuButton = page.getByRole("button", { name: /^Break/ });
+    this.menu = page.getByRole("group", { name: "Ways to break the connection" });
+  }
+
+  /** Waits until the page is connected. */
+  async open(): Promise<void> {
+    await expect(this.state).toHaveText("Connected", recovery);
+  }
+
+  /** Waits until the page has noticed that it is not connected. */
+  async down(): Promise<void> {
+    await expect(this.state).toHaveText("Reconnecting", recovery);
+  }
+
+  /** Has the connection broken, as a visitor does. */
+  async break(how: Break): Promise<void> {
+    await this.menuButton.click();
+    await this.menu.getByRole("button", { name: new RegExp(`^${how}`) }).click();
+    await expect(this.menu).toBeHidden();
+  }
+}

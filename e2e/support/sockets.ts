@@ -1,0 +1,54 @@
+import { type Page, type WebSocket } from "@playwright/test";
+
+/** A WebSocket that a page opened, as the network saw it. */
+interface Dial {
+  readonly path: string;
+  /** The fault that the address asked for. */
+  readonly fault: string | null;
+  readonly sent: (string | Buffer)[];
+  readonly received: (string | Buffer)[];
+}
+
+/** Every WebSocket of a page to one endpoint, in the order in which they were dialled. */
+export class Sockets {
+  readonly #dials: Dial[] = [];
+
+  /** Watches a page that has not dialled yet. */
+  static of(page: Page, endpoint: string): Sockets {
+    const sockets = new Sockets();
+    page.on("websocket", (socket) => {
+      if (new URL(socket.url()).pathname === endpoint) {
+        sockets.#dials.push(follow(socket));
+      }
+    });
+    return sockets;
+  }
+
+  /** The faults that the addresses asked for, one for each dial. */
+  get faults(): (string | null)[] {
+    return this.#dials.map(({ fault }) => fault);
+  }
+
+  /** What the page sent by any of them but the heartbeat's pings, texts as they were and bytes as hexadecimal digits. */
+  get sent(): string[] {
+    const readable = this.#dials.flatMap(({ sent }) => sent).map(text);
+    return readable.filter((message) => !message.startsWith('{"ping":'));
+  }
+
+  /** How many messages came by any of them. */
+  get receivedCount(): number {
+    return this.#dials.reduce((count, { received }) => count + received.length, 0);
+  }
+}
+
+function follow(socket: WebSocket): Dial {
+  const url = new URL(socket.url());
+  const dial: Dial = { path: url.pathname, fault: url.searchParams.get("fault"), sent: [], received: [] };
+  socket.on("framesent", ({ payload }) => dial.sent.push(payload));
+  socket.on("framereceived", ({ payload }) => dial.received.push(payload));
+  return dial;
+}
+
+function text(payload: string | Buffer): string {
+  return typeof payload === "string" ? payload : payload.toString("hex");
+}

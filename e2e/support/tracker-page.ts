@@ -1,0 +1,63 @@
+import { expect, type Locator, type Page } from "@playwright/test";
+import { Line } from "./line.ts";
+import { Sockets } from "./sockets.ts";
+
+/** A device that tells where it is, for a visitor's browser context. */
+export function deviceAt(latitude: number, longitude: number) {
+  return { geolocation: { latitude, longitude, accuracy: 8 }, permissions: ["geolocation"] };
+}
+
+/** The geolocation tracker, as a visitor handles it. */
+export class TrackerPage {
+  readonly page: Page;
+  readonly line: Line;
+  readonly sockets: Sockets;
+  readonly shareButton: Locator;
+  readonly stopButton: Locator;
+  /** Where the page stands with sharing: what others see, or why not. */
+  readonly standing: Locator;
+  readonly map: Locator;
+  readonly people: Locator;
+  readonly markers: Locator;
+
+  private constructor(page: Page) {
+    this.page = page;
+    this.line = new Line(page);
+    this.sockets = Sockets.of(page, "/tracker");
+    this.shareButton = page.getByRole("button", { name: /^Share / });
+    this.stopButton = page.getByRole("button", { name: "Stop sharing" });
+    this.standing = page.getByRole("region", { name: "Your position" }).getByRole("status");
+    this.map = page.getByRole("region", { name: /^Map of everyone/ });
+    this.people = page.getByRole("region", { name: /^On the map/ }).getByRole("listitem");
+    this.markers = this.map.locator(".pin");
+  }
+
+  /** Opens the page, and waits until it is connected and has its map. */
+  static async visit(page: Page): Promise<TrackerPage> {
+    const tracker = new TrackerPage(page);
+    await page.goto("/tracker");
+    await tracker.line.open();
+    await expect(tracker.map).toHaveAttribute("data-ready", "true");
+    return tracker;
+  }
+
+  /** Shares, and waits until the page says what others see. */
+  async share(): Promise<void> {
+    await this.shareButton.click();
+    await expect(this.standing).toContainText("Others see");
+  }
+
+  /** Somebody else in the list. */
+  get others(): Locator {
+    return this.people.filter({ hasText: "Participant" });
+  }
+
+  async choosePrecision(name: "Exact" | "10 m" | "1 km" | "10 km"): Promise<void> {
+    await this.page.getByRole("radiogroup", { name: "How precisely" }).getByText(name, { exact: true }).click();
+  }
+
+  async simulate(from: string): Promise<void> {
+    await this.page.getByText("Simulate a walk").click();
+    await this.page.getByLabel("It begins near").selectOption({ label: from });
+  }
+}

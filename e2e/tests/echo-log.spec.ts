@@ -1,0 +1,97 @@
+import { readFile } from "node:fs/promises";
+import { EchoPage } from "../support/echo-page.ts";
+import { expect, test } from "../support/test.ts";
+
+test.describe("the echo tester's log", () => {
+  test("shows what passes the filter, and is empty once cleared", async ({ page }) => {
+    const echo = await EchoPage.connected(page);
+    for (const text of ["apple", "Apple pie", "pear"]) {
+      await echo.send(text);
+      await expect(echo.received(text).last()).toBeVisible();
+    }
+
+    const log = page.getByRole("region", { name: "Log" });
+    await log.getByRole("searchbox", { name: "Find" }).fill("apple");
+    await expect(echo.rows).toHaveCount(4);
+    await log.getByLabel("Direction").selectOption("Received");
+    await expect(echo.rows).toHaveText([/apple/, /Apple pie/]);
+    await log.getByRole("searchbox", { name: "Find" }).fill("nothing like this");
+    await expect(log.getByText("No line passes the filter.")).toBeVisible();
+
+    await log.getByRole("searchbox", { name: "Find" }).fill("");
+    await log.getByLabel("Direction").selectOption("Connection");
+    await expect(echo.rows.first()).toContainText("Connect");
+    await expect(echo.received("apple")).toHaveCount(0);
+
+    await log.getByLabel("Direction").selectOption("All directions");
+    await log.getByRole("button", { name: "Clear" }).click();
+    await expect(echo.rows).toHaveCount(0);
+    await expect(echo.amount).toBeEmpty();
+  });
+
+  test("finds bytes by their hexadecimal digits", async ({ page }) => {
+    const echo = await EchoPage.connected(page);
+    await echo.chooseFormat("Binary");
+    await echo.send("de ad be ef");
+    await echo.send("00 11 22 33");
+    await expect(page.locator(".log-received")).toHaveCount(2);
+
+    await page.getByRole("searchbox", { name: "Find" }).fill("adbe");
+    await expect(echo.rows).toHaveText([/de ad be ef/, /de ad be ef/]);
+  });
+
+  test("is exported as JSON lines, of the lines that the filter leaves", async ({ page }) => {
+    const echo = await EchoPage.connected(page);
+    await echo.send("a line\nwith a break");
+    await expect(echo.received("a line")).toBeVisible();
+    await echo.chooseFormat("Binary");
+    await echo.send("ca fe");
+    await expect(echo.received("ca fe")).toBeVisible();
+    await page.getByRole("region", { name: "Log" }).getByLabel("Direction").selectOption("Received");
+    await expect(echo.rows).toHaveCount(2);
+
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Export" }).click();
+    const download = await downloading;
+
+    expect(download.suggestedFilename()).toBe("everwire-log.jsonl");
+    const lines = (await readFile(await download.path(), "utf8")).trimEnd().split("\n");
+    const time = expect.any(Number);
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      { time, direction: "received", size: 19, round_trip_ms: time, text: "a line\nwith a break" },
+      { time, direction: "received", size: 2, round_trip_ms: time, binary: "cafe" },
+    ]);
+  });
+
+  test.describe("with a hundred thousand lines", () => {
+    test.use({ serverFlags: ["--max-messages-per-second", "0"] });
+
+    test("keeps few of them in the page, and reaches the first and the last", async ({ page }) => {
+      const echo = await EchoPage.connected(page);
+      await echo.message.fill("one of many");
+      await echo.repeat(50_000, 20_000);
+      await expect(echo.amount, "50,000 there and back, and the connecting").toHaveText(/^100,00[1-9] lines$/, {
+        timeout: 60_000,
+      });
+      await expect.poll(() => echo.rows.count()).toBeLessThan(100);
+
+      await echo.log.focus();
+      await page.keyboard.press("Home");
+      await expect(echo.rows.first()).toHaveAttribute("aria-posinset", "1");
+      await expect(echo.rows.first()).toContainText("Connect");
+      await expect(echo.rows.first()).toBeInViewport();
+
+      await page.keyboard.press("End");
+      const last = await echo.rows.last();
+      await expect(last).toHaveAttribute("aria-posinset", /^100,?00[1-9]$/);
+      await expect(last).toBeInViewport();
+
+      // By the scroll bar to the middle.
+      await echo.log.evaluate((log) => log.scrollTo({ top: log.scrollHeight / 2 }));
+      const place = () => echo.rows.first().getAttribute("aria-posinset").then(Number);
+      await expect.poll(place).toBeGreaterThan(49_000);
+      await expect.poll(place).toBeLessThan(51_000);
+      expect(await echo.rows.count()).toBeLessThan(100);
+    });
+  });
+});
