@@ -91,3 +91,8 @@ export function showBox(map, south, west, north, east, maxZoom) {
     map.flyToBounds(box, { maxZoom, padding: [40, 40], duration: 0.7 });
   }
 }
+
+/** Scrolls the page to the map if it is out of sight, as on a phone. */
+export function reveal(map) {
+  map.getContainer().scrollIntoView({ block: "nearest" });
+}

@@ -41,6 +41,8 @@ extern "C" {
 
     #[wasm_bindgen(js_name = showBox)]
     pub(super) fn show_box(map: &Map, south: f64, west: f64, north: f64, east: f64, max_zoom: f64);
+
+    pub(super) fn reveal(map: &Map);
 }
 
 #[wasm_bindgen]

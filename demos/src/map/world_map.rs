@@ -11,7 +11,7 @@ use super::painter;
 use super::palette::Palette;
 use super::pin::{Pin, Sight};
 use super::tile_art::{Tile, TileArt};
-use super::{LatLon, Outlines, TileSource};
+use super::{EARTH_RADIUS, LatLon, Outlines, TileSource};
 
 /// Side of a painted tile in pixels. Twice the usual, for half the seams.
 const SIDE: f64 = 512.0;
@@ -92,32 +92,27 @@ impl WorldMap {
         }
     }
 
-    /// Moves to a place, close enough that a circle of this radius fills the view.
-    pub(crate) fn show_place(&self, place: LatLon, metres: f64) {
-        let near = place.nearest_copy_to(self.centre());
-        let north = metres / 111_195.0;
-        let east = north / near.lat.to_radians().cos().max(0.01);
-        self.show_box(near.lat - north, near.lon - east, near.lat + north, near.lon + east);
+    /// Moves so that all of these circles on the ground, places with radii in metres, are in view.
+    pub(crate) fn show_circles(&self, circles: &[(LatLon, f64)]) {
+        let Some((first, _)) = circles.first() else { return };
+        // In the copy of the world that the visitor looks at, and all in the same.
+        let first = first.nearest_copy_to(self.centre());
+        let boxes = circles.iter().map(|(place, metres)| around(place.nearest_copy_to(first), *metres));
+        let whole = boxes.reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]);
+        if let Some([south, west, north, east]) = whole {
+            leaflet::show_box(&self.map, south, west, north, east, CLOSE);
+        }
     }
 
-    /// Moves so that all of these places are in view.
-    pub(crate) fn show_places(&self, places: &[LatLon]) {
-        let Some(first) = places.first() else { return };
-        let near = || places.iter().map(|place| place.nearest_copy_to(*first));
-        let (lats, lons) = (near().map(|place| place.lat), near().map(|place| place.lon));
-        let (south, north) = (lats.clone().fold(f64::INFINITY, f64::min), lats.fold(f64::NEG_INFINITY, f64::max));
-        let (west, east) = (lons.clone().fold(f64::INFINITY, f64::min), lons.fold(f64::NEG_INFINITY, f64::max));
-        self.show_box(south, west, north, east);
+    /// Scrolls the page to the map if it is out of sight.
+    pub(crate) fn reveal(&self) {
+        leaflet::reveal(&self.map);
     }
 
     /// Where the middle of the view is.
     pub(crate) fn centre(&self) -> LatLon {
         let centre = self.map.centre();
         LatLon::new(centre.lat(), centre.lng())
-    }
-
-    fn show_box(&self, south: f64, west: f64, north: f64, east: f64) {
-        leaflet::show_box(&self.map, south, west, north, east, CLOSE);
     }
 }
 
@@ -132,6 +127,13 @@ impl Drop for WorldMap {
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("The map could not be loaded. Reload the page to try again.")]
 pub(crate) struct LoadError;
+
+/// South, west, north and east of a circle on the ground, in degrees.
+fn around(place: LatLon, metres: f64) -> [f64; 4] {
+    let north = (metres / EARTH_RADIUS).to_degrees();
+    let east = north / place.lat.to_radians().cos().max(0.01);
+    [place.lat - north, place.lon - east, place.lat + north, place.lon + east]
+}
 
 fn painter(element: HtmlElement, outlines: Rc<RefCell<Outlines>>) -> Closure<Paint> {
     Closure::new(move |canvas: HtmlCanvasElement, x: i32, y: i32, zoom: f64| {

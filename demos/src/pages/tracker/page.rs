@@ -12,7 +12,7 @@ use super::tracking::{Tracking, use_tracking};
 use super::{readable, remembered};
 use crate::components::PageHead;
 use crate::line::use_line;
-use crate::map::{MapHandle, MapView, TileSource, WorldMap};
+use crate::map::{LatLon, MapHandle, MapView, TileSource, WorldMap};
 
 /// Closest that the view moves to somebody by itself, as the radius of what is then to be seen, in metres.
 const NEAR: f64 = 250.0;
@@ -105,25 +105,36 @@ pub(crate) fn TrackerPage() -> Html {
 
 /// Moves the view where it should be, as soon as there is a map and somebody there.
 fn fulfil(tracking: &Tracking, map: &MapHandle) {
-    let came_true = {
-        let desk = tracking.desk();
-        let show = |participant: &Participant| {
-            let position = participant.position;
-            map.with(|map| map.show_place(position.place, position.accuracy.max(NEAR) * 1.3)).is_some()
-        };
-        match desk.wish {
-            None => false,
-            Some(Wish::Everyone) => {
-                let places: Vec<_> =
-                    desk.participants.all().map(|(_, participant)| participant.position.place).collect();
-                !places.is_empty() && map.with(|map| map.show_places(&places)).is_some()
-            }
-            Some(Wish::Me) => desk.participants.me().is_some_and(show),
-            Some(Wish::One(id)) => desk.participants.get(id).is_some_and(show),
+    let Some(wish) = tracking.desk().wish else { return };
+    let circles = circles(&tracking.desk(), wish);
+    if circles.is_empty() {
+        return;
+    }
+    let moved = map.with(|map| {
+        map.show_circles(&circles);
+        // Somebody was picked in the list, from where a phone does not show the map.
+        if matches!(wish, Wish::One(_)) {
+            map.reveal();
         }
-    };
-    if came_true {
+    });
+    if moved.is_some() {
         tracking.wish_came_true();
+    }
+}
+
+/// What has to be in view.
+fn circles(desk: &Desk, wish: Wish) -> Vec<(LatLon, f64)> {
+    let near = |participant: &Participant| {
+        let position = participant.position;
+        vec![(position.place, position.accuracy.max(NEAR))]
+    };
+    match wish {
+        Wish::Everyone => {
+            let positions = desk.participants.all().map(|(_, participant)| participant.position);
+            positions.map(|position| (position.place, position.accuracy)).collect()
+        }
+        Wish::Me => desk.participants.me().map(near).unwrap_or_default(),
+        Wish::One(id) => desk.participants.get(id).map(near).unwrap_or_default(),
     }
 }
 

@@ -42,7 +42,7 @@ impl Problem {
     pub(super) fn advice(self) -> &'static str {
         match self {
             Self::Denied => {
-                "Nothing was shared. If you want to share, allow the location for this site beside the address bar (and for the \
+                "Nothing is shared. If you want to share, allow the location for this site beside the address bar (and for the \
                  browser in the system's settings), then press the button again. Or simulate a walk."
             }
             Self::Unavailable => {

@@ -16,7 +16,7 @@ pub(crate) fn Privacy(props: &PrivacyProps) -> Html {
     html! {
         <div class="tracker-privacy stack stack-tight">
             <p>
-                { "Nothing is sent before you press the button. Then your latitude, longitude and their accuracy go, whenever you move, to " }
+                { "Nothing about you is sent before you press the button. Then your latitude, longitude and their accuracy go, whenever you move, to " }
                 { server }{ ", which passes them on to everyone who has this page open. No name goes along." }
             </p>
             <p>
