@@ -5,6 +5,7 @@ use web_sys::{Element, HtmlElement, window};
 use yew::prelude::*;
 
 use super::row::{self, Position};
+use super::scroll::Scroll;
 use super::window::Window;
 use crate::pages::echo::frames::use_redraw;
 use crate::pages::echo::record::Record;
@@ -19,15 +20,6 @@ pub(super) struct LogListProps {
     pub(super) on_follow: Callback<bool>,
 }
 
-/// What the list remembers from one drawing to the next.
-struct Scroll {
-    window: Window,
-    /// How many rows had left at the top when the list was last drawn.
-    left: u64,
-    /// The rows that stand in the page.
-    drawn: core::ops::Range<usize>,
-}
-
 /// The lines, of which only those in sight and a few around them stand in the page. New lines do not move what is being
 /// read: the list stays at its end only while it follows.
 #[component]
@@ -36,9 +28,9 @@ pub(super) fn LogList(props: &LogListProps) -> Html {
     use_redraw(session, 0);
     let update = use_force_update();
     let viewport = use_node_ref();
-    let scroll = use_mut_ref(|| Scroll { window: Window { top: 0.0, height: 0.0, row: 30.0 }, left: 0, drawn: 0..0 });
+    let scroll = use_mut_ref(Scroll::new);
     let behind_utc = *use_memo((), |()| Date::new_0().get_timezone_offset());
-    use_measure(&viewport, {
+    use_measure(&viewport, selected.is_some(), {
         let (scroll, update) = (scroll.clone(), update.clone());
         Callback::from(move |(height, row)| {
             let window = &mut scroll.borrow_mut().window;
@@ -52,24 +44,12 @@ pub(super) fn LogList(props: &LogListProps) -> Html {
     }
     let record = session.record();
     let length = record.view.len();
-    let moved_up = {
-        let mut scroll = scroll.borrow_mut();
-        let moved = record.view.left().saturating_sub(scroll.left) as f64 * scroll.window.row;
-        scroll.left = record.view.left();
-        if *following {
-            scroll.window.top = length as f64 * scroll.window.row;
-        } else {
-            scroll.window.top = (scroll.window.top - moved).max(0.0);
-        }
-        scroll.drawn = scroll.window.rows(length);
-        moved > 0.0
-    };
+    let has_moved = scroll.borrow_mut().prepare(&record.view, *following);
     {
-        let (viewport, scroll, following) = (viewport.clone(), scroll.clone(), *following);
+        let (viewport, scroll) = (viewport.clone(), scroll.clone());
         use_effect(move || {
-            if let Some(element) = viewport.cast::<Element>().filter(|_| following || moved_up) {
-                // Past the end the browser stops at the end.
-                element.set_scroll_top(scroll.borrow().window.top.round() as i32);
+            if let Some(element) = viewport.cast::<Element>().filter(|_| has_moved) {
+                element.set_scroll_top(scroll.borrow().window.top.ceil() as i32);
             }
         });
     }
@@ -78,15 +58,11 @@ pub(super) fn LogList(props: &LogListProps) -> Html {
         let (session, scroll, on_follow, following) =
             (session.clone(), scroll.clone(), props.on_follow.clone(), *following);
         Callback::from(move |event: Event| {
-            let length = session.record().view.len();
-            let mut scroll = scroll.borrow_mut();
-            scroll.window.top = f64::from(event.target_unchecked_into::<Element>().scroll_top());
-            let is_at_end = scroll.window.is_at_end(length);
-            let is_drawn = scroll.drawn == scroll.window.rows(length);
-            drop(scroll);
+            let top = f64::from(event.target_unchecked_into::<Element>().scroll_top());
+            let (is_at_end, is_outdated) = scroll.borrow_mut().scrolled(top, &session.record().view);
             if is_at_end != following {
                 on_follow.emit(is_at_end);
-            } else if !is_drawn {
+            } else if is_outdated {
                 update.force_update();
             }
         })
@@ -171,11 +147,12 @@ fn number_at(event: &MouseEvent) -> Option<u64> {
     target.closest("[data-number]").ok()??.get_attribute("data-number")?.parse().ok()
 }
 
-/// Tells the height of the list and of a row, at first and when the page has another size or shape.
+/// Tells the height of the list and of a row, at first and when the page has another size or the list `shares` its place with
+/// the selected line.
 #[hook]
-fn use_measure(viewport: &NodeRef, tell: Callback<(f64, f64)>) {
+fn use_measure(viewport: &NodeRef, shares: bool, tell: Callback<(f64, f64)>) {
     let viewport = viewport.clone();
-    use_effect_with((), move |()| {
+    use_effect_with(shares, move |_| {
         let measure = move || {
             let Some(element) = viewport.cast::<HtmlElement>() else { return };
             let probe = element.next_element_sibling();

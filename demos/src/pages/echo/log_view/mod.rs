@@ -4,6 +4,7 @@ mod detail;
 mod list;
 mod row;
 mod save;
+mod scroll;
 mod toolbar;
 mod window;
 

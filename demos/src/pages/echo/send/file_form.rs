@@ -97,9 +97,10 @@ pub(super) fn FileForm(props: &FileFormProps) -> Html {
                 </select>
             </label>
             if progress.is_some() {
-                <button type="button" class="button button-danger" onclick={stop}>{ "Stop" }</button>
+                // Two elements: one that turned into the other while it is pressed would send the form, and start again.
+                <button key="stop" type="button" class="button button-danger" onclick={stop}>{ "Stop" }</button>
             } else {
-                <button type="submit" class="button" disabled={!props.can_send || file.is_none()}>{ "Send file" }</button>
+                <button key="start" type="submit" class="button" disabled={!props.can_send || file.is_none()}>{ "Send file" }</button>
             }
             <div class="repeat-note" role="status">
                 if let Some((sent, total)) = progress {

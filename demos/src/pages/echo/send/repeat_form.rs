@@ -70,9 +70,10 @@ pub(super) fn RepeatForm(props: &RepeatFormProps) -> Html {
                 <input class="input number" inputmode="decimal" value={(*rate).clone()} oninput={set(&rate)} disabled={progress.is_some()} aria-describedby="repeat-note" />
             </label>
             if progress.is_some() {
-                <button type="button" class="button button-danger" onclick={stop}>{ "Stop" }</button>
+                // Two elements: one that turned into the other while it is pressed would send the form, and start again.
+                <button key="stop" type="button" class="button button-danger" onclick={stop}>{ "Stop" }</button>
             } else {
-                <button type="submit" class="button" disabled={!can_start}>{ "Start" }</button>
+                <button key="start" type="submit" class="button" disabled={!can_start}>{ "Start" }</button>
             }
             <div id="repeat-note" class="repeat-note">
                 if let Some((sent, total)) = progress {

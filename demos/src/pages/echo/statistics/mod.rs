@@ -61,10 +61,10 @@ fn style() -> ChartStyle {
     let series = [("Heartbeat", "--accent"), ("Echo", "--alive"), ("Slowest echo", "--ink-faint")];
     ChartStyle {
         kind: ChartKind::Lines,
-        x: XAxis::Time,
+        x: XAxis::Number("seconds from now".into()),
         y_label: "ms".into(),
         series: series.map(|(name, color)| Series { name: name.into(), color }).into(),
-        height: 180,
+        height: 200,
     }
 }
 

@@ -5,7 +5,7 @@ use super::Series;
 const HEARTBEAT_HOLDS: f64 = 16_000.0;
 const ECHO_HOLDS: f64 = 2_000.0;
 
-/// The columns of a chart of the last minute: the time in seconds, the heartbeats, the mean and the greatest of the echoes. A
+/// The columns of a chart of the last minute: how many seconds from now, the heartbeats, the mean and the greatest of the echoes. A
 /// value stands for the time until the next one; where none does there is a gap.
 pub(in crate::pages::echo) fn columns(heartbeats: &Series, echoes: &Series, now: f64) -> Vec<Vec<f64>> {
     let start = now - Series::SPAN_MS;
@@ -15,7 +15,7 @@ pub(in crate::pages::echo) fn columns(heartbeats: &Series, echoes: &Series, now:
     times.sort_by(f64::total_cmp);
     times.dedup();
     vec![
-        times.iter().map(|time| time / 1e3).collect(),
+        times.iter().map(|time| (time - now) / 1e3).collect(),
         held(&times, heartbeats.bins().map(|bin| (bin.time, bin.mean)), HEARTBEAT_HOLDS),
         held(&times, echoes.bins().map(|bin| (bin.time, bin.mean)), ECHO_HOLDS),
         held(&times, echoes.bins().map(|bin| (bin.time, bin.max)), ECHO_HOLDS),
@@ -51,7 +51,7 @@ mod tests {
         let heartbeats = series(&[(50_000.0, 5.0), (60_000.0, 6.0)]);
         let echoes = series(&[(55_000.0, 1.0), (55_100.0, 3.0), (90_000.0, 9.0)]);
         let columns = columns(&heartbeats, &echoes, now);
-        assert_eq!(columns[0], [40.0, 50.0, 55.0, 60.0, 90.0, 100.0]);
+        assert_eq!(columns[0], [-60.0, -50.0, -45.0, -40.0, -10.0, 0.0]);
         let nan_as_zero = |column: &Vec<f64>| {
             column.iter().map(|value| if value.is_nan() { 0.0 } else { *value }).collect::<Vec<_>>()
         };
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn the_columns_are_of_one_length_and_a_minute_long_also_where_there_is_nothing() {
         let columns = columns(&Series::default(), &Series::default(), 90_000.0);
-        assert_eq!(columns[0], [30.0, 90.0]);
+        assert_eq!(columns[0], [-60.0, 0.0]);
         assert!(columns.iter().all(|column| column.len() == 2));
     }
 }
