@@ -1,0 +1,81 @@
+import { expect, test } from "../support/test.ts";
+import { TrackerPage, deviceAt } from "../support/tracker-page.ts";
+
+const nobody = "Nobody shares a position at the moment.";
+
+test.describe("the tracker", () => {
+  test("sends nothing before the visitor presses share", async ({ visitor }) => {
+    const ann = await TrackerPage.visit(await visitor(deviceAt(52.52, 13.405)));
+    const bo = await TrackerPage.visit(await visitor());
+    await expect(ann.page.getByText("Nothing is sent before you press the button.")).toBeVisible();
+    await expect(ann.page.getByText("which passes them on to everyone who has this page open")).toBeVisible();
+    await ann.choosePrecision("1 km");
+    await ann.choosePrecision("Exact");
+
+    // A round trip has been measured: had anything been sent before, it would have arrived.
+    await expect(ann.line.detail).toHaveText(/m?s$/);
+    await expect(bo.page.getByText(nobody)).toBeVisible();
+    expect(ann.sockets.sent).toEqual([]);
+
+    await ann.share();
+    await expect(bo.others).toHaveCount(1);
+    expect(ann.sockets.sent[0]).toBe('{"type":"position","lat":52.52,"lon":13.405,"accuracy":8.0}');
+  });
+
+  test("takes who stops off everybody's map, and asks the device no more", async ({ visitor }) => {
+    const device = await visitor(deviceAt(52.52, 13.405));
+    const ann = await TrackerPage.visit(device);
+    const bo = await TrackerPage.visit(await visitor());
+    await ann.share();
+    await expect(bo.markers).toHaveCount(1);
+
+    await ann.stopButton.click();
+    await expect(bo.markers).toHaveCount(0);
+    await expect(bo.page.getByText(nobody)).toBeVisible();
+    await expect(ann.markers).toHaveCount(0);
+    expect(ann.sockets.sent.at(-1)).toBe('{"type":"leave"}');
+
+    const sent = ann.sockets.sent.length;
+    await device.context().setGeolocation({ latitude: 48.137, longitude: 11.575, accuracy: 8 });
+    // Somebody else's position is seen, so that nothing of Ann's can still be under way.
+    const cy = await TrackerPage.visit(await visitor(deviceAt(47.37, 8.54)));
+    await cy.share();
+    await expect(ann.others).toHaveCount(1);
+    await expect(bo.others).toHaveCount(1);
+    expect(ann.sockets.sent).toHaveLength(sent);
+  });
+
+  test("takes who closes the page off everybody's map", async ({ visitor }) => {
+    const ann = await TrackerPage.visit(await visitor(deviceAt(52.52, 13.405)));
+    const bo = await TrackerPage.visit(await visitor());
+    await ann.share();
+    await expect(bo.others).toHaveCount(1);
+
+    await ann.page.close();
+
+    await expect(bo.others).toHaveCount(0);
+    await expect(bo.page.getByText(nobody)).toBeVisible();
+  });
+
+  test("tells others a coarser position when the visitor wants that", async ({ visitor }) => {
+    const ann = await TrackerPage.visit(await visitor(deviceAt(52.5219, 13.4132)));
+    const bo = await TrackerPage.visit(await visitor());
+    await ann.choosePrecision("Exact");
+    await ann.share();
+    await expect(bo.others).toContainText("within 8 m");
+    await expect(bo.markers).toHaveAccessibleName(/, 52\.52190° N, 13\.41320° E$/);
+
+    await ann.choosePrecision("10 km");
+    await expect(bo.others).toContainText("within 10 km");
+    await expect(bo.markers).not.toHaveAccessibleName(/52\.52190° N/);
+    const told = JSON.parse(ann.sockets.sent.at(-1) ?? "");
+    expect(Math.abs(told.lat - 52.5219) * 111, "kilometres moved").toBeLessThan(8);
+
+    // Where the device is within the cell changes nothing that leaves the page.
+    const sent = ann.sockets.sent.length;
+    await ann.page.context().setGeolocation({ latitude: told.lat + 0.001, longitude: told.lon, accuracy: 8 });
+    await ann.choosePrecision("1 km");
+    await expect(bo.others).toContainText("within 1.0 km");
+    expect(ann.sockets.sent).toHaveLength(sent + 1);
+  });
+});
