@@ -20,7 +20,7 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
 
-use everwire_core::{Action, Cause, Input, SocketId};
+use everwire_core::{Action, Cause, Input, Page, SocketId};
 use wasm_bindgen_futures::spawn_local;
 pub use web_sys::Blob;
 
@@ -85,6 +85,10 @@ impl Platform {
     /// Starts to listen to the page. The listeners hold no strong pointer, so that a socket's end frees them.
     pub(crate) fn start(&self, shared: &Rc<Shared>) {
         self.lifecycle.replace(Some(Lifecycle::listen(&Rc::downgrade(shared))));
+        // A page that was opened in the background has had its event before anybody listened.
+        if environment::document().is_some_and(|document| document.hidden()) {
+            shared.handle(Input::Page(Page::Hidden));
+        }
     }
 
     pub(crate) fn now(&self) -> Duration {
