@@ -85,8 +85,9 @@ pub(crate) struct NotFound;
 
 /// Scheme, host and port, as the start of a WebSocket address. A host alone is taken for one without TLS.
 fn base_of(typed: &str) -> Result<String, BadServer> {
-    let typed = typed.trim().trim_end_matches('/');
+    let typed = typed.trim();
     let (scheme, rest) = typed.split_once("://").unwrap_or(("ws", typed));
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
     let scheme = match scheme {
         "ws" | "http" => "ws",
         "wss" | "https" => "wss",

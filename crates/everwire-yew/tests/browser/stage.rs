@@ -14,7 +14,7 @@ use web_sys::{Element, HtmlElement, MutationObserver, MutationObserverInit, wind
 use yew::prelude::*;
 
 /// Where an endpoint is.
-pub fn endpoint(path: &str) -> String {
+pub(crate) fn endpoint(path: &str) -> String {
     let server = option_env!("EVERWIRE_TEST_SERVER").unwrap_or("ws://127.0.0.1:9001");
     format!("{server}{path}")
 }
@@ -22,7 +22,7 @@ pub fn endpoint(path: &str) -> String {
 /// What `/echo` and `/tracker` exchange here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Letter {
+pub(crate) enum Letter {
     Number { number: u32 },
     Position { lat: f64, lon: f64, accuracy: f64 },
     Welcome { id: u64 },
@@ -30,7 +30,7 @@ pub enum Letter {
     Left { id: u64 },
 }
 
-pub type Told = Result<Event<Letter>, DecodeError>;
+pub(crate) type Told = Result<Event<Letter>, DecodeError>;
 
 #[derive(Properties, Clone, PartialEq)]
 struct SceneProps {
@@ -64,15 +64,15 @@ fn Scene(props: &SceneProps) -> Html {
 }
 
 /// A component in the page. Dropping the stage leaves it there; [`Stage::strike`] unmounts it.
-pub struct Stage {
+pub(crate) struct Stage {
     app: AppHandle<Scene>,
     probe: Probe,
     events: UnboundedReceiver<Told>,
-    pub root: Element,
+    pub(crate) root: Element,
 }
 
 impl Stage {
-    pub fn set(options: SocketOptions) -> Self {
+    pub(crate) fn set(options: SocketOptions) -> Self {
         let document = window().unwrap().document().unwrap();
         let root = document.create_element("div").unwrap();
         document.body().unwrap().append_child(&root).unwrap();
@@ -84,29 +84,29 @@ impl Stage {
     }
 
     /// Renders with other options.
-    pub fn change(&mut self, options: SocketOptions) {
+    pub(crate) fn change(&mut self, options: SocketOptions) {
         self.app.update(SceneProps { options, probe: self.probe.clone() });
     }
 
     /// Unmounts the component; what is left are the events that it told.
-    pub fn strike(self) -> UnboundedReceiver<Told> {
+    pub(crate) fn strike(self) -> UnboundedReceiver<Told> {
         self.app.destroy();
         self.events
     }
 
-    pub fn socket(&self) -> UseSocket<Letter> {
+    pub(crate) fn socket(&self) -> UseSocket<Letter> {
         self.probe.socket.borrow().clone().unwrap()
     }
 
-    pub fn renders(&self) -> u32 {
+    pub(crate) fn renders(&self) -> u32 {
         *self.probe.renders.borrow()
     }
 
-    pub async fn event(&mut self) -> Told {
+    pub(crate) async fn event(&mut self) -> Told {
         self.events.next().await.unwrap()
     }
 
-    pub async fn opened(&mut self) -> Opened {
+    pub(crate) async fn opened(&mut self) -> Opened {
         loop {
             if let Event::Opened(opened) = self.event().await.unwrap() {
                 return opened;
@@ -114,11 +114,11 @@ impl Stage {
         }
     }
 
-    pub async fn closed(&mut self) {
+    pub(crate) async fn closed(&mut self) {
         while !matches!(self.event().await.unwrap(), Event::Closed(_)) {}
     }
 
-    pub async fn letter(&mut self) -> Letter {
+    pub(crate) async fn letter(&mut self) -> Letter {
         loop {
             if let Event::Message(letter) = self.event().await.unwrap() {
                 return letter;
@@ -126,17 +126,17 @@ impl Stage {
         }
     }
 
-    pub fn find(&self, class: &str) -> Option<HtmlElement> {
+    pub(crate) fn find(&self, class: &str) -> Option<HtmlElement> {
         let element = self.root.query_selector(&format!(".{class}")).unwrap()?;
         Some(element.unchecked_into())
     }
 
-    pub fn text(&self, class: &str) -> Option<String> {
+    pub(crate) fn text(&self, class: &str) -> Option<String> {
         self.find(class)?.text_content()
     }
 
     /// Waits until the page is as it should be, looking whenever it changes.
-    pub async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         let (sender, mut changes) = unbounded::<()>();
         let on_change = Closure::<dyn Fn()>::new(move || drop(sender.unbounded_send(())));
         let observer = MutationObserver::new(on_change.as_ref().unchecked_ref()).unwrap();

@@ -1,15 +1,16 @@
-use web_sys::{HtmlElement, HtmlInputElement, HtmlSelectElement};
+use std::rc::Rc;
+
 use yew::prelude::*;
 
 use super::ByIdentity;
 use super::columns::{Column, Sorting};
 use super::row::Row;
-use crate::components::Icon;
-use crate::format;
+use super::sight::use_sight;
+use super::tools::BoardTools;
 
-/// The animation frames after which rows are sorted anew while their prices change: about a second. Sorted in each frame they
-/// would be too restless to read.
-const SORT_EVERY: u32 = 60;
+/// The animation frames after which rows are sorted anew while their prices change: about half a second. Sorted in each
+/// frame they would be too restless to read.
+const SORT_EVERY: u32 = 30;
 
 /// The rows that are drawn beyond those in sight.
 const MARGIN: usize = 4;
@@ -28,13 +29,13 @@ pub(super) struct BoardProps {
 pub(super) fn Board(props: &BoardProps) -> Html {
     let frame = use_frames(&props.desk);
     let scroller = use_node_ref();
-    let window = use_window(&scroller);
+    let sight = use_sight(&scroller);
     let wanted = (props.desk.0.edition(), props.filter.clone(), props.sorting, frame / SORT_EVERY);
     let order = use_memo(wanted, |_| props.desk.0.look(|book| props.sorting.order(book.quotes(), &props.filter)));
     let total = props.desk.0.look(|book| book.quotes().len());
 
-    let first = window.first.saturating_sub(MARGIN).min(order.len());
-    let last = (window.first + window.count + MARGIN).min(order.len());
+    let first = sight.first.saturating_sub(MARGIN).min(order.len());
+    let last = (sight.first + sight.count + MARGIN).min(order.len());
     let rows = props.desk.0.look(|book| {
         let row = |(index, place): (usize, &usize)| {
             // The order may be of the edition before, for the one frame in which a snapshot comes.
@@ -46,7 +47,7 @@ pub(super) fn Board(props: &BoardProps) -> Html {
     html! {
         <section class="card ticker-board" aria-label="Quotes">
             <BoardTools filter={props.filter.clone()} on_filter={props.on_filter.clone()} sorting={props.sorting} on_sort={props.on_sort.clone()} shown={order.len()} {total} />
-            <div class="scroll ticker-scroll" ref={scroller} tabindex="0" role="region" aria-label="Table of quotes" onscroll={window.on_scroll}>
+            <div class="scroll ticker-scroll" ref={scroller} tabindex="0" role="region" aria-label="Table of quotes" onscroll={sight.on_scroll}>
                 <table class="ticker-table" role="table" aria-rowcount={(order.len() + 1).to_string()}>
                     <thead role="rowgroup">
                         <tr role="row" aria-rowindex="1">
@@ -107,105 +108,7 @@ struct Frames(u32);
 impl Reducible for Frames {
     type Action = ();
 
-    fn reduce(self: std::rc::Rc<Self>, (): ()) -> std::rc::Rc<Self> {
+    fn reduce(self: Rc<Self>, (): ()) -> Rc<Self> {
         Self(self.0.wrapping_add(1)).into()
-    }
-}
-
-/// The rows in sight.
-struct Window {
-    first: usize,
-    count: usize,
-    on_scroll: Callback<Event>,
-}
-
-#[hook]
-fn use_window(scroller: &NodeRef) -> Window {
-    let seen = use_state_eq(|| (0_usize, 24_usize));
-    let on_scroll = {
-        let (seen, scroller) = (seen.setter(), scroller.clone());
-        Callback::from(move |_| {
-            let Some(scroller) = scroller.cast::<HtmlElement>() else { return };
-            // All rows are as high as the first that is drawn.
-            let row = scroller.query_selector("tbody tr").ok().flatten();
-            let height = row.map_or(0, |row| row.client_height()).max(24);
-            let rows = |pixels: i32| usize::try_from(pixels / height).unwrap_or_default();
-            seen.set((rows(scroller.scroll_top()), rows(scroller.client_height()) + 2));
-        })
-    };
-    {
-        let (on_scroll, scroller) = (on_scroll.clone(), scroller.clone());
-        use_effect_with((), move |()| {
-            // Another size of the table shows other rows, just as another place in it does.
-            let look = wasm_bindgen::closure::Closure::<dyn Fn()>::new(move || {
-                if let Ok(event) = Event::new("scroll") {
-                    on_scroll.emit(event);
-                }
-            });
-            use wasm_bindgen::JsCast;
-            let observer = web_sys::ResizeObserver::new(look.as_ref().unchecked_ref()).ok();
-            if let (Some(observer), Some(scroller)) = (&observer, scroller.cast::<HtmlElement>()) {
-                observer.observe(&scroller);
-            }
-            move || {
-                if let Some(observer) = observer {
-                    observer.disconnect();
-                }
-                drop(look);
-            }
-        });
-    }
-    Window { first: seen.0, count: seen.1, on_scroll }
-}
-
-#[derive(Properties, PartialEq)]
-struct BoardToolsProps {
-    filter: AttrValue,
-    on_filter: Callback<AttrValue>,
-    sorting: Sorting,
-    on_sort: Callback<Sorting>,
-    shown: usize,
-    total: usize,
-}
-
-/// The filter; and where the table has no head, on a phone, the sorting.
-#[component]
-fn BoardTools(props: &BoardToolsProps) -> Html {
-    let oninput = {
-        let on_filter = props.on_filter.clone();
-        Callback::from(move |event: InputEvent| {
-            if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
-                on_filter.emit(input.value().into());
-            }
-        })
-    };
-    let onchange = {
-        let on_sort = props.on_sort.clone();
-        Callback::from(move |event: Event| {
-            if let Some(select) = event.target_dyn_into::<HtmlSelectElement>() {
-                on_sort.emit(Column::from_name(&select.value()).map(Sorting::by).unwrap_or_default());
-            }
-        })
-    };
-    let sorted_by = props.sorting.column();
-    let count = |number: usize| format::count(number.try_into().unwrap_or(u64::MAX));
-    html! {
-        <div class="card-head ticker-tools">
-            <label class="search">
-                <span class="visually-hidden">{ "Filter by symbol or company" }</span>
-                { Icon::Search.draw() }
-                <input class="input" type="search" placeholder="Symbol or company" value={props.filter.clone()} autocomplete="off" spellcheck="false" {oninput} />
-            </label>
-            <label class="ticker-sort">
-                <span class="visually-hidden">{ "Sort by" }</span>
-                <select class="input" {onchange}>
-                    <option value="" selected={sorted_by.is_none()}>{ "As in the feed" }</option>
-                    { for Column::ALL.map(|column| html! {
-                        <option value={column.name()} selected={sorted_by == Some(column)}>{ column.name() }</option>
-                    }) }
-                </select>
-            </label>
-            <p class="field-note number" role="status">{ format!("{} of {}", count(props.shown), count(props.total)) }</p>
-        </div>
     }
 }

@@ -5,7 +5,7 @@
 //! - [`book`], [`quote`], [`spark`]: the quotes, into which every update is folded
 //! - [`desk`]: where the feed comes in and the page looks; [`meter`]: what happens in a second
 //! - [`columns`]: sorting and filtering; [`rate`]: the slider's scale
-//! - [`controls`], [`figures`], [`board`], [`row`]: what is seen
+//! - [`controls`], [`figures`], [`board`] with its [`tools`], [`row`]: what is seen; [`sight`]: which rows are
 
 mod board;
 mod book;
@@ -17,7 +17,9 @@ mod meter;
 mod quote;
 mod rate;
 mod row;
+mod sight;
 mod spark;
+mod tools;
 mod wire;
 
 use std::rc::Rc;
