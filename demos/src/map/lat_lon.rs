@@ -97,7 +97,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_destination_is_as_far_as_was_asked(
-            lat in -90.0..90.0f64, lon in -180.0..180.0f64, bearing in 0.0..6.28f64, metres in 0.1..1e6f64,
+            lat in -90.0..90.0f64, lon in -180.0..180.0f64, bearing in 0.0..std::f64::consts::TAU, metres in 0.1..1e6f64,
         ) {
             let start = LatLon::new(lat, lon);
             let end = start.destination(bearing, metres);

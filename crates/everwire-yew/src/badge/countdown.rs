@@ -35,7 +35,8 @@ fn seconds(left: Duration) -> u64 {
 
 /// The milliseconds until the number of begun seconds is another one, or the time is over.
 fn until_it_changes(left: Duration) -> u32 {
-    left.subsec_millis() + 1
+    let begun = left.as_micros().div_ceil(1_000).saturating_sub(1);
+    u32::try_from(begun % 1_000).map_or(1, |ms| ms + 1)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(crate) fn TickerPage() -> Html {
     let wish = use_state_eq(Wish::default);
     let filter = use_state_eq(AttrValue::default);
     let sorting = use_state_eq(Sorting::default);
-    let desk = use_memo((), |()| Rc::new(Desk::default()));
+    let desk = use_memo((), |()| Desk::default());
     let line = use_line(wish.endpoint());
 
     // What the callback needs of the socket exists only after the socket does.
@@ -94,7 +94,7 @@ pub(crate) fn TickerPage() -> Html {
 
 /// The desk as a property: the same desk is the same, whatever came in meanwhile.
 #[derive(Clone)]
-struct ByIdentity(Rc<Rc<Desk>>);
+struct ByIdentity(Rc<Desk>);
 
 impl PartialEq for ByIdentity {
     fn eq(&self, other: &Self) -> bool {
