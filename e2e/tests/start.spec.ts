@@ -1,9 +1,9 @@
-import { expectAccessible } from "../support/accessibility.ts";
-import { keepScreenshot, looks, wear } from "../support/screenshots.ts";
+import { Line } from "../support/line.ts";
 import { expect, test } from "../support/test.ts";
 
 test.describe("the start page", () => {
-  test("comes from the companion server, also from one that has crashed and is back", async ({ page, companion }) => {
+  test("comes from the companion server, also from one that has crashed and is back", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
     await page.goto("/");
     await expect(page).toHaveTitle(/Everwire/);
 
@@ -13,15 +13,62 @@ test.describe("the start page", () => {
     await companion.restart();
     await page.reload();
     await expect(page).toHaveTitle(/Everwire/);
+    await new Line(page).open();
   });
 
-  for (const look of looks) {
-    test(`can be used by everybody on a ${look.device} in ${look.colors} colours`, async ({ page }) => {
-      await wear(page, look);
-      await page.goto("/");
-      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
-      await expectAccessible(page);
-      await keepScreenshot(page, "start", look);
-    });
-  }
+  test("leads to each demo and back", async ({ page }) => {
+    await page.goto("/");
+    const demos = page.getByRole("navigation", { name: "Demos" });
+    const heading = page.getByRole("heading", { level: 1 });
+    for (const [link, title] of [["Echo", "Echo tester"], ["Ticker", "Stock ticker"], ["Tracker", "Geolocation tracker"]] as const) {
+      await demos.getByRole("link", { name: link }).click();
+      await expect(heading).toHaveText(title);
+      await expect(heading, "a screen reader goes on there").toBeFocused();
+      await expect(demos.getByRole("link", { name: link })).toHaveAttribute("aria-current", "page");
+    }
+    await page.goBack();
+    await expect(heading).toHaveText("Stock ticker");
+    await page.reload();
+    await expect(heading).toHaveText("Stock ticker");
+
+    await page.goto("/no-such-page");
+    await page.getByRole("link", { name: "Go to the start page" }).click();
+    await expect(heading).toHaveText("A WebSocket that stays connected");
+    await page.getByRole("link", { name: /^Geolocation tracker/ }).click();
+    await expect(page).toHaveURL(/\/tracker$/);
+  });
+
+  test("remembers the colours that the visitor chose", async ({ page }) => {
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.goto("/");
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const light = await ground();
+    await page.getByRole("button", { name: "Use dark colours" }).click();
+    await expect.poll(ground).not.toBe(light);
+    const dark = await ground();
+    await page.reload();
+    await expect(page.getByRole("button", { name: "Use light colours" })).toBeVisible();
+    expect(await ground()).toBe(dark);
+  });
+
+  test("has all pages talk to another server, when the visitor wants that", async ({ page, companion }) => {
+    await page.goto("/");
+    const line = new Line(page);
+    await line.open();
+    await page.getByRole("button", { name: /change it$/ }).click();
+    const server = page.getByRole("textbox", { name: "Server that all pages talk to" });
+    await server.fill("ftp://example.org");
+    await page.getByRole("button", { name: "Use this server" }).click();
+    await expect(page.getByRole("status").filter({ hasText: "write it like ws://127.0.0.1:9001" })).toBeVisible();
+
+    const other = companion.address.replace("http://127.0.0.1", "localhost");
+    await server.fill(other);
+    const dialled = page.waitForEvent("websocket", (socket) => socket.url() === `ws://${other}/clock`);
+    await page.getByRole("button", { name: "Use this server" }).click();
+    await dialled;
+    await line.open();
+    await page.goto("/ticker");
+    await expect(page.getByRole("button", { name: `Server ${other}/ticker, change it` })).toBeVisible();
+    await line.open();
+  });
 });

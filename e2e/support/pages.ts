@@ -1,0 +1,60 @@
+import { expect, type Page } from "@playwright/test";
+import { EchoPage } from "./echo-page.ts";
+import { Line } from "./line.ts";
+import { TickerPage } from "./ticker-page.ts";
+import { TrackerPage, deviceAt } from "./tracker-page.ts";
+
+/** A page of the application, and how a visitor brings it to life. */
+export interface Demo {
+  readonly name: string;
+  /** The endpoint that its line leads to. */
+  readonly endpoint: string;
+  /** Opens and connects it. */
+  visit(page: Page): Promise<unknown>;
+  /** Waits until it shows that messages come, which is more than being connected. */
+  lives(page: Page): Promise<void>;
+}
+
+export const demos: readonly Demo[] = [
+  {
+    name: "start",
+    endpoint: "/clock",
+    visit: async (page) => {
+      await page.goto("/");
+      await new Line(page).open();
+    },
+    lives: async (page) => {
+      await expect(new Line(page).detail).toHaveText(/\d m?s$/);
+    },
+  },
+  {
+    name: "echo",
+    endpoint: "/echo",
+    visit: (page) => EchoPage.connected(page),
+    lives: async (page) => {
+      const echo = new EchoPage(page);
+      const before = await echo.received("are you there").count();
+      await echo.send("are you there");
+      await expect.poll(() => echo.received("are you there").count()).toBeGreaterThan(before);
+    },
+  },
+  {
+    name: "ticker",
+    endpoint: "/ticker",
+    visit: (page) => TickerPage.visit(page),
+    lives: (page) => new TickerPage(page).pricesMove(),
+  },
+  {
+    name: "tracker",
+    endpoint: "/tracker",
+    visit: async (page) => {
+      await page.context().grantPermissions(["geolocation"]);
+      await page.context().setGeolocation(deviceAt(52.52, 13.405).geolocation);
+      const tracker = await TrackerPage.visit(page);
+      await tracker.share();
+    },
+    lives: async (page) => {
+      await expect(page.getByRole("region", { name: "Map", exact: true }).locator(".pin.who-me")).toBeAttached();
+    },
+  },
+];

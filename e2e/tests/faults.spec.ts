@@ -1,0 +1,86 @@
+import { Line, recovery } from "../support/line.ts";
+import { demos } from "../support/pages.ts";
+import { Phases } from "../support/phases.ts";
+import { Sockets } from "../support/sockets.ts";
+import { expect, test } from "../support/test.ts";
+
+for (const { name, endpoint, visit, lives } of demos) {
+  test.describe(`the ${name} page`, () => {
+    test("survives everything that its menu does to the line", async ({ page, errors }) => {
+      errors.expectLostConnections();
+      const sockets = Sockets.of(page, endpoint);
+      await visit(page);
+      const line = new Line(page);
+      const phases = await Phases.watch(page);
+      /** Waits until the dial after the one with a fault has led through. */
+      const recovered = async (fault: string) => {
+        await expect.poll(() => sockets.faults.slice(-2), recovery).toEqual([fault, null]);
+        await line.open();
+        await lives(page);
+      };
+
+      await test.step("cut", async () => {
+        await line.break("Cut the line");
+        await recovered("drop:0");
+        expect(await phases.seen()).toContain("waiting");
+      });
+      await test.step("refused", async () => {
+        await line.break("Refuse");
+        await line.now.click(recovery);
+        await recovered("refuse:503");
+      });
+      await test.step("closed with a code", async () => {
+        await line.menuButton.click();
+        await line.menu.getByLabel("Close code").selectOption("1011");
+        await line.menu.getByRole("button", { name: /^Close/ }).click();
+        await expect(line.trouble).toContainText("1011", recovery);
+        await line.now.click(recovery);
+        await recovered("close:1011");
+        await expect(line.trouble).toBeHidden();
+      });
+      await test.step("slowed down", async () => {
+        await line.break("Slow it down");
+        await expect(line.notice).toContainText("holds every message back for 800 ms");
+        await expect(line.detail, "the round trip has the delay").toHaveText(/^([89]\d\d ms|\d+\.\d s)$/, recovery);
+        await line.notice.getByRole("button", { name: "Restore the line" }).click();
+        await recovered("delay:800");
+        await expect(line.notice).toBeHidden();
+      });
+      await test.step("fed garbage", async () => {
+        await line.break("Send garbage");
+        await expect(line.notice).toContainText("sends garbage");
+        await line.open();
+        await lives(page);
+        expect(sockets.faults.at(-1), "the garbage was borne").toBe("garbage");
+        await line.notice.getByRole("button", { name: "Restore the line" }).click();
+        await recovered("garbage");
+      });
+    });
+  });
+}
+
+test("a line that went silent is noticed and replaced", async ({ page, errors }) => {
+  errors.expectLostConnections();
+  const [start] = demos;
+  const sockets = Sockets.of(page, "/clock");
+  await start?.visit(page);
+  const line = new Line(page);
+  const phases = await Phases.watch(page);
+
+  await line.break("Go silent");
+
+  await expect.poll(() => sockets.faults.filter((fault) => fault !== "delay:0"), recovery).toEqual([null, "half-open:0", null]);
+  await line.open();
+  await expect(line.detail).toHaveText(/\d m?s$/);
+  expect(await phases.seen(), "it looked alive").toMatch(/open (waiting )?connecting open$/);
+});
+
+test("a server that breaks nothing on request is said to be one", async ({ page }) => {
+  await page.routeWebSocket(/fault=/, (socket) => socket.close({ code: 1011 }));
+  await page.goto("/");
+  const line = new Line(page);
+  await line.open();
+  await line.menuButton.click();
+  await expect(line.menu.getByRole("status")).toContainText("does not break connections on request");
+  await expect(line.menu.getByRole("button", { name: /^Cut the line/ })).toBeDisabled();
+});

@@ -1,0 +1,41 @@
+import { Line } from "../support/line.ts";
+import { Sockets } from "../support/sockets.ts";
+import { expect, test } from "../support/test.ts";
+import { TickerPage } from "../support/ticker-page.ts";
+
+test.describe("a page", () => {
+  test("notices that the machine is offline, and is back when it is online", async ({ page, context, errors }) => {
+    errors.expectLostConnections();
+    const ticker = await TickerPage.visit(page);
+    await ticker.pricesMove();
+
+    await context.setOffline(true);
+    await ticker.line.down();
+
+    await context.setOffline(false);
+    await ticker.line.open();
+    await ticker.pricesMove();
+  });
+
+  test("connects at once when the visitor presses now, and not before its time otherwise", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    const sockets = Sockets.of(page, "/clock");
+    await page.clock.install();
+    await page.goto("/");
+    const line = new Line(page);
+    await line.open();
+
+    await companion.kill();
+    await line.down();
+    // From here on time stands still: the attempt that is planned never comes by itself.
+    await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 2_000);
+    await expect(line.state).toHaveText("Reconnecting");
+    await expect(line.detail).toHaveText(/next try in \d+ s/);
+    await companion.restart();
+    const dials = sockets.faults.length;
+
+    await line.now.click();
+    await expect(line.state).toHaveText("Connected");
+    expect(sockets.faults).toHaveLength(dials + 1);
+  });
+});
