@@ -27,7 +27,7 @@ pub(crate) fn Shell(props: &ShellProps) -> Html {
             </header>
             <main id="content" tabindex="-1">{ props.children.clone() }</main>
             <footer class="footer">
-                <p>{ "Everwire keeps a WebSocket alive. These pages are Rust in WebAssembly, and their server is too small to hide anything." }</p>
+                <p>{ "Everwire keeps a WebSocket alive. These pages are Rust, compiled to WebAssembly." }</p>
             </footer>
         </div>
     }

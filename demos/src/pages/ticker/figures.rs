@@ -30,7 +30,7 @@ pub(super) fn FeedFigures(props: &FeedFiguresProps) -> Html {
     html! {
         <dl class="stats ticker-figures">
             { figure("Updates a second", format::count(updates_per_second), None) }
-            { figure("Frames a second", format::count(frames_per_second), Some(format!("{} updates in the last", format::count(folded)))) }
+            { figure("Frames a second", format::count(frames_per_second), Some(format!("{} folded into the last", format::count(folded)))) }
             { figure("Message age", age.map_or_else(|| "–".to_owned(), format::duration), Some("by the server’s clock".to_owned())) }
             { figure("Reconnects", format::count(reconnects), None) }
             { figure("Missed, then healed", format::count(missed.updates), Some(how(missed))) }
