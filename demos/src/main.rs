@@ -6,9 +6,9 @@
 //! - [`pages`]: one module a page
 //! - [`components`]: what the pages share
 //! - [`map`]: a map of the world that works without internet
-//! - [`server`], [`line`], [`fault`]: which server the pages talk to, the way there, and what breaks it
+//! - [`server`], [`mod@line`], [`fault`]: which server the pages talk to, the way there, and what breaks it
 //! - [`theme`], [`storage`]: what the visitor chose, and where that is kept
-//! - [`format`]: numbers, sizes and times as people read them
+//! - [`mod@format`]: numbers, sizes and times as people read them
 
 mod app;
 mod components;
