@@ -34,7 +34,7 @@ fn card(route: Route) -> Html {
             "Dial any WebSocket server and see every frame.",
             [
                 "Text, JSON, binary and files",
-                "Round trips as a live chart and a histogram",
+                "Round trips as a live chart and in figures",
                 "A log of a hundred thousand lines",
             ],
         ),

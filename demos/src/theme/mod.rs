@@ -18,9 +18,12 @@ pub(crate) enum Theme {
 }
 
 impl Theme {
-    /// What the visitor chose earlier, or else what the system prefers.
+    /// What the page shows: what the visitor chose, or else what the system prefers. A script in the page's head has put the
+    /// choice of an earlier visit into the same attribute.
     pub(crate) fn current() -> Self {
-        storage::read(KEY).and_then(|name| Self::from_name(&name)).unwrap_or_else(Self::of_system)
+        let root = window().and_then(|window| window.document()?.document_element());
+        let choice = root.and_then(|root| root.get_attribute("data-theme"));
+        choice.and_then(|name| Self::from_name(&name)).unwrap_or_else(Self::of_system)
     }
 
     pub(crate) fn other(self) -> Self {
