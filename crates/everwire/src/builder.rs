@@ -9,6 +9,22 @@ use crate::{
 };
 
 /// Every choice about a [`Socket`], with its default; made by [`Socket::builder`].
+///
+/// ```no_run
+/// use core::time::Duration;
+/// use everwire::{Heartbeat, Message, OutboxLimits, Protocols, Socket, WhenFull};
+///
+/// # async fn fetch_url_with_token() -> Result<String, String> { Ok(String::new()) }
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = Socket::builder_with(|_attempt| async { fetch_url_with_token().await }) // asked for each attempt
+///     .protocols(Protocols::new(["chat.v1"])?)
+///     .greeting(|_opened| vec![Message::from(r#"{"subscribe":"news"}"#)]) // first on every connection
+///     .heartbeat(Heartbeat::silence(Duration::from_secs(30)))
+///     .outbox(OutboxLimits { when_full: WhenFull::DropOldest, ..Default::default() })
+///     .open()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use = "nothing is dialled before open() is called"]
 pub struct SocketBuilder {

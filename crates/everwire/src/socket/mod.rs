@@ -25,6 +25,24 @@ use crate::{
 /// after [`Event::Closed`](crate::Event::Closed), and goes on if somebody calls [`reconnect`](SocketHandle::reconnect).
 ///
 /// Dropping it closes the connection with code 1000 and frees every listener and timer.
+///
+/// ```no_run
+/// use everwire::{Event, Socket};
+/// use futures_util::StreamExt;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut socket = Socket::open("ws://127.0.0.1:9001/echo")?;
+/// socket.send("hello")?;
+/// while let Some(event) = socket.next().await {
+///     match event {
+///         Event::Message(message) => println!("{message:?}"),
+///         Event::Dropped(dropped) => println!("{}; next attempt in {:?}", dropped.cause, dropped.retry_in),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping a socket closes it"]
 pub struct Socket {
     handle: SocketHandle,
