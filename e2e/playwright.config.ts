@@ -5,8 +5,9 @@ import { chromium } from "./support/chromium.ts";
 export default defineConfig({
   testDir: "tests",
   outputDir: "../target/e2e",
-  // The tests measure how long things take, and a browser with its server keeps a small machine busy.
-  workers: 1,
+  // Each test has a server and a browser context of its own and waits for events, so two at a time are safe. More would
+  // only compete: a page with its server keeps a core busy.
+  workers: 2,
   // A test that passes only sometimes has found something.
   retries: 0,
   forbidOnly: true,

@@ -59,7 +59,7 @@ test.describe("on phone and desktop, light and dark, everybody can use", () => {
 
   test("the tracker", async ({ visitor }) => {
     const walker = await TrackerPage.visit(await visitor());
-    await walker.simulate("Berlin, Alexanderplatz");
+    await walker.simulate("New York, Union Square");
     const page = await visitor(deviceAt(52.5225, 13.4105));
     const tracker = await TrackerPage.visit(page);
     await tracker.share();

@@ -51,6 +51,14 @@ test.describe("the start page", () => {
     expect(await ground()).toBe(dark);
   });
 
+  test("turns dark with the system", async ({ page }) => {
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.goto("/");
+    await expect(page.getByRole("button", { name: "Use dark colours" })).toBeVisible();
+    await page.emulateMedia({ colorScheme: "dark" });
+    await expect(page.getByRole("button", { name: "Use light colours" })).toBeVisible();
+  });
+
   test("has all pages talk to another server, when the visitor wants that", async ({ page, companion }) => {
     await page.goto("/");
     const line = new Line(page);

@@ -76,15 +76,15 @@ test.describe("the stock ticker", () => {
   });
 
   test("keeps few of many companies in the page, and reaches the last", async ({ page }) => {
-    // High enough for the whole table to be in sight.
-    await page.setViewportSize({ width: 1280, height: 1400 });
     const ticker = await TickerPage.visit(page);
     await page.getByText("All 509").click();
     await expect(ticker.table).toHaveAttribute("aria-rowcount", "510");
     await expect.poll(() => ticker.rows.count()).toBeGreaterThan(9);
     expect(await ticker.rows.count()).toBeLessThan(100);
 
-    await page.getByRole("region", { name: "Table of quotes" }).evaluate((table) => table.scrollTo(0, table.scrollHeight));
+    const scroller = page.getByRole("region", { name: "Table of quotes" });
+    await scroller.scrollIntoViewIfNeeded();
+    await scroller.evaluate((table) => table.scrollTo(0, table.scrollHeight));
     await expect(ticker.rows.last()).toHaveAttribute("aria-rowindex", "510");
     await expect(ticker.rows.last()).toBeInViewport();
     expect(await ticker.rows.count()).toBeLessThan(100);
