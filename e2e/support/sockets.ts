@@ -2,11 +2,9 @@ import { type Page, type WebSocket } from "@playwright/test";
 
 /** A WebSocket that a page opened, as the network saw it. */
 interface Dial {
-  readonly path: string;
   /** The fault that the address asked for. */
   readonly fault: string | null;
   readonly sent: (string | Buffer)[];
-  readonly received: (string | Buffer)[];
 }
 
 /** Every WebSocket of a page to one endpoint, in the order in which they were dialled. */
@@ -34,18 +32,12 @@ export class Sockets {
     const readable = this.#dials.flatMap(({ sent }) => sent).map(text);
     return readable.filter((message) => !message.startsWith('{"ping":'));
   }
-
-  /** How many messages came by any of them. */
-  get receivedCount(): number {
-    return this.#dials.reduce((count, { received }) => count + received.length, 0);
-  }
 }
 
 function follow(socket: WebSocket): Dial {
   const url = new URL(socket.url());
-  const dial: Dial = { path: url.pathname, fault: url.searchParams.get("fault"), sent: [], received: [] };
+  const dial: Dial = { fault: url.searchParams.get("fault"), sent: [] };
   socket.on("framesent", ({ payload }) => dial.sent.push(payload));
-  socket.on("framereceived", ({ payload }) => dial.received.push(payload));
   return dial;
 }
 

@@ -7,11 +7,12 @@ import { TickerPage } from "../support/ticker-page.ts";
 import { TrackerPage, deviceAt } from "../support/tracker-page.ts";
 import { type Page } from "@playwright/test";
 
-/** Tries a page that lives on every device in all colours, and takes its picture there. */
-async function tryLooks(page: Page, name: string): Promise<void> {
+/** Tries a page that lives on every device in all colours, and takes its picture there, once it is arranged for that. */
+async function tryLooks(page: Page, name: string, arrange = async () => {}): Promise<void> {
   for (const look of looks) {
     await test.step(`${look.device}, ${look.colors}`, async () => {
       await wear(page, look);
+      await arrange();
       await page.evaluate(() => scrollTo(0, 0));
       const wider = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       await expect.poll(wider, "pixels beyond the screen's edge").toBeLessThanOrEqual(0);
@@ -65,8 +66,12 @@ test.describe("on phone and desktop, light and dark, everybody can use", () => {
     await tracker.share();
     await walker.share();
     await expect(tracker.people).toHaveCount(2);
-    await page.getByRole("button", { name: "Show everyone" }).click();
     await expect(tracker.line.detail).toHaveText(/m?s$/);
-    await tryLooks(page, "tracker");
+    await tryLooks(page, "tracker", async () => {
+      await page.getByRole("button", { name: "Show everyone" }).click();
+      await tracker.map.scrollIntoViewIfNeeded();
+      await expect(tracker.markers.first()).toBeInViewport();
+      await expect(tracker.markers.last()).toBeInViewport();
+    });
   });
 });

@@ -7,7 +7,7 @@ test.describe("the tracker", () => {
   test("sends nothing before the visitor presses share", async ({ visitor }) => {
     const ann = await TrackerPage.visit(await visitor(deviceAt(52.52, 13.405)));
     const bo = await TrackerPage.visit(await visitor());
-    await expect(ann.page.getByText("Nothing is sent before you press the button.")).toBeVisible();
+    await expect(ann.page.getByText(/^Nothing about you is sent before you press the button/)).toBeVisible();
     await expect(ann.page.getByText("which passes them on to everyone who has this page open")).toBeVisible();
     await ann.choosePrecision("1 km");
     await ann.choosePrecision("Exact");
