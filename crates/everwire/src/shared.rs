@@ -204,7 +204,7 @@ impl Shared {
         inner.is_acting = true;
         while let Some(action) = inner.actions.pop_front() {
             drop(inner);
-            self.platform.act(self, action);
+            self.perform(action);
             inner = self.lock();
         }
         inner.is_acting = false;
@@ -215,6 +215,23 @@ impl Shared {
             if core::mem::take(&mut inner.has_progressed) { core::mem::take(&mut inner.writers) } else { Vec::new() };
         drop(inner);
         reader.into_iter().chain(writers).for_each(Waker::wake);
+    }
+
+    fn perform(self: &Pointer<Self>, action: Action<Payload>) {
+        let platform = &self.platform;
+        match action {
+            Action::Dial { socket, failures } => platform.dial(self, socket, failures),
+            Action::Transmit { socket, message } => platform.send(socket, message.into_message()),
+            Action::Probe { socket, ping } => platform.send(socket, platform.words.ask(ping)),
+            Action::Measure { socket } => {
+                let bytes = platform.buffered_amount();
+                self.handle(Input::Buffered { socket, bytes });
+            }
+            Action::Close { socket, code, reason } => platform.close(socket, code, reason),
+            Action::Abandon { .. } => platform.abandon(),
+            // Events were parted from what the platform does.
+            Action::Notify(_) => {}
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

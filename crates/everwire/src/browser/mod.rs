@@ -20,15 +20,15 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
 
-use everwire_core::{Action, Cause, Input, Page, SocketId};
+use everwire_core::{Cause, CloseCode, CloseReason, Input, Page, SocketId};
 use wasm_bindgen_futures::spawn_local;
 pub use web_sys::Blob;
 
 pub(crate) use self::received::Received;
 use self::{alarm::Alarm, clock::Clock, lifecycle::Lifecycle, link::Link};
 use crate::{
-    Address, Attempt, BinaryType, OpenError, SocketBuilder, address::AddressSource, builder::Greeting,
-    heartbeat::Words, payload::Payload, shared::Shared,
+    Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, builder::Greeting,
+    heartbeat::Words, shared::Shared,
 };
 use everwire_core::Protocols;
 
@@ -48,7 +48,7 @@ pub(crate) struct Platform {
     clock: Clock,
     source: AddressSource,
     protocols: Protocols,
-    words: Words,
+    pub(crate) words: Words,
     greeting: Option<Rc<Greeting>>,
     binary_type: Cell<BinaryType>,
     /// The attempt whose address or socket is current.
@@ -103,28 +103,54 @@ impl Platform {
         environment::random_seed()
     }
 
-    /// Does what the core asks for.
-    pub(crate) fn act(&self, shared: &Rc<Shared>, action: Action<Payload>) {
-        match action {
-            Action::Dial { socket, failures } => self.dial(shared, socket, failures),
-            Action::Transmit { socket, message } => self.with_link(socket, |link| link.send(message.into_message())),
-            Action::Probe { socket, ping } => self.with_link(socket, |link| link.send(self.words.ask(ping))),
-            Action::Measure { socket } => {
-                let bytes = self.buffered_amount();
-                shared.handle(Input::Buffered { socket, bytes });
+    /// Asks for the address and opens a socket.
+    pub(crate) fn dial(&self, shared: &Rc<Shared>, socket: SocketId, failures: u32) {
+        self.abandon();
+        self.current.set(Some(socket));
+        match &self.source {
+            AddressSource::Fixed(url) => self.connect(shared, socket, &Address::from(url.as_str()), Cause::Refused),
+            AddressSource::Provider(provide) => {
+                let address = provide(Attempt { failures });
+                let shared = Rc::downgrade(shared);
+                spawn_local(async move {
+                    let address = address.await;
+                    let Some(shared) = shared.upgrade() else { return };
+                    if shared.platform.current.get() != Some(socket) {
+                        return;
+                    }
+                    match address {
+                        // What a provider gave may be right next time.
+                        Ok(address) => shared.platform.connect(&shared, socket, &address, Cause::Provider),
+                        Err(error) => {
+                            shared.handle(Input::Dropped { socket, cause: Cause::Provider(error), buffered: 0 })
+                        }
+                    }
+                });
             }
-            Action::Close { socket, code, reason } => self.with_link(socket, |link| link.close(code, &reason)),
-            Action::Abandon { .. } => self.forget_link(),
-            // The application reads its events elsewhere.
-            Action::Notify(_) => {}
         }
+    }
+
+    /// Hands a message to the socket.
+    pub(crate) fn send(&self, socket: SocketId, message: Message) {
+        self.with_link(socket, |link| link.send(message));
+    }
+
+    /// Starts the closing handshake.
+    pub(crate) fn close(&self, socket: SocketId, code: CloseCode, reason: CloseReason) {
+        self.with_link(socket, |link| link.close(code, &reason));
+    }
+
+    /// Turns away from the current socket, which is closed when its `Link` is dropped.
+    pub(crate) fn abandon(&self) {
+        self.current.set(None);
+        let link = self.link.take();
+        drop(link);
     }
 
     /// Has [`Input::Wake`] handed in at the deadline, or a little before or after it.
     pub(crate) fn set_alarm(&self, shared: &Rc<Shared>, deadline: Option<Duration>) {
         let mut alarm = self.alarm.borrow_mut();
-        match deadline {
-            _ if self.is_released() => *alarm = None,
+        match deadline.filter(|_| !self.is_released()) {
             None => *alarm = None,
             // An alarm that rings early does no harm and sets the right one: a deadline that moves with every message need not
             // make a new timer each time.
@@ -143,7 +169,7 @@ impl Platform {
         self.is_released.set(true);
         self.lifecycle.take();
         if let Some(socket) = self.current.get() {
-            self.forget_link();
+            self.abandon();
             let cause = Cause::closed(1000, "", false);
             shared.handle(Input::Dropped { socket, cause, buffered: 0 });
         }
@@ -169,32 +195,6 @@ impl Platform {
         }
     }
 
-    fn dial(&self, shared: &Rc<Shared>, socket: SocketId, failures: u32) {
-        self.forget_link();
-        self.current.set(Some(socket));
-        match &self.source {
-            AddressSource::Fixed(url) => self.connect(shared, socket, &Address::from(url.as_str()), Cause::Refused),
-            AddressSource::Provider(provide) => {
-                let address = provide(Attempt { failures });
-                let shared = Rc::downgrade(shared);
-                spawn_local(async move {
-                    let address = address.await;
-                    let Some(shared) = shared.upgrade() else { return };
-                    if shared.platform.current.get() != Some(socket) {
-                        return;
-                    }
-                    match address {
-                        // What a provider gave may be right next time.
-                        Ok(address) => shared.platform.connect(&shared, socket, &address, Cause::Provider),
-                        Err(error) => {
-                            shared.handle(Input::Dropped { socket, cause: Cause::Provider(error), buffered: 0 })
-                        }
-                    }
-                });
-            }
-        }
-    }
-
     fn connect(&self, shared: &Rc<Shared>, socket: SocketId, address: &Address, refused: fn(String) -> Cause) {
         let protocols = address.protocols.as_ref().unwrap_or(&self.protocols);
         match Link::open(&Rc::downgrade(shared), socket, &address.url, protocols, self.binary_type.get()) {
@@ -211,12 +211,5 @@ impl Platform {
         {
             act(link);
         }
-    }
-
-    /// Turns away from the current socket, which is closed when its `Link` is dropped.
-    fn forget_link(&self) {
-        self.current.set(None);
-        let link = self.link.take();
-        drop(link);
     }
 }

@@ -20,15 +20,15 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use everwire_core::{Action, Cause, Input, Protocols, SocketId};
+use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
 use tokio::runtime::Handle;
 use url::Url;
 
 pub(crate) use self::received::Received;
 use self::{alarm::Alarm, link::Link};
 use crate::{
-    Address, Attempt, BinaryType, OpenError, SocketBuilder, address::AddressSource, builder::Greeting,
-    heartbeat::Words, payload::Payload, shared::Shared,
+    Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, builder::Greeting,
+    heartbeat::Words, shared::Shared,
 };
 
 /// Native programs have threads.
@@ -48,7 +48,7 @@ pub(crate) struct Platform {
     started: Instant,
     source: AddressSource,
     protocols: Protocols,
-    words: Words,
+    pub(crate) words: Words,
     greeting: Option<Arc<Greeting>>,
     link: Mutex<Option<Link>>,
     alarm: Alarm,
@@ -91,21 +91,36 @@ impl Platform {
         rand::random()
     }
 
-    /// Does what the core asks for.
-    pub(crate) fn act(&self, shared: &Arc<Shared>, action: Action<Payload>) {
-        match action {
-            Action::Dial { socket, failures } => self.dial(shared, socket, failures),
-            Action::Transmit { socket, message } => self.with_link(socket, |link| link.send(message.into_message())),
-            Action::Probe { socket, ping } => self.with_link(socket, |link| link.send(self.words.ask(ping))),
-            Action::Measure { socket } => {
-                let bytes = self.buffered_amount();
-                shared.handle(Input::Buffered { socket, bytes });
+    /// Asks for the address and opens a socket.
+    pub(crate) fn dial(&self, shared: &Arc<Shared>, socket: SocketId, failures: u32) {
+        // What a provider gave may be right next time; a fixed address that is refused stays so.
+        let (address, refused): (_, fn(String) -> Cause) = match &self.source {
+            AddressSource::Fixed(url) => {
+                let address = Address::from(url.as_str());
+                let address: crate::address::AddressFuture = Box::pin(core::future::ready(Ok(address)));
+                (address, Cause::Refused)
             }
-            Action::Close { socket, code, reason } => self.with_link(socket, |link| link.close(code, reason)),
-            Action::Abandon { .. } => drop(self.link().take()),
-            // The application reads its events elsewhere.
-            Action::Notify(_) => {}
-        }
+            AddressSource::Provider(provide) => (provide(Attempt { failures }), Cause::Provider),
+        };
+        let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, address, self.protocols.clone(), refused);
+        let before = self.link().replace(link);
+        drop(before);
+    }
+
+    /// Hands a message to the socket.
+    pub(crate) fn send(&self, socket: SocketId, message: Message) {
+        self.with_link(socket, |link| link.send(message));
+    }
+
+    /// Starts the closing handshake.
+    pub(crate) fn close(&self, socket: SocketId, code: CloseCode, reason: CloseReason) {
+        self.with_link(socket, |link| link.close(code, reason));
+    }
+
+    /// Turns away from the current socket, whose task ends when its `Link` is dropped.
+    pub(crate) fn abandon(&self) {
+        let link = self.link().take();
+        drop(link);
     }
 
     /// Has [`Input::Wake`] handed in at the deadline.
@@ -141,21 +156,6 @@ impl Platform {
     }
 
     pub(crate) fn set_binary_type(&self, _binary_type: BinaryType) {}
-
-    fn dial(&self, shared: &Arc<Shared>, socket: SocketId, failures: u32) {
-        // What a provider gave may be right next time; a fixed address that is refused stays so.
-        let (address, refused): (_, fn(String) -> Cause) = match &self.source {
-            AddressSource::Fixed(url) => {
-                let address = Address::from(url.as_str());
-                let address: crate::address::AddressFuture = Box::pin(core::future::ready(Ok(address)));
-                (address, Cause::Refused)
-            }
-            AddressSource::Provider(provide) => (provide(Attempt { failures }), Cause::Provider),
-        };
-        let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, address, self.protocols.clone(), refused);
-        let before = self.link().replace(link);
-        drop(before);
-    }
 
     fn with_link(&self, socket: SocketId, act: impl FnOnce(&Link)) {
         if let Some(link) = self.link().as_ref().filter(|link| link.socket() == socket) {
