@@ -14,6 +14,14 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
         let test = workspace.command("cargo").args(test);
         test.args(&options.filter).run()
     });
+    // What the features add, and that the crate stands without those that are on by default.
+    summary.step("native, features", || {
+        let bare = ["check", "--package", "everwire", "--no-default-features"];
+        workspace.command("cargo").args(bare).run()?;
+        let full =
+            ["test", "--package", "everwire", "--package", "everwire-core", "--all-features", "--lib", "--test", "api"];
+        workspace.command("cargo").args(full).args(&options.filter).run()
+    });
 }
 
 /// Builds the companion server for the tests. The other crates and the tests are built along, since cargo chooses the
