@@ -217,8 +217,8 @@ pub enum Cause {
     ConnectTimeout,
     /// The link was asked and did not answer.
     HeartbeatTimeout {
-        /// Whether any ping on this socket was answered. If none ever is, the server does not answer pings: choose another
-        /// heartbeat.
+        /// Whether any ping was ever answered, on this socket or on one before; true where the heartbeat sends none. If none ever
+        /// is, the server does not answer pings: choose another heartbeat.
         ever_answered: bool,
     },
     /// The network that the attempt was made on is gone, or the machine slept meanwhile.
@@ -246,7 +246,7 @@ impl fmt::Display for Cause {
             Self::Closed { code, reason, .. } if reason.is_empty() => write!(formatter, "closed with code {code}"),
             Self::Closed { code, reason, .. } => write!(formatter, "closed with code {code}: {reason}"),
             Self::ConnectTimeout => formatter.write_str("the attempt took longer than the connect timeout"),
-            Self::HeartbeatTimeout { ever_answered: true } => formatter.write_str("the link stopped answering"),
+            Self::HeartbeatTimeout { ever_answered: true } => formatter.write_str("the link fell silent"),
             Self::HeartbeatTimeout { ever_answered: false } => formatter
                 .write_str("no ping was answered: if the server does not answer pings, choose another heartbeat"),
             Self::NetworkChanged => formatter.write_str("the network changed during the attempt"),

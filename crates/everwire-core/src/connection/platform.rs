@@ -6,7 +6,7 @@ use super::{
     Action, AtRisk, Cause, Connection, Ended, Event, Network, Page, Retry, SocketId, State, surroundings::is_late,
 };
 use crate::{
-    Payload,
+    Heartbeat, Payload,
     heartbeat::{Monitor, Pulse},
 };
 
@@ -146,7 +146,10 @@ impl<M: Payload> Connection<M> {
     }
 
     fn dead(&mut self, now: Duration, socket: SocketId) {
-        let ever_answered = self.monitor.as_ref().is_some_and(Monitor::ever_answered);
+        let sends_pings = matches!(self.config.heartbeat, Heartbeat::Ping(_));
+        let answered_now = self.monitor.as_ref().is_some_and(Monitor::ever_answered);
+        let answered_before = self.latency.histogram().count() > 0;
+        let ever_answered = !sends_pings || answered_now || answered_before;
         for _ in 0..self.monitor.as_ref().map_or(0, Monitor::unanswered) {
             self.latency.record_lost();
         }

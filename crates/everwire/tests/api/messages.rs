@@ -2,13 +2,13 @@
 
 use core::time::Duration;
 
-use everwire::{Event, InboxLimits, Message, SendError, SendOptions, Sent, Socket};
+use everwire::{Cause, Event, Heartbeat, InboxLimits, Message, Pong, SendError, SendOptions, Sent, Socket};
 use futures_util::{SinkExt, StreamExt};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{
     server::TestServer,
-    tools::{brisk, closed, message, next, opened, text, within},
+    tools::{brisk, closed, dropped, eager, message, next, opened, text, within},
 };
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -134,7 +134,7 @@ async fn a_send_after_the_end_does_not_succeed_and_the_message_comes_back() {
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn pings_measure_the_round_trip_and_do_not_reach_the_application() {
     let server = TestServer::start().await;
-    let heartbeat = everwire::Heartbeat::ping().schedule(brisk());
+    let heartbeat = Heartbeat::ping().schedule(brisk());
     let mut socket = Socket::builder(server.url("/clock")).heartbeat(heartbeat).open().unwrap();
     for _ in 0..3 {
         let round_trip = next(&mut socket, "a round trip was measured", |event| match event {
@@ -148,4 +148,40 @@ async fn pings_measure_the_round_trip_and_do_not_reach_the_application() {
     let latency = socket.stats().latency;
     assert!(latency.count >= 3 && latency.min <= latency.p50 && latency.p50 <= latency.max, "{latency:?}");
     assert!(socket.server_time().is_some_and(|time| time > 1.7e12));
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_server_with_a_ping_of_its_own_is_asked_in_its_words() {
+    let server = TestServer::start().await;
+    let ask = |ping: u64| Message::from(format!("are you there? {ping}"));
+    let answer = |message: &Message| {
+        let ping = message.as_text()?.strip_prefix("are you there? ")?.parse().ok();
+        Some(Pong { ping, ..Pong::default() })
+    };
+    let heartbeat = Heartbeat::custom(ask, answer).schedule(brisk());
+    let mut socket = Socket::builder(server.url("/echo")).heartbeat(heartbeat).open().unwrap();
+    socket.send("of the application").unwrap();
+    let mut texts = Vec::new();
+    next(&mut socket, "a round trip was measured", |event| match event {
+        Event::Message(message) => {
+            texts.push(message);
+            None
+        }
+        Event::Latency(_) => Some(()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(texts, [Message::from("of the application")]);
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_server_that_fell_silent_is_left_where_silence_means_that_it_is_dead() {
+    let server = TestServer::start().await;
+    let heartbeat = Heartbeat::silence(Duration::from_millis(300));
+    let mut socket = Socket::builder(server.url("/echo")).heartbeat(heartbeat).backoff(eager()).open().unwrap();
+    opened(&mut socket).await;
+    let cause = dropped(&mut socket).await.cause;
+    // Nobody was asked, so that nobody is told to choose another heartbeat.
+    assert_eq!(cause, Cause::HeartbeatTimeout { ever_answered: true });
+    assert_eq!(socket.stats().messages_out, 0);
 }
