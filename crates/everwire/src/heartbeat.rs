@@ -4,7 +4,8 @@ use everwire_core::PingSchedule;
 
 use crate::{
     Message,
-    platform::{MaybeSendSync, Pointer},
+    payload::Payload,
+    platform::{MaybeSendSync, Pointer, Received},
     pong,
 };
 
@@ -86,6 +87,17 @@ impl Words {
         match self {
             Self::Standard => Message::Text(pong::ask(ping)),
             Self::Custom { ask, .. } => ask(ping),
+        }
+    }
+
+    /// The answer to a ping, or the message as it was.
+    pub(crate) fn read(&self, received: Received) -> Result<Pong, Payload> {
+        match self {
+            Self::Standard => received.standard_pong().ok_or(Payload::Theirs(received)),
+            Self::Custom { answer, .. } => {
+                let message = received.into_message();
+                answer(&message).ok_or(Payload::Ours(message))
+            }
         }
     }
 }

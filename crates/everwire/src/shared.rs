@@ -6,13 +6,15 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use everwire_core::{Action, Connection, Input, Payload as _};
+use everwire_core::{Action, Connection, Input, Payload as _, SocketId};
 
 use crate::{
-    Closed, Discarded, Dropped, Event, Opened, SocketBuilder, State, Stats,
+    Closed, Discarded, Dropped, Event, Opened, Pong, SocketBuilder, State, Stats,
+    builder::Greeting,
+    heartbeat::Words,
     inbox::Inbox,
     payload::Payload,
-    platform::{Platform, Pointer},
+    platform::{Platform, Pointer, Received},
 };
 
 /// The state of one socket, and the platform that acts for it.
@@ -20,6 +22,8 @@ use crate::{
 /// The lock is never held while the platform acts: a call into JavaScript may come back into this module.
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
+    words: Words,
+    greeting: Option<Pointer<Greeting>>,
     pub(crate) platform: Platform,
 }
 
@@ -80,7 +84,12 @@ impl Shared {
             closed: None,
             next_attempt: 1,
         };
-        Self { inner: Mutex::new(inner), platform }
+        Self {
+            inner: Mutex::new(inner),
+            words: builder.heartbeat.words.clone(),
+            greeting: builder.greeting.clone(),
+            platform,
+        }
     }
 
     /// Hands something to the core, and does what follows from it.
@@ -100,21 +109,24 @@ impl Shared {
         result
     }
 
-    /// Notes what the platform knows of the socket that opens, and hands it to the core together with its greeting.
-    pub(crate) fn opened(
-        self: &Pointer<Self>,
-        socket: everwire_core::SocketId,
-        opened: Opened,
-        greeting: Vec<Payload>,
-    ) {
-        self.lock().opened = opened;
-        self.handle(Input::Opened { socket, greeting });
+    /// A socket has opened; the platform tells its address, subprotocol and extensions. The greeting goes with the news.
+    pub(crate) fn opened(self: &Pointer<Self>, socket: SocketId, url: String, protocol: String, extensions: String) {
+        let opened = {
+            let mut inner = self.lock();
+            let (is_reconnect, failures) = (inner.counts.opened > 0, inner.connection.failures());
+            inner.opened = Opened { url, protocol, extensions, is_reconnect, failures };
+            inner.opened.clone()
+        };
+        let greeting = self.greeting.as_ref().map(|greeting| greeting(&opened)).unwrap_or_default();
+        self.handle(Input::Opened { socket, greeting: greeting.into_iter().map(Payload::Ours).collect() });
     }
 
-    /// What the next opened connection would be told about its past.
-    pub(crate) fn history(&self) -> (bool, u32) {
-        let inner = self.lock();
-        (inner.counts.opened > 0, inner.connection.failures())
+    /// A message has arrived: the answer to a ping, or one for the application.
+    pub(crate) fn received(self: &Pointer<Self>, socket: SocketId, received: Received) {
+        self.handle(match self.words.read(received) {
+            Ok(Pong { ping, server_time }) => Input::Pong { socket, ping, server_time },
+            Err(message) => Input::Received { socket, message },
+        });
     }
 
     /// The next event; registers the reader where there is none. `None` where the connection is over and all was read.
@@ -222,7 +234,7 @@ impl Shared {
         match action {
             Action::Dial { socket, failures } => platform.dial(self, socket, failures),
             Action::Transmit { socket, message } => platform.send(socket, message.into_message()),
-            Action::Probe { socket, ping } => platform.send(socket, platform.words.ask(ping)),
+            Action::Probe { socket, ping } => platform.send(socket, self.words.ask(ping)),
             Action::Measure { socket } => {
                 let bytes = platform.buffered_amount();
                 self.handle(Input::Buffered { socket, bytes });

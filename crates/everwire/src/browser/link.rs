@@ -1,4 +1,4 @@
-use std::rc::{Rc, Weak};
+use std::rc::Weak;
 
 use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
 use js_sys::Array;
@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
 use super::{Received, environment};
-use crate::{BinaryType, Message, Opened, Pong, heartbeat::Words, payload::Payload, pong, shared::Shared};
+use crate::{BinaryType, Message, shared::Shared};
 
 /// One WebSocket of the browser with its listeners.
 ///
@@ -85,28 +85,14 @@ impl Drop for Link {
 fn on_open(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> impl FnMut() {
     move || {
         let Some(shared) = shared.upgrade() else { return };
-        let (is_reconnect, failures) = shared.history();
-        let opened = Opened {
-            url: web_socket.url(),
-            protocol: web_socket.protocol(),
-            extensions: web_socket.extensions(),
-            is_reconnect,
-            failures,
-        };
-        let greeting = shared.platform.greeting.as_ref().map(|greeting| greeting(&opened)).unwrap_or_default();
-        shared.opened(socket, opened, greeting.into_iter().map(Payload::Ours).collect());
+        shared.opened(socket, web_socket.url(), web_socket.protocol(), web_socket.extensions());
     }
 }
 
 fn on_message(shared: Weak<Shared>, socket: SocketId) -> impl FnMut(MessageEvent) {
     move |event| {
         let Some(shared) = shared.upgrade() else { return };
-        let received = Received::new(event.data());
-        let input = match read_pong(&shared, received) {
-            Ok(Pong { ping, server_time }) => Input::Pong { socket, ping, server_time },
-            Err(message) => Input::Received { socket, message },
-        };
-        shared.handle(input);
+        shared.received(socket, Received::new(event.data()));
     }
 }
 
@@ -116,20 +102,6 @@ fn on_close(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> im
         let buffered = u64::from(web_socket.buffered_amount());
         let cause = Cause::closed(event.code(), event.reason(), event.was_clean());
         shared.handle(Input::Dropped { socket, cause, buffered });
-    }
-}
-
-/// The answer to a ping, or the message as it was.
-fn read_pong(shared: &Rc<Shared>, received: Received) -> Result<Pong, Payload> {
-    match &shared.platform.words {
-        Words::Standard => {
-            let answer = received.short_text(pong::MAX_LENGTH).and_then(|text| pong::read(&text));
-            answer.ok_or(Payload::Theirs(received))
-        }
-        Words::Custom { answer, .. } => {
-            let message = received.into_message();
-            answer(&message).ok_or(Payload::Ours(message))
-        }
     }
 }
 

@@ -26,10 +26,7 @@ pub use web_sys::Blob;
 
 pub(crate) use self::received::Received;
 use self::{alarm::Alarm, clock::Clock, lifecycle::Lifecycle, link::Link};
-use crate::{
-    Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, builder::Greeting,
-    heartbeat::Words, shared::Shared,
-};
+use crate::{Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, shared::Shared};
 use everwire_core::Protocols;
 
 /// Everything in a browser lives on one thread.
@@ -48,8 +45,6 @@ pub(crate) struct Platform {
     clock: Clock,
     source: AddressSource,
     protocols: Protocols,
-    pub(crate) words: Words,
-    greeting: Option<Rc<Greeting>>,
     binary_type: Cell<BinaryType>,
     /// The attempt whose address or socket is current.
     current: Cell<Option<SocketId>>,
@@ -71,8 +66,6 @@ impl Platform {
             clock: Clock::start(),
             source: builder.source.clone(),
             protocols: builder.protocols.clone(),
-            words: builder.heartbeat.words.clone(),
-            greeting: builder.greeting.clone(),
             binary_type: Cell::new(builder.binary_type),
             current: Cell::new(None),
             link: RefCell::new(None),

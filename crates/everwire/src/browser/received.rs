@@ -2,7 +2,7 @@ use js_sys::{ArrayBuffer, JsString, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Blob;
 
-use crate::Message;
+use crate::{Message, Pong, pong};
 
 /// A message in the browser's hands. It is copied into wasm memory when it is read, and never if it is not.
 #[derive(Debug)]
@@ -36,9 +36,12 @@ impl Received {
         }
     }
 
-    /// The text, where it is one of at most this length.
-    pub(super) fn short_text(&self, max_length: usize) -> Option<String> {
+    /// What it says, if it is a standard answer to a ping. A longer text is none, and is not copied to find that out.
+    pub(crate) fn standard_pong(&self) -> Option<Pong> {
         let text = self.0.dyn_ref::<JsString>()?;
-        (text.length() as usize <= max_length).then(|| text.into())
+        if text.length() as usize > pong::MAX_LENGTH {
+            return None;
+        }
+        pong::read(&String::from(text))
     }
 }

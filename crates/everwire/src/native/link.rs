@@ -24,7 +24,7 @@ use tokio_tungstenite::{
 };
 
 use super::{Received, alive};
-use crate::{Message, Opened, Pong, address::AddressFuture, heartbeat::Words, payload::Payload, pong, shared::Shared};
+use crate::{Message, address::AddressFuture, shared::Shared};
 
 /// The read buffer; tungstenite's own default of 128 KiB is many times what most connections need.
 const READ_BUFFER: usize = 16 << 10;
@@ -175,14 +175,11 @@ impl Server {
 
     fn opened(&self, response: &Response, url: String) {
         let Some(shared) = alive(&self.shared) else { return };
-        let (is_reconnect, failures) = shared.history();
         let header =
             |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let protocol = header("sec-websocket-protocol");
         let extensions = header("sec-websocket-extensions");
-        let opened = Opened { url, protocol, extensions, is_reconnect, failures };
-        let greeting = shared.platform.greeting.as_ref().map(|greeting| greeting(&opened)).unwrap_or_default();
-        shared.opened(self.socket, opened, greeting.into_iter().map(Payload::Ours).collect());
+        shared.opened(self.socket, url, protocol, extensions);
     }
 
     fn read(&self, message: tungstenite::Message, close: &mut CloseSeen) {
@@ -193,12 +190,9 @@ impl Server {
             // Tungstenite answers protocol pings by itself.
             _ => return,
         };
-        let Some(shared) = alive(&self.shared) else { return };
-        let socket = self.socket;
-        shared.handle(match read_pong(&shared, received) {
-            Ok(Pong { ping, server_time }) => Input::Pong { socket, ping, server_time },
-            Err(message) => Input::Received { socket, message },
-        });
+        if let Some(shared) = alive(&self.shared) {
+            shared.received(self.socket, received);
+        }
     }
 
     fn dropped(&self, cause: Cause) {
@@ -250,17 +244,5 @@ fn into_wire(message: Message) -> tungstenite::Message {
     match message {
         Message::Text(text) => tungstenite::Message::Text(text.into()),
         Message::Binary(bytes) => tungstenite::Message::Binary(bytes.into()),
-    }
-}
-
-/// The answer to a ping, or the message as it was.
-fn read_pong(shared: &Shared, received: Received) -> Result<Pong, Payload> {
-    match (&shared.platform.words, received) {
-        (Words::Standard, Received::Text(text)) => pong::read(&text).ok_or(Payload::Theirs(Received::Text(text))),
-        (Words::Standard, received) => Err(Payload::Theirs(received)),
-        (Words::Custom { answer, .. }, received) => {
-            let message = received.into_message();
-            answer(&message).ok_or(Payload::Ours(message))
-        }
     }
 }

@@ -26,10 +26,7 @@ use url::Url;
 
 pub(crate) use self::received::Received;
 use self::{alarm::Alarm, link::Link};
-use crate::{
-    Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, builder::Greeting,
-    heartbeat::Words, shared::Shared,
-};
+use crate::{Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, shared::Shared};
 
 /// Native programs have threads.
 pub(crate) type Pointer<T> = Arc<T>;
@@ -48,8 +45,6 @@ pub(crate) struct Platform {
     started: Instant,
     source: AddressSource,
     protocols: Protocols,
-    pub(crate) words: Words,
-    greeting: Option<Arc<Greeting>>,
     link: Mutex<Option<Link>>,
     alarm: Alarm,
     is_released: AtomicBool,
@@ -66,8 +61,6 @@ impl Platform {
             started: Instant::now(),
             source: builder.source.clone(),
             protocols: builder.protocols.clone(),
-            words: builder.heartbeat.words.clone(),
-            greeting: builder.greeting.clone(),
             link: Mutex::new(None),
             alarm: Alarm::new(),
             is_released: AtomicBool::new(false),

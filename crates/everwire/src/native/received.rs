@@ -1,6 +1,6 @@
 use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
-use crate::Message;
+use crate::{Message, Pong, pong};
 
 /// A message as tungstenite gives it: shared bytes, which are copied when the message is read.
 #[derive(Debug)]
@@ -14,6 +14,14 @@ impl Received {
         match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// What it says, if it is a standard answer to a ping.
+    pub(crate) fn standard_pong(&self) -> Option<Pong> {
+        match self {
+            Self::Text(text) => pong::read(text),
+            Self::Binary(_) => None,
         }
     }
 
