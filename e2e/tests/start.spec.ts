@@ -6,6 +6,8 @@ test.describe("the start page", () => {
     errors.expectLostConnections();
     await page.goto("/");
     await expect(page).toHaveTitle(/Everwire/);
+    // The page has fetched all that it needs: a crash in the middle of that would fail the loading itself.
+    await new Line(page).open();
 
     await companion.kill();
     await expect(page.request.get("/")).rejects.toThrow(/ECONNREFUSED/);
