@@ -17,6 +17,8 @@ pub(crate) struct Rules {
     announced: Option<Duration>,
     /// What is at hand allows an attempt before its time.
     is_brought_forward: bool,
+    /// How far the wall clock was ahead at the last wake.
+    wall_ahead: Duration,
     /// The application asked for an attempt, which needs no floor.
     is_asked_for: bool,
     /// Accepted, and neither transmitted nor reported: by number.
@@ -36,6 +38,7 @@ impl Rules {
             last_dial: None,
             announced: None,
             is_brought_forward: false,
+            wall_ahead: Duration::ZERO,
             is_asked_for: false,
             waiting: BTreeMap::new(),
             last_transmitted: 0,
@@ -55,8 +58,10 @@ impl Rules {
             self.is_brought_forward = true;
         }
         // Time may have jumped: the core may take that for a sleep.
-        if matches!(input, Input::Wake { .. }) && client.poll_deadline().is_none_or(|due| due != now) {
-            self.is_brought_forward = true;
+        if let Input::Wake { wall } = input {
+            let ahead = wall.saturating_sub(now);
+            let has_jumped = ahead != std::mem::replace(&mut self.wall_ahead, ahead);
+            self.is_brought_forward |= has_jumped || client.poll_deadline().is_none_or(|due| due != now);
         }
         match (input, &mut self.socket) {
             (Input::Opened { socket, .. }, Some((current, is_open))) if current == socket => *is_open = true,
