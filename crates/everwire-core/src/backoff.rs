@@ -39,7 +39,7 @@ impl Backoff {
     /// The delay after so many failures in a row (0: a stable connection was lost, or the very first attempt failed).
     pub(crate) fn delay(&self, failures: u32, random: &mut Random) -> Duration {
         let max = self.max.as_secs_f64();
-        let ceiling = self.first.as_secs_f64() * self.factor.max(1.0).powi(failures.min(64) as i32);
+        let ceiling = self.first.as_secs_f64() * libm::pow(self.factor.max(1.0), f64::from(failures.min(64)));
         // Written so that a ceiling that overflowed to infinity or NaN becomes the maximum.
         let ceiling = if ceiling < max { ceiling } else { max };
         random.between(self.floor, Duration::try_from_secs_f64(ceiling).unwrap_or(self.max))

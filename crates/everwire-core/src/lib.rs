@@ -27,6 +27,10 @@
 //! - [`CloseCode`], [`CloseReason`], [`Protocols`]: values that the platform's WebSocket cannot refuse
 //! - [`ClosePolicy`]: which endings are worth another attempt
 
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
 mod backoff;
 mod close;
 mod close_policy;

@@ -1,3 +1,5 @@
+use alloc::{string::String, vec::Vec};
+
 /// What a connection carries: opaque to the core but for its size, so that a payload never has to be copied or decoded
 /// before somebody reads it.
 pub trait Payload {

@@ -1,3 +1,4 @@
+use alloc::{string::String, vec::Vec};
 use thiserror::Error;
 
 /// The subprotocols that a client offers, in order of preference: each an HTTP token, none twice.

@@ -1,5 +1,6 @@
 //! What the application asks for.
 
+use alloc::borrow::ToOwned;
 use core::time::Duration;
 
 use super::{Action, Cause, Connection, Ended, Event, Retry, State};

@@ -1,5 +1,6 @@
 //! What goes into a connection and what comes out of it.
 
+use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
 use crate::{CloseCode, CloseReason, DiscardReason, MessageId};

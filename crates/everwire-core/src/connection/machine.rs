@@ -1,5 +1,5 @@
+use alloc::collections::VecDeque;
 use core::time::Duration;
-use std::collections::VecDeque;
 
 use super::{Action, Input, State, surroundings::Surroundings, traffic::discarded};
 use crate::{

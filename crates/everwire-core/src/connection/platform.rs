@@ -1,5 +1,6 @@
 //! What the platform and the clock report.
 
+use alloc::borrow::ToOwned;
 use core::time::Duration;
 
 use super::{

@@ -1,5 +1,6 @@
 //! What the socket reports.
 
+use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
 use super::{Cause, Connection, Ended, Event, SocketId, State};
@@ -66,7 +67,7 @@ impl<M: Payload> Connection<M> {
                 let at_risk = self.forget(Some(buffered));
                 let (code, reason, was_clean) = match cause {
                     Cause::Closed { code, reason, was_clean, .. } => (code, reason, was_clean),
-                    other => (NO_CLOSE_FRAME, other.to_string(), false),
+                    _ => (NO_CLOSE_FRAME, String::new(), false),
                 };
                 self.end(Ended::ByApplication { code, reason, was_clean }, at_risk);
             }

@@ -1,5 +1,5 @@
+use alloc::collections::VecDeque;
 use core::time::Duration;
-use std::collections::VecDeque;
 
 use crate::{Heartbeat, Latency, PingSchedule};
 

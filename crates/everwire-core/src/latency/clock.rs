@@ -1,5 +1,5 @@
+use alloc::collections::VecDeque;
 use core::time::Duration;
-use std::collections::VecDeque;
 
 /// How many samples are compared: the eight of NTP's clock filter (RFC 5905, section 10).
 const SAMPLES: usize = 8;

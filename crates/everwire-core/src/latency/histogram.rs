@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// How far a reported value may lie from the true one, as a share of it.
@@ -52,7 +53,7 @@ impl Histogram {
         if self.count == 0 {
             return None;
         }
-        let rank = (self.count as f64 * percent.clamp(0.0, 100.0) / 100.0).ceil().max(1.0) as u64;
+        let rank = libm::ceil(self.count as f64 * percent.clamp(0.0, 100.0) / 100.0).max(1.0) as u64;
         let mut seen = 0;
         for (index, count) in self.counts.iter().enumerate() {
             seen += u64::from(*count);
@@ -77,19 +78,19 @@ impl Default for Histogram {
 }
 
 fn bucket(value: Duration) -> usize {
-    let steps = (value.as_secs_f64() / SMALLEST).ln() / RATIO.ln();
+    let steps = libm::log(value.as_secs_f64() / SMALLEST) / libm::log(RATIO);
     // A cast from a negative or infinite float saturates, so that everything lands in a bucket.
-    (steps.ceil().max(0.0) as usize).min(BUCKETS - 1)
+    (libm::ceil(steps).max(0.0) as usize).min(BUCKETS - 1)
 }
 
 /// The upper bound of a bucket.
 fn bound(index: i32) -> Duration {
-    Duration::from_secs_f64(SMALLEST * RATIO.powi(index))
+    Duration::from_secs_f64(SMALLEST * libm::pow(RATIO, f64::from(index)))
 }
 
 /// The value that is within [`PRECISION`] of both bounds of a bucket.
 fn middle(index: usize) -> Duration {
-    Duration::from_secs_f64(SMALLEST * RATIO.powi(index as i32) * 2.0 / (1.0 + RATIO))
+    Duration::from_secs_f64(SMALLEST * libm::pow(RATIO, index as f64) * 2.0 / (1.0 + RATIO))
 }
 
 #[cfg(test)]

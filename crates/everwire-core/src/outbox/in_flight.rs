@@ -1,6 +1,5 @@
-use std::collections::VecDeque;
-
 use crate::MessageId;
+use alloc::{collections::VecDeque, vec::Vec};
 
 /// The messages that were handed to the platform's socket and may still sit in its buffer.
 ///

@@ -1,3 +1,4 @@
+use alloc::string::String;
 use core::{fmt, time::Duration};
 
 /// How much may wait to be sent while the connection is down or the network does not keep up, and what happens beyond that.

@@ -1,5 +1,5 @@
+use alloc::{collections::VecDeque, string::String};
 use core::time::Duration;
-use std::collections::VecDeque;
 
 use crate::{DiscardReason, OutboxLimits, Payload, Refusal, Refused, SendOptions, WhenFull};
 
