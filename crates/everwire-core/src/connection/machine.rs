@@ -101,8 +101,7 @@ impl<M: Payload> Connection<M> {
         }
         let id = MessageId(self.next_message);
         if let State::Open { socket, .. } = self.state
-            && self.outbox.is_empty()
-            && self.has_headroom()
+            && (options.ahead || (self.outbox.is_empty() && self.has_headroom()))
         {
             self.next_message += 1;
             self.transmit(now, socket, Some(id), message);

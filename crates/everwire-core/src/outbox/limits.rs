@@ -39,6 +39,9 @@ pub struct SendOptions {
     /// Makes it the latest of its kind: a waiting message with the same key is discarded in its favour and reported. For
     /// positions, prices and other values of which only the newest counts.
     pub key: Option<String>,
+    /// On an open connection it goes out at once, before what waits in the outbox and whatever the platform's buffer holds: for
+    /// credentials and subscriptions that answer [`Event::Opened`](crate::Event::Opened). Elsewhere it waits like any other.
+    pub ahead: bool,
 }
 
 /// Why the outbox let go of a message that it had accepted.

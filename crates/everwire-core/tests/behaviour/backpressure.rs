@@ -1,6 +1,6 @@
 //! The platform's buffer, its watermarks, and waiting for it.
 
-use everwire_core::{Config, Input, Sent, Watermarks};
+use everwire_core::{Config, Input, SendOptions, Sent, Watermarks};
 
 use crate::world::{World, ms, s};
 
@@ -128,4 +128,35 @@ fn a_high_water_mark_of_zero_still_lets_messages_through() {
     assert!(world.client.is_ready());
     world.run_for(s(1));
     assert_eq!(world.server.heard.len(), 10);
+}
+
+#[test]
+fn what_is_sent_ahead_overtakes_the_outbox_and_a_full_buffer() {
+    let mut world = World::open(small(), 11);
+    world.link.buffered = Some(101);
+    for _ in 0..11 {
+        world.accept("ten bytes!");
+    }
+    assert!(matches!(world.send("later"), Ok(Sent::Queued(_))));
+    assert!(matches!(world.send_with("token", ahead()), Ok(Sent::Transmitted(_))));
+    assert_eq!(world.client.outbox().len(), 1);
+    world.link.buffered = Some(0);
+    world.run_for(s(2));
+    assert_eq!(world.server.texts()[11..], ["token", "later"]);
+}
+
+#[test]
+fn without_an_open_connection_what_is_sent_ahead_waits_its_turn() {
+    let mut world = World::new(small(), 12);
+    assert!(matches!(world.send("first"), Ok(Sent::Queued(_))));
+    assert!(matches!(world.send_with("second", ahead()), Ok(Sent::Queued(_))));
+    world.input(Input::Open);
+    assert!(matches!(world.send_with("third", ahead()), Ok(Sent::Queued(_))));
+    world.run_until_open();
+    world.run_for(s(1));
+    assert_eq!(world.server.texts(), ["first", "second", "third"]);
+}
+
+fn ahead() -> SendOptions {
+    SendOptions { ahead: true, ..SendOptions::default() }
 }

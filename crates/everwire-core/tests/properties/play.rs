@@ -119,6 +119,7 @@ impl Player {
         let parcel = self.parcel(message.size.into());
         let options = SendOptions {
             time_to_live: message.time_to_live.map(script::Time::get),
+            ahead: false,
             key: message.key.map(|key| key.to_string()),
         };
         let (number, before) = (parcel.number, self.client.state());
