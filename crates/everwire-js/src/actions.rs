@@ -1,0 +1,109 @@
+//! From what the core asks for to numbers.
+
+use everwire_core::{Action, AtRisk, Cause, ClosePolicy, DiscardReason, Ended, Event, Verdict};
+
+use crate::{
+    body::Body,
+    codes::{action, cause, discarded},
+    time::to_millis,
+};
+
+/// What goes with an action.
+pub(crate) type Operands = [f64; 6];
+
+/// Writes the operands and returns the action's number.
+pub(crate) fn write(action: Action<Body>, operands: &mut Operands) -> u32 {
+    match action {
+        Action::Dial { socket, failures } => {
+            operands[0] = socket.0 as f64;
+            operands[1] = failures.into();
+            action::DIAL
+        }
+        Action::Transmit { message, .. } => {
+            operands[0] = message.key.into();
+            action::TRANSMIT
+        }
+        Action::Probe { ping, .. } => {
+            operands[0] = ping as f64;
+            action::PROBE
+        }
+        Action::Measure { socket } => {
+            operands[0] = socket.0 as f64;
+            action::MEASURE
+        }
+        Action::Close { code, .. } => {
+            operands[0] = code.value().into();
+            action::CLOSE
+        }
+        Action::Abandon { .. } => action::ABANDON,
+        Action::Notify(event) => tell(event, operands),
+    }
+}
+
+fn tell(event: Event<Body>, operands: &mut Operands) -> u32 {
+    match event {
+        Event::Opened { is_reconnect, .. } => {
+            operands[0] = is_reconnect.into();
+            action::OPENED
+        }
+        Event::Latency(round_trip) => {
+            operands[0] = to_millis(round_trip);
+            action::LATENCY
+        }
+        Event::Dropped { cause, at_risk, retry } => {
+            let by_default = ClosePolicy::default().judge(&cause) != Verdict::Stop;
+            let at = retry.at.map_or(-1.0, to_millis);
+            let AtRisk { bytes, messages } = at_risk;
+            *operands = [
+                number(&cause).into(),
+                by_default.into(),
+                bytes as f64,
+                messages.len() as f64,
+                retry.attempt.into(),
+                at,
+            ];
+            action::DROPPED
+        }
+        Event::Discarded { message, reason, .. } => {
+            operands[0] = message.key.into();
+            operands[1] = match reason {
+                DiscardReason::Evicted => discarded::EVICTED,
+                DiscardReason::Replaced => discarded::REPLACED,
+                DiscardReason::Closed => discarded::CLOSED,
+                // The others are all known here; the enum is open for crates outside of this workspace.
+                _ => discarded::EXPIRED,
+            }
+            .into();
+            action::DISCARDED
+        }
+        Event::Closed { ended, at_risk } => {
+            let (cause, code, was_clean) = match ended {
+                Ended::ByApplication { code, was_clean, .. } => (cause::BY_APPLICATION, code, was_clean),
+                Ended::Final(cause @ Cause::Closed { code, was_clean, .. })
+                | Ended::Exhausted(cause @ Cause::Closed { code, was_clean, .. }) => (number(&cause), code, was_clean),
+                Ended::Final(cause) | Ended::Exhausted(cause) => (number(&cause), 1006, false),
+                _ => (cause::CLOSED, 1006, false),
+            };
+            let AtRisk { bytes, messages } = at_risk;
+            *operands = [cause.into(), code.into(), was_clean.into(), bytes as f64, messages.len() as f64, 0.0];
+            action::ENDED
+        }
+        // Messages go without an action. The others are all known here; the enum is open for crates outside of this workspace.
+        _ => action::NONE,
+    }
+}
+
+fn number(cause: &Cause) -> u32 {
+    match cause {
+        Cause::ConnectTimeout => cause::CONNECT_TIMEOUT,
+        Cause::HeartbeatTimeout { ever_answered: true } => cause::HEARTBEAT_TIMEOUT,
+        Cause::HeartbeatTimeout { ever_answered: false } => cause::NEVER_ANSWERED,
+        Cause::NetworkChanged => cause::NETWORK_CHANGED,
+        Cause::Provider(_) => cause::PROVIDER,
+        Cause::Refused(_) => cause::REFUSED,
+        Cause::Suspended => cause::SUSPENDED,
+        Cause::Requested => cause::REQUESTED,
+        // The others are all known here; the enum is open for crates outside of this workspace.
+        _ => cause::CLOSED,
+    }
+}

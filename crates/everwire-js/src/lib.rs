@@ -1,0 +1,32 @@
+//! The core behind the npm package: every decision is made here, and no payload ever enters.
+//!
+//! JavaScript keeps the messages, the sockets, the timers and the listeners; this module is told what happened and says what
+//! to do, in numbers only. A message is known by its size and by a key that JavaScript chose. So nothing is copied across
+//! the border, the module imports nothing, and neither a JSON parser nor the formatting machinery is in it.
+//!
+//! # Layout
+//! - [`Core`]: what JavaScript holds, one for each socket
+//! - [`Knobs`]: the options, by number
+//! - [`codes`]: the numbers of inputs, actions, causes and the like, which `js/codes.js` repeats
+//! - `inputs`: from numbers to what the core is told
+//! - `actions`: from what the core asks for to numbers
+//! - `statistics`: the latency, by number
+//! - `runtime`: allocator and panic handler
+
+#![cfg_attr(target_family = "wasm", no_std)]
+
+extern crate alloc;
+
+mod actions;
+mod body;
+pub mod codes;
+mod core;
+mod inputs;
+mod knobs;
+#[cfg(target_family = "wasm")]
+mod runtime;
+mod statistics;
+mod time;
+
+pub use crate::core::Core;
+pub use knobs::Knobs;
