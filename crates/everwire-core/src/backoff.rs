@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use crate::random::Random;
+use crate::{random::Random, time::Time};
 
 /// When the next attempt is made after one failed or a connection was lost.
 ///
@@ -37,17 +37,20 @@ pub struct Backoff {
 
 impl Backoff {
     /// The delay after so many failures in a row (0: a stable connection was lost, or the very first attempt failed).
-    pub(crate) fn delay(&self, failures: u32, random: &mut Random) -> Duration {
+    pub(crate) fn delay(&self, failures: u32, random: &mut Random) -> Time {
         let max = self.max.as_secs_f64();
-        let ceiling = self.first.as_secs_f64() * libm::pow(self.factor.max(1.0), f64::from(failures.min(64)));
+        let mut ceiling = self.first.as_secs_f64();
+        for _ in 0..failures.min(64) {
+            ceiling *= self.factor.max(1.0);
+        }
         // Written so that a ceiling that overflowed to infinity or NaN becomes the maximum.
-        let ceiling = if ceiling < max { ceiling } else { max };
-        random.between(self.floor, Duration::try_from_secs_f64(ceiling).unwrap_or(self.max))
+        let ceiling = if ceiling < max { Time::from_secs_f64(ceiling) } else { self.max.into() };
+        random.between(self.floor.into(), ceiling)
     }
 
     /// A delay as after many failures.
-    pub(crate) fn longest_delay(&self, random: &mut Random) -> Duration {
-        random.between(self.floor, self.max)
+    pub(crate) fn longest_delay(&self, random: &mut Random) -> Time {
+        random.between(self.floor.into(), self.max.into())
     }
 
     /// Whether so many failures in a row are more than the retries allowed.
@@ -82,7 +85,7 @@ mod tests {
         for (attempt, ceiling) in [(0, 6.0), (1, 12.0), (2, 24.0), (3, 30.0), (4, 30.0), (u32::MAX, 30.0)] {
             let longest = (0..2_000)
                 .map(|_| backoff.delay(attempt, &mut random))
-                .inspect(|delay| assert!(*delay >= backoff.floor))
+                .inspect(|delay| assert!(*delay >= backoff.floor.into()))
                 .max();
             let longest = longest.unwrap().as_secs_f64();
             assert!((0.97 * ceiling..=ceiling).contains(&longest), "attempt {attempt}: {longest}");
@@ -95,7 +98,7 @@ mod tests {
         for factor in [f64::NAN, f64::INFINITY, -3.0, 0.0] {
             let backoff = Backoff { factor, ..Backoff::default() };
             let delay = backoff.delay(9, &mut random);
-            assert!((backoff.floor..=backoff.max).contains(&delay), "{factor}: {delay:?}");
+            assert!((backoff.floor.into()..=backoff.max.into()).contains(&delay), "{factor}: {delay:?}");
         }
     }
 }

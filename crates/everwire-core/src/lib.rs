@@ -42,6 +42,7 @@ mod outbox;
 mod payload;
 mod protocols;
 mod random;
+mod time;
 
 pub use backoff::Backoff;
 pub use close::{CloseCode, CloseCodeError, CloseReason, CloseReasonError};

@@ -1,4 +1,4 @@
-use core::time::Duration;
+use crate::time::Time;
 
 /// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014): a stream of numbers that
 /// follows from the seed alone, so that a simulation with the same seed is the same simulation.
@@ -10,9 +10,9 @@ impl Random {
         Self(seed)
     }
 
-    /// A duration drawn evenly from `low..=high`; `low` where `high` is not above it.
-    pub(crate) fn between(&mut self, low: Duration, high: Duration) -> Duration {
-        low.saturating_add(high.saturating_sub(low).mul_f64(self.fraction()))
+    /// A time drawn evenly from `low..=high`; `low` where `high` is not above it.
+    pub(crate) fn between(&mut self, low: Time, high: Time) -> Time {
+        low + Time::from_secs_f64((high - low).as_secs_f64() * self.fraction())
     }
 
     /// A number drawn evenly from `0.0..1.0`, from the upper 53 bits: what an `f64` can hold exactly.
@@ -43,10 +43,10 @@ mod tests {
     #[test]
     fn draws_stay_within_their_bounds_and_use_the_whole_range() {
         let mut random = Random::new(7);
-        let (low, high) = (Duration::from_secs(1), Duration::from_secs(3));
+        let (low, high) = (Time::from_secs(1), Time::from_secs(3));
         let draws: Vec<_> = (0..10_000).map(|_| random.between(low, high)).collect();
         assert!(draws.iter().all(|draw| (low..=high).contains(draw)));
-        assert!(draws.iter().min() < Some(&Duration::from_millis(1_002)));
-        assert!(draws.iter().max() > Some(&Duration::from_millis(2_998)));
+        assert!(draws.iter().min() < Some(&Time::from_millis(1_002)));
+        assert!(draws.iter().max() > Some(&Time::from_millis(2_998)));
     }
 }

@@ -1,10 +1,10 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use super::{Action, Input, State, surroundings::Surroundings, traffic::discarded};
+use super::{Action, Input, Phase, State, surroundings::Surroundings, traffic::discarded};
 use crate::{
     Config, Latency, MessageId, Outbox, Payload, Refusal, Refused, SendOptions, Sent, heartbeat::Monitor,
-    outbox::InFlight, random::Random,
+    outbox::InFlight, random::Random, time::Time,
 };
 
 /// A connection's whole life: dialling, open, lost, waiting, dialling again, until it is closed.
@@ -21,7 +21,7 @@ use crate::{
 pub struct Connection<M> {
     pub(super) config: Config,
     pub(super) random: Random,
-    pub(super) state: State,
+    pub(super) phase: Phase,
     pub(super) surroundings: Surroundings,
     pub(super) outbox: Outbox<M>,
     pub(super) in_flight: InFlight,
@@ -33,7 +33,8 @@ pub struct Connection<M> {
     pub(super) next_ping: u64,
     /// Attempts that failed, and connections that did not last, since a connection was last stable.
     pub(super) failures: u32,
-    pub(super) last_dial: Option<Duration>,
+    /// The least time between two dials ends then.
+    pub(super) earliest_dial: Time,
     pub(super) was_open: bool,
     /// The buffer was above the high-water mark and has not come down to the low one since.
     pub(super) is_congested: bool,
@@ -42,7 +43,7 @@ pub struct Connection<M> {
     /// The platform was asked about its buffer and has yet to answer.
     pub(super) is_measuring: bool,
     /// When to ask the platform about its buffer next.
-    pub(super) measure_at: Option<Duration>,
+    pub(super) measure_at: Time,
 }
 
 impl<M: Payload> Connection<M> {
@@ -53,7 +54,7 @@ impl<M: Payload> Connection<M> {
             outbox: Outbox::new(config.outbox.clone()),
             config,
             random: Random::new(seed),
-            state: State::Idle,
+            phase: Phase::Idle,
             surroundings: Surroundings::default(),
             in_flight: InFlight::default(),
             monitor: None,
@@ -63,17 +64,18 @@ impl<M: Payload> Connection<M> {
             next_message: 1,
             next_ping: 1,
             failures: 0,
-            last_dial: None,
+            earliest_dial: Time::ZERO,
             was_open: false,
             is_congested: false,
             flush_wanted: false,
             is_measuring: false,
-            measure_at: None,
+            measure_at: Time::NEVER,
         }
     }
 
     /// Takes in what happened.
     pub fn handle(&mut self, now: Duration, input: Input<M>) {
+        let now = Time::from(now);
         self.settle(now);
         match input {
             Input::Open => self.open(now),
@@ -87,7 +89,7 @@ impl<M: Payload> Connection<M> {
             Input::Buffered { socket, bytes } => self.buffered(now, socket, bytes),
             Input::Network(network) => self.network(now, network),
             Input::Page(page) => self.page(now, page),
-            Input::Wake { wall } => self.wake(now, wall),
+            Input::Wake { wall } => self.wake(now, wall.into()),
         }
     }
 
@@ -96,11 +98,12 @@ impl<M: Payload> Connection<M> {
     /// # Errors
     /// The message comes back where the outbox has no room for it or the connection is closed.
     pub fn send(&mut self, now: Duration, message: M, options: SendOptions) -> Result<Sent, Refused<M>> {
-        if matches!(self.state, State::Closing { .. } | State::Closed) {
+        let now = Time::from(now);
+        if matches!(self.phase, Phase::Closing { .. } | Phase::Closed) {
             return Err(Refused { message, refusal: Refusal::Closed });
         }
         let id = MessageId(self.next_message);
-        if let State::Open { socket, .. } = self.state
+        if let Phase::Open { socket, .. } = self.phase
             && (options.ahead || (self.outbox.is_empty() && self.has_headroom()))
         {
             self.next_message += 1;
@@ -123,18 +126,22 @@ impl<M: Payload> Connection<M> {
 
     /// When to hand in [`Input::Wake`]; `None` where nothing is due.
     pub fn poll_deadline(&self) -> Option<Duration> {
-        let of_state = match self.state {
-            State::Connecting { give_up_at, .. } | State::Closing { give_up_at, .. } => Some(give_up_at),
-            State::Waiting { until } => until,
-            State::Open { .. } => self.monitor.as_ref().and_then(Monitor::next_wake),
-            State::Idle | State::Closed => None,
+        self.next_wake().planned()
+    }
+
+    pub(super) fn next_wake(&self) -> Time {
+        let of_phase = match self.phase {
+            Phase::Connecting { give_up_at, .. } | Phase::Closing { give_up_at, .. } => give_up_at,
+            Phase::Waiting { until } => until,
+            Phase::Open { .. } => self.monitor.as_ref().map_or(Time::NEVER, Monitor::next_wake),
+            Phase::Idle | Phase::Closed => Time::NEVER,
         };
-        [of_state, self.outbox.next_expiry(), self.measure_at].into_iter().flatten().min()
+        of_phase.min(self.outbox.next_expiry()).min(self.measure_at)
     }
 
     /// Where the connection stands.
     pub fn state(&self) -> State {
-        self.state
+        self.phase.into()
     }
 
     /// The round trips and the server's clock.

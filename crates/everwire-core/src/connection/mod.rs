@@ -4,6 +4,7 @@
 mod application;
 mod io;
 mod machine;
+mod phase;
 mod platform;
 mod socket;
 mod state;
@@ -13,4 +14,5 @@ mod traffic;
 
 pub use io::{Action, AtRisk, Cause, Ended, Event, Input, Network, Page, Retry, SocketId};
 pub use machine::Connection;
+use phase::Phase;
 pub use state::State;

@@ -1,21 +1,20 @@
 //! What the socket reports.
 
 use alloc::{string::String, vec::Vec};
-use core::time::Duration;
 
-use super::{Cause, Connection, Ended, Event, SocketId, State};
-use crate::{Payload, heartbeat::Monitor};
+use super::{Cause, Connection, Ended, Event, Phase, SocketId};
+use crate::{Payload, heartbeat::Monitor, time::Time};
 
 /// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
 const NO_CLOSE_FRAME: u16 = 1006;
 
 impl<M: Payload> Connection<M> {
-    pub(super) fn opened(&mut self, now: Duration, socket: SocketId, greeting: Vec<M>) {
-        let State::Connecting { socket: expected, .. } = self.state else { return };
+    pub(super) fn opened(&mut self, now: Time, socket: SocketId, greeting: Vec<M>) {
+        let Phase::Connecting { socket: expected, .. } = self.phase else { return };
         if socket != expected {
             return;
         }
-        self.state = State::Open { socket, since: now };
+        self.phase = Phase::Open { socket, since: now };
         self.monitor = Some(Monitor::new(self.config.heartbeat.clone(), self.next_ping, now));
         self.notify(Event::Opened { socket, failures: self.failures, is_reconnect: self.was_open });
         self.was_open = true;
@@ -28,28 +27,28 @@ impl<M: Payload> Connection<M> {
         }
     }
 
-    pub(super) fn received(&mut self, now: Duration, socket: SocketId, message: M) {
+    pub(super) fn received(&mut self, now: Time, socket: SocketId, message: M) {
         // Between the close frame we sent and the one we get, the server may still be talking; that is not lost.
-        let is_closing = matches!(self.state, State::Closing { socket: current, .. } if current == socket);
+        let is_closing = matches!(self.phase, Phase::Closing { socket: current, .. } if current == socket);
         if self.hear(now, socket) || is_closing {
             self.notify(Event::Message(message));
         }
     }
 
-    pub(super) fn pong(&mut self, now: Duration, socket: SocketId, ping: Option<u64>, server_time: Option<f64>) {
+    pub(super) fn pong(&mut self, now: Time, socket: SocketId, ping: Option<u64>, server_time: Option<f64>) {
         if !self.hear(now, socket) {
             return;
         }
         let Some(monitor) = &mut self.monitor else { return };
         if let Some(sent_at) = monitor.answer(now, ping, &mut self.latency) {
-            self.latency.record(sent_at, now, server_time);
-            self.notify(Event::Latency(now.saturating_sub(sent_at)));
+            self.latency.record(sent_at.into(), now.into(), server_time);
+            self.notify(Event::Latency((now - sent_at).into()));
         }
     }
 
-    pub(super) fn dropped(&mut self, now: Duration, socket: SocketId, cause: Cause, buffered: u64) {
-        match self.state {
-            State::Connecting { socket: current, .. } | State::Open { socket: current, .. } if current == socket => {
+    pub(super) fn dropped(&mut self, now: Time, socket: SocketId, cause: Cause, buffered: u64) {
+        match self.phase {
+            Phase::Connecting { socket: current, .. } | Phase::Open { socket: current, .. } if current == socket => {
                 let at_risk = self.forget(Some(buffered));
                 let cause = match cause {
                     Cause::Closed { code, reason, was_clean, .. } => Cause::Closed {
@@ -63,7 +62,7 @@ impl<M: Payload> Connection<M> {
                 };
                 self.lost(now, cause, at_risk);
             }
-            State::Closing { socket: current, .. } if current == socket => {
+            Phase::Closing { socket: current, .. } if current == socket => {
                 let at_risk = self.forget(Some(buffered));
                 let (code, reason, was_clean) = match cause {
                     Cause::Closed { code, reason, was_clean, .. } => (code, reason, was_clean),
@@ -75,18 +74,18 @@ impl<M: Payload> Connection<M> {
         }
     }
 
-    pub(super) fn buffered(&mut self, now: Duration, socket: SocketId, bytes: u64) {
+    pub(super) fn buffered(&mut self, now: Time, socket: SocketId, bytes: u64) {
         if self.is_open_on(socket) {
             self.measured(now, bytes);
         }
     }
 
     fn is_open_on(&self, socket: SocketId) -> bool {
-        matches!(self.state, State::Open { socket: current, .. } if current == socket)
+        matches!(self.phase, Phase::Open { socket: current, .. } if current == socket)
     }
 
     /// Whether the socket is the open one, which has just shown that it lives.
-    fn hear(&mut self, now: Duration, socket: SocketId) -> bool {
+    fn hear(&mut self, now: Time, socket: SocketId) -> bool {
         let is_current = self.is_open_on(socket);
         if is_current && let Some(monitor) = &mut self.monitor {
             monitor.hear(now, self.in_flight.bytes());

@@ -1,15 +1,15 @@
-use core::time::Duration;
+use crate::time::Time;
 
 /// For how long after a sign of trouble on this side a lost connection is put down to it.
-const AFTERMATH: Duration = Duration::from_secs(5);
+const AFTERMATH: Time = Time::from_secs(5);
 /// How far the wall clock must outrun the monotonic one between two wakes to say that the machine slept. Corrections of the
 /// wall clock are smaller.
-const SLEPT: Duration = Duration::from_secs(5);
+const SLEPT: Time = Time::from_secs(5);
 /// A timer that fires this long after it was due was held back: by a hidden page's throttling, a busy main thread, or sleep.
-const LATE: Duration = Duration::from_secs(1);
+const LATE: Time = Time::from_secs(1);
 /// A timer that fires this long after it was due in a page that is seen was held back by a freeze or by a sleep that the
 /// monotonic clock counted.
-const VERY_LATE: Duration = Duration::from_secs(5);
+const VERY_LATE: Time = Time::from_secs(5);
 
 /// What is known of the world around the connection: the network, and whether time jumped.
 #[derive(Debug, Default)]
@@ -17,14 +17,14 @@ pub(super) struct Surroundings {
     offline: bool,
     /// The page is hidden, so that its timers are late as a matter of course.
     hidden: bool,
-    last_trouble: Option<Duration>,
+    last_trouble: Option<Time>,
     last_wake: Option<Clocks>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Clocks {
-    monotonic: Duration,
-    wall: Duration,
+    monotonic: Time,
+    wall: Time,
 }
 
 impl Surroundings {
@@ -32,7 +32,7 @@ impl Surroundings {
         self.offline
     }
 
-    pub(super) fn set_offline(&mut self, now: Duration, offline: bool) {
+    pub(super) fn set_offline(&mut self, now: Time, offline: bool) {
         self.offline = offline;
         self.trouble(now);
     }
@@ -42,46 +42,44 @@ impl Surroundings {
     }
 
     /// Something happened on this side that often costs a connection.
-    pub(super) fn trouble(&mut self, now: Duration) {
+    pub(super) fn trouble(&mut self, now: Time) {
         self.last_trouble = Some(now);
     }
 
     /// Whether a connection lost `now` was probably lost by this side.
-    pub(super) fn suspects_local_fault(&self, now: Duration) -> bool {
-        self.offline || self.last_trouble.is_some_and(|at| now.saturating_sub(at) <= AFTERMATH)
+    pub(super) fn suspects_local_fault(&self, now: Time) -> bool {
+        self.offline || self.last_trouble.is_some_and(|at| now - at <= AFTERMATH)
     }
 
     /// Compares the clocks; whether the machine slept since the last wake.
-    pub(super) fn slept(&mut self, monotonic: Duration, wall: Duration) -> bool {
+    pub(super) fn slept(&mut self, monotonic: Time, wall: Time) -> bool {
         let before = self.last_wake.replace(Clocks { monotonic, wall });
         before.is_some_and(|before| {
-            let by_wall = wall.saturating_sub(before.wall);
-            let by_monotonic = monotonic.saturating_sub(before.monotonic);
-            by_wall > by_monotonic.saturating_add(SLEPT)
+            let by_wall = wall - before.wall;
+            let by_monotonic = monotonic - before.monotonic;
+            by_wall > by_monotonic + SLEPT
         })
     }
 
     /// Whether a timer that was `due` has fired so late that the page must have stood still, unannounced.
-    pub(super) fn stood_still(&self, due: Option<Duration>, now: Duration) -> bool {
-        !self.hidden && lateness(due, now) > VERY_LATE
+    pub(super) fn stood_still(&self, due: Time, now: Time) -> bool {
+        !self.hidden && now - due > VERY_LATE
     }
 }
 
 /// Whether a timer that was `due` has fired late.
-pub(super) fn is_late(due: Option<Duration>, now: Duration) -> bool {
-    lateness(due, now) > LATE
-}
-
-fn lateness(due: Option<Duration>, now: Duration) -> Duration {
-    due.map_or(Duration::ZERO, |due| now.saturating_sub(due))
+pub(super) fn is_late(due: Time, now: Time) -> bool {
+    now - due > LATE
 }
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
-    const fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
+    const fn s(seconds: u64) -> Time {
+        Time::from_secs(seconds)
     }
 
     #[test]
@@ -118,17 +116,17 @@ mod tests {
     #[test]
     fn a_very_late_timer_tells_of_a_standstill_unless_the_page_is_hidden() {
         let mut surroundings = Surroundings::default();
-        assert!(!surroundings.stood_still(None, s(100)));
-        assert!(!surroundings.stood_still(Some(s(10)), s(15)));
-        assert!(surroundings.stood_still(Some(s(10)), s(16)));
+        assert!(!surroundings.stood_still(Time::NEVER, s(100)));
+        assert!(!surroundings.stood_still(s(10), s(15)));
+        assert!(surroundings.stood_still(s(10), s(16)));
         surroundings.set_hidden(true);
-        assert!(!surroundings.stood_still(Some(s(10)), s(100)));
+        assert!(!surroundings.stood_still(s(10), s(100)));
     }
 
     #[test]
     fn a_timer_is_late_after_more_than_a_second() {
-        assert!(!is_late(Some(s(10)), s(11)));
-        assert!(is_late(Some(s(10)), s(11) + Duration::from_nanos(1)));
-        assert!(!is_late(None, s(11)));
+        assert!(!is_late(s(10), s(11)));
+        assert!(is_late(s(10), s(11) + Duration::from_nanos(1)));
+        assert!(!is_late(Time::NEVER, s(11)));
     }
 }

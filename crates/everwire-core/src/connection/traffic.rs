@@ -1,26 +1,24 @@
 //! Moving messages.
 
-use core::time::Duration;
-
-use super::{Action, Connection, Event, SocketId, State};
-use crate::{DiscardReason, MessageId, Payload};
+use super::{Action, Connection, Event, Phase, SocketId};
+use crate::{DiscardReason, MessageId, Payload, time::Time};
 
 /// How often the platform's buffer is looked at while somebody waits for it to drain; it has no event for that.
-const MEASURE_EVERY: Duration = Duration::from_millis(25);
+const MEASURE_EVERY: Time = Time::from_millis(25);
 /// How often it is looked at while it may hold something and nobody waits, so that what is reported to be at risk when the
 /// socket goes is what was sent in the last second rather than in the last hour.
-const MEASURE_IDLY_EVERY: Duration = Duration::from_secs(1);
+const MEASURE_IDLY_EVERY: Time = Time::from_secs(1);
 /// With this many messages in flight the platform is asked which have left, so that the list of them stays short.
 const MEASURE_AT_MESSAGES: usize = 256;
 
 impl<M: Payload> Connection<M> {
     /// Gives a message to the socket, and looks at the platform's buffer when that may be full.
-    pub(super) fn transmit(&mut self, now: Duration, socket: SocketId, id: Option<MessageId>, message: M) {
+    pub(super) fn transmit(&mut self, now: Time, socket: SocketId, id: Option<MessageId>, message: M) {
         self.hand_over(socket, id, message);
         if !self.has_headroom() || self.in_flight.len() >= MEASURE_AT_MESSAGES {
             self.measure_once(now);
-        } else if self.measure_at.is_none() {
-            self.measure_at = Some(now.saturating_add(MEASURE_IDLY_EVERY));
+        } else if self.measure_at == Time::NEVER {
+            self.measure_at = now + MEASURE_IDLY_EVERY;
         }
     }
 
@@ -35,9 +33,9 @@ impl<M: Payload> Connection<M> {
     }
 
     /// Gives what waits to the open socket, as long as the network keeps up.
-    pub(super) fn drain(&mut self, now: Duration) {
+    pub(super) fn drain(&mut self, now: Time) {
         self.expire(now);
-        while let State::Open { socket, .. } = self.state
+        while let Phase::Open { socket, .. } = self.phase
             && self.has_headroom()
             && let Some(waiting) = self.outbox.pop()
         {
@@ -51,9 +49,9 @@ impl<M: Payload> Connection<M> {
     }
 
     /// Takes in what the platform says of its buffer.
-    pub(super) fn measured(&mut self, now: Duration, bytes: u64) {
+    pub(super) fn measured(&mut self, now: Time, bytes: u64) {
         self.is_measuring = false;
-        self.measure_at = None;
+        self.measure_at = Time::NEVER;
         if self.in_flight.measure(bytes)
             && let Some(monitor) = &mut self.monitor
         {
@@ -64,36 +62,38 @@ impl<M: Payload> Connection<M> {
         self.drain(now);
         self.flush_wanted &= !self.is_flushed();
         if !self.is_measuring {
-            self.measure_at = self.measure_again_after().map(|after| now.saturating_add(after));
+            self.measure_at = self.measure_again_at(now);
         }
     }
 
-    fn measure_again_after(&self) -> Option<Duration> {
+    fn measure_again_at(&self, now: Time) -> Time {
         if self.flush_wanted || !self.has_headroom() {
-            Some(MEASURE_EVERY)
+            now + MEASURE_EVERY
+        } else if self.in_flight.bytes() > 0 {
+            now + MEASURE_IDLY_EVERY
         } else {
-            (self.in_flight.bytes() > 0).then_some(MEASURE_IDLY_EVERY)
+            Time::NEVER
         }
     }
 
     /// Asks the platform about its buffer, unless it was asked and has yet to answer.
-    pub(super) fn measure_once(&mut self, now: Duration) {
+    pub(super) fn measure_once(&mut self, now: Time) {
         if !self.is_measuring {
             self.measure(now);
         }
     }
 
     /// Asks the platform about its buffer, and again should the answer stay out.
-    pub(super) fn measure(&mut self, now: Duration) {
-        if let State::Open { socket, .. } = self.state {
+    pub(super) fn measure(&mut self, now: Time) {
+        if let Phase::Open { socket, .. } = self.phase {
             self.is_measuring = true;
-            self.measure_at = Some(now.saturating_add(MEASURE_IDLY_EVERY));
+            self.measure_at = now + MEASURE_IDLY_EVERY;
             self.actions.push_back(Action::Measure { socket });
         }
     }
 
     /// Discards what has waited too long.
-    pub(super) fn expire(&mut self, now: Duration) {
+    pub(super) fn expire(&mut self, now: Time) {
         let actions = &mut self.actions;
         self.outbox.expire(now, |(waiting, reason)| actions.push_back(discarded(waiting.id, waiting.message, reason)));
     }

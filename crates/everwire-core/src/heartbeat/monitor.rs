@@ -1,36 +1,35 @@
-use alloc::collections::VecDeque;
-use core::time::Duration;
+use alloc::vec::Vec;
 
-use crate::{Heartbeat, Latency, PingSchedule};
+use crate::{Heartbeat, Latency, PingSchedule, time::Time};
 
 /// How much longer a deadline grows for what was sent since the link was last heard: the rate of a poor mobile uplink, behind
 /// whose full buffers a ping has to wait.
 const SLOW_UPLINK_BYTES_PER_SECOND: f64 = 64.0 * 1024.0;
 /// The most that a deadline grows for that.
-const MAX_UPLINK_ALLOWANCE: Duration = Duration::from_secs(30);
+const MAX_UPLINK_ALLOWANCE: Time = Time::from_secs(30);
 /// After this time an unanswered ping counts as lost.
-const LOST_AFTER: Duration = Duration::from_secs(30);
+const LOST_AFTER: Time = Time::from_secs(30);
 /// How many unanswered pings are remembered; the oldest beyond that count as lost.
 const MAX_OUTSTANDING: usize = 16;
 /// A second wake this soon after a ping does not ask again: the answer to the first serves both.
-const ASKED_JUST_NOW: Duration = Duration::from_millis(250);
+const ASKED_JUST_NOW: Time = Time::from_millis(250);
 /// The least time between two pings that nothing but the schedule asks for, whatever it says.
-const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+const LEAST_INTERVAL: Time = Time::from_millis(100);
 /// For how long a verdict waits for the platform's answer about its buffer.
-const MEASURE_BEFORE_VERDICT: Duration = Duration::from_millis(50);
+const MEASURE_BEFORE_VERDICT: Time = Time::from_millis(50);
 /// How long a link judged by silence is given to speak after a wake that came late.
-const SILENCE_GRACE: Duration = Duration::from_secs(2);
+const SILENCE_GRACE: Time = Time::from_secs(2);
 
 /// Follows one socket: hears what arrives, says when to ping, and judges.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     heartbeat: Heartbeat,
     next_ping: u64,
-    outstanding: VecDeque<Ping>,
-    last_heard: Duration,
-    last_ping: Duration,
+    outstanding: Vec<Ping>,
+    last_heard: Time,
+    last_ping: Time,
     /// When the link is given up unless it is heard before.
-    verdict_at: Option<Duration>,
+    verdict_at: Time,
     /// A verdict that came due unseen was put off once since the last sign of life; the next one stands.
     was_put_off: bool,
     /// The platform was asked about its buffer since the last sign of life.
@@ -43,7 +42,7 @@ pub(crate) struct Monitor {
 #[derive(Debug, Clone, Copy)]
 struct Ping {
     id: u64,
-    sent_at: Duration,
+    sent_at: Time,
 }
 
 /// What the monitor asks for.
@@ -58,14 +57,14 @@ pub(crate) enum Pulse {
 
 impl Monitor {
     /// Starts to follow a socket that opened `now`.
-    pub(crate) fn new(heartbeat: Heartbeat, first_ping: u64, now: Duration) -> Self {
+    pub(crate) fn new(heartbeat: Heartbeat, first_ping: u64, now: Time) -> Self {
         let mut monitor = Self {
             heartbeat,
             next_ping: first_ping,
-            outstanding: VecDeque::new(),
+            outstanding: Vec::new(),
             last_heard: now,
             last_ping: now,
-            verdict_at: None,
+            verdict_at: Time::NEVER,
             was_put_off: false,
             was_measured: false,
             unheard_bytes: 0,
@@ -76,26 +75,32 @@ impl Monitor {
     }
 
     /// Something arrived: the link is alive. A ping would stand behind a `backlog` of so many bytes.
-    pub(crate) fn hear(&mut self, now: Duration, backlog: u64) {
+    pub(crate) fn hear(&mut self, now: Time, backlog: u64) {
         self.last_heard = now;
         self.was_put_off = false;
         self.was_measured = false;
         self.unheard_bytes = backlog;
         self.verdict_at = match self.heartbeat {
-            Heartbeat::Silence(after) => Some(now.saturating_add(after)),
-            Heartbeat::Ping(_) | Heartbeat::Off => None,
+            Heartbeat::Silence(after) => now + after,
+            Heartbeat::Ping(_) | Heartbeat::Off => Time::NEVER,
         };
     }
 
     /// A ping was answered. Returns when it was sent where the answer is a sample of the round trip: it is not where it comes too
     /// late to count, was not asked for, or does not say which of several pings it answers.
-    pub(crate) fn answer(&mut self, now: Duration, id: Option<u64>, latency: &mut Latency) -> Option<Duration> {
+    pub(crate) fn answer(&mut self, now: Time, id: Option<u64>, latency: &mut Latency) -> Option<Time> {
         self.ever_answered = true;
         self.count_lost(now, latency);
         let is_certain = id.is_some() || self.outstanding.len() == 1;
-        let index = self.outstanding.iter().position(|ping| id.is_none_or(|id| ping.id == id))?;
-        let ping = self.outstanding.remove(index)?;
-        is_certain.then_some(ping.sent_at)
+        let mut answered = None;
+        self.outstanding.retain(|ping| {
+            let is_it = answered.is_none() && id.is_none_or(|id| ping.id == id);
+            if is_it {
+                answered = Some(ping.sent_at);
+            }
+            !is_it
+        });
+        answered.filter(|_| is_certain)
     }
 
     /// Bytes were handed to the socket.
@@ -104,20 +109,20 @@ impl Monitor {
     }
 
     /// The network took bytes while a verdict was pending: the link moves, so the verdict waits for another deadline.
-    pub(crate) fn moved(&mut self, now: Duration, latency: &Latency) {
-        if let (Some(_), Heartbeat::Ping(schedule)) = (self.verdict_at, &self.heartbeat) {
-            self.verdict_at = Some(now.saturating_add(self.deadline(schedule, latency)));
+    pub(crate) fn moved(&mut self, now: Time, latency: &Latency) {
+        if let (true, Heartbeat::Ping(schedule)) = (self.is_judging(), &self.heartbeat) {
+            self.verdict_at = now + self.deadline(schedule, latency);
             self.was_measured = false;
         }
     }
 
     /// Puts a verdict off for a moment, so that the platform can be asked about its buffer first; once between two signs of
     /// life. Returns whether it did.
-    pub(crate) fn put_off_once(&mut self, now: Duration) -> bool {
+    pub(crate) fn put_off_once(&mut self, now: Time) -> bool {
         let put_off = !self.was_measured;
         if put_off {
             self.was_measured = true;
-            self.verdict_at = Some(now.saturating_add(MEASURE_BEFORE_VERDICT));
+            self.verdict_at = now + MEASURE_BEFORE_VERDICT;
         }
         put_off
     }
@@ -138,32 +143,31 @@ impl Monitor {
     }
 
     /// When [`Self::wake`] has to be called at the latest.
-    pub(crate) fn next_wake(&self) -> Option<Duration> {
-        let asking = match &self.heartbeat {
-            Heartbeat::Ping(schedule) => self.next_ping_at(schedule),
-            Heartbeat::Silence(_) | Heartbeat::Off => None,
-        };
-        [self.verdict_at, asking].into_iter().flatten().min()
+    pub(crate) fn next_wake(&self) -> Time {
+        match &self.heartbeat {
+            Heartbeat::Ping(schedule) => self.verdict_at.min(self.next_ping_at(schedule)),
+            Heartbeat::Silence(_) | Heartbeat::Off => self.verdict_at,
+        }
     }
 
     /// Time has passed. `is_late` tells that the timer fired well after it was due, as in a hidden page: what should have been
     /// heard meanwhile may be waiting behind this very call, so it is never proof of a dead link by itself.
-    pub(crate) fn wake(&mut self, now: Duration, is_late: bool, latency: &mut Latency) -> Pulse {
+    pub(crate) fn wake(&mut self, now: Time, is_late: bool, latency: &mut Latency) -> Pulse {
         self.count_lost(now, latency);
         if is_late {
             self.forget_pings();
         }
-        if self.verdict_at.is_some_and(|at| at <= now) {
+        if self.verdict_at <= now {
             if !is_late || self.was_put_off {
                 return Pulse::Dead;
             }
             return self.ask_again(now, latency);
         }
         match &self.heartbeat {
-            Heartbeat::Ping(schedule) if self.next_ping_at(schedule).is_some_and(|at| at <= now) => {
-                let is_silent = self.last_heard.saturating_add(schedule.after_silence) <= now;
+            Heartbeat::Ping(schedule) if self.next_ping_at(schedule) <= now => {
+                let is_silent = self.last_heard + schedule.after_silence <= now;
                 if is_silent {
-                    self.verdict_at = Some(now.saturating_add(self.deadline(schedule, latency)));
+                    self.verdict_at = now + self.deadline(schedule, latency);
                 }
                 self.ping(now, latency)
             }
@@ -172,16 +176,16 @@ impl Monitor {
     }
 
     /// Something happened that often kills a link: it is asked at once and has a short time to answer.
-    pub(crate) fn urge(&mut self, now: Duration, latency: &mut Latency) -> Pulse {
-        if self.verdict_at.is_some_and(|at| at <= now) {
+    pub(crate) fn urge(&mut self, now: Time, latency: &mut Latency) -> Pulse {
+        if self.verdict_at <= now {
             // What should have been heard may be waiting behind the very happening that urges. If it was put off for that
             // already, the timer that is due judges.
             return if self.was_put_off { Pulse::Quiet } else { self.ask_again(now, latency) };
         }
         let Heartbeat::Ping(schedule) = &self.heartbeat else { return Pulse::Quiet };
-        let deadline = now.saturating_add(self.wake_deadline(schedule, latency));
-        let already_asked = self.verdict_at.is_some() && now.saturating_sub(self.last_ping) < ASKED_JUST_NOW;
-        self.verdict_at = Some(self.verdict_at.map_or(deadline, |at| at.min(deadline)));
+        let deadline = now + self.wake_deadline(schedule, latency);
+        let already_asked = self.is_judging() && now - self.last_ping < ASKED_JUST_NOW;
+        self.verdict_at = self.verdict_at.min(deadline);
         if already_asked { Pulse::Quiet } else { self.ping(now, latency) }
     }
 
@@ -189,7 +193,7 @@ impl Monitor {
     pub(crate) fn suspend(&mut self) {
         self.forget_pings();
         match self.heartbeat {
-            Heartbeat::Ping(_) => self.verdict_at = None,
+            Heartbeat::Ping(_) => self.verdict_at = Time::NEVER,
             Heartbeat::Silence(_) | Heartbeat::Off => self.was_put_off = false,
         }
     }
@@ -200,67 +204,72 @@ impl Monitor {
     }
 
     /// Puts an overdue verdict off, once between two signs of life.
-    fn ask_again(&mut self, now: Duration, latency: &mut Latency) -> Pulse {
+    fn ask_again(&mut self, now: Time, latency: &mut Latency) -> Pulse {
         self.was_put_off = true;
         match &self.heartbeat {
             Heartbeat::Ping(schedule) => {
-                self.verdict_at = Some(now.saturating_add(self.wake_deadline(schedule, latency)));
+                self.verdict_at = now + self.wake_deadline(schedule, latency);
                 self.ping(now, latency)
             }
             Heartbeat::Silence(_) | Heartbeat::Off => {
-                self.verdict_at = Some(now.saturating_add(SILENCE_GRACE));
+                self.verdict_at = now + SILENCE_GRACE;
                 Pulse::Quiet
             }
         }
     }
 
-    fn ping(&mut self, now: Duration, latency: &mut Latency) -> Pulse {
+    fn ping(&mut self, now: Time, latency: &mut Latency) -> Pulse {
         if self.outstanding.len() == MAX_OUTSTANDING {
-            self.outstanding.pop_front();
+            self.outstanding.drain(..1);
             latency.record_lost();
         }
         let id = self.next_ping;
         self.next_ping += 1;
         self.last_ping = now;
-        self.outstanding.push_back(Ping { id, sent_at: now });
+        self.outstanding.push(Ping { id, sent_at: now });
         Pulse::Ping(id)
     }
 
-    /// When the next ping is due: after silence, or because it is time for a sample. None while a verdict is pending.
-    fn next_ping_at(&self, schedule: &PingSchedule) -> Option<Duration> {
-        if self.verdict_at.is_some() {
-            return None;
+    /// Whether a verdict is pending.
+    fn is_judging(&self) -> bool {
+        self.verdict_at != Time::NEVER
+    }
+
+    /// When the next ping is due: after silence, or because it is time for a sample. Never while a verdict is pending.
+    fn next_ping_at(&self, schedule: &PingSchedule) -> Time {
+        if self.is_judging() {
+            return Time::NEVER;
         }
-        let silence = self.last_heard.saturating_add(schedule.after_silence);
-        let sample = schedule.sample_every.map(|every| self.last_ping.saturating_add(every));
-        let due = sample.map_or(silence, |sample| silence.min(sample));
-        Some(due.max(self.last_ping.saturating_add(LEAST_INTERVAL)))
+        let silence = self.last_heard + schedule.after_silence;
+        let sample = schedule.sample_every.map_or(Time::NEVER, |every| self.last_ping + every);
+        silence.min(sample).max(self.last_ping + LEAST_INTERVAL)
     }
 
-    fn deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Duration {
-        let expected =
-            latency.answer_expected_within().map_or(schedule.max_deadline, |expected| expected.saturating_mul(2));
-        expected.max(schedule.min_deadline).min(schedule.max_deadline).saturating_add(self.uplink_allowance())
+    fn deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Time {
+        let longest = Time::from(schedule.max_deadline);
+        let expected = latency.answer_expected_within().map_or(longest, |expected| expected * 2);
+        expected.max(schedule.min_deadline.into()).min(longest) + self.uplink_allowance()
     }
 
-    fn wake_deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Duration {
-        let three_round_trips =
-            latency.smoothed_round_trip().map_or(Duration::ZERO, |round_trip| round_trip.saturating_mul(3));
-        let deadline = schedule.wake_deadline.max(three_round_trips).min(schedule.max_deadline);
-        deadline.saturating_add(self.uplink_allowance())
+    fn wake_deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Time {
+        let three_round_trips = latency.smoothed_round_trip().map_or(Time::ZERO, |round_trip| round_trip * 3);
+        let deadline = three_round_trips.max(schedule.wake_deadline.into()).min(schedule.max_deadline.into());
+        deadline + self.uplink_allowance()
     }
 
     /// How much longer an answer may take because the ping stands behind what was sent before it.
-    fn uplink_allowance(&self) -> Duration {
-        let seconds = self.unheard_bytes as f64 / SLOW_UPLINK_BYTES_PER_SECOND;
-        Duration::from_secs_f64(seconds.min(MAX_UPLINK_ALLOWANCE.as_secs_f64()))
+    fn uplink_allowance(&self) -> Time {
+        Time::from_secs_f64(self.unheard_bytes as f64 / SLOW_UPLINK_BYTES_PER_SECOND).min(MAX_UPLINK_ALLOWANCE)
     }
 
-    fn count_lost(&mut self, now: Duration, latency: &mut Latency) {
-        while self.outstanding.front().is_some_and(|ping| ping.sent_at.saturating_add(LOST_AFTER) <= now) {
-            self.outstanding.pop_front();
-            latency.record_lost();
-        }
+    fn count_lost(&mut self, now: Time, latency: &mut Latency) {
+        self.outstanding.retain(|ping| {
+            let is_lost = ping.sent_at + LOST_AFTER <= now;
+            if is_lost {
+                latency.record_lost();
+            }
+            !is_lost
+        });
     }
 }
 

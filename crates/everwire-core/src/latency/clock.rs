@@ -1,4 +1,3 @@
-use alloc::collections::VecDeque;
 use core::time::Duration;
 
 /// How many samples are compared: the eight of NTP's clock filter (RFC 5905, section 10).
@@ -10,7 +9,9 @@ const SAMPLES: usize = 8;
 /// round trip; of the latest eight the one with the least round trip is trusted.
 #[derive(Debug, Clone, Default)]
 pub struct ClockOffset {
-    samples: VecDeque<Sample>,
+    samples: [Option<Sample>; SAMPLES],
+    /// How many were ever taken: the next one takes the place of the oldest.
+    taken: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -25,11 +26,9 @@ impl ClockOffset {
         if !server_time.is_finite() {
             return;
         }
-        if self.samples.len() == SAMPLES {
-            self.samples.pop_front();
-        }
         let offset = server_time - (millis(sent_at) + millis(now)) / 2.0;
-        self.samples.push_back(Sample { offset, round_trip: now.saturating_sub(sent_at) });
+        self.samples[self.taken % SAMPLES] = Some(Sample { offset, round_trip: now.saturating_sub(sent_at) });
+        self.taken = self.taken.wrapping_add(1);
     }
 
     /// The server's time at `now`, in milliseconds since the Unix epoch; `None` before an answer carried it.
@@ -44,7 +43,7 @@ impl ClockOffset {
     }
 
     fn best(&self) -> Option<&Sample> {
-        self.samples.iter().min_by_key(|sample| sample.round_trip)
+        self.samples.iter().flatten().min_by_key(|sample| sample.round_trip)
     }
 }
 

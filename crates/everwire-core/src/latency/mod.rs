@@ -8,6 +8,8 @@ use core::time::Duration;
 pub use clock::ClockOffset;
 pub use histogram::Histogram;
 
+use crate::time::Time;
+
 /// What is known of the link's latency: fed one round trip at a time, in constant memory.
 ///
 /// It lives across reconnects, since what a user feels is the link and not the socket.
@@ -92,14 +94,14 @@ impl Latency {
     }
 
     /// The smoothed round trip (RFC 6298, section 2); `None` before the first answer.
-    pub(crate) fn smoothed_round_trip(&self) -> Option<Duration> {
-        self.smoothed.map(|smoothed| seconds(smoothed.round_trip))
+    pub(crate) fn smoothed_round_trip(&self) -> Option<Time> {
+        self.smoothed.map(|smoothed| Time::from_secs_f64(smoothed.round_trip))
     }
 
     /// How long an answer may take before it is overdue: smoothed round trip plus four times its variation (RFC 6298,
     /// section 2.3). `None` before the first answer.
-    pub(crate) fn answer_expected_within(&self) -> Option<Duration> {
-        self.smoothed.map(|Smoothed { round_trip, variation }| seconds(round_trip + 4.0 * variation))
+    pub(crate) fn answer_expected_within(&self) -> Option<Time> {
+        self.smoothed.map(|Smoothed { round_trip, variation }| Time::from_secs_f64(round_trip + 4.0 * variation))
     }
 }
 
@@ -141,7 +143,7 @@ impl LatencySummary {
 }
 
 fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    Time::from_secs_f64(seconds).into()
 }
 
 #[cfg(test)]
@@ -195,7 +197,7 @@ mod tests {
         let steady = of(&[50; 40]).answer_expected_within().unwrap();
         let varying: Vec<u64> = (0..40).map(|n| if n % 2 == 0 { 20 } else { 80 }).collect();
         let varying = of(&varying).answer_expected_within().unwrap();
-        assert!(steady < ms(52), "{steady:?}");
-        assert!(varying > ms(120), "{varying:?}");
+        assert!(steady < ms(52).into(), "{steady:?}");
+        assert!(varying > ms(120).into(), "{varying:?}");
     }
 }

@@ -1,7 +1,6 @@
 use alloc::{collections::VecDeque, string::String};
-use core::time::Duration;
 
-use crate::{DiscardReason, OutboxLimits, Payload, Refusal, Refused, SendOptions, WhenFull};
+use crate::{DiscardReason, OutboxLimits, Payload, Refusal, Refused, SendOptions, WhenFull, time::Time};
 
 /// Names a message that was accepted, for the reports about it. Counts up from 1 in a connection's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,9 +31,9 @@ pub struct Outbox<M> {
     limits: OutboxLimits,
     waiting: VecDeque<Waiting<M>>,
     bytes: usize,
-    /// No message expires before this; `None` where none can. A bound rather than the exact time, so that taking a message
+    /// No message expires before this. A bound rather than the exact time, so that taking a message
     /// out costs nothing.
-    next_expiry: Option<Duration>,
+    next_expiry: Time,
 }
 
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub(crate) struct Waiting<M> {
     pub(crate) id: MessageId,
     pub(crate) message: M,
     key: Option<String>,
-    expires_at: Option<Duration>,
+    expires_at: Time,
 }
 
 /// A message that left the outbox without being sent.
@@ -51,7 +50,7 @@ pub(crate) type Discarded<M> = (Waiting<M>, DiscardReason);
 impl<M: Payload> Outbox<M> {
     /// An empty one.
     pub fn new(limits: OutboxLimits) -> Self {
-        Self { limits, waiting: VecDeque::new(), bytes: 0, next_expiry: None }
+        Self { limits, waiting: VecDeque::new(), bytes: 0, next_expiry: Time::NEVER }
     }
 
     /// How many messages wait.
@@ -72,7 +71,7 @@ impl<M: Payload> Outbox<M> {
     /// Puts a message at the end. What had to make room for it goes to `discarded`.
     pub(crate) fn push(
         &mut self,
-        now: Duration,
+        now: Time,
         id: MessageId,
         message: M,
         options: SendOptions,
@@ -103,8 +102,8 @@ impl<M: Payload> Outbox<M> {
             let Some(oldest) = self.pop() else { break };
             discarded((oldest, DiscardReason::Evicted));
         }
-        let expires_at = options.time_to_live.or(self.limits.time_to_live).map(|time| now.saturating_add(time));
-        self.next_expiry = earliest(self.next_expiry, expires_at);
+        let expires_at = options.time_to_live.or(self.limits.time_to_live).map_or(Time::NEVER, |time| now + time);
+        self.next_expiry = self.next_expiry.min(expires_at);
         self.bytes += size;
         self.waiting.push_back(Waiting { id, message, key: options.key, expires_at });
         Ok(())
@@ -115,31 +114,31 @@ impl<M: Payload> Outbox<M> {
         let oldest = self.waiting.pop_front()?;
         self.bytes -= oldest.message.size();
         if self.waiting.is_empty() {
-            self.next_expiry = None;
+            self.next_expiry = Time::NEVER;
         }
         Some(oldest)
     }
 
     /// Takes out what has waited too long, oldest first.
-    pub(crate) fn expire(&mut self, now: Duration, mut discarded: impl FnMut(Discarded<M>)) {
-        if self.next_expiry.is_none_or(|at| now < at) {
+    pub(crate) fn expire(&mut self, now: Time, mut discarded: impl FnMut(Discarded<M>)) {
+        if now < self.next_expiry {
             return;
         }
-        self.next_expiry = None;
+        self.next_expiry = Time::NEVER;
         for _ in 0..self.waiting.len() {
             let Some(candidate) = self.waiting.pop_front() else { break };
-            if candidate.expires_at.is_some_and(|at| at <= now) {
+            if candidate.expires_at <= now {
                 self.bytes -= candidate.message.size();
                 discarded((candidate, DiscardReason::Expired));
             } else {
-                self.next_expiry = earliest(self.next_expiry, candidate.expires_at);
+                self.next_expiry = self.next_expiry.min(candidate.expires_at);
                 self.waiting.push_back(candidate);
             }
         }
     }
 
     /// When to look for expired messages next.
-    pub(crate) fn next_expiry(&self) -> Option<Duration> {
+    pub(crate) fn next_expiry(&self) -> Time {
         self.next_expiry
     }
 
@@ -150,15 +149,13 @@ impl<M: Payload> Outbox<M> {
     }
 }
 
-fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    [one, other].into_iter().flatten().min()
-}
-
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
-    const NOW: Duration = Duration::from_secs(100);
+    const NOW: Time = Time::from_secs(100);
 
     struct Bench {
         outbox: Outbox<String>,
@@ -179,7 +176,7 @@ mod tests {
             })
         }
 
-        fn expire(&mut self, now: Duration) {
+        fn expire(&mut self, now: Time) {
             let discarded = &mut self.discarded;
             self.outbox.expire(now, |(waiting, reason)| discarded.push((waiting.id.0, reason)));
         }
@@ -255,10 +252,10 @@ mod tests {
         for options in [living(5), SendOptions::default(), living(1), living(9)] {
             bench.push("m", options).unwrap();
         }
-        assert_eq!(bench.outbox.next_expiry(), Some(NOW + Duration::from_secs(1)));
-        bench.expire(NOW + Duration::from_secs(5));
+        assert_eq!(bench.outbox.next_expiry(), NOW + Time::from_secs(1));
+        bench.expire(NOW + Time::from_secs(5));
         assert_eq!(bench.ids(), [2, 4]);
         assert_eq!(bench.discarded, [(1, DiscardReason::Expired), (3, DiscardReason::Expired)]);
-        assert_eq!((bench.outbox.bytes(), bench.outbox.next_expiry()), (2, Some(NOW + Duration::from_secs(9))));
+        assert_eq!((bench.outbox.bytes(), bench.outbox.next_expiry()), (2, NOW + Time::from_secs(9)));
     }
 }

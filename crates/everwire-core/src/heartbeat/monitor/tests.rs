@@ -1,13 +1,13 @@
 use super::*;
 
-const START: Duration = Duration::from_secs(100);
+const START: Time = Time::from_secs(100);
 
-const fn s(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
+const fn s(seconds: u64) -> Time {
+    Time::from_secs(seconds)
 }
 
-const fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
+const fn ms(milliseconds: u64) -> Time {
+    Time::from_millis(milliseconds)
 }
 
 struct Bench {
@@ -24,29 +24,30 @@ impl Bench {
     fn measured() -> Self {
         let mut bench = Self::new(Heartbeat::default());
         for _ in 0..20 {
-            bench.latency.record(s(1), s(1) + ms(40), None);
+            bench.latency.record(s(1).into(), (s(1) + ms(40)).into(), None);
         }
         bench
     }
 
-    fn wake(&mut self, at: Duration) -> Pulse {
+    fn wake(&mut self, at: Time) -> Pulse {
         self.monitor.wake(START + at, false, &mut self.latency)
     }
 
-    fn wake_late(&mut self, at: Duration) -> Pulse {
+    fn wake_late(&mut self, at: Time) -> Pulse {
         self.monitor.wake(START + at, true, &mut self.latency)
     }
 
-    fn urge(&mut self, at: Duration) -> Pulse {
+    fn urge(&mut self, at: Time) -> Pulse {
         self.monitor.urge(START + at, &mut self.latency)
     }
 
-    fn hear(&mut self, at: Duration) {
+    fn hear(&mut self, at: Time) {
         self.monitor.hear(START + at, 0);
     }
 
-    fn next_wake(&self) -> Option<Duration> {
-        self.monitor.next_wake().map(|at| at - START)
+    fn next_wake(&self) -> Option<Time> {
+        let next = self.monitor.next_wake();
+        (next != Time::NEVER).then(|| next - START)
     }
 }
 
@@ -77,13 +78,13 @@ fn the_deadline_follows_the_round_trip_within_its_bounds() {
     assert_eq!(fast.next_wake(), Some(s(9)));
 
     let mut slow = Bench::new(Heartbeat::default());
-    slow.latency.record(s(1), ms(1_500), None);
+    slow.latency.record(s(1).into(), ms(1_500).into(), None);
     slow.wake(s(7));
     // A first round trip of 0.5 s: twice 0.5 s + 4 · 0.25 s.
     assert_eq!(slow.next_wake(), Some(s(10)));
 
     let mut glacial = Bench::new(Heartbeat::default());
-    glacial.latency.record(s(1), s(20), None);
+    glacial.latency.record(s(1).into(), s(20).into(), None);
     glacial.wake(s(7));
     assert_eq!(glacial.next_wake(), Some(s(13)));
 }
@@ -171,7 +172,7 @@ fn two_urges_at_once_ask_once() {
 #[test]
 fn an_urge_takes_a_slow_link_into_account() {
     let mut bench = Bench::new(Heartbeat::default());
-    bench.latency.record(s(1), s(2), None);
+    bench.latency.record(s(1).into(), s(2).into(), None);
     bench.urge(s(1));
     assert_eq!(bench.next_wake(), Some(s(4)), "three round trips of 1 s");
 }
@@ -206,7 +207,7 @@ fn a_verdict_waits_for_the_buffer_to_be_looked_at_once() {
 
 #[test]
 fn silence_alone_is_judged_by_silence_alone() {
-    let mut bench = Bench::new(Heartbeat::Silence(s(10)));
+    let mut bench = Bench::new(Heartbeat::Silence(s(10).into()));
     assert_eq!(bench.urge(s(5)), Pulse::Quiet);
     assert_eq!(bench.next_wake(), Some(s(10)));
     bench.hear(s(9));

@@ -1,0 +1,124 @@
+use core::{
+    ops::{Add, Mul, Sub},
+    time::Duration,
+};
+
+const NANOS: u64 = 1_000_000_000;
+
+/// A time since the driver's start, or a span, in nanoseconds: 584 years of them.
+///
+/// A [`Duration`] is two numbers, and every sum and comparison has to carry between them; on the path of each message and
+/// in a browser's download that is felt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Time(u64);
+
+impl Time {
+    pub(crate) const ZERO: Self = Self(0);
+    /// The end of time, where everything longer ends too: `Duration::MAX`.
+    pub(crate) const FOREVER: Self = Self(u64::MAX - 1);
+    /// After the end of time: when what is not planned happens.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    pub(crate) const fn from_millis(millis: u64) -> Self {
+        Self(millis * 1_000_000)
+    }
+
+    pub(crate) const fn from_secs(seconds: u64) -> Self {
+        Self(seconds * NANOS)
+    }
+
+    /// Zero for what is negative or no number.
+    pub(crate) fn from_secs_f64(seconds: f64) -> Self {
+        Self((seconds * NANOS as f64 + 0.5) as u64).min(Self::FOREVER)
+    }
+
+    pub(crate) fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / NANOS as f64
+    }
+
+    /// `None` for [`Self::NEVER`].
+    pub(crate) fn planned(self) -> Option<Duration> {
+        (self != Self::NEVER).then(|| self.into())
+    }
+}
+
+impl Add for Time {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0)).min(Self::FOREVER)
+    }
+}
+
+impl Add<Duration> for Time {
+    type Output = Self;
+
+    fn add(self, other: Duration) -> Self {
+        self + Self::from(other)
+    }
+}
+
+impl Sub for Time {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Mul<u64> for Time {
+    type Output = Self;
+
+    fn mul(self, factor: u64) -> Self {
+        Self(self.0.saturating_mul(factor)).min(Self::FOREVER)
+    }
+}
+
+impl From<Duration> for Time {
+    fn from(duration: Duration) -> Self {
+        let seconds = duration.as_secs().saturating_mul(NANOS);
+        Self(seconds.saturating_add(duration.subsec_nanos().into())).min(Self::FOREVER)
+    }
+}
+
+impl From<Time> for Duration {
+    fn from(time: Time) -> Self {
+        if time >= Time::FOREVER { Self::MAX } else { Self::from_nanos(time.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_up_to_five_centuries_come_back_to_the_nanosecond() {
+        for duration in [Duration::ZERO, Duration::from_nanos(1), Duration::new(500 * 365 * 86_400, 123_456_789)] {
+            assert_eq!(Duration::from(Time::from(duration)), duration);
+        }
+    }
+
+    #[test]
+    fn whatever_is_longer_is_the_end_of_time_and_stays_there() {
+        for long in [Duration::MAX, Duration::from_secs(600 * 366 * 86_400)] {
+            let time = Time::from(long);
+            assert_eq!((time, time + time, time * 3), (Time::FOREVER, Time::FOREVER, Time::FOREVER));
+            assert_eq!(Duration::from(time), Duration::MAX);
+        }
+        assert_eq!(Time::from_secs_f64(f64::INFINITY), Time::FOREVER);
+    }
+
+    #[test]
+    fn what_is_never_comes_after_everything_that_is_planned() {
+        assert!(Time::FOREVER < Time::NEVER);
+        assert_eq!((Time::NEVER.planned(), Time::FOREVER.planned()), (None, Some(Duration::MAX)));
+    }
+
+    #[test]
+    fn seconds_that_are_negative_or_no_number_are_none() {
+        for seconds in [-1.0, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(Time::from_secs_f64(seconds), Time::ZERO);
+        }
+        assert_eq!(Time::from_secs_f64(1.5), Time::from_millis(1_500));
+    }
+}
