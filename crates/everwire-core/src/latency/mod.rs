@@ -2,6 +2,7 @@
 
 mod clock;
 mod histogram;
+mod root;
 
 use core::time::Duration;
 
@@ -75,7 +76,7 @@ impl Latency {
             min: self.histogram.min(),
             max: self.histogram.max(),
             mean: (count > 0).then(|| seconds(self.mean)),
-            standard_deviation: (count > 1).then(|| seconds(libm::sqrt(self.squares / (count - 1) as f64))),
+            standard_deviation: (count > 1).then(|| seconds(root::sqrt(self.squares / (count - 1) as f64))),
             jitter: (count > 1).then(|| seconds(self.jitter)),
             p50: self.histogram.percentile(50.0),
             p90: self.histogram.percentile(90.0),
