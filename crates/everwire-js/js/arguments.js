@@ -1,0 +1,70 @@
+// What the browser's constructor and `close` throw for, checked before any socket exists (WHATWG WebSockets).
+import { exception } from "./events.js";
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
+/** What fits beside the code in a close frame (RFC 6455, section 5.5). */
+const MAX_REASON = 123;
+
+/** The address as the browser's `url` tells it. */
+export function parseAddress(address) {
+  let url;
+  try {
+    url = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch {
+    throw exception(`"${address}" is no address: write it as wss://host/path, or relative to the page.`, "SyntaxError");
+  }
+  if (url.protocol === "http:") url.protocol = "ws:";
+  if (url.protocol === "https:") url.protocol = "wss:";
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
+    throw exception(`"${url}" has the scheme ${url.protocol} Use ws: or wss:.`, "SyntaxError");
+  }
+  if (url.hash || url.href.endsWith("#")) {
+    throw exception(`"${url}" has a fragment, which a server never sees: leave out the part from # on.`, "SyntaxError");
+  }
+  return url.href;
+}
+
+/** Subprotocols as an array. */
+export function parseProtocols(protocols) {
+  if (protocols === undefined) return [];
+  const offered = typeof protocols === "object" && protocols?.[Symbol.iterator] ? Array.from(protocols, String) : [`${protocols}`];
+  for (const [index, protocol] of offered.entries()) {
+    if (!TOKEN.test(protocol)) {
+      throw exception(`"${protocol}" is no subprotocol: use letters, digits and !#$%&'*+-.^_\`|~ only.`, "SyntaxError");
+    }
+    if (offered.indexOf(protocol) !== index) {
+      throw exception(`The subprotocol "${protocol}" is offered twice: name it once.`, "SyntaxError");
+    }
+  }
+  return offered;
+}
+
+/** The arguments of `close` as the browser takes them. */
+export function parseClose(code, reason) {
+  if (code !== undefined) {
+    code = clamp(Number(code));
+    if (code !== 1000 && (code < 3000 || code > 4999)) {
+      throw exception(`The close code ${code} is reserved: use 1000 or one from 3000 to 4999.`, "InvalidAccessError");
+    }
+  }
+  if (reason !== undefined) {
+    reason = String(reason);
+    const bytes = byteLength(reason);
+    if (bytes > MAX_REASON) {
+      throw exception(`A close reason of ${bytes} bytes does not fit: shorten it to ${MAX_REASON} bytes of UTF-8.`, "SyntaxError");
+    }
+  }
+  return code === undefined && reason === undefined ? [] : [code ?? 1000, reason ?? ""];
+}
+
+/** WebIDL's `[Clamp] unsigned short`, which rounds halves to the even neighbour. */
+function clamp(number) {
+  const floor = Math.floor(number);
+  const rounded = number - floor === 0.5 ? floor + (floor % 2) : Math.round(number);
+  return Math.min(Math.max(rounded || 0, 0), 65_535);
+}
+
+/** How many bytes a message takes. */
+export function byteLength(data) {
+  return typeof data === "string" ? new TextEncoder().encode(data).length : (data.byteLength ?? data.size);
+}

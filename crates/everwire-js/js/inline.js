@@ -1,0 +1,10 @@
+// The wasm module is in this file, and nothing else has to be served.
+import wasm from "../build/everwire.wasm";
+import * as everwire from "./index.js";
+
+everwire.initSync(wasm);
+
+// Bindings of this module's own, so that what imports them runs the line above: a bundler leaves out a module that only passes
+// on the bindings of another.
+export const { EverSocket, defaults, init, initSync } = everwire;
+export default EverSocket;

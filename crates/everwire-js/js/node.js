@@ -1,0 +1,9 @@
+// Node.js cannot fetch a file, and can read one at once.
+import { readFileSync } from "node:fs";
+import * as everwire from "./index.js";
+
+everwire.initSync(readFileSync(new URL("everwire.wasm", import.meta.url)));
+
+// Bindings of this module's own, so that what imports them runs the line above.
+export const { EverSocket, defaults, init, initSync } = everwire;
+export default EverSocket;

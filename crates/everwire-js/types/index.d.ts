@@ -1,0 +1,399 @@
+/** What a WebSocket can send. A view or buffer is copied only where the message has to wait. */
+export type Data = string | ArrayBufferLike | Blob | ArrayBufferView;
+
+/**
+ * What became of a message:
+ * - `"sent"`: it was handed to the browser's socket.
+ * - `"queued"`: it waits in the outbox, and is sent when the connection is open and the network keeps up; if it never can be, a
+ *   `drop` event brings it back.
+ * - `"refused"`: the outbox is full or the socket is closed. Nothing was kept; `await socket.ready()`, then send again.
+ */
+export type SendOutcome = "sent" | "queued" | "refused";
+
+/** What a single message asks for. */
+export interface SendOptions {
+  /** How long it may wait in the outbox, in ms. Default: `outbox.timeToLive`. */
+  timeToLive?: number;
+  /**
+   * Makes it the latest of its kind: a waiting message with the same key is dropped in its favour. For positions, prices and
+   * other values of which only the newest counts.
+   */
+  key?: string;
+}
+
+/** Why a connection was lost or an attempt failed. */
+export type Cause =
+  /** The socket closed, or the handshake failed (which a browser reports as code 1006). */
+  | "closed"
+  /** The attempt took longer than `connectTimeout`. */
+  | "connect-timeout"
+  /** The heartbeat found the link dead. */
+  | "heartbeat-timeout"
+  /** The same, and the server has never answered a ping: choose another `heartbeat`. */
+  | "never-answered"
+  /** The network that the attempt was made on is gone, or the machine slept meanwhile. */
+  | "network-changed"
+  /** The function that gives the address threw, or gave one that is no WebSocket's. */
+  | "provider"
+  /** The browser refuses the address. */
+  | "refused"
+  /** The page went into the back/forward cache. */
+  | "suspended"
+  /** `reconnect()` was called. */
+  | "requested";
+
+/** A lost connection or a failed attempt. */
+export interface Drop {
+  readonly cause: Cause;
+  /** The close code; 1006 where there was no close frame. */
+  readonly code: number;
+  /** The reason in the close frame; for the cause `"provider"` the message of what was thrown. */
+  readonly reason: string;
+  readonly wasClean: boolean;
+  /** Which attempt follows, counted from 1 since a connection was last stable. */
+  readonly attempt: number;
+  /** When it is made, in ms from now; `Infinity`: when the page comes back from the back/forward cache. */
+  readonly delay: number;
+}
+
+/** When attempts are made. Times are in ms. */
+export interface BackoffOptions {
+  /** The least delay after a close by the server, and the least time between two dials. Default: 500. */
+  floor?: number;
+  /** The ceiling of the first delay, which is drawn between `floor` and it. Default: 6000, so that 10,000 clients lost at once come back spread out. */
+  first?: number;
+  /** What the ceiling is multiplied by for each further attempt. Default: 2. */
+  factor?: number;
+  /** The greatest ceiling. Default: 30000. */
+  max?: number;
+  /** The ceiling of the first delay after a fault on this side: the network changed, the machine woke. Default: 300. */
+  quick?: number;
+  /** The ceiling of the first delay after the heartbeat found a dead link. Default: 1500. */
+  quickAfterSilence?: number;
+  /** How long a connection must stay open before the count of attempts starts anew. Default: 5000. */
+  stableAfter?: number;
+  /** How many retries in a row to make without a stable connection before closing for good. Default: Infinity. */
+  maxRetries?: number;
+}
+
+/** A ping after silence; the link is dead when nothing at all is heard before its deadline. Times are in ms. */
+export interface PingHeartbeat {
+  /** How long the link may be silent before it is asked. Default: 7000. */
+  afterSilence?: number;
+  /** The shortest deadline for an answer. Default: 2000. */
+  minDeadline?: number;
+  /** The longest deadline, and the one before any round trip was measured. Default: 6000. */
+  maxDeadline?: number;
+  /** The longest deadline after the page came back, the machine woke or the network changed. Default: 2000. */
+  wakeDeadline?: number;
+  /** How often the round trip is measured while messages flow; `Infinity` never. Default: 15000. */
+  sampleEvery?: number;
+  /** Makes the ping from its number. Default: the text `{"ping":N}`. */
+  ping?: (number: number) => Data;
+  /**
+   * Is shown every message and says whether it is the answer to a ping, which the application then does not get to see: the number
+   * of the ping, or `true` where the answer does not tell, or both and the server's time in ms since the Unix epoch. Default: takes
+   * `{"pong":N}`, `{"pong":N,"server_time":MS}`, and the ping itself come back from an echo.
+   */
+  pong?: (data: any) => boolean | number | { ping?: number; serverTime?: number } | null | undefined;
+}
+
+/** No pings: the link is dead when nothing was heard for this long. For servers that talk all the time. */
+export interface SilenceHeartbeat {
+  /** In ms. */
+  silence: number;
+}
+
+/** What may wait to be sent. */
+export interface OutboxOptions {
+  /** The most messages. Default: 4096. */
+  maxMessages?: number;
+  /** The most bytes. Default: 8388608 (8 MiB). */
+  maxBytes?: number;
+  /** What happens to a message that does not fit: it is refused, or the oldest make room. Default: `"refuse"`. */
+  whenFull?: "refuse" | "drop-oldest";
+  /** How long a message may wait, in ms. Default: Infinity. */
+  timeToLive?: number;
+}
+
+/** How much may sit in the browser's own buffer before messages wait in the outbox, in bytes. */
+export interface WatermarkOptions {
+  /** Above this, `ready()` waits. Default: 1048576 (1 MiB). */
+  high?: number;
+  /** Below this, it resolves again. Default: 262144 (256 KiB). */
+  low?: number;
+}
+
+/** Everything that can be chosen. Whatever is left out has the default in {@link defaults}. */
+export interface EverSocketOptions {
+  /**
+   * Whether a lost connection is made again. With `false` the socket is indistinguishable from the browser's own, which it hands
+   * everything to: a drop is a close, nothing waits, nothing is added, and no other option but `WebSocket` and `signal` has an effect.
+   * Default: true.
+   */
+  reconnect?: boolean;
+  /** When attempts are made. */
+  backoff?: BackoffOptions;
+  /**
+   * How a dead link is told from a quiet one. `true` sends the text `{"ping":N}` after 7 s of silence, to a server that echoes or
+   * answers `{"pong":N}`. Default: false, since a server must not be sent what it does not know.
+   */
+  heartbeat?: boolean | PingHeartbeat | SilenceHeartbeat;
+  /** What may wait to be sent. */
+  outbox?: OutboxOptions;
+  /** How much may sit in the browser's buffer. */
+  watermarks?: WatermarkOptions;
+  /** How long an attempt may take, in ms, the functions for address and protocols included. Default: 15000; not below 10000 for Firefox. */
+  connectTimeout?: number;
+  /** How long `close()` waits for the server's half of the closing handshake, in ms. Default: 3000. */
+  closeTimeout?: number;
+  /**
+   * Whether another attempt follows. Default: `byDefault`, which is false for the codes that would come again (1000, 1002, 1003,
+   * 1007 to 1010, 3000, 3003, 4400 to 4499 but 4408 and 4429).
+   */
+  shouldReconnect?: (drop: Drop, byDefault: boolean) => boolean;
+  /** Closes the socket when it aborts. */
+  signal?: AbortSignal;
+  /** The WebSocket class to use. Default: `globalThis.WebSocket`; Node.js before 22 has none: pass that of the package `ws`. */
+  WebSocket?: WebSocketClass;
+}
+
+/** The browser's WebSocket class, or one like it. */
+export type WebSocketClass = new (url: string, protocols?: string | string[]) => any;
+
+/** What the functions for address and protocols are told. */
+export interface Attempt {
+  /** How many attempts failed since a connection was last stable. */
+  readonly failures: number;
+}
+
+/** An address: absolute, or relative to the page; `http` and `https` stand for `ws` and `wss`. */
+export type Address = string | URL;
+/** An address, or a function that is called for each attempt, for tokens that expire. If it throws, the attempt has failed. */
+export type AddressSource = Address | ((attempt: Attempt) => Address | Promise<Address>);
+/** Subprotocols, or a function that is called for each attempt. */
+export type ProtocolsSource = string | string[] | ((attempt: Attempt) => string | string[] | Promise<string | string[]>);
+
+/** Another attempt follows. */
+export interface ReconnectingEvent extends Event, Drop {
+  readonly type: "reconnecting";
+}
+
+/** The connection is back. It comes right after `open`. */
+export interface ReconnectedEvent extends Event {
+  readonly type: "reconnected";
+  /** How many attempts it took. */
+  readonly attempts: number;
+  /** How long the connection was down, in ms. */
+  readonly downtime: number;
+}
+
+/** A ping was answered. */
+export interface LatencyEvent extends Event {
+  readonly type: "latency";
+  /** The round trip in ms. */
+  readonly roundTrip: number;
+}
+
+/**
+ * Something that was accepted may not arrive.
+ * - `"connection-lost"`: `messages` messages, of which the browser still held `bytes` bytes, were handed over and may not have left.
+ * - `"expired"`, `"evicted"`, `"replaced"`, `"closed"`: `data` will not be sent, since its time to live ran out, the outbox was full
+ *   and it the oldest, a newer one has the same key, or the socket was closed.
+ * - `"unread"`: `data` was received, and let go since a loop over `json()` had fallen too far behind.
+ */
+export interface DropEvent extends Event {
+  readonly type: "drop";
+  readonly reason: "connection-lost" | "expired" | "evicted" | "replaced" | "closed" | "unread";
+  /** The message, but for `"connection-lost"`. */
+  readonly data?: any;
+  readonly bytes: number;
+  readonly messages: number;
+}
+
+/** Round trips, in ms; `undefined` where there are too few to say. */
+export interface LatencyStats {
+  /** How many pings were answered. */
+  readonly answered: number;
+  /** How many never were. */
+  readonly lost: number;
+  readonly last?: number;
+  readonly min?: number;
+  readonly max?: number;
+  readonly mean?: number;
+  readonly standardDeviation?: number;
+  /** The mean difference between neighbours (RFC 3550, section 6.4.1). */
+  readonly jitter?: number;
+  /** Percentiles, within 1 %. */
+  readonly p50?: number;
+  readonly p90?: number;
+  readonly p99?: number;
+}
+
+/** What a socket has done so far. Sizes of texts that were sent at once or received are in UTF-16 units, all others in bytes. */
+export interface EverSocketStats {
+  readonly latency: LatencyStats;
+  /** How often the connection was opened. */
+  readonly opened: number;
+  /** How often it was lost or an attempt failed. */
+  readonly dropped: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** What waits in the outbox. */
+  readonly queuedMessages: number;
+  readonly queuedBytes: number;
+}
+
+/** Every event of an {@link EverSocket}, by name. */
+export interface EverSocketEventMap {
+  /** The connection is open, for the first time or again. What is sent from a listener goes out before what waited. */
+  open: Event;
+  message: MessageEvent;
+  /** The socket is about to close for good, not by the application's wish. */
+  error: Event;
+  /** The socket is closed for good. A drop is not a close: see `reconnecting`. */
+  close: CloseEvent;
+  reconnecting: ReconnectingEvent;
+  reconnected: ReconnectedEvent;
+  latency: LatencyEvent;
+  drop: DropEvent;
+}
+
+/** Messages as values. A text that is not JSON makes the loop throw; the next loop goes on behind it. */
+export interface JsonView<In, Out = In> extends AsyncIterable<In> {
+  /** Sends a value as JSON. Throws a TypeError for what JSON cannot hold (`undefined`, a function, a cycle). */
+  send(value: Out, options?: SendOptions): SendOutcome;
+  /** Messages from now on, over reconnects, until the socket is closed for good. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<In>;
+}
+
+/** How far a loop over `json()` may fall behind. */
+export interface JsonOptions {
+  /** The most messages that wait for it; the oldest beyond that are let go, with a `drop` event. Default: 65536. */
+  maxUnread?: number;
+}
+
+type Handler<Type extends keyof EverSocketEventMap> = ((this: EverSocket, event: EverSocketEventMap[Type]) => any) | null;
+
+/**
+ * A WebSocket that stays connected. It has the browser's interface (`new EverSocket(url, protocols)` for `new WebSocket(url,
+ * protocols)`), and more.
+ *
+ * It differs from the browser's where it must, unless `reconnect: false`:
+ * a drop is not a close (`readyState` goes back to `CONNECTING`, `reconnecting` is fired, then `open` again), and `send` neither
+ * throws nor discards, but says what became of the message.
+ */
+export class EverSocket extends EventTarget implements WebSocket {
+  /**
+   * @param url The address, or a function that gives it for each attempt.
+   * @param protocols Subprotocols, most wanted first.
+   * @throws DOMException `SyntaxError` for an address or subprotocol that the browser's class would refuse.
+   * @throws TypeError for an option that makes no sense; the message says what to write.
+   */
+  constructor(url: AddressSource, protocols?: ProtocolsSource, options?: EverSocketOptions);
+
+  /** This class with options of its own, for libraries that take a WebSocket class. */
+  static with(options: EverSocketOptions): typeof EverSocket;
+
+  static readonly CONNECTING: 0;
+  static readonly OPEN: 1;
+  static readonly CLOSING: 2;
+  static readonly CLOSED: 3;
+  readonly CONNECTING: 0;
+  readonly OPEN: 1;
+  readonly CLOSING: 2;
+  readonly CLOSED: 3;
+
+  /** The address of the latest attempt; `""` before a function first gave one. */
+  readonly url: string;
+  readonly readyState: 0 | 1 | 2 | 3;
+  /** The bytes that wait in the outbox and in the browser's buffer. */
+  readonly bufferedAmount: number;
+  readonly extensions: string;
+  readonly protocol: string;
+  /** Default: `"blob"`, as the browser's. */
+  binaryType: BinaryType;
+
+  onopen: Handler<"open">;
+  onmessage: Handler<"message">;
+  onerror: Handler<"error">;
+  onclose: Handler<"close">;
+  onreconnecting: Handler<"reconnecting">;
+  onreconnected: Handler<"reconnected">;
+  onlatency: Handler<"latency">;
+  ondrop: Handler<"drop">;
+
+  addEventListener<Type extends keyof EverSocketEventMap>(
+    type: Type,
+    listener: ((this: EverSocket, event: EverSocketEventMap[Type]) => any) | { handleEvent(event: EverSocketEventMap[Type]): any } | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+  removeEventListener<Type extends keyof EverSocketEventMap>(
+    type: Type,
+    listener: ((this: EverSocket, event: EverSocketEventMap[Type]) => any) | { handleEvent(event: EverSocketEventMap[Type]): any } | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
+
+  /**
+   * Sends a message, now or when it can be.
+   * @returns what became of it; `undefined` with `reconnect: false`, where it throws an `InvalidStateError` before the socket is open.
+   */
+  send(data: Data, options?: SendOptions): SendOutcome;
+
+  /**
+   * Closes for good. What waits in the outbox is sent first where the connection is open, and comes back by `drop` events otherwise.
+   * @param code 1000 or 3000 to 4999.
+   * @param reason At most 123 bytes of UTF-8.
+   * @throws DOMException `InvalidAccessError` for any other code, `SyntaxError` for a longer reason.
+   */
+  close(code?: number, reason?: string): void;
+
+  /** Makes a new connection now: in place of the present one, without waiting for the next attempt, or after a close. */
+  reconnect(): void;
+
+  /**
+   * Resolves when more should be sent: the connection is open, and what waits is below the high-water mark, or has come down to the
+   * low one. Rejects with an `InvalidStateError` when the socket is closed for good.
+   */
+  ready(): Promise<void>;
+
+  /** The messages as values. */
+  json<In = unknown, Out = In>(options?: JsonOptions): JsonView<In, Out>;
+
+  /** What it has done so far; a new object each time. */
+  readonly stats: EverSocketStats;
+  /** The server's clock now, in ms since the Unix epoch, by the NTP formula from answered pings that carried it. */
+  readonly serverTime: number | undefined;
+
+  /** Closes and waits for the end: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The defaults of all options, in ms and bytes. */
+export const defaults: {
+  readonly backoff: Readonly<Required<BackoffOptions>>;
+  readonly heartbeat: Readonly<Required<Omit<PingHeartbeat, "ping" | "pong">>>;
+  readonly outbox: Readonly<Required<OutboxOptions>>;
+  readonly watermarks: Readonly<Required<WatermarkOptions>>;
+  readonly connectTimeout: number;
+  readonly closeTimeout: number;
+};
+
+/** Where the wasm module comes from. */
+export type ModuleSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
+
+/**
+ * Loads the wasm module, from beside this file unless told otherwise. Calling it is optional: the first socket does. Call it to
+ * load earlier, or from elsewhere.
+ * @throws if it cannot be loaded; the next call tries again.
+ */
+export function init(source?: ModuleSource | Promise<ModuleSource>): Promise<void>;
+
+/** Loads the wasm module at once, from its bytes or compiled: where compiling or fetching is not allowed. */
+export function initSync(source: BufferSource | WebAssembly.Module): void;
+
+export default EverSocket;

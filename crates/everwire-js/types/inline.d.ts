@@ -1,0 +1,2 @@
+export * from "everwire";
+export { default } from "everwire";
