@@ -16,19 +16,21 @@ export class Companion {
   #process: ChildProcess | undefined;
   #port = 0;
   readonly #flags: readonly string[];
+  readonly #pages: string;
 
-  private constructor(flags: readonly string[]) {
+  private constructor(flags: readonly string[], pages: string) {
     this.#flags = flags;
+    this.#pages = pages;
   }
 
-  /** Starts a server on a port that is free. */
-  static async start(flags: readonly string[] = []): Promise<Companion> {
-    for (const path of [program, dist]) {
+  /** Starts a server on a port that is free. It serves the demos, unless there is another folder with pages. */
+  static async start(flags: readonly string[] = [], pages: string = dist): Promise<Companion> {
+    for (const path of [program, pages]) {
       if (!existsSync(path)) {
         throw new Error(`${path} is missing: \`cargo xtask test e2e\` builds it`);
       }
     }
-    const companion = new Companion(flags);
+    const companion = new Companion(flags, pages);
     await companion.restart();
     return companion;
   }
@@ -53,7 +55,7 @@ export class Companion {
     if (this.#process !== undefined) {
       throw new Error("the companion server is running: kill it first");
     }
-    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", dist, "--faults", ...this.#flags];
+    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", this.#pages, "--faults", ...this.#flags];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
     this.#port = await listeningPort(child);
