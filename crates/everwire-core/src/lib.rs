@@ -41,6 +41,7 @@ mod latency;
 mod outbox;
 mod payload;
 mod protocols;
+mod queue;
 mod random;
 mod time;
 

@@ -36,7 +36,7 @@ impl<M: Payload> Connection<M> {
                 self.retire_monitor();
                 self.measure_at = Time::NEVER;
                 self.phase = Phase::Closing { socket, give_up_at: now + self.config.close_timeout };
-                self.actions.push_back(Action::Close { socket, code, reason });
+                self.actions.push(Action::Close { socket, code, reason });
             }
             Phase::Idle | Phase::Connecting { .. } | Phase::Waiting { .. } => {
                 let at_risk = self.phase.socket().map(|socket| self.leave(socket)).unwrap_or_default();

@@ -1,10 +1,9 @@
-use alloc::collections::VecDeque;
 use core::time::Duration;
 
 use super::{Action, Input, Phase, State, surroundings::Surroundings, traffic::discarded};
 use crate::{
     Config, Latency, MessageId, Outbox, Payload, Refusal, Refused, SendOptions, Sent, heartbeat::Monitor,
-    outbox::InFlight, random::Random, time::Time,
+    outbox::InFlight, queue::Queue, random::Random, time::Time,
 };
 
 /// A connection's whole life: dialling, open, lost, waiting, dialling again, until it is closed.
@@ -27,7 +26,7 @@ pub struct Connection<M> {
     pub(super) in_flight: InFlight,
     pub(super) monitor: Option<Monitor>,
     pub(super) latency: Latency,
-    pub(super) actions: VecDeque<Action<M>>,
+    pub(super) actions: Queue<Action<M>>,
     pub(super) next_socket: u64,
     pub(super) next_message: u64,
     pub(super) next_ping: u64,
@@ -59,7 +58,7 @@ impl<M: Payload> Connection<M> {
             in_flight: InFlight::default(),
             monitor: None,
             latency: Latency::default(),
-            actions: VecDeque::new(),
+            actions: Queue::new(),
             next_socket: 1,
             next_message: 1,
             next_ping: 1,
@@ -113,7 +112,7 @@ impl<M: Payload> Connection<M> {
         self.expire(now);
         let actions = &mut self.actions;
         self.outbox.push(now, id, message, options, |(waiting, reason)| {
-            actions.push_back(discarded(waiting.id, waiting.message, reason))
+            actions.push(discarded(waiting.id, waiting.message, reason))
         })?;
         self.next_message += 1;
         Ok(Sent::Queued(id))
@@ -121,7 +120,7 @@ impl<M: Payload> Connection<M> {
 
     /// What to do next.
     pub fn poll_action(&mut self) -> Option<Action<M>> {
-        self.actions.pop_front()
+        self.actions.pop()
     }
 
     /// When to hand in [`Input::Wake`]; `None` where nothing is due.

@@ -142,7 +142,7 @@ impl<M: Payload> Connection<M> {
                 // What the buffer holds now is what it is compared with when the answer is overdue.
                 self.measure_once(now);
             }
-            self.actions.push_back(Action::Probe { socket, ping });
+            self.actions.push(Action::Probe { socket, ping });
         }
     }
 

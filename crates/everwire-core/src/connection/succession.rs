@@ -13,7 +13,7 @@ impl<M: Payload> Connection<M> {
             give_up_at: now + self.config.connect_timeout,
             had_no_network: self.surroundings.is_offline(),
         };
-        self.actions.push_back(Action::Dial { socket, failures: self.failures });
+        self.actions.push(Action::Dial { socket, failures: self.failures });
     }
 
     /// Dials at once, or as soon as the floor allows.
@@ -96,7 +96,7 @@ impl<M: Payload> Connection<M> {
     pub(super) fn end(&mut self, ended: Ended, at_risk: AtRisk) {
         self.phase = Phase::Closed;
         while let Some(waiting) = self.outbox.pop() {
-            self.actions.push_back(discarded(waiting.id, waiting.message, DiscardReason::Closed));
+            self.actions.push(discarded(waiting.id, waiting.message, DiscardReason::Closed));
         }
         self.flush_wanted = false;
         self.notify(Event::Closed { ended, at_risk });
@@ -104,7 +104,7 @@ impl<M: Payload> Connection<M> {
 
     /// Turns away from a socket that still exists.
     pub(super) fn leave(&mut self, socket: SocketId) -> AtRisk {
-        self.actions.push_back(Action::Abandon { socket });
+        self.actions.push(Action::Abandon { socket });
         self.forget(None)
     }
 

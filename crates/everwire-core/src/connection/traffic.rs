@@ -29,7 +29,7 @@ impl<M: Payload> Connection<M> {
         if let Some(monitor) = &mut self.monitor {
             monitor.sent(size);
         }
-        self.actions.push_back(Action::Transmit { socket, message });
+        self.actions.push(Action::Transmit { socket, message });
     }
 
     /// Gives what waits to the open socket, as long as the network keeps up.
@@ -88,18 +88,18 @@ impl<M: Payload> Connection<M> {
         if let Phase::Open { socket, .. } = self.phase {
             self.is_measuring = true;
             self.measure_at = now + MEASURE_IDLY_EVERY;
-            self.actions.push_back(Action::Measure { socket });
+            self.actions.push(Action::Measure { socket });
         }
     }
 
     /// Discards what has waited too long.
     pub(super) fn expire(&mut self, now: Time) {
         let actions = &mut self.actions;
-        self.outbox.expire(now, |(waiting, reason)| actions.push_back(discarded(waiting.id, waiting.message, reason)));
+        self.outbox.expire(now, |(waiting, reason)| actions.push(discarded(waiting.id, waiting.message, reason)));
     }
 
     pub(super) fn notify(&mut self, event: Event<M>) {
-        self.actions.push_back(Action::Notify(event));
+        self.actions.push(Action::Notify(event));
     }
 }
 

@@ -1,6 +1,4 @@
-use alloc::vec::Vec;
-
-use crate::{Heartbeat, Latency, PingSchedule, time::Time};
+use crate::{Heartbeat, Latency, PingSchedule, queue::Queue, time::Time};
 
 /// How much longer a deadline grows for what was sent since the link was last heard: the rate of a poor mobile uplink, behind
 /// whose full buffers a ping has to wait.
@@ -25,7 +23,7 @@ const SILENCE_GRACE: Time = Time::from_secs(2);
 pub(crate) struct Monitor {
     heartbeat: Heartbeat,
     next_ping: u64,
-    outstanding: Vec<Ping>,
+    outstanding: Queue<Ping>,
     last_heard: Time,
     last_ping: Time,
     /// When the link is given up unless it is heard before.
@@ -61,7 +59,7 @@ impl Monitor {
         let mut monitor = Self {
             heartbeat,
             next_ping: first_ping,
-            outstanding: Vec::new(),
+            outstanding: Queue::new(),
             last_heard: now,
             last_ping: now,
             verdict_at: Time::NEVER,
@@ -92,14 +90,9 @@ impl Monitor {
         self.ever_answered = true;
         self.count_lost(now, latency);
         let is_certain = id.is_some() || self.outstanding.len() == 1;
+        let id = id.or_else(|| self.outstanding.iter().next().map(|ping| ping.id));
         let mut answered = None;
-        self.outstanding.retain(|ping| {
-            let is_it = answered.is_none() && id.is_none_or(|id| ping.id == id);
-            if is_it {
-                answered = Some(ping.sent_at);
-            }
-            !is_it
-        });
+        self.outstanding.extract(|ping| Some(ping.id) == id, |ping| answered = Some(ping.sent_at));
         answered.filter(|_| is_certain)
     }
 
@@ -200,7 +193,7 @@ impl Monitor {
 
     /// Time stood still: an answer that comes yet tells nothing of the round trip.
     pub(crate) fn forget_pings(&mut self) {
-        self.outstanding.clear();
+        self.outstanding = Queue::new();
     }
 
     /// Puts an overdue verdict off, once between two signs of life.
@@ -220,7 +213,7 @@ impl Monitor {
 
     fn ping(&mut self, now: Time, latency: &mut Latency) -> Pulse {
         if self.outstanding.len() == MAX_OUTSTANDING {
-            self.outstanding.drain(..1);
+            self.outstanding.pop();
             latency.record_lost();
         }
         let id = self.next_ping;
@@ -263,13 +256,9 @@ impl Monitor {
     }
 
     fn count_lost(&mut self, now: Time, latency: &mut Latency) {
-        self.outstanding.retain(|ping| {
-            let is_lost = ping.sent_at + LOST_AFTER <= now;
-            if is_lost {
-                latency.record_lost();
-            }
-            !is_lost
-        });
+        while self.outstanding.pop_if(|ping| ping.sent_at + LOST_AFTER <= now).is_some() {
+            latency.record_lost();
+        }
     }
 }
 

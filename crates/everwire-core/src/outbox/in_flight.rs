@@ -1,5 +1,6 @@
-use crate::MessageId;
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::vec::Vec;
+
+use crate::{MessageId, queue::Queue};
 
 /// The messages that were handed to the platform's socket and may still sit in its buffer.
 ///
@@ -7,7 +8,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 /// here is an upper bound that each answer corrects.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
-    messages: VecDeque<HandedOver>,
+    messages: Queue<HandedOver>,
     handed_over: u64,
     left: u64,
     /// What the platform held when it was last asked.
@@ -26,7 +27,7 @@ impl InFlight {
     pub(crate) fn hand_over(&mut self, id: Option<MessageId>, size: usize) {
         self.handed_over = self.handed_over.saturating_add(size as u64);
         if let Some(id) = id {
-            self.messages.push_back(HandedOver { id, end: self.handed_over });
+            self.messages.push(HandedOver { id, end: self.handed_over });
         }
     }
 
@@ -35,9 +36,7 @@ impl InFlight {
     /// system takes them in on a dead link too until its own buffer is full.
     pub(crate) fn measure(&mut self, buffered: u64) -> bool {
         let left = self.handed_over.saturating_sub(buffered);
-        while self.messages.front().is_some_and(|message| message.end <= left) {
-            self.messages.pop_front();
-        }
+        while self.messages.pop_if(|message| message.end <= left).is_some() {}
         let moves = left > self.left && self.backlog > 0 && buffered > 0;
         self.left = self.left.max(left);
         self.backlog = buffered;
@@ -56,7 +55,12 @@ impl InFlight {
 
     /// Forgets everything and names the messages that had not left, after a last [`Self::measure`].
     pub(crate) fn abandon(&mut self) -> Vec<MessageId> {
-        core::mem::take(self).messages.into_iter().map(|message| message.id).collect()
+        let mut messages = core::mem::take(self).messages;
+        let mut ids = Vec::with_capacity(messages.len());
+        while let Some(message) = messages.pop() {
+            ids.push(message.id);
+        }
+        ids
     }
 }
 

@@ -1,6 +1,6 @@
-use alloc::{collections::VecDeque, string::String};
+use alloc::string::String;
 
-use crate::{DiscardReason, OutboxLimits, Payload, Refusal, Refused, SendOptions, WhenFull, time::Time};
+use crate::{DiscardReason, OutboxLimits, Payload, Refusal, Refused, SendOptions, WhenFull, queue::Queue, time::Time};
 
 /// Names a message that was accepted, for the reports about it. Counts up from 1 in a connection's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +29,7 @@ impl Sent {
 #[derive(Debug)]
 pub struct Outbox<M> {
     limits: OutboxLimits,
-    waiting: VecDeque<Waiting<M>>,
+    waiting: Queue<Waiting<M>>,
     bytes: usize,
     /// No message expires before this. A bound rather than the exact time, so that taking a message
     /// out costs nothing.
@@ -50,7 +50,7 @@ pub(crate) type Discarded<M> = (Waiting<M>, DiscardReason);
 impl<M: Payload> Outbox<M> {
     /// An empty one.
     pub fn new(limits: OutboxLimits) -> Self {
-        Self { limits, waiting: VecDeque::new(), bytes: 0, next_expiry: Time::NEVER }
+        Self { limits, waiting: Queue::new(), bytes: 0, next_expiry: Time::NEVER }
     }
 
     /// How many messages wait.
@@ -78,12 +78,11 @@ impl<M: Payload> Outbox<M> {
         mut discarded: impl FnMut(Discarded<M>),
     ) -> Result<(), Refused<M>> {
         let size = message.size();
-        let same_key =
-            options.key.as_ref().and_then(|key| self.waiting.iter().position(|other| other.key.as_ref() == Some(key)));
-        let freed = same_key
-            .and_then(|index| self.waiting.get(index))
-            .map(|other| (1, other.message.size()))
-            .unwrap_or_default();
+        let is_same = |other: &Waiting<M>| options.key.is_some() && other.key == options.key;
+        let freed = match self.waiting.iter().find(|other| is_same(other)) {
+            Some(other) => (1, other.message.size()),
+            None => (0, 0),
+        };
         let OutboxLimits { max_messages, max_bytes, .. } = self.limits;
         let fits = |messages: usize, bytes: usize| {
             messages < max_messages && bytes.checked_add(size).is_some_and(|bytes| bytes <= max_bytes)
@@ -94,9 +93,9 @@ impl<M: Payload> Outbox<M> {
         {
             return Err(Refused { message, refusal: Refusal::Full });
         }
-        if let Some(replaced) = same_key.and_then(|index| self.waiting.remove(index)) {
-            self.bytes -= replaced.message.size();
-            discarded((replaced, DiscardReason::Replaced));
+        if freed.0 > 0 {
+            self.bytes -= freed.1;
+            self.waiting.extract(is_same, |replaced| discarded((replaced, DiscardReason::Replaced)));
         }
         while !fits(self.len(), self.bytes) {
             let Some(oldest) = self.pop() else { break };
@@ -105,13 +104,13 @@ impl<M: Payload> Outbox<M> {
         let expires_at = options.time_to_live.or(self.limits.time_to_live).map_or(Time::NEVER, |time| now + time);
         self.next_expiry = self.next_expiry.min(expires_at);
         self.bytes += size;
-        self.waiting.push_back(Waiting { id, message, key: options.key, expires_at });
+        self.waiting.push(Waiting { id, message, key: options.key, expires_at });
         Ok(())
     }
 
     /// Takes out the oldest message.
     pub(crate) fn pop(&mut self) -> Option<Waiting<M>> {
-        let oldest = self.waiting.pop_front()?;
+        let oldest = self.waiting.pop()?;
         self.bytes -= oldest.message.size();
         if self.waiting.is_empty() {
             self.next_expiry = Time::NEVER;
@@ -124,17 +123,15 @@ impl<M: Payload> Outbox<M> {
         if now < self.next_expiry {
             return;
         }
-        self.next_expiry = Time::NEVER;
-        for _ in 0..self.waiting.len() {
-            let Some(candidate) = self.waiting.pop_front() else { break };
-            if candidate.expires_at <= now {
-                self.bytes -= candidate.message.size();
-                discarded((candidate, DiscardReason::Expired));
-            } else {
-                self.next_expiry = self.next_expiry.min(candidate.expires_at);
-                self.waiting.push_back(candidate);
-            }
-        }
+        let bytes = &mut self.bytes;
+        self.waiting.extract(
+            |waiting| waiting.expires_at <= now,
+            |expired| {
+                *bytes -= expired.message.size();
+                discarded((expired, DiscardReason::Expired));
+            },
+        );
+        self.next_expiry = self.waiting.iter().map(|waiting| waiting.expires_at).min().unwrap_or(Time::NEVER);
     }
 
     /// When to look for expired messages next.
