@@ -20,32 +20,32 @@ pub enum Verdict {
 /// 1003, 1007, 1008, 1009, 1010, 3000, 3003, and 4400 to 4499 but 4408 and 4429, which private protocols derive from the HTTP
 /// statuses), and retries everything else. A policy is not asked about what the application or the page's life cycle did
 /// ([`Cause::Requested`], [`Cause::Suspended`]).
-#[derive(Clone)]
-pub struct ClosePolicy(Arc<dyn Fn(&Cause) -> Verdict + Send + Sync>);
+#[derive(Clone, Default)]
+pub struct ClosePolicy(Option<Arc<Judge>>);
+
+type Judge = dyn Fn(&Cause) -> Verdict + Send + Sync;
 
 impl ClosePolicy {
     /// A policy of the application's own. To change a case and keep the rest, fall back to [`ClosePolicy::judge`] of the
     /// default.
     pub fn new(judge: impl Fn(&Cause) -> Verdict + Send + Sync + 'static) -> Self {
-        Self(Arc::new(judge))
+        Self(Some(Arc::new(judge)))
     }
 
     /// What follows from this cause.
     pub fn judge(&self, cause: &Cause) -> Verdict {
-        (self.0)(cause)
+        self.0.as_ref().map_or_else(|| by_default(cause), |judge| judge(cause))
     }
 }
 
-impl Default for ClosePolicy {
-    fn default() -> Self {
-        Self::new(|cause| match cause {
-            Cause::Refused(_) => Verdict::Stop,
-            Cause::Closed { code, .. } if is_final(*code) => Verdict::Stop,
-            Cause::Closed { local_fault: true, .. } | Cause::HeartbeatTimeout { .. } | Cause::NetworkChanged => {
-                Verdict::RetrySoon
-            }
-            _ => Verdict::Retry,
-        })
+fn by_default(cause: &Cause) -> Verdict {
+    match cause {
+        Cause::Refused(_) => Verdict::Stop,
+        Cause::Closed { code, .. } if is_final(*code) => Verdict::Stop,
+        Cause::Closed { local_fault: true, .. } | Cause::HeartbeatTimeout { .. } | Cause::NetworkChanged => {
+            Verdict::RetrySoon
+        }
+        _ => Verdict::Retry,
     }
 }
 
