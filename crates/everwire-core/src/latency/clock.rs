@@ -1,5 +1,7 @@
 use core::time::Duration;
 
+use crate::time::Time;
+
 /// How many samples are compared: the eight of NTP's clock filter (RFC 5905, section 10).
 const SAMPLES: usize = 8;
 
@@ -18,28 +20,28 @@ pub struct ClockOffset {
 struct Sample {
     /// The server's clock less ours, in milliseconds.
     offset: f64,
-    round_trip: Duration,
+    round_trip: Time,
 }
 
 impl ClockOffset {
-    pub(super) fn record(&mut self, sent_at: Duration, now: Duration, server_time: f64) {
+    pub(super) fn record(&mut self, sent_at: Time, now: Time, server_time: f64) {
         if !server_time.is_finite() {
             return;
         }
         let offset = server_time - (millis(sent_at) + millis(now)) / 2.0;
-        self.samples[self.taken % SAMPLES] = Some(Sample { offset, round_trip: now.saturating_sub(sent_at) });
+        self.samples[self.taken % SAMPLES] = Some(Sample { offset, round_trip: now - sent_at });
         self.taken = self.taken.wrapping_add(1);
     }
 
     /// The server's time at `now`, in milliseconds since the Unix epoch; `None` before an answer carried it.
     pub fn server_time(&self, now: Duration) -> Option<f64> {
-        self.best().map(|sample| millis(now) + sample.offset)
+        self.best().map(|sample| millis(now.into()) + sample.offset)
     }
 
     /// How far [`Self::server_time`] may be off at most, if the server's clock runs as fast as ours: half the round trip of
     /// the sample that it rests on.
     pub fn error_bound(&self) -> Option<Duration> {
-        self.best().map(|sample| sample.round_trip / 2)
+        self.best().map(|sample| Duration::from(sample.round_trip) / 2)
     }
 
     fn best(&self) -> Option<&Sample> {
@@ -47,16 +49,16 @@ impl ClockOffset {
     }
 }
 
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
+fn millis(time: Time) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
+    const fn ms(ms: u64) -> Time {
+        Time::from_millis(ms)
     }
 
     #[test]
@@ -65,8 +67,8 @@ mod tests {
         // The server is 1,000,000 ms ahead; the slow round trip is lopsided and therefore wrong by 90 ms.
         clock.record(ms(0), ms(200), 1_000_190.0);
         clock.record(ms(300), ms(310), 1_000_305.0);
-        assert_eq!(clock.server_time(ms(400)), Some(1_000_400.0));
-        assert_eq!(clock.error_bound(), Some(ms(5)));
+        assert_eq!(clock.server_time(Duration::from_millis(400)), Some(1_000_400.0));
+        assert_eq!(clock.error_bound(), Some(Duration::from_millis(5)));
     }
 
     #[test]
@@ -76,13 +78,13 @@ mod tests {
         for n in 0..SAMPLES as u64 {
             clock.record(ms(n * 100), ms(n * 100 + 20), (n * 100 + 10 + 700) as f64);
         }
-        assert_eq!(clock.server_time(ms(0)), Some(700.0));
+        assert_eq!(clock.server_time(Duration::ZERO), Some(700.0));
     }
 
     #[test]
     fn a_time_that_is_no_number_is_passed_over() {
         let mut clock = ClockOffset::default();
         clock.record(ms(0), ms(2), f64::NAN);
-        assert_eq!(clock.server_time(ms(0)), None);
+        assert_eq!(clock.server_time(Duration::ZERO), None);
     }
 }

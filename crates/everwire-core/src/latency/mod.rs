@@ -16,7 +16,7 @@ use crate::time::Time;
 /// It lives across reconnects, since what a user feels is the link and not the socket.
 #[derive(Debug, Clone, Default)]
 pub struct Latency {
-    last: Option<Duration>,
+    last: Option<Time>,
     /// Mean and sum of squared deviations in seconds, by Welford's method (Technometrics, 1962): it does not lose precision
     /// where the mean is large against the deviation.
     mean: f64,
@@ -38,7 +38,7 @@ struct Smoothed {
 impl Latency {
     /// Takes in one answered ping. `server_time`, in milliseconds since the Unix epoch, is what the answer carried.
     pub fn record(&mut self, sent_at: Duration, now: Duration, server_time: Option<f64>) {
-        let round_trip = now.saturating_sub(sent_at);
+        let round_trip = Time::from(now) - Time::from(sent_at);
         let seconds = round_trip.as_secs_f64();
         if let Some(last) = self.last {
             // RFC 3550, section 6.4.1: a running mean with gain 1/16 of the difference between neighbours.
@@ -52,12 +52,12 @@ impl Latency {
             },
         });
         self.last = Some(round_trip);
-        self.histogram.record(round_trip);
+        self.histogram.record(round_trip.into());
         let deviation = seconds - self.mean;
         self.mean += deviation / self.histogram.count() as f64;
         self.squares += deviation * (seconds - self.mean);
         if let Some(server_time) = server_time {
-            self.clock.record(sent_at, now, server_time);
+            self.clock.record(sent_at.into(), now.into(), server_time);
         }
     }
 
@@ -72,7 +72,7 @@ impl Latency {
         LatencySummary {
             count,
             lost: self.lost,
-            last: self.last,
+            last: self.last.map(Duration::from),
             min: self.histogram.min(),
             max: self.histogram.max(),
             mean: (count > 0).then(|| seconds(self.mean)),
