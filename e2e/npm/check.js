@@ -1,0 +1,146 @@
+// What a conformance test is handed: the class under test, addresses, and ways to wait and compare. It runs in a page or a worker.
+
+/** Where the class under test differs on purpose, the row of the table in docs/websocket-differences.md says how. */
+export function differs(row, run) {
+  return Object.assign(run, { differs: row });
+}
+
+/** A test that needs a window, or that would be no other in a worker. */
+export function inWindow(run) {
+  return Object.assign(run, { inWindow: true });
+}
+
+let dials = 0;
+
+export class Check {
+  #sockets = [];
+  #endings = [];
+
+  constructor(Socket) {
+    this.Socket = Socket;
+  }
+
+  /** An address that no other test uses: Firefox makes the next dial wait where one to the same address has failed. */
+  at(path, query = {}) {
+    const url = new URL(path, location.href.replace(/^http/, "ws"));
+    dials += 1;
+    this.id = `${Math.random().toString(36).slice(2)}-${dials}`;
+    for (const [name, value] of Object.entries({ ...query, id: this.id })) {
+      url.searchParams.set(name, value);
+    }
+    return url.href;
+  }
+
+  /** A socket that is closed when the test ends. */
+  dial(url, ...rest) {
+    const socket = new this.Socket(url, ...rest);
+    this.#sockets.push(socket);
+    return socket;
+  }
+
+  async open(path = "/echo", query = {}, ...rest) {
+    const socket = this.dial(this.at(path, query), ...rest);
+    await this.next(socket, "open");
+    return socket;
+  }
+
+  /** A socket that has been closed from this side. */
+  async closed() {
+    const socket = await this.open();
+    socket.close();
+    await this.next(socket, "close");
+    return socket;
+  }
+
+  next(target, type) {
+    return new Promise((resolve) => target.addEventListener(type, resolve, { once: true }));
+  }
+
+  /** The types of all events of a socket, as they come. */
+  log(socket) {
+    const log = [];
+    for (const type of ["open", "message", "error", "close"]) {
+      socket.addEventListener(type, () => log.push(type));
+    }
+    return log;
+  }
+
+  /** What the server saw of the latest dial, when that is closed. */
+  async seen(id = this.id) {
+    return (await fetch(`/seen?id=${id}`)).json();
+  }
+
+  /** Lets everything that is ready to run do so. */
+  async turn(times = 1) {
+    for (let count = 0; count < times; count += 1) {
+      await new Promise((resolve) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => resolve(port1.close());
+        port2.postMessage(null);
+      });
+    }
+  }
+
+  after(ending) {
+    this.#endings.push(ending);
+  }
+
+  end() {
+    for (const ending of this.#endings) {
+      ending();
+    }
+    for (const socket of this.#sockets) {
+      socket.close();
+    }
+  }
+
+  ok(value, what) {
+    if (!value) {
+      throw new Error(`${what ?? "it"} does not hold`);
+    }
+  }
+
+  equal(actual, expected, what = "value") {
+    if (!Object.is(actual, expected) && (typeof expected !== "object" || show(actual) !== show(expected))) {
+      throw new Error(`${what}: ${show(actual)} instead of ${show(expected)}`);
+    }
+  }
+
+  /** Calls a function that throws: `TypeError`, or the name of a DOMException. */
+  throws(name, call, what = String(call)) {
+    try {
+      call();
+    } catch (error) {
+      this.equal(error.name, name, `the error of ${what}`);
+      if (name !== "TypeError") {
+        this.ok(error instanceof DOMException, `a DOMException from ${what}`);
+      }
+      return error;
+    }
+    throw new Error(`${what} throws nothing instead of ${name}`);
+  }
+
+  /** Collects what listeners throw, which a browser reports to the global scope. */
+  reported(fits) {
+    const reported = [];
+    const listen = (event) => {
+      if (fits(event.error)) {
+        event.preventDefault();
+        reported.push(event.error);
+      }
+    };
+    globalThis.addEventListener("error", listen);
+    this.after(() => globalThis.removeEventListener("error", listen));
+    return reported;
+  }
+}
+
+function show(value) {
+  if (typeof value === "string") {
+    return JSON.stringify(value);
+  }
+  if (typeof value === "function" || typeof value !== "object" || value === null || value.constructor === undefined) {
+    return String(value);
+  }
+  return value.constructor === Object || Array.isArray(value) ? JSON.stringify(value) : Object.prototype.toString.call(value);
+}

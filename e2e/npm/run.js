@@ -1,0 +1,61 @@
+// Runs conformance tests and answers with plain data, so that any driver of a browser can start it.
+import { Check } from "./check.js";
+
+/** The classes by name; each is to behave as the browser's own. */
+const classes = {
+  browser: async () => WebSocket,
+  strict: async () => (await import("/everwire/index.js")).EverSocket.with({ reconnect: false }),
+  standard: async () => (await import("/everwire/index.js")).EverSocket,
+};
+
+/** How many tests run at a time: enough that a test that waits holds nothing up, too few for a browser to throttle dials. */
+const lanes = 6;
+const patience = 5_000;
+
+/**
+ * @param kind which class, a key of `classes`
+ * @param names modules in `conformance/`
+ * @returns for each test its name, the row of the table of differences that it belongs to, and how it failed
+ */
+export async function run(kind, names, only) {
+  const Socket = await classes[kind]();
+  const tests = [];
+  for (const name of names) {
+    const { default: table } = await import(`./conformance/${name}.js`);
+    for (const [sentence, test] of Object.entries(table)) {
+      if ((!test.inWindow || globalThis.document) && (!only || sentence.includes(only))) {
+        tests.push({ name: `${name}: ${sentence}`, differs: test.differs ?? null, test });
+      }
+    }
+  }
+  const waiting = [...tests];
+  const lane = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      next.failure = await failure(Socket, next.test);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return tests.map(({ name, differs, failure }) => ({ name, differs, failure }));
+}
+
+async function failure(Socket, test) {
+  const check = new Check(Socket);
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing more happened within ${patience} ms`)), patience);
+  });
+  try {
+    await Promise.race([test(check), late]);
+    return null;
+  } catch (error) {
+    return String(error?.message ?? error);
+  } finally {
+    clearTimeout(timer);
+    check.end();
+  }
+}
+
+// In a worker it is driven by messages.
+if (globalThis.document === undefined) {
+  globalThis.onmessage = async ({ data: [kind, names, only] }) => globalThis.postMessage(await run(kind, names, only));
+}

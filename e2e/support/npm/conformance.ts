@@ -1,0 +1,40 @@
+/** The classes that the conformance tests are run with: see `npm/run.js`. */
+export type Kind = "browser" | "strict" | "standard";
+
+/** How a conformance test ended. */
+export interface Result {
+  readonly name: string;
+  /** The row of the table of differences that the test belongs to. */
+  readonly differs: string | null;
+  readonly failure: string | null;
+}
+
+export const modules = [
+  "constructor",
+  "protocols",
+  "interface",
+  "attributes",
+  "handlers",
+  "listeners",
+  "events",
+  "receiving",
+  "sending",
+  "buffered",
+  "closing",
+  "failures",
+];
+
+/** Bodies of async functions for a page, which take the kind, the modules and, to look for a fault, a part of a name. */
+export const inWindow = `const { run } = await import("/npm/run.js"); return run(...args);`;
+export const inWorker = `
+  const worker = new Worker("/npm/run.js", { type: "module" });
+  worker.postMessage(args);
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+  });`;
+
+/** The names of those that failed, with what went wrong. */
+export function failures(results: readonly Result[]): string[] {
+  return results.filter(({ failure }) => failure !== null).map(({ name, failure }) => `${name}: ${failure}`);
+}

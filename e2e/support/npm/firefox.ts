@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
+
+/** Debian's Firefox over plain WebDriver: Playwright drives only a Firefox that it has patched itself. */
+export class Firefox {
+  readonly #driver: ChildProcess;
+  readonly #session: string;
+
+  private constructor(driver: ChildProcess, session: string) {
+    this.#driver = driver;
+    this.#session = session;
+  }
+
+  /** `undefined` where Firefox or geckodriver is not installed. */
+  static async start(): Promise<Firefox | undefined> {
+    const program = find("geckodriver");
+    if (program === undefined || (find("firefox") ?? find("firefox-esr")) === undefined) {
+      return undefined;
+    }
+    const driver = spawn(program, ["--port", "0"], { stdio: ["ignore", "pipe", "ignore"] });
+    const base = await listening(driver);
+    const capabilities = { alwaysMatch: { "moz:firefoxOptions": { args: ["-headless"] }, timeouts: { script: 300_000 } } };
+    try {
+      const { sessionId } = (await ask(`${base}/session`, { capabilities })) as { sessionId: string };
+      return new Firefox(driver, `${base}/session/${sessionId}`);
+    } catch (error) {
+      driver.kill();
+      throw error;
+    }
+  }
+
+  async goto(url: string): Promise<void> {
+    await ask(`${this.#session}/url`, { url });
+  }
+
+  /** Runs the body of an async function in the page. */
+  async evaluate(script: string, args: unknown[]): Promise<unknown> {
+    const wrapped = `
+      const done = arguments[arguments.length - 1];
+      (async (...args) => { ${script} })(...Array.from(arguments).slice(0, -1))
+        .then((value) => done({ value }), (error) => done({ error: String(error) }));`;
+    const result = (await ask(`${this.#session}/execute/async`, { script: wrapped, args })) as { value?: unknown; error?: string };
+    if (result.error !== undefined) {
+      throw new Error(result.error);
+    }
+    return result.value;
+  }
+
+  async stop(): Promise<void> {
+    await ask(this.#session, undefined, "DELETE");
+    const exited = once(this.#driver, "exit");
+    this.#driver.kill();
+    await exited;
+  }
+}
+
+async function ask(url: string, body: unknown, method = "POST"): Promise<unknown> {
+  const response = await fetch(url, { method, body: body === undefined ? null : JSON.stringify(body) });
+  const { value } = (await response.json()) as { value: unknown };
+  if (!response.ok) {
+    throw new Error(`WebDriver: ${(value as { message: string }).message}`);
+  }
+  return value;
+}
+
+async function listening(driver: ChildProcess): Promise<string> {
+  const lines = createInterface({ input: driver.stdout! });
+  for await (const line of lines) {
+    const address = /Listening on (\S+)/.exec(line)?.[1];
+    if (address !== undefined) {
+      driver.stdout!.resume();
+      return `http://${address}`;
+    }
+  }
+  throw new Error("geckodriver ended before it listened");
+}
+
+function find(name: string): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), join(homedir(), ".cargo/bin")];
+  return folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+}
