@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use super::{Action, Input, Phase, State, surroundings::Surroundings, traffic::discarded};
+use super::{Action, Input, Phase, SocketId, State, surroundings::Surroundings, traffic::discarded};
 use crate::{
     Config, Latency, MessageId, Outbox, Payload, Refusal, Refused, SendOptions, Sent, heartbeat::Monitor,
     outbox::InFlight, queue::Queue, random::Random, time::Time,
@@ -102,9 +102,7 @@ impl<M: Payload> Connection<M> {
             return Err(Refused { message, refusal: Refusal::Closed });
         }
         let id = MessageId(self.next_message);
-        if let Phase::Open { socket, .. } = self.phase
-            && (options.ahead || (self.outbox.is_empty() && self.has_headroom()))
-        {
+        if let Some(socket) = self.free_way(options.ahead) {
             self.next_message += 1;
             self.transmit(now, socket, Some(id), message);
             return Ok(Sent::Transmitted(id));
@@ -116,6 +114,29 @@ impl<M: Payload> Connection<M> {
         })?;
         self.next_message += 1;
         Ok(Sent::Queued(id))
+    }
+
+    /// As [`send`](Self::send), for a driver that keeps its messages: a message of `size` that may go to the socket at once is
+    /// taken for transmitted, and the driver has to hand it over before it does anything else. `None` where `send` is to decide.
+    pub fn transmit_now(&mut self, now: Duration, size: usize, ahead: bool) -> Option<MessageId> {
+        self.free_way(ahead)?;
+        let id = MessageId(self.next_message);
+        self.next_message += 1;
+        self.follow(Some(id), size);
+        self.watch_buffer(now.into());
+        Some(id)
+    }
+
+    /// As [`Input::Received`], for a driver that keeps its messages: whether the one that arrived is for the application.
+    pub fn receive(&mut self, now: Duration, socket: SocketId) -> bool {
+        let now = Time::from(now);
+        self.settle(now);
+        self.listen(now, socket)
+    }
+
+    /// Whether [`poll_action`](Self::poll_action) has anything to tell.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
     }
 
     /// What to do next.

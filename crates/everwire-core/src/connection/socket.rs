@@ -28,11 +28,16 @@ impl<M: Payload> Connection<M> {
     }
 
     pub(super) fn received(&mut self, now: Time, socket: SocketId, message: M) {
-        // Between the close frame we sent and the one we get, the server may still be talking; that is not lost.
-        let is_closing = matches!(self.phase, Phase::Closing { socket: current, .. } if current == socket);
-        if self.hear(now, socket) || is_closing {
+        if self.listen(now, socket) {
             self.notify(Event::Message(message));
         }
+    }
+
+    /// Whether a message that arrived on this socket is for the application.
+    pub(super) fn listen(&mut self, now: Time, socket: SocketId) -> bool {
+        // Between the close frame we sent and the one we get, the server may still be talking; that is not lost.
+        let is_closing = matches!(self.phase, Phase::Closing { socket: current, .. } if current == socket);
+        self.hear(now, socket) || is_closing
     }
 
     pub(super) fn pong(&mut self, now: Time, socket: SocketId, ping: Option<u64>, server_time: Option<f64>) {

@@ -12,9 +12,14 @@ const MEASURE_IDLY_EVERY: Time = Time::from_secs(1);
 const MEASURE_AT_MESSAGES: usize = 256;
 
 impl<M: Payload> Connection<M> {
-    /// Gives a message to the socket, and looks at the platform's buffer when that may be full.
+    /// Gives a message to the socket and keeps an eye on the platform's buffer.
     pub(super) fn transmit(&mut self, now: Time, socket: SocketId, id: Option<MessageId>, message: M) {
         self.hand_over(socket, id, message);
+        self.watch_buffer(now);
+    }
+
+    /// Looks at the platform's buffer when that may be full, and in a while otherwise.
+    pub(super) fn watch_buffer(&mut self, now: Time) {
         if !self.has_headroom() || self.in_flight.len() >= MEASURE_AT_MESSAGES {
             self.measure_once(now);
         } else if self.measure_at == Time::NEVER {
@@ -24,12 +29,24 @@ impl<M: Payload> Connection<M> {
 
     /// Gives a message to the socket, whatever the platform's buffer holds.
     pub(super) fn hand_over(&mut self, socket: SocketId, id: Option<MessageId>, message: M) {
-        let size = message.size();
+        self.follow(id, message.size());
+        self.actions.push(Action::Transmit { socket, message });
+    }
+
+    /// Notes that a message is the platform's.
+    pub(super) fn follow(&mut self, id: Option<MessageId>, size: usize) {
         self.in_flight.hand_over(id, size);
         if let Some(monitor) = &mut self.monitor {
             monitor.sent(size);
         }
-        self.actions.push(Action::Transmit { socket, message });
+    }
+
+    /// The open socket, where a message may go to it at once.
+    pub(super) fn free_way(&self, ahead: bool) -> Option<SocketId> {
+        match self.phase {
+            Phase::Open { socket, .. } if ahead || (self.outbox.is_empty() && self.has_headroom()) => Some(socket),
+            _ => None,
+        }
     }
 
     /// Gives what waits to the open socket, as long as the network keeps up.

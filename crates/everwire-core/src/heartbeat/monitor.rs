@@ -240,12 +240,12 @@ impl Monitor {
 
     fn deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Time {
         let longest = Time::from(schedule.max_deadline);
-        let expected = latency.answer_expected_within().map_or(longest, |expected| expected * 2);
+        let expected = latency.answer_expected_within().map_or(longest, |expected| expected + expected);
         expected.max(schedule.min_deadline.into()).min(longest) + self.uplink_allowance()
     }
 
     fn wake_deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Time {
-        let three_round_trips = latency.smoothed_round_trip().map_or(Time::ZERO, |round_trip| round_trip * 3);
+        let three_round_trips = latency.smoothed_round_trip().map_or(Time::ZERO, |once| once + once + once);
         let deadline = three_round_trips.max(schedule.wake_deadline.into()).min(schedule.max_deadline.into());
         deadline + self.uplink_allowance()
     }

@@ -68,20 +68,45 @@ impl Latency {
 
     /// The statistics as of now.
     pub fn summary(&self) -> LatencySummary {
-        let count = self.histogram.count();
         LatencySummary {
-            count,
+            count: self.histogram.count(),
             lost: self.lost,
-            last: self.last.map(Duration::from),
+            last: self.last(),
             min: self.histogram.min(),
             max: self.histogram.max(),
-            mean: (count > 0).then(|| seconds(self.mean)),
-            standard_deviation: (count > 1).then(|| seconds(root::sqrt(self.squares / (count - 1) as f64))),
-            jitter: (count > 1).then(|| seconds(self.jitter)),
+            mean: self.mean(),
+            standard_deviation: self.standard_deviation(),
+            jitter: self.jitter(),
             p50: self.histogram.percentile(50.0),
             p90: self.histogram.percentile(90.0),
             p99: self.histogram.percentile(99.0),
         }
+    }
+
+    /// How many pings were never answered.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// The latest round trip.
+    pub fn last(&self) -> Option<Duration> {
+        self.last.map(Duration::from)
+    }
+
+    /// The arithmetic mean of the round trips.
+    pub fn mean(&self) -> Option<Duration> {
+        (self.histogram.count() > 0).then(|| seconds(self.mean))
+    }
+
+    /// The sample standard deviation of the round trips.
+    pub fn standard_deviation(&self) -> Option<Duration> {
+        let degrees = self.histogram.count().saturating_sub(1);
+        (degrees > 0).then(|| seconds(root::sqrt(self.squares / degrees as f64)))
+    }
+
+    /// The mean difference between neighbouring round trips (RFC 3550, section 6.4.1).
+    pub fn jitter(&self) -> Option<Duration> {
+        (self.histogram.count() > 1).then(|| seconds(self.jitter))
     }
 
     /// The distribution of the round trips.
