@@ -1,14 +1,13 @@
-use alloc::collections::VecDeque;
 use ::core::time::Duration;
 
-use everwire_core::{Action, Connection, Event, Input, SendOptions, Sent};
+use everwire_core::{Connection, Input, SendOptions, Sent, SocketId};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
     Knobs,
     actions::{self, Operands},
     body::{self, Body},
-    codes::{action, sent, status},
+    codes::{action, input, sent, status},
     inputs, statistics, time,
 };
 
@@ -16,7 +15,6 @@ use crate::{
 #[wasm_bindgen]
 pub struct Core {
     connection: Connection<Body>,
-    actions: VecDeque<Action<Body>>,
     operands: Operands,
     /// When JavaScript's timer rings.
     alarm: Option<Duration>,
@@ -29,7 +27,6 @@ impl Core {
     pub fn new(knobs: Knobs, seed: f64) -> Self {
         Self {
             connection: Connection::new(knobs.into_config(), seed.to_bits()),
-            actions: VecDeque::new(),
             operands: Operands::default(),
             alarm: None,
         }
@@ -38,39 +35,46 @@ impl Core {
     /// Takes in what happened at `now`, in milliseconds: one of [`codes::input`](crate::codes::input) with its operands. Returns
     /// [`codes::status`](crate::codes::status).
     pub fn handle(&mut self, now: f64, input: u32, a: f64, b: f64, c: f64) -> u32 {
+        let now = time::from_millis(now);
+        // The one that comes most often carries nothing through the core.
+        if input == input::RECEIVED {
+            let is_wanted = self.connection.receive(now, SocketId(a as u64));
+            return self.status() | if is_wanted { status::DELIVER } else { 0 };
+        }
         let Some(input) = inputs::read(input, a, b, c) else { return 0 };
         if matches!(input, Input::Wake { .. }) {
             self.alarm = None;
         }
-        self.connection.handle(time::from_millis(now), input);
-        self.sort()
+        self.connection.handle(now, input);
+        self.status()
     }
 
     /// Sends the message that JavaScript knows by `key`. `time_to_live` is in milliseconds, 0 for what the outbox says; `latest`
     /// is the number of the application's key, 0 for none; `ahead` sends before what waits. Returns
     /// [`codes::sent`](crate::codes::sent) and [`codes::status`](crate::codes::status) in one.
     pub fn send(&mut self, now: f64, size: u32, key: u32, time_to_live: f64, latest: u32, ahead: bool) -> u32 {
+        let now = time::from_millis(now);
+        // Where nothing else is to be done before, the way to the socket is free.
+        let is_free = ahead || !self.connection.has_actions();
+        if is_free && self.connection.transmit_now(now, size as usize, ahead).is_some() {
+            return sent::TRANSMITTED | self.status();
+        }
         let options = SendOptions {
             time_to_live: (time_to_live > 0.0).then(|| time::from_millis(time_to_live)),
             key: (latest > 0).then(|| body::name(latest)),
             ahead,
         };
-        let outcome = match self.connection.send(time::from_millis(now), Body { size, key }, options) {
-            // The way to the socket is free: JavaScript hands the message over by itself, and saves a round through `poll`.
-            Ok(Sent::Transmitted(_)) if ahead || self.actions.is_empty() => {
-                let _transmit = self.connection.poll_action();
-                sent::TRANSMITTED
-            }
+        let outcome = match self.connection.send(now, Body { size, key }, options) {
             Ok(Sent::Transmitted(_)) => sent::ORDERED,
             Ok(Sent::Queued(_)) => sent::QUEUED,
             Err(_) => sent::REFUSED,
         };
-        outcome | self.sort()
+        outcome | self.status()
     }
 
     /// The next thing to do: one of [`codes::action`](crate::codes::action), whose operands [`operand`](Self::operand) tells.
     pub fn poll(&mut self) -> u32 {
-        if let Some(action) = self.actions.pop_front() {
+        if let Some(action) = self.connection.poll_action() {
             return actions::write(action, &mut self.operands);
         }
         if self.is_alarm_due() {
@@ -91,15 +95,8 @@ impl Core {
         statistics::read(&self.connection, stat)
     }
 
-    fn sort(&mut self) -> u32 {
-        let mut told = 0;
-        while let Some(action) = self.connection.poll_action() {
-            match action {
-                Action::Notify(Event::Message(_)) => told |= status::DELIVER,
-                action => self.actions.push_back(action),
-            }
-        }
-        if !self.actions.is_empty() || self.is_alarm_due() { told | status::ACTIONS } else { told }
+    fn status(&self) -> u32 {
+        if self.connection.has_actions() || self.is_alarm_due() { status::ACTIONS } else { 0 }
     }
 
     /// Whether something is due before JavaScript's timer rings. A timer that rings early does no harm: a deadline that moves

@@ -18,7 +18,6 @@ pub(crate) fn read(input: u32, a: f64, b: f64, c: f64) -> Option<Input<Body>> {
             Input::Close { code: CloseCode::new(a as u16).unwrap_or_default(), reason: CloseReason::default() }
         }
         input::OPENED => Input::Opened { socket, greeting: Vec::new() },
-        input::RECEIVED => Input::Received { socket, message: Body { size: b as u32, key: 0 } },
         input::PONG => {
             Input::Pong { socket, ping: (b >= 0.0).then_some(b as u64), server_time: (c > 0.0).then_some(c) }
         }

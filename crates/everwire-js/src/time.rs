@@ -4,9 +4,9 @@ use core::time::Duration;
 
 /// Negative values and NaN are taken for zero.
 pub(crate) fn from_millis(millis: f64) -> Duration {
-    Duration::from_micros((millis * 1e3) as u64)
+    Duration::from_nanos((millis * 1e6) as u64)
 }
 
 pub(crate) fn to_millis(time: Duration) -> f64 {
-    time.as_micros() as u64 as f64 / 1e3
+    time.as_secs() as f64 * 1e3 + f64::from(time.subsec_nanos()) / 1e6
 }
