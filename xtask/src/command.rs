@@ -76,13 +76,18 @@ impl Command {
     }
 
     /// Runs quietly and returns what was printed to stdout.
-    pub(crate) fn output(mut self) -> Result<String> {
+    pub(crate) fn output(self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.output_bytes()?).into_owned())
+    }
+
+    /// Like [`Command::output`], for what is not text.
+    pub(crate) fn output_bytes(mut self) -> Result<Vec<u8>> {
         let output = self.inner.output().with_context(|| self.cannot_start())?;
         if !output.status.success() {
             let stderr = String::from_utf8_lossy(&output.stderr);
             bail!("`{}` failed ({}):\n{stderr}", self.shown, output.status);
         }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        Ok(output.stdout)
     }
 
     /// Starts it and leaves it running, its stdout to be read.

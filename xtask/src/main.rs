@@ -4,6 +4,7 @@
 //! - [`tools`]: what the chores need installed, in one table, and how each kind of it is installed
 //! - [`setup`]: finds what is missing and installs it
 //! - [`demo`]: builds the demos ([`dist`]) and serves them
+//! - [`npm`]: builds the npm package
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`scratch`], [`server`]: what these have in common
 
@@ -15,6 +16,7 @@ mod children;
 mod command;
 mod demo;
 mod dist;
+mod npm;
 mod scratch;
 mod server;
 mod setup;
@@ -36,6 +38,8 @@ enum Chore {
     Setup,
     /// Build the demos and serve them from the companion server
     Demo(demo::Options),
+    /// Build, measure and pack the npm package, and let npm check that it could be published
+    Npm,
     /// Run every check and every test, or the named steps
     Test(test::Options),
 }
@@ -57,6 +61,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
     match chore {
         Chore::Setup => setup::ensure(&workspace, &tools::Need::ALL),
         Chore::Demo(options) => demo::run(&workspace, &options),
+        Chore::Npm => npm::run(&workspace),
         Chore::Test(options) => test::run(&workspace, &options),
     }
 }

@@ -1,0 +1,70 @@
+//! The npm package, from its sources to the tarball.
+//!
+//! # Layout
+//! - [`wasm`]: the core, as small as it gets, and the JavaScript that binds it
+//! - [`bundle`]: the files that the package exports
+//! - [`size`]: what a page downloads, and the most that it may
+//! - [`badge`]: the same in the README
+//! - [`tarball`]: packed, listed, checked
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::setup;
+use crate::tools::Need;
+use crate::workspace::Workspace;
+use badge::Badge;
+use size::Size;
+
+mod badge;
+mod bundle;
+mod size;
+mod tarball;
+mod wasm;
+
+/// The folder of the package, below the root.
+const PACKAGE: &str = "crates/everwire-js";
+
+/// Builds the package, brings the badge in its README up to date, packs it, and has npm say whether it could be published.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    setup::ensure(workspace, &[Need::Npm])?;
+    let size = build(workspace)?;
+    Badge::of(workspace).update(&size)?;
+    let tarball = tarball::pack(workspace)?;
+    tarball::check(workspace, &tarball)
+}
+
+/// The same for a test, which changes no file that is committed: a badge that is out of date fails it.
+pub(crate) fn tarball_to_test(workspace: &Workspace) -> Result<PathBuf> {
+    let size = build(workspace)?;
+    Badge::of(workspace).check(&size)?;
+    let tarball = tarball::pack(workspace)?;
+    tarball::check(workspace, &tarball)?;
+    Ok(tarball)
+}
+
+/// Makes everything that goes into the tarball.
+fn build(workspace: &Workspace) -> Result<Size> {
+    let package = workspace.root().join(PACKAGE);
+    check_version(workspace, &package)?;
+    wasm::build(workspace, &package)?;
+    bundle::build(workspace, &package)?;
+    // npm packs nothing from outside the package's folder.
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        fs::copy(workspace.root().join(licence), package.join(licence))?;
+    }
+    let size = Size::measure(workspace, &package)?;
+    size.check()?;
+    Ok(size)
+}
+
+/// The package and the crates are one product, with one version.
+fn check_version(workspace: &Workspace, package: &Path) -> Result<()> {
+    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(package.join("package.json"))?)?;
+    let version = manifest["version"].as_str().context("package.json has no version")?;
+    let crates = workspace.locked_version("everwire-js")?;
+    ensure!(version == crates, "package.json has version {version}, Cargo.toml {crates}: make them the same");
+    Ok(())
+}
