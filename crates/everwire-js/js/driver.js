@@ -1,12 +1,11 @@
 import { parseAddress, parseClose, parseProtocols } from "./arguments.js";
 import * as code from "./codes.js";
-import { report } from "./emitter.js";
-import { closeEvent, event, exception } from "./events.js";
+import { Emitter, report } from "./emitter.js";
+import { closeEvent, event, exception, hand } from "./events.js";
 import { coreFor, release, trapped, whenLoaded } from "./module.js";
 import { Outbox } from "./outbox.js";
 import { watchPage } from "./page.js";
-import { hand } from "./plain.js";
-import { readStats, serverTime } from "./stats.js";
+import { NO_STATS, readStats, serverTime } from "./stats.js";
 
 /** The names of the causes and reasons, by the numbers of `codes.js`. */
 const CAUSES = [
@@ -26,7 +25,13 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 /** The code that a browser reports where the connection ended without a close frame (RFC 6455, section 7.1.5). */
 const NO_CLOSE_FRAME = 1006;
 
-const now = () => performance.now();
+const NOTHING_TOLD = { code: NO_CLOSE_FRAME, reason: "", wasClean: false };
+
+/**
+ * For so long after it was read the clock may be taken for what it was, when a message is sent: reading it takes Chromium longer than
+ * all the rest that a message needs.
+ */
+const CLOCK_GOOD_FOR = 1_000;
 
 /**
  * Obeys the core: turns its actions into calls of the browser's WebSocket and timers, their events into inputs, and decides
@@ -43,13 +48,17 @@ export class Driver {
   #isActing = false;
   #page;
   #timer;
+  /** When the timer rings. */
+  #alarmAt = Infinity;
+  /** The time of the latest happening. */
+  #now = 0;
 
   /** The number of the present attempt and the socket that came of it. */
   #attempt = 0;
   #socket;
   #binaryType = "blob";
   /** What the latest close event or failed provider told. */
-  #told = { code: NO_CLOSE_FRAME, reason: "", wasClean: false };
+  #told = NOTHING_TOLD;
   /** The arguments of `close`, once it was called. */
   #closing;
   /** The drop that the application's own policy found final. */
@@ -62,7 +71,7 @@ export class Driver {
   #waiters = [];
   #counts = { opened: 0, dropped: 0, messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
   /** The statistics of the link as they were when the last core was given back. */
-  #lastStats = readStats();
+  #lastStats = NO_STATS;
 
   readyState = 0;
   url = "";
@@ -103,7 +112,7 @@ export class Driver {
   }
 
   get serverTime() {
-    return this.#core && serverTime(this.#core, now());
+    return this.#core && serverTime(this.#core, performance.now());
   }
 
   send(data, options) {
@@ -111,19 +120,24 @@ export class Driver {
     if (typeof data !== "string" && !isBinary(data)) data = String(data);
     const core = this.#core;
     if (!core) return this.#keepUntilLoaded(data, options);
-    const size = typeof data === "string" ? data.length : (data.byteLength ?? data.size);
-    const timeToLive = options?.timeToLive === undefined ? 0 : Math.max(options.timeToLive, 1);
-    const latest = this.#outbox.numberOf(options?.key);
+    const size = sizeOf(data);
+    const outbox = this.#outbox;
+    let timeToLive = 0;
+    let latest = 0;
+    if (options) {
+      timeToLive = lifetime(options);
+      latest = outbox.numberOf(options.key);
+    }
     let outcome;
     try {
-      outcome = core.send(now(), size, this.#outbox.nextKey, timeToLive, latest, this.#isOpening);
+      outcome = core.send(this.#clock(timeToLive), size, outbox.nextKey, timeToLive, latest, this.#isOpening);
     } catch (error) {
       trapped(error);
       return "refused";
     }
     const became = outcome & code.SENT_REFUSED;
     if (became === code.SENT_TRANSMITTED) this.#transmit(data, size);
-    else if (became !== code.SENT_REFUSED) this.#outbox.put(data, options);
+    else if (became !== code.SENT_REFUSED) outbox.put(data, options);
     if (outcome & code.STATUS_ACTIONS) this.#act();
     return became === code.SENT_QUEUED ? "queued" : became === code.SENT_REFUSED ? "refused" : "sent";
   }
@@ -175,7 +189,7 @@ export class Driver {
     watchPage((input) => this.#tell(input), this.#page.signal);
     this.#tell(code.INPUT_OPEN);
     for (const [key, { bytes, options }] of this.#outbox.entries()) {
-      this.#core?.send(now(), bytes, key, options?.timeToLive ?? 0, this.#outbox.numberOf(options?.key), false);
+      this.#core?.send(this.#now, bytes, key, lifetime(options), this.#outbox.numberOf(options?.key), false);
     }
     this.#act();
   }
@@ -187,11 +201,18 @@ export class Driver {
     return "queued";
   }
 
+  /** The time, or that of the latest happening while a timer sees to it that it is not long ago. */
+  #clock(timeToLive) {
+    const isGood = this.#alarmAt - this.#now <= CLOCK_GOOD_FOR && timeToLive === 0 && this.#options.limits.timeToLive === Infinity;
+    return isGood ? this.#now : (this.#now = performance.now());
+  }
+
   /** Tells the core what happened, and does what follows. */
   #tell(input, a = 0, b = 0, c = 0) {
     let status;
     try {
-      status = this.#core.handle(now(), input, a, b, c);
+      this.#now = performance.now();
+      status = this.#core.handle(this.#now, input, a, b, c);
     } catch (error) {
       trapped(error);
       return;
@@ -224,7 +245,7 @@ export class Driver {
       case code.ACTION_PROBE:
         return this.#probe(operand(0));
       case code.ACTION_MEASURE:
-        return this.#tell(code.INPUT_BUFFERED, operand(0), this.#socket.bufferedAmount);
+        return void this.#core.handle(this.#now, code.INPUT_BUFFERED, operand(0), this.#socket.bufferedAmount, 0);
       case code.ACTION_CLOSE:
         return this.#socket.close(...this.#closing.args);
       case code.ACTION_ABANDON:
@@ -253,7 +274,7 @@ export class Driver {
   #dial(attempt, failures) {
     this.#abandon();
     this.#attempt = attempt;
-    this.#told = { code: NO_CLOSE_FRAME, reason: "", wasClean: false };
+    this.#told = NOTHING_TOLD;
     const sources = [this.#address, this.#protocols];
     if (!sources.some((source) => typeof source === "function")) {
       return this.#connect(attempt, ...sources, code.INPUT_REFUSED);
@@ -296,7 +317,7 @@ export class Driver {
   }
 
   #refuse(attempt, error, failure) {
-    this.#told = { code: NO_CLOSE_FRAME, reason: String(error?.message ?? error), wasClean: false };
+    this.#told = { ...NOTHING_TOLD, reason: String(error?.message ?? error) };
     this.#attempt = 0;
     this.#tell(failure, attempt);
   }
@@ -315,17 +336,20 @@ export class Driver {
     const { data } = event;
     const answer = this.#options.words?.read(data);
     if (answer) return this.#tell(code.INPUT_PONG, attempt, ...answer);
-    const size = data.length ?? data.byteLength ?? data.size;
+    const size = sizeOf(data);
+    // An event knows the time that it was made; but one that was kept knows an earlier time than others.
+    if (event.timeStamp > this.#now) this.#now = event.timeStamp;
     let status;
     try {
-      status = this.#core.handle(now(), code.INPUT_RECEIVED, attempt, size, 0);
+      status = this.#core.handle(this.#now, code.INPUT_RECEIVED, attempt, size, 0);
     } catch (error) {
       return trapped(error);
     }
     if (status & code.STATUS_DELIVER) {
       this.#counts.messagesIn += 1;
       this.#counts.bytesIn += size;
-      hand(this.#target, "message", event);
+      if (event instanceof Event) Emitter.passMessage(this.#target, event, data);
+      else hand(this.#target, "message", event);
     }
     if (status & code.STATUS_ACTIONS) this.#act();
   }
@@ -355,15 +379,15 @@ export class Driver {
     this.#isOpening = true;
     this.#dispatch("open");
     this.#isOpening = false;
-    if (lost && this.#counts.opened > 1) this.#dispatch("reconnected", { attempts: lost.attempts, downtime: now() - lost.at });
+    if (lost && this.#counts.opened > 1) this.#dispatch("reconnected", { attempts: lost.attempts, downtime: this.#now - lost.at });
   }
 
   #dropped([cause, byDefault, bytes, messages, attempt, at]) {
     this.readyState = 0;
     this.#counts.dropped += 1;
-    this.#lost ??= { at: now(), attempts: 0 };
+    this.#lost ??= { at: this.#now, attempts: 0 };
     this.#lost.attempts += 1;
-    const drop = { cause: CAUSES[cause], ...this.#told, attempt, delay: at < 0 ? Infinity : Math.max(at - now(), 0) };
+    const drop = { cause: CAUSES[cause], ...this.#told, attempt, delay: at < 0 ? Infinity : Math.max(at - this.#now, 0) };
     this.#mayBeLost(bytes, messages);
     const { shouldReconnect } = this.#options;
     const isAsked = cause !== code.CAUSE_SUSPENDED && cause !== code.CAUSE_REQUESTED;
@@ -385,8 +409,12 @@ export class Driver {
   #setAlarm(at) {
     clearTimeout(this.#timer);
     // Rounded up: an alarm that rang just before its deadline would ring again for nothing.
-    const delay = Math.min(Math.max(Math.ceil(at - now()), 0), LONGEST_TIMEOUT);
-    this.#timer = setTimeout(() => this.#tell(code.INPUT_WAKE, Date.now()), delay);
+    const delay = Math.min(Math.max(Math.ceil(at - this.#now), 0), LONGEST_TIMEOUT);
+    this.#alarmAt = at;
+    this.#timer = setTimeout(() => {
+      this.#alarmAt = Infinity;
+      this.#tell(code.INPUT_WAKE, Date.now());
+    }, delay);
   }
 
   /** The core has said its last word. */
@@ -397,12 +425,12 @@ export class Driver {
     if (!this.#closing.wasConnecting) return this.#finish({ code: closeCode, reason, wasClean }, false);
     // Closed before it was open: the browser tells later, with an error.
     this.#giveBack();
-    queueMicrotask(() => this.#finish({ code: NO_CLOSE_FRAME, reason: "", wasClean: false }, true));
+    queueMicrotask(() => this.#finish(NOTHING_TOLD, true));
   }
 
   /** The wasm module is not there. */
   #fail(message, error) {
-    this.#finish({ code: NO_CLOSE_FRAME, reason: message, wasClean: false }, true, { message, error });
+    this.#finish({ ...NOTHING_TOLD, reason: message }, true, { message, error });
   }
 
   #finish(closed, isError, details = { message: closed.reason }) {
@@ -412,7 +440,7 @@ export class Driver {
     this.#settle(({ reject }) => reject(exception("The socket was closed.", "InvalidStateError")));
     for (const message of this.#outbox.drain()) this.#discarded(message, "closed");
     if (isError) this.#dispatch("error", details);
-    this.#target.dispatchEvent(closeEvent(closed.code, closed.reason, closed.wasClean));
+    this.#target.dispatchEvent(closeEvent(closed));
   }
 
   #giveBack() {
@@ -445,5 +473,10 @@ function judge(shouldReconnect, drop, byDefault) {
     return byDefault;
   }
 }
+
+const sizeOf = (data) => (typeof data === "string" ? data.length : (data.byteLength ?? data.size));
+
+/** 0 where the message does not say. */
+const lifetime = (options) => (options?.timeToLive === undefined ? 0 : Math.max(options.timeToLive, 1));
 
 const isBinary = (data) => typeof data === "object" && data !== null && ("byteLength" in data || data instanceof Blob);

@@ -1,35 +1,14 @@
-import {
-  STAT_ANSWERED,
-  STAT_CLOCK_OFFSET,
-  STAT_JITTER,
-  STAT_LAST,
-  STAT_LOST,
-  STAT_MAX,
-  STAT_MEAN,
-  STAT_MIN,
-  STAT_P50,
-  STAT_P90,
-  STAT_P99,
-  STAT_STANDARD_DEVIATION,
-} from "./codes.js";
+import { STAT_ANSWERED, STAT_CLOCK_OFFSET } from "./codes.js";
 
-/** The statistics of the link; those of none without a core. */
+/** In the order of their numbers, from `STAT_ANSWERED` on. */
+const NAMES = ["answered", "lost", "last", "min", "max", "mean", "standardDeviation", "jitter", "p50", "p90", "p99"];
+/** Those of a link that was never asked. */
+export const NO_STATS = { answered: 0, lost: 0 };
+
+/** The statistics of the link; what cannot be told yet is left out. */
 export function readStats(core) {
-  const read = (stat) => core?.stat(stat) ?? NaN;
-  const known = (stat) => (Number.isNaN(read(stat)) ? undefined : read(stat));
-  return {
-    answered: known(STAT_ANSWERED) ?? 0,
-    lost: known(STAT_LOST) ?? 0,
-    last: known(STAT_LAST),
-    min: known(STAT_MIN),
-    max: known(STAT_MAX),
-    mean: known(STAT_MEAN),
-    standardDeviation: known(STAT_STANDARD_DEVIATION),
-    jitter: known(STAT_JITTER),
-    p50: known(STAT_P50),
-    p90: known(STAT_P90),
-    p99: known(STAT_P99),
-  };
+  const stats = NAMES.map((name, index) => [name, core.stat(STAT_ANSWERED + index)]);
+  return Object.fromEntries(stats.filter(([, value]) => !Number.isNaN(value)));
 }
 
 /** The server's clock at `now`. */
