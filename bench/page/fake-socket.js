@@ -1,0 +1,118 @@
+/**
+ * A WebSocket without a network: what is sent is counted, and what comes in is handed to it by the page that measures.
+ *
+ * It calls its listeners as plain functions and not by `dispatchEvent`, which costs as much as a whole client; the events are
+ * real ones of the browser, each used once as in life, and are made before the clock starts.
+ */
+export class FakeWebSocket {
+  static CONNECTING = 0;
+  static OPEN = 1;
+  static CLOSING = 2;
+  static CLOSED = 3;
+  CONNECTING = 0;
+  OPEN = 1;
+  CLOSING = 2;
+  CLOSED = 3;
+
+  /** The socket that was made last. */
+  static latest = undefined;
+  /** How many there were. */
+  static made = 0;
+  /** What the server on the other side does; see `dialects.js`. */
+  static dialect = undefined;
+
+  url;
+  readyState = 0;
+  bufferedAmount = 0;
+  extensions = "";
+  protocol = "";
+  binaryType = "blob";
+  onopen = null;
+  onmessage = null;
+  onerror = null;
+  onclose = null;
+  /** How many messages were sent that are no conversation with the server. */
+  sent = 0;
+
+  #listeners = { open: [], message: [], error: [], close: [] };
+  #messageListeners = this.#listeners.message;
+
+  constructor(url) {
+    this.url = String(url);
+    FakeWebSocket.latest = this;
+    FakeWebSocket.made += 1;
+    setTimeout(() => this.#open());
+  }
+
+  addEventListener(type, listener, options) {
+    const once = typeof options === "object" && options?.once;
+    this.#listeners[type].push(once ? this.#once(type, listener) : listener);
+    if (typeof options === "object") options?.signal?.addEventListener("abort", () => this.removeEventListener(type, listener));
+  }
+
+  removeEventListener(type, listener) {
+    const listeners = this.#listeners[type];
+    const index = listeners.findIndex((one) => one === listener || one.original === listener);
+    if (index >= 0) listeners.splice(index, 1);
+  }
+
+  send(data) {
+    if (typeof data === "string" && FakeWebSocket.dialect.answer(this, data)) return;
+    this.sent += 1;
+  }
+
+  /** Hands a message in. */
+  deliver(event) {
+    if (this.onmessage !== null) this.onmessage(event);
+    const listeners = this.#messageListeners;
+    for (let i = 0; i < listeners.length; i++) call(listeners[i], this, event);
+  }
+
+  /** Hands a text in when the caller is done, as a network would. */
+  deliverLater(text) {
+    setTimeout(() => this.readyState === 1 && this.deliver(new MessageEvent("message", { data: text })));
+  }
+
+  close(code = 1005, reason = "") {
+    if (this.readyState >= 2) return;
+    this.readyState = 2;
+    setTimeout(() => this.#end(code, reason, true));
+  }
+
+  /** The connection is lost. */
+  cut() {
+    this.#end(1006, "", false);
+  }
+
+  #open() {
+    if (this.readyState !== 0) return;
+    this.readyState = 1;
+    this.#fire("open", new Event("open"));
+    FakeWebSocket.dialect.greet(this);
+  }
+
+  #end(code, reason, wasClean) {
+    if (this.readyState === 3) return;
+    this.readyState = 3;
+    this.#fire("close", new CloseEvent("close", { code, reason, wasClean }));
+  }
+
+  #fire(type, event) {
+    this[`on${type}`]?.(event);
+    for (const listener of [...this.#listeners[type]]) call(listener, this, event);
+  }
+
+  #once(type, listener) {
+    const wrapper = (event) => {
+      this.removeEventListener(type, wrapper);
+      call(listener, this, event);
+    };
+    wrapper.original = listener;
+    return wrapper;
+  }
+}
+
+function call(listener, socket, event) {
+  if (typeof listener === "function") listener.call(socket, event);
+  else listener.handleEvent(event);
+}
