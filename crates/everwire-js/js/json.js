@@ -1,3 +1,4 @@
+import { byteLength } from "./arguments.js";
 import { event } from "./events.js";
 
 /** How many messages may wait for a loop that has fallen behind. */
@@ -7,6 +8,8 @@ const MAX_UNREAD = 65_536;
 export class JsonView {
   #socket;
   #maxUnread;
+  /** It stays here when a loop ends, for the next one. */
+  #unread = [];
 
   constructor(socket, { maxUnread = MAX_UNREAD } = {}) {
     this.#socket = socket;
@@ -19,65 +22,38 @@ export class JsonView {
     return this.#socket.send(text, options);
   }
 
-  [Symbol.asyncIterator]() {
-    return new Messages(this.#socket, this.#maxUnread);
-  }
-}
-
-/** The messages from now on. */
-class Messages {
-  #socket;
-  #maxUnread;
-  #unread = [];
-  #readers = [];
-  #listeners = new AbortController();
-
-  constructor(socket, maxUnread) {
-    this.#socket = socket;
-    this.#maxUnread = maxUnread;
-    const { signal } = this.#listeners;
-    socket.addEventListener("message", ({ data }) => this.#take(data), { signal });
-    socket.addEventListener("close", () => this.return(), { signal });
-    if (socket.readyState === 3) this.return();
-  }
-
-  [Symbol.asyncIterator]() {
-    return this;
-  }
-
-  next() {
-    return new Promise((resolve, reject) => {
-      const reader = { resolve, reject };
-      if (this.#unread.length) give(reader, this.#unread.shift());
-      else if (this.#listeners.signal.aborted) resolve({ value: undefined, done: true });
-      else this.#readers.push(reader);
-    });
-  }
-
-  /** Stops to listen; what was received before can still be read. */
-  async return(value) {
-    this.#listeners.abort();
-    for (const { resolve } of this.#readers.splice(0)) resolve({ value: undefined, done: true });
-    return { value, done: true };
-  }
-
-  #take(data) {
-    const reader = this.#readers.shift();
-    if (reader) return give(reader, data);
-    this.#unread.push(data);
-    if (this.#unread.length > this.#maxUnread) {
-      const data = this.#unread.shift();
-      const bytes = data.length ?? data.byteLength ?? data.size;
-      this.#socket.dispatchEvent(event("drop", { reason: "unread", data, bytes, messages: 1 }));
+  async *[Symbol.asyncIterator]() {
+    const socket = this.#socket;
+    const unread = this.#unread;
+    const listeners = new AbortController();
+    const { signal } = listeners;
+    let wake;
+    socket.addEventListener(
+      "message",
+      ({ data }) => {
+        unread.push(data);
+        if (unread.length > this.#maxUnread) this.#letGo(unread.shift());
+        wake?.();
+      },
+      { signal },
+    );
+    socket.addEventListener("close", () => wake?.(), { signal });
+    try {
+      while (unread.length || socket.readyState !== 3) {
+        if (unread.length) yield parse(unread.shift());
+        else await new Promise((resolve) => (wake = resolve));
+      }
+    } finally {
+      listeners.abort();
     }
   }
+
+  #letGo(data) {
+    this.#socket.dispatchEvent(event("drop", { reason: "unread", data, bytes: byteLength(data), messages: 1 }));
+  }
 }
 
-function give({ resolve, reject }, data) {
-  try {
-    if (typeof data !== "string") throw new SyntaxError("A binary message is no JSON: listen to message events for it.");
-    resolve({ value: JSON.parse(data), done: false });
-  } catch (error) {
-    reject(error);
-  }
+function parse(data) {
+  if (typeof data !== "string") throw new SyntaxError("A binary message is no JSON: listen to message events for it.");
+  return JSON.parse(data);
 }
