@@ -1,7 +1,6 @@
 use ::core::time::Duration;
 
 use everwire_core::{Connection, Input, SendOptions, Sent, SocketId};
-use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{
     Knobs,
@@ -12,7 +11,6 @@ use crate::{
 };
 
 /// The connection of one socket.
-#[wasm_bindgen]
 pub struct Core {
     connection: Connection<Body>,
     operands: Operands,
@@ -20,10 +18,8 @@ pub struct Core {
     alarm: Option<Duration>,
 }
 
-#[wasm_bindgen]
 impl Core {
     /// A connection that waits to be opened. All its random numbers follow from the bits of `seed`.
-    #[wasm_bindgen(constructor)]
     pub fn new(knobs: Knobs, seed: f64) -> Self {
         Self {
             connection: Connection::new(knobs.into_config(), seed.to_bits()),

@@ -1,17 +1,13 @@
 use everwire_core::{Cause, ClosePolicy, Config, Heartbeat, PingSchedule, Verdict, WhenFull};
-use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::{codes::knob, time::from_millis};
 
 /// The options of a connection. What is not turned stays at the core's default, but for the heartbeat, which is off: a page
 /// that swaps its WebSocket for this one must not start to say things that its server has never heard.
-#[wasm_bindgen]
 pub struct Knobs(Config);
 
-#[wasm_bindgen]
 impl Knobs {
     /// All at their defaults.
-    #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self(Config { heartbeat: Heartbeat::Off, ..Config::default() })
     }

@@ -5,9 +5,10 @@
 //! the border, the module imports nothing, and neither a JSON parser nor the formatting machinery is in it.
 //!
 //! # Layout
-//! - [`Core`]: what JavaScript holds, one for each socket
+//! - [`Core`]: one for each socket, which JavaScript knows by its number
 //! - [`Knobs`]: the options, by number
 //! - [`codes`]: the numbers of inputs, actions, causes and the like, which `js/codes.js` repeats
+//! - `exports`: the functions that JavaScript calls
 //! - `inputs`: from numbers to what the core is told
 //! - `actions`: from what the core asks for to numbers
 //! - `statistics`: the latency, by number
@@ -18,11 +19,17 @@
 extern crate alloc;
 
 mod actions;
+#[cfg(test)]
+mod agreement;
 mod body;
 pub mod codes;
 mod core;
+#[cfg(target_family = "wasm")]
+mod exports;
 mod inputs;
 mod knobs;
+#[cfg(test)]
+mod life;
 #[cfg(target_family = "wasm")]
 mod runtime;
 mod statistics;
