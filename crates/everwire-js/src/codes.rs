@@ -1,5 +1,7 @@
 //! The numbers that cross the border. `js/codes.js` repeats them, and a test compares the two.
 
+#![expect(missing_docs, reason = "most names say it all, and what they do not say stands above them")]
+
 /// What happened. The operands stand behind.
 pub mod input {
     pub const OPEN: u32 = 0;
