@@ -24,10 +24,17 @@ export function parseAddress(address) {
   return url.href;
 }
 
+/** Subprotocols as texts in an array. */
+export function textsOf(protocols) {
+  if (protocols === undefined) return [];
+  // A template refuses a symbol, as the browser does.
+  const text = (protocol) => `${protocol}`;
+  return typeof protocols === "object" && protocols?.[Symbol.iterator] ? Array.from(protocols, text) : [text(protocols)];
+}
+
 /** Subprotocols as an array. */
 export function parseProtocols(protocols) {
-  if (protocols === undefined) return [];
-  const offered = typeof protocols === "object" && protocols?.[Symbol.iterator] ? Array.from(protocols, String) : [`${protocols}`];
+  const offered = textsOf(protocols);
   for (const [index, protocol] of offered.entries()) {
     if (!TOKEN.test(protocol)) {
       throw exception(`"${protocol}" is no subprotocol: use letters, digits and !#$%&'*+-.^_\`|~ only.`, "SyntaxError");
@@ -41,14 +48,15 @@ export function parseProtocols(protocols) {
 
 /** The arguments of `close` as the browser takes them. */
 export function parseClose(code, reason) {
+  // Both are converted before either is checked (WebIDL); the plus refuses a big integer.
+  if (code !== undefined) code = clamp(+code);
+  if (reason !== undefined) reason = `${reason}`;
   if (code !== undefined) {
-    code = clamp(Number(code));
     if (code !== 1000 && (code < 3000 || code > 4999)) {
       throw exception(`The close code ${code} is reserved: use 1000 or one from 3000 to 4999.`, "InvalidAccessError");
     }
   }
   if (reason !== undefined) {
-    reason = String(reason);
     const bytes = byteLength(reason);
     if (bytes > MAX_REASON) {
       throw exception(`A close reason of ${bytes} bytes does not fit: shorten it to ${MAX_REASON} bytes of UTF-8.`, "SyntaxError");

@@ -24,7 +24,8 @@ export class Emitter extends EventTarget {
   /** Makes the `on…` attributes of a class. */
   static attributes;
 
-  addEventListener(type, callback, options) {
+  addEventListener(type, callback, options = undefined) {
+    if (arguments.length < 2) throw new TypeError("2 arguments required: addEventListener(type, listener).");
     if (callback == null) return;
     if (typeof callback !== "function" && typeof callback !== "object") {
       throw new TypeError("The listener has to be a function, or an object with the function handleEvent.");
@@ -125,18 +126,19 @@ export class Emitter extends EventTarget {
     };
     Emitter.attributes = (target, types) => {
       for (const type of types) {
-        Object.defineProperty(target.prototype, `on${type}`, {
-          get() {
+        const name = `on${type}`;
+        const attribute = {
+          get [name]() {
             return this.#handlers[type]?.value ?? null;
           },
-          set(value) {
+          set [name](value) {
             this.#setHandler(type, value);
           },
-          enumerable: true,
-          configurable: true,
-        });
+        };
+        Object.defineProperty(target.prototype, name, Object.getOwnPropertyDescriptor(attribute, name));
       }
     };
+    for (const name of ["addEventListener", "removeEventListener"]) Object.defineProperty(this.prototype, name, { enumerable: true });
   }
 }
 

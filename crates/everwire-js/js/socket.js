@@ -1,9 +1,11 @@
-import { parseAddress, parseProtocols } from "./arguments.js";
+import { parseAddress, parseProtocols, textsOf } from "./arguments.js";
 import { Driver } from "./driver.js";
 import { Emitter } from "./emitter.js";
+import { closed, closeWith, DISPOSE } from "./ending.js";
 import { exception, hand } from "./events.js";
 import { JsonView } from "./json.js";
 import { readOptions } from "./options.js";
+import { isPlain, named, plainClass } from "./plain.js";
 
 const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
 
@@ -19,25 +21,41 @@ export class EverSocket extends Emitter {
     if (!WebSocket) throw exception("There is no WebSocket here: pass a class as the option WebSocket, such as that of the package ws.", "NotSupportedError");
     const isAsked = (source) => typeof source === "function";
     if (reconnect) {
-      const address = isAsked(url) ? url : parseAddress(url);
-      const offered = isAsked(protocols) ? protocols : parseProtocols(protocols);
-      this.#actor = new Driver(this, WebSocket, address, offered, readOptions(options ?? {}));
+      // All arguments are converted before any is checked (WebIDL).
+      const [address, offered] = [isAsked(url) ? url : `${url}`, isAsked(protocols) ? protocols : textsOf(protocols)];
+      this.#actor = new Driver(
+        this,
+        WebSocket,
+        isAsked(url) ? url : parseAddress(address),
+        isAsked(protocols) ? protocols : parseProtocols(offered),
+        readOptions(options ?? {}),
+      );
     } else {
       if (isAsked(url) || isAsked(protocols)) {
         throw new TypeError("A function as address or protocols goes with reconnect: true; for a single connection add shouldReconnect: () => false.");
       }
-      this.#actor = protocols === undefined ? new WebSocket(url) : new WebSocket(url, protocols);
+      const args = protocols === undefined ? [url] : [url, protocols];
+      if (new.target === EverSocket && isTarget(WebSocket)) return new (plainClass(WebSocket, signal))(...args);
+      this.#actor = new WebSocket(...args);
       for (const type of ["open", "message", "error", "close"]) this.#actor[`on${type}`] = (event) => hand(this, type, event);
     }
-    if (signal) this.#closeWith(signal);
+    if (signal) closeWith(this, signal);
   }
 
   static with(options) {
-    return class extends this {
-      constructor(url, protocols = undefined, more = undefined) {
-        super(...(arguments.length ? [url, protocols, { ...options, ...more }] : []));
-      }
-    };
+    const { reconnect, WebSocket = globalThis.WebSocket, signal } = options;
+    if (this === EverSocket && reconnect === false && isTarget(WebSocket)) return plainClass(WebSocket, signal);
+    return named(
+      class extends this {
+        constructor(url, protocols = undefined, more = undefined) {
+          super(...(arguments.length ? [url, protocols, { ...options, ...more }] : []));
+        }
+      },
+    );
+  }
+
+  static [Symbol.hasInstance](value) {
+    return super[Symbol.hasInstance](value) || (this === EverSocket && isPlain(value));
   }
 
   get binaryType() {
@@ -69,31 +87,19 @@ export class EverSocket extends Emitter {
     return new JsonView(this, options);
   }
 
-  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
-    this.close();
-    if (this.readyState !== STATES.CLOSED) await new Promise((closed) => this.addEventListener("close", closed, { once: true }));
-  }
-
-  get [Symbol.toStringTag]() {
-    return "WebSocket";
-  }
-
-  #closeWith(signal) {
-    const abort = () => this.close();
-    if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
-    this.addEventListener("close", () => signal.removeEventListener("abort", abort), { once: true });
+  [DISPOSE]() {
+    return closed(this);
   }
 
   static {
-    const { prototype } = this;
+    const { prototype } = named(this);
     for (const name of ["url", "readyState", "bufferedAmount", "extensions", "protocol", "stats", "serverTime"]) {
-      Object.defineProperty(prototype, name, {
-        get() {
+      const attribute = {
+        get [name]() {
           return this.#actor[name];
         },
-        configurable: true,
-      });
+      };
+      Object.defineProperty(prototype, name, Object.getOwnPropertyDescriptor(attribute, name));
     }
     Emitter.attributes(this, ["open", "message", "error", "close", "reconnecting", "reconnected", "latency", "drop"]);
     for (const [name, value] of Object.entries(STATES)) {
@@ -103,5 +109,9 @@ export class EverSocket extends Emitter {
     for (const name of Object.getOwnPropertyNames(prototype)) {
       if (name !== "constructor") Object.defineProperty(prototype, name, { enumerable: true });
     }
+    Object.defineProperty(prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });
   }
 }
+
+/** Whether sockets of a class have the browser's events; those of the package ws have their own. */
+const isTarget = (WebSocket) => WebSocket.prototype instanceof EventTarget;
