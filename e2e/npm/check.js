@@ -100,8 +100,9 @@ export class Check {
     }
   }
 
+  /** The same, or plain objects and arrays that look the same. */
   equal(actual, expected, what = "value") {
-    if (!Object.is(actual, expected) && (typeof expected !== "object" || show(actual) !== show(expected))) {
+    if (!Object.is(actual, expected) && !(isPlain(expected) && show(actual) === show(expected))) {
       throw new Error(`${what}: ${show(actual)} instead of ${show(expected)}`);
     }
   }
@@ -135,6 +136,8 @@ export class Check {
   }
 }
 
+const isPlain = (value) => Array.isArray(value) || (typeof value === "object" && value?.constructor === Object);
+
 function show(value) {
   if (typeof value === "string") {
     return JSON.stringify(value);
@@ -142,5 +145,5 @@ function show(value) {
   if (typeof value === "function" || typeof value !== "object" || value === null || value.constructor === undefined) {
     return String(value);
   }
-  return value.constructor === Object || Array.isArray(value) ? JSON.stringify(value) : Object.prototype.toString.call(value);
+  return isPlain(value) ? JSON.stringify(value) : Object.prototype.toString.call(value);
 }

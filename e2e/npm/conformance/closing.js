@@ -132,7 +132,7 @@ export default {
   }),
   ...each(odd, (name, args) => [
     `${name} is sent or refused as the browser's own class does`,
-    async (t) => t.equal(await outcome(t, t.Socket, args), await outcome(t, WebSocket, args), "outcome"),
+    differs("odd arguments", async (t) => t.equal(await outcome(t, t.Socket, args), await outcome(t, WebSocket, args), "outcome")),
   ]),
   "the code is converted before the reason": (t) => {
     const order = [];

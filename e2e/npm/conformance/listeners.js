@@ -1,3 +1,5 @@
+import { differs } from "../check.js";
+
 const fire = (socket, type = "open") => socket.dispatchEvent(new Event(type));
 const on = (t, run) => run(t.dial(t.at("/hang")), t);
 
@@ -38,7 +40,9 @@ export default {
         fire(target);
         return order;
       };
-      t.equal(order(socket), order(new EventTarget()), "order");
+      // The DOM standard has them first; Chromium does so for nodes alone.
+      const [seen, browsers] = [order(socket), order(new EventTarget())];
+      t.ok(`${seen}` === `${browsers}` || (t.Socket !== WebSocket && seen[0] === "capturing"), `the order ${browsers} instead of ${seen}`);
     }),
   "removing asks for the same phase": (t) =>
     on(t, (socket) => {
@@ -76,11 +80,11 @@ export default {
       fire(socket);
       t.equal(calls, 0, "calls");
     }),
-  "a passive listener cannot prevent": (t) =>
+  "a passive listener cannot prevent": differs("passive listeners", (t) =>
     on(t, (socket) => {
       socket.addEventListener("open", (event) => event.preventDefault(), { passive: true });
       t.equal(socket.dispatchEvent(new Event("open", { cancelable: true })), true, "what dispatchEvent returns");
-    }),
+    })),
   "an object with handleEvent is called with itself as this": (t) =>
     on(t, (socket) => {
       const seen = [];

@@ -39,15 +39,23 @@ export class Firefox {
 
   /** Runs the body of an async function in the page. */
   async evaluate(script: string, args: unknown[]): Promise<unknown> {
+    // WebDriver's own scripts live in a sandbox with wrappers around the page's objects; an element's is the page's.
+    const inPage = `
+      (async (...args) => { ${script} })(...${JSON.stringify(args)})
+        .then((value) => ({ value }), (error) => ({ error: String(error) }))
+        .then((result) => window.dispatchEvent(new CustomEvent("done", { detail: JSON.stringify(result) })));`;
     const wrapped = `
-      const done = arguments[arguments.length - 1];
-      (async (...args) => { ${script} })(...Array.from(arguments).slice(0, -1))
-        .then((value) => done({ value }), (error) => done({ error: String(error) }));`;
-    const result = (await ask(`${this.#session}/execute/async`, { script: wrapped, args })) as { value?: unknown; error?: string };
-    if (result.error !== undefined) {
-      throw new Error(result.error);
+      const [text, done] = arguments;
+      window.addEventListener("done", ({ detail }) => done(detail), { once: true });
+      const element = document.createElement("script");
+      element.textContent = text;
+      document.head.append(element);`;
+    const answer = (await ask(`${this.#session}/execute/async`, { script: wrapped, args: [inPage] })) as string;
+    const { value, error } = JSON.parse(answer) as { value?: unknown; error?: string };
+    if (error !== undefined) {
+      throw new Error(error);
     }
-    return result.value;
+    return value;
   }
 
   async stop(): Promise<void> {
@@ -59,7 +67,8 @@ export class Firefox {
 }
 
 async function ask(url: string, body: unknown, method = "POST"): Promise<unknown> {
-  const response = await fetch(url, { method, body: body === undefined ? null : JSON.stringify(body) });
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
   const { value } = (await response.json()) as { value: unknown };
   if (!response.ok) {
     throw new Error(`WebDriver: ${(value as { message: string }).message}`);
