@@ -100,8 +100,9 @@ export class Driver {
   }
 
   send(data, options) {
+    // A template refuses a symbol, as the browser does, in every state.
+    if (typeof data !== "string" && !isBinary(data)) data = `${data}`;
     if (this.readyState > 1) return "refused";
-    if (typeof data !== "string" && !isBinary(data)) data = String(data);
     const core = this.#core;
     const outbox = this.#outbox;
     if (!core) return this.#keepUntilLoaded(data, options);
@@ -360,14 +361,17 @@ export class Driver {
     this.#finish({ ...NOTHING_TOLD, reason: message }, true, { message, error });
   }
 
-  #finish(told, isError, details = { message: told.reason }) {
+  #finish(told, isError, details = told.reason ? { message: told.reason } : {}) {
     this.#giveBack();
     this.#link.abandon();
     this.readyState = 3;
     this.#refuseWaiting();
     for (const message of this.#outbox.drain()) this.#discarded(message, "closed");
-    if (isError) this.#dispatch("error", details);
-    this.#target.dispatchEvent(closeEvent(told));
+    const close = () => this.#target.dispatchEvent(closeEvent(told));
+    if (!isError) return close();
+    this.#dispatch("error", details);
+    // What a listener of `error` has put off comes before `close`, as in a browser.
+    queueMicrotask(close);
   }
 
   #giveBack() {

@@ -36,7 +36,8 @@ export class Link {
     return this.#binaryType;
   }
 
-  set binaryType(type) {
+  set binaryType(given) {
+    const type = `${given}`;
     if (type !== "blob" && type !== "arraybuffer") return;
     this.#binaryType = type;
     if (this.socket) this.socket.binaryType = type;
