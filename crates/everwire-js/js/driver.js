@@ -3,10 +3,10 @@ import * as code from "./codes.js";
 import { Emitter, report } from "./emitter.js";
 import { closeEvent, event, exception, hand } from "./events.js";
 import { Link, NOTHING_TOLD } from "./link.js";
-import { coreFor, release, trapped, whenLoaded } from "./module.js";
+import { giveBack, takeCore, trapped, whenLoaded } from "./module.js";
 import { Outbox } from "./outbox.js";
 import { watchPage } from "./page.js";
-import { NO_STATS, readStats, serverTime } from "./stats.js";
+import { NO_STATS, readStats } from "./stats.js";
 
 /** The names of causes and reasons, in the order of their numbers. */
 const CAUSES = [
@@ -39,6 +39,9 @@ export class Driver {
   #link;
   #outbox = new Outbox();
 
+  /** The exports of the wasm module, while it has a core for this driver. */
+  #wasm;
+  /** The number of that core. */
   #core;
   #isActing = false;
   #page;
@@ -92,20 +95,21 @@ export class Driver {
 
   get stats() {
     const { size: queuedMessages, bytes: queuedBytes } = this.#outbox;
-    return { latency: this.#core ? readStats(this.#core) : this.#lastStats, ...this.#counts, queuedMessages, queuedBytes };
+    return { latency: this.#readStats(), ...this.#counts, queuedMessages, queuedBytes };
   }
 
   get serverTime() {
-    return this.#core && serverTime(this.#core, performance.now());
+    const offset = this.#wasm?.stat(this.#core, code.STAT_CLOCK_OFFSET) ?? NaN;
+    return Number.isNaN(offset) ? undefined : performance.now() + offset;
   }
 
   send(data, options) {
     // A template refuses a symbol, as the browser does, in every state.
     if (typeof data !== "string" && !isBinary(data)) data = `${data}`;
     if (this.readyState > 1) return "refused";
-    const core = this.#core;
+    const wasm = this.#wasm;
     const outbox = this.#outbox;
-    if (!core) return this.#keepUntilLoaded(data, options);
+    if (!wasm) return this.#keepUntilLoaded(data, options);
     const size = sizeOf(data);
     let timeToLive = 0;
     let latest = 0;
@@ -115,7 +119,7 @@ export class Driver {
     }
     let outcome;
     try {
-      outcome = core.send(this.#clock(timeToLive), size, outbox.nextKey, timeToLive, latest, this.#isOpening);
+      outcome = wasm.send(this.#core, this.#clock(timeToLive), size, outbox.nextKey, timeToLive, latest, this.#isOpening);
     } catch (error) {
       trapped(error);
       return "refused";
@@ -132,12 +136,12 @@ export class Driver {
     if (this.readyState > 1) return;
     this.#closing = { args, wasConnecting: this.readyState === 0 };
     this.readyState = 2;
-    if (this.#core) this.#tell(code.INPUT_CLOSE, args[0] ?? 1000);
+    if (this.#wasm) this.#tell(code.INPUT_CLOSE, args[0] ?? 1000);
     else this.#end();
   }
 
   reconnect() {
-    if (this.#core) this.#tell(code.INPUT_RECONNECT);
+    if (this.#wasm) this.#tell(code.INPUT_RECONNECT);
     else if (this.readyState === 3) this.#start();
   }
 
@@ -151,8 +155,7 @@ export class Driver {
 
   /** The module has trapped, and the core in it is gone. */
   strand(error) {
-    this.#core.__destroy_into_raw();
-    this.#core = undefined;
+    this.#wasm = undefined;
     this.#fail("has trapped and was given up", error);
   }
 
@@ -166,13 +169,17 @@ export class Driver {
   }
 
   #open() {
-    if (this.readyState || this.#core) return;
-    this.#core = coreFor(this, this.#options.knobs);
+    if (this.readyState || this.#wasm) return;
+    try {
+      ({ wasm: this.#wasm, core: this.#core } = takeCore(this, this.#options.knobs));
+    } catch (error) {
+      return this.#fail("cannot be started", error);
+    }
     this.#page = new AbortController();
     watchPage((input) => this.#tell(input), this.#page.signal);
     this.#tell(code.INPUT_OPEN);
     for (const [key, { bytes, options }] of this.#outbox.entries()) {
-      this.#core?.send(this.#now, bytes, key, lifetime(options), this.#outbox.numberOf(options?.key), false);
+      this.#wasm?.send(this.#core, this.#now, bytes, key, lifetime(options), this.#outbox.numberOf(options?.key), false);
     }
     this.#act();
   }
@@ -198,7 +205,7 @@ export class Driver {
 
   #handle(input, a, b, c) {
     try {
-      return this.#core.handle(this.#now, input, a, b, c);
+      return this.#wasm.handle(this.#core, this.#now, input, a, b, c);
     } catch (error) {
       trapped(error);
       return 0;
@@ -211,7 +218,7 @@ export class Driver {
     this.#isActing = true;
     try {
       let action;
-      while ((action = this.#core?.poll())) this.#perform(action);
+      while ((action = this.#wasm?.poll(this.#core))) this.#perform(action);
     } catch (error) {
       trapped(error);
     }
@@ -221,7 +228,7 @@ export class Driver {
 
   #perform(action) {
     const link = this.#link;
-    const [a, b, c, d, e, f] = OPERANDS.map((index) => this.#core.operand(index));
+    const [a, b, c, d, e, f] = OPERANDS.map((index) => this.#wasm.operand(this.#core, index));
     switch (action) {
       case code.ACTION_DIAL:
         return link.dial(a, b);
@@ -374,17 +381,21 @@ export class Driver {
     queueMicrotask(close);
   }
 
+  #readStats() {
+    return this.#wasm ? readStats((stat) => this.#wasm.stat(this.#core, stat)) : this.#lastStats;
+  }
+
   #giveBack() {
     clearTimeout(this.#timer);
     this.#page?.abort();
-    if (!this.#core) return;
-    this.#lastStats = readStats(this.#core);
-    release(this, this.#core);
-    this.#core = undefined;
+    if (!this.#wasm) return;
+    this.#lastStats = this.#readStats();
+    this.#wasm = undefined;
+    giveBack(this, this.#core);
   }
 
   #isReady() {
-    return this.readyState === 1 && this.#core.stat(code.STAT_IS_READY) === 1;
+    return this.readyState === 1 && this.#wasm.stat(this.#core, code.STAT_IS_READY) === 1;
   }
 
   #refuseWaiting() {

@@ -1,15 +1,11 @@
-import * as glue from "../build/glue.js";
-
 /** The compiled module, once there is one. */
 let compiled;
 /** Its loading, while it is under way. */
 let loading;
-/** Whether an instance stands behind the glue. */
-let isRunning = false;
+/** What its instance exports, once a socket has needed one. */
+let wasm;
 /** The drivers whose cores live in that instance. */
 const drivers = new Set();
-
-export const { Core, Knobs } = glue;
 
 /** Loads the module; at once where it is loaded already. */
 export async function init(source) {
@@ -45,22 +41,17 @@ export function whenLoaded(ready, failed) {
   else init().then(ready, failed);
 }
 
-/** A core for a driver, which has to give it back by `release`. */
-export function coreFor(driver, knobs) {
-  if (!isRunning) {
-    const { exports } = new WebAssembly.Instance(compiled, { "./everwire_js_bg.js": glue });
-    glue.__wbg_set_wasm(exports);
-    exports.__wbindgen_start();
-    isRunning = true;
-  }
-  const turned = new Knobs();
-  for (const [knob, value] of knobs) turned.turn(knob, value);
+/** A core for a driver, which has to give it back: the exports to call, and the number by which they know it. */
+export function takeCore(driver, knobs) {
+  wasm ??= new WebAssembly.Instance(compiled).exports;
+  for (const [knob, value] of knobs) wasm.turn(knob, value);
+  const core = wasm.create(Math.random());
   drivers.add(driver);
-  return new Core(turned, Math.random());
+  return { wasm, core };
 }
 
-export function release(driver, core) {
-  if (drivers.delete(driver)) core.free();
+export function giveBack(driver, core) {
+  if (drivers.delete(driver)) wasm.release(core);
 }
 
 /**
@@ -68,7 +59,7 @@ export function release(driver, core) {
  * again, and the next one gets a new instance.
  */
 export function trapped(error) {
-  isRunning = false;
+  wasm = undefined;
   const stranded = [...drivers];
   drivers.clear();
   for (const driver of stranded) driver.strand(error);
