@@ -275,7 +275,8 @@ export interface JsonOptions {
   maxUnread?: number;
 }
 
-type Handler<Type extends keyof EverSocketEventMap> = ((this: EverSocket, event: EverSocketEventMap[Type]) => any) | null;
+// With `this: EverSocket`, no EverSocket could stand where a WebSocket is asked for: there, a handler is called on a WebSocket.
+type Handler<Type extends keyof EverSocketEventMap> = ((this: any, event: EverSocketEventMap[Type]) => any) | null;
 
 /**
  * A WebSocket that stays connected. It has the browser's interface (`new EverSocket(url, protocols)` for `new WebSocket(url,

@@ -1,10 +1,10 @@
 //! What a page downloads for the package.
 
 use std::fmt;
-use std::path::Path;
 
 use anyhow::{Result, ensure};
 
+use super::PACKAGE;
 use crate::workspace::Workspace;
 
 /// The most bytes that wasm and JavaScript together may take, compressed. Every page of every user loads them.
@@ -17,10 +17,11 @@ pub(super) struct Size {
 }
 
 impl Size {
-    pub(super) fn measure(workspace: &Workspace, package: &Path) -> Result<Self> {
+    pub(super) fn measure(workspace: &Workspace) -> Result<Self> {
+        let dist = workspace.root().join(PACKAGE).join("dist");
         let compressed = |file: &str| -> Result<usize> {
             let gzip = workspace.command("gzip").args(["-9", "--no-name", "--stdout"]);
-            Ok(gzip.args([package.join("dist").join(file)]).output_bytes()?.len())
+            Ok(gzip.args([dist.join(file)]).output_bytes()?.len())
         };
         Ok(Self { wasm: compressed("everwire.wasm")?, js: compressed("index.js")? })
     }

@@ -21,7 +21,9 @@ pub(super) fn run(workspace: &Workspace, summary: &mut Summary) {
     summary.step("clippy, wasm", || clippy(workspace, &[&BROWSER[..], &IN_BROWSERS].concat()));
     summary.step("doc, native", || doc(workspace, &["--workspace"]));
     summary.step("doc, wasm", || doc(workspace, &BROWSER));
-    summary.step("types of e2e", || workspace.command("tsc").args(["--noEmit", "--project", "e2e"]).run());
+    for tests in ["e2e", "crates/everwire-js/tests"] {
+        summary.step(format!("types of {tests}"), || workspace.command("tsc").args(["--project", tests]).run());
+    }
 }
 
 fn clippy(workspace: &Workspace, targets: &[&str]) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Every check and every test.
 //!
 //! # Layout
-//! - [`lint`], [`native`], [`wasm`], [`e2e`]: one group of steps each
+//! - [`lint`], [`native`], [`wasm`], [`npm`], [`e2e`]: one group of steps each
 //! - [`browser`]: the engines that the wasm tests run in
 //! - [`summary`]: runs steps one after the other and tells how they went
 //! - [`outcome`]: what the wasm tests printed
@@ -18,6 +18,7 @@ mod browser;
 mod e2e;
 mod lint;
 mod native;
+mod npm;
 mod outcome;
 mod summary;
 mod wasm;
@@ -53,6 +54,8 @@ enum Step {
     Native,
     /// The tests in browsers, in a window and in a dedicated worker, against the companion server
     Wasm,
+    /// The npm package, packed: its size, its types, and applications that use it in browsers and in Node.js
+    Npm,
     /// The demos in a browser, by Playwright
     E2e,
 }
@@ -63,6 +66,7 @@ impl Step {
             Self::Fmt | Self::Lint => &[Need::Lint],
             Self::Native => &[Need::Native],
             Self::Wasm => &[Need::Wasm],
+            Self::Npm => &[Need::Native, Need::Npm, Need::EndToEnd],
             Self::E2e => &[Need::Demos, Need::EndToEnd],
         }
     }
@@ -81,6 +85,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             Step::Lint => lint::run(workspace, &mut summary),
             Step::Native => native::run(workspace, options, &mut summary),
             Step::Wasm => wasm::run(workspace, options, &mut summary),
+            Step::Npm => npm::run(workspace, options, &mut summary),
             Step::E2e => e2e::run(workspace, options, &mut summary),
         }
     }

@@ -136,7 +136,7 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
             // Its own lock file names a release of a dependency that has been withdrawn.
             name: "wasm-bindgen-cli", version: wasm_bindgen, source: Source::Cargo(cargo::Program { name: "wasm-bindgen", locked: false, exact: true }),
             why: "joins wasm and JavaScript; has to be the version in Cargo.lock, or nothing links", takes: "2 min",
-            needs: &[Demos, Wasm, Npm],
+            needs: &[Demos, Wasm],
         },
         Tool {
             // 0.22 needs a newer compiler than this project does.

@@ -1,0 +1,1 @@
+export { EverSocket } from "everwire";

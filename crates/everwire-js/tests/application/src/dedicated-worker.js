@@ -1,0 +1,3 @@
+import { echo } from "./echo.js";
+
+onmessage = async ({ data: url }) => postMessage(await echo(url));

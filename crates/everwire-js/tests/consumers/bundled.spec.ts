@@ -1,0 +1,25 @@
+import { consumers } from "../support/consumers.ts";
+import { type Project } from "../support/project.ts";
+import { application, echoed, expect, open, placeWasm, places, test as base } from "../support/test.ts";
+
+for (const consumer of consumers) {
+  let project: Project;
+  let built: string;
+  const test = base.extend({ site: ({}, use) => use(built) });
+
+  test.describe(consumer.name, () => {
+    test.beforeAll(async () => {
+      project = await application(consumer.everwire);
+      built = await consumer.build(project);
+      await placeWasm(project, consumer.everwire, built);
+    });
+    test.afterAll(() => project.remove());
+
+    for (const place of places) {
+      test(`echoes ${place}`, async ({ page, companion }) => {
+        await page.goto("/");
+        expect(await open(page, place, `${companion.address}/echo`)).toEqual(echoed);
+      });
+    }
+  });
+}

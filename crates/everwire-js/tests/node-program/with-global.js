@@ -1,0 +1,4 @@
+import { EverSocket } from "everwire";
+import { echo } from "./echo.js";
+
+await echo(EverSocket);

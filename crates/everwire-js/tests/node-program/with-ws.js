@@ -1,0 +1,5 @@
+import { EverSocket } from "everwire";
+import { WebSocket } from "ws";
+import { echo } from "./echo.js";
+
+await echo(EverSocket.with({ WebSocket }));

@@ -1,0 +1,67 @@
+import { type Page } from "@playwright/test";
+import { cp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Companion } from "../../../../e2e/support/companion.ts";
+import { expect, test as base } from "../../../../e2e/support/test.ts";
+import { type Everwire } from "./consumers.ts";
+import { Project } from "./project.ts";
+
+export { expect };
+
+interface Fixtures {
+  /** What the companion server serves beside its endpoints. */
+  site: string;
+}
+
+export const test = base.extend<Fixtures>({
+  site: async ({}, use) => {
+    const project = await Project.from("application");
+    await use(project.folder);
+    await project.remove();
+  },
+  companion: async ({ site }, use) => {
+    const companion = await Companion.start([], site);
+    await use(companion);
+    await companion.kill();
+  },
+});
+
+/** The application of somebody who gets the package in this way. */
+export async function application(everwire: Everwire): Promise<Project> {
+  const project = await Project.from("application");
+  await cp(project.path("everwire", `${everwire}.js`), project.path("src/everwire.js"));
+  return project;
+}
+
+/** Sees to it that wasm is served where the application says that it is, and nowhere where it should need none. */
+export async function placeWasm(project: Project, everwire: Everwire, site: string): Promise<void> {
+  if (everwire === "served") {
+    await cp(project.path("node_modules/everwire/dist/everwire.wasm"), join(site, "assets/core.wasm"));
+  }
+  if (everwire === "inline") {
+    const files = await readdir(site, { recursive: true });
+    await Promise.all(files.filter((file) => file.endsWith(".wasm")).map((file) => rm(join(site, file))));
+  }
+}
+
+/** The functions of the application, by the place where they open a socket. */
+export const places = ["inWindow", "inDedicatedWorker", "inSharedWorker"] as const;
+
+/** What the application tells of its socket. */
+export interface Told {
+  readonly readyState: number;
+  readonly outcome: string;
+  readonly echoed?: string;
+  readonly failed?: boolean;
+  readonly code?: number;
+  readonly reason?: string;
+}
+
+/** Has the application that a page has loaded open a socket. */
+export async function open(page: Page, place: (typeof places)[number], url: string): Promise<Told> {
+  await page.waitForFunction((place) => place in globalThis, place);
+  return page.evaluate(([place, url]) => (globalThis as any)[place](url), [place, url] as const);
+}
+
+/** What it tells when all goes well. */
+export const echoed: Told = { readyState: 0, outcome: "queued", echoed: "is anybody there?" };
