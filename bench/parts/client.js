@@ -15,7 +15,7 @@ const MOST_RATIO = { "text 64 KiB": 2, "binary 64 KiB": 2 };
 
 /** The client's own cost: a fake socket in the page, which answers at once. */
 export async function client({ runs, quick, site, report }) {
-  const results = await measureAll(runs, quick ? 5 : 11, site);
+  const results = await measureAll(runs, quick ? 20 : 40, site);
   print(results, runs);
   const raw = results.get("raw");
   for (const entry of clients) {
