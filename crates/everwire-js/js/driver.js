@@ -1,7 +1,7 @@
 import { byteLength, parseClose } from "./arguments.js";
 import * as code from "./codes.js";
 import { Emitter, report } from "./emitter.js";
-import { closeEvent, event, exception, hand } from "./events.js";
+import { closeEvent, event, exception } from "./events.js";
 import { Link, NOTHING_TOLD } from "./link.js";
 import { giveBack, takeCore, trapped, whenLoaded } from "./module.js";
 import { Outbox } from "./outbox.js";
@@ -271,8 +271,9 @@ export class Driver {
     if (status & code.STATUS_DELIVER) {
       this.#counts.messagesIn += 1;
       this.#counts.bytesIn += size;
-      if (event instanceof Event) Emitter.passMessage(this.#target, event, data);
-      else hand(this.#target, "message", event);
+      // Those of the package ws are events of its own.
+      if (event instanceof Event) Emitter.pass(this.#target, event, data);
+      else this.#target.dispatchEvent(new MessageEvent("message", { data }));
     }
     if (status & code.STATUS_ACTIONS) this.#act();
   }

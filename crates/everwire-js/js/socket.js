@@ -2,7 +2,7 @@ import { parseAddress, parseProtocols, textsOf } from "./arguments.js";
 import { Driver } from "./driver.js";
 import { Emitter } from "./emitter.js";
 import { closed, closeWith, DISPOSE } from "./ending.js";
-import { exception, hand } from "./events.js";
+import { exception } from "./events.js";
 import { JsonView } from "./json.js";
 import { readOptions } from "./options.js";
 import { isPlain, named, plainClass } from "./plain.js";
@@ -11,8 +11,7 @@ const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
 
 /** See `types/index.d.ts`, which documents each member. */
 export class EverSocket extends Emitter {
-  /** What acts for this socket: the driver of a core, or the browser's own socket. */
-  #actor;
+  #driver;
 
   constructor(url, protocols = undefined, options = undefined) {
     super();
@@ -20,31 +19,28 @@ export class EverSocket extends Emitter {
     const { reconnect = true, signal, WebSocket = globalThis.WebSocket } = options ?? {};
     if (!WebSocket) throw exception("There is no WebSocket here: pass a class as the option WebSocket, such as that of the package ws.", "NotSupportedError");
     const isAsked = (source) => typeof source === "function";
-    if (reconnect) {
-      // All arguments are converted before any is checked (WebIDL).
-      const [address, offered] = [isAsked(url) ? url : `${url}`, isAsked(protocols) ? protocols : textsOf(protocols)];
-      this.#actor = new Driver(
-        this,
-        WebSocket,
-        isAsked(url) ? url : parseAddress(address),
-        isAsked(protocols) ? protocols : parseProtocols(offered),
-        readOptions(options ?? {}),
-      );
-    } else {
+    if (!reconnect) {
       if (isAsked(url) || isAsked(protocols)) {
         throw new TypeError("A function as address or protocols goes with reconnect: true; for a single connection add shouldReconnect: () => false.");
       }
-      const args = protocols === undefined ? [url] : [url, protocols];
-      if (new.target === EverSocket && isTarget(WebSocket)) return new (plainClass(WebSocket, signal))(...args);
-      this.#actor = new WebSocket(...args);
-      for (const type of ["open", "message", "error", "close"]) this.#actor[`on${type}`] = (event) => hand(this, type, event);
+      return new (plainClass(WebSocket, signal))(...(protocols === undefined ? [url] : [url, protocols]));
     }
+    // All arguments are converted before any is checked (WebIDL).
+    const address = isAsked(url) ? url : `${url}`;
+    const offered = isAsked(protocols) ? protocols : textsOf(protocols);
+    this.#driver = new Driver(
+      this,
+      WebSocket,
+      isAsked(url) ? url : parseAddress(address),
+      isAsked(protocols) ? protocols : parseProtocols(offered),
+      readOptions(options ?? {}),
+    );
     if (signal) closeWith(this, signal);
   }
 
   static with(options) {
     const { reconnect, WebSocket = globalThis.WebSocket, signal } = options;
-    if (this === EverSocket && reconnect === false && isTarget(WebSocket)) return plainClass(WebSocket, signal);
+    if (reconnect === false) return plainClass(WebSocket, signal);
     return named(
       class extends this {
         constructor(url, protocols = undefined, more = undefined) {
@@ -59,28 +55,28 @@ export class EverSocket extends Emitter {
   }
 
   get binaryType() {
-    return this.#actor.binaryType;
+    return this.#driver.binaryType;
   }
 
   set binaryType(type) {
-    this.#actor.binaryType = type;
+    this.#driver.binaryType = type;
   }
 
   send(data, options = undefined) {
     if (!arguments.length) throw new TypeError("1 argument required: send(data).");
-    return this.#actor.send(data, options);
+    return this.#driver.send(data, options);
   }
 
   close(code = undefined, reason = undefined) {
-    this.#actor.close(code, reason);
+    this.#driver.close(code, reason);
   }
 
   reconnect() {
-    this.#actor.reconnect?.();
+    this.#driver.reconnect();
   }
 
-  async ready() {
-    await this.#actor.ready?.();
+  ready() {
+    return this.#driver.ready();
   }
 
   json(options) {
@@ -96,7 +92,7 @@ export class EverSocket extends Emitter {
     for (const name of ["url", "readyState", "bufferedAmount", "extensions", "protocol", "stats", "serverTime"]) {
       const attribute = {
         get [name]() {
-          return this.#actor[name];
+          return this.#driver[name];
         },
       };
       Object.defineProperty(prototype, name, Object.getOwnPropertyDescriptor(attribute, name));
@@ -112,6 +108,3 @@ export class EverSocket extends Emitter {
     Object.defineProperty(prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });
   }
 }
-
-/** Whether sockets of a class have the browser's events; those of the package ws have their own. */
-const isTarget = (WebSocket) => WebSocket.prototype instanceof EventTarget;
