@@ -6,12 +6,13 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { client } from "./parts/client.js";
+import { size } from "./parts/size.js";
 import { bundleClients } from "./support/bundles.js";
 import { clients } from "./support/clients.js";
 import { serve } from "./support/files.js";
 import { Report } from "./support/report.js";
 
-const PARTS = { client };
+const PARTS = { size, client };
 
 const { values, positionals } = parseArgs({
   args: argv.slice(2),

@@ -5,6 +5,7 @@
 //! - [`setup`]: finds what is missing and installs it
 //! - [`demo`]: builds the demos ([`dist`]) and serves them
 //! - [`npm`]: builds the npm package
+//! - [`mod@bench`]: measures the npm package and the Rust API beside their peers
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`scratch`], [`server`]: what these have in common
 
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod children;
 mod command;
 mod demo;
@@ -40,6 +42,8 @@ enum Chore {
     Demo(demo::Options),
     /// Build, measure and pack the npm package, and let npm check that it could be published
     Npm,
+    /// Measure size, speed and memory beside the peers; missing a budget fails
+    Bench(bench::Options),
     /// Run every check and every test, or the named steps
     Test(test::Options),
 }
@@ -62,6 +66,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Setup => setup::ensure(&workspace, &tools::Need::ALL),
         Chore::Demo(options) => demo::run(&workspace, &options),
         Chore::Npm => npm::run(&workspace),
+        Chore::Bench(options) => bench::run(&workspace, &options),
         Chore::Test(options) => test::run(&workspace, &options),
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn check_size(workspace: &Workspace) -> Result<()> {
 }
 
 /// Makes everything that goes into the tarball.
-fn build(workspace: &Workspace) -> Result<()> {
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     let package = workspace.root().join(PACKAGE);
     check_version(workspace, &package)?;
     wasm::build(workspace, &package)?;

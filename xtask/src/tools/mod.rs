@@ -21,10 +21,12 @@ pub(crate) enum Need {
     Wasm,
     EndToEnd,
     Npm,
+    Bench,
 }
 
 impl Need {
-    pub(crate) const ALL: [Self; 6] = [Self::Lint, Self::Native, Self::Demos, Self::Wasm, Self::EndToEnd, Self::Npm];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Lint, Self::Native, Self::Demos, Self::Wasm, Self::EndToEnd, Self::Npm, Self::Bench];
 }
 
 /// One entry of the table.
@@ -63,19 +65,19 @@ pub(crate) enum Source {
 /// Every tool, in the order of installation: what the later ones are installed by comes first.
 #[rustfmt::skip]
 fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
-    use Need::{Demos, EndToEnd, Lint, Native, Npm, Wasm};
+    use Need::{Bench, Demos, EndToEnd, Lint, Native, Npm, Wasm};
     let any = || String::from("any version");
     let wasm_bindgen = workspace.locked_version("wasm-bindgen")?;
     Ok(vec![
         Tool {
             name: "node", version: "20 or newer".into(), source: Source::Person { program: "node", least: 20, advice: "install Node.js from nodejs.org" },
             why: "runs npm and the end-to-end tests", takes: "a few minutes",
-            needs: &[Lint, Demos, EndToEnd, Npm],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench],
         },
         Tool {
             name: "npm", version: "9 or newer".into(), source: Source::Person { program: "npm", least: 9, advice: "install Node.js from nodejs.org, it brings npm" },
             why: "installs the packages in package.json", takes: "a few minutes",
-            needs: &[Lint, Demos, EndToEnd, Npm],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench],
         },
         Tool {
             name: "rustfmt", version: "of the toolchain".into(), source: Source::RustComponent,
@@ -90,12 +92,12 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
         Tool {
             name: "wasm32-unknown-unknown", version: "of the toolchain".into(), source: Source::RustTarget,
             why: "Rust's standard library for the browser", takes: "10 s",
-            needs: &[Lint, Native, Demos, Wasm, Npm],
+            needs: &[Lint, Native, Demos, Wasm, Npm, Bench],
         },
         Tool {
             name: "chromium", version: any(), source: Source::Apt { shows: "chromium" },
             why: "the browser of the end-to-end tests and one of three for the wasm tests", takes: "2 min",
-            needs: &[Wasm, EndToEnd],
+            needs: &[Wasm, EndToEnd, Bench],
         },
         Tool {
             name: "chromium-driver", version: any(), source: Source::Apt { shows: "chromedriver" },
@@ -136,7 +138,7 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
             // Its own lock file names a release of a dependency that has been withdrawn.
             name: "wasm-bindgen-cli", version: wasm_bindgen, source: Source::Cargo(cargo::Program { name: "wasm-bindgen", locked: false, exact: true }),
             why: "joins wasm and JavaScript; has to be the version in Cargo.lock, or nothing links", takes: "2 min",
-            needs: &[Demos, Wasm],
+            needs: &[Demos, Wasm, Bench],
         },
         Tool {
             // 0.22 needs a newer compiler than this project does.
@@ -157,7 +159,7 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
         Tool {
             name: "npm packages", version: "of package-lock.json".into(), source: Source::Npm,
             why: "wasm-opt, which makes the demos small, esbuild, which makes the npm package, and the end-to-end tests' runner", takes: "20 s",
-            needs: &[Lint, Demos, EndToEnd, Npm],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench],
         },
     ])
 }

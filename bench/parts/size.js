@@ -1,0 +1,70 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+
+import { bundle } from "../support/bundles.js";
+import { everwire, wasmEchoes } from "../support/places.js";
+import { printTable } from "../support/table.js";
+
+/** The most that EverSocket may be, in bytes of gzip, and what to aim at: as small as socket.io-client. */
+const BUDGET = 18_000;
+const AIM = 13_400;
+
+/** What a page imports of each, and the wasm that this loads. */
+const PACKAGES = [
+  { name: "EverSocket", entry: `export { EverSocket } from "everwire-dist";`, wasm: join(everwire, "everwire.wasm") },
+  { name: "reconnecting-websocket", entry: `export { default } from "reconnecting-websocket";` },
+  { name: "partysocket/ws", entry: `export { default } from "partysocket/ws";` },
+  { name: "graphql-ws", entry: `export { createClient } from "graphql-ws";` },
+  { name: "partysocket", entry: `export { default } from "partysocket";` },
+  { name: "socket.io-client", entry: `export { io } from "socket.io-client";` },
+  { name: "@microsoft/signalr", entry: `export { HubConnectionBuilder } from "@microsoft/signalr";` },
+  { name: "centrifuge", entry: `export { Centrifuge } from "centrifuge";` },
+  {
+    name: "ably/modular",
+    entry: `import { BaseRealtime, FetchRequest, WebSocketTransport } from "ably/modular";
+      export const open = (options) => new BaseRealtime({ ...options, plugins: { FetchRequest, WebSocketTransport } });`,
+  },
+  rust("gloo-net echo (Rust)", "gloo-net"),
+  rust("ws_stream_wasm echo (Rust)", "ws-stream-wasm"),
+  rust("everwire echo (Rust)", "everwire"),
+];
+
+function rust(name, file) {
+  const glue = join(wasmEchoes, `${file}.js`);
+  return { name, entry: `export { default, echo } from ${JSON.stringify(glue)};`, wasm: join(wasmEchoes, `${file}_bg.wasm`) };
+}
+
+/** All that a page downloads for a client, compressed file by file as a server would. */
+export async function size({ report }) {
+  const measured = await Promise.all(PACKAGES.map(measure));
+  const [own, ...peers] = measured;
+  peers.sort((a, b) => a.gzip - b.gzip);
+  const bytes = (count) => count.toLocaleString("en");
+  const show = (one) => [one.name, bytes(one.minified), bytes(one.gzip), bytes(one.brotli), `${(one.gzip / own.gzip).toFixed(2)}x`];
+  printTable(
+    "size: bytes that a page downloads; the wasm included, JavaScript bundled and minified by esbuild",
+    ["", "minified", "gzip -9", "brotli 11", "gzip to EverSocket"],
+    [own, ...peers].map(show),
+  );
+  const [script, wasm] = own.parts;
+  console.log(`\nOf EverSocket's ${bytes(own.gzip)} bytes, ${bytes(wasm.gzip)} are wasm and ${bytes(script.gzip)} JavaScript.`);
+  report.value("size_total_gzip", own.gzip);
+  report.value("size_total_brotli", own.brotli);
+  report.value("size_wasm_gzip", wasm.gzip);
+  report.value("size_js_gzip", script.gzip);
+  for (const peer of peers) report.value(`size_${peer.name}_gzip`, peer.gzip);
+  report.atMost("size: EverSocket, bytes of gzip", own.gzip, BUDGET, { firm: true });
+  report.atMost("size: EverSocket, bytes of gzip, aim", own.gzip, AIM);
+}
+
+async function measure({ name, entry, wasm }) {
+  const files = [await bundle(entry, { name: "size" }), ...(wasm ? [await readFile(wasm)] : [])];
+  const parts = files.map((file) => ({
+    minified: file.length,
+    gzip: gzipSync(file, { level: 9 }).length,
+    brotli: brotliCompressSync(file, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length,
+  }));
+  const total = (key) => parts.reduce((sum, part) => sum + part[key], 0);
+  return { name, parts, minified: total("minified"), gzip: total("gzip"), brotli: total("brotli") };
+}

@@ -1,0 +1,48 @@
+//! The clients in Rust: a workspace of their own, since the peers' dependencies are none of the product's.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+
+const CLIENTS: [&str; 3] = ["everwire", "gloo-net", "ws-stream-wasm"];
+
+/// The features of WebAssembly that rustc uses by default, which wasm-opt has to be told of.
+const OPTIMISE: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Echo clients, as small as they get.
+pub(super) fn build_small(workspace: &Workspace, to: &Path) -> Result<()> {
+    compile(workspace, &["--profile", "wasm"])?;
+    CLIENTS.iter().try_for_each(|client| bind(workspace, "wasm", client, "-Oz", to))
+}
+
+/// Clients that can be driven, as fast as they get.
+pub(super) fn build_fast(workspace: &Workspace, to: &Path) -> Result<()> {
+    let features = CLIENTS.map(|client| format!("bench-{client}/measure")).join(",");
+    compile(workspace, &["--profile", "release", "--features", &features])?;
+    CLIENTS.iter().try_for_each(|client| bind(workspace, "release", client, "-O3", to))
+}
+
+fn compile(workspace: &Workspace, args: &[&str]) -> Result<()> {
+    let build = ["build", "--manifest-path", "bench/wasm/Cargo.toml", "--target", "wasm32-unknown-unknown"];
+    workspace.command("cargo").args(build).args(args).env("CARGO_TARGET_DIR", workspace.target()?).run()
+}
+
+/// Leaves what a page imports, and the wasm beside it.
+fn bind(workspace: &Workspace, profile: &str, client: &str, level: &str, to: &Path) -> Result<()> {
+    let name = format!("bench_{}.wasm", client.replace('-', "_"));
+    let compiled = workspace.target()?.join("wasm32-unknown-unknown").join(profile).join(name);
+    let bind = workspace.command("wasm-bindgen").args(["--target", "web", "--no-typescript", "--out-name", client]);
+    bind.args(["--out-dir".as_ref(), to.as_os_str(), compiled.as_os_str()]).run()?;
+    let wasm = to.join(format!("{client}_bg.wasm"));
+    let optimise = workspace.command("wasm-opt").args([level]).args(OPTIMISE);
+    optimise.args([wasm.as_os_str(), "--output".as_ref(), wasm.as_os_str()]).run()
+}
