@@ -4,7 +4,7 @@ export const INPUT_OPEN = 0;
 export const INPUT_RECONNECT = 1;
 export const INPUT_CLOSE = 2;
 export const INPUT_OPENED = 3;
-export const INPUT_RECEIVED = 4;
+export const INPUT_HEARD = 4;
 export const INPUT_PONG = 5;
 export const INPUT_CLOSED = 6;
 export const INPUT_PROVIDER_FAILED = 7;
@@ -21,7 +21,6 @@ export const INPUT_RESTORED = 17;
 export const INPUT_WAKE = 18;
 
 export const STATUS_ACTIONS = 1;
-export const STATUS_DELIVER = 2;
 
 export const SENT_TRANSMITTED = 0;
 export const SENT_ORDERED = 4;

@@ -50,6 +50,8 @@ export class Driver {
   #alarmAt = Infinity;
   /** The time of the latest happening. */
   #now = 0;
+  /** When the latest message came that the core has not heard of, 0 for none. It asks for it only when it is to judge the link. */
+  #heardAt = 0;
 
   /** The arguments of `close`, once it was called, and whether that was before the connection was open. */
   #closing;
@@ -73,7 +75,7 @@ export class Driver {
     this.#target = target;
     this.#options = options;
     const tell = (...input) => this.#tell(...input);
-    this.#link = new Link(WebSocket, address, protocols, tell, (event, attempt) => this.#receive(event, attempt));
+    this.#link = new Link(WebSocket, address, protocols, tell, (event) => this.#receive(event));
     this.#start();
   }
 
@@ -205,6 +207,11 @@ export class Driver {
 
   #handle(input, a, b, c) {
     try {
+      if (this.#heardAt) {
+        this.#now = Math.max(this.#now, this.#heardAt);
+        this.#wasm.handle(this.#core, this.#heardAt, code.INPUT_HEARD, this.#link.attempt, 0, 0);
+        this.#heardAt = 0;
+      }
       return this.#wasm.handle(this.#core, this.#now, input, a, b, c);
     } catch (error) {
       trapped(error);
@@ -260,22 +267,18 @@ export class Driver {
     }
   }
 
-  #receive(event, attempt) {
+  #receive(event) {
     const { data } = event;
-    const answer = this.#options.words?.read(data);
-    if (answer) return this.#tell(code.INPUT_PONG, attempt, ...answer);
-    const size = sizeOf(data);
-    // An event knows when it was made, and that is quicker read than the clock; but one that was kept must not turn it back.
-    if (event.timeStamp > this.#now) this.#now = event.timeStamp;
-    const status = this.#handle(code.INPUT_RECEIVED, attempt, size, 0);
-    if (status & code.STATUS_DELIVER) {
-      this.#counts.messagesIn += 1;
-      this.#counts.bytesIn += size;
-      // Those of the package ws are events of its own.
-      if (event instanceof Event) Emitter.pass(this.#target, event, data);
-      else this.#target.dispatchEvent(new MessageEvent("message", { data }));
-    }
-    if (status & code.STATUS_ACTIONS) this.#act();
+    const { words, isWatched } = this.#options;
+    const answer = words?.read(data);
+    if (answer) return this.#tell(code.INPUT_PONG, this.#link.attempt, ...answer);
+    // An event knows when it was made, which is quicker read than the clock.
+    if (isWatched) this.#heardAt = event.timeStamp ?? performance.now();
+    this.#counts.messagesIn += 1;
+    this.#counts.bytesIn += sizeOf(data);
+    // Those of the package ws are events of its own.
+    if (event instanceof Event) Emitter.pass(this.#target, event, data);
+    else this.#target.dispatchEvent(new MessageEvent("message", { data }));
   }
 
   #transmit(data, size) {

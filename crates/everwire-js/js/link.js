@@ -13,9 +13,9 @@ export class Link {
   #tell;
   #receive;
   #binaryType = "blob";
-  /** The number of the present attempt; 0 for none. */
-  #attempt = 0;
 
+  /** The number of the present attempt; 0 for none. */
+  attempt = 0;
   /** The present socket. */
   socket;
   /** The address of the latest attempt. */
@@ -46,12 +46,12 @@ export class Link {
   /** Opens a socket. The attempt has failed where a function for address or protocols throws. */
   dial(attempt, failures) {
     this.abandon();
-    this.#attempt = attempt;
+    this.attempt = attempt;
     this.told = NOTHING_TOLD;
     const isAsked = (source) => typeof source === "function";
     if (!this.#sources.some(isAsked)) return this.#connect(this.#sources, INPUT_REFUSED);
     const ask = async (source) => (isAsked(source) ? source({ failures }) : source);
-    const unlessLate = (act) => (result) => this.#attempt === attempt && act(result, INPUT_PROVIDER_FAILED);
+    const unlessLate = (act) => (result) => this.attempt === attempt && act(result, INPUT_PROVIDER_FAILED);
     Promise.all(this.#sources.map(ask)).then(
       unlessLate((...given) => this.#connect(...given)),
       unlessLate((...given) => this.#fail(...given)),
@@ -68,12 +68,12 @@ export class Link {
   }
 
   #forget() {
-    this.#attempt = 0;
+    this.attempt = 0;
     this.socket = undefined;
   }
 
   #connect([address, protocols], failure) {
-    const attempt = this.#attempt;
+    const attempt = this.attempt;
     let socket;
     try {
       this.url = parseAddress(address);
@@ -85,7 +85,7 @@ export class Link {
     this.socket = socket;
     socket.binaryType = this.#binaryType;
     socket.onopen = () => this.#tell(INPUT_OPENED, attempt);
-    socket.onmessage = (event) => this.#receive(event, attempt);
+    socket.onmessage = this.#receive;
     // A browser tells nothing with it, and a `close` follows; but the class of the package ws throws where nobody listens.
     socket.onerror = () => {};
     socket.onclose = (event) => {
@@ -96,7 +96,7 @@ export class Link {
   }
 
   #fail(error, failure) {
-    const attempt = this.#attempt;
+    const attempt = this.attempt;
     this.told = { ...NOTHING_TOLD, reason: String(error?.message ?? error) };
     this.#forget();
     this.#tell(failure, attempt);

@@ -50,5 +50,5 @@ export function readOptions({ backoff, outbox, watermarks, heartbeat, connectTim
     group("heartbeat", KNOB_PING_AFTER_SILENCE, { afterSilence: defaults.heartbeat.afterSilence, ...schedule });
     words = wordsOf(ping, pong);
   }
-  return { knobs, limits, words, shouldReconnect };
+  return { knobs, limits, words, isWatched: !!heartbeat, shouldReconnect };
 }

@@ -10,8 +10,9 @@ pub mod input {
     pub const CLOSE: u32 = 2;
     /// `a`: the socket.
     pub const OPENED: u32 = 3;
-    /// `a`: the socket; `b`: the size.
-    pub const RECEIVED: u32 = 4;
+    /// At least one message came, the latest at this time. JavaScript tells before anything else, and only where there is a heartbeat.
+    /// `a`: the socket.
+    pub const HEARD: u32 = 4;
     /// `a`: the socket; `b`: which ping it answers, negative where that is unknown; `c`: the server's time in milliseconds since the
     /// Unix epoch, 0 where that is unknown.
     pub const PONG: u32 = 5;
@@ -39,8 +40,6 @@ pub mod input {
 pub mod status {
     /// There is something to poll for.
     pub const ACTIONS: u32 = 1;
-    /// The message that was received is for the application.
-    pub const DELIVER: u32 = 2;
 }
 
 /// What became of a message that was sent.

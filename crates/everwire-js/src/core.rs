@@ -32,10 +32,10 @@ impl Core {
     /// [`codes::status`](crate::codes::status).
     pub fn handle(&mut self, now: f64, input: u32, a: f64, b: f64, c: f64) -> u32 {
         let now = time::from_millis(now);
-        // The one that comes most often carries nothing through the core.
-        if input == input::RECEIVED {
-            let is_wanted = self.connection.receive(now, SocketId(a as u64));
-            return self.status() | if is_wanted { status::DELIVER } else { 0 };
+        // The message itself goes to the application without the core.
+        if input == input::HEARD {
+            self.connection.receive(now, SocketId(a as u64));
+            return self.status();
         }
         let Some(input) = inputs::read(input, a, b, c) else { return 0 };
         if matches!(input, Input::Wake { .. }) {

@@ -45,8 +45,6 @@ fn a_connection_opens_talks_is_lost_comes_back_and_is_closed() {
     assert_eq!(numbers(&done), [action::OPENED, action::TRANSMIT, action::ALARM]);
     assert_eq!((done[0].1[0], done[1].1[0]), (0.0, 1.0), "not a reconnect; the message with key 1");
 
-    assert_eq!(core.handle(150.0, input::RECEIVED, 1.0, 9.0, 0.0) & status::DELIVER, status::DELIVER);
-    assert_eq!(core.handle(150.0, input::RECEIVED, 7.0, 9.0, 0.0) & status::DELIVER, 0, "there is no socket 7");
     assert_eq!(core.send(160.0, 5, 2, 0.0, 0, false) & sent::REFUSED, sent::TRANSMITTED);
 
     core.handle(200.0, input::CLOSED, 1.0, -1006.0, 10.0);
@@ -126,7 +124,7 @@ fn a_message_on_a_free_way_asks_for_nothing_more_than_that_it_is_handed_over() {
     obey(&mut core);
     for now in [120.0, 130.0, 140.0] {
         assert_eq!(core.send(now, 10, 2, 0.0, 0, false), sent::TRANSMITTED);
-        assert_eq!(core.handle(now, input::RECEIVED, 1.0, 10.0, 0.0), status::DELIVER);
+        assert_eq!(core.handle(now, input::HEARD, 1.0, 0.0, 0.0), 0);
     }
 }
 
