@@ -23,18 +23,23 @@ pub enum Verdict {
 #[derive(Clone, Default)]
 pub struct ClosePolicy(Option<Arc<Judge>>);
 
-type Judge = dyn Fn(&Cause) -> Verdict + Send + Sync;
+type Judge = dyn Fn(&Cause, Verdict) -> Verdict + Send + Sync;
 
 impl ClosePolicy {
-    /// A policy of the application's own. To change a case and keep the rest, fall back to [`ClosePolicy::judge`] of the
-    /// default.
+    /// A policy of the application's own.
     pub fn new(judge: impl Fn(&Cause) -> Verdict + Send + Sync + 'static) -> Self {
+        Self::amending(move |cause, _| judge(cause))
+    }
+
+    /// A policy that is told what the default would say, to change a case and keep the rest.
+    pub fn amending(judge: impl Fn(&Cause, Verdict) -> Verdict + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(judge)))
     }
 
     /// What follows from this cause.
     pub fn judge(&self, cause: &Cause) -> Verdict {
-        self.0.as_ref().map_or_else(|| by_default(cause), |judge| judge(cause))
+        let verdict = by_default(cause);
+        self.0.as_ref().map_or(verdict, |judge| judge(cause, verdict))
     }
 }
 
@@ -79,6 +84,17 @@ mod tests {
         for code in [1000, 1002, 1003, 1007, 1008, 1009, 1010, 3000, 3003, 4400, 4401, 4403, 4404] {
             assert_eq!(judge(code), Verdict::Stop, "{code}");
         }
+    }
+
+    #[test]
+    fn an_amended_policy_keeps_what_it_does_not_change() {
+        let policy = ClosePolicy::amending(|cause, by_default| match cause {
+            Cause::Closed { code: 4_404, .. } => Verdict::Retry,
+            _ => by_default,
+        });
+        assert_eq!(policy.judge(&Cause::closed(4_404, "", true)), Verdict::Retry);
+        assert_eq!(policy.judge(&Cause::closed(4_401, "", true)), Verdict::Stop);
+        assert_eq!(policy.judge(&Cause::NetworkChanged), Verdict::RetrySoon);
     }
 
     #[test]
