@@ -1,60 +1,75 @@
+use ::core::time::Duration;
+
 use everwire_core::{Cause, ClosePolicy, Config, Heartbeat, PingSchedule, Verdict, WhenFull};
 
 use crate::{codes::knob, time::from_millis};
 
 /// The options of a connection. What is not turned stays at the core's default, but for the heartbeat, which is off: a page
 /// that swaps its WebSocket for this one must not start to say things that its server has never heard.
-pub struct Knobs(Config);
+pub struct Knobs {
+    config: Config,
+    /// Once a knob of the pings was turned, which switches them on.
+    pings: Option<PingSchedule>,
+}
 
 impl Knobs {
     /// All at their defaults.
     pub fn new() -> Self {
-        Self(Config { heartbeat: Heartbeat::Off, ..Config::default() })
+        Self { config: Config { heartbeat: Heartbeat::Off, ..Config::default() }, pings: None }
     }
 
     /// Turns one of [`codes::knob`](crate::codes::knob); times are in milliseconds.
     pub fn turn(&mut self, knob: u32, value: f64) {
         let time = from_millis(value);
-        let Config { backoff, outbox, watermarks, heartbeat, .. } = &mut self.0;
+        if let Some(place) = self.time(knob) {
+            *place = time;
+            return;
+        }
+        let Config { backoff, outbox, watermarks, heartbeat, close_policy, .. } = &mut self.config;
         match knob {
-            knob::FLOOR => backoff.floor = time,
-            knob::FIRST => backoff.first = time,
             knob::FACTOR => backoff.factor = value,
-            knob::MAX => backoff.max = time,
-            knob::QUICK => backoff.quick = time,
-            knob::QUICK_AFTER_SILENCE => backoff.quick_after_silence = time,
-            knob::STABLE_AFTER => backoff.stable_after = time,
             knob::MAX_RETRIES => backoff.max_retries = value.is_finite().then_some(value as u32),
-            knob::CONNECT_TIMEOUT => self.0.connect_timeout = time,
-            knob::CLOSE_TIMEOUT => self.0.close_timeout = time,
             knob::HIGH_WATER_MARK => watermarks.high = value as u64,
             knob::LOW_WATER_MARK => watermarks.low = value as u64,
             knob::OUTBOX_MESSAGES => outbox.max_messages = value as usize,
             knob::OUTBOX_BYTES => outbox.max_bytes = value as usize,
             knob::OUTBOX_TIME_TO_LIVE => outbox.time_to_live = value.is_finite().then_some(time),
             knob::DROP_OLDEST => outbox.when_full = WhenFull::DropOldest,
-            knob::RETRY_ALL => self.0.close_policy = ClosePolicy::new(all_but_refused),
+            knob::RETRY_ALL => *close_policy = ClosePolicy::amending(all_but_refused),
+            knob::PING_SAMPLE_EVERY => self.pings().sample_every = value.is_finite().then_some(time),
             knob::SILENCE => *heartbeat = Heartbeat::Silence(time),
-            _ => {
-                let mut schedule = match heartbeat {
-                    Heartbeat::Ping(schedule) => schedule.clone(),
-                    _ => PingSchedule::default(),
-                };
-                match knob {
-                    knob::PING_AFTER_SILENCE => schedule.after_silence = time,
-                    knob::PING_MIN_DEADLINE => schedule.min_deadline = time,
-                    knob::PING_MAX_DEADLINE => schedule.max_deadline = time,
-                    knob::PING_WAKE_DEADLINE => schedule.wake_deadline = time,
-                    knob::PING_SAMPLE_EVERY => schedule.sample_every = value.is_finite().then_some(time),
-                    _ => return,
-                }
-                *heartbeat = Heartbeat::Ping(schedule);
-            }
+            _ => {}
         }
     }
 
-    pub(crate) fn into_config(self) -> Config {
-        self.0
+    /// The option that is a time and nothing else.
+    fn time(&mut self, knob: u32) -> Option<&mut Duration> {
+        Some(match knob {
+            knob::FLOOR => &mut self.config.backoff.floor,
+            knob::FIRST => &mut self.config.backoff.first,
+            knob::MAX => &mut self.config.backoff.max,
+            knob::QUICK => &mut self.config.backoff.quick,
+            knob::QUICK_AFTER_SILENCE => &mut self.config.backoff.quick_after_silence,
+            knob::STABLE_AFTER => &mut self.config.backoff.stable_after,
+            knob::CONNECT_TIMEOUT => &mut self.config.connect_timeout,
+            knob::CLOSE_TIMEOUT => &mut self.config.close_timeout,
+            knob::PING_AFTER_SILENCE => &mut self.pings().after_silence,
+            knob::PING_MIN_DEADLINE => &mut self.pings().min_deadline,
+            knob::PING_MAX_DEADLINE => &mut self.pings().max_deadline,
+            knob::PING_WAKE_DEADLINE => &mut self.pings().wake_deadline,
+            _ => return None,
+        })
+    }
+
+    fn pings(&mut self) -> &mut PingSchedule {
+        self.pings.get_or_insert_default()
+    }
+
+    pub(crate) fn into_config(mut self) -> Config {
+        if let Some(pings) = self.pings {
+            self.config.heartbeat = Heartbeat::Ping(pings);
+        }
+        self.config
     }
 }
 
@@ -64,8 +79,8 @@ impl Default for Knobs {
     }
 }
 
-fn all_but_refused(cause: &Cause) -> Verdict {
-    match ClosePolicy::default().judge(cause) {
+fn all_but_refused(cause: &Cause, by_default: Verdict) -> Verdict {
+    match by_default {
         Verdict::Stop if !matches!(cause, Cause::Refused(_)) => Verdict::Retry,
         verdict => verdict,
     }

@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 
-/// Negative values and NaN are taken for zero.
+/// To the nearest nanosecond, so that a time that comes back is not before the one that was told. Negative values and NaN are
+/// taken for zero.
 pub(crate) fn from_millis(millis: f64) -> Duration {
-    Duration::from_nanos((millis * 1e6) as u64)
+    Duration::from_nanos((millis * 1e6 + 0.5) as u64)
 }
 
 pub(crate) fn to_millis(time: Duration) -> f64 {
