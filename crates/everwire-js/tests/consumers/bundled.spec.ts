@@ -7,7 +7,7 @@ for (const consumer of consumers) {
   let built: string;
   const test = base.extend({ site: ({}, use) => use(built) });
 
-  test.describe(consumer.name, () => {
+  test.describe(`An application by ${consumer.name}`, () => {
     test.beforeAll(async () => {
       project = await application(consumer.everwire);
       built = await consumer.build(project);
@@ -15,10 +15,10 @@ for (const consumer of consumers) {
     });
     test.afterAll(() => project.remove());
 
-    for (const place of places) {
-      test(`echoes ${place}`, async ({ page, companion }) => {
+    for (const { place, opener } of places) {
+      test(`echoes in ${place}`, async ({ page, companion }) => {
         await page.goto("/");
-        expect(await open(page, place, `${companion.address}/echo`)).toEqual(echoed);
+        expect(await open(page, opener, `${companion.address}/echo`)).toEqual(echoed);
       });
     }
   });

@@ -1,9 +1,9 @@
 import * as vite from "vite";
 import { application, echoed, expect, open, places, test } from "../support/test.ts";
 
-test.describe("Vite's development server", () => {
-  for (const place of places) {
-    test(`echoes ${place}`, async ({ page, companion }) => {
+test.describe("An application on Vite's development server", () => {
+  for (const { place, opener } of places) {
+    test(`echoes in ${place}`, async ({ page, companion }) => {
       const project = await application("default");
       const server = await vite.createServer({
         root: project.folder,
@@ -13,7 +13,7 @@ test.describe("Vite's development server", () => {
       });
       await server.listen();
       await page.goto(server.resolvedUrls?.local[0] ?? "");
-      expect(await open(page, place, `${companion.address}/echo`)).toEqual(echoed);
+      expect(await open(page, opener, `${companion.address}/echo`)).toEqual(echoed);
       await server.close();
       await project.remove();
     });

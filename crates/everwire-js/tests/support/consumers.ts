@@ -20,13 +20,13 @@ export interface Consumer {
 /** No bundler is configured but for where the sources are, and for Rollup to look into `node_modules` at all. */
 export const consumers: readonly Consumer[] = [
   { name: "Vite", everwire: "default", build: withVite },
-  { name: "Vite, inline", everwire: "inline", build: withVite },
+  { name: "Vite with everwire/inline", everwire: "inline", build: withVite },
   { name: "webpack", everwire: "default", build: withWebpack },
-  { name: "webpack, inline", everwire: "inline", build: withWebpack },
-  { name: "esbuild, inline", everwire: "inline", build: withEsbuild },
-  { name: "esbuild, wasm served", everwire: "served", build: withEsbuild },
-  { name: "Rollup, inline", everwire: "inline", build: withRollup },
-  { name: "Rollup, wasm served", everwire: "served", build: withRollup },
+  { name: "webpack with everwire/inline", everwire: "inline", build: withWebpack },
+  { name: "esbuild with everwire/inline", everwire: "inline", build: withEsbuild },
+  { name: "esbuild with the wasm served as a file", everwire: "served", build: withEsbuild },
+  { name: "Rollup with everwire/inline", everwire: "inline", build: withRollup },
+  { name: "Rollup with the wasm served as a file", everwire: "served", build: withRollup },
   { name: "no bundler", everwire: "unbundled", build: async (project) => project.folder },
 ];
 

@@ -44,8 +44,12 @@ export async function placeWasm(project: Project, everwire: Everwire, site: stri
   }
 }
 
-/** The functions of the application, by the place where they open a socket. */
-export const places = ["inWindow", "inDedicatedWorker", "inSharedWorker"] as const;
+/** The places where a socket can be opened, and the functions of the application that do it there. */
+export const places = [
+  { place: "a window", opener: "inWindow" },
+  { place: "a dedicated worker", opener: "inDedicatedWorker" },
+  { place: "a shared worker", opener: "inSharedWorker" },
+] as const;
 
 /** What the application tells of its socket. */
 export interface Told {
@@ -58,9 +62,9 @@ export interface Told {
 }
 
 /** Has the application that a page has loaded open a socket. */
-export async function open(page: Page, place: (typeof places)[number], url: string): Promise<Told> {
-  await page.waitForFunction((place) => place in globalThis, place);
-  return page.evaluate(([place, url]) => (globalThis as any)[place](url), [place, url] as const);
+export async function open(page: Page, opener: string, url: string): Promise<Told> {
+  await page.waitForFunction((opener) => opener in globalThis, opener);
+  return page.evaluate(([opener, url]) => (globalThis as any)[opener](url), [opener, url] as const);
 }
 
 /** What it tells when all goes well. */

@@ -1,0 +1,22 @@
+import * as vite from "vite";
+import { Project } from "../support/project.ts";
+import { expect, test as base } from "../support/test.ts";
+
+const test = base.extend({
+  site: async ({}, use) => {
+    const project = await Project.from("react", ["react", "react-dom", "scheduler"]);
+    await vite.build({ root: project.folder, configFile: false, logLevel: "warn" });
+    await use(project.path("dist"));
+    await project.remove();
+  },
+});
+
+test.describe("An application with React", () => {
+  test("has one socket, of the class that everwire exports, and sees what comes", async ({ page }) => {
+    const dials: string[] = [];
+    page.on("websocket", (socket) => dials.push(socket.url()));
+    await page.goto("/");
+    await expect(page.locator("output")).toHaveText("true is anybody there?");
+    expect(dials).toHaveLength(1);
+  });
+});
