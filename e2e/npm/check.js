@@ -22,9 +22,9 @@ export class Check {
 
   /** An address that no other test uses: Firefox makes the next dial wait where one to the same address has failed. */
   at(path, query = {}) {
-    const url = new URL(path, location.href.replace(/^http/, "ws"));
     dials += 1;
     this.id = `${Math.random().toString(36).slice(2)}-${dials}`;
+    const url = new URL(`${path}/${this.id}`, location.href.replace(/^http/, "ws"));
     for (const [name, value] of Object.entries({ ...query, id: this.id })) {
       url.searchParams.set(name, value);
     }

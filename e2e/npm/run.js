@@ -31,6 +31,18 @@ export async function run(kind, names, only) {
       }
     }
   }
+  const uncaught = [];
+  const noting = new AbortController();
+  const note = (event) => {
+    const error = event.error ?? event.reason;
+    // Tests throw errors of theirs, which they look for themselves.
+    if (!String(error?.message).startsWith("mine")) {
+      uncaught.push(String(error?.stack ?? event.message));
+    }
+  };
+  for (const type of ["error", "unhandledrejection"]) {
+    globalThis.addEventListener(type, note, { signal: noting.signal });
+  }
   const waiting = [...tests];
   const lane = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
@@ -39,7 +51,9 @@ export async function run(kind, names, only) {
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
-  return tests.map(({ name, differs, failure }) => ({ name, differs, failure }));
+  noting.abort();
+  const results = tests.map(({ name, differs, failure }) => ({ name, differs, failure }));
+  return [...results, { name: "nothing is thrown where nobody catches it", differs: null, failure: uncaught[0] ?? null }];
 }
 
 async function failure(Socket, test, patience) {

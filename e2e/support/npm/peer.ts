@@ -154,7 +154,8 @@ export class Peer {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const path = new URL(request.url ?? "/", this.address).pathname;
+    // What follows only makes the address another one.
+    const path = `/${new URL(request.url ?? "/", this.address).pathname.split("/")[1]}`;
     const status = path === "/refuse" ? query(request).get("status") : this.#isUp ? null : "503";
     if (status !== null) {
       socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
