@@ -1,7 +1,7 @@
 import { byteLength, parseClose } from "./arguments.js";
 import * as code from "./codes.js";
 import { Emitter, report } from "./emitter.js";
-import { closeEvent, event, exception } from "./events.js";
+import { closeEvent, dispatch, event, exception } from "./events.js";
 import { Link, NOTHING_TOLD } from "./link.js";
 import { giveBack, takeCore, trapped, whenLoaded } from "./module.js";
 import { Outbox } from "./outbox.js";
@@ -278,7 +278,7 @@ export class Driver {
     this.#counts.bytesIn += sizeOf(data);
     // Those of the package ws are events of its own.
     if (event instanceof Event) Emitter.pass(this.#target, event, data);
-    else this.#target.dispatchEvent(new MessageEvent("message", { data }));
+    else dispatch(this.#target, new MessageEvent("message", { data }));
   }
 
   #transmit(data, size) {
@@ -378,7 +378,7 @@ export class Driver {
     this.readyState = 3;
     this.#refuseWaiting();
     for (const message of this.#outbox.drain()) this.#discarded(message, "closed");
-    const close = () => this.#target.dispatchEvent(closeEvent(told));
+    const close = () => dispatch(this.#target, closeEvent(told));
     if (!isError) return close();
     this.#dispatch("error", details);
     // What a listener of `error` has put off comes before `close`, as in a browser.
@@ -408,7 +408,7 @@ export class Driver {
   }
 
   #dispatch(type, fields) {
-    this.#target.dispatchEvent(event(type, fields));
+    dispatch(this.#target, event(type, fields));
   }
 }
 

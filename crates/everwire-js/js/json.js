@@ -1,5 +1,5 @@
 import { byteLength } from "./arguments.js";
-import { event } from "./events.js";
+import { dispatch, event } from "./events.js";
 
 /** How many messages may wait for a loop that has fallen behind. */
 const MAX_UNREAD = 65_536;
@@ -49,7 +49,7 @@ export class JsonView {
   }
 
   #letGo(data) {
-    this.#socket.dispatchEvent(event("drop", { reason: "unread", data, bytes: byteLength(data), messages: 1 }));
+    dispatch(this.#socket, event("drop", { reason: "unread", data, bytes: byteLength(data), messages: 1 }));
   }
 }
 
