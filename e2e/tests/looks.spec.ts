@@ -1,26 +1,9 @@
-import { expectAccessible } from "../support/accessibility.ts";
 import { EchoPage } from "../support/echo-page.ts";
 import { Line } from "../support/line.ts";
-import { keepScreenshot, looks, wear } from "../support/screenshots.ts";
+import { tryLooks } from "../support/looks.ts";
 import { expect, test } from "../support/test.ts";
 import { TickerPage } from "../support/ticker-page.ts";
 import { TrackerPage, deviceAt } from "../support/tracker-page.ts";
-import { type Page } from "@playwright/test";
-
-/** Tries a page that lives on every device in all colours, and takes its picture there, once it is arranged for that. */
-async function tryLooks(page: Page, name: string, arrange = async () => {}): Promise<void> {
-  for (const look of looks) {
-    await test.step(`${look.device}, ${look.colors}`, async () => {
-      await wear(page, look);
-      await arrange();
-      await page.evaluate(() => scrollTo(0, 0));
-      const wider = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      await expect.poll(wider, "pixels beyond the screen's edge").toBeLessThanOrEqual(0);
-      await expectAccessible(page);
-      await keepScreenshot(page, name, look);
-    });
-  }
-}
 
 test.describe("on phone and desktop, light and dark, everybody can use", () => {
   test("the start page", async ({ page }) => {

@@ -1,0 +1,22 @@
+import { Companion } from "./companion.ts";
+import { Installed } from "./installed.ts";
+import { expect, test as base } from "./test.ts";
+
+export { expect };
+
+/** Tests of the application in `www/`, which the companion server serves. */
+export const test = base.extend<object, { site: string }>({
+  site: [
+    async ({}, use) => {
+      const www = await Installed.application("www");
+      await use(await www.build());
+      await www.remove();
+    },
+    { scope: "worker" },
+  ],
+  companion: async ({ site, serverFlags }, use) => {
+    const companion = await Companion.start(serverFlags, site);
+    await use(companion);
+    await companion.kill();
+  },
+});
