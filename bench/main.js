@@ -6,13 +6,14 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { client } from "./parts/client.js";
+import { echo } from "./parts/echo.js";
 import { size } from "./parts/size.js";
 import { bundleClients } from "./support/bundles.js";
 import { clients } from "./support/clients.js";
 import { serve } from "./support/files.js";
 import { Report } from "./support/report.js";
 
-const PARTS = { size, client };
+const PARTS = { size, client, echo };
 
 const { values, positionals } = parseArgs({
   args: argv.slice(2),
@@ -25,7 +26,7 @@ if (unknown !== undefined) {
   console.error(`there is no part ${unknown}; the parts are ${Object.keys(PARTS).join(", ")}`);
   exit(2);
 }
-const runs = Number(values.runs ?? (values.quick ? 3 : 7));
+const runs = Number(values.runs ?? (values.quick ? 3 : 5));
 
 const report = new Report();
 const folder = await mkdtemp(join(tmpdir(), "everwire-bench-clients-"));

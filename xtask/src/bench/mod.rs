@@ -20,7 +20,7 @@ pub(crate) struct Options {
     #[arg(value_enum)]
     parts: Vec<Part>,
 
-    /// How often to measure each; the clients take turns [default: 7, with --quick 3]
+    /// How often to measure each; the clients take turns [default: 5, with --quick 3]
     #[arg(long)]
     runs: Option<u32>,
 

@@ -8,14 +8,16 @@ use crate::workspace::Workspace;
 
 const CLIENTS: [&str; 3] = ["everwire", "gloo-net", "ws-stream-wasm"];
 
-/// The features of WebAssembly that rustc uses by default, which wasm-opt has to be told of.
-const OPTIMISE: [&str; 6] = [
+/// The features of WebAssembly that rustc uses by default, which wasm-opt has to be told of; and what no browser needs to know.
+const OPTIMISE: [&str; 8] = [
     "--enable-bulk-memory",
     "--enable-multivalue",
     "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int",
     "--enable-reference-types",
     "--enable-sign-ext",
+    "--strip-debug",
+    "--strip-producers",
 ];
 
 /// Echo clients, as small as they get.
