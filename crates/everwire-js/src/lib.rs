@@ -14,7 +14,7 @@
 //! - `statistics`: the latency, by number
 //! - `runtime`: allocator and panic handler
 
-#![cfg_attr(target_family = "wasm", no_std)]
+#![cfg_attr(all(target_family = "wasm", not(test)), no_std)]
 
 extern crate alloc;
 
@@ -30,7 +30,7 @@ mod inputs;
 mod knobs;
 #[cfg(test)]
 mod life;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", not(test)))]
 mod runtime;
 mod statistics;
 mod time;
