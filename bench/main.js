@@ -7,13 +7,14 @@ import { parseArgs } from "node:util";
 
 import { client } from "./parts/client.js";
 import { echo } from "./parts/echo.js";
+import { reconnects } from "./parts/reconnects.js";
 import { size } from "./parts/size.js";
 import { bundleClients } from "./support/bundles.js";
 import { clients } from "./support/clients.js";
 import { serve } from "./support/files.js";
 import { Report } from "./support/report.js";
 
-const PARTS = { size, client, echo };
+const PARTS = { size, client, echo, reconnects };
 
 const { values, positionals } = parseArgs({
   args: argv.slice(2),

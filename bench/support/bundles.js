@@ -26,6 +26,7 @@ export async function bundleClients(clients, folder) {
   for (const { file } of clients) {
     await bundle(`export * from "./clients/${file}.js";`, { name: file, folder });
   }
+  await bundle(`export { EverSocket } from "everwire-dist";`, { name: "everwire.dist", folder });
   for (const from of [everwire, wasmClients]) await copyWasm(from, folder);
 }
 
