@@ -10,6 +10,7 @@ export const clients = [
   { name: "reconnecting-websocket", file: "reconnecting-websocket", dialect: "plain" },
   { name: "partysocket", file: "partysocket", dialect: "plain" },
   { name: "socket.io-client", file: "socket.io-client", dialect: "socket.io" },
+  { name: "web-sys, no library (Rust)", file: "web-sys", dialect: "plain" },
   { name: "gloo-net (Rust)", file: "gloo-net", dialect: "plain" },
   { name: "ws_stream_wasm (Rust)", file: "ws-stream-wasm", dialect: "plain" },
 ];
