@@ -39,6 +39,11 @@ export class Installed {
     return join(this.#folder, "dist");
   }
 
+  /** Runs one of its files in Node.js, and gives what it prints. */
+  run(file: string): string {
+    return execFileSync(process.execPath, [file], { cwd: this.#folder, encoding: "utf8", timeout: 20_000 });
+  }
+
   async remove(): Promise<void> {
     await rm(this.#folder, { recursive: true });
   }
