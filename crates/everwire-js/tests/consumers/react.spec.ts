@@ -1,12 +1,11 @@
-import * as vite from "vite";
+import { withVite } from "../support/consumers.ts";
 import { Project } from "../support/project.ts";
 import { expect, test as base } from "../support/test.ts";
 
 const test = base.extend({
   site: async ({}, use) => {
     const project = await Project.from("react", ["react", "react-dom", "scheduler"]);
-    await vite.build({ root: project.folder, configFile: false, logLevel: "warn" });
-    await use(project.path("dist"));
+    await use(await withVite(project));
     await project.remove();
   },
 });

@@ -2,7 +2,6 @@ import { nodeResolve } from "@rollup/plugin-node-resolve";
 import * as esbuild from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
 import { rollup } from "rollup";
-import * as vite from "vite";
 import webpack from "webpack";
 import { type Project } from "./project.ts";
 
@@ -32,8 +31,9 @@ export const consumers: readonly Consumer[] = [
 
 const workers = ["dedicated-worker", "shared-worker"];
 
-async function withVite(project: Project): Promise<string> {
-  await vite.build({ root: project.folder, configFile: false, logLevel: "warn" });
+/** A process of its own, since Vite makes the one that it runs in one for production. */
+export async function withVite(project: Project): Promise<string> {
+  await project.run("vite", "build");
   return project.path("dist");
 }
 

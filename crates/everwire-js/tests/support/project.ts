@@ -1,7 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+const execute = promisify(execFile);
 
 const tests = resolve(import.meta.dirname, "..");
 const root = resolve(tests, "../../..");
@@ -34,6 +37,17 @@ export class Project {
 
   path(...names: string[]): string {
     return join(this.folder, ...names);
+  }
+
+  /** Runs a program, of Node.js packages or any other, as one does in this folder, and gives what it printed. */
+  async run(program: string, ...args: string[]): Promise<string> {
+    const environment = { ...process.env, PATH: `${join(root, "node_modules/.bin")}${delimiter}${process.env["PATH"]}` };
+    try {
+      return (await execute(program, args, { cwd: this.folder, env: environment, timeout: 60_000 })).stdout;
+    } catch (error) {
+      const { stdout, stderr } = error as { stdout: string; stderr: string };
+      throw new Error(`${program} ${args.join(" ")} failed:\n${stdout}${stderr}`, { cause: error });
+    }
   }
 
   async remove(): Promise<void> {

@@ -53,6 +53,7 @@ export const places = [
 
 /** What the application tells of its socket. */
 export interface Told {
+  readonly className: string;
   readonly readyState: number;
   readonly outcome: string;
   readonly echoed?: string;
@@ -68,4 +69,4 @@ export async function open(page: Page, opener: string, url: string): Promise<Tol
 }
 
 /** What it tells when all goes well. */
-export const echoed: Told = { readyState: 0, outcome: "queued", echoed: "is anybody there?" };
+export const echoed: Told = { className: "EverSocket", readyState: 0, outcome: "queued", echoed: "is anybody there?" };
