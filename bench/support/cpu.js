@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 
-/** How long a page is kept busy to see which process it is, in ms, and how often it has to be seen: others start and end. */
-const BURN = 40;
-const TIMES = 4;
+/** How long a page is kept busy to see which process it is, in ms, and by how much of it two clocks may differ. */
+const BURN = 50;
+const TOLERANCE = 0.1;
 
 /**
  * The time that a page's main thread has been on a processor, as the system's scheduler counts it: unlike the browser's own
@@ -11,24 +11,19 @@ const TIMES = 4;
 export class MainThread {
   #file;
 
-  /** Finds the process of a page: the one that is busy, time after time, when the page is. */
+  /**
+   * Finds the process of a page. The browser does not tell, but it tells how long the page's thread was on a processor: it is the
+   * process that says the same.
+   */
   static async of(browser, page) {
-    let [found, times] = [undefined, 0];
-    while (times < TIMES) {
-      const busiest = await MainThread.#busiest(browser, page);
-      [found, times] = busiest === found ? [found, times + 1] : [busiest, 1];
+    for (;;) {
+      const threads = (await browser.renderers()).map((pid) => new MainThread(pid));
+      const before = await Promise.all(threads.map((thread) => thread.seconds()));
+      const told = await burn(page);
+      const after = await Promise.all(threads.map((thread) => thread.seconds()));
+      const same = threads.filter((_, index) => Math.abs(after[index] - before[index] - told) < told * TOLERANCE);
+      if (same.length === 1) return same[0];
     }
-    return new MainThread(found);
-  }
-
-  static async #busiest(browser, page) {
-    const pids = await browser.renderers();
-    const threads = pids.map((pid) => new MainThread(pid));
-    const before = await Promise.all(threads.map((thread) => thread.seconds()));
-    await page.run("burn", BURN);
-    const after = await Promise.all(threads.map((thread) => thread.seconds()));
-    const used = after.map((seconds, index) => seconds - before[index]);
-    return pids[used.indexOf(Math.max(...used))];
   }
 
   constructor(pid) {
@@ -40,4 +35,14 @@ export class MainThread {
     const [nanoseconds] = (await readFile(this.#file, "latin1").catch(() => "0")).split(" ");
     return Number(nanoseconds) / 1e9;
   }
+}
+
+/** Keeps a page busy; gives the seconds that its thread was on a processor. */
+async function burn(page) {
+  await page.call("Performance.enable");
+  await page.run("burn", BURN);
+  const { metrics } = await page.call("Performance.getMetrics");
+  // It would cost each task a little.
+  await page.call("Performance.disable");
+  return metrics.find(({ name }) => name === "ThreadTime").value;
 }
