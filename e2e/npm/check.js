@@ -10,6 +10,9 @@ export function inWindow(run) {
   return Object.assign(run, { inWindow: true });
 }
 
+/** Delays in ms that let a test see several attempts. */
+export const quick = { backoff: { floor: 5, first: 20, max: 40, quick: 10, quickAfterSilence: 10 } };
+
 let dials = 0;
 
 export class Check {
@@ -57,9 +60,9 @@ export class Check {
   }
 
   /** The types of all events of a socket, as they come. */
-  log(socket) {
+  log(socket, types = ["open", "message", "error", "close"]) {
     const log = [];
-    for (const type of ["open", "message", "error", "close"]) {
+    for (const type of types) {
       socket.addEventListener(type, () => log.push(type));
     }
     return log;
@@ -67,7 +70,26 @@ export class Check {
 
   /** What the server saw of the latest dial, when that is closed. */
   async seen(id = this.id) {
-    return (await fetch(`/seen?id=${id}`)).json();
+    return (await (await fetch(`/seen?id=${id}`)).json()).at(-1);
+  }
+
+  /** Has the server do something with the sockets that have the `id` of the latest address, and tells what came over each. */
+  async server(what, query = {}) {
+    return (await fetch(`/do?${new URLSearchParams({ id: this.id, what, ...query })}`)).json();
+  }
+
+  /** A socket that reconnects without much delay. */
+  ever(path = "/echo", options = {}, query = {}, protocols = undefined) {
+    return this.dial(this.at(path, query), protocols, { ...quick, ...options });
+  }
+
+  /** Resolves when something holds that an event or a turn brings about. */
+  async until(holds) {
+    for (let result; ; await new Promise((resolve) => setTimeout(resolve, 5))) {
+      if ((result = await holds())) {
+        return result;
+      }
+    }
   }
 
   /** Lets everything that is ready to run do so. */

@@ -8,7 +8,7 @@ const classes = {
   standard: async () => (await import("/everwire/index.js")).EverSocket,
 };
 
-/** How many tests run at a time: enough that a test that waits holds nothing up, too few for a browser to throttle dials. */
+/** How many tests run at a time where many wait for what does not come. Else one: browsers make dials wait for each other. */
 const lanes = 6;
 /** How long a test may take: browsers throttle dials after many that failed. */
 const patience = 20_000;
@@ -17,17 +17,17 @@ const shortPatience = 1_500;
 
 /**
  * @param kind which class, a key of `classes`
- * @param names modules in `conformance/`
+ * @param names modules beside this one, like `conformance/events`
  * @returns for each test its name, the row of the table of differences that it belongs to, and how it failed
  */
 export async function run(kind, names, only) {
   const Socket = await classes[kind]();
   const tests = [];
   for (const name of names) {
-    const { default: table } = await import(`./conformance/${name}.js`);
+    const { default: table } = await import(`./${name}.js`);
     for (const [sentence, test] of Object.entries(table)) {
       if ((!test.inWindow || globalThis.document) && (!only || sentence.includes(only))) {
-        tests.push({ name: `${name}: ${sentence}`, differs: test.differs ?? null, test });
+        tests.push({ name: `${name.split("/")[1]}: ${sentence}`, differs: test.differs ?? null, test });
       }
     }
   }
@@ -50,7 +50,7 @@ export async function run(kind, names, only) {
       next.failure = await failure(Socket, next.test, isKnown ? shortPatience : patience);
     }
   };
-  await Promise.all(Array.from({ length: lanes }, lane));
+  await Promise.all(Array.from({ length: tests.some(({ differs }) => differs) ? lanes : 1 }, lane));
   noting.abort();
   const results = tests.map(({ name, differs, failure }) => ({ name, differs, failure }));
   return [...results, { name: "nothing is thrown where nobody catches it", differs: null, failure: uncaught[0] ?? null }];

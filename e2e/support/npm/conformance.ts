@@ -9,7 +9,7 @@ export interface Result {
   readonly failure: string | null;
 }
 
-export const modules = [
+export const conformance = [
   "constructor",
   "protocols",
   "interface",
@@ -22,7 +22,9 @@ export const modules = [
   "buffered",
   "closing",
   "failures",
-];
+].map((name) => `conformance/${name}`);
+
+export const resilience = ["reconnecting", "sending", "link", "json", "options", "suites"].map((name) => `resilience/${name}`);
 
 /** Bodies of async functions for a page, which take the kind, the modules and, to look for a fault, a part of a name. */
 export const inWindow = `const { run } = await import("/npm/run.js"); return run(...args);`;

@@ -38,6 +38,9 @@ export interface Seen {
  * - `/talk?count=N` sends N numbered messages and closes with 4000. `/cut` ends TCP at the first message, `/gone` at once.
  * - `/refuse?status=S` and `/garbled` spoil the handshake; `/hang` never answers it. `/deaf` never reads.
  * - `pick=P` chooses a subprotocol, `pick=` none; without it the first is taken.
+ *
+ * Each address has an `id`, by which a page asks `/do` for more: `?id=I&what=cut`, `close` with `code` and `reason`, `say` with `text`,
+ * `down` to refuse handshakes from now on, `up` to take them again; `seen` tells what came over each of its sockets.
  */
 export class Peer {
   readonly #http: Server;
@@ -45,7 +48,8 @@ export class Peer {
   readonly #seen: Seen[] = [];
   readonly #wss: WebSocketServer;
   readonly #waiting = new Set<() => void>();
-  #isUp = true;
+  readonly #down = new Set<string>();
+  readonly #ids = new Map<WebSocket, string>();
 
   private constructor() {
     this.#wss = new WebSocketServer({
@@ -85,34 +89,20 @@ export class Peer {
     await once(this.#http, "close");
   }
 
-  /** Refuses handshakes and cuts every WebSocket, as if the server was gone; the page's files are still served. */
-  goDown(): void {
-    this.#isUp = false;
-    this.cut();
-  }
-
-  comeBack(): void {
-    this.#isUp = true;
-  }
-
-  /** Ends every WebSocket's TCP connection without a close frame. */
-  cut(): void {
-    for (const socket of this.#wss.clients) {
-      socket.terminate();
-    }
-  }
-
-  /** Closes every WebSocket. */
-  close(code: number, reason = ""): void {
-    for (const socket of this.#wss.clients) {
-      socket.close(code, reason);
-    }
-  }
-
-  /** Sends a text to every WebSocket. */
-  say(text: string): void {
-    for (const socket of this.#wss.clients) {
-      socket.send(text);
+  #do(what: string | null, id: string, asked: URLSearchParams): void {
+    const sockets = [...this.#ids].filter(([, of]) => of === id).map(([socket]) => socket);
+    switch (what) {
+      case "cut":
+        return sockets.forEach((socket) => socket.terminate());
+      case "close":
+        return sockets.forEach((socket) => socket.close(...ending(asked)));
+      case "say":
+        return sockets.forEach((socket) => socket.send(asked.get("text") ?? ""));
+      case "down":
+        this.#down.add(id);
+        return sockets.forEach((socket) => socket.terminate());
+      case "up":
+        this.#down.delete(id);
     }
   }
 
@@ -121,9 +111,9 @@ export class Peer {
     return this.#seen.filter(({ url }) => new URL(url, this.address).searchParams.get("id") === id);
   }
 
-  /** Resolves when what was seen fits; it is looked at whenever there is news. */
-  async until(fits: () => boolean): Promise<void> {
-    while (!fits()) {
+  /** Resolves when the latest WebSocket with this `id` has been closed. */
+  async #ended(id: string): Promise<void> {
+    while (this.seen(id).at(-1)?.code == null) {
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }
@@ -136,11 +126,14 @@ export class Peer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? "/", this.address);
-    if (pathname === "/seen") {
+    if (pathname === "/seen" || pathname === "/do") {
       const id = searchParams.get("id") ?? "";
-      await this.until(() => this.seen(id).at(-1)?.code != null);
+      if (pathname === "/seen") {
+        await this.#ended(id);
+      }
+      this.#do(searchParams.get("what"), id, searchParams);
       response.setHeader("content-type", "application/json");
-      return void response.end(JSON.stringify(this.seen(id).at(-1)));
+      return void response.end(JSON.stringify(this.seen(id)));
     }
     const [, place, ...rest] = pathname.split("/");
     const folder = { everwire: built, npm: resolve(root, "e2e/npm") }[place ?? ""];
@@ -156,7 +149,7 @@ export class Peer {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // What follows only makes the address another one.
     const path = `/${new URL(request.url ?? "/", this.address).pathname.split("/")[1]}`;
-    const status = path === "/refuse" ? query(request).get("status") : this.#isUp ? null : "503";
+    const status = path === "/refuse" ? query(request).get("status") : this.#down.has(query(request).get("id") ?? "") ? "503" : null;
     if (status !== null) {
       socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     } else if (path === "/garbled") {
@@ -172,9 +165,11 @@ export class Peer {
     const seen: Seen = { messages: [], protocols, url: request.url ?? "", code: null, reason: "" };
     this.#seen.push(seen);
     this.#news();
-    const close = () => client.close(asked.has("code") ? Number(asked.get("code")) : undefined, asked.get("reason") ?? undefined);
+    const close = () => client.close(...ending(asked));
+    this.#ids.set(client, asked.get("id") ?? "");
     client.on("error", () => client.terminate());
     client.on("close", (code, reason) => {
+      this.#ids.delete(client);
       Object.assign(seen, { code, reason: reason.toString() });
       this.#news();
     });
@@ -208,6 +203,11 @@ export class Peer {
         return client.close(4000, "said all");
     }
   }
+}
+
+/** The code and reason that an address asks for. */
+function ending(asked: URLSearchParams): [number?, string?] {
+  return asked.has("code") ? [Number(asked.get("code")), asked.get("reason") ?? ""] : [];
 }
 
 function query(request: IncomingMessage): URLSearchParams {

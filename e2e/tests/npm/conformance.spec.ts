@@ -1,41 +1,12 @@
-import { expect, test as base } from "@playwright/test";
-import { failures, inWindow, inWorker, type Kind, modules, type Result } from "../../support/npm/conformance.ts";
-import { Firefox } from "../../support/npm/firefox.ts";
-import { Peer } from "../../support/npm/peer.ts";
-
-/** Runs the body of an async function in a page of a browser. */
-type Play = (script: string, args: unknown[]) => Promise<unknown>;
-
-const test = base.extend<{ chromium: Play }, { peer: Peer; firefox: Play | undefined }>({
-  peer: [
-    async ({}, use) => {
-      const peer = await Peer.start();
-      await use(peer);
-      await peer.stop();
-    },
-    { scope: "worker" },
-  ],
-  chromium: async ({ page, peer }, use) => {
-    await page.goto(peer.address);
-    await use((script, args) => page.evaluate(({ script, args }) => new Function("...args", `return (async () => {${script}})()`)(...args), { script, args }));
-  },
-  firefox: [
-    async ({ peer }, use) => {
-      const firefox = await Firefox.start();
-      await firefox?.goto(peer.address);
-      await use(firefox && ((script, args) => firefox.evaluate(script, args)));
-      await firefox?.stop();
-    },
-    { scope: "worker" },
-  ],
-});
+import { conformance, failures, inWindow, inWorker, type Kind, type Result } from "../../support/npm/conformance.ts";
+import { expect, type Play, test } from "../../support/npm/test.ts";
 
 test.describe.configure({ timeout: 180_000 });
 
 const only = process.env["CONFORMANCE"];
 
 async function check(play: Play, script: string, kind: Kind): Promise<void> {
-  const results = (await play(script, [kind, modules, only])) as Result[];
+  const results = (await play(script, [kind, conformance, only])) as Result[];
   expect(results.length).toBeGreaterThan(0);
   const isKnown = ({ differs }: Result) => kind === "standard" && differs !== null;
   expect(failures(results.filter((result) => !isKnown(result)))).toEqual([]);

@@ -1,0 +1,83 @@
+const wrong = {
+  "a number below 0": { connectTimeout: -1 },
+  "a text for a number": { connectTimeout: "5" },
+  "NaN": { closeTimeout: NaN },
+  "an option that backoff does not have": { backoff: { minimum: 5 } },
+  "a wrong number in backoff": { backoff: { floor: -1 } },
+  "an option that outbox does not have": { outbox: { max: 5 } },
+  "another policy for a full outbox": { outbox: { whenFull: "explode" } },
+  "an option that watermarks do not have": { watermarks: { top: 1 } },
+  "an option that heartbeat does not have": { heartbeat: { every: 1 } },
+  "a wrong number for silence": { heartbeat: { silence: "1" } },
+};
+
+export default {
+  ...Object.fromEntries(
+    Object.entries(wrong).map(([name, options]) => [
+      `${name} is a TypeError that says what to write`,
+      (t) => {
+        const { message } = t.throws("TypeError", () => t.ever("/echo", options));
+        t.ok(new RegExp(Object.keys(options)[0]).test(message) && message.length > 30, `help in "${message}"`);
+      },
+    ]),
+  ),
+  "options that it does not know are left alone, beside the groups": async (t) => {
+    await t.next(t.ever("/echo", { maxPayload: 1, rejectUnauthorized: false }), "open");
+  },
+  "with() gives a class with options of its own, that can be extended": async (t) => {
+    const Mine = t.Socket.with({ outbox: { maxMessages: 1 } });
+    const socket = new (class extends Mine {})(t.at("/echo"));
+    t.after(() => socket.close());
+    t.equal([socket.send("a"), socket.send("b")], ["queued", "refused"], "outcomes");
+    t.ok(socket instanceof t.Socket && socket instanceof Mine, "being of both classes");
+    t.equal([Mine.name, Mine.length, Mine.OPEN], ["EverSocket", 1, 1], "name, length and a constant");
+  },
+  "with() upon with() adds": async (t) => {
+    const Mine = t.Socket.with({ outbox: { maxMessages: 1 } }).with({ backoff: { maxRetries: 0 } });
+    const socket = new Mine(t.at("/refuse", { status: 503 }));
+    t.equal([socket.send("a"), socket.send("b")], ["queued", "refused"], "outcomes");
+    await t.next(socket, "close");
+  },
+  "options of the call outweigh those of the class": async (t) => {
+    const Mine = t.Socket.with({ outbox: { maxMessages: 1 } });
+    const socket = new Mine(t.at("/echo"), [], { outbox: { maxMessages: 2 } });
+    t.after(() => socket.close());
+    t.equal([socket.send("a"), socket.send("b"), socket.send("c")], ["queued", "queued", "refused"], "outcomes");
+  },
+  "reconnect: false is one connection of the browser's own class": async (t) => {
+    for (const socket of [new t.Socket(t.at("/gone"), [], { reconnect: false }), new (t.Socket.with({ reconnect: false }))(t.at("/gone"))]) {
+      t.ok(socket instanceof WebSocket && socket instanceof t.Socket, "being of both classes");
+      t.equal((await t.next(socket, "close")).code, 1006, "code");
+    }
+  },
+  "a socket that does not reconnect has the further methods too": async (t) => {
+    const controller = new AbortController();
+    const socket = new t.Socket(t.at("/echo"), [], { reconnect: false, signal: controller.signal });
+    await socket.ready();
+    const loop = socket.json()[Symbol.asyncIterator]();
+    const first = loop.next();
+    socket.json().send({ a: 1 });
+    t.equal((await first).value.a, 1, "value");
+    controller.abort();
+    await socket[Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]();
+    t.equal(await socket.ready().catch(({ name }) => name), "InvalidStateError", "error of ready");
+  },
+  "a function as address with reconnect: false is a TypeError": (t) =>
+    void t.throws("TypeError", () => new t.Socket(() => t.at("/echo"), [], { reconnect: false })),
+  "another class can be passed in": async (t) => {
+    const made = [];
+    class Mine extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        made.push(args.length);
+      }
+    }
+    await t.next(t.ever("/echo", { WebSocket: Mine }), "open");
+    await t.next(t.ever("/echo", { WebSocket: Mine }, {}, ["chat"]), "open");
+    t.equal(made, [1, 2], "how many arguments it was given");
+  },
+  "an address or a subprotocol that cannot be is an error at once": (t) => {
+    t.throws("SyntaxError", () => new t.Socket("ftp://localhost"));
+    t.throws("SyntaxError", () => new t.Socket(t.at("/echo"), ["a", "a"]));
+  },
+};
