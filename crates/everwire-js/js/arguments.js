@@ -7,21 +7,16 @@ const MAX_REASON = 123;
 
 /** The address as the browser's `url` tells it. */
 export function parseAddress(address) {
-  let url;
+  let url = "";
   try {
-    url = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+    ({ href: url } = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href));
   } catch {
-    throw exception(`"${address}" is no address: write it as wss://host/path, or relative to the page.`, "SyntaxError");
+    // It is told below.
   }
-  if (url.protocol === "http:") url.protocol = "ws:";
-  if (url.protocol === "https:") url.protocol = "wss:";
-  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
-    throw exception(`"${url}" has the scheme ${url.protocol} Use ws: or wss:.`, "SyntaxError");
-  }
-  if (url.hash || url.href.endsWith("#")) {
-    throw exception(`"${url}" has a fragment, which a server never sees: leave out the part from # on.`, "SyntaxError");
-  }
-  return url.href;
+  // An address with http or https is one with ws or wss; a server never sees a fragment.
+  url = url.replace(/^http/, "ws");
+  if (!/^wss?:[^#]*$/.test(url)) throw exception(`"${address}" is no address: write wss://host/path, without #.`, "SyntaxError");
+  return url;
 }
 
 /** Subprotocols as texts in an array. */
@@ -36,11 +31,8 @@ export function textsOf(protocols) {
 export function parseProtocols(protocols) {
   const offered = textsOf(protocols);
   for (const [index, protocol] of offered.entries()) {
-    if (!TOKEN.test(protocol)) {
-      throw exception(`"${protocol}" is no subprotocol: use letters, digits and !#$%&'*+-.^_\`|~ only.`, "SyntaxError");
-    }
-    if (offered.indexOf(protocol) !== index) {
-      throw exception(`The subprotocol "${protocol}" is offered twice: name it once.`, "SyntaxError");
+    if (!TOKEN.test(protocol) || offered.indexOf(protocol) !== index) {
+      throw exception(`"${protocol}" is no subprotocol, or offered twice: name HTTP tokens, each once.`, "SyntaxError");
     }
   }
   return offered;
@@ -53,13 +45,13 @@ export function parseClose(code, reason) {
   if (reason !== undefined) reason = `${reason}`;
   if (code !== undefined) {
     if (code !== 1000 && (code < 3000 || code > 4999)) {
-      throw exception(`The close code ${code} is reserved: use 1000 or one from 3000 to 4999.`, "InvalidAccessError");
+      throw exception(`The code ${code} is reserved: use 1000 or 3000 to 4999.`, "InvalidAccessError");
     }
   }
   if (reason !== undefined) {
     const bytes = byteLength(reason);
     if (bytes > MAX_REASON) {
-      throw exception(`A close reason of ${bytes} bytes does not fit: shorten it to ${MAX_REASON} bytes of UTF-8.`, "SyntaxError");
+      throw exception(`The reason has ${bytes} bytes: use at most ${MAX_REASON}.`, "SyntaxError");
     }
   }
   return code === undefined && reason === undefined ? [] : [code ?? 1000, reason ?? ""];

@@ -8,6 +8,9 @@ let stopped;
 let passing;
 let passingData;
 
+/** Passes on a message that another target is dispatching. */
+export let pass;
+
 /** An EventTarget that passes on another one's messages as its own. */
 export class Emitter extends EventTarget {
   /** The listeners to messages, those that capture first. An array that stands here is never changed: dispatching needs no copy. */
@@ -17,8 +20,6 @@ export class Emitter extends EventTarget {
   /** What makes another target's event one of this one. */
   #prototype;
 
-  /** Passes on a message that another target is dispatching. */
-  static pass;
   /** Makes the `on…` attributes of a class. */
   static attributes;
 
@@ -94,7 +95,7 @@ export class Emitter extends EventTarget {
   }
 
   static {
-    Emitter.pass = (emitter, event, data) => {
+    pass = (emitter, event, data) => {
       if (!emitter.#prototype) return;
       Object.setPrototypeOf(event, emitter.#prototype);
       passing = event;

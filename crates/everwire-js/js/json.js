@@ -18,7 +18,7 @@ export class JsonView {
 
   send(value, options) {
     const text = JSON.stringify(value);
-    if (text === undefined) throw new TypeError("JSON cannot hold this value: send null, or leave it out.");
+    if (text === undefined) throw new TypeError("JSON cannot hold this value: send null.");
     return this.#socket.send(text, options);
   }
 
@@ -54,6 +54,6 @@ export class JsonView {
 }
 
 function parse(data) {
-  if (typeof data !== "string") throw new SyntaxError("A binary message is no JSON: listen to message events for it.");
+  if (typeof data !== "string") throw new SyntaxError("A binary message is no JSON.");
   return JSON.parse(data);
 }

@@ -1,104 +1,87 @@
 import { parseAddress, parseProtocols } from "./arguments.js";
 import { INPUT_CLOSED, INPUT_OPENED, INPUT_PROVIDER_FAILED, INPUT_REFUSED } from "./codes.js";
 
-/** The code that a browser reports where the connection ended without a close frame (RFC 6455, section 7.1.5). */
-const NO_CLOSE_FRAME = 1006;
-/** What is known of an ending that nobody has told anything about. */
-export const NOTHING_TOLD = { code: NO_CLOSE_FRAME, reason: "", wasClean: false };
+/** What is known of an ending that nobody has told anything about: 1006 is a browser's code for no close frame (RFC 6455, 7.1.5). */
+export const NOTHING_TOLD = { code: 1006, reason: "", wasClean: false };
 
-/** One WebSocket after the other: each attempt makes one, and no two exist at a time. */
-export class Link {
-  #WebSocket;
-  #sources;
-  #tell;
-  #receive;
-  #binaryType = "blob";
+/**
+ * One WebSocket after the other: each attempt makes one, and no two exist at a time. `sources` are address and subprotocols, or
+ * functions that give them; `tell` takes inputs for the core, `receive` the messages.
+ */
+export function createLink(WebSocket, sources, tell, receive) {
+  const isAsked = (source) => typeof source === "function";
+  const link = {
+    /** The number of the present attempt; 0 for none. */
+    attempt: 0,
+    /** The present socket. */
+    socket: undefined,
+    /** The address of the latest attempt. */
+    url: isAsked(sources[0]) ? "" : sources[0],
+    /** What the latest close event or failed function has told. */
+    told: NOTHING_TOLD,
+    binaryType: "blob",
 
-  /** The number of the present attempt; 0 for none. */
-  attempt = 0;
-  /** The present socket. */
-  socket;
-  /** The address of the latest attempt. */
-  url = "";
-  /** What the latest close event or failed provider has told. */
-  told = NOTHING_TOLD;
+    setBinaryType(type) {
+      if (type !== "blob" && type !== "arraybuffer") return;
+      link.binaryType = type;
+      if (link.socket) link.socket.binaryType = type;
+    },
 
-  /** `tell` takes inputs for the core, `receive` the messages. */
-  constructor(WebSocket, address, protocols, tell, receive) {
-    this.#WebSocket = WebSocket;
-    this.#sources = [address, protocols];
-    this.#tell = tell;
-    this.#receive = receive;
-    if (typeof address !== "function") this.url = address;
+    /** Opens a socket. The attempt has failed where a function for address or protocols throws. */
+    dial(attempt, failures) {
+      link.abandon();
+      link.attempt = attempt;
+      link.told = NOTHING_TOLD;
+      if (!sources.some(isAsked)) return connect(sources, INPUT_REFUSED);
+      const unlessLate = (act) => (result) => link.attempt === attempt && act(result, INPUT_PROVIDER_FAILED);
+      const ask = async (source) => (isAsked(source) ? source({ failures }) : source);
+      Promise.all(sources.map(ask)).then(unlessLate(connect), unlessLate(fail));
+    },
+
+    /** Listens no more, then closes: a browser may take a minute until a dead socket is gone, and nobody waits for it. */
+    abandon() {
+      const { socket } = link;
+      forget();
+      if (!socket) return;
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    },
+  };
+
+  function forget() {
+    link.attempt = 0;
+    link.socket = undefined;
   }
 
-  get binaryType() {
-    return this.#binaryType;
-  }
-
-  set binaryType(given) {
-    const type = `${given}`;
-    if (type !== "blob" && type !== "arraybuffer") return;
-    this.#binaryType = type;
-    if (this.socket) this.socket.binaryType = type;
-  }
-
-  /** Opens a socket. The attempt has failed where a function for address or protocols throws. */
-  dial(attempt, failures) {
-    this.abandon();
-    this.attempt = attempt;
-    this.told = NOTHING_TOLD;
-    const isAsked = (source) => typeof source === "function";
-    if (!this.#sources.some(isAsked)) return this.#connect(this.#sources, INPUT_REFUSED);
-    const ask = async (source) => (isAsked(source) ? source({ failures }) : source);
-    const unlessLate = (act) => (result) => this.attempt === attempt && act(result, INPUT_PROVIDER_FAILED);
-    Promise.all(this.#sources.map(ask)).then(
-      unlessLate((...given) => this.#connect(...given)),
-      unlessLate((...given) => this.#fail(...given)),
-    );
-  }
-
-  /** Listens no more, then closes: a browser may take a minute until a dead socket is gone, and nobody waits for it. */
-  abandon() {
-    const { socket } = this;
-    this.#forget();
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
-  }
-
-  #forget() {
-    this.attempt = 0;
-    this.socket = undefined;
-  }
-
-  #connect([address, protocols], failure) {
-    const attempt = this.attempt;
+  function connect([address, protocols], failure) {
+    const { attempt } = link;
     let socket;
     try {
-      this.url = parseAddress(address);
+      link.url = parseAddress(address);
       const offered = parseProtocols(protocols);
-      socket = offered.length ? new this.#WebSocket(this.url, offered) : new this.#WebSocket(this.url);
+      socket = offered.length ? new WebSocket(link.url, offered) : new WebSocket(link.url);
     } catch (error) {
-      return this.#fail(error, failure);
+      return fail(error, failure);
     }
-    this.socket = socket;
-    socket.binaryType = this.#binaryType;
-    socket.onopen = () => this.#tell(INPUT_OPENED, attempt);
-    socket.onmessage = this.#receive;
+    link.socket = socket;
+    socket.binaryType = link.binaryType;
+    socket.onopen = () => tell(INPUT_OPENED, attempt);
+    socket.onmessage = receive;
     // A browser tells nothing with it, and a `close` follows; but the class of the package ws throws where nobody listens.
     socket.onerror = () => {};
     socket.onclose = (event) => {
-      this.told = event;
-      this.#forget();
-      this.#tell(INPUT_CLOSED, attempt, event.wasClean ? event.code : -event.code, socket.bufferedAmount);
+      link.told = event;
+      forget();
+      tell(INPUT_CLOSED, attempt, event.wasClean ? event.code : -event.code, socket.bufferedAmount);
     };
   }
 
-  #fail(error, failure) {
-    const attempt = this.attempt;
-    this.told = { ...NOTHING_TOLD, reason: String(error?.message ?? error) };
-    this.#forget();
-    this.#tell(failure, attempt);
+  function fail(error, failure) {
+    const { attempt } = link;
+    link.told = { ...NOTHING_TOLD, reason: String(error?.message ?? error) };
+    forget();
+    tell(failure, attempt);
   }
+
+  return link;
 }

@@ -4,8 +4,8 @@ let compiled;
 let loading;
 /** What its instance exports, once a socket has needed one. */
 let wasm;
-/** The drivers whose cores live in that instance. */
-const drivers = new Set();
+/** How to tell those whose cores live in that instance that it is gone. */
+const stranding = new Set();
 
 /** Loads the module; at once where it is loaded already. */
 export async function init(source) {
@@ -25,10 +25,9 @@ export function initSync(source) {
 
 async function compile(source = new URL("everwire.wasm", import.meta.url)) {
   let from = await source;
-  if (typeof from === "string" || from instanceof URL || (globalThis.Request && from instanceof Request)) from = await fetch(from);
-  if (!(globalThis.Response && from instanceof Response)) {
-    return from instanceof WebAssembly.Module ? from : WebAssembly.compile(from);
-  }
+  if (from instanceof WebAssembly.Module) return from;
+  if (typeof from === "string" || from instanceof URL || from instanceof Request) from = await fetch(from);
+  if (!(from instanceof Response)) return WebAssembly.compile(from);
   if (!from.ok) throw new Error(`${from.url} answered with the status ${from.status}.`);
   // Streaming needs the type that not every server sends.
   const isTyped = from.headers.get("content-type")?.startsWith("application/wasm");
@@ -41,26 +40,26 @@ export function whenLoaded(ready, failed) {
   else init().then(ready, failed);
 }
 
-/** A core for a driver, which has to give it back: the exports to call, and the number by which they know it. */
-export function takeCore(driver, knobs) {
+/** A core, which has to be given back: the exports to call, and the number by which they know it. `strand` is told if it is lost. */
+export function takeCore(strand, knobs) {
   wasm ??= new WebAssembly.Instance(compiled).exports;
   for (const [knob, value] of knobs) wasm.turn(knob, value);
   const core = wasm.create(Math.random());
-  drivers.add(driver);
-  return { wasm, core };
+  stranding.add(strand);
+  return [wasm, core];
 }
 
-export function giveBack(driver, core) {
-  if (drivers.delete(driver)) wasm.release(core);
+export function giveBack(strand, core) {
+  if (stranding.delete(strand)) wasm.release(core);
 }
 
 /**
- * The module has trapped: nothing in its memory can be trusted any more. All drivers are told, none of their cores is touched
- * again, and the next one gets a new instance.
+ * The module has trapped: nothing in its memory can be trusted any more. All are told, none of their cores is touched again, and
+ * the next one is of a new instance.
  */
 export function trapped(error) {
   wasm = undefined;
-  const stranded = [...drivers];
-  drivers.clear();
-  for (const driver of stranded) driver.strand(error);
+  const all = [...stranding];
+  stranding.clear();
+  for (const strand of all) strand(error);
 }

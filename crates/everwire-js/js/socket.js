@@ -1,5 +1,5 @@
 import { parseAddress, parseProtocols, textsOf } from "./arguments.js";
-import { Driver } from "./driver.js";
+import { drive } from "./driver.js";
 import { Emitter } from "./emitter.js";
 import { closed, closeWith, DISPOSE } from "./ending.js";
 import { exception } from "./events.js";
@@ -17,24 +17,19 @@ export class EverSocket extends Emitter {
     super();
     if (!arguments.length) throw new TypeError("1 argument required: new EverSocket(url).");
     const { reconnect = true, signal, WebSocket = globalThis.WebSocket } = options ?? {};
-    if (!WebSocket) throw exception("There is no WebSocket here: pass a class as the option WebSocket, such as that of the package ws.", "NotSupportedError");
+    if (!WebSocket) throw exception("There is no WebSocket here: pass the class of the package ws as option WebSocket.", "NotSupportedError");
     const isAsked = (source) => typeof source === "function";
     if (!reconnect) {
       if (isAsked(url) || isAsked(protocols)) {
-        throw new TypeError("A function as address or protocols goes with reconnect: true; for a single connection add shouldReconnect: () => false.");
+        throw new TypeError("reconnect: false takes no function: use shouldReconnect: () => false.");
       }
       return new (plainClass(WebSocket, signal))(...(protocols === undefined ? [url] : [url, protocols]));
     }
     // All arguments are converted before any is checked (WebIDL).
     const address = isAsked(url) ? url : `${url}`;
     const offered = isAsked(protocols) ? protocols : textsOf(protocols);
-    this.#driver = new Driver(
-      this,
-      WebSocket,
-      isAsked(url) ? url : parseAddress(address),
-      isAsked(protocols) ? protocols : parseProtocols(offered),
-      readOptions(options ?? {}),
-    );
+    const sources = [isAsked(url) ? url : parseAddress(address), isAsked(protocols) ? protocols : parseProtocols(offered)];
+    this.#driver = drive(this, WebSocket, sources, readOptions(options ?? {}));
     if (signal) closeWith(this, signal);
   }
 
