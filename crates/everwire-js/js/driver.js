@@ -108,7 +108,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     if (action === code.ACTION_DIAL) link.dial(a, b);
     else if (action === code.ACTION_TRANSMIT) transmit(outbox.take(a));
     else if (action === code.ACTION_PROBE) probe(a);
-    else if (action === code.ACTION_MEASURE) handle(code.INPUT_BUFFERED, a, link.socket.bufferedAmount, 0);
+    else if (action === code.ACTION_MEASURE) handle(code.INPUT_BUFFERED, a, link.measure(), 0);
     else if (action === code.ACTION_CLOSE) link.socket.close(...closing.args);
     else if (action === code.ACTION_ABANDON) link.abandon();
     else if (action === code.ACTION_OPENED) opened();
@@ -145,7 +145,8 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     isOpening = true;
     tellOf("open");
     isOpening = false;
-    if (counts.opened > 1) tellOf("reconnected", { attempts: before.attempts, downtime: now - before.at });
+    // After a close nothing was lost, and the application itself has asked for another connection.
+    if (before && counts.opened > 1) tellOf("reconnected", { attempts: before.attempts, downtime: now - before.at });
   }
 
   function dropped(cause, byDefault, bytes, messages, attempt, at) {
@@ -309,7 +310,8 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
       if (typeof data !== "string" && !isBinary(data)) data = `${data}`;
       if (readyState > 1) return "refused";
       if (!wasm) return keepUntilLoaded(data, options);
-      const bytes = sizeOf(data);
+      // What has to wait counts against the outbox's limit of bytes; what does not is not worth counting a text's bytes.
+      const bytes = readyState ? sizeOf(data) : byteLength(data);
       const timeToLive = lifetime(options);
       const latest = outbox.numberOf(options?.key);
       let outcome;

@@ -10,6 +10,8 @@ export const NOTHING_TOLD = { code: 1006, reason: "", wasClean: false };
  */
 export function createLink(WebSocket, sources, tell, receive) {
   const isAsked = (source) => typeof source === "function";
+  /** The bytes in the present socket's buffer when they were last counted. */
+  let held = 0;
   const link = {
     /** The number of the present attempt; 0 for none. */
     attempt: 0,
@@ -38,6 +40,11 @@ export function createLink(WebSocket, sources, tell, receive) {
       Promise.all(sources.map(ask)).then(unlessLate(connect), unlessLate(fail));
     },
 
+    /** Counts the bytes that the present socket has yet to hand to the network. */
+    measure() {
+      return (held = link.socket.bufferedAmount);
+    },
+
     /** Listens no more, then closes: a browser may take a minute until a dead socket is gone, and nobody waits for it. */
     abandon() {
       const { socket } = link;
@@ -64,6 +71,7 @@ export function createLink(WebSocket, sources, tell, receive) {
       return fail(error, failure);
     }
     link.socket = socket;
+    held = 0;
     socket.binaryType = link.binaryType;
     socket.onopen = () => tell(INPUT_OPENED, attempt);
     socket.onmessage = receive;
@@ -72,7 +80,9 @@ export function createLink(WebSocket, sources, tell, receive) {
     socket.onclose = (event) => {
       link.told = event;
       forget();
-      tell(INPUT_CLOSED, attempt, event.wasClean ? event.code : -event.code, socket.bufferedAmount);
+      // Chromium has let go of what it held before it tells of a cut, so that only an earlier look knows of it.
+      const buffered = socket.bufferedAmount || (event.wasClean ? 0 : held);
+      tell(INPUT_CLOSED, attempt, event.wasClean ? event.code : -event.code, buffered);
     };
   }
 
