@@ -151,7 +151,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
 
   function dropped(cause, byDefault, bytes, messages, attempt, at) {
     const { code: closeCode, reason, wasClean } = link.told;
-    const drop = { cause: CAUSES[cause], code: closeCode, reason, wasClean, attempt, delay: at < 0 ? Infinity : Math.max(at - now, 0) };
+    const drop = { cause: CAUSES[cause], code: closeCode, reason, wasClean, attempt, delay: at < 0 ? Infinity : Math.round(Math.max(at - now, 0)) };
     readyState = 0;
     counts.dropped += 1;
     lost ??= { at: now, attempts: 0 };

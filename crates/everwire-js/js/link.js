@@ -24,6 +24,8 @@ export function createLink(WebSocket, sources, tell, receive) {
     binaryType: "blob",
 
     setBinaryType(type) {
+      // A template refuses a symbol, as the browser does.
+      type = `${type}`;
       if (type !== "blob" && type !== "arraybuffer") return;
       link.binaryType = type;
       if (link.socket) link.socket.binaryType = type;
