@@ -1,13 +1,17 @@
 import { recovery } from "../../support/line.ts";
 import { expect, test } from "../../support/react.ts";
+import { Sockets } from "../../support/sockets.ts";
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => `message ${index}`);
 
-test("makes one connection in Strict Mode, though that runs effects twice", async ({ feed }) => {
+test("makes one connection in Strict Mode, though that runs effects twice", async ({ feed, page }) => {
+  // One too many would be given up before the server hears of it, so those are counted that the page begins.
+  const sockets = Sockets.of(page, "/echo");
   await feed.open({ url: "/echo", keep: 10 });
   await feed.send("hello");
   await expect(feed.messages).toHaveText(["hello"]);
   expect(await feed.evaluate((tests) => tests.mounted, null), "React ran the effects twice").toBe(2);
+  expect(sockets.faults).toHaveLength(1);
   expect(await feed.connections()).toEqual({ total: 1, open: 1 });
 });
 
