@@ -26,10 +26,20 @@ pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
         .args(["--loader:.wasm=binary", "--outdir=dist", "--log-level=warning"])
         .args(IMPORTS.map(|import| format!("--external:{import}")))
         .run()?;
+    for entry in ENTRIES {
+        shorten(workspace, &dist, entry.trim_start_matches("js/"))?;
+    }
     fs::copy(package.join("build/everwire.wasm"), dist.join("everwire.wasm"))?;
     for types in fs::read_dir(package.join("types"))? {
         let types = types?;
         fs::copy(types.path(), dist.join(types.file_name()))?;
     }
     Ok(())
+}
+
+/// Takes out what esbuild, which is made for speed, leaves: 4 % of a compressed file.
+fn shorten(workspace: &Workspace, dist: &Path, file: &str) -> Result<()> {
+    let map = format!("content={file}.map,url={file}.map");
+    let terser = workspace.command("terser").folder(dist).args([file, "--module", "--ecma=2022"]);
+    terser.args(["--compress", "passes=3", "--mangle", "--source-map", &map, "--output", file]).run()
 }
