@@ -2,7 +2,7 @@ import { createClient } from "graphql-ws";
 import { type Session, type Socket } from "./session.ts";
 
 export function graphql(url: string, webSocketImpl: Socket): Session {
-  const client = createClient({ url, webSocketImpl, retryAttempts: Infinity, retryWait: async () => {}, shouldRetry: () => true });
+  const client = createClient({ url, webSocketImpl, retryAttempts: Infinity, retryWait: async () => {} });
   const received: string[] = [];
   const failed = (error: unknown) => console.error(error);
   client.subscribe<{ news: string }>(

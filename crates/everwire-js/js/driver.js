@@ -157,8 +157,9 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     lost ??= { at: now, attempts: 0 };
     lost.attempts += 1;
     mayBeLost(bytes, messages);
-    // What the page's life or the application has ended is no matter of policy.
-    if (cause >= code.CAUSE_SUSPENDED || isRetried(drop, !!byDefault)) return tellOf("reconnecting", drop);
+    // What the application itself has asked for is no matter of policy. What the page's life has ended is: a library that keeps a
+    // session has to hear of it.
+    if (cause === code.CAUSE_REQUESTED || isRetried(drop, !!byDefault)) return tellOf("reconnecting", drop);
     final = drop;
     tell(code.INPUT_CLOSE, 1000);
   }

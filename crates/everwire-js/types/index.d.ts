@@ -150,6 +150,7 @@ export interface EverSocketOptions {
   /**
    * Whether another attempt follows. Default: `byDefault`, which is false for the codes that would come again (1000, 1002, 1003,
    * 1007 to 1010, 3000, 3003, 4400 to 4499 but 4408 and 4429).
+   * It is asked for every cause but `"requested"`; `() => false` makes one connection, for libraries that reconnect by themselves.
    */
   shouldReconnect?: (drop: Drop, byDefault: boolean) => boolean;
   /** Closes the socket when it aborts. */

@@ -18,19 +18,3 @@ test.describe("when the link goes silent without closing", () => {
     });
   }
 });
-
-test.describe("when the page comes back from the back/forward cache", () => {
-  for (const library of ["graphql", "mqtt", "phoenix", "centrifuge", "yjs"] as const) {
-    test(`${library} subscribes again`, async ({ start, page }) => {
-      const session = await start(library, "single");
-      // Playwright switches the cache off; these are the events that it sends.
-      await page.evaluate(() => {
-        dispatchEvent(new PageTransitionEvent("pagehide", { persisted: true }));
-        dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
-      });
-      await session.hearsNews();
-      await session.isHeard();
-      expect(session.link.made).toBe(2);
-    });
-  }
-});
