@@ -13,6 +13,14 @@ const GROUPS = {
 const MOST = { "text 32 B": 0.6, "text 1 KiB": 0.6, "binary 32 B": 0.6, "binary 1 KiB": 0.6 };
 const MOST_RATIO = { "text 64 KiB": 2, "binary 64 KiB": 2 };
 
+/** The short names under which EverSocket's own values are printed once more, at the end: `client_32_binary_us`. */
+const SHORT = Object.fromEntries(
+  [...GROUPS.text, ...GROUPS.binary].map((name) => {
+    const [kind, count, unit] = name.split(" ");
+    return [name, { kind, size: unit === "KiB" ? `${count}k` : count }];
+  }),
+);
+
 /** The client's own cost: a fake socket in the page, which answers at once. */
 export async function client({ runs, quick, site, report }) {
   const results = await measureAll(runs, quick ? 20 : 40, site);
@@ -25,6 +33,10 @@ export async function client({ runs, quick, site, report }) {
     }
   }
   const own = results.get("eversocket");
+  for (const [name, { kind, size }] of Object.entries(SHORT)) {
+    report.value(`client_${size}_${kind}_us`, median(own.get(name)));
+    report.value(`client_${size}_${kind}_vs_raw`, ratio(own.get(name), raw.get(name)));
+  }
   for (const [name, most] of Object.entries(MOST)) report.atMost(`client ${name}: EverSocket, µs`, median(own.get(name)), most);
   for (const [name, most] of Object.entries(MOST_RATIO)) {
     report.atMost(`client ${name}: EverSocket / WebSocket`, ratio(own.get(name), raw.get(name)), most);
