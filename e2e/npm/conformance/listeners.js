@@ -1,43 +1,43 @@
 import { differs } from "../check.js";
 
-const fire = (socket, type = "open") => socket.dispatchEvent(new Event(type));
+const fire = (socket, type) => socket.dispatchEvent(new Event(type));
 const on = (t, run) => run(t.dial(t.at("/hang")), t);
 
 /** What holds for every EventTarget, seen on a socket. */
-export default {
+const tests = (type) => ({
   "listeners are called in the order of their adding": (t) =>
     on(t, (socket) => {
       const order = [];
-      [1, 2, 3].forEach((name) => socket.addEventListener("open", () => order.push(name)));
-      fire(socket);
+      [1, 2, 3].forEach((name) => socket.addEventListener(type, () => order.push(name)));
+      fire(socket, type);
       t.equal(order, [1, 2, 3], "order");
     }),
   "a listener that is added twice is called once": (t) =>
     on(t, (socket) => {
       let calls = 0;
       const listener = () => (calls += 1);
-      socket.addEventListener("open", listener);
-      socket.addEventListener("open", listener, { once: true });
-      fire(socket);
-      fire(socket);
+      socket.addEventListener(type, listener);
+      socket.addEventListener(type, listener, { once: true });
+      fire(socket, type);
+      fire(socket, type);
       t.equal(calls, 2, "calls");
     }),
   "a listener for both phases is called twice": (t) =>
     on(t, (socket) => {
       let calls = 0;
       const listener = () => (calls += 1);
-      socket.addEventListener("open", listener);
-      socket.addEventListener("open", listener, true);
-      fire(socket);
+      socket.addEventListener(type, listener);
+      socket.addEventListener(type, listener, true);
+      fire(socket, type);
       t.equal(calls, 2, "calls");
     }),
   "capturing listeners have the place that the browser gives them": (t) =>
     on(t, (socket) => {
       const order = (target) => {
         const order = [];
-        target.addEventListener("open", () => order.push("plain"));
-        target.addEventListener("open", () => order.push("capturing"), { capture: true });
-        fire(target);
+        target.addEventListener(type, () => order.push("plain"));
+        target.addEventListener(type, () => order.push("capturing"), { capture: true });
+        fire(target, type);
         return order;
       };
       // The DOM standard has them first; Chromium does so for nodes alone.
@@ -48,42 +48,42 @@ export default {
     on(t, (socket) => {
       let calls = 0;
       const listener = () => (calls += 1);
-      socket.addEventListener("open", listener, true);
-      socket.removeEventListener("open", listener);
-      fire(socket);
-      socket.removeEventListener("open", listener, { capture: true });
-      fire(socket);
+      socket.addEventListener(type, listener, true);
+      socket.removeEventListener(type, listener);
+      fire(socket, type);
+      socket.removeEventListener(type, listener, { capture: true });
+      fire(socket, type);
       t.equal(calls, 1, "calls");
     }),
   "once is called once": (t) =>
     on(t, (socket) => {
       let calls = 0;
-      socket.addEventListener("open", () => (calls += 1, fire(socket)), { once: true });
-      fire(socket);
-      fire(socket);
+      socket.addEventListener(type, () => (calls += 1, fire(socket, type)), { once: true });
+      fire(socket, type);
+      fire(socket, type);
       t.equal(calls, 1, "calls");
     }),
   "a signal takes a listener off": (t) =>
     on(t, (socket) => {
       let calls = 0;
       const controller = new AbortController();
-      socket.addEventListener("open", () => (calls += 1), { signal: controller.signal });
-      fire(socket);
+      socket.addEventListener(type, () => (calls += 1), { signal: controller.signal });
+      fire(socket, type);
       controller.abort();
-      fire(socket);
+      fire(socket, type);
       t.equal(calls, 1, "calls");
     }),
   "a signal that has aborted adds nothing": (t) =>
     on(t, (socket) => {
       let calls = 0;
-      socket.addEventListener("open", () => (calls += 1), { signal: AbortSignal.abort() });
-      fire(socket);
+      socket.addEventListener(type, () => (calls += 1), { signal: AbortSignal.abort() });
+      fire(socket, type);
       t.equal(calls, 0, "calls");
     }),
   "a passive listener cannot prevent": differs("passive listeners", (t) =>
     on(t, (socket) => {
-      socket.addEventListener("open", (event) => event.preventDefault(), { passive: true });
-      t.equal(socket.dispatchEvent(new Event("open", { cancelable: true })), true, "what dispatchEvent returns");
+      socket.addEventListener(type, (event) => event.preventDefault(), { passive: true });
+      t.equal(socket.dispatchEvent(new Event(type, { cancelable: true })), true, "what dispatchEvent returns");
     })),
   "an object with handleEvent is called with itself as this": (t) =>
     on(t, (socket) => {
@@ -93,65 +93,65 @@ export default {
           seen.push(this === listener, event.type);
         },
       };
-      socket.addEventListener("open", listener);
-      fire(socket);
-      t.equal(seen, [true, "open"], "what it saw");
+      socket.addEventListener(type, listener);
+      fire(socket, type);
+      t.equal(seen, [true, type], "what it saw");
     }),
   "handleEvent is looked up for each event": (t) =>
     on(t, (socket) => {
       const seen = [];
       const listener = { handleEvent: () => seen.push("old") };
-      socket.addEventListener("open", listener);
+      socket.addEventListener(type, listener);
       listener.handleEvent = () => seen.push("new");
-      fire(socket);
+      fire(socket, type);
       t.equal(seen, ["new"], "calls");
     }),
   "a function is called with the socket as this": (t) =>
     on(t, (socket) => {
       let self;
-      socket.addEventListener("open", function () {
+      socket.addEventListener(type, function () {
         self = this;
       });
-      fire(socket);
+      fire(socket, type);
       t.equal(self, socket, "this");
     }),
   "null is no listener, and no error": (t) =>
     on(t, (socket) => {
-      t.equal(socket.addEventListener("open", null), undefined, "result");
-      t.equal(socket.removeEventListener("open", null), undefined, "result");
-      t.equal(fire(socket), true, "what dispatchEvent returns");
+      t.equal(socket.addEventListener(type, null), undefined, "result");
+      t.equal(socket.removeEventListener(type, null), undefined, "result");
+      t.equal(fire(socket, type), true, "what dispatchEvent returns");
     }),
   "a listener that is no object is a TypeError": (t) =>
     on(t, (socket) => {
-      t.throws("TypeError", () => socket.addEventListener("open", 1));
-      t.throws("TypeError", () => socket.addEventListener("open"));
+      t.throws("TypeError", () => socket.addEventListener(type, 1));
+      t.throws("TypeError", () => socket.addEventListener(type));
       t.throws("TypeError", () => socket.addEventListener());
     }),
   "a listener that is added during the event waits for the next": (t) =>
     on(t, (socket) => {
       let calls = 0;
-      socket.addEventListener("open", () => socket.addEventListener("open", () => (calls += 1)), { once: true });
-      fire(socket);
+      socket.addEventListener(type, () => socket.addEventListener(type, () => (calls += 1)), { once: true });
+      fire(socket, type);
       t.equal(calls, 0, "calls during");
-      fire(socket);
+      fire(socket, type);
       t.equal(calls, 1, "calls after");
     }),
   "a listener that is removed during the event is not called": (t) =>
     on(t, (socket) => {
       let called = false;
       const listener = () => (called = true);
-      socket.addEventListener("open", () => socket.removeEventListener("open", listener));
-      socket.addEventListener("open", listener);
-      fire(socket);
+      socket.addEventListener(type, () => socket.removeEventListener(type, listener));
+      socket.addEventListener(type, listener);
+      fire(socket, type);
       t.ok(!called, "calling nothing");
     }),
   "stopImmediatePropagation ends the event": (t) =>
     on(t, (socket) => {
       let called = false;
-      socket.addEventListener("open", (event) => event.stopImmediatePropagation());
-      socket.addEventListener("open", () => (called = true));
+      socket.addEventListener(type, (event) => event.stopImmediatePropagation());
+      socket.addEventListener(type, () => (called = true));
       socket.onopen = () => (called = true);
-      fire(socket);
+      fire(socket, type);
       t.ok(!called, "calling nothing");
     }),
   "an exception is reported, and the others are called": (t) =>
@@ -159,11 +159,11 @@ export default {
       const mine = new Error("mine, from a listener");
       const reported = t.reported((error) => error === mine);
       let called = false;
-      socket.addEventListener("open", () => {
+      socket.addEventListener(type, () => {
         throw mine;
       });
-      socket.addEventListener("open", () => (called = true));
-      fire(socket);
+      socket.addEventListener(type, () => (called = true));
+      fire(socket, type);
       t.ok(called, "calling the next");
       t.equal(reported.length, 1, "reports");
     }),
@@ -226,4 +226,9 @@ export default {
     await t.next(socket, "open");
     t.ok(!called, "calling nothing");
   },
-};
+});
+
+// Messages go another way than the other events.
+export default Object.fromEntries(
+  ["open", "message"].flatMap((type) => Object.entries(tests(type)).map(([sentence, test]) => [`${sentence}, for ${type}`, test])),
+);

@@ -36,6 +36,11 @@ export const inWorker = `
     worker.onerror = ({ message }) => reject(new Error(message));
   });`;
 
+/** The same for the rows of the table of differences that tests of the modules belong to. */
+export const rowsOf = `
+  const tables = await Promise.all(args[0].map(async (name) => (await import("/npm/" + name + ".js")).default));
+  return [...new Set(tables.flatMap(Object.values).map(({ differs }) => differs))].filter(Boolean).sort();`;
+
 /** The names of those that failed, with what went wrong. */
 export function failures(results: readonly Result[]): string[] {
   return results.filter(({ failure }) => failure !== null).map(({ name, failure }) => `${name}: ${failure}`);

@@ -1,4 +1,6 @@
-import { conformance, failures, inWindow, inWorker, type Kind, type Result } from "../../support/npm/conformance.ts";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { conformance, failures, inWindow, inWorker, type Kind, type Result, rowsOf } from "../../support/npm/conformance.ts";
 import { expect, type Play, test } from "../../support/npm/test.ts";
 
 test.describe.configure({ timeout: 180_000 });
@@ -25,6 +27,12 @@ const kinds: Record<Kind, string> = {
   strict: "EverSocket without reconnecting is indistinguishable from the browser's WebSocket",
   standard: "EverSocket is as the browser's WebSocket but for the documented differences",
 };
+
+test("each documented difference has tests, and each difference of a test is documented", async ({ chromium }) => {
+  const documented = [...readFileSync(resolve(import.meta.dirname, "../../../docs/websocket-differences.md"), "utf8").matchAll(/^\| \*\*(.+?)\*\* \|/gm)];
+  const rows = await chromium(rowsOf, [conformance]);
+  expect(documented.map(([, row]) => row).toSorted()).toEqual(rows);
+});
 
 for (const [place, script] of Object.entries(places)) {
   for (const [kind, sentence] of Object.entries(kinds) as [Kind, string][]) {
