@@ -56,7 +56,7 @@ enum Step {
     Wasm,
     /// The npm package, packed: its size, its types, and applications that use it in browsers and in Node.js
     Npm,
-    /// The demos in a browser, by Playwright
+    /// The demos in a browser, by Playwright, and what is built with the npm package: `www/`, React, other people's libraries
     E2e,
 }
 
@@ -67,7 +67,7 @@ impl Step {
             Self::Native => &[Need::Native],
             Self::Wasm => &[Need::Wasm],
             Self::Npm => &[Need::Native, Need::Npm, Need::EndToEnd],
-            Self::E2e => &[Need::Demos, Need::EndToEnd],
+            Self::E2e => &[Need::Demos, Need::Npm, Need::EndToEnd],
         }
     }
 }
