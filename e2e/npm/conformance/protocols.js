@@ -6,7 +6,7 @@ const offered = {
   "an empty array is none": [[], null],
   "undefined is none": [undefined, null],
   "any iterable is several": [new Set(["a", "b"]), "a, b"],
-  "a generator is several": [(function* () { yield "a"; yield "b"; })(), "a, b"],
+  "what a generator yields is several": [{ *[Symbol.iterator]() { yield* ["a", "b"]; } }, "a, b"],
   "items are converted to text": [[1, true, { toString: () => "x" }], "1, true, x"],
   "a number is one protocol": [5, "5"],
   "null is the protocol of that name": [null, "null"],
