@@ -2,7 +2,8 @@ import { createClient } from "graphql-ws";
 import { type Session, type Socket } from "./session.ts";
 
 export function graphql(url: string, webSocketImpl: Socket): Session {
-  const client = createClient({ url, webSocketImpl, retryAttempts: Infinity, retryWait: async () => {} });
+  const retry = { retryAttempts: Infinity, shouldRetry: () => true, retryWait: async () => {} };
+  const client = createClient({ url, webSocketImpl, ...retry });
   const received: string[] = [];
   const failed = (error: unknown) => console.error(error);
   client.subscribe<{ news: string }>(
