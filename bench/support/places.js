@@ -8,7 +8,7 @@ if (built === undefined) {
 }
 
 /** The packed form of EverSocket: `index.js` and what it loads. */
-export const everwire = env.BENCH_EVERWIRE ?? fileURLToPath(new URL("../../crates/everwire-js/dist", import.meta.url));
+export const everwire = fileURLToPath(new URL("../../crates/everwire-js/dist", import.meta.url));
 /** The wasm clients, built for speed. */
 export const wasmClients = join(built, "measure");
 /** The wasm echo clients, built for size. */
