@@ -29,9 +29,8 @@ async function compile(source = new URL("everwire.wasm", import.meta.url)) {
   if (typeof from === "string" || from instanceof URL || from instanceof Request) from = await fetch(from);
   if (!(from instanceof Response)) return WebAssembly.compile(from);
   if (!from.ok) throw new Error(`${from.url} answered with the status ${from.status}.`);
-  // Streaming needs the type that not every server sends.
-  const isTyped = from.headers.get("content-type")?.startsWith("application/wasm");
-  return isTyped ? WebAssembly.compileStreaming(from) : WebAssembly.compile(await from.arrayBuffer());
+  // Compiling while it comes in would need a content type that not every server sends, and gain nothing at this size.
+  return WebAssembly.compile(await from.arrayBuffer());
 }
 
 /** Calls back when the module is there, at once if it is; or tells why it cannot be had. */
