@@ -37,8 +37,6 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   let readyState = 0;
   /** The arguments of `close`, once it was called, and whether that was before the connection was open. */
   let closing;
-  /** The drop that the application's own policy found final. */
-  let final;
   /** `open` is being dispatched: what is sent meanwhile goes ahead of what waits. */
   let isOpening;
   /** Since when the connection is down, and how many attempts failed since. */
@@ -118,7 +116,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     else if (action === code.ACTION_ALARM) setAlarm(a);
     else if (action === code.ACTION_ENDED) {
       mayBeLost(d, e);
-      end({ code: b, reason: link.told.reason, wasClean: !!c });
+      end();
     }
   }
 
@@ -160,7 +158,6 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     // What the application itself has asked for is no matter of policy. What the page's life has ended is: a library that keeps a
     // session has to hear of it.
     if (cause === code.CAUSE_REQUESTED || isRetried(drop, !!byDefault)) return tellOf("reconnecting", drop);
-    final = drop;
     tell(code.INPUT_CLOSE, 1000);
   }
 
@@ -193,15 +190,11 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   }
 
   /** The connection is over. */
-  function end(told) {
-    if (final) finish(final, !final.wasClean);
-    else if (!closing) finish(told, !told.wasClean);
-    else if (!closing.wasConnecting) finish(told);
-    else {
-      // Closed before it was open: the browser tells later, with an error.
-      leaveCore();
-      queueMicrotask(() => finish(NOTHING_TOLD, true));
-    }
+  function end() {
+    if (!closing?.wasConnecting) return finish(link.told, !closing && link.told.isError);
+    // Closed before it was open: the browser tells later, with an error.
+    leaveCore();
+    queueMicrotask(() => finish(NOTHING_TOLD, true));
   }
 
   function fail(how, error) {
@@ -242,7 +235,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
 
   function start() {
     readyState = 0;
-    closing = final = undefined;
+    closing = undefined;
     whenLoaded(open, (error) => readyState || fail("cannot be loaded; give init() its address, or import everwire/inline", error));
   }
 

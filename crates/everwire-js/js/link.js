@@ -2,7 +2,7 @@ import { parseAddress, parseProtocols } from "./arguments.js";
 import { INPUT_CLOSED, INPUT_OPENED, INPUT_PROVIDER_FAILED, INPUT_REFUSED } from "./codes.js";
 
 /** What is known of an ending that nobody has told anything about: 1006 is a browser's code for no close frame (RFC 6455, 7.1.5). */
-export const NOTHING_TOLD = { code: 1006, reason: "", wasClean: false };
+export const NOTHING_TOLD = { code: 1006, reason: "", wasClean: false, isError: true };
 
 /**
  * One WebSocket after the other: each attempt makes one, and no two exist at a time. `sources` are address and subprotocols, or
@@ -77,14 +77,16 @@ export function createLink(WebSocket, sources, tell, receive) {
     socket.binaryType = link.binaryType;
     socket.onopen = () => tell(INPUT_OPENED, attempt);
     socket.onmessage = receive;
-    // A browser tells nothing with it, and a `close` follows; but the class of the package ws throws where nobody listens.
-    socket.onerror = () => {};
-    socket.onclose = (event) => {
-      link.told = event;
+    let isError = false;
+    socket.onerror = () => {
+      isError = true;
+    };
+    socket.onclose = ({ code, reason, wasClean }) => {
+      link.told = { code, reason, wasClean, isError };
       forget();
       // Chromium has let go of what it held before it tells of a cut, so that only an earlier look knows of it.
-      const buffered = socket.bufferedAmount || (event.wasClean ? 0 : held);
-      tell(INPUT_CLOSED, attempt, event.wasClean ? event.code : -event.code, buffered);
+      const buffered = socket.bufferedAmount || (wasClean ? 0 : held);
+      tell(INPUT_CLOSED, attempt, wasClean ? code : -code, buffered);
     };
   }
 
