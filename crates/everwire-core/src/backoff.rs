@@ -13,29 +13,29 @@ use crate::{random::Random, time::Time};
 /// within [`quick`](Self::quick). A link that fell silent may be either: a dead link hits one client, a server that stalls all
 /// of them in the same instant, so the first retry after it is spread over [`quick_after_silence`](Self::quick_after_silence).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Backoff {
+pub struct Backoff<Time = Duration> {
     /// The least delay after a close by the server, and the least time between two dials for whatever reason (0.5 s).
-    pub floor: Duration,
+    pub floor: Time,
     /// The ceiling of the first delay (6 s): 10,000 clients lost at once make about 260 attempts in 100 ms at the peak.
-    pub first: Duration,
+    pub first: Time,
     /// What the ceiling is multiplied by for each further attempt (2).
     pub factor: f64,
     /// The greatest ceiling (30 s): every client tries again within this time of a server's return.
-    pub max: Duration,
+    pub max: Time,
     /// The ceiling of the first delay after a fault on the client's own side (0.3 s).
-    pub quick: Duration,
+    pub quick: Time,
     /// The ceiling of the first delay after the heartbeat found a dead link without any sign of trouble on the client's own
     /// side (1.5 s): together with the default heartbeat, a silent link is replaced within 15 s.
-    pub quick_after_silence: Duration,
+    pub quick_after_silence: Time,
     /// How long a connection must have stayed open before the count of attempts starts anew (5 s). A server that accepts and
     /// drops at once is therefore not hammered.
-    pub stable_after: Duration,
+    pub stable_after: Time,
     /// How many retries in a row to make without a stable connection before stopping; `None`, the default, never stops.
     /// Attempts made while the platform says that it is offline do not count.
     pub max_retries: Option<u32>,
 }
 
-impl Backoff {
+impl Backoff<Time> {
     /// The delay after so many failures in a row (0: a stable connection was lost, or the very first attempt failed).
     pub(crate) fn delay(&self, failures: u32, random: &mut Random) -> Time {
         let max = self.max.as_secs_f64();
@@ -44,13 +44,13 @@ impl Backoff {
             ceiling *= self.factor.max(1.0);
         }
         // Written so that a ceiling that overflowed to infinity or NaN becomes the maximum.
-        let ceiling = if ceiling < max { Time::from_secs_f64(ceiling) } else { self.max.into() };
-        random.between(self.floor.into(), ceiling)
+        let ceiling = if ceiling < max { Time::from_secs_f64(ceiling) } else { self.max };
+        random.between(self.floor, ceiling)
     }
 
     /// A delay as after many failures.
     pub(crate) fn longest_delay(&self, random: &mut Random) -> Time {
-        random.between(self.floor.into(), self.max.into())
+        random.between(self.floor, self.max)
     }
 
     /// Whether so many failures in a row are more than the retries allowed.
@@ -59,18 +59,41 @@ impl Backoff {
     }
 }
 
-impl Default for Backoff {
-    fn default() -> Self {
+impl<T: Into<Time>> Backoff<T> {
+    /// The same with the core's own times.
+    pub(crate) fn timed(self) -> Backoff<Time> {
+        Backoff {
+            floor: self.floor.into(),
+            first: self.first.into(),
+            factor: self.factor,
+            max: self.max.into(),
+            quick: self.quick.into(),
+            quick_after_silence: self.quick_after_silence.into(),
+            stable_after: self.stable_after.into(),
+            max_retries: self.max_retries,
+        }
+    }
+}
+
+impl<T: From<Time>> Backoff<T> {
+    /// The defaults, in any kind of time.
+    pub fn standard() -> Self {
         Self {
-            floor: Duration::from_millis(500),
-            first: Duration::from_secs(6),
+            floor: Time::from_millis(500).into(),
+            first: Time::from_secs(6).into(),
             factor: 2.0,
-            max: Duration::from_secs(30),
-            quick: Duration::from_millis(300),
-            quick_after_silence: Duration::from_millis(1_500),
-            stable_after: Duration::from_secs(5),
+            max: Time::from_secs(30).into(),
+            quick: Time::from_millis(300).into(),
+            quick_after_silence: Time::from_millis(1_500).into(),
+            stable_after: Time::from_secs(5).into(),
             max_retries: None,
         }
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::standard()
     }
 }
 
@@ -80,12 +103,12 @@ mod tests {
 
     #[test]
     fn delays_lie_between_the_floor_and_a_ceiling_that_doubles_up_to_the_maximum() {
-        let backoff = Backoff::default();
+        let backoff = Backoff::default().timed();
         let mut random = Random::new(1);
         for (attempt, ceiling) in [(0, 6.0), (1, 12.0), (2, 24.0), (3, 30.0), (4, 30.0), (u32::MAX, 30.0)] {
             let longest = (0..2_000)
                 .map(|_| backoff.delay(attempt, &mut random))
-                .inspect(|delay| assert!(*delay >= backoff.floor.into()))
+                .inspect(|delay| assert!(*delay >= backoff.floor))
                 .max();
             let longest = longest.unwrap().as_secs_f64();
             assert!((0.97 * ceiling..=ceiling).contains(&longest), "attempt {attempt}: {longest}");
@@ -96,9 +119,9 @@ mod tests {
     fn settings_that_make_no_sense_still_give_a_delay_within_bounds() {
         let mut random = Random::new(2);
         for factor in [f64::NAN, f64::INFINITY, -3.0, 0.0] {
-            let backoff = Backoff { factor, ..Backoff::default() };
+            let backoff = Backoff { factor, ..Backoff::default() }.timed();
             let delay = backoff.delay(9, &mut random);
-            assert!((backoff.floor.into()..=backoff.max.into()).contains(&delay), "{factor}: {delay:?}");
+            assert!((backoff.floor..=backoff.max).contains(&delay), "{factor}: {delay:?}");
         }
     }
 }

@@ -83,6 +83,12 @@ impl CloseReason {
     }
 }
 
+impl From<CloseReason> for String {
+    fn from(reason: CloseReason) -> Self {
+        reason.0
+    }
+}
+
 impl TryFrom<&str> for CloseReason {
     type Error = CloseReasonError;
 

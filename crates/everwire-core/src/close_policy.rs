@@ -1,7 +1,7 @@
-use alloc::sync::Arc;
+use alloc::{string::String, sync::Arc};
 use core::fmt;
 
-use crate::Cause;
+use crate::{Cause, terms::Judge};
 
 /// What follows when a connection ended or an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +14,20 @@ pub enum Verdict {
     Stop,
 }
 
+impl Verdict {
+    /// What follows where no policy says otherwise; see [`ClosePolicy`].
+    pub fn by_default<Text>(cause: &Cause<Text>) -> Self {
+        match cause {
+            Cause::Refused(_) => Self::Stop,
+            Cause::Closed { code, .. } if is_final(*code) => Self::Stop,
+            Cause::Closed { local_fault: true, .. } | Cause::HeartbeatTimeout { .. } | Cause::NetworkChanged => {
+                Self::RetrySoon
+            }
+            _ => Self::Retry,
+        }
+    }
+}
+
 /// Decides which endings are worth another attempt.
 ///
 /// The default stops where the server has said that it is done (1000) or that it would refuse the same client again (1002,
@@ -21,9 +35,9 @@ pub enum Verdict {
 /// statuses), and retries everything else. A policy is not asked about what the application or the page's life cycle did
 /// ([`Cause::Requested`], [`Cause::Suspended`]).
 #[derive(Clone, Default)]
-pub struct ClosePolicy(Option<Arc<Judge>>);
+pub struct ClosePolicy(Option<Arc<Amend>>);
 
-type Judge = dyn Fn(&Cause, Verdict) -> Verdict + Send + Sync;
+type Amend = dyn Fn(&Cause, Verdict) -> Verdict + Send + Sync;
 
 impl ClosePolicy {
     /// A policy of the application's own.
@@ -38,19 +52,14 @@ impl ClosePolicy {
 
     /// What follows from this cause.
     pub fn judge(&self, cause: &Cause) -> Verdict {
-        let verdict = by_default(cause);
+        let verdict = Verdict::by_default(cause);
         self.0.as_ref().map_or(verdict, |judge| judge(cause, verdict))
     }
 }
 
-fn by_default(cause: &Cause) -> Verdict {
-    match cause {
-        Cause::Refused(_) => Verdict::Stop,
-        Cause::Closed { code, .. } if is_final(*code) => Verdict::Stop,
-        Cause::Closed { local_fault: true, .. } | Cause::HeartbeatTimeout { .. } | Cause::NetworkChanged => {
-            Verdict::RetrySoon
-        }
-        _ => Verdict::Retry,
+impl Judge<String> for ClosePolicy {
+    fn judge(&self, cause: &Cause) -> Verdict {
+        self.judge(cause)
     }
 }
 

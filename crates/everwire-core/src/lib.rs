@@ -26,6 +26,7 @@
 //! - [`Latency`]: round trips, loss, and the offset to the server's clock
 //! - [`CloseCode`], [`CloseReason`], [`Protocols`]: values that the platform's WebSocket cannot refuse
 //! - [`ClosePolicy`]: which endings are worth another attempt
+//! - [`Terms`]: what a driver that keeps its messages itself leaves out
 
 #![cfg_attr(not(test), no_std)]
 
@@ -43,15 +44,20 @@ mod payload;
 mod protocols;
 mod queue;
 mod random;
+mod terms;
 mod time;
 
 pub use backoff::Backoff;
 pub use close::{CloseCode, CloseCodeError, CloseReason, CloseReasonError};
 pub use close_policy::{ClosePolicy, Verdict};
 pub use config::{Config, Watermarks};
-pub use connection::{Action, AtRisk, Cause, Connection, Ended, Event, Input, Network, Page, Retry, SocketId, State};
+pub use connection::{
+    Action, At, AtRisk, Cause, Connection, Ended, Event, Input, Network, Page, Retry, SocketId, State,
+};
 pub use heartbeat::{Heartbeat, PingSchedule};
 pub use latency::{ClockOffset, Histogram, Latency, LatencySummary};
 pub use outbox::{DiscardReason, MessageId, Outbox, OutboxLimits, Refusal, Refused, SendOptions, Sent, WhenFull};
 pub use payload::Payload;
 pub use protocols::{Protocols, ProtocolsError};
+pub use terms::{Judge, Terms, Words};
+pub use time::Time;

@@ -1,4 +1,5 @@
 use core::{
+    fmt,
     ops::{Add, Sub},
     time::Duration,
 };
@@ -8,10 +9,10 @@ const NANOS: u64 = 1_000_000_000;
 /// A time since the driver's start, or a span, in nanoseconds: 292 years of them, so that the sum of any two still is a number.
 ///
 /// A [`Duration`] is two numbers, and every sum and comparison has to carry between them; on the path of each message and in a
-/// browser's download that is felt. Sums end at [`FOREVER`](Self::FOREVER), differences at zero; both stay out of line, since dozens
+/// browser's download that is felt. Sums end at the last of them, differences at zero; both stay out of line, since dozens
 /// of copies came to a kilobyte of the download.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Time(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(u64);
 
 impl Time {
     pub(crate) const ZERO: Self = Self(0);
@@ -28,6 +29,16 @@ impl Time {
         Self(seconds * NANOS)
     }
 
+    /// So many milliseconds, to the nearest nanosecond; zero for what is negative or no number.
+    pub fn from_millis_f64(millis: f64) -> Self {
+        Self((millis * 1e6 + 0.5) as u64).min(Self::FOREVER)
+    }
+
+    /// In milliseconds.
+    pub fn as_millis_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+
     /// Zero for what is negative or no number.
     #[inline(never)]
     pub(crate) fn from_secs_f64(seconds: f64) -> Self {
@@ -39,8 +50,14 @@ impl Time {
     }
 
     /// `None` for [`Self::NEVER`].
-    pub(crate) fn planned(self) -> Option<Duration> {
+    pub(crate) fn planned<T: From<Self>>(self) -> Option<T> {
         (self != Self::NEVER).then(|| self.into())
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Duration::from(*self).fmt(formatter)
     }
 }
 
@@ -50,15 +67,6 @@ impl Add for Time {
     #[inline(never)]
     fn add(self, other: Self) -> Self {
         Self(self.0 + other.0).min(Self::FOREVER)
-    }
-}
-
-impl Add<Duration> for Time {
-    type Output = Self;
-
-    #[inline(never)]
-    fn add(self, other: Duration) -> Self {
-        self + Self::from(other)
     }
 }
 
@@ -72,7 +80,6 @@ impl Sub for Time {
 }
 
 impl From<Duration> for Time {
-    #[inline(never)]
     fn from(duration: Duration) -> Self {
         // Not a multiplication that saturates, which takes 128 bits of a processor that has 64.
         if duration.as_secs() >= Self::FOREVER.0 / NANOS {
@@ -113,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_never_comes_after_everything_that_is_planned() {
         assert!(Time::FOREVER < Time::NEVER);
-        assert_eq!((Time::NEVER.planned(), Time::FOREVER.planned()), (None, Some(Duration::MAX)));
+        assert_eq!((Time::NEVER.planned::<Duration>(), Time::FOREVER.planned()), (None, Some(Duration::MAX)));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! From what the core asks for to numbers.
 
-use everwire_core::{Action, AtRisk, Cause, ClosePolicy, DiscardReason, Ended, Event, Verdict};
+use everwire_core::{Action, AtRisk, Cause, DiscardReason, Ended, Event, Time, Verdict};
 
 use crate::{
     body::Body,
     codes::{action, cause, discarded},
-    time::to_millis,
+    numbers::Count,
 };
 
 /// What goes with an action.
@@ -47,21 +47,15 @@ fn tell(event: Event<Body>, operands: &mut Operands) -> u32 {
             action::OPENED
         }
         Event::Latency(round_trip) => {
-            operands[0] = to_millis(round_trip);
+            operands[0] = round_trip.as_millis_f64();
             action::LATENCY
         }
         Event::Dropped { cause, at_risk, retry } => {
-            let by_default = ClosePolicy::default().judge(&cause) != Verdict::Stop;
-            let at = retry.at.map_or(-1.0, to_millis);
-            let AtRisk { bytes, messages } = at_risk;
-            *operands = [
-                number(&cause).into(),
-                by_default.into(),
-                bytes as f64,
-                messages.len() as f64,
-                retry.attempt.into(),
-                at,
-            ];
+            let by_default = Verdict::by_default(&cause) != Verdict::Stop;
+            let at = retry.at.map_or(-1.0, Time::as_millis_f64);
+            let AtRisk { bytes, messages: Count(messages) } = at_risk;
+            *operands =
+                [number(&cause).into(), by_default.into(), bytes as f64, messages as f64, retry.attempt.into(), at];
             action::DROPPED
         }
         Event::Discarded { message, reason, .. } => {
@@ -84,8 +78,8 @@ fn tell(event: Event<Body>, operands: &mut Operands) -> u32 {
                 Ended::Final(cause) | Ended::Exhausted(cause) => (number(&cause), 1006, false),
                 _ => (cause::CLOSED, 1006, false),
             };
-            let AtRisk { bytes, messages } = at_risk;
-            *operands = [cause.into(), code.into(), was_clean.into(), bytes as f64, messages.len() as f64, 0.0];
+            let AtRisk { bytes, messages: Count(messages) } = at_risk;
+            *operands = [cause.into(), code.into(), was_clean.into(), bytes as f64, messages as f64, 0.0];
             action::ENDED
         }
         // Messages go without an action. The others are all known here; the enum is open for crates outside of this workspace.
@@ -93,7 +87,7 @@ fn tell(event: Event<Body>, operands: &mut Operands) -> u32 {
     }
 }
 
-fn number(cause: &Cause) -> u32 {
+fn number(cause: &Cause<()>) -> u32 {
     match cause {
         Cause::ConnectTimeout => cause::CONNECT_TIMEOUT,
         Cause::HeartbeatTimeout { ever_answered: true } => cause::HEARTBEAT_TIMEOUT,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use everwire_core::{Config, Heartbeat, PingSchedule, WhenFull};
+use everwire_core::{Config, Heartbeat, PingSchedule, Time, WhenFull};
 
-use crate::{Knobs, codes::knob, time::to_millis};
+use crate::{Knobs, codes::knob, numbers::Policy};
 
 #[test]
 fn javascript_repeats_every_number_that_crosses_the_border() {
@@ -29,9 +29,10 @@ fn javascript_repeats_every_number_that_crosses_the_border() {
 
 #[test]
 fn javascript_tells_the_defaults_that_the_core_has() {
-    let Config { backoff, outbox, watermarks, connect_timeout, close_timeout, .. } = Config::default();
-    let Heartbeat::Ping(ping) = Heartbeat::default() else { panic!("pings are the default heartbeat") };
+    let Config { backoff, outbox, watermarks, connect_timeout, close_timeout, .. } = Config::standard(Policy::Default);
+    let Heartbeat::Ping(ping) = Heartbeat::standard() else { panic!("pings are the default heartbeat") };
     let none = f64::INFINITY;
+    let to_millis = Time::as_millis_f64;
     let ours = [
         ("backoff.floor", to_millis(backoff.floor)),
         ("backoff.first", to_millis(backoff.first)),
@@ -83,10 +84,10 @@ fn a_group_of_options_turns_the_knobs_that_follow_each_other() {
             );
         }
     }
-    assert_eq!(PingSchedule::default(), ping_of(knob::PING_AFTER_SILENCE, 7_000.0));
+    assert_eq!(PingSchedule::standard(), ping_of(knob::PING_AFTER_SILENCE, 7_000.0));
 }
 
-fn ping_of(knob: u32, value: f64) -> PingSchedule {
+fn ping_of(knob: u32, value: f64) -> PingSchedule<Time> {
     let mut knobs = Knobs::new();
     knobs.turn(knob, value);
     match knobs.into_config().heartbeat {

@@ -1,6 +1,6 @@
-use alloc::string::String;
-
 use everwire_core::Payload;
+
+use crate::numbers::Numbers;
 
 /// A message that JavaScript holds.
 pub(crate) struct Body {
@@ -11,12 +11,9 @@ pub(crate) struct Body {
 }
 
 impl Payload for Body {
+    type Terms = Numbers;
+
     fn size(&self) -> usize {
         self.size as usize
     }
-}
-
-/// The core compares the keys of messages and never reads them, so a number's bytes will do.
-pub(crate) fn name(latest: u32) -> String {
-    latest.to_le_bytes().map(char::from).iter().collect()
 }

@@ -1,13 +1,11 @@
-use ::core::time::Duration;
-
-use everwire_core::{Connection, Input, SendOptions, Sent, SocketId};
+use everwire_core::{Connection, SendOptions, Sent, Time};
 
 use crate::{
     Knobs,
     actions::{self, Operands},
-    body::{self, Body},
+    body::Body,
     codes::{action, input, sent, status},
-    inputs, statistics, time,
+    inputs, statistics,
 };
 
 /// The connection of one socket.
@@ -15,7 +13,7 @@ pub struct Core {
     connection: Connection<Body>,
     operands: Operands,
     /// When JavaScript's timer rings.
-    alarm: Option<Duration>,
+    alarm: Option<Time>,
 }
 
 impl Core {
@@ -31,17 +29,10 @@ impl Core {
     /// Takes in what happened at `now`, in milliseconds: one of [`codes::input`](crate::codes::input) with its operands. Returns
     /// [`codes::status`](crate::codes::status).
     pub fn handle(&mut self, now: f64, input: u32, a: f64, b: f64, c: f64) -> u32 {
-        let now = time::from_millis(now);
-        // The message itself goes to the application without the core.
-        if input == input::HEARD {
-            self.connection.receive(now, SocketId(a as u64));
-            return self.status();
-        }
-        let Some(input) = inputs::read(input, a, b, c) else { return 0 };
-        if matches!(input, Input::Wake { .. }) {
+        if input == input::WAKE {
             self.alarm = None;
         }
-        self.connection.handle(now, input);
+        inputs::tell(self.connection.at(Time::from_millis_f64(now)), input, a, b, c);
         self.status()
     }
 
@@ -49,15 +40,15 @@ impl Core {
     /// is the number of the application's key, 0 for none; `ahead` sends before what waits. Returns
     /// [`codes::sent`](crate::codes::sent) and [`codes::status`](crate::codes::status) in one.
     pub fn send(&mut self, now: f64, size: u32, key: u32, time_to_live: f64, latest: u32, ahead: bool) -> u32 {
-        let now = time::from_millis(now);
+        let now = Time::from_millis_f64(now);
         // Where nothing else is to be done before, the way to the socket is free.
         let is_free = ahead || !self.connection.has_actions();
         if is_free && self.connection.transmit_now(now, size as usize, ahead).is_some() {
             return sent::TRANSMITTED | self.status();
         }
         let options = SendOptions {
-            time_to_live: (time_to_live > 0.0).then(|| time::from_millis(time_to_live)),
-            key: (latest > 0).then(|| body::name(latest)),
+            time_to_live: (time_to_live > 0.0).then(|| Time::from_millis_f64(time_to_live)),
+            key: (latest > 0).then_some(latest),
             ahead,
         };
         let outcome = match self.connection.send(now, Body { size, key }, options) {
@@ -75,7 +66,7 @@ impl Core {
         }
         if self.is_alarm_due() {
             self.alarm = self.connection.poll_deadline();
-            self.operands[0] = self.alarm.map_or(0.0, time::to_millis);
+            self.operands[0] = self.alarm.map_or(0.0, Time::as_millis_f64);
             return action::ALARM;
         }
         action::NONE

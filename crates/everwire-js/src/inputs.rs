@@ -1,39 +1,44 @@
 //! From numbers to what the core is told.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 
-use everwire_core::{Cause, CloseCode, CloseReason, Input, Network, Page, SocketId};
+use everwire_core::{At, Cause, CloseCode, Network, Page, SocketId, Time};
 
-use crate::{body::Body, codes::input, time};
+use crate::{body::Body, codes::input};
 
-/// `None` for a number that stands for nothing.
-pub(crate) fn read(input: u32, a: f64, b: f64, c: f64) -> Option<Input<Body>> {
+/// Tells the core. A number that stands for nothing has no effect.
+///
+/// The core's methods are called one by one, since to make an [`Input`](everwire_core::Input) of each only to take it apart again
+/// cost more than the telling.
+pub(crate) fn tell(core: At<'_, Body>, input: u32, a: f64, b: f64, c: f64) {
     let socket = SocketId(a as u64);
-    let dropped = |cause, buffered: f64| Input::Dropped { socket, cause, buffered: buffered as u64 };
-    Some(match input {
-        input::OPEN => Input::Open,
-        input::RECONNECT => Input::Reconnect,
+    match input {
+        input::OPEN => core.open(),
+        input::RECONNECT => core.reconnect(),
         // JavaScript has checked the code and keeps the reason.
-        input::CLOSE => {
-            Input::Close { code: CloseCode::new(a as u16).unwrap_or_default(), reason: CloseReason::default() }
+        input::CLOSE => core.close(CloseCode::new(a as u16).unwrap_or_default(), ()),
+        input::OPENED => core.opened(socket, Vec::new()),
+        // The message itself goes to the application without the core.
+        input::HEARD => _ = core.receive(socket),
+        input::PONG => core.pong(socket, (b >= 0.0).then_some(b as u64), (c > 0.0).then_some(c)),
+        input::CLOSED | input::PROVIDER_FAILED | input::REFUSED => {
+            let cause = match input {
+                input::PROVIDER_FAILED => Cause::Provider(()),
+                input::REFUSED => Cause::Refused(()),
+                _ => Cause::closed(b.abs() as u16, (), b > 0.0),
+            };
+            core.dropped(socket, cause, c as u64);
         }
-        input::OPENED => Input::Opened { socket, greeting: Vec::new() },
-        input::PONG => {
-            Input::Pong { socket, ping: (b >= 0.0).then_some(b as u64), server_time: (c > 0.0).then_some(c) }
-        }
-        input::CLOSED => dropped(Cause::closed(b.abs() as u16, String::new(), b > 0.0), c),
-        input::PROVIDER_FAILED => dropped(Cause::Provider(String::new()), 0.0),
-        input::REFUSED => dropped(Cause::Refused(String::new()), 0.0),
-        input::BUFFERED => Input::Buffered { socket, bytes: b as u64 },
-        input::ONLINE => Input::Network(Network::Online),
-        input::OFFLINE => Input::Network(Network::Offline),
-        input::VISIBLE => Input::Page(Page::Visible),
-        input::HIDDEN => Input::Page(Page::Hidden),
-        input::FROZEN => Input::Page(Page::Frozen),
-        input::RESUMED => Input::Page(Page::Resumed),
-        input::SUSPENDED => Input::Page(Page::Suspended),
-        input::RESTORED => Input::Page(Page::Restored),
-        input::WAKE => Input::Wake { wall: time::from_millis(a) },
-        _ => return None,
-    })
+        input::BUFFERED => core.buffered(socket, b as u64),
+        input::ONLINE => core.network(Network::Online),
+        input::OFFLINE => core.network(Network::Offline),
+        input::VISIBLE => core.page(Page::Visible),
+        input::HIDDEN => core.page(Page::Hidden),
+        input::FROZEN => core.page(Page::Frozen),
+        input::RESUMED => core.page(Page::Resumed),
+        input::SUSPENDED => core.page(Page::Suspended),
+        input::RESTORED => core.page(Page::Restored),
+        input::WAKE => core.wake(Time::from_millis_f64(a)),
+        _ => {}
+    }
 }

@@ -1,26 +1,24 @@
-use ::core::time::Duration;
+use everwire_core::{Config, Heartbeat, PingSchedule, Time, WhenFull};
 
-use everwire_core::{Cause, ClosePolicy, Config, Heartbeat, PingSchedule, Verdict, WhenFull};
-
-use crate::{codes::knob, time::from_millis};
+use crate::{codes::knob, numbers::Policy};
 
 /// The options of a connection. What is not turned stays at the core's default, but for the heartbeat, which is off: a page
 /// that swaps its WebSocket for this one must not start to say things that its server has never heard.
 pub struct Knobs {
-    config: Config,
+    config: Config<Time, Policy>,
     /// Once a knob of the pings was turned, which switches them on.
-    pings: Option<PingSchedule>,
+    pings: Option<PingSchedule<Time>>,
 }
 
 impl Knobs {
     /// All at their defaults.
     pub fn new() -> Self {
-        Self { config: Config { heartbeat: Heartbeat::Off, ..Config::default() }, pings: None }
+        Self { config: Config { heartbeat: Heartbeat::Off, ..Config::standard(Policy::Default) }, pings: None }
     }
 
     /// Turns one of [`codes::knob`](crate::codes::knob); times are in milliseconds.
     pub fn turn(&mut self, knob: u32, value: f64) {
-        let time = from_millis(value);
+        let time = Time::from_millis_f64(value);
         if let Some(place) = self.time(knob) {
             *place = time;
             return;
@@ -35,7 +33,7 @@ impl Knobs {
             knob::OUTBOX_BYTES => outbox.max_bytes = value as usize,
             knob::OUTBOX_TIME_TO_LIVE => outbox.time_to_live = value.is_finite().then_some(time),
             knob::DROP_OLDEST => outbox.when_full = WhenFull::DropOldest,
-            knob::RETRY_ALL => *close_policy = ClosePolicy::amending(all_but_refused),
+            knob::RETRY_ALL => *close_policy = Policy::RetryAll,
             knob::PING_SAMPLE_EVERY => self.pings().sample_every = value.is_finite().then_some(time),
             knob::SILENCE => *heartbeat = Heartbeat::Silence(time),
             _ => {}
@@ -43,7 +41,7 @@ impl Knobs {
     }
 
     /// The option that is a time and nothing else.
-    fn time(&mut self, knob: u32) -> Option<&mut Duration> {
+    fn time(&mut self, knob: u32) -> Option<&mut Time> {
         Some(match knob {
             knob::FLOOR => &mut self.config.backoff.floor,
             knob::FIRST => &mut self.config.backoff.first,
@@ -61,11 +59,11 @@ impl Knobs {
         })
     }
 
-    fn pings(&mut self) -> &mut PingSchedule {
-        self.pings.get_or_insert_default()
+    fn pings(&mut self) -> &mut PingSchedule<Time> {
+        self.pings.get_or_insert_with(PingSchedule::standard)
     }
 
-    pub(crate) fn into_config(mut self) -> Config {
+    pub(crate) fn into_config(mut self) -> Config<Time, Policy> {
         if let Some(pings) = self.pings {
             self.config.heartbeat = Heartbeat::Ping(pings);
         }
@@ -76,12 +74,5 @@ impl Knobs {
 impl Default for Knobs {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-fn all_but_refused(cause: &Cause, by_default: Verdict) -> Verdict {
-    match by_default {
-        Verdict::Stop if !matches!(cause, Cause::Refused(_)) => Verdict::Retry,
-        verdict => verdict,
     }
 }

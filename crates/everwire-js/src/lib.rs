@@ -11,6 +11,7 @@
 //! - `exports`: the functions that JavaScript calls
 //! - `inputs`: from numbers to what the core is told
 //! - `actions`: from what the core asks for to numbers
+//! - `numbers`: what is left out of the core, since JavaScript keeps it
 //! - `statistics`: the latency, by number
 //! - `runtime`: allocator and panic handler
 
@@ -30,10 +31,10 @@ mod inputs;
 mod knobs;
 #[cfg(test)]
 mod life;
+mod numbers;
 #[cfg(all(target_family = "wasm", not(test)))]
 mod runtime;
 mod statistics;
-mod time;
 
 pub use crate::core::Core;
 pub use knobs::Knobs;

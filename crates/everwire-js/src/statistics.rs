@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use everwire_core::Connection;
+use everwire_core::{Connection, Time};
 
-use crate::{body::Body, codes::stat, time::to_millis};
+use crate::{body::Body, codes::stat};
 
 pub(crate) fn read(connection: &Connection<Body>, stat: u32) -> f64 {
     let latency = connection.latency();
@@ -26,5 +26,5 @@ pub(crate) fn read(connection: &Connection<Body>, stat: u32) -> f64 {
         stat::IS_READY => return connection.is_ready().into(),
         _ => None,
     };
-    time.map_or(f64::NAN, to_millis)
+    time.map_or(f64::NAN, |time: Duration| Time::from(time).as_millis_f64())
 }

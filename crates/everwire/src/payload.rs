@@ -18,6 +18,8 @@ impl Payload {
 }
 
 impl everwire_core::Payload for Payload {
+    type Terms = everwire_core::Words;
+
     fn size(&self) -> usize {
         match self {
             Self::Ours(message) => message.len(),

@@ -1,9 +1,7 @@
 //! What the application asks for.
 
-use alloc::borrow::ToOwned;
-
 use super::{Action, Cause, Connection, Ended, Event, Phase, Retry};
-use crate::{CloseCode, CloseReason, Payload, time::Time};
+use crate::{CloseCode, Payload, terms::ReasonOf, time::Time};
 
 impl<M: Payload> Connection<M> {
     pub(super) fn open(&mut self, now: Time) {
@@ -25,7 +23,7 @@ impl<M: Payload> Connection<M> {
         self.dial(now);
     }
 
-    pub(super) fn close(&mut self, now: Time, code: CloseCode, reason: CloseReason) {
+    pub(super) fn close(&mut self, now: Time, code: CloseCode, reason: ReasonOf<M>) {
         match self.phase {
             Phase::Open { socket, .. } => {
                 self.expire(now);
@@ -41,10 +39,7 @@ impl<M: Payload> Connection<M> {
             Phase::Idle | Phase::Connecting { .. } | Phase::Waiting { .. } => {
                 let at_risk = self.phase.socket().map(|socket| self.leave(socket)).unwrap_or_default();
                 let was_clean = false;
-                self.end(
-                    Ended::ByApplication { code: code.value(), reason: reason.as_str().to_owned(), was_clean },
-                    at_risk,
-                );
+                self.end(Ended::ByApplication { code: code.value(), reason: reason.into(), was_clean }, at_risk);
             }
             Phase::Closing { .. } | Phase::Closed => {}
         }

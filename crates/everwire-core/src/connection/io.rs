@@ -3,7 +3,10 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, time::Duration};
 
-use crate::{CloseCode, CloseReason, DiscardReason, MessageId};
+use crate::{
+    CloseCode, DiscardReason, MessageId, Payload,
+    terms::{MessagesOf, ReasonOf, TextOf, TimeOf},
+};
 
 /// Names one attempt and the socket that came of it. An input that names a socket other than the current one is too late and
 /// has no effect.
@@ -12,7 +15,7 @@ pub struct SocketId(pub u64);
 
 /// What happened, as the driver saw it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Input<M> {
+pub enum Input<M: Payload> {
     /// The application wants the connection.
     Open,
     /// The application wants an attempt now: while waiting, after a stop, or in place of a socket that it mistrusts.
@@ -22,7 +25,7 @@ pub enum Input<M> {
         /// The close code to send.
         code: CloseCode,
         /// The reason to send.
-        reason: CloseReason,
+        reason: ReasonOf<M>,
     },
     /// The application waits until everything was handed to the network.
     Flush,
@@ -55,7 +58,7 @@ pub enum Input<M> {
         /// Which socket.
         socket: SocketId,
         /// Why, as far as is known.
-        cause: Cause,
+        cause: Cause<TextOf<M>>,
         /// The bytes that the platform had not yet given to the network.
         buffered: u64,
     },
@@ -107,7 +110,7 @@ pub enum Page {
 
 /// What the driver has to do, in this order.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Action<M> {
+pub enum Action<M: Payload> {
     /// Ask the provider for the address and open a socket.
     Dial {
         /// The name of the attempt and its socket.
@@ -141,7 +144,7 @@ pub enum Action<M> {
         /// The close code to send.
         code: CloseCode,
         /// The reason to send.
-        reason: CloseReason,
+        reason: ReasonOf<M>,
     },
     /// Stop listening to the socket, then close it. Nothing of it is of interest any more.
     Abandon {
@@ -155,7 +158,7 @@ pub enum Action<M> {
 /// What the application is told.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Event<M> {
+pub enum Event<M: Payload> {
     /// The connection is open.
     Opened {
         /// Which socket.
@@ -168,15 +171,15 @@ pub enum Event<M> {
     /// A message arrived.
     Message(M),
     /// An answered ping: a sample of the round trip.
-    Latency(Duration),
+    Latency(TimeOf<M>),
     /// The connection was lost or an attempt failed, and another attempt follows.
     Dropped {
         /// Why.
-        cause: Cause,
+        cause: Cause<TextOf<M>>,
         /// What was handed over but may not have left.
-        at_risk: AtRisk,
+        at_risk: AtRisk<MessagesOf<M>>,
         /// The attempt that follows.
-        retry: Retry,
+        retry: Retry<TimeOf<M>>,
     },
     /// A message that had been accepted will not be sent; here it is.
     Discarded {
@@ -190,9 +193,9 @@ pub enum Event<M> {
     /// The connection is over: no attempt follows unless the application asks for one.
     Closed {
         /// Why.
-        ended: Ended,
+        ended: Ended<TextOf<M>>,
         /// What was handed over but may not have left.
-        at_risk: AtRisk,
+        at_risk: AtRisk<MessagesOf<M>>,
     },
 }
 
@@ -200,14 +203,14 @@ pub enum Event<M> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub enum Cause {
+pub enum Cause<Text = String> {
     /// The socket closed, with what the platform told about it. A refused connection is code 1006 in a browser, and so is a
     /// handshake answered with any HTTP status but 101.
     Closed {
         /// The close code; 1005 where the frame had none, 1006 where there was no frame.
         code: u16,
         /// The reason in the close frame.
-        reason: String,
+        reason: Text,
         /// Whether both sides took part in the closing handshake.
         was_clean: bool,
         /// Whether no close frame came and the network changed, or the page or the machine woke, just before: the fault is then
@@ -225,18 +228,18 @@ pub enum Cause {
     /// The network that the attempt was made on is gone, or the machine slept meanwhile.
     NetworkChanged,
     /// The provider of the address failed.
-    Provider(String),
+    Provider(Text),
     /// The platform refuses the address or the subprotocols; it would refuse them again.
-    Refused(String),
+    Refused(Text),
     /// The page went into the back/forward cache, where a socket must not be.
     Suspended,
     /// The application asked for a new connection.
     Requested,
 }
 
-impl Cause {
+impl<Text> Cause<Text> {
     /// A close as the platform reported it.
-    pub fn closed(code: u16, reason: impl Into<String>, was_clean: bool) -> Self {
+    pub fn closed(code: u16, reason: impl Into<Text>, was_clean: bool) -> Self {
         Self::Closed { code, reason: reason.into(), was_clean, local_fault: false }
     }
 }
@@ -261,43 +264,43 @@ impl fmt::Display for Cause {
 
 /// The attempt that follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
+pub struct Retry<Time = Duration> {
     /// Which retry it is since a connection was last stable, from 1. One that replaces a failed attempt made without a network,
     /// one that was asked for and one after a return from the back/forward cache do not count, so that their number may
     /// come again.
     pub attempt: u32,
     /// When it is made, unless a happening such as the network's return brings it forward; `None`: when the page comes back from
     /// the back/forward cache.
-    pub at: Option<Duration>,
+    pub at: Option<Time>,
 }
 
 /// Why a connection is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub enum Ended {
+pub enum Ended<Text = String> {
     /// The application closed it.
     ByApplication {
         /// The code of the closing handshake; 1006 where the server did not complete it in time.
         code: u16,
         /// The reason of the closing handshake.
-        reason: String,
+        reason: Text,
         /// Whether both sides took part in the closing handshake.
         was_clean: bool,
     },
     /// The close policy says that another attempt would fail the same way.
-    Final(Cause),
+    Final(Cause<Text>),
     /// As many attempts were made as allowed; this is how the last one failed.
-    Exhausted(Cause),
+    Exhausted(Cause<Text>),
 }
 
 /// What was handed to the platform and may not have reached the network when the socket went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct AtRisk {
+pub struct AtRisk<Messages = Vec<MessageId>> {
     /// The bytes that the platform still held.
     pub bytes: u64,
     /// The messages that they belong to, oldest first. Those before were handed to the network, which is not to say that the
     /// server got them: only an acknowledgement by the server can.
-    pub messages: Vec<MessageId>,
+    pub messages: Messages,
 }

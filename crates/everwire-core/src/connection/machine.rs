@@ -1,9 +1,12 @@
-use core::time::Duration;
-
-use super::{Action, Input, Phase, SocketId, State, surroundings::Surroundings, traffic::discarded};
+use super::{Action, At, Input, Phase, SocketId, State, surroundings::Surroundings, traffic::discarded};
 use crate::{
-    Config, Latency, MessageId, Outbox, Payload, Refusal, Refused, SendOptions, Sent, heartbeat::Monitor,
-    outbox::InFlight, queue::Queue, random::Random, time::Time,
+    Config, Latency, MessageId, Outbox, Payload, Refusal, Refused, SendOptions, Sent,
+    heartbeat::Monitor,
+    outbox::InFlight,
+    queue::Queue,
+    random::Random,
+    terms::{KeyOf, PolicyOf, TimeOf},
+    time::Time,
 };
 
 /// A connection's whole life: dialling, open, lost, waiting, dialling again, until it is closed.
@@ -17,8 +20,8 @@ use crate::{
 /// There is never more than one socket: before every [`Action::Dial`] the socket before was dropped, abandoned, or never
 /// opened.
 #[derive(Debug)]
-pub struct Connection<M> {
-    pub(super) config: Config,
+pub struct Connection<M: Payload> {
+    pub(super) config: Config<Time, PolicyOf<M>>,
     pub(super) random: Random,
     pub(super) phase: Phase,
     pub(super) surroundings: Surroundings,
@@ -48,7 +51,8 @@ pub struct Connection<M> {
 impl<M: Payload> Connection<M> {
     /// A connection that waits to be opened. All its random numbers follow from `seed`; give each connection another one, or
     /// their retries fall together.
-    pub fn new(config: Config, seed: u64) -> Self {
+    pub fn new(config: Config<impl Into<Time>, PolicyOf<M>>, seed: u64) -> Self {
+        let config = config.timed();
         Self {
             outbox: Outbox::new(config.outbox.clone()),
             config,
@@ -73,31 +77,26 @@ impl<M: Payload> Connection<M> {
     }
 
     /// Takes in what happened.
-    pub fn handle(&mut self, now: Duration, input: Input<M>) {
-        let now = Time::from(now);
-        self.settle(now);
-        match input {
-            Input::Open => self.open(now),
-            Input::Reconnect => self.reconnect(now),
-            Input::Close { code, reason } => self.close(now, code, reason),
-            Input::Flush => self.flush(now),
-            Input::Opened { socket, greeting } => self.opened(now, socket, greeting),
-            Input::Received { socket, message } => self.received(now, socket, message),
-            Input::Pong { socket, ping, server_time } => self.pong(now, socket, ping, server_time),
-            Input::Dropped { socket, cause, buffered } => self.dropped(now, socket, cause, buffered),
-            Input::Buffered { socket, bytes } => self.buffered(now, socket, bytes),
-            Input::Network(network) => self.network(now, network),
-            Input::Page(page) => self.page(now, page),
-            Input::Wake { wall } => self.wake(now, wall.into()),
-        }
+    pub fn handle(&mut self, now: TimeOf<M>, input: Input<M>) {
+        self.at(now).happens(input);
+    }
+
+    /// As [`handle`](Self::handle), by a method for each [`Input`].
+    pub fn at(&mut self, now: TimeOf<M>) -> At<'_, M> {
+        At::new(self, now.into())
     }
 
     /// Sends a message: at once where the connection is open and the network keeps up, later otherwise.
     ///
     /// # Errors
     /// The message comes back where the outbox has no room for it or the connection is closed.
-    pub fn send(&mut self, now: Duration, message: M, options: SendOptions) -> Result<Sent, Refused<M>> {
-        let now = Time::from(now);
+    pub fn send(
+        &mut self,
+        now: TimeOf<M>,
+        message: M,
+        options: SendOptions<KeyOf<M>, TimeOf<M>>,
+    ) -> Result<Sent, Refused<M>> {
+        let now = now.into();
         if matches!(self.phase, Phase::Closing { .. } | Phase::Closed) {
             return Err(Refused { message, refusal: Refusal::Closed });
         }
@@ -118,7 +117,7 @@ impl<M: Payload> Connection<M> {
 
     /// As [`send`](Self::send), for a driver that keeps its messages: a message of `size` that may go to the socket at once is
     /// taken for transmitted, and the driver has to hand it over before it does anything else. `None` where `send` is to decide.
-    pub fn transmit_now(&mut self, now: Duration, size: usize, ahead: bool) -> Option<MessageId> {
+    pub fn transmit_now(&mut self, now: TimeOf<M>, size: usize, ahead: bool) -> Option<MessageId> {
         self.free_way(ahead)?;
         let id = MessageId(self.next_message);
         self.next_message += 1;
@@ -128,10 +127,8 @@ impl<M: Payload> Connection<M> {
     }
 
     /// As [`Input::Received`], for a driver that keeps its messages: whether the one that arrived is for the application.
-    pub fn receive(&mut self, now: Duration, socket: SocketId) -> bool {
-        let now = Time::from(now);
-        self.settle(now);
-        self.listen(now, socket)
+    pub fn receive(&mut self, now: TimeOf<M>, socket: SocketId) -> bool {
+        self.at(now).receive(socket)
     }
 
     /// Whether [`poll_action`](Self::poll_action) has anything to tell.
@@ -145,7 +142,7 @@ impl<M: Payload> Connection<M> {
     }
 
     /// When to hand in [`Input::Wake`]; `None` where nothing is due.
-    pub fn poll_deadline(&self) -> Option<Duration> {
+    pub fn poll_deadline(&self) -> Option<TimeOf<M>> {
         self.next_wake().planned()
     }
 

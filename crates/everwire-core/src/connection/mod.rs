@@ -2,6 +2,7 @@
 //! the platform and the clock report, how one socket follows another, and how messages move.
 
 mod application;
+mod at;
 mod io;
 mod machine;
 mod phase;
@@ -12,6 +13,7 @@ mod succession;
 mod surroundings;
 mod traffic;
 
+pub use at::At;
 pub use io::{Action, AtRisk, Cause, Ended, Event, Input, Network, Page, Retry, SocketId};
 pub use machine::Connection;
 use phase::Phase;

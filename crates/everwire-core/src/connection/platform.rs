@@ -1,12 +1,10 @@
 //! What the platform and the clock report.
 
-use alloc::borrow::ToOwned;
-
 use super::{
     Action, AtRisk, Cause, Connection, Ended, Event, Network, Page, Phase, Retry, SocketId, surroundings::is_late,
 };
 use crate::{
-    Heartbeat, Payload,
+    Heartbeat, Payload, Terms,
     heartbeat::{Monitor, Pulse},
     time::Time,
 };
@@ -93,9 +91,9 @@ impl<M: Payload> Connection<M> {
         self.notify(Event::Dropped { cause: Cause::Suspended, at_risk, retry });
     }
 
-    fn give_up_closing(&mut self, socket: SocketId, why: &str) {
+    fn give_up_closing(&mut self, socket: SocketId, why: &'static str) {
         let at_risk = self.leave(socket);
-        self.end(Ended::ByApplication { code: 1006, reason: why.to_owned(), was_clean: false }, at_risk);
+        self.end(Ended::ByApplication { code: 1006, reason: M::Terms::text(why), was_clean: false }, at_risk);
     }
 
     /// The page came back: what looks open is asked, and what waits does not wait out its delay.

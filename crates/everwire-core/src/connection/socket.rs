@@ -1,9 +1,9 @@
 //! What the socket reports.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{Cause, Connection, Ended, Event, Phase, SocketId};
-use crate::{Payload, heartbeat::Monitor, time::Time};
+use crate::{Payload, heartbeat::Monitor, terms::TextOf, time::Time};
 
 /// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
 const NO_CLOSE_FRAME: u16 = 1006;
@@ -46,12 +46,12 @@ impl<M: Payload> Connection<M> {
         }
         let Some(monitor) = &mut self.monitor else { return };
         if let Some(sent_at) = monitor.answer(now, ping, &mut self.latency) {
-            self.latency.record(sent_at.into(), now.into(), server_time);
+            self.latency.take_in(sent_at, now, server_time);
             self.notify(Event::Latency((now - sent_at).into()));
         }
     }
 
-    pub(super) fn dropped(&mut self, now: Time, socket: SocketId, cause: Cause, buffered: u64) {
+    pub(super) fn dropped(&mut self, now: Time, socket: SocketId, cause: Cause<TextOf<M>>, buffered: u64) {
         match self.phase {
             Phase::Connecting { socket: current, .. } | Phase::Open { socket: current, .. } if current == socket => {
                 let at_risk = self.forget(Some(buffered));
@@ -71,7 +71,7 @@ impl<M: Payload> Connection<M> {
                 let at_risk = self.forget(Some(buffered));
                 let (code, reason, was_clean) = match cause {
                     Cause::Closed { code, reason, was_clean, .. } => (code, reason, was_clean),
-                    _ => (NO_CLOSE_FRAME, String::new(), false),
+                    _ => (NO_CLOSE_FRAME, TextOf::<M>::default(), false),
                 };
                 self.end(Ended::ByApplication { code, reason, was_clean }, at_risk);
             }

@@ -1,7 +1,11 @@
 //! Moving from one socket to the next.
 
 use super::{Action, AtRisk, Cause, Connection, Ended, Event, Phase, Retry, SocketId, traffic::discarded};
-use crate::{DiscardReason, Payload, Verdict, time::Time};
+use crate::{
+    DiscardReason, Judge as _, Payload, Verdict,
+    terms::{MessagesOf, TextOf},
+    time::Time,
+};
 
 impl<M: Payload> Connection<M> {
     pub(super) fn dial(&mut self, now: Time) {
@@ -29,14 +33,14 @@ impl<M: Payload> Connection<M> {
     /// A connection that has lasted starts the count of failures anew.
     pub(super) fn settle(&mut self, now: Time) {
         if let Phase::Open { since, .. } = self.phase
-            && now - since >= self.config.backoff.stable_after.into()
+            && now - since >= self.config.backoff.stable_after
         {
             self.failures = 0;
         }
     }
 
     /// The socket is gone; what follows is for the policy and the backoff to say.
-    pub(super) fn lost(&mut self, now: Time, cause: Cause, at_risk: AtRisk) {
+    pub(super) fn lost(&mut self, now: Time, cause: Cause<TextOf<M>>, at_risk: AtRisk<MessagesOf<M>>) {
         let verdict = self.config.close_policy.judge(&cause);
         if verdict == Verdict::Stop {
             return self.end(Ended::Final(cause), at_risk);
@@ -57,15 +61,15 @@ impl<M: Payload> Connection<M> {
         });
     }
 
-    fn next_attempt(&mut self, now: Time, verdict: Verdict, cause: &Cause, had_no_network: bool) -> Time {
+    fn next_attempt(&mut self, now: Time, verdict: Verdict, cause: &Cause<TextOf<M>>, had_no_network: bool) -> Time {
         let backoff = &self.config.backoff;
         let is_offline = self.surroundings.is_offline();
         if self.failures == 0 && verdict == Verdict::RetrySoon && !(is_offline && had_no_network) {
             let fell_silent = matches!(cause, Cause::HeartbeatTimeout { .. });
             return if fell_silent && !self.surroundings.suspects_local_fault(now) {
-                self.soon(now, self.config.backoff.quick_after_silence.into())
+                self.soon(now, self.config.backoff.quick_after_silence)
             } else {
-                self.soon(now, self.config.backoff.quick.into())
+                self.soon(now, self.config.backoff.quick)
             };
         }
         let delay = if is_offline {
@@ -82,7 +86,7 @@ impl<M: Payload> Connection<M> {
         if let Phase::Waiting { until } = self.phase
             && until != Time::NEVER
         {
-            let soon = self.soon(now, self.config.backoff.quick.into());
+            let soon = self.soon(now, self.config.backoff.quick);
             self.phase = Phase::Waiting { until: until.min(soon) };
         }
     }
@@ -93,7 +97,7 @@ impl<M: Payload> Connection<M> {
         (now + delay).max(self.earliest_dial)
     }
 
-    pub(super) fn end(&mut self, ended: Ended, at_risk: AtRisk) {
+    pub(super) fn end(&mut self, ended: Ended<TextOf<M>>, at_risk: AtRisk<MessagesOf<M>>) {
         self.phase = Phase::Closed;
         while let Some(waiting) = self.outbox.pop() {
             self.actions.push(discarded(waiting.id, waiting.message, DiscardReason::Closed));
@@ -103,13 +107,13 @@ impl<M: Payload> Connection<M> {
     }
 
     /// Turns away from a socket that still exists.
-    pub(super) fn leave(&mut self, socket: SocketId) -> AtRisk {
+    pub(super) fn leave(&mut self, socket: SocketId) -> AtRisk<MessagesOf<M>> {
         self.actions.push(Action::Abandon { socket });
         self.forget(None)
     }
 
     /// Forgets all that belonged to the socket. `buffered` is the platform's last word on its buffer, where it gave one.
-    pub(super) fn forget(&mut self, buffered: Option<u64>) -> AtRisk {
+    pub(super) fn forget(&mut self, buffered: Option<u64>) -> AtRisk<MessagesOf<M>> {
         if let Some(buffered) = buffered {
             self.in_flight.measure(buffered);
         }

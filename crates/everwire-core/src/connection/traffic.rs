@@ -120,6 +120,6 @@ impl<M: Payload> Connection<M> {
     }
 }
 
-pub(super) fn discarded<M>(id: MessageId, message: M, reason: DiscardReason) -> Action<M> {
+pub(super) fn discarded<M: Payload>(id: MessageId, message: M, reason: DiscardReason) -> Action<M> {
     Action::Notify(Event::Discarded { id, message, reason })
 }

@@ -21,7 +21,7 @@ const SILENCE_GRACE: Time = Time::from_secs(2);
 /// Follows one socket: hears what arrives, says when to ping, and judges.
 #[derive(Debug)]
 pub(crate) struct Monitor {
-    heartbeat: Heartbeat,
+    heartbeat: Heartbeat<Time>,
     next_ping: u64,
     outstanding: Queue<Ping>,
     last_heard: Time,
@@ -55,7 +55,7 @@ pub(crate) enum Pulse {
 
 impl Monitor {
     /// Starts to follow a socket that opened `now`.
-    pub(crate) fn new(heartbeat: Heartbeat, first_ping: u64, now: Time) -> Self {
+    pub(crate) fn new(heartbeat: Heartbeat<Time>, first_ping: u64, now: Time) -> Self {
         let mut monitor = Self {
             heartbeat,
             next_ping: first_ping,
@@ -229,7 +229,7 @@ impl Monitor {
     }
 
     /// When the next ping is due: after silence, or because it is time for a sample. Never while a verdict is pending.
-    fn next_ping_at(&self, schedule: &PingSchedule) -> Time {
+    fn next_ping_at(&self, schedule: &PingSchedule<Time>) -> Time {
         if self.is_judging() {
             return Time::NEVER;
         }
@@ -238,15 +238,15 @@ impl Monitor {
         silence.min(sample).max(self.last_ping + LEAST_INTERVAL)
     }
 
-    fn deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Time {
-        let longest = Time::from(schedule.max_deadline);
+    fn deadline(&self, schedule: &PingSchedule<Time>, latency: &Latency) -> Time {
+        let longest = schedule.max_deadline;
         let expected = latency.answer_expected_within().map_or(longest, |expected| expected + expected);
-        expected.max(schedule.min_deadline.into()).min(longest) + self.uplink_allowance()
+        expected.max(schedule.min_deadline).min(longest) + self.uplink_allowance()
     }
 
-    fn wake_deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Time {
+    fn wake_deadline(&self, schedule: &PingSchedule<Time>, latency: &Latency) -> Time {
         let three_round_trips = latency.smoothed_round_trip().map_or(Time::ZERO, |once| once + once + once);
-        let deadline = three_round_trips.max(schedule.wake_deadline.into()).min(schedule.max_deadline.into());
+        let deadline = three_round_trips.max(schedule.wake_deadline).min(schedule.max_deadline);
         deadline + self.uplink_allowance()
     }
 

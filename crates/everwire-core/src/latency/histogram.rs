@@ -2,6 +2,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::{root::sqrt, seconds};
+use crate::time::Time;
 
 /// How many buckets there are from a value to its double. The buckets are evenly spaced on a scale that approximates the
 /// logarithm by a parabola between powers of two (DDSketch: Masson, Rim, Lee, VLDB 2019, section 2.1; its "quadratically
@@ -23,13 +24,18 @@ const EXPONENT_BIAS: u64 = 1023;
 pub struct Histogram {
     counts: Box<[u32; BUCKETS]>,
     count: u64,
-    min: Duration,
-    max: Duration,
+    min: Time,
+    max: Time,
 }
 
 impl Histogram {
     /// Adds one value.
     pub fn record(&mut self, value: Duration) {
+        self.take_in(value.into());
+    }
+
+    /// [`Self::record`] in the core's own times.
+    pub(super) fn take_in(&mut self, value: Time) {
         if let Some(count) = self.counts.get_mut(bucket(value.as_secs_f64())) {
             *count = count.saturating_add(1);
         }
@@ -45,12 +51,12 @@ impl Histogram {
 
     /// The least value.
     pub fn min(&self) -> Option<Duration> {
-        (self.count > 0).then_some(self.min)
+        (self.count > 0).then(|| self.min.into())
     }
 
     /// The greatest value.
     pub fn max(&self) -> Option<Duration> {
-        (self.count > 0).then_some(self.max)
+        (self.count > 0).then(|| self.max.into())
     }
 
     /// The value that `percent` (0 to 100) of all values do not exceed, within 1 %; `None` where there is none.
@@ -64,10 +70,10 @@ impl Histogram {
             seen += u64::from(*count);
             if seen >= rank {
                 // Not `clamp`, whose panic would bring the formatting machinery into a browser's download.
-                return Some(seconds(middle(index)).max(self.min).min(self.max));
+                return Some(Time::from_secs_f64(middle(index)).max(self.min).min(self.max).into());
             }
         }
-        Some(self.max)
+        Some(self.max.into())
     }
 
     /// The buckets that hold anything: lower bound, upper bound, count.
@@ -79,7 +85,7 @@ impl Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: Box::new([0; BUCKETS]), count: 0, min: Duration::MAX, max: Duration::ZERO }
+        Self { counts: Box::new([0; BUCKETS]), count: 0, min: Time::FOREVER, max: Time::ZERO }
     }
 }
 

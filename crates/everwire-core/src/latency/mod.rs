@@ -38,7 +38,12 @@ struct Smoothed {
 impl Latency {
     /// Takes in one answered ping. `server_time`, in milliseconds since the Unix epoch, is what the answer carried.
     pub fn record(&mut self, sent_at: Duration, now: Duration, server_time: Option<f64>) {
-        let round_trip = Time::from(now) - Time::from(sent_at);
+        self.take_in(sent_at.into(), now.into(), server_time);
+    }
+
+    /// [`Self::record`] in the core's own times.
+    pub(crate) fn take_in(&mut self, sent_at: Time, now: Time, server_time: Option<f64>) {
+        let round_trip = now - sent_at;
         let seconds = round_trip.as_secs_f64();
         if let Some(last) = self.last {
             // RFC 3550, section 6.4.1: a running mean with gain 1/16 of the difference between neighbours.
@@ -52,12 +57,12 @@ impl Latency {
             },
         });
         self.last = Some(round_trip);
-        self.histogram.record(round_trip.into());
+        self.histogram.take_in(round_trip);
         let deviation = seconds - self.mean;
         self.mean += deviation / self.histogram.count() as f64;
         self.squares += deviation * (seconds - self.mean);
         if let Some(server_time) = server_time {
-            self.clock.record(sent_at.into(), now.into(), server_time);
+            self.clock.record(sent_at, now, server_time);
         }
     }
 

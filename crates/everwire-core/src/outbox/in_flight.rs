@@ -1,5 +1,3 @@
-use alloc::vec::Vec;
-
 use crate::{MessageId, queue::Queue};
 
 /// The messages that were handed to the platform's socket and may still sit in its buffer.
@@ -54,13 +52,8 @@ impl InFlight {
     }
 
     /// Forgets everything and names the messages that had not left, after a last [`Self::measure`].
-    pub(crate) fn abandon(&mut self) -> Vec<MessageId> {
-        let mut messages = core::mem::take(self).messages;
-        let mut ids = Vec::with_capacity(messages.len());
-        while let Some(message) = messages.pop() {
-            ids.push(message.id);
-        }
-        ids
+    pub(crate) fn abandon<Messages: FromIterator<MessageId>>(&mut self) -> Messages {
+        core::mem::take(self).messages.iter().map(|message| message.id).collect()
     }
 }
 
@@ -78,7 +71,7 @@ mod tests {
         assert_eq!((in_flight.len(), in_flight.bytes()), (2, 31));
         in_flight.measure(30);
         assert_eq!((in_flight.len(), in_flight.bytes()), (1, 30));
-        assert_eq!(in_flight.abandon(), [MessageId(3)]);
+        assert_eq!(in_flight.abandon::<Vec<_>>(), [MessageId(3)]);
         assert_eq!(in_flight.bytes(), 0);
     }
 

@@ -1,9 +1,11 @@
 use alloc::string::String;
 use core::{fmt, time::Duration};
 
+use crate::Time;
+
 /// How much may wait to be sent while the connection is down or the network does not keep up, and what happens beyond that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxLimits {
+pub struct OutboxLimits<Time = Duration> {
     /// The most messages (4,096).
     pub max_messages: usize,
     /// The most bytes (8 MiB).
@@ -11,12 +13,27 @@ pub struct OutboxLimits {
     /// What happens to a message that does not fit.
     pub when_full: WhenFull,
     /// How long a message may wait unless it says otherwise; `None`, the default: as long as it takes.
-    pub time_to_live: Option<Duration>,
+    pub time_to_live: Option<Time>,
+}
+
+impl<T: From<Time>> OutboxLimits<T> {
+    /// The defaults, in any kind of time.
+    pub fn standard() -> Self {
+        Self { max_messages: 4_096, max_bytes: 8 << 20, when_full: WhenFull::Refuse, time_to_live: None }
+    }
 }
 
 impl Default for OutboxLimits {
     fn default() -> Self {
-        Self { max_messages: 4_096, max_bytes: 8 << 20, when_full: WhenFull::Refuse, time_to_live: None }
+        Self::standard()
+    }
+}
+
+impl<T: Into<Time>> OutboxLimits<T> {
+    /// The same with the core's own times.
+    pub(crate) fn timed(self) -> OutboxLimits<Time> {
+        let Self { max_messages, max_bytes, when_full, time_to_live } = self;
+        OutboxLimits { max_messages, max_bytes, when_full, time_to_live: time_to_live.map(Into::into) }
     }
 }
 
@@ -33,12 +50,12 @@ pub enum WhenFull {
 
 /// What a single message asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SendOptions {
+pub struct SendOptions<Key = String, Time = Duration> {
     /// How long it may wait before it is discarded; `None`: as the outbox says.
-    pub time_to_live: Option<Duration>,
+    pub time_to_live: Option<Time>,
     /// Makes it the latest of its kind: a waiting message with the same key is discarded in its favour and reported. For
     /// positions, prices and other values of which only the newest counts.
-    pub key: Option<String>,
+    pub key: Option<Key>,
     /// On an open connection it goes out at once, before what waits in the outbox and whatever the platform's buffer holds: for
     /// credentials and subscriptions that answer [`Event::Opened`](crate::Event::Opened). Elsewhere it waits like any other.
     pub ahead: bool,

@@ -1,6 +1,7 @@
-use alloc::string::String;
-
-use crate::{DiscardReason, OutboxLimits, Payload, Refusal, Refused, SendOptions, WhenFull, queue::Queue, time::Time};
+use crate::{
+    DiscardReason, OutboxLimits, Payload, Refusal, Refused, SendOptions, WhenFull, queue::Queue, terms::KeyOf,
+    time::Time,
+};
 
 /// Names a message that was accepted, for the reports about it. Counts up from 1 in a connection's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,8 +28,8 @@ impl Sent {
 
 /// The messages that wait, oldest first, within [`OutboxLimits`].
 #[derive(Debug)]
-pub struct Outbox<M> {
-    limits: OutboxLimits,
+pub struct Outbox<M: Payload> {
+    limits: OutboxLimits<Time>,
     waiting: Queue<Waiting<M>>,
     bytes: usize,
     /// No message expires before this. A bound rather than the exact time, so that taking a message
@@ -37,10 +38,10 @@ pub struct Outbox<M> {
 }
 
 #[derive(Debug)]
-pub(crate) struct Waiting<M> {
+pub(crate) struct Waiting<M: Payload> {
     pub(crate) id: MessageId,
     pub(crate) message: M,
-    key: Option<String>,
+    key: Option<KeyOf<M>>,
     expires_at: Time,
 }
 
@@ -49,7 +50,7 @@ pub(crate) type Discarded<M> = (Waiting<M>, DiscardReason);
 
 impl<M: Payload> Outbox<M> {
     /// An empty one.
-    pub fn new(limits: OutboxLimits) -> Self {
+    pub(crate) fn new(limits: OutboxLimits<Time>) -> Self {
         Self { limits, waiting: Queue::new(), bytes: 0, next_expiry: Time::NEVER }
     }
 
@@ -74,7 +75,7 @@ impl<M: Payload> Outbox<M> {
         now: Time,
         id: MessageId,
         message: M,
-        options: SendOptions,
+        options: SendOptions<KeyOf<M>, impl Into<Time>>,
         mut discarded: impl FnMut(Discarded<M>),
     ) -> Result<(), Refused<M>> {
         let size = message.size();
@@ -101,7 +102,8 @@ impl<M: Payload> Outbox<M> {
             let Some(oldest) = self.pop() else { break };
             discarded((oldest, DiscardReason::Evicted));
         }
-        let expires_at = options.time_to_live.or(self.limits.time_to_live).map_or(Time::NEVER, |time| now + time);
+        let expires_at =
+            options.time_to_live.map(Into::into).or(self.limits.time_to_live).map_or(Time::NEVER, |time| now + time);
         self.next_expiry = self.next_expiry.min(expires_at);
         self.bytes += size;
         self.waiting.push(Waiting { id, message, key: options.key, expires_at });
@@ -162,7 +164,7 @@ mod tests {
 
     impl Bench {
         fn new(limits: OutboxLimits) -> Self {
-            Self { outbox: Outbox::new(limits), discarded: Vec::new(), next: 0 }
+            Self { outbox: Outbox::new(limits.timed()), discarded: Vec::new(), next: 0 }
         }
 
         fn push(&mut self, message: &str, options: SendOptions) -> Result<(), Refused<String>> {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use everwire_core::{CloseCode, CloseReason, Connection, Input, Payload, SendOptions, Sent, SocketId, State};
+use everwire_core::{CloseCode, CloseReason, Connection, Input, Payload, SendOptions, Sent, SocketId, State, Words};
 
 use super::{
     rules::Rules,
@@ -15,6 +15,8 @@ pub(crate) struct Parcel {
 }
 
 impl Payload for Parcel {
+    type Terms = Words;
+
     fn size(&self) -> usize {
         self.size
     }

@@ -17,7 +17,7 @@ struct Bench {
 
 impl Bench {
     fn new(heartbeat: Heartbeat) -> Self {
-        Self { monitor: Monitor::new(heartbeat, 1, START), latency: Latency::default() }
+        Self { monitor: Monitor::new(heartbeat.timed(), 1, START), latency: Latency::default() }
     }
 
     /// A monitor on a link whose round trips take 40 ms.

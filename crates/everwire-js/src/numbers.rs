@@ -1,0 +1,43 @@
+use everwire_core::{Cause, Judge, MessageId, Terms, Time, Verdict};
+
+/// The terms of this module: JavaScript keeps what is text, and is told how many messages may be lost rather than which.
+pub(crate) enum Numbers {}
+
+impl Terms for Numbers {
+    type Text = ();
+    type Reason = ();
+    type Key = u32;
+    type Messages = Count;
+    type Time = Time;
+    type Policy = Policy;
+
+    fn text(_: &'static str) {}
+}
+
+/// How many messages.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Count(pub(crate) usize);
+
+impl FromIterator<MessageId> for Count {
+    fn from_iter<T: IntoIterator<Item = MessageId>>(messages: T) -> Self {
+        Self(messages.into_iter().count())
+    }
+}
+
+/// Which endings are worth another attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Policy {
+    /// Those that the core would find worth it.
+    Default,
+    /// All but a refused address, since JavaScript judges.
+    RetryAll,
+}
+
+impl Judge<()> for Policy {
+    fn judge(&self, cause: &Cause<()>) -> Verdict {
+        match (Verdict::by_default(cause), self) {
+            (Verdict::Stop, Self::RetryAll) if !matches!(cause, Cause::Refused(())) => Verdict::Retry,
+            (verdict, _) => verdict,
+        }
+    }
+}
