@@ -131,6 +131,22 @@ impl<M: Payload> Connection<M> {
         self.at(now).receive(socket)
     }
 
+    /// The socket that was dialled last, while anything of it is of interest.
+    pub fn socket(&self) -> Option<SocketId> {
+        self.phase.socket()
+    }
+
+    /// Whether a message that arrives on this socket is for the application.
+    pub fn listens_to(&self, socket: SocketId) -> bool {
+        matches!(self.phase, Phase::Open { socket: current, .. } | Phase::Closing { socket: current, .. } if current == socket)
+    }
+
+    /// Whether the link was asked and has yet to answer. Otherwise a message moves deadlines to later times only, so that a driver
+    /// may keep from the core that it arrived, and when, until there is something else to tell.
+    pub fn awaits_answer(&self) -> bool {
+        self.monitor.as_ref().is_some_and(Monitor::awaits_answer)
+    }
+
     /// Whether [`poll_action`](Self::poll_action) has anything to tell.
     pub fn has_actions(&self) -> bool {
         !self.actions.is_empty()

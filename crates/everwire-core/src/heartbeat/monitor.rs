@@ -135,6 +135,11 @@ impl Monitor {
         self.outstanding.len()
     }
 
+    /// Whether a ping was sent to find out if the link lives, and nothing was heard since.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        self.is_judging() && matches!(self.heartbeat, Heartbeat::Ping(_))
+    }
+
     /// When [`Self::wake`] has to be called at the latest.
     pub(crate) fn next_wake(&self) -> Time {
         match &self.heartbeat {
