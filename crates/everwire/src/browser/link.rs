@@ -99,7 +99,11 @@ fn on_message(shared: Weak<Shared>, socket: SocketId) -> impl FnMut(MessageEvent
 fn on_close(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> impl FnMut(CloseEvent) {
     move |event| {
         let Some(shared) = shared.upgrade() else { return };
-        let buffered = u64::from(web_socket.buffered_amount());
+        // Chromium has let go of what it held before it tells of a cut, so that only an earlier look knows of it.
+        let buffered = match web_socket.buffered_amount() {
+            0 if !event.was_clean() => shared.platform.held(),
+            bytes => u64::from(bytes),
+        };
         let cause = Cause::closed(event.code(), event.reason(), event.was_clean());
         shared.handle(Input::Dropped { socket, cause, buffered });
     }

@@ -49,6 +49,8 @@ pub(crate) struct Platform {
     /// The attempt whose address or socket is current.
     current: Cell<Option<SocketId>>,
     link: RefCell<Option<Link>>,
+    /// The bytes in the current socket's buffer when they were last counted.
+    held: Cell<u64>,
     alarm: RefCell<Option<Alarm>>,
     lifecycle: RefCell<Option<Lifecycle>>,
     is_released: Cell<bool>,
@@ -69,6 +71,7 @@ impl Platform {
             binary_type: Cell::new(builder.binary_type),
             current: Cell::new(None),
             link: RefCell::new(None),
+            held: Cell::new(0),
             alarm: RefCell::new(None),
             lifecycle: RefCell::new(None),
             is_released: Cell::new(false),
@@ -174,7 +177,13 @@ impl Platform {
     }
 
     pub(crate) fn buffered_amount(&self) -> u64 {
-        self.link.borrow().as_ref().map_or(0, Link::buffered_amount)
+        let bytes = self.link.borrow().as_ref().map_or(0, Link::buffered_amount);
+        self.held.set(bytes);
+        bytes
+    }
+
+    fn held(&self) -> u64 {
+        self.held.get()
     }
 
     pub(crate) fn binary_type(&self) -> BinaryType {
@@ -192,6 +201,7 @@ impl Platform {
         let protocols = address.protocols.as_ref().unwrap_or(&self.protocols);
         match Link::open(&Rc::downgrade(shared), socket, &address.url, protocols, self.binary_type.get()) {
             Ok(link) => {
+                self.held.set(0);
                 self.link.replace(Some(link));
             }
             Err(problem) => shared.handle(Input::Dropped { socket, cause: refused(problem), buffered: 0 }),

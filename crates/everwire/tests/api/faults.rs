@@ -80,3 +80,18 @@ async fn a_slow_server_is_waited_for() {
     socket.send("slow").unwrap();
     assert_eq!(text(&mut socket).await, "slow");
 }
+
+/// A connection that is cut takes along what the browser had yet to send, and Chromium counts nothing any more by the time that it
+/// says so.
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn what_was_still_held_when_the_line_was_cut_is_told() {
+    let server = TestServer::start().await;
+    let mut socket =
+        faulty_once(server.url("/echo?fault=drop:1"), server.url("/echo")).backoff(eager()).open().unwrap();
+    opened(&mut socket).await;
+    socket.send("the server hangs up at this").unwrap();
+    // More than the system's own buffers take.
+    let large = socket.send(vec![0_u8; 30_000_000]).unwrap();
+    let at_risk = dropped(&mut socket).await.at_risk;
+    assert!(at_risk.bytes > 0 && at_risk.messages.contains(&large.id()), "{at_risk:?}");
+}
