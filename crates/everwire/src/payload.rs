@@ -17,6 +17,17 @@ impl Payload {
     }
 }
 
+#[cfg(feature = "json")]
+impl Payload {
+    /// The text, for which `scratch` is room that may be used. `None` where it is none.
+    pub(crate) fn text<'a>(&'a self, scratch: &'a mut Vec<u8>) -> Option<&'a str> {
+        match self {
+            Self::Ours(message) => message.as_text(),
+            Self::Theirs(received) => received.text(scratch),
+        }
+    }
+}
+
 impl everwire_core::Payload for Payload {
     type Terms = everwire_core::Words;
 

@@ -2,46 +2,69 @@ use js_sys::{ArrayBuffer, JsString, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Blob;
 
+use super::text;
 use crate::{Message, Pong, pong};
 
 /// A message in the browser's hands. It is copied into wasm memory when it is read, and never if it is not.
+///
+/// Every question to the browser is a call out of wasm, so that kind and size are asked for once.
 #[derive(Debug)]
-pub(crate) struct Received(JsValue);
+pub(crate) struct Received {
+    data: JsValue,
+    kind: Kind,
+    /// The length: bytes, or UTF-16 units of a text, whose bytes are only known by copying it.
+    size: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Text,
+    Bytes,
+    Blob,
+}
 
 impl Received {
     pub(super) fn new(data: JsValue) -> Self {
-        Self(data)
+        let (kind, size) = if data.is_string() {
+            (Kind::Text, data.unchecked_ref::<JsString>().length() as usize)
+        } else if let Some(buffer) = data.dyn_ref::<ArrayBuffer>() {
+            (Kind::Bytes, buffer.byte_length() as usize)
+        } else if let Some(blob) = data.dyn_ref::<Blob>() {
+            (Kind::Blob, blob.size() as usize)
+        } else {
+            // Of anything else that a browser might come up with, `Uint8Array` makes an empty message rather than a panic.
+            (Kind::Bytes, 0)
+        };
+        Self { data, kind, size }
     }
 
-    /// The length: bytes, or UTF-16 units of a text, whose bytes are only known by copying it.
     pub(crate) fn size(&self) -> usize {
-        if let Some(text) = self.0.dyn_ref::<JsString>() {
-            text.length() as usize
-        } else if let Some(buffer) = self.0.dyn_ref::<ArrayBuffer>() {
-            buffer.byte_length() as usize
-        } else {
-            self.0.dyn_ref::<Blob>().map_or(0, |blob| blob.size() as usize)
-        }
+        self.size
     }
 
     pub(crate) fn into_message(self) -> Message {
-        if let Some(text) = self.0.as_string() {
-            return Message::Text(text);
-        }
-        match self.0.dyn_into::<Blob>() {
-            Ok(blob) => Message::Blob(blob),
-            // What is neither text nor Blob is an ArrayBuffer; of anything else a browser might come up with, `Uint8Array` makes
-            // an empty message rather than a panic.
-            Err(buffer) => Message::Binary(Uint8Array::new(&buffer).to_vec()),
+        match self.kind {
+            Kind::Text => Message::Text(text::read(self.data.unchecked_ref(), self.size)),
+            Kind::Bytes => Message::Binary(Uint8Array::new(&self.data).to_vec()),
+            Kind::Blob => Message::Blob(self.data.unchecked_into()),
         }
     }
 
-    /// What it says, if it is a standard answer to a ping. A longer text is none, and is not copied to find that out.
+    /// The text, copied into `scratch`.
+    #[cfg(feature = "json")]
+    pub(crate) fn text<'a>(&'a self, scratch: &'a mut Vec<u8>) -> Option<&'a str> {
+        (self.kind == Kind::Text).then(|| text::copy(self.data.unchecked_ref(), self.size, scratch))
+    }
+
+    /// What it says, if it is a standard answer to a ping. A text that is too long or starts otherwise is none, and is not copied to
+    /// find that out.
     pub(crate) fn standard_pong(&self) -> Option<Pong> {
-        let text = self.0.dyn_ref::<JsString>()?;
-        if text.length() as usize > pong::MAX_LENGTH {
+        if self.kind != Kind::Text || self.size > pong::MAX_LENGTH {
             return None;
         }
-        pong::read(&String::from(text))
+        let text = self.data.unchecked_ref::<JsString>();
+        // Outside of the text that is no number.
+        let unit = |index| text.char_code_at(index) as u8;
+        pong::may_start_with(unit).then(|| pong::read(&String::from(text)))?
     }
 }

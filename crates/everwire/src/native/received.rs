@@ -31,4 +31,13 @@ impl Received {
             Self::Binary(bytes) => Message::Binary(bytes.into()),
         }
     }
+
+    /// The text, which needs no other room.
+    #[cfg(feature = "json")]
+    pub(crate) fn text<'a>(&'a self, _scratch: &'a mut Vec<u8>) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
 }
