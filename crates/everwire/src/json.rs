@@ -5,16 +5,18 @@ use core::{
     task::{Context, Poll},
 };
 
-use everwire_core::{SendOptions, Sent};
+use everwire_core::{Payload as _, SendOptions, Sent};
 use futures_core::Stream;
 use futures_sink::Sink;
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use crate::{Closing, Event, Message, OpenError, SendError, Socket, SocketBuilder, SocketHandle};
+use crate::{Closing, Event, OpenError, SendError, Socket, SocketBuilder, SocketHandle, payload::Payload};
 
 /// How much of a text that could not be decoded an error shows.
 const SHOWN: usize = 120;
+/// How much room for texts is kept for the next message, in bytes.
+const KEPT: usize = 64 << 10;
 
 /// The typed view of a [`Socket`]: every message is a JSON text, `Tx` on the way out and `Rx` on the way in.
 ///
@@ -22,6 +24,8 @@ const SHOWN: usize = 120;
 /// that is not an `Rx` is an error in its place and ends nothing.
 pub struct JsonSocket<Tx, Rx> {
     socket: Socket,
+    /// Room for the text of a message while it is decoded.
+    scratch: Vec<u8>,
     types: PhantomData<fn(Tx) -> Rx>,
 }
 
@@ -53,7 +57,7 @@ impl<Tx, Rx> JsonSocket<Tx, Rx> {
     }
 
     pub(crate) fn new(socket: Socket) -> Self {
-        Self { socket, types: PhantomData }
+        Self { socket, scratch: Vec::new(), types: PhantomData }
     }
 }
 
@@ -100,7 +104,8 @@ impl<Tx, Rx: DeserializeOwned> Stream for JsonSocket<Tx, Rx> {
     type Item = Result<Event<Rx>, DecodeError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.socket).poll_next(context).map(|event| Some(event?.try_map(decode)))
+        let Self { socket, scratch, .. } = &mut *self;
+        socket.shared.poll_event(context.waker(), |payload| decode(&payload, scratch))
     }
 }
 
@@ -134,13 +139,13 @@ impl SocketBuilder {
     }
 }
 
-fn decode<Rx: DeserializeOwned>(message: Message) -> Result<Rx, DecodeError> {
-    match message {
-        Message::Text(text) => {
-            serde_json::from_str(&text).map_err(|source| DecodeError::Json { start: start(&text), source })
-        }
-        other => Err(DecodeError::NotText { bytes: other.len() }),
+fn decode<Rx: DeserializeOwned>(payload: &Payload, scratch: &mut Vec<u8>) -> Result<Rx, DecodeError> {
+    let Some(text) = payload.text(scratch) else { return Err(DecodeError::NotText { bytes: payload.size() }) };
+    let decoded = serde_json::from_str(text).map_err(|source| DecodeError::Json { start: start(text), source });
+    if scratch.len() > KEPT {
+        *scratch = Vec::new();
     }
+    decoded
 }
 
 /// The start of a text, cut at a character.

@@ -1,21 +1,28 @@
 //! What a socket, its handles and its platform share: the core, and what waits to be done and to be read.
 
-use core::{task::Waker, time::Duration};
+use core::{
+    task::{Poll, Waker},
+    time::Duration,
+};
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use everwire_core::{Action, Connection, Input, Payload as _, SocketId};
+use everwire_core::{Action, Connection, Input, MessageId, Payload as _, Refused, SendOptions, Sent, SocketId};
 
 use crate::{
-    Closed, Discarded, Dropped, Event, Opened, Pong, SocketBuilder, State, Stats,
+    Closed, Discarded, Dropped, Event, Message, Opened, Pong, SocketBuilder, State, Stats,
     builder::Greeting,
     heartbeat::Words,
     inbox::Inbox,
     payload::Payload,
     platform::{Platform, Pointer, Received},
 };
+
+/// For so long after it was read the clock may be taken for what it was when a message is sent: reading it takes a browser longer
+/// than all the rest that a message needs.
+const CLOCK_GOOD_FOR: Duration = Duration::from_secs(1);
 
 /// The state of one socket, and the platform that acts for it.
 ///
@@ -30,6 +37,11 @@ pub(crate) struct Shared {
 struct Inner {
     connection: Connection<Payload>,
     inbox: Inbox,
+    /// The time that the core was told last.
+    told: Duration,
+    /// The latest message that the core has not heard of. Only its judgement of the link depends on it, so it is told when there is
+    /// something else to tell.
+    heard: Option<(SocketId, Duration)>,
     /// What the platform has to do, in order.
     actions: VecDeque<Action<Payload>>,
     /// Somebody is taking `actions` one by one; what is added meanwhile is theirs to do.
@@ -73,6 +85,8 @@ impl Shared {
         let inner = Inner {
             connection,
             inbox: Inbox::new(builder.inbox.clone()),
+            told: Duration::ZERO,
+            heard: None,
             actions: VecDeque::new(),
             is_acting: false,
             reader: None,
@@ -100,13 +114,31 @@ impl Shared {
     /// Lets the core decide, and does what follows from it.
     pub(crate) fn drive<R>(self: &Pointer<Self>, decide: impl FnOnce(&mut Connection<Payload>, Duration) -> R) -> R {
         let mut inner = self.lock();
-        let now = self.platform.now();
+        let now = inner.catch_up(self.platform.now());
         let result = decide(&mut inner.connection, now);
         inner.sort_actions(now);
         inner.note_progress();
-        drop(inner);
-        self.act();
+        self.act(inner);
         result
+    }
+
+    /// Sends a message: by the shortest way where nothing stands in it.
+    pub(crate) fn send(self: &Pointer<Self>, message: Message, options: SendOptions) -> Result<Sent, Refused<Payload>> {
+        let mut inner = self.lock();
+        let Some((socket, id)) = inner.transmit_now(&self.platform, message.len(), options.ahead) else {
+            drop(inner);
+            return self.drive(|connection, now| connection.send(now, Payload::Ours(message), options));
+        };
+        inner.is_acting = true;
+        drop(inner);
+        self.platform.send(socket, message);
+        let mut inner = self.lock();
+        inner.is_acting = false;
+        let now = inner.told;
+        inner.sort_actions(now);
+        inner.note_progress();
+        self.act(inner);
+        Ok(Sent::Transmitted(id))
     }
 
     /// A socket has opened; the platform tells its address, subprotocol and extensions. The greeting goes with the news.
@@ -121,42 +153,63 @@ impl Shared {
         self.handle(Input::Opened { socket, greeting: greeting.into_iter().map(Payload::Ours).collect() });
     }
 
-    /// A message has arrived: the answer to a ping, or one for the application.
-    pub(crate) fn received(self: &Pointer<Self>, socket: SocketId, received: Received) {
-        self.handle(match self.words.read(received) {
-            Ok(Pong { ping, server_time }) => Input::Pong { socket, ping, server_time },
-            Err(message) => Input::Received { socket, message },
-        });
+    /// A message has arrived: the answer to a ping, or one for the application, which goes straight to the inbox.
+    pub(crate) fn received(self: &Pointer<Self>, socket: SocketId, received: Received, at: Duration) {
+        let message = match self.words.read(received) {
+            Ok(Pong { ping, server_time }) => return self.handle(Input::Pong { socket, ping, server_time }),
+            Err(message) => message,
+        };
+        let mut inner = self.lock();
+        if !inner.connection.listens_to(socket) {
+            return;
+        }
+        inner.heard = Some((socket, at));
+        inner.counts.messages_in += 1;
+        inner.counts.bytes_in += message.size() as u64;
+        inner.inbox.push(Event::Message(message));
+        let reader = inner.reader.take();
+        let is_awaited = inner.connection.awaits_answer();
+        drop(inner);
+        if is_awaited {
+            self.drive(|_, _| {});
+        }
+        if let Some(reader) = reader {
+            reader.wake();
+        }
     }
 
-    /// The next event; registers the reader where there is none. `None` where the connection is over and all was read.
-    pub(crate) fn poll_event(&self, waker: &Waker) -> core::task::Poll<Option<Event>> {
+    /// The next event, its message as `read` makes it; registers the reader where there is none. `None` where the connection is
+    /// over and all was read.
+    pub(crate) fn poll_event<T, E>(
+        &self,
+        waker: &Waker,
+        read: impl FnOnce(Payload) -> Result<T, E>,
+    ) -> Poll<Option<Result<Event<T>, E>>> {
         let mut inner = self.lock();
         if let Some(event) = inner.inbox.pop() {
-            let Ok(event) = event.try_map(|payload| Ok::<_, core::convert::Infallible>(payload.into_message()));
-            return core::task::Poll::Ready(Some(event));
+            drop(inner);
+            return Poll::Ready(Some(event.try_map(read)));
         }
-        if inner.connection.state() == everwire_core::State::Closed {
-            return core::task::Poll::Ready(None);
+        if inner.progress.is_closed {
+            return Poll::Ready(None);
         }
-        inner.reader = Some(waker.clone());
-        core::task::Poll::Pending
+        match &mut inner.reader {
+            Some(reader) => reader.clone_from(waker),
+            None => inner.reader = Some(waker.clone()),
+        }
+        Poll::Pending
     }
 
     /// What `look` finds; registers the waker where it finds nothing.
-    pub(crate) fn poll_for<R>(
-        &self,
-        waker: &Waker,
-        look: impl FnOnce(&Connection<Payload>) -> Option<R>,
-    ) -> core::task::Poll<R> {
+    pub(crate) fn poll_for<R>(&self, waker: &Waker, look: impl FnOnce(&Connection<Payload>) -> Option<R>) -> Poll<R> {
         let mut inner = self.lock();
         if let Some(found) = look(&inner.connection) {
-            return core::task::Poll::Ready(found);
+            return Poll::Ready(found);
         }
         if !inner.writers.iter().any(|other| other.will_wake(waker)) {
             inner.writers.push(waker.clone());
         }
-        core::task::Poll::Pending
+        Poll::Pending
     }
 
     pub(crate) fn state(&self) -> State {
@@ -208,8 +261,7 @@ impl Shared {
     }
 
     /// Does what waits to be done, sets the alarm for what is due later, and wakes who waits.
-    fn act(self: &Pointer<Self>) {
-        let mut inner = self.lock();
+    fn act<'a>(self: &'a Pointer<Self>, mut inner: MutexGuard<'a, Inner>) {
         if inner.is_acting {
             return;
         }
@@ -221,7 +273,7 @@ impl Shared {
         }
         inner.is_acting = false;
         self.platform.set_alarm(self, inner.connection.poll_deadline());
-        let has_news = !inner.inbox.is_empty() || inner.connection.state() == everwire_core::State::Closed;
+        let has_news = !inner.inbox.is_empty() || inner.progress.is_closed;
         let reader = if has_news { inner.reader.take() } else { None };
         let writers =
             if core::mem::take(&mut inner.has_progressed) { core::mem::take(&mut inner.writers) } else { Vec::new() };
@@ -253,6 +305,38 @@ impl Shared {
 }
 
 impl Inner {
+    /// Tells the core of what was heard, and takes note of the time.
+    fn catch_up(&mut self, now: Duration) -> Duration {
+        if let Some((socket, at)) = self.heard.take() {
+            // A message knows its time by another clock, which may be coarser.
+            self.connection.receive(at.max(self.told).min(now), socket);
+        }
+        self.told = now;
+        now
+    }
+
+    /// Takes a message of `size` for sent where it may go to the socket at once, and nobody is acting who would be overtaken.
+    fn transmit_now(&mut self, platform: &Platform, size: usize, ahead: bool) -> Option<(SocketId, MessageId)> {
+        if self.is_acting || !self.actions.is_empty() {
+            return None;
+        }
+        let socket = self.connection.socket()?;
+        let now = self.recent_time(platform);
+        let id = self.connection.transmit_now(now, size, ahead)?;
+        self.counts.messages_out += 1;
+        self.counts.bytes_out += size as u64;
+        Some((socket, id))
+    }
+
+    /// The time, or the one that the core was told last while an alarm sees to it that it is not long ago.
+    fn recent_time(&mut self, platform: &Platform) -> Duration {
+        let alarm = self.connection.poll_deadline().unwrap_or(Duration::MAX);
+        if alarm.saturating_sub(self.told) > CLOCK_GOOD_FOR {
+            self.catch_up(platform.now());
+        }
+        self.told
+    }
+
     /// Parts what the core asks for into what the application reads and what the platform does.
     fn sort_actions(&mut self, now: Duration) {
         while let Some(action) = self.connection.poll_action() {

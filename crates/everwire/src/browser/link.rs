@@ -92,7 +92,8 @@ fn on_open(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> imp
 fn on_message(shared: Weak<Shared>, socket: SocketId) -> impl FnMut(MessageEvent) {
     move |event| {
         let Some(shared) = shared.upgrade() else { return };
-        shared.received(socket, Received::new(event.data()));
+        let at = shared.platform.time_of(&event);
+        shared.received(socket, Received::new(event.data()), at);
     }
 }
 

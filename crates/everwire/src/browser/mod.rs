@@ -7,6 +7,7 @@
 //! - `lifecycle`: the events of page and network
 //! - `alarm`, `clock`: time
 //! - `received`: a message in the browser's hands
+//! - `text`: texts on their way into wasm memory
 //! - `environment`: what this global scope has
 
 mod alarm;
@@ -15,6 +16,7 @@ mod environment;
 mod lifecycle;
 mod link;
 mod received;
+mod text;
 
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
@@ -184,6 +186,10 @@ impl Platform {
 
     fn held(&self) -> u64 {
         self.held.get()
+    }
+
+    fn time_of(&self, event: &web_sys::Event) -> Duration {
+        self.clock.time_of(event)
     }
 
     pub(crate) fn binary_type(&self) -> BinaryType {

@@ -191,7 +191,7 @@ impl Server {
             _ => return,
         };
         if let Some(shared) = alive(&self.shared) {
-            shared.received(self.socket, received);
+            shared.received(self.socket, received, shared.platform.now());
         }
     }
 

@@ -2,10 +2,7 @@ use core::{fmt, future::poll_fn};
 
 use everwire_core::{CloseCode, CloseReason, Histogram, Input, SendOptions, Sent};
 
-use crate::{
-    BinaryType, Closing, Message, ReadyState, SendError, State, Stats, payload::Payload, platform::Pointer,
-    shared::Shared,
-};
+use crate::{BinaryType, Closing, Message, ReadyState, SendError, State, Stats, platform::Pointer, shared::Shared};
 
 /// What a [`Socket`](crate::Socket) can do apart from being read. It can be cloned.
 ///
@@ -29,9 +26,8 @@ impl SocketHandle {
     /// # Errors
     /// As [`Self::send`].
     pub fn send_with(&self, message: impl Into<Message>, options: SendOptions) -> Result<Sent, SendError> {
-        let message = Payload::Ours(message.into());
         self.shared
-            .drive(|connection, now| connection.send(now, message, options))
+            .send(message.into(), options)
             .map_err(|refused| SendError::refused(refused.message.into_message(), refused.refusal))
     }
 

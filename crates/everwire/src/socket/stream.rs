@@ -1,4 +1,5 @@
 use core::{
+    convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -13,7 +14,9 @@ impl Stream for Socket {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.shared.poll_event(context.waker())
+        self.shared
+            .poll_event(context.waker(), |payload| Ok::<_, Infallible>(payload.into_message()))
+            .map(|event| event.map(|Ok(event)| event))
     }
 }
 

@@ -62,3 +62,22 @@ async fn it_is_a_stream_of_events_and_a_sink_of_values() {
         within("a value came", futures_util::future::join(values.take(1).collect::<Vec<_>>(), sending)).await;
     assert_eq!(values, [41]);
 }
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn texts_of_any_length_and_script_are_decoded_one_after_the_other() {
+    let server = TestServer::start().await;
+    let mut socket = JsonSocket::<String, String>::open(server.url("/echo")).unwrap();
+    let texts = [
+        "Grüße, 世界, 🦀. ".repeat(10_000),
+        "short".to_owned(),
+        format!("{}🦀", "x".repeat(1_000)),
+        "x".repeat(500),
+        String::new(),
+    ];
+    for text in &texts {
+        socket.send(text).unwrap();
+    }
+    for text in &texts {
+        assert_eq!(&within("a text", socket.recv()).await.unwrap().unwrap(), text);
+    }
+}

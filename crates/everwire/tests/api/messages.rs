@@ -22,6 +22,9 @@ async fn text_and_binary_come_back_unchanged_and_in_order() {
         Message::from((0..=255).collect::<Vec<u8>>()),
         Message::from(Vec::new()),
         Message::from("x".repeat(100_000)),
+        Message::from("Grüße, 世界, 🦀. ".repeat(1_000)),
+        Message::from(format!("{}🦀", "x".repeat(300))),
+        Message::from(r#"{"pong":"not an answer"}"#),
     ];
     for message in &messages {
         socket.send(message.clone()).unwrap();
@@ -30,7 +33,7 @@ async fn text_and_binary_come_back_unchanged_and_in_order() {
         assert_eq!(&message(&mut socket).await, sent);
     }
     let stats = socket.stats();
-    assert_eq!((stats.messages_out, stats.messages_in), (6, 6));
+    assert_eq!((stats.messages_out, stats.messages_in), (9, 9));
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -184,4 +187,24 @@ async fn a_server_that_fell_silent_is_left_where_silence_means_that_it_is_dead()
     // Nobody was asked, so that nobody is told to choose another heartbeat.
     assert_eq!(cause, Cause::HeartbeatTimeout { ever_answered: true });
     assert_eq!(socket.stats().messages_out, 0);
+}
+
+/// Messages are no answers to pings, and prove just as well that the link lives.
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_server_that_talks_is_not_given_up_whether_it_answers_pings_or_not() {
+    let server = TestServer::start().await;
+    let unanswered = Heartbeat::custom(|ping| Message::from(ping.to_string()), |_| None);
+    for heartbeat in [unanswered.schedule(brisk()), Heartbeat::silence(Duration::from_millis(400))] {
+        let mut socket =
+            Socket::builder(server.url("/countdown?from=40&every=30")).heartbeat(heartbeat).open().unwrap();
+        let mut counted = 0;
+        while let Some(event) = within("the next event", socket.next()).await {
+            match event {
+                Event::Message(Message::Text(text)) if !text.starts_with('{') => counted += 1,
+                Event::Dropped(dropped) => panic!("{}", dropped.cause),
+                _ => {}
+            }
+        }
+        assert_eq!(counted, 41);
+    }
 }
