@@ -256,3 +256,20 @@ fn no_more_pings_are_remembered_than_a_few() {
     assert_eq!(bench.monitor.unanswered(), MAX_OUTSTANDING);
     assert_eq!(bench.latency.summary().lost, 4);
 }
+
+#[test]
+fn what_is_heard_brings_the_next_wake_nearer_only_while_an_answer_is_awaited() {
+    let second = core::time::Duration::from_secs(1);
+    let schedule = PingSchedule { after_silence: second, sample_every: Some(second), ..PingSchedule::default() };
+    let mut bench = Bench::new(Heartbeat::Ping(schedule));
+    bench.hear(ms(500));
+    assert_eq!((bench.next_wake(), bench.monitor.awaits_answer()), (Some(s(1)), false));
+    bench.hear(ms(0));
+    assert_eq!(bench.wake(s(1)), Pulse::Ping(1));
+    assert_eq!((bench.next_wake(), bench.monitor.awaits_answer()), (Some(s(7)), true));
+    bench.hear(ms(1_500));
+    assert_eq!((bench.next_wake(), bench.monitor.awaits_answer()), (Some(s(2)), false));
+    let mut silence = Bench::new(Heartbeat::Silence(second));
+    silence.hear(ms(500));
+    assert!(!silence.monitor.awaits_answer(), "nobody was asked");
+}
