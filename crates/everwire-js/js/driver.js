@@ -33,6 +33,8 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   let now = 0;
   /** When the latest message came that the core has not heard of, 0 for none. It asks for it only when it is to judge the link. */
   let heardAt = 0;
+  /** A ping was sent and nothing was heard since, so that the core waits to hear. */
+  let isAsked;
 
   let readyState = 0;
   /** The arguments of `close`, once it was called, and whether that was before the connection was open. */
@@ -58,6 +60,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
 
   /** Tells the core what happened, and does what follows. */
   const tell = (input, a = 0, b = 0, c = 0) => {
+    isAsked = false;
     now = performance.now();
     if (handle(input, a, b, c) & code.STATUS_ACTIONS) act();
   };
@@ -68,6 +71,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     if (answer) return tell(code.INPUT_PONG, link.attempt, ...answer);
     // An event knows when it was made, which is quicker read than the clock.
     if (isWatched) heardAt = event.timeStamp ?? performance.now();
+    if (isAsked) tell(code.INPUT_HEARD, link.attempt);
     counts.messagesIn += 1;
     counts.bytesIn += sizeOf(data);
     // Those of the package ws are events of its own.
@@ -127,6 +131,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   }
 
   function probe(number) {
+    isAsked = true;
     try {
       link.socket.send(words.ask(number));
     } catch (error) {
