@@ -18,6 +18,7 @@ let dials = 0;
 export class Check {
   #sockets = [];
   #endings = [];
+  #isOver = new AbortController();
 
   constructor(Socket) {
     this.Socket = Socket;
@@ -36,7 +37,14 @@ export class Check {
 
   /** A socket that is closed when the test ends. */
   dial(url, ...rest) {
-    const socket = new this.Socket(url, ...rest);
+    return this.track(new this.Socket(url, ...rest));
+  }
+
+  /** Closes a socket when the test ends, or at once where it has: one that went on dialling would hold up those of other tests. */
+  track(socket) {
+    if (this.#isOver.signal.aborted) {
+      socket.close();
+    }
     this.#sockets.push(socket);
     return socket;
   }
@@ -70,12 +78,17 @@ export class Check {
 
   /** What the server saw of the latest dial, when that is closed. */
   async seen(id = this.id) {
-    return (await (await fetch(`/seen?id=${id}`)).json()).at(-1);
+    return (await this.#ask("/seen", { id })).at(-1);
   }
 
   /** Has the server do something with the sockets that have the `id` of the latest address, and tells what came over each. */
   async server(what, query = {}) {
-    return (await fetch(`/do?${new URLSearchParams({ id: this.id, what, ...query })}`)).json();
+    return this.#ask("/do", { id: this.id, what, ...query });
+  }
+
+  /** Given up when the test ends: a browser has few connections to a server, and one that waits for good is missed by the others. */
+  async #ask(path, query) {
+    return (await fetch(`${path}?${new URLSearchParams(query)}`, { signal: this.#isOver.signal })).json();
   }
 
   /** A socket that reconnects without much delay. */
@@ -86,15 +99,17 @@ export class Check {
   /** Resolves when something holds that an event or a turn brings about. */
   async until(holds) {
     for (let result; ; await new Promise((resolve) => setTimeout(resolve, 5))) {
+      this.#isOver.signal.throwIfAborted();
       if ((result = await holds())) {
         return result;
       }
     }
   }
 
-  /** Lets everything that is ready to run do so. */
+  /** Lets everything that is ready to run do so. Ends a test that was given up, which would turn round for good. */
   async turn(times = 1) {
     for (let count = 0; count < times; count += 1) {
+      this.#isOver.signal.throwIfAborted();
       await new Promise((resolve) => {
         const { port1, port2 } = new MessageChannel();
         port1.onmessage = () => resolve(port1.close());
@@ -108,6 +123,7 @@ export class Check {
   }
 
   end() {
+    this.#isOver.abort();
     for (const ending of this.#endings) {
       ending();
     }

@@ -68,7 +68,7 @@ const odd = {
 };
 
 async function outcome(t, Socket, args) {
-  const socket = new Socket(t.at("/echo"));
+  const socket = t.track(new Socket(t.at("/echo")));
   const { id } = t;
   await t.next(socket, "open");
   try {

@@ -66,7 +66,7 @@ export default {
   "an empty address is taken or refused as the browser's own class does": differs("odd arguments", (t) => {
     const outcome = (Socket) => {
       try {
-        const socket = new Socket("");
+        const socket = t.track(new Socket(""));
         t.after(() => socket.close());
         return socket.url;
       } catch ({ name }) {

@@ -27,7 +27,7 @@ export default {
   ),
   "a protocol for which the server picked none is treated as the browser's own class does": differs("a drop is not a close", async (t) => {
     const outcome = async (Socket) => {
-      const socket = new Socket(t.at("/echo", { pick: "" }), "mine");
+      const socket = t.track(new Socket(t.at("/echo", { pick: "" }), "mine"));
       const event = await Promise.race([t.next(socket, "open"), t.next(socket, "close")]);
       socket.close();
       return [event.type, socket.protocol];
@@ -40,7 +40,7 @@ export default {
     failed(t, t.dial(`ws://${Math.random().toString(36).slice(2)}.invalid/`))),
   "TLS to a server without is error, and close with the code that the browser's own class has": differs("a drop is not a close", async (t) => {
     const outcome = async (Socket) => {
-      const socket = new Socket(t.at("/echo").replace(/^ws/, "wss"));
+      const socket = t.track(new Socket(t.at("/echo").replace(/^ws/, "wss")));
       const log = t.log(socket);
       const { code, wasClean } = await t.next(socket, "close");
       return [log, code, wasClean];
@@ -57,7 +57,7 @@ export default {
   }),
   "a cut has an error before it or not, as with the browser's own class": differs("a drop is not a close", async (t) => {
     const outcome = async (Socket) => {
-      const socket = new Socket(t.at("/cut"));
+      const socket = t.track(new Socket(t.at("/cut")));
       const log = t.log(socket);
       await t.next(socket, "open");
       socket.send("cut me");

@@ -1,7 +1,7 @@
 import { differs } from "../check.js";
 
 const fire = (socket, type) => socket.dispatchEvent(new Event(type));
-const on = (t, run) => run(t.dial(t.at("/hang")), t);
+const on = (t, run) => run(t.dial(t.at("/echo")), t);
 
 /** What holds for every EventTarget, seen on a socket. */
 const tests = (type) => ({

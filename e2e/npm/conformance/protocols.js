@@ -68,7 +68,7 @@ export default {
   "an iterator that is null is none, or an error as in the browser's own class": differs("odd arguments", (t) => {
     const outcome = (Socket) => {
       try {
-        const socket = new Socket(t.at("/hang"), { [Symbol.iterator]: null, toString: () => "text" });
+        const socket = t.track(new Socket(t.at("/hang"), { [Symbol.iterator]: null, toString: () => "text" }));
         t.after(() => socket.close());
         return socket.readyState;
       } catch ({ name }) {

@@ -32,7 +32,7 @@ const odd = {
 };
 
 async function outcome(t, Socket, data) {
-  const socket = new Socket(t.at("/echo"));
+  const socket = t.track(new Socket(t.at("/echo")));
   socket.binaryType = "arraybuffer";
   await t.next(socket, "open");
   try {

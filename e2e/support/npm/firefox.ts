@@ -1,17 +1,25 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 
+interface Session {
+  readonly sessionId: string;
+  readonly capabilities: { readonly "moz:processID": number; readonly "moz:profile": string };
+}
+
 /** Debian's Firefox over plain WebDriver: Playwright drives only a Firefox that it has patched itself. */
 export class Firefox {
   readonly #driver: ChildProcess;
+  readonly #given: Session["capabilities"];
   readonly #session: string;
 
-  private constructor(driver: ChildProcess, session: string) {
+  private constructor(driver: ChildProcess, given: Session["capabilities"], session: string) {
     this.#driver = driver;
+    this.#given = given;
     this.#session = session;
   }
 
@@ -25,8 +33,8 @@ export class Firefox {
     const base = await listening(driver);
     const capabilities = { alwaysMatch: { "moz:firefoxOptions": { args: ["-headless"] }, timeouts: { script: 300_000 } } };
     try {
-      const { sessionId } = (await ask(`${base}/session`, { capabilities })) as { sessionId: string };
-      return new Firefox(driver, `${base}/session/${sessionId}`);
+      const { sessionId, capabilities: given } = (await ask(`${base}/session`, { capabilities })) as Session;
+      return new Firefox(driver, given, `${base}/session/${sessionId}`);
     } catch (error) {
       driver.kill();
       throw error;
@@ -59,16 +67,18 @@ export class Firefox {
   }
 
   async stop(): Promise<void> {
-    await ask(this.#session, undefined, "DELETE");
+    // Asked to quit, it would first wait for sockets that still dial.
+    process.kill(this.#given["moz:processID"], "SIGKILL");
     const exited = once(this.#driver, "exit");
-    this.#driver.kill();
+    this.#driver.kill("SIGKILL");
     await exited;
+    await rm(this.#given["moz:profile"], { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
-async function ask(url: string, body: unknown, method = "POST"): Promise<unknown> {
+async function ask(url: string, body: unknown): Promise<unknown> {
   const headers = { "content-type": "application/json" };
-  const response = await fetch(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
   const { value } = (await response.json()) as { value: unknown };
   if (!response.ok) {
     throw new Error(`WebDriver: ${(value as { message: string }).message}`);

@@ -36,7 +36,7 @@ export interface Seen {
  * - `/echo` sends back what it gets. `/greet` says `hello` in the moment it opens; `/bytes` the same with the bytes 1, 2, 3.
  * - `/close?code=C&reason=R` closes at once, `/bye?code=C&reason=R` at the first message, each without a code in an empty frame.
  * - `/talk?count=N` sends N numbered messages and closes with 4000. `/cut` ends TCP at the first message, `/gone` at once.
- * - `/refuse?status=S` and `/garbled` spoil the handshake; `/hang` never answers it. `/deaf` never reads.
+ * - `/refuse?status=S` and `/garbled` spoil the handshake; `/hang` does not answer it, and ends TCP after a second. `/deaf` never reads.
  * - `pick=P` chooses a subprotocol, `pick=` none; without it the first is taken.
  *
  * Each address has an `id`, by which a page asks `/do` for more: `?id=I&what=cut`, `close` with `code` and `reason`, `say` with `text`,
@@ -154,7 +154,10 @@ export class Peer {
       socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     } else if (path === "/garbled") {
       socket.end("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n");
-    } else if (path !== "/hang") {
+    } else if (path === "/hang") {
+      // Not for ever: Firefox lets no other WebSocket dial this server while one that it has closed is still waiting for an answer.
+      setTimeout(() => socket.destroy(), 1_000);
+    } else {
       this.#wss.handleUpgrade(request, socket, head, (client) => this.#behave(client, request, path, socket));
     }
   }
