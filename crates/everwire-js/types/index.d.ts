@@ -266,7 +266,7 @@ export interface EverSocketEventMap {
 export interface JsonView<In, Out = In> extends AsyncIterable<In> {
   /** Sends a value as JSON. Throws a TypeError for what JSON cannot hold (`undefined`, a function, a cycle). */
   send(value: Out, options?: SendOptions): SendOutcome;
-  /** Messages from now on, over reconnects, until the socket is closed for good. */
+  /** Messages from the loop's first step on, over reconnects, until the socket is closed for good. */
   [Symbol.asyncIterator](): AsyncIterableIterator<In>;
 }
 
