@@ -1,7 +1,7 @@
 import { type Page } from "@playwright/test";
 import { type Tests, type Wish } from "../react/main.tsx";
 import { Companion } from "./companion.ts";
-import { Installed } from "./installed.ts";
+import { Project } from "./project.ts";
 import { expect, test as base } from "./test.ts";
 
 export { expect };
@@ -12,10 +12,10 @@ interface Fixtures {
 }
 
 /** Tests of `useEverSocket` in React's Strict Mode. */
-export const test = base.extend<Fixtures, { application: Installed; site: string }>({
+export const test = base.extend<Fixtures, { application: Project; site: string }>({
   application: [
     async ({}, use) => {
-      const application = await Installed.application("e2e/react", ["react", "react-dom"]);
+      const application = await Project.from("e2e/react", ["vite", "react", "react-dom"]);
       await use(application);
       await application.remove();
     },

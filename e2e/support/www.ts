@@ -1,5 +1,5 @@
 import { Companion } from "./companion.ts";
-import { Installed } from "./installed.ts";
+import { Project } from "./project.ts";
 import { expect, test as base } from "./test.ts";
 
 export { expect };
@@ -8,7 +8,7 @@ export { expect };
 export const test = base.extend<object, { site: string }>({
   site: [
     async ({}, use) => {
-      const www = await Installed.application("www");
+      const www = await Project.from("www", ["vite"]);
       await use(await www.build());
       await www.remove();
     },

@@ -2,7 +2,7 @@ import { type Page } from "@playwright/test";
 import { randomUUID } from "node:crypto";
 import { type Kind, type Library, type Tests } from "../../libraries/main.ts";
 import { Companion } from "../companion.ts";
-import { Installed } from "../installed.ts";
+import { Project } from "../project.ts";
 import { TcpLink } from "../tcp-link.ts";
 import { expect, test as base } from "../test.ts";
 import { centrifuge } from "./centrifuge.ts";
@@ -26,7 +26,7 @@ interface Fixtures {
 export const test = base.extend<Fixtures, { site: string }>({
   site: [
     async ({}, use) => {
-      const application = await Installed.application("e2e/libraries", packages);
+      const application = await Project.from("e2e/libraries", ["vite", ...packages]);
       await use(await application.build());
       await application.remove();
     },

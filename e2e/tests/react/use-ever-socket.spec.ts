@@ -103,7 +103,7 @@ test("shows that the connection was lost and is back, and goes on with the same 
   expect(events.slice(-2)).toEqual(["open", "reconnected"]);
 });
 
-test("draws on a server, where no socket is made", ({ application }) => {
-  const drawn = application.run("server.mjs");
+test("draws on a server, where no socket is made", async ({ application }) => {
+  const drawn = await application.run("node", "server.mjs");
   expect(drawn).toContain("{&quot;socket&quot;:null,&quot;readyState&quot;:3,&quot;messages&quot;:[]}");
 });

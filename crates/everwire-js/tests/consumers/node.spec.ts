@@ -1,4 +1,4 @@
-import { Project } from "../support/project.ts";
+import { Project } from "../../../../e2e/support/project.ts";
 import { expect, test } from "../support/test.ts";
 
 /** Node.js 20 has a WebSocket that it does not show unless asked to, and later ones always have it. */
@@ -7,7 +7,7 @@ const asked = "WebSocket" in globalThis ? [] : ["--experimental-websocket"];
 test.describe("Node.js", () => {
   let project: Project;
   test.beforeAll(async () => {
-    project = await Project.from("node-program", ["ws"]);
+    project = await Project.from("crates/everwire-js/tests/node-program", ["ws"]);
   });
   test.afterAll(() => project.remove());
 

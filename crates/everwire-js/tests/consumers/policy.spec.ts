@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { type Project } from "../support/project.ts";
+import { type Project } from "../../../../e2e/support/project.ts";
 import { application, echoed, expect, open, test as base } from "../support/test.ts";
 
 /** The policy of a careful page, with room for what is tried. */

@@ -1,10 +1,10 @@
 import { withVite } from "../support/consumers.ts";
-import { Project } from "../support/project.ts";
+import { Project } from "../../../../e2e/support/project.ts";
 import { expect, test as base } from "../support/test.ts";
 
 const test = base.extend({
   site: async ({}, use) => {
-    const project = await Project.from("react", ["react", "react-dom", "scheduler"]);
+    const project = await Project.from("crates/everwire-js/tests/react", ["react", "react-dom", "scheduler"]);
     await use(await withVite(project));
     await project.remove();
   },

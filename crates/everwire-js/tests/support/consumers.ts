@@ -3,7 +3,7 @@ import * as esbuild from "esbuild";
 import { readFile, writeFile } from "node:fs/promises";
 import { rollup } from "rollup";
 import webpack from "webpack";
-import { type Project } from "./project.ts";
+import { type Project } from "../../../../e2e/support/project.ts";
 
 /** The files of `application/everwire`, by which the application gets the package. */
 export type Everwire = "default" | "inline" | "served" | "unbundled";
@@ -31,10 +31,8 @@ export const consumers: readonly Consumer[] = [
 
 const workers = ["dedicated-worker", "shared-worker"];
 
-/** A process of its own, since Vite makes the one that it runs in one for production. */
-export async function withVite(project: Project): Promise<string> {
-  await project.run("vite", "build");
-  return project.path("dist");
+export function withVite(project: Project): Promise<string> {
+  return project.build();
 }
 
 async function withWebpack(project: Project): Promise<string> {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Companion } from "../../../../e2e/support/companion.ts";
 import { expect, test as base } from "../../../../e2e/support/test.ts";
 import { type Everwire } from "./consumers.ts";
-import { Project } from "./project.ts";
+import { Project } from "../../../../e2e/support/project.ts";
 
 export { expect };
 
@@ -15,7 +15,7 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures>({
   site: async ({}, use) => {
-    const project = await Project.from("application");
+    const project = await Project.from("crates/everwire-js/tests/application");
     await use(project.folder);
     await project.remove();
   },
@@ -28,7 +28,7 @@ export const test = base.extend<Fixtures>({
 
 /** The application of somebody who gets the package in this way. */
 export async function application(everwire: Everwire): Promise<Project> {
-  const project = await Project.from("application");
+  const project = await Project.from("crates/everwire-js/tests/application");
   await cp(project.path("everwire", `${everwire}.js`), project.path("src/everwire.js"));
   return project;
 }
