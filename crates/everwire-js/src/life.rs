@@ -118,6 +118,14 @@ fn what_goes_ahead_overtakes_what_the_opening_has_just_released() {
 }
 
 #[test]
+fn where_none_was_asked_for_there_is_no_ping() {
+    let mut core = open(Knobs::new());
+    core.handle(3_600_000.0, input::WAKE, 1e12, 0.0, 0.0);
+    core.handle(3_600_001.0, input::VISIBLE, 0.0, 0.0, 0.0);
+    assert_eq!(numbers(&obey(&mut core)), []);
+}
+
+#[test]
 fn a_message_on_a_free_way_asks_for_nothing_more_than_that_it_is_handed_over() {
     let mut core = open(Knobs::new());
     core.send(110.0, 10, 1, 0.0, 0, false);

@@ -1,14 +1,6 @@
 const soon = { afterSilence: 20, minDeadline: 50, maxDeadline: 100, sampleEvery: 30 };
 
 export default {
-  "there is no ping where none was asked for": async (t) => {
-    const socket = t.ever();
-    await t.next(socket, "open");
-    socket.send("x");
-    await t.next(socket, "message");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    t.equal((await t.server("seen"))[0].messages, ["x"], "messages");
-  },
   "a heartbeat measures the round trip, and keeps its answers to itself": async (t) => {
     // With time for an answer also on a busy machine.
     const socket = t.ever("/echo", { heartbeat: { ...soon, minDeadline: 4_000, maxDeadline: 8_000 } });

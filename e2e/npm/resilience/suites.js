@@ -66,7 +66,10 @@ export default {
       await t.server("cut");
     }
     await t.next(socket, "open");
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const since = performance.now(); performance.now() - since < 200; ) {
+      socket.send("still there?");
+      await t.next(socket, "message");
+    }
     const dropped = t.next(socket, "reconnecting");
     await t.server("cut");
     await dropped;
