@@ -3,7 +3,6 @@ use std::rc::Rc;
 use bench_support::{Meter, Payload, Tick};
 use everwire::{Event, JsonSocket, Socket, SocketHandle};
 use futures_util::StreamExt;
-use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
@@ -29,33 +28,9 @@ impl Client {
         }
         Ok(client)
     }
-
-    pub fn prepare(&self, is_text: bool, size: usize) {
-        self.meter.prepare(is_text, size);
-    }
-
-    pub fn send(&self) {
-        send(&self.meter, &self.handle);
-    }
-
-    pub fn received(&self) -> u32 {
-        self.meter.received()
-    }
-
-    pub fn sum(&self) -> f64 {
-        self.meter.sum()
-    }
-
-    pub fn start(&self, count: u32, in_flight: u32, timed: bool, done: Function) {
-        for _ in 0..self.meter.start(count, in_flight, timed, done) {
-            self.send();
-        }
-    }
-
-    pub fn expect(&self, count: u32, done: Function) {
-        self.meter.expect(count, done);
-    }
 }
+
+bench_support::measured!(Client, handle);
 
 fn send(meter: &Meter, handle: &SocketHandle) {
     let _ = match meter.payload() {

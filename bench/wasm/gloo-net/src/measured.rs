@@ -6,7 +6,6 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use gloo_net::websocket::Message;
 use gloo_net::websocket::futures::WebSocket;
-use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
@@ -33,33 +32,9 @@ impl Client {
         }
         Ok(client)
     }
-
-    pub fn prepare(&self, is_text: bool, size: usize) {
-        self.meter.prepare(is_text, size);
-    }
-
-    pub fn send(&self) {
-        send(&self.meter, &self.sink);
-    }
-
-    pub fn received(&self) -> u32 {
-        self.meter.received()
-    }
-
-    pub fn sum(&self) -> f64 {
-        self.meter.sum()
-    }
-
-    pub fn start(&self, count: u32, in_flight: u32, timed: bool, done: Function) {
-        for _ in 0..self.meter.start(count, in_flight, timed, done) {
-            self.send();
-        }
-    }
-
-    pub fn expect(&self, count: u32, done: Function) {
-        self.meter.expect(count, done);
-    }
 }
+
+bench_support::measured!(Client, sink);
 
 fn send(meter: &Meter, sink: &RefCell<SplitSink<WebSocket, Message>>) {
     let message = match meter.payload() {

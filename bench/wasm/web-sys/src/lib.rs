@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use bench_support::{Meter, Payload, Tick};
-use js_sys::{ArrayBuffer, Function, Promise, Uint8Array};
+use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{BinaryType, MessageEvent, WebSocket};
@@ -36,33 +36,9 @@ impl Client {
         JsFuture::from(opened).await?;
         Ok(Self { meter, socket, _on_message: on_message })
     }
-
-    pub fn prepare(&self, is_text: bool, size: usize) {
-        self.meter.prepare(is_text, size);
-    }
-
-    pub fn send(&self) {
-        send(&self.meter, &self.socket);
-    }
-
-    pub fn received(&self) -> u32 {
-        self.meter.received()
-    }
-
-    pub fn sum(&self) -> f64 {
-        self.meter.sum()
-    }
-
-    pub fn start(&self, count: u32, in_flight: u32, timed: bool, done: Function) {
-        for _ in 0..self.meter.start(count, in_flight, timed, done) {
-            self.send();
-        }
-    }
-
-    pub fn expect(&self, count: u32, done: Function) {
-        self.meter.expect(count, done);
-    }
 }
+
+bench_support::measured!(Client, socket);
 
 fn send(meter: &Meter, socket: &WebSocket) {
     let _ = match meter.payload() {
