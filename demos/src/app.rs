@@ -2,7 +2,9 @@ use yew::prelude::*;
 
 use crate::components::Shell;
 use crate::line::{ServerChoice, use_server_choice};
-use crate::pages::{EchoPage, HomePage, MissingPage, TickerPage, TrackerPage};
+use crate::pages::{
+    EchoPage, FilesPage, HomePage, LabPage, MissingPage, MonitorPage, ThroughputPage, TickerPage, TrackerPage,
+};
 use crate::routes::{Navigator, Route, use_navigator};
 
 /// The whole application.
@@ -26,6 +28,10 @@ fn page(route: Route) -> Html {
         Route::Echo => html! { <EchoPage /> },
         Route::Ticker => html! { <TickerPage /> },
         Route::Tracker => html! { <TrackerPage /> },
+        Route::Lab => html! { <LabPage /> },
+        Route::Throughput => html! { <ThroughputPage /> },
+        Route::Files => html! { <FilesPage /> },
+        Route::Monitor => html! { <MonitorPage /> },
         Route::Missing => html! { <MissingPage /> },
     }
 }

@@ -10,13 +10,18 @@ pub(crate) enum Route {
     Echo,
     Ticker,
     Tracker,
+    Lab,
+    Throughput,
+    Files,
+    Monitor,
     /// Anything else that was asked for.
     Missing,
 }
 
 impl Route {
     /// The demos, in the order in which they are shown.
-    pub(crate) const DEMOS: [Self; 3] = [Self::Echo, Self::Ticker, Self::Tracker];
+    pub(crate) const DEMOS: [Self; 7] =
+        [Self::Echo, Self::Ticker, Self::Tracker, Self::Lab, Self::Throughput, Self::Files, Self::Monitor];
 
     /// The page at a path, with or without a slash at its end.
     pub(crate) fn from_path(path: &str) -> Self {
@@ -25,6 +30,10 @@ impl Route {
             "/echo" => Self::Echo,
             "/ticker" => Self::Ticker,
             "/tracker" => Self::Tracker,
+            "/lab" => Self::Lab,
+            "/throughput" => Self::Throughput,
+            "/files" => Self::Files,
+            "/monitor" => Self::Monitor,
             _ => Self::Missing,
         }
     }
@@ -35,6 +44,10 @@ impl Route {
             Self::Echo => "/echo",
             Self::Ticker => "/ticker",
             Self::Tracker => "/tracker",
+            Self::Lab => "/lab",
+            Self::Throughput => "/throughput",
+            Self::Files => "/files",
+            Self::Monitor => "/monitor",
         }
     }
 
@@ -45,6 +58,10 @@ impl Route {
             Self::Echo => "Echo",
             Self::Ticker => "Ticker",
             Self::Tracker => "Tracker",
+            Self::Lab => "Lab",
+            Self::Throughput => "Throughput",
+            Self::Files => "Files",
+            Self::Monitor => "Monitor",
             Self::Missing => "Not found",
         }
     }
@@ -137,7 +154,7 @@ mod tests {
 
     #[test]
     fn every_page_is_found_at_its_own_path_also_with_a_slash() {
-        for route in [Route::Home, Route::Echo, Route::Ticker, Route::Tracker] {
+        for route in [Route::Home].into_iter().chain(Route::DEMOS) {
             assert_eq!(Route::from_path(route.path()), route);
             assert_eq!(Route::from_path(&format!("{}/", route.path())), route);
         }

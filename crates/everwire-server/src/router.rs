@@ -5,8 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 
 use crate::endpoints::Endpoint;
-use crate::handshake;
-use crate::{Config, Everwire};
+use crate::{Config, Everwire, files, handshake, lab, monitor};
 
 /// The routes of a server, to merge or nest into an application of your own.
 ///
@@ -25,6 +24,9 @@ impl Everwire {
             router = router.route(endpoint.path(), any(answer));
         }
         router
+            .merge(files::routes())
+            .merge(lab::routes())
+            .merge(monitor::routes())
             .route("/healthz", get(healthz))
             .route("/metrics", get(metrics))
             .fallback(elsewhere)

@@ -9,6 +9,10 @@ pub(crate) enum Icon {
     Echo,
     Ticker,
     Tracker,
+    Lab,
+    Throughput,
+    Files,
+    Monitor,
     Sun,
     Moon,
     Server,
@@ -36,6 +40,10 @@ impl Icon {
             Self::Tracker => {
                 "M10 17.5s5.5-5 5.5-9.3A5.5 5.5 0 0 0 4.5 8.2c0 4.3 5.5 9.3 5.5 9.3ZM10 10a1.9 1.9 0 1 0 0-3.8 1.9 1.9 0 0 0 0 3.8Z"
             }
+            Self::Lab => "M7.5 3h5M8.5 3v5L4 15.5a1 1 0 0 0 .9 1.5h10.2a1 1 0 0 0 .9-1.5L11.5 8V3M6.3 12.5h7.4",
+            Self::Throughput => "M3 14a7 7 0 1 1 14 0M10 14l3.5-5M3 14h2M15 14h2",
+            Self::Files => "M5 3h6l4 4v10H5zM11 3v4h4M10 14.5v-5M7.8 11.5 10 9.3l2.2 2.2",
+            Self::Monitor => "M2.5 4h15v9.5h-15zM7 17h6M10 13.5V17M5 9.5h2.5L9 6.5l2 4 1.2-1.5H15",
             Self::Sun => {
                 "M10 13.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM10 1.8v1.6M10 16.6v1.6M1.8 10h1.6M16.6 10h1.6M4.2 4.2l1.1 1.1M14.7 14.7l1.1 1.1M4.2 15.8l1.1-1.1M14.7 5.3l1.1-1.1"
             }

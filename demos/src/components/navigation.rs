@@ -57,5 +57,9 @@ pub(crate) fn icon(route: Route) -> Icon {
         Route::Echo => Icon::Echo,
         Route::Ticker => Icon::Ticker,
         Route::Tracker => Icon::Tracker,
+        Route::Lab => Icon::Lab,
+        Route::Throughput => Icon::Throughput,
+        Route::Files => Icon::Files,
+        Route::Monitor => Icon::Monitor,
     }
 }
