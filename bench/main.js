@@ -8,18 +8,21 @@ import { parseArgs } from "node:util";
 import { client } from "./parts/client.js";
 import { echo } from "./parts/echo.js";
 import { reconnects } from "./parts/reconnects.js";
+import { server } from "./parts/server.js";
 import { size } from "./parts/size.js";
 import { bundleClients } from "./support/bundles.js";
 import { clients } from "./support/clients.js";
 import { serve } from "./support/files.js";
 import { Report } from "./support/report.js";
 
-const PARTS = { size, client, echo, reconnects };
+const PARTS = { size, client, echo, reconnects, server };
+/** The part that needs no page, and so no bundles. */
+const WITHOUT_PAGES = ["server"];
 
 const { values, positionals } = parseArgs({
   args: argv.slice(2),
   allowPositionals: true,
-  options: { runs: { type: "string" }, quick: { type: "boolean", default: false } },
+  options: { runs: { type: "string" }, quick: { type: "boolean", default: false }, only: { type: "string" } },
 });
 const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
 const unknown = names.find((name) => !(name in PARTS));
@@ -30,14 +33,25 @@ if (unknown !== undefined) {
 const runs = Number(values.runs ?? (values.quick ? 3 : 5));
 
 const report = new Report();
-const folder = await mkdtemp(join(tmpdir(), "everwire-bench-clients-"));
-await bundleClients(clients, folder);
-const pages = await serve(join(dirname(fileURLToPath(import.meta.url)), "page"), folder);
-try {
-  for (const name of names) await PARTS[name]({ runs, quick: values.quick, site: pages.url, report });
-} finally {
-  pages.close();
-  await rm(folder, { recursive: true });
-}
+const options = { runs, quick: values.quick, only: values.only?.split(","), report };
+const [alone, inPages] = [true, false].map((wanted) => names.filter((name) => WITHOUT_PAGES.includes(name) === wanted));
+if (inPages.length > 0) await withPages((site) => measure(inPages, { ...options, site }));
+await measure(alone, options);
 report.print();
 exit(report.isWithinBudget() ? 0 : 1);
+
+async function measure(parts, options) {
+  for (const name of parts) await PARTS[name](options);
+}
+
+async function withPages(use) {
+  const folder = await mkdtemp(join(tmpdir(), "everwire-bench-clients-"));
+  await bundleClients(clients, folder);
+  const pages = await serve(join(dirname(fileURLToPath(import.meta.url)), "page"), folder);
+  try {
+    await use(pages.url);
+  } finally {
+    pages.close();
+    await rm(folder, { recursive: true });
+  }
+}

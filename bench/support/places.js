@@ -2,10 +2,9 @@ import { join } from "node:path";
 import { env } from "node:process";
 import { fileURLToPath } from "node:url";
 
-const built = env.BENCH_BUILT;
-if (built === undefined) {
-  throw new Error("BENCH_BUILT is not set: run `cargo xtask bench`, which builds what is measured and sets it");
-}
+/** Where `cargo xtask bench` puts what it builds, and where that is when a part is run by hand. */
+const target = fileURLToPath(new URL("../../target", import.meta.url));
+const built = env.BENCH_BUILT ?? join(target, "bench");
 
 /** The packed form of EverSocket: `index.js` and what it loads. */
 export const everwire = fileURLToPath(new URL("../../crates/everwire-js/dist", import.meta.url));
@@ -14,4 +13,6 @@ export const wasmClients = join(built, "measure");
 /** The wasm echo clients, built for size. */
 export const wasmEchoes = join(built, "size");
 /** The companion server's program. */
-export const companion = env.BENCH_SERVER;
+export const companion = env.BENCH_SERVER ?? join(target, "release/everwire-server");
+/** The folder with the load generator and the small servers that it is compared with. */
+export const native = env.BENCH_NATIVE ?? join(target, "release");

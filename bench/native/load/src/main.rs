@@ -1,0 +1,105 @@
+//! Loads a WebSocket server, checks what comes back, and tells what that has cost the server. One thread and raw bytes: so
+//! that it is never what holds the server up.
+//!
+//! # Layout
+//! - [`fanout`], [`echo`], [`idle`]: what can be measured
+//! - [`crowd`]: many connections, and what has become ready of them
+//! - [`connection`]: one connection, from the handshake to messages
+//! - [`inbox`]: what has arrived of messages, and whether it is what had to come
+//! - [`dialect`]: how messages are dressed, which is another way for socket.io
+//! - [`message`]: the 64 bytes that are sent
+//! - [`server`]: the processor time and the memory of the server's processes
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use dialect::Dialect;
+use server::Server;
+
+mod connection;
+mod crowd;
+mod dialect;
+mod echo;
+mod fanout;
+mod idle;
+mod inbox;
+mod message;
+mod server;
+
+/// Load a WebSocket server and tell as JSON what that has cost it.
+#[derive(Parser)]
+#[command(name = "bench-load")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// One connection publishes, all get every message: µs of processor time for each delivery
+    Fanout {
+        #[command(flatten)]
+        target: Target,
+        /// How many messages are published at a time; the next when everybody has these. Several are measured in turn.
+        #[arg(long, value_delimiter = ',', default_value = "1,8")]
+        in_flight: Vec<usize>,
+    },
+    /// Each connection sends messages at a time, and more when these are back: µs of processor time for each message
+    Echo {
+        #[command(flatten)]
+        target: Target,
+        /// How many messages each connection sends at a time.
+        #[arg(long, default_value_t = 64)]
+        in_flight: usize,
+    },
+    /// Each connection gets one message back and then does nothing: bytes of resident memory for each
+    Idle {
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Args)]
+struct Target {
+    /// Where the server listens.
+    #[arg(long)]
+    address: SocketAddr,
+    /// The path to connect to.
+    #[arg(long)]
+    path: String,
+    /// The server's process; its children count as well.
+    #[arg(long)]
+    pid: u32,
+    /// How many connections to open.
+    #[arg(long)]
+    connections: usize,
+    /// For how long to measure each, in seconds.
+    #[arg(long, default_value = "1", value_parser = seconds)]
+    seconds: Duration,
+    /// How the server wants its messages.
+    #[arg(long, value_enum, default_value = "plain")]
+    dialect: Dialect,
+}
+
+impl Target {
+    const fn server(&self) -> Server {
+        Server::new(self.pid)
+    }
+}
+
+fn main() -> Result<()> {
+    let result = match Cli::parse().task {
+        Task::Fanout { target, in_flight } => fanout::measure(&target, &in_flight),
+        Task::Echo { target, in_flight } => echo::measure(&target, in_flight),
+        Task::Idle { target } => idle::measure(&target),
+    }?;
+    println!("{result}");
+    Ok(())
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    Ok(Duration::try_from_secs_f64(text.parse()?)?)
+}
