@@ -9,7 +9,7 @@ use std::env;
 use anyhow::Result;
 use axum::Router;
 use axum::extract::State;
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::routing::any;
 use axum::serve::ListenerExt;
 use futures_util::{SinkExt, StreamExt};
@@ -35,12 +35,12 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn chat(socket: WebSocket, everybody: broadcast::Sender<Utf8Bytes>) {
+async fn chat(socket: WebSocket, everybody: broadcast::Sender<String>) {
     let (mut sender, mut receiver) = socket.split();
     let mut news = everybody.subscribe();
     let mut send = tokio::spawn(async move {
         while let Ok(text) = news.recv().await {
-            if sender.send(Message::Text(text)).await.is_err() {
+            if sender.send(Message::text(text)).await.is_err() {
                 break;
             }
         }
@@ -48,7 +48,7 @@ async fn chat(socket: WebSocket, everybody: broadcast::Sender<Utf8Bytes>) {
     let mut receive = tokio::spawn(async move {
         while let Some(Ok(Message::Text(text))) = receiver.next().await {
             // Nobody may be left to hear it.
-            drop(everybody.send(text));
+            drop(everybody.send(text.to_string()));
         }
     });
     tokio::select! {
