@@ -1,16 +1,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Config;
-use crate::drain::Drain;
-use crate::endpoints::Hubs;
+use crate::connection::{End, Mailbox};
+use crate::drain::{self, Drain};
+use crate::endpoints::{Endpoint, Hubs};
 use crate::limits::{Admission, Full, Permit};
 use crate::metrics::Metrics;
 use crate::pages::Pages;
+use crate::roster::Roster;
 use crate::ticker::Streams;
 
 /// The state behind the routes. Cloning it is cheap and gives the same state.
@@ -29,7 +30,7 @@ struct Shared {
     hubs: Hubs,
     streams: Streams,
     pages: Option<Pages>,
-    connections: AtomicU64,
+    roster: Roster,
 }
 
 impl Everwire {
@@ -42,7 +43,7 @@ impl Everwire {
             drain: Drain::default(),
             hubs: Hubs::default(),
             streams: Streams::default(),
-            connections: AtomicU64::new(0),
+            roster: Roster::default(),
             config,
         }))
     }
@@ -50,12 +51,25 @@ impl Everwire {
     /// Refuses new connections, closes the open ones with code 1001 spread over `period`, and returns when they are
     /// closed.
     pub async fn drain(&self, period: Duration) {
-        self.0.drain.start(period);
+        let period = self.0.drain.start(period);
+        let start = Instant::now();
+        for (place, mailbox) in self.in_turn() {
+            sleep_until(start + period.mul_f64(place)).await;
+            mailbox.end(End::Drained);
+        }
         // Connections cut their peers off after the closing time; the second is for the last of them to do so.
-        let patience = period + self.config().limits.close + Duration::from_secs(1);
+        let patience = self.config().limits.close + Duration::from_secs(1);
         if timeout(patience, self.0.drain.finished()).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
+    }
+
+    /// The open connections, each with where in the period its turn to close is.
+    fn in_turn(&self) -> Vec<(f64, Arc<Mailbox>)> {
+        let everybody = self.0.roster.everybody().into_iter();
+        let mut turns: Vec<_> = everybody.map(|(number, mailbox)| (drain::place(number), mailbox)).collect();
+        turns.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
+        turns
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -86,8 +100,34 @@ impl Everwire {
         self.0.admission.admit(address)
     }
 
-    /// The next connection's number.
-    pub(crate) fn number(&self) -> u64 {
-        self.0.connections.fetch_add(1, Ordering::Relaxed)
+    /// Counts a connection among the open ones for as long as the presence is held.
+    pub(crate) fn enter(&self, endpoint: Endpoint, mailbox: &Arc<Mailbox>) -> Presence {
+        let number = self.0.roster.enter(mailbox);
+        // One that enters behind the drain's back has no turn.
+        if self.0.drain.has_started() {
+            mailbox.end(End::Drained);
+        }
+        self.metrics().of(endpoint).opened.add(1);
+        Presence { everwire: self.clone(), endpoint, number }
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.0.roster
+    }
+}
+
+/// An open connection; dropping it counts it as closed.
+#[derive(Debug)]
+#[must_use = "dropping the presence ends it"]
+pub(crate) struct Presence {
+    everwire: Everwire,
+    endpoint: Endpoint,
+    number: u64,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.everwire.0.roster.leave(self.number);
+        self.everwire.metrics().of(self.endpoint).closed.add(1);
     }
 }

@@ -7,6 +7,8 @@ use axum::http::StatusCode;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::connection::Frames;
+
 /// How faults are written, for error messages and `--help`.
 pub(crate) const GRAMMAR: &str = "drop:N, half-open:N, delay:MS (at most 60000), refuse:STATUS (400 to 599), \
      close:CODE or close:CODE:N (1000 to 1003, 1007 to 1014, 3000 to 4999), garbage; several separated by commas";
@@ -81,7 +83,7 @@ pub(crate) struct Script {
     faults: Faults,
     messages: u64,
     garbage_sent: u64,
-    delayed: VecDeque<(Instant, Message)>,
+    delayed: VecDeque<(Instant, Frames)>,
 }
 
 impl Script {
@@ -105,17 +107,20 @@ impl Script {
         }
     }
 
-    /// Takes messages that are to be sent, and returns those whose time has come, with garbage between them.
-    pub(crate) fn rework(&mut self, ready: VecDeque<Message>, now: Instant) -> VecDeque<Message> {
-        for message in ready {
+    /// Takes messages that are to be sent; there will be garbage between them.
+    pub(crate) fn take(&mut self, ready: impl IntoIterator<Item = Frames>, now: Instant) {
+        for message in ready.into_iter().flat_map(Frames::split) {
             if self.faults.garbage {
                 let garbage = self.garbage();
                 self.delayed.push_back((now + self.faults.delay, garbage));
             }
             self.delayed.push_back((now + self.faults.delay, message));
         }
-        let due = self.delayed.iter().take_while(|(at, _)| *at <= now).count();
-        self.delayed.drain(..due).map(|(_, message)| message).collect()
+    }
+
+    /// The next message, if its time has come.
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Frames> {
+        self.delayed.pop_front_if(|(at, _)| *at <= now).map(|(_, message)| message)
     }
 
     /// When the next delayed message is due.
@@ -124,22 +129,28 @@ impl Script {
     }
 
     /// Text and binary in turn: JSON that breaks off, and bytes that are no text in any encoding we use.
-    fn garbage(&mut self) -> Message {
+    fn garbage(&mut self) -> Frames {
         self.garbage_sent += 1;
         let number = self.garbage_sent;
-        if number % 2 == 1 {
+        Frames::of(&if number % 2 == 1 {
             Message::text(format!("\u{0}garbage {number} {{\"type\":[\u{fffd}"))
         } else {
             let mut bytes = vec![0xff, 0xfe, 0x00, 0xc0, 0x80];
             bytes.extend(number.to_be_bytes());
             Message::binary(bytes)
-        }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::{FramesMut, decoded};
+
+    /// What is sent by then.
+    fn due(script: &mut Script, now: Instant) -> Vec<Message> {
+        std::iter::from_fn(|| script.next(now)).flat_map(|frames| decoded(&frames)).collect()
+    }
 
     fn ends(text: &str) -> Vec<(u64, Fatal)> {
         Faults::parse(text).unwrap().ends
@@ -200,11 +211,12 @@ mod tests {
         let start = Instant::now();
         let mut script = Faults::parse("delay:100").unwrap().script();
         let later = |ms| start + Duration::from_millis(ms);
-        assert!(script.rework([Message::text("a")].into(), start).is_empty());
-        assert!(script.rework([Message::text("b")].into(), later(50)).is_empty());
+        script.take([Frames::of(&Message::text("a"))], start);
+        script.take([Frames::of(&Message::text("b"))], later(50));
         assert_eq!(script.due(), Some(later(100)));
-        assert_eq!(script.rework(VecDeque::new(), later(100)), [Message::text("a")]);
-        assert_eq!(script.rework(VecDeque::new(), later(150)), [Message::text("b")]);
+        assert!(script.next(later(99)).is_none());
+        assert_eq!(due(&mut script, later(100)), [Message::text("a")]);
+        assert_eq!(due(&mut script, later(150)), [Message::text("b")]);
     }
 
     #[test]
@@ -212,8 +224,10 @@ mod tests {
         let now = Instant::now();
         let mut script = Faults::parse("garbage").unwrap().script();
         script.opening(now);
-        let sent = script.rework([Message::text("real"), Message::text("real")].into(), now);
-        let kinds: String = sent
+        let mut real = FramesMut::default();
+        [Message::text("real"), Message::text("real")].iter().for_each(|message| real.push(message));
+        script.take([real.take()], now);
+        let kinds: String = due(&mut script, now)
             .iter()
             .map(|message| match message {
                 Message::Text(text) if text.as_str() == "real" => 'r',

@@ -4,16 +4,14 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use hyper_util::rt::TokioIo;
-use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::Everwire;
-use crate::connection::{Connection, Mailbox, socket_config};
+use crate::connection::{Connection, Dialogue, Mailbox, Wire};
 use crate::endpoints::Endpoint;
 use crate::fault::{Faults, GRAMMAR};
-use crate::limits::{Full, Pace};
+use crate::limits::Full;
 use crate::metrics::DropReason;
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -59,22 +57,11 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
     tokio::spawn(async move {
         let Ok(stream) = upgraded.await else { return };
         let limits = &everwire.config().limits;
-        let config = socket_config(limits);
-        let socket = WebSocketStream::from_raw_socket(TokioIo::new(stream), Role::Server, Some(config)).await;
+        let wire = Wire::new(TokioIo::new(stream), Bytes::new(), limits);
         let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
-        let now = Instant::now();
-        let connection = Connection {
-            socket,
-            session: opening(&mailbox),
-            mailbox,
-            endpoint,
-            script: faults.map(|faults| Box::new(faults.script())),
-            number: everwire.number(),
-            pace: Pace::new(limits.messages_per_second, now),
-            active: now,
-            everwire,
-        };
-        connection.run().await;
+        let session = opening(&mailbox);
+        let dialogue = Dialogue::new(everwire.clone(), endpoint, session, mailbox, faults);
+        Connection::new(wire, dialogue).run().await;
         drop((permit, held));
     });
     Ok(response)

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::connection::Mailbox;
+use crate::connection::{FramesMut, Mailbox};
 
 /// A state that many connections share, and the connections that hear of its changes.
 ///
@@ -19,6 +19,8 @@ struct Inner<T> {
     state: T,
     members: HashMap<u64, Arc<Mailbox>>,
     next: u64,
+    /// What everybody is about to hear.
+    gathered: FramesMut,
 }
 
 /// One connection's place in a hub; dropping it leaves.
@@ -32,7 +34,9 @@ pub(crate) struct Membership<T> {
 
 impl<T> Hub<T> {
     pub(crate) fn new(state: T) -> Arc<Self> {
-        Arc::new(Self { inner: Mutex::new(Inner { state, members: HashMap::new(), next: 1 }) })
+        Arc::new(Self {
+            inner: Mutex::new(Inner { state, members: HashMap::new(), next: 1, gathered: FramesMut::default() }),
+        })
     }
 
     /// Lets a connection in; `welcome` sees the state and the newcomer's number, and what it returns is the first
@@ -43,6 +47,8 @@ impl<T> Hub<T> {
         welcome: impl FnOnce(&T, u64) -> Vec<Message>,
     ) -> Membership<T> {
         let mut inner = self.inner();
+        // The state that the newcomer sees holds these changes already.
+        inner.send_gathered();
         let number = inner.next;
         inner.next += 1;
         welcome(&inner.state, number).into_iter().for_each(|message| mailbox.send(message));
@@ -52,15 +58,36 @@ impl<T> Hub<T> {
 
     /// Changes the state; what `change` returns goes to everybody. It is told how many that are.
     pub(crate) fn update(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
+        self.gather(change);
+        self.send_gathered();
+    }
+
+    /// Like [`update`](Self::update), but what is to be said waits for [`send_gathered`](Self::send_gathered), so that
+    /// changes that come together are told together: to each member in one piece, and so in one write.
+    pub(crate) fn gather(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
         let mut inner = self.inner();
         let members = inner.members.len();
         if let Some(message) = change(&mut inner.state, members) {
-            inner.members.values().for_each(|mailbox| mailbox.send(message.clone()));
+            inner.gathered.push(&message);
         }
+    }
+
+    /// Sends everybody what was gathered, whoever gathered it.
+    pub(crate) fn send_gathered(&self) {
+        self.inner().send_gathered();
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Inner<T> {
+    fn send_gathered(&mut self) {
+        if !self.gathered.is_empty() {
+            let frames = self.gathered.take();
+            self.members.values().for_each(|mailbox| mailbox.send_frames(&frames));
+        }
     }
 }
 
@@ -95,12 +122,41 @@ mod tests {
         let hub = Hub::new(());
         let mailboxes = [(); 3].map(|()| Arc::new(Mailbox::new(1000)));
         let _memberships = mailboxes.each_ref().map(|mailbox| hub.join(mailbox, |_, _| Vec::new()));
-        hub.update(|_, _| Some(Message::text("encoded once".to_owned())));
-        let addresses = mailboxes.each_ref().map(|mailbox| match mailbox.take().0.pop_front() {
-            Some(Message::Text(text)) => text.as_ptr(),
-            other => panic!("{other:?}"),
-        });
+        hub.update(|_, _| Some(Message::text("encoded once")));
+        let addresses = mailboxes.each_ref().map(|mailbox| mailbox.pieces()[0].bytes().as_ptr());
         assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
+    }
+
+    #[test]
+    fn what_was_gathered_is_one_piece() {
+        let hub = Hub::new(0);
+        let mailbox = Arc::new(Mailbox::new(1000));
+        let _membership = hub.join(&mailbox, |_, _| Vec::new());
+        for _ in 0..8 {
+            hub.gather(|count, _| {
+                *count += 1;
+                Some(Message::text(count.to_string()))
+            });
+        }
+        assert_eq!(mailbox.bytes(), 0);
+        hub.send_gathered();
+        let pieces = mailbox.pieces();
+        assert_eq!((pieces.len(), pieces[0].messages()), (1, 8));
+    }
+
+    #[test]
+    fn a_newcomer_does_not_hear_what_its_welcome_tells_already() {
+        let hub = Hub::new(0);
+        let (old, new) = (Arc::new(Mailbox::new(1000)), Arc::new(Mailbox::new(1000)));
+        let _old = hub.join(&old, |_, _| Vec::new());
+        hub.gather(|count, _| {
+            *count += 1;
+            Some(Message::text("changed"))
+        });
+        let _new = hub.join(&new, |count, _| vec![Message::text(count.to_string())]);
+        hub.send_gathered();
+        assert_eq!(old.sent().0, [Message::text("changed")]);
+        assert_eq!(new.sent().0, [Message::text("1")]);
     }
 
     #[test]
@@ -109,6 +165,6 @@ mod tests {
         let mailbox = Arc::new(Mailbox::new(1000));
         drop(hub.join(&mailbox, |_, _| vec![Message::text("welcome")]));
         hub.update(|_, members| Some(Message::text(format!("to {members}"))));
-        assert_eq!(mailbox.take().0, [Message::text("welcome")]);
+        assert_eq!(mailbox.sent().0, [Message::text("welcome")]);
     }
 }

@@ -54,6 +54,7 @@ mod origin;
 mod pages;
 mod query;
 mod refusal;
+mod roster;
 mod router;
 mod serve;
 mod session;

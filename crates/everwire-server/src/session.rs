@@ -10,6 +10,9 @@ pub(crate) trait Session: Send {
     /// A text or binary message came in. Pings never come here, except to `/echo`.
     fn received(&mut self, message: Message);
 
+    /// All that arrived together has been received: what was kept back to leave together goes out.
+    fn settle(&mut self) {}
+
     /// When [`on_due`](Self::on_due) wants to be called next.
     fn due(&self) -> Option<Instant> {
         None

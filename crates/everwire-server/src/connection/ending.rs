@@ -1,16 +1,21 @@
 use std::borrow::Cow;
+use std::future::poll_fn;
+use std::io;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use crate::drain::Drain;
+use super::Wire;
+use super::wire::Written;
+use crate::Everwire;
+use crate::endpoints::Endpoint;
 use crate::fault::Fatal;
-use crate::metrics::DropReason;
+use crate::metrics::{DropReason, EndpointMetrics};
 
 /// How long a half-open connection is kept: far longer than any client should need to notice.
 const HALF_OPEN: Duration = Duration::from_secs(600);
@@ -82,50 +87,87 @@ impl Ending {
         }
     }
 
-    /// Ends the connection; takes at most `patience`, but for a half-open one.
-    pub(crate) async fn carry_out<S>(self, mut socket: WebSocketStream<S>, patience: Duration, drain: &Drain)
+    /// Ends the connection; takes at most the time for closing, but for a half-open one.
+    pub(crate) async fn carry_out<S>(self, wire: Wire<S>, everwire: &Everwire, endpoint: Endpoint)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let metrics = everwire.metrics().of(endpoint);
+        if let Some(reason) = self.drop_reason() {
+            metrics.dropped(reason);
+        }
+        let mut goodbye = Goodbye { wire, metrics };
+        let patience = everwire.config().limits.close;
         match self {
             Self::Cut => {}
             Self::HalfOpen => {
                 tokio::select! {
                     () = tokio::time::sleep(HALF_OPEN) => {}
-                    () = drain.started() => {}
+                    () = everwire.drain_state().started() => {}
                 }
             }
-            // The peer's close frame has been answered in the library's buffer; reading on writes that out.
             Self::Gone => {
-                let _ = timeout(patience, async { while let Some(Ok(_)) = socket.next().await {} }).await;
+                let _ = timeout(patience, goodbye.answer_close()).await;
             }
-            Self::Close { code, reason, bytes_follow, .. } => {
+            Self::Close { code, reason, bytes_follow, counted } => {
+                if counted == Some(DropReason::SlowReader) {
+                    goodbye.wire.forget_unbegun();
+                }
                 let frame = CloseFrame { code: code.into(), reason: reason.as_ref().into() };
                 // A peer that never answers, or never reads, is cut when the time is over.
-                let _ = timeout(patience, close(&mut socket, frame, bytes_follow)).await;
+                let _ = timeout(patience, goodbye.close(frame, bytes_follow)).await;
             }
         }
     }
 }
 
-/// Sends a close frame and waits until the peer has surely been able to read it.
-async fn close<S>(socket: &mut WebSocketStream<S>, frame: CloseFrame, bytes_follow: bool) -> Result<(), Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    socket.close(Some(frame)).await?;
-    if !bytes_follow {
-        // Ends with the peer's close frame; then nothing is unread, and TCP can be closed.
-        while let Some(Ok(_)) = socket.next().await {}
-        return Ok(());
+/// A connection that only has to be ended.
+struct Goodbye<'a, S> {
+    wire: Wire<S>,
+    metrics: &'a EndpointMetrics,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
+    /// Answers the peer's close frame, if it sent one, behind what was said before.
+    async fn answer_close(&mut self) -> io::Result<()> {
+        self.wire.write_close(None);
+        self.flush().await?;
+        self.wire.stream().shutdown().await
     }
-    // Closing TCP while unread bytes are in our buffer sends a reset, which can destroy the close frame before
-    // the peer reads it. So we finish our side and read on until the peer has finished its own.
-    let stream = socket.get_mut();
-    stream.shutdown().await?;
-    let mut discarded = [0; 1024];
-    while stream.read(&mut discarded).await? > 0 {}
-    Ok(())
+
+    /// Sends a close frame and waits until the peer has surely been able to read it.
+    async fn close(&mut self, frame: CloseFrame, bytes_follow: bool) -> io::Result<()> {
+        self.wire.write_close(Some(frame));
+        self.flush().await?;
+        if !bytes_follow {
+            // Ends with the peer's close frame; then nothing is unread, and TCP can be closed.
+            let mut has_ended = false;
+            while !has_ended {
+                poll_fn(|cx| {
+                    self.wire.poll_receive(cx, |message| {
+                        has_ended = matches!(message, Err(_) | Ok(Message::Close(_)));
+                        if has_ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    })
+                })
+                .await;
+            }
+            return Ok(());
+        }
+        // Closing TCP while unread bytes are in our buffer sends a reset, which can destroy the close frame before
+        // the peer reads it. So we finish our side and read on until the peer has finished its own.
+        let stream = self.wire.stream();
+        stream.shutdown().await?;
+        let mut discarded = [0; 1024];
+        while stream.read(&mut discarded).await? > 0 {}
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let mut written = Written::default();
+        let result = poll_fn(|cx| self.wire.poll_flush(cx, &mut written)).await;
+        written.count(self.metrics);
+        result
+    }
 }
 
 /// RFC 6455 section 5.5: a control frame's payload has at most 125 bytes, two of which are the code.

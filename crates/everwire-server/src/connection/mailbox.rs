@@ -1,31 +1,41 @@
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use serde::Serialize;
-use tokio::sync::Notify;
+use smallvec::SmallVec;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-/// What a queued message costs beside its payload, so that empty messages cannot pile up for free.
-const OVERHEAD: usize = 64;
+use super::frames::{Frames, FramesMut};
+
+/// What shared frames cost beside their bytes, so that nobody can have a long queue of short ones for free.
+const OVERHEAD: usize = size_of::<Frames>();
+
+/// Frames in the order in which they are written. Most often there is one piece, which needs no memory of its own.
+pub(super) type Pieces = SmallVec<[Frames; 1]>;
 
 /// The messages that wait to be written to one connection.
 ///
-/// Anyone may put messages in and never waits for it; payloads are shared, not copied. When more waits than the
-/// reader is allowed to be behind, everything is thrown away and the connection is told to end.
+/// Anyone may put messages in and never waits for it. When more waits than the reader is allowed to be behind,
+/// everything is thrown away and the connection is told to end.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     limit: usize,
     queue: Mutex<Queue>,
-    filled: Notify,
-    overflowed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    messages: VecDeque<Message>,
-    bytes: usize,
+    pieces: Pieces,
+    /// Messages to this connection alone, behind the pieces: encoded in one run, since they share nothing anyway.
+    tail: FramesMut,
+    /// Bytes in here.
+    waiting: usize,
+    /// Bytes that were taken out last, and may not be written yet.
+    taken: usize,
     end: Option<End>,
+    /// Who writes.
+    writer: Option<Waker>,
 }
 
 /// Why nothing more will come out of a mailbox.
@@ -35,30 +45,35 @@ pub(crate) enum End {
     Close(u16, Cow<'static, str>),
     /// The reader is too slow.
     Overflow,
+    /// The server stops, and it is this connection's turn.
+    Drained,
 }
 
 impl Mailbox {
     /// A mailbox that overflows when a message comes while more than `limit` bytes wait.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, queue: Mutex::default(), filled: Notify::new(), overflowed: Notify::new() }
+        Self { limit, queue: Mutex::default() }
     }
 
     /// Puts a message in. After the end it goes nowhere.
     pub(crate) fn send(&self, message: Message) {
-        let mut queue = self.queue();
-        if queue.end.is_some() {
-            return;
-        }
-        if queue.bytes > self.limit {
-            *queue = Queue { end: Some(End::Overflow), ..Queue::default() };
-            drop(queue);
-            self.overflowed.notify_one();
-        } else {
-            queue.bytes += message.len() + OVERHEAD;
-            queue.messages.push_back(message);
-            drop(queue);
-        }
-        self.filled.notify_one();
+        self.put(|queue| {
+            let before = queue.tail.len();
+            queue.tail.push(&message);
+            queue.tail.len() - before
+        });
+    }
+
+    /// Puts in what others get too; it is shared, not copied.
+    pub(crate) fn send_frames(&self, frames: &Frames) {
+        self.put(|queue| {
+            if !queue.tail.is_empty() {
+                let tail = queue.tail.take();
+                queue.pieces.push(tail);
+            }
+            queue.pieces.push(frames.clone());
+            frames.bytes().len() + OVERHEAD
+        });
     }
 
     /// Sends `value` as JSON text.
@@ -77,34 +92,77 @@ impl Mailbox {
 
     /// Closes the connection once everything that is queued has been written.
     pub(crate) fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.queue().end.get_or_insert(End::Close(code, reason.into()));
-        self.filled.notify_one();
+        self.end(End::Close(code, reason.into()));
     }
 
-    /// Takes everything out.
-    pub(crate) fn take(&self) -> (VecDeque<Message>, Option<End>) {
+    /// Nothing more goes in. The first end counts.
+    pub(crate) fn end(&self, end: End) {
         let mut queue = self.queue();
-        queue.bytes = 0;
-        (std::mem::take(&mut queue.messages), queue.end.clone())
+        queue.end.get_or_insert(end);
+        queue.wake();
     }
 
-    /// Bytes that wait.
+    /// Takes everything out, once what was taken before is written, and remembers whom to wake when there is more.
+    pub(super) fn take(&self, waker: &Waker) -> (Pieces, Option<End>) {
+        let mut queue = self.queue();
+        queue.remember(waker);
+        queue.taken = std::mem::take(&mut queue.waiting);
+        let mut pieces = std::mem::take(&mut queue.pieces);
+        if !queue.tail.is_empty() {
+            pieces.push(queue.tail.take());
+        }
+        (pieces, queue.end.clone())
+    }
+
+    /// Looks for the end while what was taken is still being written.
+    pub(super) fn ended(&self, waker: &Waker) -> Option<End> {
+        let mut queue = self.queue();
+        queue.remember(waker);
+        queue.end.clone()
+    }
+
+    /// Bytes that wait, or are being written.
     pub(crate) fn bytes(&self) -> usize {
-        self.queue().bytes
+        let queue = self.queue();
+        queue.waiting + queue.taken
     }
 
-    /// Completes when something was put in since the last time.
-    pub(crate) async fn filled(&self) {
-        self.filled.notified().await;
-    }
-
-    /// Completes when the mailbox has overflowed.
-    pub(crate) async fn overflowed(&self) {
-        self.overflowed.notified().await;
+    /// `add` puts something into the queue, and says how many bytes that takes.
+    fn put(&self, add: impl FnOnce(&mut Queue) -> usize) {
+        let mut queue = self.queue();
+        if queue.end.is_some() {
+            return;
+        }
+        if queue.waiting + queue.taken > self.limit {
+            let writer = queue.writer.take();
+            *queue = Queue { end: Some(End::Overflow), writer, ..Queue::default() };
+            queue.wake();
+            return;
+        }
+        // Whoever put in the first message has woken the writer, who has not looked yet.
+        let is_first = queue.waiting == 0;
+        queue.waiting += add(&mut queue);
+        if is_first {
+            queue.wake();
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn remember(&mut self, waker: &Waker) {
+        if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(waker)) {
+            self.writer = Some(waker.clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(writer) = &self.writer {
+            writer.wake_by_ref();
+        }
     }
 }
 
@@ -115,6 +173,20 @@ pub(crate) fn json(value: &impl Serialize) -> Message {
 }
 
 #[cfg(test)]
+impl Mailbox {
+    /// What waits, as a client reads it, and the end behind it.
+    pub(crate) fn sent(&self) -> (Vec<Message>, Option<End>) {
+        let (pieces, end) = self.take(Waker::noop());
+        (pieces.iter().flat_map(super::frames::tests::decoded).collect(), end)
+    }
+
+    /// The frames that wait.
+    pub(crate) fn pieces(&self) -> Pieces {
+        self.take(Waker::noop()).0
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -122,11 +194,13 @@ mod tests {
     fn what_waits_comes_out_in_order_with_the_end_behind_it() {
         let mailbox = Mailbox::new(1000);
         mailbox.send(Message::text("a"));
-        mailbox.send(Message::text("b"));
+        mailbox.send_frames(&Frames::of(&Message::text("b")));
+        mailbox.send(Message::text("c"));
+        mailbox.send(Message::text("d"));
         mailbox.close(1000, "done");
         mailbox.send(Message::text("after the end"));
-        let (messages, end) = mailbox.take();
-        assert_eq!(messages, [Message::text("a"), Message::text("b")]);
+        let (messages, end) = mailbox.sent();
+        assert_eq!(messages, ["a", "b", "c", "d"].map(Message::text));
         assert_eq!(end, Some(End::Close(1000, "done".into())));
     }
 
@@ -137,18 +211,33 @@ mod tests {
         for _ in 0..3 {
             mailbox.send(message.clone());
         }
-        assert_eq!(mailbox.bytes(), 3 * (400 + OVERHEAD));
+        assert!(mailbox.bytes() > 1200, "{}", mailbox.bytes());
         mailbox.send(message.clone());
         assert_eq!(mailbox.bytes(), 0);
-        assert_eq!(mailbox.take(), (VecDeque::new(), Some(End::Overflow)));
+        assert_eq!(mailbox.sent(), (Vec::new(), Some(End::Overflow)));
+    }
+
+    #[test]
+    fn what_was_taken_counts_until_it_is_written() {
+        let mailbox = Mailbox::new(1000);
+        mailbox.send(Message::binary(vec![0; 900]));
+        let taken = mailbox.pieces();
+        assert!(mailbox.bytes() > 900, "{}", mailbox.bytes());
+        drop(taken);
+        assert!(mailbox.pieces().is_empty());
+        assert_eq!(mailbox.bytes(), 0);
     }
 
     #[test]
     fn empty_messages_also_fill_a_mailbox() {
-        let mailbox = Mailbox::new(1000);
-        for _ in 0..100 {
-            mailbox.send(Message::text(""));
+        let own = Mailbox::new(1000);
+        let shared = Mailbox::new(1000);
+        let empty = Frames::of(&Message::text(""));
+        for _ in 0..1000 {
+            own.send(Message::text(""));
+            shared.send_frames(&empty);
         }
-        assert_eq!(mailbox.take().1, Some(End::Overflow));
+        assert_eq!(own.sent().1, Some(End::Overflow));
+        assert_eq!(shared.sent().1, Some(End::Overflow));
     }
 }

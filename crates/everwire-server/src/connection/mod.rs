@@ -1,204 +1,118 @@
 //! The one loop that every endpoint shares: it reads, answers pings, keeps the limits, plays faults, counts, and
 //! writes everything that is ready in one go.
 
+mod dialogue;
 mod ending;
+mod frames;
 mod mailbox;
 mod ping;
-mod writer;
+mod wire;
 
+pub(crate) use dialogue::Dialogue;
 pub(crate) use ending::Ending;
+pub(crate) use frames::{Frames, FramesMut};
 pub(crate) use mailbox::{End, Mailbox, json};
+pub(crate) use wire::Wire;
 
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, Waker, ready};
 
-use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio::time::{Sleep, sleep_until};
 
-use crate::Everwire;
-use crate::endpoints::Endpoint;
-use crate::fault::Script;
-use crate::limits::{Limits, Pace};
-use crate::metrics::{DropReason, EndpointMetrics};
-use crate::session::Session;
-use ping::Pong;
-
-/// Messages read in one go before what they cause is written.
-const READ_AT_ONCE: usize = 128;
-/// Bytes of answers after which reading stops, to write them first.
-const ANSWERS_AT_ONCE: usize = 256 << 10;
-/// An alarm that is as good as never.
-const FAR: Duration = Duration::from_secs(86_400 * 365);
-
-/// Buffers of a socket. The read buffer is allocated for the connection's whole life, so that its size is most of
-/// what an idle connection costs (the library's default is 128 KiB). The write buffer grows when used; its size
-/// here is how much is gathered for one write.
-pub(crate) fn socket_config(limits: &Limits) -> WebSocketConfig {
-    WebSocketConfig::default()
-        .read_buffer_size(4 << 10)
-        .write_buffer_size(64 << 10)
-        .max_message_size(Some(limits.message_bytes))
-        .max_frame_size(Some(limits.message_bytes))
-}
+use wire::Written;
 
 /// A WebSocket and everything that belongs to it.
 pub(crate) struct Connection<S> {
-    pub(crate) socket: WebSocketStream<S>,
-    pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) session: Box<dyn Session>,
-    pub(crate) endpoint: Endpoint,
-    pub(crate) everwire: Everwire,
-    pub(crate) script: Option<Box<Script>>,
-    /// Counts the connections of the server, for the order of the drain.
-    pub(crate) number: u64,
-    pub(crate) pace: Pace,
-    /// When the last message went in either direction.
-    pub(crate) active: Instant,
+    wire: Wire<S>,
+    dialogue: Dialogue,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// Serves the connection to its end.
-    pub(crate) async fn run(mut self) {
-        self.metrics().opened.add(1);
-        let ending = self.converse().await;
-        tracing::debug!(endpoint = self.endpoint.path(), number = self.number, ?ending, "connection ends");
-        if let Some(reason) = ending.drop_reason() {
-            self.metrics().dropped(reason);
-        }
-        self.metrics().closed.add(1);
-        let Self { socket, session, everwire, .. } = self;
-        // Others must not go on sending to somebody who only has to say goodbye.
-        drop(session);
-        ending.carry_out(socket, everwire.config().limits.close, everwire.drain_state()).await;
+    pub(crate) fn new(wire: Wire<S>, dialogue: Dialogue) -> Self {
+        Self { wire, dialogue }
     }
 
-    async fn converse(&mut self) -> Ending {
-        let everwire = self.everwire.clone();
-        let mut turn = pin!(everwire.drain_state().turn(self.number).fuse());
-        let mailbox = Arc::clone(&self.mailbox);
-        if let Some(script) = &mut self.script {
-            script.opening(Instant::now());
-        }
-        let mut alarm = pin!(sleep_until(self.deadline()));
+    /// Serves the connection to its end.
+    pub(crate) async fn run(mut self) {
+        let everwire = self.dialogue.everwire.clone();
+        let mailbox = Arc::clone(&self.dialogue.mailbox);
+        let endpoint = self.dialogue.endpoint();
+        let presence = everwire.enter(endpoint, &mailbox);
+        let ending = {
+            let mut alarm = pin!(sleep_until(self.dialogue.deadline()));
+            poll_fn(|cx| self.poll_end(cx, alarm.as_mut())).await
+        };
+        tracing::debug!(endpoint = endpoint.path(), ?ending, "connection ends");
+        let Self { mut wire, dialogue } = self;
+        // Others must not go on sending to somebody who only has to say goodbye.
+        drop((presence, dialogue));
+        // What was right before the mistake, or before the peer closed, still gets its answer.
+        wire.write(mailbox.take(Waker::noop()).0);
+        // Boxed, since it would make every connection larger for as long as it lives.
+        Box::pin(ending.carry_out(wire, &everwire, endpoint)).await;
+    }
+
+    /// Ready with how the connection ends; until then it goes on.
+    fn poll_end(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Poll<Ending> {
         loop {
-            if let Some(ending) = self.fault_due() {
-                return ending;
-            }
-            if let Some(ending) = self.write_ready(turn.as_mut()).await {
-                return ending;
-            }
+            // While the peer does not take what is written nothing is read either, so that one that sends without
+            // reading is slowed by TCP and not by our memory.
+            let has_written = match self.poll_write(cx) {
+                Poll::Ready(Err(ending)) => return Poll::Ready(ending),
+                written => written.is_ready(),
+            };
             // Activity only moves the deadline back; the alarm is set anew when it rings, not for each message.
-            let deadline = self.deadline();
+            let deadline = self.dialogue.deadline();
             if deadline < alarm.deadline() || alarm.is_elapsed() {
                 alarm.as_mut().reset(deadline);
             }
-            let ending = tokio::select! {
-                () = turn.as_mut() => Some(Ending::drained()),
-                () = mailbox.filled() => None,
-                frame = self.socket.next() => self.read_ready(frame),
-                () = alarm.as_mut() => self.on_alarm(),
-            };
-            if let Some(ending) = ending {
-                // What was right before the mistake still gets its answer.
-                if matches!(ending, Ending::Close { .. }) {
-                    return self.write_ready(turn).await.unwrap_or(ending);
-                }
-                return ending;
-            }
-        }
-    }
-
-    /// Reads what has arrived, up to a measure.
-    fn read_ready(&mut self, mut frame: Option<Result<Message, Error>>) -> Option<Ending> {
-        let (mut messages, mut bytes) = (0, 0);
-        // A fault counts single messages in both directions, so that with faults each is answered on its own.
-        let at_once = if self.script.is_some() { 1 } else { READ_AT_ONCE };
-        let mut ending = None;
-        for left in (0..at_once).rev() {
-            match frame {
-                None => ending = Some(Ending::Gone),
-                Some(Err(error)) => ending = Some(Ending::from_error(error)),
-                Some(Ok(Message::Close(_))) => ending = Some(Ending::Gone),
-                Some(Ok(message)) => {
-                    if matches!(message, Message::Text(_) | Message::Binary(_)) {
-                        messages += 1;
-                        bytes += message.len() as u64;
-                    }
-                    ending = self.receive(message);
+            if alarm.as_mut().poll(cx).is_ready() {
+                match self.dialogue.on_alarm() {
+                    Some(ending) => return Poll::Ready(ending),
+                    None => continue,
                 }
             }
-            if left == 0 || ending.is_some() || self.mailbox.bytes() > ANSWERS_AT_ONCE {
-                break;
+            if !has_written {
+                return Poll::Pending;
             }
-            match self.socket.next().now_or_never() {
-                Some(next) => frame = next,
-                None => break,
+            if let Some(ending) = ready!(self.poll_read(cx)) {
+                return Poll::Ready(ending);
             }
         }
-        self.metrics().messages_in.add(messages);
-        self.metrics().bytes_in.add(bytes);
-        ending
     }
 
-    fn receive(&mut self, message: Message) -> Option<Ending> {
-        let now = Instant::now();
-        self.active = now;
-        if !self.pace.allows(now) {
-            let most = self.everwire.config().limits.messages_per_second;
-            let reason = format!("more than {most} messages a second");
-            return Some(Ending::refused(1008, DropReason::TooManyMessages, reason));
+    /// Writes until there is nothing more to write now.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+        let Self { wire, dialogue } = self;
+        loop {
+            let mut written = Written::default();
+            let flushed = wire.poll_flush(cx, &mut written);
+            dialogue.wrote(&written);
+            match flushed {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::from_error(error.into()))),
+                Poll::Pending => return dialogue.stalls(cx.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
+            }
+            match dialogue.next(cx.waker()) {
+                Ok(pieces) if pieces.is_empty() => return Poll::Ready(Ok(())),
+                Ok(pieces) => wire.write(pieces),
+                Err(ending) => return Poll::Ready(Err(ending)),
+            }
         }
-        if !matches!(message, Message::Text(_) | Message::Binary(_)) {
-            return None;
-        }
-        if let Some(script) = &mut self.script {
-            script.count();
-        }
-        if self.endpoint != Endpoint::Echo
-            && let Message::Text(text) = &message
-            && let Some(pong) = Pong::to(text, || self.everwire.config().clock.now_ms())
-        {
-            self.mailbox.send_json(&pong);
-        } else {
-            self.session.received(message);
-        }
-        None
     }
 
-    fn on_alarm(&mut self) -> Option<Ending> {
-        let now = Instant::now();
-        if self.session.due().is_some_and(|due| due <= now) {
-            self.session.on_due();
-        }
-        let idle = self.everwire.config().limits.idle;
-        if !idle.is_zero() && now >= self.active + idle {
-            let reason = format!("no message for {} s", idle.as_secs_f64());
-            return Some(Ending::refused(1001, DropReason::Idle, reason));
-        }
-        None
-    }
-
-    /// When the loop must wake without any message.
-    fn deadline(&self) -> Instant {
-        let idle = self.everwire.config().limits.idle;
-        let idle = self.active + if idle.is_zero() { FAR } else { idle };
-        let script = self.script.as_ref().and_then(|script| script.due());
-        [self.session.due(), script].into_iter().flatten().fold(idle, Instant::min)
-    }
-
-    fn fault_due(&self) -> Option<Ending> {
-        self.script.as_ref()?.fatal().map(Ending::from_fault)
-    }
-
-    fn metrics(&self) -> &EndpointMetrics {
-        self.everwire.metrics().of(self.endpoint)
+    /// Reads what has arrived; ready when there may be more.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
+        let Self { wire, dialogue } = self;
+        let (read, ending) = dialogue.receive(|receive| wire.poll_receive(cx, receive));
+        read.map(|()| ending)
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use frames::tests::decoded;

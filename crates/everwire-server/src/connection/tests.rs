@@ -1,14 +1,18 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 
-use futures_util::SinkExt;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use tokio::io::{DuplexStream, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
-use crate::Config;
+use crate::endpoints::Endpoint;
+use crate::session::Session;
+use crate::{Config, Everwire};
 
 /// A stream that counts how often it is written to.
 struct Counting {
@@ -48,25 +52,15 @@ impl Session for Echo {
 /// A connection to an echo, the client at its other end, its mailbox, and how often it wrote.
 async fn echo() -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
     let everwire = Everwire::new(Config::default());
-    let limits = everwire.config().limits.clone();
+    let limits = &everwire.config().limits;
     let (client, server) = tokio::io::duplex(1 << 20);
     let writes = Arc::new(AtomicUsize::new(0));
-    let stream = Counting { stream: server, writes: Arc::clone(&writes) };
-    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket_config(&limits))).await;
+    let wire = Wire::new(Counting { stream: server, writes: Arc::clone(&writes) }, Bytes::new(), limits);
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
-    let connection = Connection {
-        socket,
-        session: Box::new(Echo(Arc::clone(&mailbox))),
-        mailbox: Arc::clone(&mailbox),
-        endpoint: Endpoint::Echo,
-        everwire,
-        script: None,
-        number: 0,
-        pace: Pace::new(0, Instant::now()),
-        active: Instant::now(),
-    };
-    (connection, client, mailbox, writes)
+    let session = Box::new(Echo(Arc::clone(&mailbox)));
+    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    (Connection::new(wire, dialogue), client, mailbox, writes)
 }
 
 #[tokio::test]

@@ -19,6 +19,10 @@ impl Broadcast {
 
 impl Session for Broadcast {
     fn received(&mut self, message: Message) {
-        self.membership.hub().update(|_, _| Some(message));
+        self.membership.hub().gather(|_, _| Some(message));
+    }
+
+    fn settle(&mut self) {
+        self.membership.hub().send_gathered();
     }
 }

@@ -72,11 +72,11 @@ mod tests {
         let mut heard = Vec::new();
         while let Some(due) = countdown.due() {
             countdown.on_due();
-            let text = mailbox.take().0.pop_front().unwrap().to_string();
+            let text = mailbox.sent().0[0].to_string();
             heard.push((text, (due - start).as_millis()));
         }
         let expected = [("2", 0), ("1", 500), ("0", 1000)].map(|(text, at)| (text.to_owned(), at));
         assert_eq!(heard, expected);
-        assert_eq!(mailbox.take().1, Some(End::Close(1000, "".into())));
+        assert_eq!(mailbox.sent().1, Some(End::Close(1000, "".into())));
     }
 }

@@ -60,7 +60,7 @@ impl Tracker {
     fn moved(&self, lat: f64, lon: f64, accuracy: f64) {
         let id = self.membership.number();
         let position = Position { id, lat, lon, accuracy, time: self.clock.now_ms() };
-        self.membership.hub().update(|positions, _| {
+        self.membership.hub().gather(|positions, _| {
             positions.insert(id, position);
             Some(json(&News::Position(position)))
         });
@@ -88,6 +88,10 @@ impl Session for Tracker {
                 r#"send {"type":"position","lat":-90..90,"lon":-180..180,"accuracy":metres} or {"type":"leave"}"#,
             ),
         }
+    }
+
+    fn settle(&mut self) {
+        self.membership.hub().send_gathered();
     }
 }
 

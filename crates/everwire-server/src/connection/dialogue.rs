@@ -1,0 +1,209 @@
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::mailbox::Pieces;
+use super::ping::Pong;
+use super::wire::Written;
+use super::{End, Ending, Mailbox};
+use crate::Everwire;
+use crate::endpoints::Endpoint;
+use crate::fault::{Faults, Script};
+use crate::limits::Pace;
+use crate::metrics::{DropReason, EndpointMetrics};
+use crate::session::Session;
+
+/// Messages received in one go before what they cause is written.
+const AT_ONCE: u64 = 128;
+/// Bytes of answers after which receiving stops, to write them first.
+const ANSWERS_AT_ONCE: usize = 256 << 10;
+/// An alarm that is as good as never.
+const FAR: Duration = Duration::from_secs(86_400 * 365);
+
+/// What is said on a connection, without the bytes of it: what each message leads to, what goes out next, and when
+/// enough is enough.
+pub(crate) struct Dialogue {
+    pub(super) mailbox: Arc<Mailbox>,
+    session: Box<dyn Session>,
+    endpoint: Endpoint,
+    pub(super) everwire: Everwire,
+    script: Option<Box<Script>>,
+    pace: Pace,
+    /// When the last message went in either direction.
+    active: Instant,
+    /// Since when the peer has not taken what is being written.
+    stalled: Option<Instant>,
+}
+
+/// Messages that arrived together.
+#[derive(Default)]
+struct Batch {
+    at: Option<Instant>,
+    messages: u64,
+    bytes: u64,
+    ending: Option<Ending>,
+}
+
+impl Dialogue {
+    pub(crate) fn new(
+        everwire: Everwire,
+        endpoint: Endpoint,
+        session: Box<dyn Session>,
+        mailbox: Arc<Mailbox>,
+        faults: Option<Faults>,
+    ) -> Self {
+        let now = Instant::now();
+        let script = faults.map(|faults| {
+            let mut script = Box::new(faults.script());
+            script.opening(now);
+            script
+        });
+        let pace = Pace::new(everwire.config().limits.messages_per_second, now);
+        Self { mailbox, session, endpoint, everwire, script, pace, active: now, stalled: None }
+    }
+
+    pub(super) fn metrics(&self) -> &EndpointMetrics {
+        self.everwire.metrics().of(self.endpoint)
+    }
+
+    pub(super) fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// Receives from `next` what has arrived, up to a measure, by calling it with what takes a message.
+    pub(super) fn receive<T>(
+        &mut self,
+        next: impl FnOnce(&mut dyn FnMut(Result<Message, Error>) -> ControlFlow<()>) -> T,
+    ) -> (T, Option<Ending>) {
+        let mut batch = Batch::default();
+        let result = next(&mut |message| self.take_in(message, &mut batch));
+        if batch.messages > 0 {
+            self.session.settle();
+            self.metrics().messages_in.add(batch.messages);
+            self.metrics().bytes_in.add(batch.bytes);
+        }
+        (result, batch.ending)
+    }
+
+    fn take_in(&mut self, message: Result<Message, Error>, batch: &mut Batch) -> ControlFlow<()> {
+        batch.ending = match message {
+            Err(error) => Some(Ending::from_error(error)),
+            Ok(Message::Close(_)) => Some(Ending::Gone),
+            Ok(message) => {
+                self.active = *batch.at.get_or_insert_with(Instant::now);
+                self.answer(message, batch)
+            }
+        };
+        // A fault counts single messages in both directions, so that with faults each is answered on its own.
+        let is_enough = batch.ending.is_some()
+            || batch.messages >= AT_ONCE
+            || self.script.is_some()
+            || self.mailbox.bytes() > ANSWERS_AT_ONCE;
+        if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn answer(&mut self, message: Message, batch: &mut Batch) -> Option<Ending> {
+        if !self.pace.allows(self.active) {
+            let most = self.everwire.config().limits.messages_per_second;
+            let reason = format!("more than {most} messages a second");
+            return Some(Ending::refused(1008, DropReason::TooManyMessages, reason));
+        }
+        if !matches!(message, Message::Text(_) | Message::Binary(_)) {
+            return None;
+        }
+        batch.messages += 1;
+        batch.bytes += message.len() as u64;
+        if let Some(script) = &mut self.script {
+            script.count();
+        }
+        if self.endpoint != Endpoint::Echo
+            && let Message::Text(text) = &message
+            && let Some(pong) = Pong::to(text, || self.everwire.config().clock.now_ms())
+        {
+            self.mailbox.send_json(&pong);
+        } else {
+            self.session.received(message);
+        }
+        None
+    }
+
+    /// What to write next, or how to end. Neither means that there is nothing to write now.
+    pub(super) fn next(&mut self, waker: &Waker) -> Result<Pieces, Ending> {
+        if let Some(ending) = self.fault_due() {
+            return Err(ending);
+        }
+        let (mut pieces, end) = self.mailbox.take(waker);
+        if let Some(script) = &mut self.script {
+            let now = Instant::now();
+            script.take(pieces, now);
+            pieces = script.next(now).into_iter().collect();
+        }
+        if !pieces.is_empty() {
+            self.active = Instant::now();
+            return Ok(pieces);
+        }
+        match end {
+            Some(End::Overflow) => Err(Ending::slow_reader()),
+            Some(End::Drained) => Err(Ending::drained()),
+            Some(End::Close(code, reason)) if self.script.as_ref().is_none_or(|script| script.due().is_none()) => {
+                Err(Ending::done(code, reason))
+            }
+            _ => Ok(pieces),
+        }
+    }
+
+    /// This has been written.
+    pub(super) fn wrote(&mut self, written: &Written) {
+        if written.pieces == 0 {
+            return;
+        }
+        self.stalled = None;
+        written.count(self.metrics());
+        if let Some(script) = &mut self.script {
+            (0..written.messages).for_each(|_| script.count());
+        }
+    }
+
+    /// The peer does not take what is being written. Says whether to stop trying.
+    pub(super) fn stalls(&mut self, waker: &Waker) -> Option<Ending> {
+        self.stalled.get_or_insert_with(Instant::now);
+        match self.mailbox.ended(waker) {
+            Some(End::Overflow) => Some(Ending::slow_reader()),
+            Some(End::Drained) => Some(Ending::drained()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn on_alarm(&mut self) -> Option<Ending> {
+        let now = Instant::now();
+        let limits = &self.everwire.config().limits;
+        if self.stalled.is_some_and(|since| now >= since + limits.write) {
+            return Some(Ending::slow_reader());
+        }
+        if !limits.idle.is_zero() && now >= self.active + limits.idle {
+            let reason = format!("no message for {} s", limits.idle.as_secs_f64());
+            return Some(Ending::refused(1001, DropReason::Idle, reason));
+        }
+        if self.session.due().is_some_and(|due| due <= now) {
+            self.session.on_due();
+        }
+        None
+    }
+
+    /// When something happens without any message.
+    pub(super) fn deadline(&self) -> Instant {
+        let limits = &self.everwire.config().limits;
+        let idle = self.active + if limits.idle.is_zero() { FAR } else { limits.idle };
+        let script = self.script.as_ref().and_then(|script| script.due());
+        let stalled = self.stalled.map(|since| since + limits.write);
+        [self.session.due(), script, stalled].into_iter().flatten().fold(idle, Instant::min)
+    }
+
+    fn fault_due(&self) -> Option<Ending> {
+        self.script.as_ref()?.fatal().map(Ending::from_fault)
+    }
+}

@@ -1,0 +1,244 @@
+use std::cell::RefCell;
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::frames::Frames;
+use super::mailbox::Pieces;
+use crate::limits::Limits;
+use crate::metrics::EndpointMetrics;
+
+/// Bytes read in one go, and bytes of small pieces that are put together for one write.
+const AT_ONCE: usize = 32 << 10;
+
+thread_local! {
+    /// A connection that waits needs no memory to read into: one that reads borrows this.
+    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; AT_ONCE]);
+    static WRITE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A WebSocket on a stream.
+///
+/// tungstenite decodes what came in, and answers pings and close frames, from and to memory. What goes out is encoded
+/// by whoever sends it, once for all receivers, so that the only thing left to do for each of them is the write.
+#[derive(Debug)]
+pub(crate) struct Wire<S> {
+    stream: S,
+    protocol: WebSocketContext,
+    /// Read from the stream, and not decoded yet.
+    unread: Bytes,
+    unwritten: Unwritten,
+}
+
+/// What is being written.
+#[derive(Debug, Default)]
+struct Unwritten {
+    pieces: Pieces,
+    /// How many of them are done, and how much of the next.
+    done: usize,
+    offset: usize,
+}
+
+/// What was written to its end.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    pub(super) pieces: usize,
+    pub(super) messages: u64,
+    pub(super) payload: u64,
+}
+
+impl Written {
+    pub(super) fn count(&self, metrics: &EndpointMetrics) {
+        metrics.messages_out.add(self.messages);
+        metrics.bytes_out.add(self.payload);
+    }
+}
+
+impl<S> Wire<S> {
+    /// The server's end of a stream whose handshake is done; `unread` came together with it.
+    pub(crate) fn new(stream: S, unread: Bytes, limits: &Limits) -> Self {
+        // A client's frame is gathered in a buffer of its own, which grows to what the frame needs. Most are short.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(128)
+            .write_buffer_size(0)
+            .max_message_size(Some(limits.message_bytes))
+            .max_frame_size(Some(limits.message_bytes));
+        let protocol = WebSocketContext::new(Role::Server, Some(config));
+        Self { stream, protocol, unread, unwritten: Unwritten::default() }
+    }
+
+    /// The stream below, for what is no WebSocket any more.
+    pub(super) fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Lets these be written after what already is.
+    pub(super) fn write(&mut self, pieces: Pieces) {
+        self.unwritten.add(pieces);
+    }
+
+    /// Lets the close frame, or the answer to the peer's, be written.
+    pub(super) fn write_close(&mut self, frame: Option<CloseFrame>) {
+        let mut memory = Memory::default();
+        // Fails when the closing handshake is done with this, and then the frame is in the memory.
+        let _ = match frame {
+            Some(frame) => self.protocol.close(&mut memory, Some(frame)),
+            None => self.protocol.flush(&mut memory),
+        };
+        self.write_control(memory.output);
+    }
+
+    /// Forgets what is not begun. The frame that is must be finished, or the peer could not tell where the next starts.
+    pub(super) fn forget_unbegun(&mut self) {
+        let Unwritten { pieces, done, offset } = &mut self.unwritten;
+        let under_way = pieces.get(*done).and_then(|piece| piece.up_to_the_end_of_a_frame(*offset));
+        pieces.truncate(*done);
+        pieces.extend(under_way);
+    }
+
+    fn write_control(&mut self, frames: Vec<u8>) {
+        if !frames.is_empty() {
+            self.unwritten.pieces.push(Frames::control(frames));
+        }
+    }
+
+    /// Hands over what `input` holds until `receive` has enough.
+    fn decode(&mut self, input: &[u8], receive: &mut impl FnMut(Result<Message, Error>) -> ControlFlow<()>) -> usize {
+        let mut memory = Memory { input, has_ended: input.is_empty(), output: Vec::new() };
+        loop {
+            let message = self.protocol.read(&mut memory);
+            if matches!(&message, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock) {
+                break;
+            }
+            let is_last = message.is_err();
+            if receive(message).is_break() || is_last {
+                break;
+            }
+        }
+        let Memory { input: rest, output, .. } = memory;
+        self.write_control(output);
+        input.len() - rest.len()
+    }
+}
+
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Hands over messages that have arrived until `receive` has enough; an error is the last. Ready when there may
+    /// be more.
+    pub(super) fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut receive: impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
+    ) -> Poll<()> {
+        if !self.unread.is_empty() {
+            let mut input = std::mem::take(&mut self.unread);
+            let decoded = self.decode(&input, &mut receive);
+            input.advance(decoded);
+            self.unread = input;
+            return Poll::Ready(());
+        }
+        READ.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+                Ok(()) => {
+                    let decoded = self.decode(buffer.filled(), &mut receive);
+                    self.unread = Bytes::copy_from_slice(&buffer.filled()[decoded..]);
+                }
+                Err(error) => drop(receive(Err(error.into()))),
+            }
+            Poll::Ready(())
+        })
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Wire<S> {
+    /// Writes until nothing is left; `written` learns what got out on the way.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, written: &mut Written) -> Poll<io::Result<()>> {
+        let stream = &mut self.stream;
+        while let Some(count) = self.unwritten.in_one_go(|bytes| Pin::new(&mut *stream).poll_write(cx, bytes)) {
+            match ready!(count)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.unwritten.advance(count, written),
+            }
+        }
+        self.unwritten = Unwritten::default();
+        Pin::new(stream).poll_flush(cx)
+    }
+}
+
+impl Unwritten {
+    fn add(&mut self, pieces: Pieces) {
+        if self.pieces.is_empty() {
+            self.pieces = pieces;
+        } else {
+            self.pieces.extend(pieces);
+        }
+    }
+
+    /// Calls `write` with what should go out in one write; `None` when there is nothing.
+    fn in_one_go<T>(&self, write: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let (first, more) = self.pieces[self.done..].split_first()?;
+        let first = &first.bytes()[self.offset..];
+        if more.is_empty() || first.len() >= AT_ONCE {
+            return Some(write(first));
+        }
+        // To copy short pieces is cheaper than to have the system gather them.
+        Some(WRITE.with_borrow_mut(|together| {
+            together.clear();
+            together.extend_from_slice(first);
+            for piece in more {
+                if together.len() + piece.bytes().len() > AT_ONCE {
+                    break;
+                }
+                together.extend_from_slice(piece.bytes());
+            }
+            write(together)
+        }))
+    }
+
+    fn advance(&mut self, count: usize, written: &mut Written) {
+        self.offset += count;
+        while let Some(piece) = self.pieces.get(self.done)
+            && let Some(beyond) = self.offset.checked_sub(piece.bytes().len())
+        {
+            written.pieces += 1;
+            written.messages += piece.messages();
+            written.payload += piece.payload();
+            self.done += 1;
+            self.offset = beyond;
+        }
+    }
+}
+
+/// What the protocol reads from and writes to instead of a stream.
+#[derive(Default)]
+struct Memory<'a> {
+    input: &'a [u8],
+    /// Whether the stream is at its end behind the input.
+    has_ended: bool,
+    output: Vec<u8>,
+}
+
+impl io::Read for Memory<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() && !self.has_ended {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.input.read(buffer)
+    }
+}
+
+impl io::Write for Memory<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
