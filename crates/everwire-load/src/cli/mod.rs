@@ -1,0 +1,221 @@
+//! The command line.
+
+mod unusable;
+
+use core::time::Duration;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+use url::Url;
+
+pub use unusable::Unusable;
+
+use crate::dialect::address;
+use crate::files;
+use crate::stamp::Stamp;
+use crate::{Dialect, Period, Plan, units};
+
+/// Puts a load on a WebSocket server, and tells what came back and how fast.
+///
+/// Connections are opened at a steady rate. When all are open, each of them sends a message every ping period, which the server
+/// is to send back, for as long as --duration says. Then what is still out may arrive, and a table is printed.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "everwire-load", version, max_term_width = 110, after_help = EXAMPLES)]
+pub struct Cli {
+    /// The server's echo, like ws://127.0.0.1:9001/echo. For wss:// build with `--features rustls`.
+    #[arg(value_name = "URL", value_parser = url)]
+    url: Url,
+
+    /// What the server speaks.
+    #[arg(long, value_enum, default_value_t = Dialect::Plain)]
+    dialect: Dialect,
+
+    #[command(flatten)]
+    clients: ClientFlags,
+    #[command(flatten)]
+    messages: MessageFlags,
+    #[command(flatten)]
+    run: RunFlags,
+    #[command(flatten)]
+    output: OutputFlags,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  everwire-load ws://127.0.0.1:9001/echo
+      100 connections, each a message of 64 bytes a second, for 10 seconds
+  everwire-load ws://127.0.0.1:9001/echo --connections 25000 --rate 1000/s --ping-period 2.5s --duration 30s
+      as many as a server can hold, in as many processes as the limit on open files makes necessary
+  everwire-load ws://127.0.0.1:9001/echo --subscribers 100% --subscribe-url ws://127.0.0.1:9001/broadcast
+      one publisher, and 100 connections that receive what it publishes
+  everwire-load ws://127.0.0.1:3000 --dialect socket.io --json run.jsonl --charts charts/
+      a socket.io server that answers the event \"echo\"; lines for programs and charts for people";
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connections")]
+struct ClientFlags {
+    /// How many connections to open.
+    #[arg(long, short, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    connections: u32,
+
+    /// How many to open a second.
+    #[arg(long, short, value_name = "COUNT/s", default_value = "500/s", value_parser = units::rate)]
+    rate: f64,
+
+    /// The share of the connections that send nothing and receive what is published, like 0.3 or 30%.
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = units::share)]
+    subscribers: f64,
+
+    /// Where the subscribers and the publishers connect [default: URL].
+    #[arg(long, value_name = "URL", value_parser = url)]
+    subscribe_url: Option<Url>,
+
+    /// How many connections to open for publishing, beside --connections [default: 1 if there are subscribers].
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    publishers: Option<u32>,
+
+    /// The client's own addresses, to be taken in turn. One address can open some 28,000 connections to a server; where the
+    /// server is this machine, others of 127.0.0.0/8 are added by themselves.
+    #[arg(long, value_name = "IP", value_delimiter = ',')]
+    source_address: Vec<IpAddr>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Messages")]
+struct MessageFlags {
+    /// How long a connection waits from one message to the next; 1s..5s is a random time in between.
+    #[arg(long, short, value_name = "TIME", default_value = "1s", value_parser = units::period)]
+    ping_period: Period,
+
+    /// The same for a publisher [default: --ping-period].
+    #[arg(long, value_name = "TIME", value_parser = units::period)]
+    publish_period: Option<Period>,
+
+    /// Bytes of payload in a message, at least 40: 64, 4KiB.
+    #[arg(long, value_name = "SIZE", default_value = "64", value_parser = payload)]
+    payload: usize,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Run")]
+struct RunFlags {
+    /// For how long to send, once the connections are open.
+    #[arg(long, short, value_name = "TIME", default_value = "10s", value_parser = units::some_duration)]
+    duration: Duration,
+
+    /// How long to wait after that for what has not arrived; what is still out then is lost.
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
+    grace: Duration,
+
+    /// How many processes to spread the connections over [default: as many as the limit on open files makes necessary].
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    processes: Option<u32>,
+
+    /// Threads of each process. One leaves the most of a small machine to the server.
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: u16,
+
+    /// Where the random times start; the same seed gives the same times.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+}
+
+/// What is watched and where results go.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Results")]
+pub(crate) struct OutputFlags {
+    /// The server's process, several separated by commas; their children count too. [default: who listens on the port, where the
+    /// server is on this machine and may be looked at].
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub(crate) server_pid: Vec<u32>,
+
+    /// Write JSON lines: one a second, then a summary. `-` writes them to stdout instead of the table.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write charts (SVG) of throughput, latency, and the server's processor time and memory into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) charts: Option<PathBuf>,
+
+    /// Show no progress.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+impl Cli {
+    /// What to do, and where its results go.
+    ///
+    /// # Errors
+    /// Flags that do not go together, or ask for more than this machine can.
+    pub(crate) fn into_plan(self) -> Result<(Plan, OutputFlags), Unusable> {
+        let Self { url, dialect, clients, messages, run, output } = self;
+        let subscribers = (f64::from(clients.connections) * clients.subscribers).round() as u32;
+        if subscribers == 0 {
+            for (flag, is_given) in [
+                ("--publishers", clients.publishers.is_some_and(|publishers| publishers > 0)),
+                ("--subscribe-url", clients.subscribe_url.is_some()),
+                ("--publish-period", messages.publish_period.is_some()),
+            ] {
+                if is_given {
+                    return Err(Unusable::NoSubscribers { flag });
+                }
+            }
+        }
+        let publishers = clients.publishers.unwrap_or(u32::from(subscribers > 0));
+        if subscribers > 0 && publishers == 0 {
+            return Err(Unusable::NoPublishers);
+        }
+        let total = clients.connections + publishers;
+        let processes = run.processes.unwrap_or_else(|| files::processes_for(total));
+        let most = files::connections_each();
+        if total.div_ceil(processes) > most {
+            return Err(Unusable::Files { most, needed: files::processes_for(total) });
+        }
+        let source_addresses = files::source_addresses(&url, total, clients.source_address)?;
+        let subscribe_url = clients.subscribe_url.unwrap_or_else(|| url.clone());
+        let plan = Plan {
+            run: fastrand::u32(..),
+            url: address::complete(dialect, url).into(),
+            subscribe_url: address::complete(dialect, subscribe_url).into(),
+            dialect,
+            connections: clients.connections,
+            subscribers,
+            publishers,
+            rate: clients.rate,
+            ping_period: messages.ping_period,
+            publish_period: messages.publish_period.unwrap_or(messages.ping_period),
+            payload: messages.payload,
+            duration: run.duration,
+            grace: run.grace,
+            processes: processes.min(total),
+            threads: run.threads.into(),
+            seed: run.seed,
+            source_addresses,
+        };
+        Ok((plan, output))
+    }
+}
+
+fn url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("{error}; write it like ws://127.0.0.1:9001/echo"))?;
+    match url.scheme() {
+        "ws" if url.has_host() => Ok(url),
+        "wss" if cfg!(feature = "rustls") && url.has_host() => Ok(url),
+        "wss" => Err("wss needs the feature rustls: build with `--features rustls`".to_owned()),
+        _ => Err("write it with ws:// or wss://, like ws://127.0.0.1:9001/echo".to_owned()),
+    }
+}
+
+fn payload(text: &str) -> Result<usize, String> {
+    match units::size(text)? {
+        bytes if bytes < Stamp::LENGTH => {
+            Err(format!("at least {} bytes: a message says whose it is and when it was due", Stamp::LENGTH))
+        }
+        bytes if bytes > 64 << 20 => Err("at most 64MiB".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,36 @@
+use thiserror::Error;
+
+/// Why the flags, each of them well formed, cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// A flag that says something of subscribers, where there are none.
+    #[error("{flag} is for subscribers, and there are none: add --subscribers SHARE")]
+    NoSubscribers {
+        /// The flag.
+        flag: &'static str,
+    },
+    /// Subscribers, and nobody who publishes.
+    #[error("the subscribers would receive nothing: leave out --publishers 0")]
+    NoPublishers,
+    /// More connections than a process may open files.
+    #[error(
+        "a process may hold {most} connections here (the limit on open files, `ulimit -n`): use --processes {needed}, or leave it out"
+    )]
+    Files {
+        /// How many connections a process may hold.
+        most: u32,
+        /// How many processes it takes.
+        needed: u32,
+    },
+    /// More connections than an address has ports.
+    #[error(
+        "one address of this machine can open {each} connections to a server (net.ipv4.ip_local_port_range), and {needed} are needed: name more addresses of it by --source-address IP,IP, or run on several machines"
+    )]
+    Ports {
+        /// How many connections an address can open.
+        each: u32,
+        /// How many each would have to.
+        needed: u32,
+    },
+}

@@ -1,0 +1,212 @@
+use core::time::Duration;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::dialect::{Heard, Purpose, Session};
+use crate::meter::Meter;
+use crate::plan::{Part, Plan};
+use crate::stamp::Stamp;
+use crate::{Schedule, Seen};
+
+/// Timers here have a resolution of a millisecond and may ring one later. What goes out within this time of when it was due counts
+/// from when it went out; what is later counts from when it was due.
+const TIMER_RESOLUTION: Duration = Duration::from_millis(2);
+
+/// What one client does and counts. It is told what happens and returns what to send.
+#[derive(Debug)]
+pub(super) struct Agent {
+    plan: Arc<Plan>,
+    part: Part,
+    clock: Clock,
+    meter: Arc<Meter>,
+    session: Session,
+    schedule: Option<Schedule>,
+    dialled: Instant,
+    /// It has been connected or has failed to.
+    is_settled: bool,
+    was_open: bool,
+    /// How many messages came due.
+    due: u32,
+    /// What came due while there was no connection.
+    waiting: VecDeque<Stamp>,
+    /// The answers, or, by publisher, the deliveries.
+    seen: HashMap<u32, Seen>,
+}
+
+impl Agent {
+    pub(super) fn new(plan: Arc<Plan>, part: Part, clock: Clock, meter: Arc<Meter>, now: Instant) -> Self {
+        let session = Session::new(plan.dialect, part.purpose);
+        Self {
+            plan,
+            part,
+            clock,
+            meter,
+            session,
+            schedule: None,
+            dialled: now,
+            is_settled: false,
+            was_open: false,
+            due: 0,
+            waiting: VecDeque::new(),
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Messages are to be sent.
+    pub(super) fn begin(&mut self, start: Instant, end: Instant) {
+        let period = match self.part.purpose {
+            Purpose::Ping => self.plan.ping_period,
+            Purpose::Publish => self.plan.publish_period,
+            Purpose::Subscribe => return,
+        };
+        let seed = self.plan.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(self.part.number);
+        self.schedule = Some(Schedule::new(period, start, end, seed));
+    }
+
+    /// When to be called next.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.schedule.as_ref().and_then(Schedule::due)
+    }
+
+    /// What was due is sent, also what is late.
+    pub(super) fn on_due(&mut self, now: Instant) -> Vec<String> {
+        let mut texts = Vec::new();
+        while let Some(due) = self.due().filter(|due| *due <= now) {
+            self.schedule.as_mut().map(Schedule::advance);
+            texts.extend(self.send(due, now));
+        }
+        texts
+    }
+
+    /// The WebSocket is open.
+    pub(super) fn opened(&mut self) -> Vec<String> {
+        let mut texts: Vec<String> = self.session.open().into_iter().collect();
+        if self.session.is_ready() {
+            texts.extend(self.became_ready(Instant::now()));
+        }
+        texts
+    }
+
+    pub(super) fn heard(&mut self, text: &str, now: Instant) -> Vec<String> {
+        let was_ready = self.session.is_ready();
+        let Heard { reply, payload, refusal } = self.session.hear(text);
+        if let Some(payload) = payload {
+            self.arrived(&payload, now);
+        }
+        if let Some(reason) = refusal {
+            self.dropped(reason);
+        }
+        let mut texts: Vec<String> = reply.into_iter().collect();
+        if !was_ready && self.session.is_ready() {
+            texts.extend(self.became_ready(now));
+        }
+        texts
+    }
+
+    /// The connection was lost, or an attempt failed.
+    pub(super) fn dropped(&mut self, reason: String) {
+        let was_ready = self.session.is_ready();
+        self.session.close();
+        let is_news = !core::mem::replace(&mut self.is_settled, true);
+        let listens = self.part.purpose == Purpose::Subscribe;
+        self.meter.note(|now, counts| {
+            now.settled += u64::from(is_news);
+            counts.reason(reason, 1);
+            if was_ready {
+                now.connected -= 1;
+                now.listening -= u64::from(listens);
+                counts.disconnects += 1;
+            } else {
+                counts.failed_dials += 1;
+            }
+        });
+    }
+
+    /// The socket did not take a message, or has given one back.
+    pub(super) fn not_sent(&mut self) {
+        self.meter.note(|now, _| now.unsent += 1);
+    }
+
+    fn became_ready(&mut self, at: Instant) -> Vec<String> {
+        let is_news = !core::mem::replace(&mut self.is_settled, true);
+        let is_reconnect = core::mem::replace(&mut self.was_open, true);
+        let (listens, dialled) = (self.part.purpose == Purpose::Subscribe, self.dialled);
+        let waiting = core::mem::take(&mut self.waiting);
+        self.meter.note(|now, counts| {
+            now.settled += u64::from(is_news);
+            now.connected += 1;
+            now.listening += u64::from(listens);
+            now.unsent -= waiting.len() as u64;
+            if is_reconnect {
+                counts.reconnects += 1;
+            } else {
+                counts.opened += 1;
+                counts.handshake.record(at - dialled);
+            }
+        });
+        waiting.into_iter().map(|stamp| self.session.wrap(stamp.payload(self.plan.payload))).collect()
+    }
+
+    fn send(&mut self, due: Instant, now: Instant) -> Option<String> {
+        let lag = now - due;
+        let counted_from = if lag <= TIMER_RESOLUTION { now } else { due };
+        let stamp = Stamp {
+            run: self.plan.run,
+            client: self.part.number,
+            number: self.due,
+            due: self.clock.micros(counted_from),
+        };
+        self.due += 1;
+        let (is_ready, pings) = (self.session.is_ready(), self.part.purpose == Purpose::Ping);
+        self.meter.note(|now, counts| {
+            now.unsent += u64::from(!is_ready);
+            counts.sent += u64::from(pings);
+            counts.published += u64::from(!pings);
+            counts.lag.record(lag);
+        });
+        if is_ready {
+            return Some(self.session.wrap(stamp.payload(self.plan.payload)));
+        }
+        self.waiting.push_back(stamp);
+        None
+    }
+
+    fn arrived(&mut self, payload: &str, now: Instant) {
+        let stamp = Stamp::read(payload).filter(|stamp| stamp.run == self.plan.run);
+        let is_mine = |stamp: &Stamp| stamp.client == self.part.number && stamp.number < self.due;
+        match (self.part.purpose, stamp) {
+            (Purpose::Ping, Some(stamp)) if is_mine(&stamp) => {
+                let is_news = self.seen.entry(stamp.client).or_default().note(stamp.number);
+                let took = self.since(&stamp, now);
+                self.meter.note(|_, counts| match is_news {
+                    true => {
+                        counts.answered += 1;
+                        counts.round_trip.record(took);
+                    }
+                    false => counts.answered_again += 1,
+                });
+            }
+            (Purpose::Subscribe, Some(stamp)) => {
+                let is_news = self.seen.entry(stamp.client).or_default().note(stamp.number);
+                let took = self.since(&stamp, now);
+                self.meter.note(|_, counts| match is_news {
+                    true => {
+                        counts.delivered += 1;
+                        counts.one_way.record(took);
+                    }
+                    false => counts.delivered_again += 1,
+                });
+            }
+            // A server may send what is published to those who publish too.
+            (Purpose::Publish, Some(_)) => {}
+            _ => self.meter.note(|_, counts| counts.unexpected += 1),
+        }
+    }
+
+    fn since(&self, stamp: &Stamp, now: Instant) -> Duration {
+        Duration::from_micros(self.clock.micros(now).saturating_sub(stamp.due))
+    }
+}

@@ -1,0 +1,120 @@
+//! One connection.
+//!
+//! # Layout
+//! - [`agent`]: what it does and counts, without I/O
+//! - here: the socket and the clock that drive it
+
+mod agent;
+
+use std::sync::Arc;
+
+use everwire::{ClosePolicy, Event, Heartbeat, Message, Socket, Verdict};
+use futures_util::StreamExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use self::agent::Agent;
+use crate::clock::Clock;
+use crate::dialect::Purpose;
+use crate::meter::Meter;
+use crate::plan::{Part, Plan};
+
+/// What all clients of a process share.
+#[derive(Clone)]
+pub(crate) struct Company {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) clock: Clock,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) signal: watch::Receiver<Signal>,
+}
+
+/// What the clients are to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Connect, and wait.
+    Connect,
+    /// Send messages from the one time until the other.
+    Load(Instant, Instant),
+    /// Close.
+    End,
+}
+
+/// Connects, and stays until it is told to end.
+pub(crate) async fn run(company: Company, part: Part) {
+    let Company { plan, clock, meter, mut signal } = company;
+    let mut agent = Agent::new(Arc::clone(&plan), part, clock, Arc::clone(&meter), Instant::now());
+    let mut socket = match open(&plan, part) {
+        Ok(socket) => socket,
+        Err(error) => return agent.dropped(error.to_string()),
+    };
+    let timer = sleep_until(Instant::now());
+    tokio::pin!(timer);
+    loop {
+        let due = agent.due();
+        if let Some(due) = due.filter(|due| *due != timer.deadline()) {
+            timer.as_mut().reset(due);
+        }
+        let texts = tokio::select! {
+            event = socket.next() => match event {
+                Some(event) => handle(&mut agent, event),
+                // It has ended for good; what comes due from here on is counted as unsent.
+                None => break,
+            },
+            () = &mut timer, if due.is_some() => agent.on_due(Instant::now()),
+            Ok(()) = signal.changed() => {
+                let signal = *signal.borrow_and_update();
+                match signal {
+                    Signal::Load(start, end) => agent.begin(start, end),
+                    Signal::End => break,
+                    Signal::Connect => {}
+                }
+                Vec::new()
+            }
+        };
+        for text in texts {
+            if socket.send(text).is_err() {
+                agent.not_sent();
+            }
+        }
+    }
+    socket.close().await;
+    // Whoever comes late must still be counted as one that has settled.
+    drop(socket);
+}
+
+fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
+    let url = if part.purpose == Purpose::Ping { &plan.url } else { &plan.subscribe_url };
+    let builder = Socket::builder(url.as_str())
+        // What is on the wire is the load that was asked for and nothing else.
+        .heartbeat(Heartbeat::off())
+        // A client under load comes back whatever the server said.
+        .close_policy(ClosePolicy::amending(|cause, verdict| match cause {
+            everwire::Cause::Refused(_) => verdict,
+            _ => Verdict::Retry,
+        }));
+    builder.open()
+}
+
+fn handle(agent: &mut Agent, event: Event) -> Vec<String> {
+    match event {
+        Event::Opened(_) => agent.opened(),
+        Event::Message(Message::Text(text)) => agent.heard(&text, Instant::now()),
+        Event::Message(Message::Binary(bytes)) => match String::from_utf8(bytes) {
+            Ok(text) => agent.heard(&text, Instant::now()),
+            Err(_) => agent.heard("", Instant::now()),
+        },
+        Event::Dropped(dropped) => {
+            agent.dropped(dropped.cause.to_string());
+            Vec::new()
+        }
+        Event::Closed(closed) => {
+            agent.dropped(format!("{:?}", closed.ended));
+            Vec::new()
+        }
+        Event::Discarded(_) => {
+            agent.not_sent();
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}

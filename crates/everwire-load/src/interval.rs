@@ -1,0 +1,100 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Histogram;
+
+/// How many different reasons are told apart; the rest count as one.
+const REASONS: usize = 30;
+
+/// What a worker process has counted since it was last asked, and how things stand.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Interval {
+    pub(crate) now: Gauges,
+    pub(crate) counts: Counts,
+}
+
+/// How things stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gauges {
+    /// Clients that have been connected or have failed to.
+    pub(crate) settled: u64,
+    pub(crate) connected: u64,
+    /// Those of the connected that subscribe.
+    pub(crate) listening: u64,
+    /// Pings that came due and wait for a connection.
+    pub(crate) unsent: u64,
+}
+
+/// What has happened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    pub(crate) opened: u64,
+    pub(crate) disconnects: u64,
+    pub(crate) reconnects: u64,
+    pub(crate) failed_dials: u64,
+    pub(crate) sent: u64,
+    pub(crate) answered: u64,
+    pub(crate) answered_again: u64,
+    pub(crate) published: u64,
+    pub(crate) delivered: u64,
+    pub(crate) delivered_again: u64,
+    pub(crate) unexpected: u64,
+    pub(crate) reasons: BTreeMap<String, u64>,
+    pub(crate) handshake: Histogram,
+    pub(crate) round_trip: Histogram,
+    pub(crate) one_way: Histogram,
+    pub(crate) lag: Histogram,
+}
+
+impl Interval {
+    /// Adds what another process told at the same time.
+    pub(crate) fn join(&mut self, other: &Self) {
+        let Gauges { settled, connected, listening, unsent } = other.now;
+        self.now.settled += settled;
+        self.now.connected += connected;
+        self.now.listening += listening;
+        self.now.unsent += unsent;
+        self.counts.add(&other.counts);
+    }
+
+    /// Goes on to what was told later.
+    pub(crate) fn follow(&mut self, later: &Self) {
+        self.now = later.now;
+        self.counts.add(&later.counts);
+    }
+}
+
+impl Counts {
+    pub(crate) fn reason(&mut self, reason: String, times: u64) {
+        let is_known = self.reasons.contains_key(&reason) || self.reasons.len() < REASONS;
+        let reason = if is_known { reason } else { "other reasons".to_owned() };
+        *self.reasons.entry(reason).or_default() += times;
+    }
+
+    /// Messages that came back or arrived.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.answered + self.delivered
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.disconnects += other.disconnects;
+        self.reconnects += other.reconnects;
+        self.failed_dials += other.failed_dials;
+        self.sent += other.sent;
+        self.answered += other.answered;
+        self.answered_again += other.answered_again;
+        self.published += other.published;
+        self.delivered += other.delivered;
+        self.delivered_again += other.delivered_again;
+        self.unexpected += other.unexpected;
+        for (reason, times) in &other.reasons {
+            self.reason(reason.clone(), *times);
+        }
+        self.handshake.merge(&other.handshake);
+        self.round_trip.merge(&other.round_trip);
+        self.one_way.merge(&other.one_way);
+        self.lag.merge(&other.lag);
+    }
+}

@@ -1,0 +1,289 @@
+use std::time::Instant;
+
+use crate::interval::Interval;
+use crate::plan::Plan;
+use crate::record::{Deliveries, LoadUse, Opening, Phase, RoundTrips, Second, ServerUse, Setting, Summary};
+use crate::server::Use;
+
+/// Sums up what the workers tell: second by second, and in all.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    started: Instant,
+    total: Interval,
+    second: Interval,
+    seconds: Vec<Second>,
+    server: Usage,
+    load: Usage,
+    cut_at: Instant,
+    /// Who was connected when the load began.
+    at_start: Option<Start>,
+    load_s: f64,
+}
+
+/// How things stood when the load began.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    at: Instant,
+    connected: u64,
+    listening: u64,
+    server: Option<Use>,
+    load: Option<Use>,
+}
+
+/// What some processes used at the times that count.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usage {
+    first: Option<Use>,
+    last: Option<Use>,
+    load_end: Option<Use>,
+    cpu_max: f64,
+    memory_max: u64,
+}
+
+impl Ledger {
+    /// With what the server's and the program's own processes used before anything was done.
+    pub(crate) fn new(now: Instant, server: Option<Use>, load: Option<Use>) -> Self {
+        Self {
+            started: now,
+            total: Interval::default(),
+            second: Interval::default(),
+            seconds: Vec::new(),
+            server: Usage::start(server),
+            load: Usage::start(load),
+            cut_at: now,
+            at_start: None,
+            load_s: 0.0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, report: &Interval) {
+        self.total.follow(report);
+        self.second.follow(report);
+    }
+
+    pub(crate) fn total(&self) -> &Interval {
+        &self.total
+    }
+
+    pub(crate) fn seconds(&self) -> &[Second] {
+        &self.seconds
+    }
+
+    /// Since when the current second goes on.
+    pub(crate) fn cut_at(&self) -> Instant {
+        self.cut_at
+    }
+
+    /// Ends a second.
+    pub(crate) fn cut(&mut self, now: Instant, phase: Phase, server: Option<Use>, load: Option<Use>) -> &Second {
+        let Interval { now: gauges, counts } = core::mem::take(&mut self.second);
+        let second = Second {
+            at_s: (now - self.started).as_secs_f64(),
+            lasted_s: (now - self.cut_at).as_secs_f64(),
+            phase,
+            connected: gauges.connected,
+            sent: counts.sent,
+            answered: counts.answered,
+            published: counts.published,
+            delivered: counts.delivered,
+            round_trip: counts.round_trip.percentiles(),
+            delivery: counts.one_way.percentiles(),
+            server_cpu_percent: self.server.next(server, phase),
+            server_memory_bytes: server.map(|server| server.memory),
+            load_cpu_percent: self.load.next(load, phase),
+        };
+        self.cut_at = now;
+        self.seconds.push(second);
+        self.seconds.last().expect("one was added just now")
+    }
+
+    /// The load begins now.
+    pub(crate) fn begin(&mut self, at: Instant) {
+        let connected = self.total.now.connected;
+        let listening = self.total.now.listening;
+        self.at_start = Some(Start { at, connected, listening, server: self.server.last, load: self.load.last });
+    }
+
+    /// The load has ended.
+    pub(crate) fn end(&mut self, at: Instant) {
+        self.load_s = self.at_start.map_or(0.0, |start| (at - start.at).as_secs_f64());
+        self.server.load_end = self.server.last;
+        self.load.load_end = self.load.last;
+    }
+
+    /// Pings and deliveries that have not arrived so far.
+    pub(crate) fn outstanding(&self) -> u64 {
+        let counts = &self.total.counts;
+        counts.sent.saturating_sub(counts.answered) + self.expected().saturating_sub(counts.delivered)
+    }
+
+    pub(crate) fn summary(&self, command: String, plan: &Plan, server_processes: usize) -> Summary {
+        let Interval { now, counts } = &self.total;
+        let start = self.at_start;
+        let deliveries = (plan.subscribers > 0).then(|| Deliveries {
+            published: counts.published,
+            expected: self.expected(),
+            delivered: counts.delivered,
+            lost: self.expected().saturating_sub(counts.delivered),
+            duplicates: counts.delivered_again,
+            one_way: counts.one_way.percentiles(),
+        });
+        Summary {
+            command,
+            setting: Setting::of(plan),
+            opening: Opening {
+                opened: start.map_or(now.connected, |start| start.connected),
+                seconds: start.map_or(0.0, |start| (start.at - self.started).as_secs_f64()),
+                handshake: counts.handshake.percentiles(),
+            },
+            load_s: self.load_s,
+            messages_per_second: if self.load_s > 0.0 { counts.arrived() as f64 / self.load_s } else { 0.0 },
+            round_trips: RoundTrips {
+                sent: counts.sent,
+                answered: counts.answered,
+                lost: counts.sent.saturating_sub(counts.answered),
+                unsent: now.unsent,
+                duplicates: counts.answered_again,
+                round_trip: counts.round_trip.percentiles(),
+                lag: counts.lag.percentiles(),
+            },
+            deliveries,
+            disconnects: counts.disconnects,
+            reconnects: counts.reconnects,
+            failed_dials: counts.failed_dials,
+            reasons: counts.reasons.clone(),
+            unexpected: counts.unexpected,
+            server: self.server_use(server_processes),
+            load: LoadUse {
+                cpu_percent: start.and_then(|start| self.load.percent_since(start.load)).unwrap_or_default(),
+                memory_max_bytes: self.load.memory_max,
+            },
+        }
+    }
+
+    /// Whoever was there when the load began should receive everything that is published.
+    fn expected(&self) -> u64 {
+        self.at_start.map_or(0, |start| self.total.counts.published * start.listening)
+    }
+
+    fn server_use(&self, processes: usize) -> Option<ServerUse> {
+        let (start, first) = (self.at_start?, self.server.first?);
+        let (open, end) = (start.server?, self.server.load_end?);
+        let micros = end.cpu_ms.saturating_sub(open.cpu_ms) as f64 * 1e3;
+        let arrived = self.total.counts.arrived();
+        Some(ServerUse {
+            processes,
+            cpu_percent: self.server.percent_since(Some(open)).unwrap_or_default(),
+            cpu_percent_max: self.server.cpu_max,
+            cpu_us_per_message: (arrived > 0).then(|| micros / arrived as f64),
+            memory_before_bytes: first.memory,
+            memory_open_bytes: open.memory,
+            memory_max_bytes: self.server.memory_max,
+        })
+    }
+}
+
+impl Usage {
+    fn start(first: Option<Use>) -> Self {
+        Self { first, last: first, memory_max: first.map_or(0, |first| first.memory), ..Self::default() }
+    }
+
+    /// Takes note of what is used now. Per cent of a core since the last time.
+    fn next(&mut self, now: Option<Use>, phase: Phase) -> Option<f64> {
+        let percent = now.zip(self.last).map(|(now, last)| now.cpu_percent_since(&last));
+        if let Some(now) = now {
+            self.memory_max = self.memory_max.max(now.memory);
+            self.last = Some(now);
+        }
+        if phase == Phase::Load {
+            self.cpu_max = self.cpu_max.max(percent.unwrap_or_default());
+        }
+        percent
+    }
+
+    /// Per cent of a core from a time on until the end of the load.
+    fn percent_since(&self, start: Option<Use>) -> Option<f64> {
+        Some(self.load_end?.cpu_percent_since(&start?))
+    }
+}
+
+impl Setting {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            url: plan.url.clone(),
+            dialect: plan.dialect.to_string(),
+            connections: plan.connections,
+            subscribers: plan.subscribers,
+            publishers: plan.publishers,
+            ping_period: plan.ping_period.to_string(),
+            ping_period_s: plan.ping_period.mean().as_secs_f64(),
+            payload_bytes: plan.payload,
+            processes: plan.processes as usize,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use crate::cli::tests::plan;
+
+    use super::*;
+
+    fn used(at: Instant, cpu_ms: u64, memory: u64) -> Option<Use> {
+        Some(Use { at, cpu_ms, memory })
+    }
+
+    fn report(change: impl FnOnce(&mut Interval)) -> Interval {
+        let mut interval = Interval::default();
+        change(&mut interval);
+        interval
+    }
+
+    #[test]
+    fn what_was_sent_and_not_answered_is_lost_and_the_server_is_measured_while_messages_are_sent() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut ledger = Ledger::new(start, used(start, 1000, 10), None);
+        ledger.add(&report(|one| (one.now.connected, one.counts.opened) = (50, 50)));
+        // Opening took a whole second of processor time, which does not count.
+        ledger.cut(at(2), Phase::Opening, used(at(2), 2000, 30), None);
+        ledger.begin(at(2));
+        ledger.add(&report(|one| {
+            (one.now.connected, one.counts.sent, one.counts.answered) = (50, 100, 60);
+            one.counts.round_trip.record(Duration::from_millis(3));
+        }));
+        ledger.cut(at(3), Phase::Load, used(at(3), 2200, 50), None);
+        ledger.add(&report(|one| (one.now.connected, one.counts.sent, one.counts.answered) = (49, 0, 36)));
+        ledger.cut(at(4), Phase::Load, used(at(4), 2300, 40), None);
+        ledger.end(at(4));
+        assert_eq!(ledger.outstanding(), 4);
+
+        let summary = ledger.summary("everwire-load".into(), &plan(&[]).unwrap(), 1);
+        assert_eq!((summary.round_trips.sent, summary.round_trips.answered, summary.round_trips.lost), (100, 96, 4));
+        assert_eq!((summary.load_s, summary.messages_per_second), (2.0, 48.0));
+        assert_eq!((summary.opening.opened, summary.opening.seconds), (50, 2.0));
+        assert!(summary.deliveries.is_none());
+        let server = summary.server.unwrap();
+        assert_eq!((server.cpu_percent, server.cpu_percent_max), (15.0, 20.0));
+        assert_eq!((server.memory_before_bytes, server.memory_open_bytes, server.memory_max_bytes), (10, 30, 50));
+        assert_eq!(server.cpu_us_per_message, Some(300_000.0 / 96.0));
+        assert_eq!(ledger.seconds().iter().map(|second| second.answered).collect::<Vec<_>>(), [0, 60, 36]);
+    }
+
+    #[test]
+    fn every_subscriber_of_the_start_should_receive_all_that_is_published() {
+        let start = Instant::now();
+        let mut ledger = Ledger::new(start, None, None);
+        ledger.add(&report(|one| (one.now.connected, one.now.listening) = (11, 10)));
+        ledger.begin(start);
+        // One of ten is lost on the way, and misses the second message.
+        ledger.add(&report(|one| (one.now.listening, one.counts.published, one.counts.delivered) = (9, 2, 19)));
+        ledger.end(start + Duration::from_secs(1));
+        let summary = ledger.summary(String::new(), &plan(&["--subscribers", "10%"]).unwrap(), 0);
+        let deliveries = summary.deliveries.unwrap();
+        assert_eq!((deliveries.expected, deliveries.delivered, deliveries.lost), (20, 19, 1));
+        assert!(summary.server.is_none());
+    }
+}

@@ -1,0 +1,29 @@
+//! What the program says to its worker processes, a JSON text a line. A worker answers [`Order::Report`] with an `Interval`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Plan;
+
+/// The first line: what to do, and which of the processes it is.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Assignment {
+    pub(crate) plan: Plan,
+    pub(crate) process: u32,
+}
+
+/// The lines that follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// Tell what has been counted since the last time.
+    Report,
+    /// Send messages.
+    Load {
+        /// From when on, in microseconds since the Unix epoch.
+        start: u64,
+        /// Until when.
+        end: u64,
+    },
+    /// Close the connections and exit.
+    End,
+}

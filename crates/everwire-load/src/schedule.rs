@@ -1,0 +1,109 @@
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::units;
+
+/// How long a connection waits from one message to the next: drawn evenly between the two times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Period {
+    /// The shortest.
+    pub from: Duration,
+    /// The longest, included.
+    pub to: Duration,
+}
+
+impl Period {
+    /// The average.
+    pub fn mean(self) -> Duration {
+        (self.from + self.to) / 2
+    }
+
+    fn draw(self, random: &mut fastrand::Rng) -> Duration {
+        self.from + (self.to - self.from).mul_f64(random.f64())
+    }
+}
+
+impl core::fmt::Display for Period {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str(&units::show(self.from))?;
+        if self.from != self.to {
+            write!(formatter, "..{}", units::show(self.to))?;
+        }
+        Ok(())
+    }
+}
+
+/// When a connection sends: from a random time within the first period on, so that the connections do not send together.
+///
+/// The times are fixed beforehand and do not move when a server is slow, or when this program is: what is late goes out late and
+/// its latency counts from the time that it was due. Else a server that stalls would be asked less, just when it is slow
+/// ("coordinated omission").
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    period: Period,
+    random: fastrand::Rng,
+    next: Instant,
+    end: Instant,
+}
+
+impl Schedule {
+    /// From `start` until before `end`.
+    pub fn new(period: Period, start: Instant, end: Instant, seed: u64) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let next = start + period.draw(&mut random).mul_f64(random.f64());
+        Self { period, random, next, end }
+    }
+
+    /// When the next message is due; `None` after the last.
+    pub fn due(&self) -> Option<Instant> {
+        (self.next < self.end).then_some(self.next)
+    }
+
+    /// Goes on to the message after the one that is due.
+    pub fn advance(&mut self) {
+        self.next += self.period.draw(&mut self.random);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(mut schedule: Schedule) -> Vec<Instant> {
+        let due = || {
+            let due = schedule.due()?;
+            schedule.advance();
+            Some(due)
+        };
+        std::iter::from_fn(due).collect()
+    }
+
+    #[test]
+    fn a_fixed_period_is_kept_to_the_end_whoever_is_late() {
+        let (start, period) = (Instant::now(), Duration::from_millis(2500));
+        let due = all(Schedule::new(Period { from: period, to: period }, start, start + 10 * period, 7));
+        assert_eq!(due.len(), 10);
+        assert!(due[0] - start < period);
+        assert!(due.windows(2).all(|pair| pair[1] - pair[0] == period));
+    }
+
+    #[test]
+    fn a_range_is_drawn_from_evenly_and_not_left() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let due = all(Schedule::new(Period { from: second, to: 5 * second }, start, start + 30_000 * second, 7));
+        let gaps: Vec<Duration> = due.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.iter().all(|gap| (second..=5 * second).contains(gap)));
+        let mean = gaps.iter().sum::<Duration>() / gaps.len() as u32;
+        assert!((2900..3100).contains(&mean.as_millis()), "{mean:?}");
+    }
+
+    #[test]
+    fn connections_with_different_seeds_are_spread_over_the_first_period() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let first = |seed| Schedule::new(Period { from: second, to: second }, start, start + second, seed).due();
+        let early = (0..1000).filter_map(first).filter(|due| *due < start + second / 2).count();
+        assert!((400..600).contains(&early), "{early}");
+    }
+}

@@ -1,0 +1,95 @@
+//! The server's processes, and this program's own, as the system sees them.
+//!
+//! # Layout
+//! - [`listener`]: finds who listens on a port
+
+mod listener;
+
+use std::time::Instant;
+
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+pub(crate) use listener::listeners;
+
+/// Watches some processes and all below them, as they were at the start.
+pub(crate) struct Watch {
+    /// `None` on a system that tells nothing of its processes.
+    system: Option<System>,
+    pids: Vec<Pid>,
+}
+
+/// What the processes had used up to a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Use {
+    pub(crate) at: Instant,
+    pub(crate) cpu_ms: u64,
+    pub(crate) memory: u64,
+}
+
+impl Watch {
+    pub(crate) fn new(roots: impl IntoIterator<Item = u32>) -> Self {
+        let Ok(mut system) = System::new() else { return Self { system: None, pids: Vec::new() } };
+        let mut pids: Vec<Pid> = roots.into_iter().map(Pid::from_u32).collect();
+        system.refresh_processes_specifics(ProcessesToUpdate::All, true, ProcessRefreshKind::nothing().without_tasks());
+        let mut index = 0;
+        while let Some(parent) = pids.get(index).copied() {
+            let children = system.processes().values().filter(|process| process.parent() == Some(parent));
+            let new: Vec<Pid> = children.map(|child| child.pid()).filter(|pid| !pids.contains(pid)).collect();
+            pids.extend(new);
+            index += 1;
+        }
+        pids.retain(|pid| system.process(*pid).is_some());
+        Self { system: Some(system), pids }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.pids.len()
+    }
+
+    /// What they have used by now; `None` where there are none, or all have gone.
+    pub(crate) fn look(&mut self) -> Option<Use> {
+        let kind = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
+        let system = self.system.as_mut()?;
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&self.pids), true, kind);
+        let processes = self.pids.iter().filter_map(|pid| system.process(*pid));
+        let used = processes.map(|process| (process.accumulated_cpu_time(), process.memory()));
+        let (cpu_ms, memory) = used.reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1))?;
+        Some(Use { at: Instant::now(), cpu_ms, memory })
+    }
+}
+
+impl Use {
+    /// Per cent of a core since an earlier time.
+    pub(crate) fn cpu_percent_since(&self, earlier: &Self) -> f64 {
+        let millis = (self.at - earlier.at).as_secs_f64() * 1e3;
+        if millis > 0.0 { self.cpu_ms.saturating_sub(earlier.cpu_ms) as f64 * 100.0 / millis } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_seen_with_its_memory_and_the_time_it_takes() {
+        let mut watch = Watch::new([std::process::id()]);
+        assert_eq!(watch.count(), 1);
+        let before = watch.look().unwrap();
+        assert!(before.memory > 100_000, "{}", before.memory);
+        // Busy until the system's clock for processor time has ticked.
+        let after = loop {
+            let now = watch.look().unwrap();
+            if now.cpu_ms > before.cpu_ms {
+                break now;
+            }
+        };
+        assert!(after.cpu_percent_since(&before) > 0.0);
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_not_counted() {
+        let mut watch = Watch::new([u32::MAX - 1]);
+        assert_eq!(watch.count(), 0);
+        assert!(watch.look().is_none());
+    }
+}

@@ -1,0 +1,70 @@
+//! What a message says: whose it is, and when it was due.
+
+use core::fmt;
+use core::ops::Range;
+
+/// The first characters of a payload, all of them ASCII. The rest is padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Drawn for each run, so that two at a time do not take each other's messages for their own.
+    pub(crate) run: u32,
+    /// The number of the connection that sends.
+    pub(crate) client: u32,
+    /// The number of the message among those of the connection.
+    pub(crate) number: u32,
+    /// When it was due, in microseconds since the Unix epoch.
+    pub(crate) due: u64,
+}
+
+impl Stamp {
+    /// How long it is when written: the shortest payload.
+    pub(crate) const LENGTH: usize = 40;
+
+    /// Writes it and fills up to so many bytes.
+    pub(crate) fn payload(&self, bytes: usize) -> String {
+        let mut payload = self.to_string();
+        payload.extend(core::iter::repeat_n('x', bytes.saturating_sub(Self::LENGTH)));
+        payload
+    }
+
+    /// Reads it from the start of a payload.
+    pub(crate) fn read(payload: &str) -> Option<Self> {
+        let part =
+            |range: Range<usize>| payload.get(range).filter(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let short = |range: Range<usize>| u32::from_str_radix(part(range)?, 16).ok();
+        let due = u64::from_str_radix(part(24..40)?, 16).ok()?;
+        Some(Self { run: short(0..8)?, client: short(8..16)?, number: short(16..24)?, due })
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, client, number, due } = self;
+        write!(formatter, "{run:08x}{client:08x}{number:08x}{due:016x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAMP: Stamp = Stamp { run: 0xfeed, client: 7, number: u32::MAX, due: 1_795_219_200_123_456 };
+
+    #[test]
+    fn a_payload_has_the_length_asked_for_and_is_read_back() {
+        for bytes in [Stamp::LENGTH, 64, 5000] {
+            let payload = STAMP.payload(bytes);
+            assert_eq!(payload.len(), bytes);
+            assert_eq!(Stamp::read(&payload), Some(STAMP));
+        }
+    }
+
+    #[test]
+    fn what_others_say_is_not_a_stamp() {
+        for text in
+            ["", "hello", r#"{"pong":7,"server_time":1795219200123.456,"x":1}"#, &"+".repeat(64), &"é".repeat(40)]
+        {
+            assert_eq!(Stamp::read(text), None, "{text}");
+        }
+    }
+}
