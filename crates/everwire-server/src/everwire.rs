@@ -8,6 +8,7 @@ use crate::Config;
 use crate::connection::{End, Mailbox};
 use crate::drain::{self, Drain};
 use crate::endpoints::{Endpoint, Hubs};
+use crate::lab::Lab;
 use crate::limits::{Admission, Full, Permit};
 use crate::metrics::Metrics;
 use crate::pages::Pages;
@@ -29,6 +30,7 @@ struct Shared {
     drain: Drain,
     hubs: Hubs,
     streams: Streams,
+    lab: Lab,
     pages: Option<Pages>,
     roster: Roster,
 }
@@ -43,6 +45,7 @@ impl Everwire {
             drain: Drain::default(),
             hubs: Hubs::default(),
             streams: Streams::default(),
+            lab: Lab::default(),
             roster: Roster::default(),
             config,
         }))
@@ -90,6 +93,10 @@ impl Everwire {
 
     pub(crate) fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    pub(crate) fn lab(&self) -> &Lab {
+        &self.0.lab
     }
 
     pub(crate) fn pages(&self) -> Option<&Pages> {

@@ -1,5 +1,7 @@
 //! Faults that a test or a visitor asks for with `?fault=`, so that recovery can be seen and proven.
 
+mod network;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -8,21 +10,26 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::connection::Frames;
+pub(crate) use network::{Network, Path};
 
 /// How faults are written, for error messages and `--help`.
-pub(crate) const GRAMMAR: &str = "drop:N, half-open:N, delay:MS (at most 60000), refuse:STATUS (400 to 599), \
+pub(crate) const GRAMMAR: &str = "drop:N, half-open:N, delay:MS and jitter:MS (at most 60000), \
+     loss:PERCENT (at most 50), refuse:STATUS (400 to 599), \
      close:CODE or close:CODE:N (1000 to 1003, 1007 to 1014, 3000 to 4999), garbage; several separated by commas";
 
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
+/// In percent. Of a network that loses more nobody would say that it works.
+const MOST_LOSS: f64 = 50.0;
+
 /// The faults of one connection, as asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Faults {
     /// Answer the handshake with this status.
     pub(crate) refuse: Option<StatusCode>,
     /// What ends the connection, after how many messages in both directions together.
     ends: Vec<(u64, Fatal)>,
-    delay: Duration,
+    network: Network,
     garbage: bool,
 }
 
@@ -48,11 +55,11 @@ impl Faults {
                 ["half-open", n] => faults.ends.push((n.parse().ok()?, Fatal::HalfOpen)),
                 ["close", code] => faults.ends.push((0, Fatal::Close(sendable(code)?))),
                 ["close", code, n] => faults.ends.push((n.parse().ok()?, Fatal::Close(sendable(code)?))),
-                ["delay", ms] => {
-                    faults.delay = Duration::from_millis(ms.parse().ok()?);
-                    if faults.delay > LONGEST_DELAY {
-                        return None;
-                    }
+                ["delay", ms] => faults.network.delay = bearable(ms)?,
+                ["jitter", ms] => faults.network.jitter = bearable(ms)?,
+                ["loss", percent] => {
+                    let percent = percent.parse().ok().filter(|percent| (0.0..=MOST_LOSS).contains(percent))?;
+                    faults.network.loss = percent / 100.0;
                 }
                 ["refuse", status] => {
                     let status: u16 = status.parse().ok().filter(|status| (400..600).contains(status))?;
@@ -67,8 +74,18 @@ impl Faults {
 
     /// The script of a connection that has these faults.
     pub(crate) fn script(self) -> Script {
-        Script { faults: self, messages: 0, garbage_sent: 0, delayed: VecDeque::new() }
+        let path = self.network.path();
+        Script { faults: self, path, messages: 0, garbage_sent: 0, delayed: VecDeque::new() }
     }
+
+    /// The network that was asked for, unless there is a fault that only a WebSocket can have.
+    pub(crate) fn network_alone(&self) -> Option<Network> {
+        (self.ends.is_empty() && !self.garbage).then_some(self.network)
+    }
+}
+
+fn bearable(ms: &str) -> Option<Duration> {
+    ms.parse().ok().map(Duration::from_millis).filter(|time| *time <= LONGEST_DELAY)
 }
 
 /// Codes that RFC 6455 section 7.4 lets an endpoint send.
@@ -81,6 +98,7 @@ fn sendable(code: &str) -> Option<u16> {
 #[derive(Debug)]
 pub(crate) struct Script {
     faults: Faults,
+    path: Path,
     messages: u64,
     garbage_sent: u64,
     delayed: VecDeque<(Instant, Frames)>,
@@ -102,7 +120,7 @@ impl Script {
         if self.faults.garbage {
             for _ in 0..2 {
                 let garbage = self.garbage();
-                self.delayed.push_back((now + self.faults.delay, garbage));
+                self.hold_back(garbage, now);
             }
         }
     }
@@ -112,9 +130,9 @@ impl Script {
         for message in ready.into_iter().flat_map(Frames::split) {
             if self.faults.garbage {
                 let garbage = self.garbage();
-                self.delayed.push_back((now + self.faults.delay, garbage));
+                self.hold_back(garbage, now);
             }
-            self.delayed.push_back((now + self.faults.delay, message));
+            self.hold_back(message, now);
         }
     }
 
@@ -126,6 +144,10 @@ impl Script {
     /// When the next delayed message is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.delayed.front().map(|(at, _)| *at)
+    }
+
+    fn hold_back(&mut self, message: Frames, now: Instant) {
+        self.delayed.push_back((self.path.arrival(now), message));
     }
 
     /// Text and binary in turn: JSON that breaks off, and bytes that are no text in any encoding we use.
@@ -164,7 +186,9 @@ mod tests {
         assert_eq!(ends("close:1011:7"), [(7, Fatal::Close(1011))]);
         assert_eq!(Faults::parse("refuse:503").unwrap().refuse, Some(StatusCode::SERVICE_UNAVAILABLE));
         let both = Faults::parse("delay:250, garbage").unwrap();
-        assert_eq!((both.delay, both.garbage), (Duration::from_millis(250), true));
+        assert_eq!((both.network.delay, both.garbage), (Duration::from_millis(250), true));
+        let network = Network { delay: Duration::from_millis(9), jitter: Duration::from_millis(8), loss: 0.025 };
+        assert_eq!(Faults::parse("delay:9,jitter:8,loss:2.5").unwrap().network, network);
     }
 
     #[test]
@@ -177,6 +201,11 @@ mod tests {
             "drop:x",
             "half-open",
             "delay:60001",
+            "jitter:60001",
+            "jitter",
+            "loss:51",
+            "loss:-1",
+            "loss:NaN",
             "refuse:200",
             "refuse:700",
             "refuse",

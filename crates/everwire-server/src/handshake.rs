@@ -11,7 +11,8 @@ use crate::Everwire;
 use crate::connection::{Connection, Dialogue, Mailbox, Wire};
 use crate::endpoints::Endpoint;
 use crate::fault::{Faults, GRAMMAR};
-use crate::limits::Full;
+use crate::lab;
+use crate::limits::{Full, Permit};
 use crate::metrics::DropReason;
 use crate::query::Query;
 use crate::refusal::Refusal;
@@ -48,8 +49,11 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
         return Err(Refusal::new(status, DropReason::Fault, "Refused, as asked by the fault parameter."));
     }
     let upgrade = Upgrade::from_request(request)?;
+    if endpoint == Endpoint::Lab {
+        lab::bill_socket(everwire, request, &query);
+    }
     let opening = endpoint.prepare(everwire, &query)?;
-    let permit = everwire.admit(client_address(request)).map_err(|full| no_room(everwire, full))?;
+    let permit = admit(everwire, request)?;
     let held = everwire.drain_state().hold();
 
     let (response, upgraded) = upgrade.accept();
@@ -67,7 +71,7 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
     Ok(response)
 }
 
-fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
+pub(crate) fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
     match everwire.config().origins.refused(request.headers()) {
         None => Ok(()),
         Some(origin) => {
@@ -77,7 +81,8 @@ fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
     }
 }
 
-fn faults(everwire: &Everwire, query: &Query) -> Result<Option<Faults>, Refusal> {
+/// The faults that a request asks for.
+pub(crate) fn faults(everwire: &Everwire, query: &Query) -> Result<Option<Faults>, Refusal> {
     let Some(text) = query.text("fault") else { return Ok(None) };
     if !everwire.config().faults {
         return Err(Refusal::bad_request("Faults are off; start the server with --faults."));
@@ -86,6 +91,11 @@ fn faults(everwire: &Everwire, query: &Query) -> Result<Option<Faults>, Refusal>
         Some(faults) => Ok(Some(faults)),
         None => Err(Refusal::bad_request(format!("`fault={text}` is no fault. There are: {GRAMMAR}."))),
     }
+}
+
+/// Takes a place for as long as the permit is held.
+pub(crate) fn admit(everwire: &Everwire, request: &Request) -> Result<Permit, Refusal> {
+    everwire.admit(client_address(request)).map_err(|full| no_room(everwire, full))
 }
 
 fn no_room(everwire: &Everwire, full: Full) -> Refusal {

@@ -16,6 +16,7 @@ pub(crate) use tracker::Positions;
 use crate::Everwire;
 use crate::connection::Mailbox;
 use crate::hub::Hub;
+use crate::lab;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::session::Session;
@@ -32,6 +33,7 @@ pub(crate) enum Endpoint {
     Clock,
     Ticker,
     Tracker,
+    Lab,
 }
 
 /// Makes the session of a connection, once there is one.
@@ -52,7 +54,7 @@ impl Default for Hubs {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Echo,
         Self::Broadcast,
         Self::Hello,
@@ -61,6 +63,7 @@ impl Endpoint {
         Self::Clock,
         Self::Ticker,
         Self::Tracker,
+        Self::Lab,
     ];
 
     pub(crate) fn path(self) -> &'static str {
@@ -73,6 +76,7 @@ impl Endpoint {
             Self::Clock => "/clock",
             Self::Ticker => "/ticker",
             Self::Tracker => "/tracker",
+            Self::Lab => "/lab/socket",
         }
     }
 
@@ -104,6 +108,7 @@ impl Endpoint {
                 let clock = everwire.config().clock.clone();
                 Box::new(move |mailbox| Box::new(tracker::Tracker::new(&hub, clock, mailbox)))
             }
+            Self::Lab => lab::prepare(everwire, query)?,
         })
     }
 }

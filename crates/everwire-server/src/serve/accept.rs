@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,8 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 use tower_service::Service;
 
+use super::metered::Metered;
 use super::patience::{Arrival, Patience};
 use crate::Everwire;
+use crate::lab::Meter;
 
 /// Accepts connections for ever, each served by a task of its own.
 pub(super) async fn connections(listener: &TcpListener, everwire: &Everwire) -> Infallible {
@@ -57,10 +60,13 @@ where
     let accepted = Instant::now();
     let patience = everwire.config().limits.handshake;
     let arrival = Arrival::default();
-    let stream = Patience::new(stream, patience, &arrival);
+    let meter = Arc::<Meter>::default();
+    let stream = Patience::new(Metered::new(stream, &meter), patience, &arrival);
     let arrived = arrival.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         arrived.tell();
+        meter.next_request();
+        request.extensions_mut().insert(Arc::clone(&meter));
         request.extensions_mut().insert(ConnectInfo(address));
         router.clone().call(request)
     });

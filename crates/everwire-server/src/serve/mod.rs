@@ -1,6 +1,7 @@
 //! Accepting connections, with or without TLS, until the server is told to stop.
 
 mod accept;
+mod metered;
 mod patience;
 mod signal;
 mod tls;

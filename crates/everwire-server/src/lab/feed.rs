@@ -1,0 +1,180 @@
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use tokio::time::{Instant, sleep_until};
+
+use super::log::Log;
+use crate::metrics::DropReason;
+use crate::query::Query;
+use crate::refusal::Refusal;
+use crate::{Clock, Everwire};
+
+/// Feeds that may run at once. A browser's page offers fewer choices than that.
+const MOST: usize = 24;
+
+/// How long a feed runs on when nobody reads it: the next poll may be a minute away.
+const LINGER: Duration = Duration::from_secs(90);
+
+/// What a client wants to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Choice {
+    /// Messages a second.
+    rate: u32,
+    /// Bytes of each.
+    size: usize,
+}
+
+/// The feeds that run, one for each choice that somebody made. Whatever transport a client takes, it reads the same log.
+#[derive(Debug, Default)]
+pub(super) struct Feeds {
+    running: Arc<Mutex<HashMap<Choice, Running>>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    log: Arc<Log>,
+    used: Instant,
+}
+
+impl Choice {
+    pub(super) fn from_query(query: &Query) -> Result<Self, Refusal> {
+        Ok(Self { rate: query.number("rate", 1..=20, 10)?, size: query.number("size", 64..=1024, 128)? })
+    }
+
+    fn period(self) -> Duration {
+        Duration::from_secs(1) / self.rate
+    }
+
+    /// A message of the size that was chosen, with its number and the time.
+    fn message(self, seq: u64, time: f64) -> String {
+        let mut text = String::with_capacity(self.size);
+        // Writing to a String never fails.
+        let _ = write!(text, "{{\"seq\":{seq},\"time\":{time:.3},\"pad\":\"");
+        let pad = self.size.saturating_sub(text.len() + 2);
+        text.extend(std::iter::repeat_n('.', pad));
+        text.push_str("\"}");
+        text
+    }
+}
+
+impl Feeds {
+    /// The log of a feed, which is started if it does not run yet.
+    pub(super) fn log(&self, everwire: &Everwire, choice: Choice) -> Result<Arc<Log>, Refusal> {
+        let mut running = lock(&self.running);
+        let full = running.len() >= MOST;
+        if let Some(feed) = running.get_mut(&choice) {
+            feed.used = Instant::now();
+            return Ok(Arc::clone(&feed.log));
+        }
+        if full {
+            let sentence = format!("All {MOST} feeds of the lab are taken; choose a rate and a size that others use.");
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::StreamsFull, sentence));
+        }
+        let clock = everwire.config().clock.clone();
+        let log = Arc::new(Log::after(first_number(&clock, choice)));
+        running.insert(choice, Running { log: Arc::clone(&log), used: Instant::now() });
+        drop(running);
+        let (others, played, everwire) = (Arc::clone(&self.running), Arc::clone(&log), everwire.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = play(&played, choice, &clock, || is_over(&others, choice)) => {}
+                () = everwire.drain_state().started() => {}
+            }
+        });
+        Ok(log)
+    }
+}
+
+/// A feed counts on by the time of day: one that is started anew, also by another server, is ahead of every number that a
+/// client can have from before, and so what was missed is known to be missed.
+fn first_number(clock: &Clock, choice: Choice) -> u64 {
+    (clock.now_ms() / 1e3 * f64::from(choice.rate)) as u64
+}
+
+/// Adds a message at each step until it may end.
+async fn play(log: &Log, choice: Choice, clock: &Clock, is_over: impl Fn() -> bool) {
+    let mut step = Instant::now();
+    loop {
+        step += choice.period();
+        sleep_until(step).await;
+        log.push(|seq| choice.message(seq, clock.now_ms()));
+        if is_over() {
+            return;
+        }
+    }
+}
+
+/// Takes a feed out that nobody has used for a while, and that nobody holds but the map and the task that plays it.
+fn is_over(running: &Mutex<HashMap<Choice, Running>>, choice: Choice) -> bool {
+    let mut running = lock(running);
+    let unused =
+        running.get(&choice).is_none_or(|feed| Arc::strong_count(&feed.log) <= 2 && feed.used.elapsed() >= LINGER);
+    if unused {
+        running.remove(&choice);
+    }
+    unused
+}
+
+fn lock(running: &Mutex<HashMap<Choice, Running>>) -> MutexGuard<'_, HashMap<Choice, Running>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    fn choice(query: &str) -> Choice {
+        Choice::from_query(&Query::of(&format!("/?{query}").parse().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_json_of_the_size_that_was_chosen() {
+        for size in [64, 128, 1024] {
+            let text = choice(&format!("size={size}")).message(35_904_384_000, 1_795_219_200_123.456);
+            assert_eq!(text.len(), size);
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(
+                (value["seq"].as_u64(), value["time"].as_f64()),
+                (Some(35_904_384_000), Some(1_795_219_200_123.456))
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_feed_keeps_its_rate_and_its_numbers_have_no_hole() {
+        let everwire = Everwire::new(Config::default());
+        let feeds = Feeds::default();
+        let log = feeds.log(&everwire, choice("rate=20")).unwrap();
+        let (start, _) = log.begin(None);
+        tokio::time::sleep(Duration::from_millis(10_025)).await;
+        let numbers: Vec<u64> = log.read(start).iter().map(|item| item.seq - start).collect();
+        assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_feed_that_nobody_reads_ends_and_one_that_is_held_does_not() {
+        let everwire = Everwire::new(Config::default());
+        let feeds = Feeds::default();
+        drop(feeds.log(&everwire, choice("rate=1")).unwrap());
+        let held = feeds.log(&everwire, choice("rate=2")).unwrap();
+        tokio::time::sleep(LINGER + Duration::from_secs(2)).await;
+        assert_eq!(lock(&feeds.running).keys().collect::<Vec<_>>(), [&choice("rate=2")]);
+        drop(held);
+    }
+
+    #[tokio::test]
+    async fn there_are_not_more_feeds_than_may_run() {
+        let everwire = Everwire::new(Config::default());
+        let feeds = Feeds::default();
+        for size in 0..MOST {
+            feeds.log(&everwire, choice(&format!("size={}", 64 + size))).unwrap();
+        }
+        let refusal = feeds.log(&everwire, choice("size=1000")).unwrap_err();
+        assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(feeds.log(&everwire, choice("size=64")).is_ok());
+    }
+}

@@ -1,0 +1,186 @@
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::time::timeout;
+
+use super::log::{Beginning, Item};
+use super::meter::Account;
+use super::outflow::Outflow;
+use super::source;
+use super::visit::{Visit, answer, fresh};
+use crate::Everwire;
+use crate::limits::Permit;
+use crate::refusal::Refusal;
+
+/// How messages are written where each has a line.
+const LINES: &str = "application/x-ndjson";
+
+/// The longest call: it stays in memory until it is fetched.
+const LONGEST_CALL: usize = 1024;
+
+/// How long a long poll is held without news, at most.
+const LONGEST_WAIT: u64 = 60_000;
+
+/// `GET /lab/poll`: what is there now.
+pub(super) async fn poll(State(everwire): State<Everwire>, request: Request) -> Response {
+    respond(&everwire, request, async |visit, request| {
+        let (mut outflow, beginning) = outflow(&visit, &request, false)?;
+        visit.travel().await;
+        Ok(lines(&mut outflow, beginning, visit.account.as_ref()))
+    })
+    .await
+}
+
+/// `GET /lab/long-poll`: what is there, as soon as there is something.
+pub(super) async fn long_poll(State(everwire): State<Everwire>, request: Request) -> Response {
+    respond(&everwire, request, async |visit, request| {
+        let wait = Duration::from_millis(visit.query.number("wait", 0..=LONGEST_WAIT, 25_000)?);
+        let (mut outflow, beginning) = outflow(&visit, &request, false)?;
+        // A newcomer is told at once where it begins.
+        if beginning.is_none() {
+            tokio::select! {
+                _ = timeout(wait, outflow.news()) => {}
+                () = visit.everwire.drain_state().started() => {}
+            }
+        }
+        visit.travel().await;
+        Ok(lines(&mut outflow, beginning, visit.account.as_ref()))
+    })
+    .await
+}
+
+/// `GET /lab/stream`: one answer that never ends, a line for each message.
+pub(super) async fn stream(State(everwire): State<Everwire>, request: Request) -> Response {
+    respond(&everwire, request, async |visit, request| {
+        let body = endless(visit, &request, |text, _| format!("{text}\n"))?;
+        Ok(fresh(LINES, body))
+    })
+    .await
+}
+
+/// `GET /lab/events`: server-sent events, as browsers understand them.
+pub(super) async fn events(State(everwire): State<Everwire>, request: Request) -> Response {
+    respond(&everwire, request, async |visit, request| {
+        let body = endless(visit, &request, |text, seq| match seq {
+            Some(seq) => format!("id: {seq}\ndata: {text}\n\n"),
+            None => format!("data: {text}\n\n"),
+        })?;
+        Ok(fresh("text/event-stream", body))
+    })
+    .await
+}
+
+/// `POST /lab/echo`: the body comes back as a message of the log `call`, by whatever way the client reads that.
+pub(super) async fn echo(State(everwire): State<Everwire>, request: Request) -> Response {
+    respond(&everwire, request, async |visit, request| {
+        let name = visit.query.text("call").unwrap_or_default();
+        let log = source::calls(&visit.everwire, name)?;
+        let too_long = || Refusal::bad_request(format!("A call has up to {LONGEST_CALL} bytes."));
+        let body = to_bytes(request.into_body(), LONGEST_CALL).await.map_err(|_| too_long())?;
+        let text = String::from_utf8(body.to_vec()).ok().filter(|text| !text.chars().any(char::is_control));
+        let text = text.ok_or_else(|| Refusal::bad_request("A call is a line of UTF-8 text."))?;
+        if let Some(account) = &visit.account {
+            account.heard(text.len());
+        }
+        log.push(|_| text);
+        visit.travel().await;
+        Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
+    })
+    .await
+}
+
+/// `GET /lab/accounts?names=a,b`: what was counted for each.
+pub(super) async fn accounts(State(everwire): State<Everwire>, request: Request) -> Response {
+    respond(&everwire, request, async |visit, _| {
+        let names = visit.query.text("names").unwrap_or_default().split(',').take(16);
+        let found = names.filter_map(|name| Some((name, visit.everwire.lab().find_account(name)?.statement())));
+        let statements: std::collections::BTreeMap<_, _> = found.collect();
+        let text = serde_json::to_string(&statements).expect("structs with string keys always have a JSON form");
+        Ok(fresh("application/json", text))
+    })
+    .await
+}
+
+/// Lets a request in, and answers it so that the page may read the answer.
+async fn respond<F>(everwire: &Everwire, request: Request, work: F) -> Response
+where
+    F: AsyncFnOnce(Visit, Request) -> Result<Response, Refusal>,
+{
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let worked = match Visit::begin(everwire, &request) {
+        Ok(visit) => work(visit, request).await,
+        Err(refusal) => Err(refusal),
+    };
+    answer(origin, worked, everwire)
+}
+
+/// What the request asks for, from its cursor on.
+fn outflow(visit: &Visit, request: &Request, travels: bool) -> Result<(Outflow, Option<Beginning>), Refusal> {
+    let log = visit.log()?;
+    let (from, beginning) = log.begin(visit.after(request.headers())?);
+    let path = if travels { visit.path() } else { crate::fault::Network::default().path() };
+    Ok((Outflow::new(log, from, path), beginning))
+}
+
+/// An answer with all that is ready, a line each.
+fn lines(outflow: &mut Outflow, beginning: Option<Beginning>, account: Option<&Arc<Account>>) -> Response {
+    let mut text = beginning.map_or_else(String::new, |beginning| told(beginning) + "\n");
+    while let Some(item) = outflow.ready() {
+        account.iter().for_each(|account| account.sent(item.text.len()));
+        // Writing to a String never fails.
+        let _ = writeln!(text, "{}", item.text);
+    }
+    fresh(LINES, text)
+}
+
+/// A body that goes on until the client leaves or the server stops.
+fn endless(
+    visit: Visit,
+    request: &Request,
+    write: impl Fn(&str, Option<u64>) -> String + Send + 'static,
+) -> Result<Body, Refusal> {
+    let (outflow, beginning) = outflow(&visit, request, true)?;
+    let (everwire, account) = (visit.everwire.clone(), visit.account.clone());
+    let endless = Endless { outflow, everwire, account, write, _permit: visit.into_permit() };
+    let chunks = stream::unfold((endless, beginning), async |(mut endless, beginning)| {
+        let chunk = match beginning {
+            Some(beginning) => (endless.write)(&told(beginning), None),
+            None => endless.next().await?,
+        };
+        Some((Ok::<_, Infallible>(Bytes::from(chunk)), (endless, None)))
+    });
+    Ok(Body::from_stream(chunks))
+}
+
+struct Endless<W> {
+    outflow: Outflow,
+    everwire: Everwire,
+    account: Option<Arc<Account>>,
+    write: W,
+    _permit: Permit,
+}
+
+impl<W: Fn(&str, Option<u64>) -> String> Endless<W> {
+    async fn next(&mut self) -> Option<String> {
+        let Item { seq, text } = tokio::select! {
+            item = self.outflow.next() => item,
+            () = self.everwire.drain_state().started() => return None,
+        };
+        if let Some(account) = &self.account {
+            account.sent(text.len());
+        }
+        Some((self.write)(&text, Some(seq)))
+    }
+}
+
+fn told(beginning: Beginning) -> String {
+    serde_json::to_string(&beginning).expect("structs with string keys always have a JSON form")
+}

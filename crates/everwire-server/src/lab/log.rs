@@ -1,0 +1,189 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use super::meter::Account;
+use crate::connection::Mailbox;
+
+/// How many messages a log keeps for those who come back for more: half a minute of the fastest feed.
+const KEEP: usize = 600;
+
+/// Numbered messages, the latest of them kept, which any number of clients read from a cursor of their own.
+#[derive(Debug)]
+pub(super) struct Log {
+    inner: Mutex<Inner>,
+    latest: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    kept: VecDeque<Item>,
+    latest: u64,
+    subscribers: HashMap<u64, Subscriber>,
+    subscribed: u64,
+}
+
+/// A message and its number.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Item {
+    pub(super) seq: u64,
+    pub(super) text: Utf8Bytes,
+}
+
+/// A WebSocket that hears of each message.
+#[derive(Debug)]
+struct Subscriber {
+    mailbox: Arc<Mailbox>,
+    account: Option<Arc<Account>>,
+}
+
+/// A place in the list of subscribers; dropping it gives it up.
+#[derive(Debug)]
+#[must_use = "dropping the subscription ends it"]
+pub(super) struct Subscription {
+    log: Arc<Log>,
+    number: u64,
+}
+
+/// Tells a client where it begins to read. It is sent instead of a message, and only where the client cannot know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Beginning {
+    /// The message before the first that follows.
+    pub(super) cursor: u64,
+    /// How many messages the client has missed for good: it was away for longer than they are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gap: Option<u64>,
+}
+
+impl Log {
+    /// An empty log whose first message has the number after `latest`.
+    pub(super) fn after(latest: u64) -> Self {
+        Self { inner: Mutex::new(Inner { latest, ..Inner::default() }), latest: watch::Sender::new(latest) }
+    }
+
+    /// Adds a message, which is told its number.
+    pub(super) fn push(&self, text: impl FnOnce(u64) -> String) {
+        let mut inner = self.inner();
+        inner.latest += 1;
+        let seq = inner.latest;
+        let text = Utf8Bytes::from(text(seq));
+        for Subscriber { mailbox, account } in inner.subscribers.values() {
+            mailbox.send(Message::Text(text.clone()));
+            account.iter().for_each(|account| account.sent(text.len()));
+        }
+        if inner.kept.len() == KEEP {
+            inner.kept.pop_front();
+        }
+        inner.kept.push_back(Item { seq, text });
+        drop(inner);
+        self.latest.send_replace(seq);
+    }
+
+    /// Where a client begins that has read up to `after`, and what it has to be told of that.
+    pub(super) fn begin(&self, after: Option<u64>) -> (u64, Option<Beginning>) {
+        let inner = self.inner();
+        let oldest = inner.latest - inner.kept.len() as u64;
+        match after {
+            Some(after) if (oldest..=inner.latest).contains(&after) => (after, None),
+            Some(after) if after < oldest => (oldest, Some(Beginning { cursor: oldest, gap: Some(oldest - after) })),
+            // A newcomer, or one that has a number from elsewhere.
+            _ => (inner.latest, Some(Beginning { cursor: inner.latest, gap: None })),
+        }
+    }
+
+    /// What follows a message that is still kept, or the latest.
+    pub(super) fn read(&self, after: u64) -> Vec<Item> {
+        let inner = self.inner();
+        let newer = inner.kept.iter().rev().take_while(|item| item.seq > after).count();
+        inner.kept.range(inner.kept.len() - newer..).cloned().collect()
+    }
+
+    /// Tells when there are messages after those that were there at this moment.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.latest.subscribe()
+    }
+
+    /// Puts what follows `after` into a mailbox, at once and from now on.
+    pub(super) fn subscribe(
+        self: &Arc<Self>,
+        mailbox: &Arc<Mailbox>,
+        account: Option<Arc<Account>>,
+        after: Option<u64>,
+    ) -> Subscription {
+        let (from, beginning) = self.begin(after);
+        if let Some(beginning) = beginning {
+            mailbox.send_json(&beginning);
+        }
+        let mut inner = self.inner();
+        for item in inner.kept.iter().filter(|item| item.seq > from) {
+            mailbox.send(Message::Text(item.text.clone()));
+            account.iter().for_each(|account| account.sent(item.text.len()));
+        }
+        inner.subscribed += 1;
+        let number = inner.subscribed;
+        inner.subscribers.insert(number, Subscriber { mailbox: Arc::clone(mailbox), account });
+        Subscription { log: Arc::clone(self), number }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.log.inner().subscribers.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(messages: u64) -> Log {
+        let log = Log::after(0);
+        (0..messages).for_each(|_| log.push(|seq| seq.to_string()));
+        log
+    }
+
+    fn texts(log: &Log, after: u64) -> Vec<String> {
+        log.read(after).iter().map(|item| item.text.to_string()).collect()
+    }
+
+    #[test]
+    fn a_cursor_reads_what_follows_it_once() {
+        let log = log(3);
+        assert_eq!(log.begin(Some(1)), (1, None));
+        assert_eq!(texts(&log, 1), ["2", "3"]);
+        assert!(texts(&log, 3).is_empty());
+    }
+
+    #[test]
+    fn a_newcomer_begins_at_the_end_and_is_told_where_that_is() {
+        assert_eq!(log(3).begin(None), (3, Some(Beginning { cursor: 3, gap: None })));
+        assert_eq!(log(3).begin(Some(9)), (3, Some(Beginning { cursor: 3, gap: None })));
+    }
+
+    #[test]
+    fn who_was_away_too_long_is_told_how_many_are_missing() {
+        let log = log(1000);
+        assert_eq!(log.begin(Some(150)), (400, Some(Beginning { cursor: 400, gap: Some(250) })));
+        assert_eq!(texts(&log, 400).len(), KEEP);
+        assert_eq!(log.begin(Some(400)), (400, None));
+    }
+
+    #[test]
+    fn a_subscriber_gets_the_backlog_and_then_each_message_until_it_leaves() {
+        let log = Arc::new(log(3));
+        let mailbox = Arc::new(Mailbox::new(1 << 20));
+        let account = Arc::<Account>::default();
+        let subscription = log.subscribe(&mailbox, Some(Arc::clone(&account)), Some(2));
+        log.push(|seq| seq.to_string());
+        drop(subscription);
+        log.push(|seq| seq.to_string());
+        assert_eq!(mailbox.sent().0, ["3", "4"].map(Message::text));
+    }
+}

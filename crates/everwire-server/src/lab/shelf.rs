@@ -1,0 +1,94 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a thing stays after its last use.
+const LINGER: Duration = Duration::from_secs(120);
+
+/// The longest name that a client may give to what it puts here.
+const LONGEST_NAME: usize = 40;
+
+/// Things that clients name and come back for. There is room for so many; what nobody has used for a while makes place.
+#[derive(Debug)]
+pub(super) struct Shelf<T> {
+    room: usize,
+    things: Mutex<HashMap<String, Thing<T>>>,
+}
+
+#[derive(Debug)]
+struct Thing<T> {
+    thing: Arc<T>,
+    used: Instant,
+}
+
+impl<T> Shelf<T> {
+    pub(super) fn new(room: usize) -> Self {
+        Self { room, things: Mutex::default() }
+    }
+
+    /// The thing with this name, made if there is none. `None` where the name is no name, or all room is taken.
+    pub(super) fn open(&self, name: &str, make: impl FnOnce() -> T) -> Option<Arc<T>> {
+        if !is_name(name) {
+            return None;
+        }
+        let now = Instant::now();
+        let mut things = self.things.lock().unwrap_or_else(PoisonError::into_inner);
+        if things.len() >= self.room && !things.contains_key(name) {
+            // Somebody may hold one for hours without naming it again.
+            things.retain(|_, thing| Arc::strong_count(&thing.thing) > 1 || now - thing.used < LINGER);
+            if things.len() >= self.room {
+                return None;
+            }
+        }
+        let thing = things.entry(name.to_owned()).or_insert_with(|| Thing { thing: Arc::new(make()), used: now });
+        thing.used = now;
+        Some(Arc::clone(&thing.thing))
+    }
+
+    /// The thing with this name, if there is one.
+    pub(super) fn find(&self, name: &str) -> Option<Arc<T>> {
+        let mut things = self.things.lock().unwrap_or_else(PoisonError::into_inner);
+        let thing = things.get_mut(name)?;
+        thing.used = Instant::now();
+        Some(Arc::clone(&thing.thing))
+    }
+}
+
+pub(super) fn is_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_again() {
+        let shelf = Shelf::new(2);
+        let thing = shelf.open("a", || 1).unwrap();
+        assert!(Arc::ptr_eq(&thing, &shelf.open("a", || 2).unwrap()));
+        assert_eq!(shelf.find("b"), None);
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        let shelf = Shelf::new(2);
+        for name in ["", "a b", "a\n", &"x".repeat(41)] {
+            assert_eq!(shelf.open(name, || 1), None, "{name:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_shelf_takes_no_more_until_something_is_unused_for_long() {
+        let shelf = Shelf::new(2);
+        let held = shelf.open("held", || 1);
+        assert!(shelf.open("left", || 1).is_some());
+        assert_eq!(shelf.open("new", || 1), None);
+        tokio::time::advance(LINGER).await;
+        assert!(shelf.open("new", || 1).is_some());
+        assert!(shelf.find("held").is_some() && shelf.find("left").is_none());
+        drop(held);
+    }
+}

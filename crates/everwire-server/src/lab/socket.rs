@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use tokio_tungstenite::tungstenite::Message;
+
+use super::log::Subscription;
+use super::meter::Account;
+use super::source;
+use crate::Everwire;
+use crate::connection::Mailbox;
+use crate::endpoints::Opening;
+use crate::query::Query;
+use crate::refusal::Refusal;
+use crate::session::Session;
+
+/// `/lab/socket`: a feed, or with `call` nothing but the answers to what the client says.
+pub(super) struct LabSocket {
+    mailbox: Arc<Mailbox>,
+    account: Option<Arc<Account>>,
+    _subscription: Option<Subscription>,
+}
+
+/// Reads what the client wants to hear.
+pub(crate) fn prepare(everwire: &Everwire, query: &Query) -> Result<Opening, Refusal> {
+    let account = query.text("account").and_then(|name| everwire.lab().account(name));
+    let log = if query.text("call").is_some() { None } else { Some(source::log(everwire, query)?) };
+    let after = query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()?;
+    Ok(Box::new(move |mailbox| {
+        let subscription = log.map(|log| log.subscribe(mailbox, account.clone(), after));
+        Box::new(LabSocket { mailbox: Arc::clone(mailbox), account, _subscription: subscription })
+    }))
+}
+
+impl Session for LabSocket {
+    fn received(&mut self, message: Message) {
+        if let Some(account) = &self.account {
+            account.heard(message.len());
+            account.sent(message.len());
+        }
+        self.mailbox.send(message);
+    }
+}

@@ -1,0 +1,30 @@
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+
+use super::feed::Choice;
+use super::log::Log;
+use super::shelf::is_name;
+use crate::Everwire;
+use crate::metrics::DropReason;
+use crate::query::Query;
+use crate::refusal::Refusal;
+
+/// The log that a request reads: the answers to the calls of one client, or a feed.
+pub(super) fn log(everwire: &Everwire, query: &Query) -> Result<Arc<Log>, Refusal> {
+    match query.text("call") {
+        Some(name) => calls(everwire, name),
+        None => everwire.lab().feeds().log(everwire, Choice::from_query(query)?),
+    }
+}
+
+/// The log of a client's calls.
+pub(super) fn calls(everwire: &Everwire, name: &str) -> Result<Arc<Log>, Refusal> {
+    if !is_name(name) {
+        return Err(Refusal::bad_request("`call` is a name of up to 40 letters, digits and hyphens."));
+    }
+    everwire.lab().calls(name).ok_or_else(|| {
+        let sentence = "As many clients make calls as may; try again in two minutes.";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::StreamsFull, sentence)
+    })
+}
