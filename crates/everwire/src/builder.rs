@@ -34,6 +34,8 @@ pub struct SocketBuilder {
     pub(crate) inbox: InboxLimits,
     pub(crate) binary_type: BinaryType,
     pub(crate) greeting: Option<Pointer<Greeting>>,
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) native: crate::native::Options,
     config: Config,
 }
 
@@ -51,6 +53,8 @@ impl SocketBuilder {
             inbox: InboxLimits::default(),
             binary_type: BinaryType::default(),
             greeting: None,
+            #[cfg(not(target_family = "wasm"))]
+            native: crate::native::Options::default(),
             config: Config::default(),
         }
     }

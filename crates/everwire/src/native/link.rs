@@ -4,34 +4,28 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
+use everwire_core::{Cause, CloseCode, CloseReason, Input, SocketId};
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
-    net::TcpStream,
     runtime::Handle,
     select,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::AbortHandle,
 };
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{
-        self, ClientRequestBuilder, Error,
-        handshake::client::Response,
-        http::Uri,
-        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode as WireCode},
-    },
+use tokio_tungstenite::tungstenite::{
+    self, Error,
+    handshake::client::Response,
+    protocol::{CloseFrame, frame::coding::CloseCode as WireCode},
 };
 
-use super::{Received, alive};
-use crate::{Message, address::AddressFuture, shared::Shared};
+use super::{
+    Received, alive,
+    route::{Route, Stream},
+};
+use crate::{Message, shared::Shared};
 
-/// The read buffer; tungstenite's own default of 128 KiB is many times what most connections need.
-const READ_BUFFER: usize = 16 << 10;
 /// For how long a socket that nobody holds any more goes on with its closing handshake.
 const LAST_WORDS: Duration = Duration::from_secs(3);
-
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// One WebSocket, served by a task of its own. Dropping it ends the task and with it the TCP connection.
 pub(super) struct Link {
@@ -50,18 +44,11 @@ enum Command {
 struct Task(Option<AbortHandle>);
 
 impl Link {
-    pub(super) fn open(
-        runtime: &Handle,
-        shared: Weak<Shared>,
-        socket: SocketId,
-        address: AddressFuture,
-        protocols: Protocols,
-        refused: fn(String) -> Cause,
-    ) -> Self {
+    pub(super) fn open(runtime: &Handle, shared: Weak<Shared>, socket: SocketId, route: Route) -> Self {
         let (commands, inbound) = unbounded_channel();
         let buffered = Arc::new(AtomicU64::new(0));
         let server = Server { shared, socket, buffered: buffered.clone() };
-        let task = runtime.spawn(server.serve(address, protocols, refused, inbound));
+        let task = runtime.spawn(server.serve(route, inbound));
         Self { socket, commands, buffered, task: Task(Some(task.abort_handle())) }
     }
 
@@ -105,14 +92,8 @@ struct Server {
 }
 
 impl Server {
-    async fn serve(
-        self,
-        address: AddressFuture,
-        protocols: Protocols,
-        refused: fn(String) -> Cause,
-        commands: UnboundedReceiver<Command>,
-    ) {
-        let (stream, response, url) = match connect(address, &protocols, refused).await {
+    async fn serve(self, route: Route, commands: UnboundedReceiver<Command>) {
+        let (stream, response, url) = match route.connect().await {
             Ok(connected) => connected,
             Err(cause) => return self.dropped(cause),
         };
@@ -218,25 +199,6 @@ impl CloseSeen {
             Some(None) => Cause::closed(1005, "", true),
             None => Cause::closed(1006, failed.map(Error::to_string).unwrap_or_default(), false),
         }
-    }
-}
-
-async fn connect(
-    address: AddressFuture,
-    protocols: &Protocols,
-    refused: fn(String) -> Cause,
-) -> Result<(Stream, Response, String), Cause> {
-    let address = address.await.map_err(Cause::Provider)?;
-    super::check_address(&address.url).map_err(|error| refused(error.to_string()))?;
-    let uri: Uri = address.url.parse().map_err(|error| refused(format!("{error}")))?;
-    let offered = address.protocols.as_ref().unwrap_or(protocols);
-    let request =
-        offered.as_slice().iter().fold(ClientRequestBuilder::new(uri), ClientRequestBuilder::with_sub_protocol);
-    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
-    let disable_nagle = true;
-    match connect_async_with_config(request, Some(config), disable_nagle).await {
-        Ok((stream, response)) => Ok((stream, response, address.url)),
-        Err(error) => Err(Cause::closed(1006, error.to_string(), false)),
     }
 }
 

@@ -5,11 +5,15 @@
 //!
 //! - `link`: one WebSocket and the task that serves it
 //! - `alarm`: the task that wakes the core
+//! - `route`: how the WebSocket comes about
+//! - `options`: what only a native program can choose
 //! - `received`: a message as tungstenite gives it
 
 mod alarm;
 mod link;
+mod options;
 mod received;
+mod route;
 
 use core::time::Duration;
 use std::{
@@ -24,8 +28,8 @@ use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
 use tokio::runtime::Handle;
 use url::Url;
 
-pub(crate) use self::received::Received;
-use self::{alarm::Alarm, link::Link};
+use self::{alarm::Alarm, link::Link, route::Route};
+pub(crate) use self::{options::Options, received::Received};
 use crate::{Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, shared::Shared};
 
 /// Native programs have threads.
@@ -45,6 +49,7 @@ pub(crate) struct Platform {
     started: Instant,
     source: AddressSource,
     protocols: Protocols,
+    options: Options,
     link: Mutex<Option<Link>>,
     alarm: Alarm,
     is_released: AtomicBool,
@@ -61,6 +66,7 @@ impl Platform {
             started: Instant::now(),
             source: builder.source.clone(),
             protocols: builder.protocols.clone(),
+            options: builder.native,
             link: Mutex::new(None),
             alarm: Alarm::new(),
             is_released: AtomicBool::new(false),
@@ -95,7 +101,8 @@ impl Platform {
             }
             AddressSource::Provider(provide) => (provide(Attempt { failures }), Cause::Provider),
         };
-        let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, address, self.protocols.clone(), refused);
+        let route = Route { address, protocols: self.protocols.clone(), options: self.options, refused };
+        let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, route);
         let before = self.link().replace(link);
         drop(before);
     }

@@ -35,6 +35,36 @@ async fn a_server_that_was_restarted_is_found_again_and_what_was_queued_arrives(
     assert_eq!(text(&mut socket).await, "for the next one");
 }
 
+/// Linux has all of 127.0.0.0/8.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_comes_from_the_address_that_was_chosen() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let _socket = Socket::builder(url).local_address([127, 0, 0, 7].into()).open().unwrap();
+    let (_, client) = listener.accept().await.unwrap();
+    assert_eq!(client.ip(), std::net::IpAddr::from([127, 0, 0, 7]));
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_of_this_machine_fails_the_attempt() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::builder(server.url("/echo")).local_address([192, 0, 2, 1].into()).open().unwrap();
+    let problem = dropped(&mut socket).await.cause.to_string();
+    assert!(problem.contains("IO error"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_message_may_be_larger_than_the_read_buffer() {
+    let server = TestServer::start().await;
+    let builder = Socket::builder(server.url("/echo")).read_buffer(256).local_address([127, 0, 0, 1].into());
+    let mut socket = builder.open().unwrap();
+    let large = "x".repeat(50_000);
+    socket.send(large.as_str()).unwrap();
+    opened(&mut socket).await;
+    assert_eq!(text(&mut socket).await, large);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_threads_may_send_at_once() {
     let server = TestServer::start().await;
