@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(told.count, 1000);
         for (told, exact) in [(told.p50_ms, 500.0), (told.p99_ms, 990.0), (told.p999_ms, 999.0), (told.max_ms, 1000.0)]
         {
-            assert!((told / exact - 1.0).abs() < 0.001, "{told} instead of {exact}");
+            assert!((told / exact - 1.0).abs() < 0.002, "{told} instead of {exact}");
         }
     }
 

@@ -181,7 +181,7 @@ impl Conduct {
     fn cut(&mut self, phase: Phase, lines: &mut Lines) -> Result<Second, RunError> {
         let (server, load) = (self.server.look(), self.load.look());
         let second = self.ledger.cut(Instant::now(), phase, server, load).clone();
-        lines.write(&Record::Second(second.clone()))?;
+        lines.write(&Record::Second(Box::new(second.clone())))?;
         Ok(second)
     }
 }

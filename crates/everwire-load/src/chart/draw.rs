@@ -6,9 +6,9 @@ use super::{Chart, Line};
 type Failure = Box<dyn std::error::Error>;
 
 /// Wide enough for a page of documentation, in pixels.
-const SIZE: (u32, u32) = (760, 360);
-/// Above the plot: title, subtitle, legend.
-const HEAD: u32 = 78;
+const SIZE: (u32, u32) = (760, 380);
+/// Above the plot: title, subtitle, legend, and what the y axis shows.
+const HEAD: u32 = 98;
 /// Left of the plot, where the title stands too.
 const LEFT: u32 = 62;
 const RIGHT: u32 = 26;
@@ -34,7 +34,8 @@ pub(super) fn draw(chart: &Chart, svg: &mut String) -> Result<(), Failure> {
     let top = chart.values().fold(0.0, f64::max);
     if chart.is_logarithmic {
         let bottom = chart.values().fold(f64::MAX, f64::min);
-        let (low, high) = if top > 0.0 { (decade_below(bottom), decade_below(top) * 10.0) } else { (1.0, 10.0) };
+        let (low, high) =
+            if top > 0.0 { (decade_below(bottom) * 0.999, decade_below(top) * 10.0) } else { (1.0, 10.0) };
         draw_body(chart, &body, (low..high).log_scale())?;
     } else {
         draw_body(chart, &body, 0.0..if top > 0.0 { top * 1.08 } else { 1.0 })?;
@@ -54,6 +55,8 @@ fn draw_head(chart: &Chart, area: &DrawingArea<SVGBackend<'_>, plotters::coord::
         area.draw(&Text::new(line.name.as_str(), (x + 24, 58), text(13, &INK)))?;
         x += 24 + width(&line.name) + 22;
     }
+    // Lying, so that nobody has to turn the head, and right above the axis.
+    area.draw(&Text::new(chart.y.as_str(), (16, 84), text(12, &QUIET)))?;
     Ok(())
 }
 
@@ -70,7 +73,7 @@ where
     let label = ("sans-serif", 12).into_font().color(&QUIET);
     let mut mesh = plot.configure_mesh();
     mesh.disable_x_mesh().bold_line_style(GRID).light_line_style(TRANSPARENT).axis_style(GRID.stroke_width(1));
-    mesh.x_desc(chart.x.as_str()).y_desc(chart.y.as_str()).axis_desc_style(label.clone()).label_style(label);
+    mesh.x_desc(chart.x.as_str()).axis_desc_style(label.clone()).label_style(label);
     mesh.y_labels(6).y_label_formatter(&|value| short(*value));
     let step = |x: &f64| if x.fract() == 0.0 { chart.steps.get(*x as usize).cloned() } else { None };
     let name = |x: &f64| if chart.steps.is_empty() { short(*x) } else { step(x).unwrap_or_default() };
@@ -108,14 +111,13 @@ fn decade_below(value: f64) -> f64 {
 
 /// As few digits as tell labels apart.
 fn short(value: f64) -> String {
-    let text = match value.abs() {
+    match value.abs() {
         0.0 => "0".to_owned(),
         size if size >= 1e6 => format!("{} M", trim(format!("{:.1}", value / 1e6))),
         size if size >= 1e4 => format!("{} k", trim(format!("{:.1}", value / 1e3))),
         size if size >= 10.0 => format!("{value:.0}"),
         _ => trim(format!("{value:.2}")),
-    };
-    text
+    }
 }
 
 fn trim(number: String) -> String {

@@ -1,6 +1,9 @@
 use super::{Chart, Line};
 use crate::record::{Percentiles, Second};
 
+/// A part of a second at the end of a phase is too short to tell a rate.
+const SHORTEST: f64 = 0.4;
+
 /// The charts of one run, each with the name of its file. What was not measured has no chart.
 pub fn charts_of_a_run(seconds: &[Second]) -> Vec<(&'static str, Chart)> {
     let charts = [
@@ -72,6 +75,7 @@ fn over_time(title: &str, subtitle: &str, y: &str, lines: Vec<Line>) -> Chart {
 }
 
 fn line(name: &str, seconds: &[Second], value: impl Fn(&Second) -> Option<f64>) -> Line {
-    let points = seconds.iter().filter_map(|second| Some((second.at_s, value(second)?))).collect();
+    let seconds = seconds.iter().filter(|second| second.lasted_s > SHORTEST);
+    let points = seconds.filter_map(|second| Some((second.at_s, value(second)?))).collect();
     Line { name: name.to_owned(), points }
 }

@@ -84,7 +84,8 @@ pub(crate) async fn run(company: Company, part: Part) {
 
 fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
     let url = if part.purpose == Purpose::Ping { &plan.url } else { &plan.subscribe_url };
-    let builder = Socket::builder(url.as_str())
+    let mut builder = Socket::builder(url.as_str())
+        .read_buffer(plan.payload.next_power_of_two().clamp(1 << 10, 16 << 10))
         // What is on the wire is the load that was asked for and nothing else.
         .heartbeat(Heartbeat::off())
         // A client under load comes back whatever the server said.
@@ -92,6 +93,9 @@ fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
             everwire::Cause::Refused(_) => verdict,
             _ => Verdict::Retry,
         }));
+    if let Some(address) = plan.source_address(part.number) {
+        builder = builder.local_address(address);
+    }
     builder.open()
 }
 

@@ -13,7 +13,7 @@ pub use summary::{Deliveries, LoadUse, Opening, RoundTrips, ServerUse, Setting, 
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Record {
     /// What happened within a second.
-    Second(Second),
+    Second(Box<Second>),
     /// What came of the whole, at the end.
     Summary(Box<Summary>),
 }
