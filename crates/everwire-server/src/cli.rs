@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser};
 
-use crate::{BadOrigin, Config, FeedSource, Limits, Origins, Recording, RecordingError, Tls, TlsError};
+use crate::{BadOrigin, Config, FeedSource, FileLimits, Limits, Origins, Recording, RecordingError, Tls, TlsError};
 
 /// The companion server of Everwire: small WebSocket endpoints for demos, tests and measurements.
 ///
 /// Start it without any flag, then connect to ws://127.0.0.1:9001/echo. The other endpoints are /broadcast, /hello,
-/// /countdown, /sum, /clock, /ticker and /tracker; /healthz and /metrics answer HTTP.
+/// /countdown, /sum, /clock, /ticker, /tracker and /files; /healthz and /metrics answer HTTP.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "everwire-server", version, max_term_width = 110)]
 pub struct Cli {
@@ -39,6 +39,8 @@ pub struct Cli {
     ticker: TickerFlags,
     #[command(flatten)]
     tls: TlsFlags,
+    #[command(flatten)]
+    files: FileFlags,
     #[command(flatten)]
     limits: LimitFlags,
 }
@@ -70,6 +72,34 @@ struct TlsFlags {
     /// Key of the certificate (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Files")]
+struct FileFlags {
+    /// Where to make the temporary folder for files that clients leave; the default is the system's place for such.
+    #[arg(long, value_name = "DIR")]
+    files_dir: Option<PathBuf>,
+
+    /// Bytes of one file.
+    #[arg(long, value_name = "BYTES", default_value_t = FileLimits::default().file_bytes)]
+    max_file_bytes: u64,
+
+    /// Bytes of all files, the unfinished ones with the size that they will have.
+    #[arg(long, value_name = "BYTES", default_value_t = FileLimits::default().store_bytes)]
+    max_store_bytes: u64,
+
+    /// How many files, with the unfinished ones.
+    #[arg(long, value_name = "COUNT", default_value_t = FileLimits::default().files)]
+    max_files: usize,
+
+    /// How long an upload that does not go on is kept, so that it can be resumed.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = some_seconds)]
+    unfinished_ttl: Duration,
+
+    /// How long a file is kept for others.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = some_seconds)]
+    file_ttl: Duration,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -154,6 +184,7 @@ impl Cli {
             faults: self.faults,
             origins,
             limits: self.limits.into_limits(),
+            files: self.files.into_limits(),
             feed: self.ticker.into_feed()?,
             drain: self.drain,
             tls,
@@ -170,6 +201,19 @@ impl TickerFlags {
                 let recording = Arc::new(Recording::read(&file)?);
                 Ok(FeedSource::Replay { recording, speed: self.replay_speed })
             }
+        }
+    }
+}
+
+impl FileFlags {
+    fn into_limits(self) -> FileLimits {
+        FileLimits {
+            folder: self.files_dir,
+            file_bytes: self.max_file_bytes,
+            store_bytes: self.max_store_bytes,
+            files: self.max_files,
+            unfinished: self.unfinished_ttl,
+            finished: self.file_ttl,
         }
     }
 }

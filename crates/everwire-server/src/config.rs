@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Clock, FeedSource, Limits, Origins, Tls};
+use crate::{Clock, FeedSource, FileLimits, Limits, Origins, Tls};
 
 /// Everything a server can be told. [`Config::default`] is what the binary uses without flags.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Config {
     pub origins: Origins,
     /// What one client, and all of them together, may use.
     pub limits: Limits,
+    /// What `/files` may hold, and for how long.
+    pub files: FileLimits,
     /// Where `/ticker` takes its prices from.
     pub feed: FeedSource,
     /// How long after its last subscriber a ticker stream goes on counting, so that a client that reconnects can
@@ -38,6 +40,7 @@ impl Default for Config {
             faults: false,
             origins: Origins::default(),
             limits: Limits::default(),
+            files: FileLimits::default(),
             feed: FeedSource::default(),
             stream_linger: Duration::from_secs(60),
             drain: Duration::from_secs(5),

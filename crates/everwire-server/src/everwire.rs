@@ -8,6 +8,7 @@ use crate::Config;
 use crate::connection::{End, Mailbox};
 use crate::drain::{self, Drain};
 use crate::endpoints::{Endpoint, Hubs};
+use crate::files::Store;
 use crate::lab::Lab;
 use crate::limits::{Admission, Full, Permit};
 use crate::metrics::Metrics;
@@ -31,6 +32,7 @@ struct Shared {
     hubs: Hubs,
     streams: Streams,
     lab: Lab,
+    files: Arc<Store>,
     pages: Option<Pages>,
     roster: Roster,
 }
@@ -47,6 +49,7 @@ impl Everwire {
             streams: Streams::default(),
             lab: Lab::default(),
             roster: Roster::default(),
+            files: Store::new(config.files.clone(), config.clock.clone()),
             config,
         }))
     }
@@ -97,6 +100,10 @@ impl Everwire {
 
     pub(crate) fn lab(&self) -> &Lab {
         &self.0.lab
+    }
+
+    pub(crate) fn files(&self) -> &Arc<Store> {
+        &self.0.files
     }
 
     pub(crate) fn pages(&self) -> Option<&Pages> {

@@ -28,11 +28,12 @@
 //! ```
 //!
 //! # Layout
-//! - what a server is made of: [`Config`], [`Limits`], [`Origins`], [`FeedSource`], [`Tls`], [`Clock`]
+//! - what a server is made of: [`Config`], [`Limits`], [`Origins`], [`FileLimits`], [`FeedSource`], [`Tls`], [`Clock`]
 //! - how it runs: [`Server`] accepts connections, [`Everwire`] is the state behind the routes, [`router`] the routes
 //! - `handshake` decides whether a request becomes a WebSocket, `upgrade` speaks the HTTP of it
 //! - `connection` is the one loop that every endpoint shares: pings, limits, faults, counters, coalesced writes
 //! - `endpoints` and `ticker` say what each path does, as a `Session` inside that loop
+//! - `files` keeps what one client leaves for others
 //! - `hub` sends one encoded message to many, `metrics` counts
 
 mod cli;
@@ -65,6 +66,7 @@ pub use cli::{Cli, UnusableFlags};
 pub use clock::Clock;
 pub use config::Config;
 pub use everwire::Everwire;
+pub use files::FileLimits;
 pub use limits::Limits;
 pub use origin::{BadOrigin, Origins};
 pub use router::router;

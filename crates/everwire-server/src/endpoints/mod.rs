@@ -15,6 +15,7 @@ pub(crate) use tracker::Positions;
 
 use crate::Everwire;
 use crate::connection::Mailbox;
+use crate::files::Transfer;
 use crate::hub::Hub;
 use crate::lab;
 use crate::query::Query;
@@ -34,6 +35,7 @@ pub(crate) enum Endpoint {
     Ticker,
     Tracker,
     Lab,
+    Files,
 }
 
 /// Makes the session of a connection, once there is one.
@@ -54,7 +56,7 @@ impl Default for Hubs {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Echo,
         Self::Broadcast,
         Self::Hello,
@@ -64,6 +66,7 @@ impl Endpoint {
         Self::Ticker,
         Self::Tracker,
         Self::Lab,
+        Self::Files,
     ];
 
     pub(crate) fn path(self) -> &'static str {
@@ -77,6 +80,7 @@ impl Endpoint {
             Self::Ticker => "/ticker",
             Self::Tracker => "/tracker",
             Self::Lab => "/lab/socket",
+            Self::Files => "/files",
         }
     }
 
@@ -109,6 +113,10 @@ impl Endpoint {
                 Box::new(move |mailbox| Box::new(tracker::Tracker::new(&hub, clock, mailbox)))
             }
             Self::Lab => lab::prepare(everwire, query)?,
+            Self::Files => {
+                let (store, message_bytes) = (Arc::clone(everwire.files()), everwire.config().limits.message_bytes);
+                Box::new(move |mailbox| Box::new(Transfer::new(&store, message_bytes, mailbox)))
+            }
         })
     }
 }

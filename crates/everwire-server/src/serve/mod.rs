@@ -47,7 +47,9 @@ impl Server {
         socket.set_reuseaddr(true)?;
         socket.bind(config.listen)?;
         let listener = socket.listen(BACKLOG)?;
-        Ok(Self { listener, everwire: Everwire::new(config) })
+        let everwire = Everwire::new(config);
+        everwire.files().remove_leftovers();
+        Ok(Self { listener, everwire })
     }
 
     /// Where the server listens, with the port that the system chose for port 0.
@@ -71,6 +73,7 @@ impl Server {
         }
         drop(listener);
         everwire.drain(everwire.config().drain).await;
+        everwire.files().close();
     }
 
     /// Runs the server in the background.

@@ -1,0 +1,220 @@
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::FileLimits;
+use super::id::FileId;
+use super::name::FileName;
+use super::resume::ResumeKey;
+use super::upload::Upload;
+use super::wire::FileInfo;
+
+/// What the store holds and may hold. It is handed the time and touches no disk.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    limits: FileLimits,
+    stored: BTreeMap<FileId, Stored>,
+    unfinished: HashMap<ResumeKey, Unfinished>,
+}
+
+/// A file that can be fetched.
+#[derive(Debug)]
+struct Stored {
+    info: FileInfo,
+    resume: ResumeKey,
+    expires: Instant,
+}
+
+/// A file that is being received, or waits to be resumed. Its whole size is reserved.
+#[derive(Debug)]
+struct Unfinished {
+    name: FileName,
+    size: u64,
+    upload: Upload,
+    active: Instant,
+}
+
+/// How an upload begins.
+#[derive(Debug)]
+pub(crate) enum Begin {
+    /// This client has left this file already.
+    Stored(FileInfo),
+    /// New, or where it was interrupted.
+    Upload(Upload),
+}
+
+/// What went.
+#[derive(Debug, Default)]
+pub(crate) struct Gone {
+    pub(crate) stored: Vec<FileId>,
+    pub(crate) uploads: Vec<Upload>,
+}
+
+impl Shelf {
+    pub(crate) fn new(limits: FileLimits) -> Self {
+        Self { limits, stored: BTreeMap::new(), unfinished: HashMap::new() }
+    }
+
+    pub(crate) fn files(&self) -> Vec<FileInfo> {
+        self.stored.values().map(|stored| stored.info.clone()).collect()
+    }
+
+    pub(crate) fn file(&self, id: FileId) -> Option<&FileInfo> {
+        self.stored.get(&id).map(|stored| &stored.info)
+    }
+
+    /// Finds the upload of this key, or makes room for a new one. The error is a sentence for the visitor.
+    pub(crate) fn begin(
+        &mut self,
+        resume: &ResumeKey,
+        name: FileName,
+        size: u64,
+        now: Instant,
+        make: impl FnOnce() -> Upload,
+    ) -> Result<Begin, String> {
+        if let Some(stored) = self.stored.values().find(|stored| stored.resume == *resume) {
+            same((&stored.info.name, stored.info.size), (&name, size))?;
+            return Ok(Begin::Stored(stored.info.clone()));
+        }
+        if let Some(unfinished) = self.unfinished.get_mut(resume) {
+            same((&unfinished.name, unfinished.size), (&name, size))?;
+            unfinished.active = now;
+            return Ok(Begin::Upload(unfinished.upload.clone()));
+        }
+        self.check_room(size, now)?;
+        let upload = make();
+        self.unfinished.insert(resume.clone(), Unfinished { name, size, upload: upload.clone(), active: now });
+        Ok(Begin::Upload(upload))
+    }
+
+    /// The upload goes on, so that its time begins anew.
+    pub(crate) fn touch(&mut self, resume: &ResumeKey, now: Instant) {
+        if let Some(unfinished) = self.unfinished.get_mut(resume) {
+            unfinished.active = now;
+        }
+    }
+
+    /// An upload has become a file. `None` if it was let go meanwhile.
+    pub(crate) fn store(
+        &mut self,
+        resume: &ResumeKey,
+        id: FileId,
+        sha256: String,
+        now: Instant,
+        now_ms: f64,
+    ) -> Option<FileInfo> {
+        let Unfinished { name, size, .. } = self.unfinished.remove(resume)?;
+        let lasts = self.limits.finished;
+        let info = FileInfo { id, name, size, sha256, added: now_ms, expires: now_ms + lasts.as_secs_f64() * 1e3 };
+        self.stored.insert(id, Stored { info: info.clone(), resume: resume.clone(), expires: now + lasts });
+        Some(info)
+    }
+
+    /// Lets go of an unfinished upload.
+    pub(crate) fn cancel(&mut self, resume: &ResumeKey) -> Option<Upload> {
+        self.unfinished.remove(resume).map(|unfinished| unfinished.upload)
+    }
+
+    /// Takes a file away, if it is its sender who asks for it.
+    pub(crate) fn remove(&mut self, id: FileId, resume: &ResumeKey) -> bool {
+        let may = self.stored.get(&id).is_some_and(|stored| stored.resume == *resume);
+        may && self.stored.remove(&id).is_some()
+    }
+
+    /// Lets go of everything whose time is over.
+    pub(crate) fn expire(&mut self, now: Instant) -> Gone {
+        let over = self.stored.iter().filter(|(_, stored)| stored.expires <= now);
+        let stored = over.map(|(id, _)| *id).collect();
+        self.stored.retain(|_, stored| stored.expires > now);
+        let patience = self.limits.unfinished;
+        let over = self.unfinished.extract_if(|_, unfinished| unfinished.active + patience <= now);
+        Gone { stored, uploads: over.map(|(_, unfinished)| unfinished.upload).collect() }
+    }
+
+    /// Lets go of everything.
+    pub(crate) fn clear(&mut self) -> Vec<Upload> {
+        self.stored.clear();
+        self.unfinished.drain().map(|(_, unfinished)| unfinished.upload).collect()
+    }
+
+    /// When the next thing expires.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let stored = self.stored.values().map(|stored| stored.expires);
+        let unfinished = self.unfinished.values().map(|unfinished| unfinished.active + self.limits.unfinished);
+        stored.chain(unfinished).min()
+    }
+
+    fn used(&self) -> u64 {
+        let stored: u64 = self.stored.values().map(|stored| stored.info.size).sum();
+        stored + self.unfinished.values().map(|unfinished| unfinished.size).sum::<u64>()
+    }
+
+    fn check_room(&self, size: u64, now: Instant) -> Result<(), String> {
+        let most = self.limits.file_bytes.min(self.limits.store_bytes);
+        if size > most {
+            let (size, most) = (bytes(size), bytes(most));
+            return Err(format!(
+                "The file has {size}, and one may have {most}. Split it, or start the server with a larger --max-file-bytes."
+            ));
+        }
+        let count = self.stored.len() + self.unfinished.len();
+        if count >= self.limits.files {
+            return Err(format!("The store is full: it has {count} files. {}", self.way_out("--max-files", now)));
+        }
+        let used = self.used();
+        if size > self.limits.store_bytes - used {
+            return Err(format!(
+                "The store is full: {} of {} are taken, and this file needs {}. {}",
+                bytes(used),
+                bytes(self.limits.store_bytes),
+                bytes(size),
+                self.way_out("--max-store-bytes", now)
+            ));
+        }
+        Ok(())
+    }
+
+    /// What to do about a full store.
+    fn way_out(&self, flag: &str, now: Instant) -> String {
+        match self.stored.values().min_by_key(|stored| stored.expires) {
+            Some(oldest) => format!(
+                "Wait: \u{201c}{}\u{201d} is the oldest and goes in {}. Or start the server with a larger {flag}.",
+                oldest.info.name,
+                minutes(oldest.expires.saturating_duration_since(now))
+            ),
+            None => format!(
+                "Unfinished uploads hold the room, each for at most {} after it stopped: try again later. \
+                 Or start the server with a larger {flag}.",
+                minutes(self.limits.unfinished)
+            ),
+        }
+    }
+}
+
+/// A key stays with its file.
+fn same(known: (&FileName, u64), asked: (&FileName, u64)) -> Result<(), String> {
+    let (name, size) = known;
+    if known == asked {
+        return Ok(());
+    }
+    Err(format!("This key belongs to \u{201c}{name}\u{201d} with {size} bytes: choose another key."))
+}
+
+/// A size as people read it.
+fn bytes(size: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    match size {
+        0..1_000 => format!("{size} B"),
+        1_000..1_000_000 => format!("{:.1} kB", size as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", size as f64 / 1e6),
+        _ => format!("{:.1} GB", size as f64 / 1e9),
+    }
+}
+
+fn minutes(span: Duration) -> String {
+    match span.as_secs() {
+        seconds @ 0..=90 => format!("{} s", seconds.max(1)),
+        seconds => format!("{} min", seconds.div_ceil(60)),
+    }
+}

@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::Store;
+use super::id::FileId;
+use super::name::FileName;
+use super::resume::ResumeKey;
+use super::shelf::{Begin, Shelf};
+use super::upload::{Chunk, Client, OverWindow, Upload, WINDOW};
+use super::wire::{CHUNK_HEADER, GRAMMAR, News, Request};
+use crate::connection::Mailbox;
+use crate::hub::Membership;
+use crate::session::Session;
+
+/// The most bytes of a chunk, so that a ping need not wait for long behind one.
+const CHUNK: u64 = 256 << 10;
+
+/// `/files`: takes files, one at a time, and tells of those that there are.
+pub(crate) struct Transfer {
+    store: Arc<Store>,
+    mailbox: Arc<Mailbox>,
+    /// The most bytes of a chunk that the limit of a message lets through.
+    chunk: u64,
+    current: Option<Current>,
+    _membership: Membership<Shelf>,
+}
+
+/// The upload whose chunks come over this connection.
+struct Current {
+    stream: u32,
+    turn: u64,
+    upload: Upload,
+}
+
+impl Transfer {
+    pub(crate) fn new(store: &Arc<Store>, message_bytes: usize, mailbox: &Arc<Mailbox>) -> Self {
+        let chunk = (message_bytes.saturating_sub(CHUNK_HEADER) as u64).clamp(1, CHUNK);
+        let (store, mailbox) = (Arc::clone(store), Arc::clone(mailbox));
+        Self { _membership: store.join(&mailbox), store, mailbox, chunk, current: None }
+    }
+
+    fn asked(&mut self, request: Request) -> Result<(), OverWindow> {
+        match request {
+            Request::Upload { stream, name, size, resume } => return self.begin(stream, &name, size, &resume),
+            Request::Finish { stream, sha256 } => {
+                if let Some(current) = self.current.as_ref().filter(|current| current.stream == stream) {
+                    return current.upload.finish(current.turn, sha256);
+                }
+            }
+            Request::Cancel { resume } => self.store.cancel(&resume),
+            Request::Remove { id, resume } => {
+                let is_removed = FileId::parse(&id).is_some_and(|id| self.store.remove(id, &resume));
+                if !is_removed {
+                    self.mailbox.send_error("there is no such file of yours; it may have gone already");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, stream: u32, name: &str, size: u64, resume: &ResumeKey) -> Result<(), OverWindow> {
+        self.detach();
+        let name = FileName::parse(name).map_err(|error| error.to_string());
+        match name.and_then(|name| self.store.begin(resume, name, size)) {
+            Ok(Begin::Stored(file)) => self.mailbox.send_json(&News::Stored { stream, file }),
+            Ok(Begin::Upload(upload)) => {
+                let turn = self.store.turn();
+                upload.attach(Client { turn, stream, chunk: self.chunk, mailbox: Arc::clone(&self.mailbox) })?;
+                self.current = Some(Current { stream, turn, upload });
+            }
+            Err(error) => self.mailbox.send_json(&News::Refused { stream, error }),
+        }
+        Ok(())
+    }
+
+    fn chunk(&self, message: Bytes) -> Result<(), OverWindow> {
+        let Some((header, _)) = message.split_first_chunk::<CHUNK_HEADER>() else {
+            self.mailbox.send_error(GRAMMAR);
+            return Ok(());
+        };
+        let [s0, s1, s2, s3, offset @ ..] = *header;
+        let (stream, offset) = (u32::from_be_bytes([s0, s1, s2, s3]), u64::from_be_bytes(offset));
+        match self.current.as_ref().filter(|current| current.stream == stream) {
+            Some(Current { turn, upload, .. }) => {
+                upload.chunk(Chunk { turn: *turn, offset, bytes: message.slice(CHUNK_HEADER..) })
+            }
+            // What a client's outbox had left of an attempt that is over.
+            None => Ok(()),
+        }
+    }
+
+    fn detach(&mut self) {
+        if let Some(Current { turn, upload, .. }) = self.current.take() {
+            upload.detach(turn);
+        }
+    }
+}
+
+impl Session for Transfer {
+    fn received(&mut self, message: Message) {
+        let result = match message {
+            Message::Binary(bytes) => self.chunk(bytes),
+            Message::Text(text) => match serde_json::from_str(&text) {
+                Ok(request) => self.asked(request),
+                Err(_) => return self.mailbox.send_error(GRAMMAR),
+            },
+            _ => return,
+        };
+        if result == Err(OverWindow) {
+            self.mailbox.close(1008, format!("more than {WINDOW} bytes without waiting for their acknowledgement"));
+        }
+    }
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        self.detach();
+    }
+}

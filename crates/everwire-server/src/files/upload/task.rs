@@ -1,0 +1,234 @@
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::{Chunk, Client, Job, OVERHEAD, Plan, WINDOW};
+use crate::files::partial::Partial;
+use crate::files::wire::News;
+
+/// Receives one file, from one connection after another.
+pub(super) struct Task {
+    plan: Plan,
+    pending: Arc<AtomicU64>,
+    client: Option<Client>,
+    /// How many bytes are in the file.
+    offset: u64,
+    /// Made with the first bytes, and away while it is written to.
+    partial: Option<Partial>,
+}
+
+/// Whether an upload goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Go,
+    Ended,
+}
+
+impl Task {
+    pub(super) fn new(plan: Plan, pending: Arc<AtomicU64>) -> Self {
+        Self { plan, pending, client: None, offset: 0, partial: None }
+    }
+
+    pub(super) async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
+        let mut next_job = None;
+        loop {
+            let job = match next_job.take() {
+                Some(job) => job,
+                None => match queue.recv().await {
+                    Some(job) => job,
+                    None => return self.remove().await,
+                },
+            };
+            let next = match job {
+                Job::Attach(client) => self.attach(client),
+                Job::Detach(turn) => self.detach(turn),
+                Job::Finish { turn, sha256 } => self.finish(turn, &sha256).await,
+                Job::End(why) => self.end(why).await,
+                Job::Chunk(first) => {
+                    // Whatever has arrived meanwhile is written in one go.
+                    let mut batch = Batch::default();
+                    self.gather(first, &mut batch);
+                    while next_job.is_none()
+                        && let Ok(job) = queue.try_recv()
+                    {
+                        match job {
+                            Job::Chunk(chunk) => self.gather(chunk, &mut batch),
+                            other => next_job = Some(other),
+                        }
+                    }
+                    self.write(batch).await
+                }
+            };
+            if next == Next::Ended {
+                return;
+            }
+        }
+    }
+
+    fn attach(&mut self, client: Client) -> Next {
+        self.pending.fetch_sub(OVERHEAD, Ordering::Relaxed);
+        let Client { stream, chunk, .. } = client;
+        client.mailbox.send_json(&News::Ready { stream, offset: self.offset, window: WINDOW, chunk });
+        if let Some(before) = self.client.replace(client) {
+            before.mailbox.send_json(&News::Taken { stream: before.stream });
+        }
+        Next::Go
+    }
+
+    fn detach(&mut self, turn: u64) -> Next {
+        self.client.take_if(|client| client.turn == turn);
+        Next::Go
+    }
+
+    /// Takes a chunk, or closes the connection of a client that does not count.
+    fn gather(&mut self, chunk: Chunk, batch: &mut Batch) {
+        let Chunk { turn, offset, bytes } = chunk;
+        batch.cost += bytes.len() as u64 + OVERHEAD;
+        if self.client.as_ref().is_none_or(|client| client.turn != turn) {
+            return;
+        }
+        let expected = self.offset + batch.bytes;
+        if offset == expected && bytes.len() as u64 <= self.plan.size - expected {
+            batch.bytes += bytes.len() as u64;
+            batch.chunks.push(bytes);
+        } else if let Some(client) = self.client.take() {
+            let size = self.plan.size;
+            client.mailbox.close(1008, format!("a chunk at {offset} where {expected} of {size} bytes had arrived"));
+        }
+    }
+
+    async fn write(&mut self, batch: Batch) -> Next {
+        let Batch { chunks, bytes, cost } = batch;
+        let result = if bytes == 0 { Ok(()) } else { self.on_disk(move |partial| partial.append(&chunks)).await };
+        self.pending.fetch_sub(cost, Ordering::Relaxed);
+        if let Err(error) = result {
+            return self.abandon(&error).await;
+        }
+        self.offset += bytes;
+        if let Some(store) = self.plan.store.upgrade() {
+            store.touch(&self.plan.resume);
+        }
+        if let Some(client) = self.client.as_ref().filter(|_| bytes > 0) {
+            client.mailbox.send_json(&News::Ack { stream: client.stream, offset: self.offset });
+        }
+        Next::Go
+    }
+
+    async fn finish(&mut self, turn: u64, sha256: &str) -> Next {
+        self.pending.fetch_sub(OVERHEAD, Ordering::Relaxed);
+        let Some(client) = self.client.clone().filter(|client| client.turn == turn) else { return Next::Go };
+        if self.offset < self.plan.size {
+            let (offset, size) = (self.offset, self.plan.size);
+            client.mailbox.send_error(&format!("{offset} of {size} bytes have arrived; send the rest first"));
+            return Next::Go;
+        }
+        // A file without bytes has not been made yet.
+        if let Err(error) = self.on_disk(|_| Ok(())).await {
+            return self.abandon(&error).await;
+        }
+        let Some((store, partial)) = self.plan.store.upgrade().zip(self.partial.take()) else { return Next::Ended };
+        let found = partial.finish();
+        if !found.eq_ignore_ascii_case(sha256) {
+            store.forget(&self.plan.resume);
+            client.mailbox.send_json(&News::Mismatch { stream: client.stream, sha256: found });
+            self.remove().await;
+        } else if let Some(file) = store.keep(&self.plan.resume, self.plan.id, found) {
+            client.mailbox.send_json(&News::Stored { stream: client.stream, file });
+        } else {
+            // It was let go in this very moment.
+            self.remove().await;
+        }
+        Next::Ended
+    }
+
+    async fn end(&mut self, why: Option<&'static str>) -> Next {
+        if let Some(why) = why {
+            self.fail(why.to_owned());
+        }
+        self.remove().await;
+        Next::Ended
+    }
+
+    /// The disk does not take it.
+    async fn abandon(&mut self, error: &io::Error) -> Next {
+        tracing::warn!(%error, id = %self.plan.id, "an upload cannot be written");
+        if let Some(store) = self.plan.store.upgrade() {
+            store.forget(&self.plan.resume);
+        }
+        self.fail(told(error));
+        self.remove().await;
+        Next::Ended
+    }
+
+    fn fail(&mut self, error: String) {
+        if let Some(client) = self.client.take() {
+            client.mailbox.send_json(&News::Failed { stream: client.stream, error });
+        }
+    }
+
+    /// Works on the file where waiting for the disk holds nobody up.
+    async fn on_disk(&mut self, work: impl FnOnce(&mut Partial) -> io::Result<()> + Send + 'static) -> io::Result<()> {
+        let store = self.plan.store.upgrade().ok_or_else(|| io::Error::other("the server is stopping"))?;
+        let (partial, id) = (self.partial.take(), self.plan.id);
+        let task = spawn_blocking(move || {
+            let mut partial = match partial {
+                Some(partial) => partial,
+                None => Partial::create(&store.path(id)?)?,
+            };
+            work(&mut partial)?;
+            Ok(partial)
+        });
+        let partial: io::Result<Partial> = task.await.map_err(io::Error::other)?;
+        self.partial = Some(partial?);
+        Ok(())
+    }
+
+    async fn remove(&mut self) {
+        self.partial = None;
+        let path = self.plan.store.upgrade().and_then(|store| store.path_if_any(self.plan.id));
+        remove_files(path.into_iter().collect()).await;
+    }
+}
+
+/// Chunks that follow one another.
+#[derive(Default)]
+struct Batch {
+    chunks: Vec<Bytes>,
+    bytes: u64,
+    /// What they cost in the queue, with those that were let go.
+    cost: u64,
+}
+
+/// An error of the disk in words for the sender.
+fn told(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "The server's disk is full: send the file again when there is room.".to_owned()
+        }
+        _ => format!("The server cannot write the file ({error}): send it again, or look at the server's log."),
+    }
+}
+
+/// Removes files; one that is not there is removed already.
+pub(crate) async fn remove_files(paths: Vec<PathBuf>) {
+    if paths.is_empty() {
+        return;
+    }
+    let removed = spawn_blocking(move || {
+        for path in paths {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, path = %path.display(), "cannot remove a file");
+                }
+                _ => {}
+            }
+        }
+    });
+    // It fails only when the runtime ends, and with that goes the folder.
+    let _ = removed.await;
+}
