@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in what its files share")]
 
 mod client;
+mod files_client;
 mod harness;
 
 mod dist;
 mod drain;
 mod endpoints;
 mod faults;
+mod files;
+mod files_limits;
+mod files_resume;
 mod limits;
 mod malformed;
 mod metrics;
