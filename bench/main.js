@@ -22,7 +22,13 @@ const WITHOUT_PAGES = ["server"];
 const { values, positionals } = parseArgs({
   args: argv.slice(2),
   allowPositionals: true,
-  options: { runs: { type: "string" }, quick: { type: "boolean", default: false }, only: { type: "string" } },
+  options: {
+    runs: { type: "string" },
+    quick: { type: "boolean", default: false },
+    // Of the part `server`: which servers, and what of them.
+    only: { type: "string" },
+    what: { type: "string" },
+  },
 });
 const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
 const unknown = names.find((name) => !(name in PARTS));
@@ -33,7 +39,7 @@ if (unknown !== undefined) {
 const runs = Number(values.runs ?? (values.quick ? 3 : 5));
 
 const report = new Report();
-const options = { runs, quick: values.quick, only: values.only?.split(","), report };
+const options = { runs, quick: values.quick, only: values.only?.split(","), what: values.what?.split(","), report };
 const [alone, inPages] = [true, false].map((wanted) => names.filter((name) => WITHOUT_PAGES.includes(name) === wanted));
 if (inPages.length > 0) await withPages((site) => measure(inPages, { ...options, site }));
 await measure(alone, options);

@@ -1,76 +1,72 @@
+import { existsSync } from "node:fs";
+
 import { contenders } from "../server/contenders.js";
 import { Process } from "../server/process.js";
+import { tellTargets } from "../server/targets.js";
+import { LAYERS, TABLES, tasks } from "../server/tasks.js";
 import { median, ratio } from "../support/statistics.js";
-import { cell, printTable } from "../support/table.js";
-
-/** How many subscribers there are, and how many messages are on their way at a time. */
-const CROWDS = [1000, 5000];
-const IN_FLIGHT = [1, 8];
-/** The connections of the echo, each with so many messages on their way. */
-const ECHO = { connections: 50, "in-flight": 64 };
-const IDLE = { connections: 5000 };
-
-/** The tables, each with its columns: the name of a value, and its heading. */
-const TABLES = [
-  ["fan-out, one message on its way, µs of CPU a delivery", CROWDS.map((crowd) => [`lockstep_${crowd}_us`, `${crowd} clients`])],
-  ["fan-out, 8 messages on their way, µs of CPU a delivery", CROWDS.map((crowd) => [`fanout8_${crowd}_us`, `${crowd} clients`])],
-  ["echo, 64 messages on their way on each of 50 connections", [["echo_us", "µs of CPU a message"], ["echo_rate", "messages a second"]]],
-  ["memory of a connection that is idle, bytes", [["idle_bytes", "5000 connections"]]],
-];
+import { cell, printTable, short } from "../support/table.js";
 
 /** What a server costs: processor time and memory, beside others. */
-export async function server({ runs, quick, only, report }) {
-  const shown = contenders.filter(({ id, asked }) => (only ? only.includes(id) : !asked));
-  const results = new Map(shown.map(({ id }) => [id, new Map()]));
+export async function server({ runs, quick, only, what, report }) {
+  const present = choose(only);
+  const results = new Map(present.map(({ id }) => [id, new Map()]));
   for (let run = 0; run < runs; run++) {
-    for (let turn = 0; turn < shown.length; turn++) {
-      const contender = shown[(turn + run) % shown.length];
-      for (const [name, value] of await measure(contender, quick ? 0.3 : 0.7)) {
-        results.get(contender.id).set(name, [...(results.get(contender.id).get(name) ?? []), value]);
+    for (const task of tasks(quick, what)) {
+      const turns = present.map((_, index) => present[(index + run) % present.length]);
+      for (const contender of turns) {
+        for (const [name, value] of await measure(contender, task)) {
+          results.get(contender.id).set(name, [...(results.get(contender.id).get(name) ?? []), value]);
+        }
       }
     }
     console.log(`server: run ${run + 1} of ${runs} done`);
   }
-  print(shown, results, runs);
-  tell(results, report);
-}
-
-/** Name and value of each result. Memory is that of a server that has done nothing else. */
-async function measure(contender, seconds) {
-  const found = [];
-  await using(contender, async (server) => {
-    const { bytes } = await server.load("idle", "echo", IDLE);
-    found.push(["idle_bytes", bytes]);
-  });
-  await using(contender, async (server) => {
-    for (const connections of CROWDS) {
-      const [one, eight] = await server.load("fanout", "broadcast", { connections, "in-flight": IN_FLIGHT, seconds });
-      found.push([`lockstep_${connections}_us`, one.us], [`fanout8_${connections}_us`, eight.us]);
-    }
-    const { us, rate } = await server.load("echo", "echo", { ...ECHO, seconds });
-    found.push(["echo_us", us], ["echo_rate", rate]);
-  });
-  return found;
-}
-
-async function using(contender, use) {
-  const server = await Process.start(contender);
-  try {
-    await use(server);
-  } finally {
-    await server.stop();
-  }
-}
-
-function print(shown, results, runs) {
-  const axum = results.get("axum");
-  for (const [title, columns] of TABLES) {
-    const rows = shown.map(({ id, name }) => [name, ...columns.map(([value]) => cell(results.get(id).get(value), axum?.get(value)))]);
-    const base = axum ? " ratio to plain axum" : "";
-    printTable(`server: ${title}: median of ${runs} runs (least–most)${base}`, ["", ...columns.map(([, heading]) => heading)], rows);
-  }
-}
-
-function tell(results, report) {
+  print(present, results, runs);
   for (const [id, values] of results) for (const [name, all] of values) report.value(`server_${id}_${name}`, median(all));
+  tellTargets(results, report);
 }
+
+/** Those that are asked for, without those that could not be built. */
+function choose(only) {
+  const unknown = only?.find((id) => !contenders.some((contender) => contender.id === id));
+  if (unknown !== undefined) throw new Error(`there is no server ${unknown}; there are ${contenders.map(({ id }) => id).join(", ")}`);
+  return contenders.filter(({ id, name, command, asked, optional }) => {
+    if (only ? !only.includes(id) : asked) return false;
+    const isThere = existsSync(command[0]);
+    if (isThere) return true;
+    if (!optional) throw new Error(`${command[0]} is not there: run \`cargo xtask bench server\`, which builds it`);
+    console.log(`server: ${name} is left out: ${command[0]} is not there, see above why it was not built`);
+    return false;
+  });
+}
+
+async function measure(contender, { task, path, flags, read }) {
+  const process = await Process.start(contender);
+  try {
+    return read(await process.load(task, path, flags));
+  } finally {
+    await process.stop();
+  }
+}
+
+function print(present, results, runs) {
+  const bases = ["axum", "raw"].filter((id) => results.has(id));
+  const servers = present.filter(({ layer }) => !layer);
+  for (const [title, columns] of TABLES.filter(([, [[name]]]) => results.get(present[0].id).has(name))) {
+    const headings = columns.flatMap(([, heading]) => [heading, ...bases.map((base) => `/ ${base}`)]);
+    const cells = (own) => columns.flatMap(([name]) => [cell(own.get(name)), ...bases.map((base) => times(own, results.get(base), name))]);
+    const rows = servers.map(({ id, name }) => [name, ...cells(results.get(id))]);
+    printTable(`server: ${title}: median of ${runs} runs (least–most), and ratios`, ["", ...headings], rows);
+  }
+  const layers = present.filter(({ layer }) => layer);
+  if (layers.length === 0) return;
+  const columns = LAYERS.filter(([name]) => results.get(layers[0].id).has(name));
+  // The limit and what came of it stand beside the layers.
+  const beside = servers.filter(({ id }) => ["raw", "everwire"].includes(id));
+  const rows = [...beside, ...layers].map(({ id, name }) => [name, ...columns.map(([column]) => cell(results.get(id).get(column)))]);
+  const title = `WebSocket layers, each below the same small server; µs of CPU, and bytes: median of ${runs} runs (least–most)`;
+  printTable(title, ["", ...columns.map(([, heading]) => heading)], rows);
+}
+
+const times = (own, base, name) => `${short(ratio(own.get(name), base.get(name)))}x`;

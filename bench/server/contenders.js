@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { companion, native } from "../support/places.js";
 
+const program = (name, ...args) => [join(native, name), ...args];
 const script = (name) => [execPath, fileURLToPath(new URL(name, import.meta.url))];
 
 /** Everwire with nothing in the way that holds back one computer that plays many. */
@@ -17,14 +18,16 @@ const PLAIN = { dialect: "plain", broadcast: "/broadcast", echo: "/echo" };
 const SOCKET_IO = "/socket.io/?EIO=4&transport=websocket";
 
 /**
- * Every server under measurement: how it is named in a table and for programs, how it is started, what it speaks and
- * where. One with an `asked` takes part only when it is named.
+ * Every server under measurement: how it is named for programs and in a table, how it is started, what it speaks and
+ * where. One that is `optional` is left out where it could not be built, one that is `asked` takes part only when it is
+ * named, and a `layer` is shown in a table of its own.
  */
 export const contenders = [
-  { id: "raw", name: "raw writer, the limit", command: [join(native, "bench-raw")], ...PLAIN },
+  { id: "raw", name: "raw writer, the limit", command: program("bench-raw"), ...PLAIN },
   { id: "everwire", name: "Everwire", command: EVERWIRE, ...PLAIN },
-  { id: "axum", name: "axum, plain", command: [join(native, "bench-axum")], ...PLAIN },
-  { id: "axum_nagle", name: "axum, plain, Nagle's algorithm on", command: [join(native, "bench-axum"), "--nagle"], ...PLAIN, asked: true },
+  { id: "uws", name: "uWebSockets (C++)", command: program("bench-uws"), ...PLAIN, optional: true },
+  { id: "axum", name: "axum, plain", command: program("bench-axum"), ...PLAIN },
+  { id: "axum_nagle", name: "axum, Nagle's algorithm on", command: program("bench-axum", "--nagle"), ...PLAIN, asked: true },
   { id: "ws", name: "ws (Node.js)", command: script("ws.js"), ...PLAIN },
   {
     id: "socket_io",
@@ -34,4 +37,11 @@ export const contenders = [
     broadcast: `${SOCKET_IO}&to=everybody`,
     echo: SOCKET_IO,
   },
+  ...["tungstenite", "tokio-websockets", "fastwebsockets"].map((name) => ({
+    id: name.replace("-", "_"),
+    name,
+    command: program("bench-layers", name),
+    ...PLAIN,
+    layer: true,
+  })),
 ];

@@ -32,10 +32,10 @@ export class Process {
   }
 
   /** Loads it and tells what that has cost. */
-  async load(task, path, options) {
-    const all = { address: this.#address, path: this.#contender[path], pid: this.#child.pid, dialect: this.#contender.dialect, ...options };
-    const flags = Object.entries(all).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-    const load = ["-c", LOAD_CORE, join(native, "bench-load"), task, ...flags];
+  async load(task, path, flags) {
+    const all = { address: this.#address, path: this.#contender[path], pid: this.#child.pid, dialect: this.#contender.dialect, ...flags };
+    const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, `${value}`]);
+    const load = ["-c", LOAD_CORE, join(native, "bench-load"), task, ...args];
     const { stdout } = await execute("taskset", load).catch(({ stderr, message }) => {
       throw new Error(`${this.#contender.name}, ${task}: ${stderr || message}`);
     });

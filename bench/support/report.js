@@ -10,20 +10,24 @@ export class Report {
 
   /** A target; one that is `firm` fails the command when it is missed. */
   atMost(name, value, most, { firm = false } = {}) {
-    this.#targets.push({ name, value, most, firm });
+    this.#targets.push({ name, value, isMet: value <= most, bound: `at most ${most}`, firm });
+  }
+
+  atLeast(name, value, least, { firm = false } = {}) {
+    this.#targets.push({ name, value, isMet: value >= least, bound: `at least ${least}`, firm });
   }
 
   print() {
     if (this.#targets.length > 0) console.log("\nTargets");
-    for (const { name, value, most } of this.#targets) {
+    for (const { name, value, isMet, bound } of this.#targets) {
       const shown = Number.isInteger(value) ? value : value.toFixed(2);
-      console.log(`  ${value <= most ? "met   " : "MISSED"}  ${name}: ${shown}, at most ${most}`);
+      console.log(`  ${isMet ? "met   " : "MISSED"}  ${name}: ${shown}, ${bound}`);
     }
     console.log(`\n${this.#values.join("\n")}`);
   }
 
   /** Whether no target was missed that is firm. */
   isWithinBudget() {
-    return this.#targets.every(({ value, most, firm }) => !firm || value <= most);
+    return this.#targets.every(({ isMet, firm }) => !firm || isMet);
   }
 }

@@ -1,7 +1,10 @@
-//! Measures the npm package and the Rust API beside their peers. What is measured and how is in `bench/`.
+//! Measures the npm package, the Rust API and the companion server beside their peers. What is measured and how is in
+//! `bench/`.
 //!
 //! # Layout
 //! - [`wasm`]: the clients in Rust, ours and others
+//! - [`native`]: the servers in Rust, and the load generator
+//! - [`uws`]: uWebSockets, where there is a compiler for C++
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -12,7 +15,11 @@ use crate::setup;
 use crate::tools::Need;
 use crate::workspace::Workspace;
 
+mod native;
+mod uws;
 mod wasm;
+
+pub(crate) use native::NATIVE;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -20,13 +27,21 @@ pub(crate) struct Options {
     #[arg(value_enum)]
     parts: Vec<Part>,
 
-    /// How often to measure each; the clients take turns [default: 5, with --quick 3]
+    /// How often to measure each; those that are compared take turns [default: 5, with --quick 3]
     #[arg(long)]
     runs: Option<u32>,
 
     /// Measure in a fraction of the time, and less exactly
     #[arg(long)]
     quick: bool,
+
+    /// Of `server`: measure only these, such as `everwire,raw,axum`
+    #[arg(long, value_name = "SERVERS")]
+    only: Option<String>,
+
+    /// Of `server`: measure only this of each: `fanout`, `echo` or `idle`, or several, with commas
+    #[arg(long, value_name = "TASKS")]
+    what: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,22 +54,33 @@ enum Part {
     Echo,
     /// Memory over 10,000 reconnects
     Reconnects,
+    /// What the companion server costs: fan-out, pipelined echo, idle connections
+    Server,
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    setup::ensure(workspace, &[Need::Bench])?;
     let parts = if options.parts.is_empty() { Part::value_variants() } else { &options.parts };
     let measures = |part| parts.contains(&part);
-    npm::build(workspace)?;
-    let built = workspace.target()?.join("bench");
+    let in_pages = parts.iter().any(|&part| part != Part::Server);
+    setup::ensure(workspace, if in_pages { &[Need::Bench] } else { &[Need::BenchServer] })?;
+    let target = workspace.target()?;
+    let built = target.join("bench");
+    if in_pages {
+        npm::build(workspace)?;
+    }
     if measures(Part::Size) {
         wasm::build_small(workspace, &built.join("size"))?;
     }
     if measures(Part::Client) || measures(Part::Echo) {
         wasm::build_fast(workspace, &built.join("measure"))?;
     }
-    if measures(Part::Echo) {
+    if measures(Part::Echo) || measures(Part::Server) {
         workspace.command("cargo").args(["build", "--release", "--package", "everwire-server"]).run()?;
+    }
+    let release = target.join("release");
+    if measures(Part::Server) {
+        native::build(workspace)?;
+        uws::build_if_possible(workspace, &release);
     }
     let scratch = Scratch::new()?;
     let names = parts.iter().filter_map(ValueEnum::to_possible_value);
@@ -66,6 +92,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if options.quick {
         measure = measure.args(["--quick"]);
     }
-    let server = workspace.target()?.join("release/everwire-server");
-    measure.env("BENCH_BUILT", built).env("BENCH_SERVER", server).run()
+    for (flag, value) in [("--only", &options.only), ("--what", &options.what)] {
+        measure = measure.args(value.iter().map(|value| format!("{flag}={value}")));
+    }
+    let server = release.join("everwire-server");
+    measure.env("BENCH_BUILT", built).env("BENCH_SERVER", server).env("BENCH_NATIVE", release).run()
 }

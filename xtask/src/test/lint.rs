@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::summary::Summary;
+use crate::bench;
 use crate::workspace::Workspace;
 
 /// The crates with code for the browser, compiled for it.
@@ -13,11 +14,14 @@ const BROWSER: [&str; 4] =
 const IN_BROWSERS: [&str; 4] = ["--lib", "--bins", "--test", "*"];
 
 pub(super) fn format(workspace: &Workspace, summary: &mut Summary) {
-    summary.step("fmt", || workspace.command("cargo").args(["fmt", "--all", "--check"]).run());
+    let check = ["fmt", "--all", "--check"];
+    summary.step("fmt", || workspace.command("cargo").args(check).run());
+    summary.step("fmt, bench", || workspace.command("cargo").args(check).args(bench::NATIVE).run());
 }
 
 pub(super) fn run(workspace: &Workspace, summary: &mut Summary) {
     summary.step("clippy, native", || clippy(workspace, &["--workspace", "--all-targets"]));
+    summary.step("clippy, bench", || clippy(workspace, &[&bench::NATIVE[..], &["--all-targets"]].concat()));
     summary.step("clippy, wasm", || clippy(workspace, &[&BROWSER[..], &IN_BROWSERS].concat()));
     // By itself: the others switch on the standard library in dependencies, and this one brings its own panic handler.
     let module = ["--target=wasm32-unknown-unknown", "--package=everwire-js", "--lib"];
@@ -30,7 +34,9 @@ pub(super) fn run(workspace: &Workspace, summary: &mut Summary) {
 }
 
 fn clippy(workspace: &Workspace, targets: &[&str]) -> Result<()> {
-    workspace.command("cargo").args(["clippy"]).args(targets).args(["--", "-D", "warnings"]).run()
+    let clippy = workspace.command("cargo").args(["clippy"]).args(targets).args(["--", "-D", "warnings"]);
+    // For the workspaces that have a target directory of their own otherwise.
+    clippy.env("CARGO_TARGET_DIR", workspace.target()?).run()
 }
 
 fn doc(workspace: &Workspace, packages: &[&str]) -> Result<()> {

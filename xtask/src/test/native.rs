@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Options;
 use super::summary::Summary;
+use crate::bench;
 use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summary) {
@@ -13,6 +14,10 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
         let test = ["test", "--workspace", "--no-fail-fast"];
         let test = workspace.command("cargo").args(test);
         test.args(&options.filter).run()
+    });
+    summary.step("native, bench", || {
+        let test = workspace.command("cargo").args(["test", "--no-fail-fast"]).args(bench::NATIVE);
+        test.args(&options.filter).env("CARGO_TARGET_DIR", workspace.target()?).run()
     });
     // What the features add, and that the crate stands without those that are on by default.
     summary.step("native, features", || {

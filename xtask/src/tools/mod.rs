@@ -22,11 +22,12 @@ pub(crate) enum Need {
     EndToEnd,
     Npm,
     Bench,
+    BenchServer,
 }
 
 impl Need {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Lint, Self::Native, Self::Demos, Self::Wasm, Self::EndToEnd, Self::Npm, Self::Bench];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Lint, Self::Native, Self::Demos, Self::Wasm, Self::EndToEnd, Self::Npm, Self::Bench, Self::BenchServer];
 }
 
 /// One entry of the table.
@@ -65,19 +66,19 @@ pub(crate) enum Source {
 /// Every tool, in the order of installation: what the later ones are installed by comes first.
 #[rustfmt::skip]
 fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
-    use Need::{Bench, Demos, EndToEnd, Lint, Native, Npm, Wasm};
+    use Need::{Bench, BenchServer, Demos, EndToEnd, Lint, Native, Npm, Wasm};
     let any = || String::from("any version");
     let wasm_bindgen = workspace.locked_version("wasm-bindgen")?;
     Ok(vec![
         Tool {
             name: "node", version: "20 or newer".into(), source: Source::Person { program: "node", least: 20, advice: "install Node.js from nodejs.org" },
             why: "runs npm and the end-to-end tests", takes: "a few minutes",
-            needs: &[Lint, Demos, EndToEnd, Npm, Bench],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer],
         },
         Tool {
             name: "npm", version: "9 or newer".into(), source: Source::Person { program: "npm", least: 9, advice: "install Node.js from nodejs.org, it brings npm" },
             why: "installs the packages in package.json", takes: "a few minutes",
-            needs: &[Lint, Demos, EndToEnd, Npm, Bench],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer],
         },
         Tool {
             name: "rustfmt", version: "of the toolchain".into(), source: Source::RustComponent,
@@ -159,7 +160,7 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
         Tool {
             name: "npm packages", version: "of package-lock.json".into(), source: Source::Npm,
             why: "wasm-opt, which makes the demos small, esbuild, which makes the npm package, and the end-to-end tests' runner", takes: "20 s",
-            needs: &[Lint, Demos, EndToEnd, Npm, Bench],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer],
         },
     ])
 }
