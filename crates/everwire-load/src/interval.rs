@@ -22,6 +22,8 @@ pub(crate) struct Gauges {
     pub(crate) connected: u64,
     /// Those of the connected that subscribe.
     pub(crate) listening: u64,
+    /// Clients that have something left to send.
+    pub(crate) sending: u64,
     /// Pings that came due and wait for a connection.
     pub(crate) unsent: u64,
 }
@@ -50,10 +52,11 @@ pub(crate) struct Counts {
 impl Interval {
     /// Adds what another process told at the same time.
     pub(crate) fn join(&mut self, other: &Self) {
-        let Gauges { settled, connected, listening, unsent } = other.now;
+        let Gauges { settled, connected, listening, sending, unsent } = other.now;
         self.now.settled += settled;
         self.now.connected += connected;
         self.now.listening += listening;
+        self.now.sending += sending;
         self.now.unsent += unsent;
         self.counts.add(&other.counts);
     }

@@ -111,8 +111,13 @@ impl Ledger {
         self.load.load_end = self.load.last;
     }
 
+    /// Whether everything was sent and has arrived.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.total.now.sending == 0 && self.outstanding() == 0
+    }
+
     /// Pings and deliveries that have not arrived so far.
-    pub(crate) fn outstanding(&self) -> u64 {
+    fn outstanding(&self) -> u64 {
         let counts = &self.total.counts;
         counts.sent.saturating_sub(counts.answered) + self.expected().saturating_sub(counts.delivered)
     }
@@ -259,16 +264,19 @@ mod tests {
         ledger.cut(at(4), Phase::Load, used(at(4), 2300, 40), None);
         ledger.end(at(4));
         assert_eq!(ledger.outstanding(), 4);
+        assert!(!ledger.is_complete());
+        ledger.add(&report(|one| (one.now.connected, one.now.sending, one.counts.answered) = (49, 1, 3)));
+        assert!(!ledger.is_complete());
 
         let summary = ledger.summary("everwire-load".into(), &plan(&[]).unwrap(), 1);
-        assert_eq!((summary.round_trips.sent, summary.round_trips.answered, summary.round_trips.lost), (100, 96, 4));
-        assert_eq!((summary.load_s, summary.messages_per_second), (2.0, 48.0));
+        assert_eq!((summary.round_trips.sent, summary.round_trips.answered, summary.round_trips.lost), (100, 99, 1));
+        assert_eq!((summary.load_s, summary.messages_per_second), (2.0, 49.5));
         assert_eq!((summary.opening.opened, summary.opening.seconds), (50, 2.0));
         assert!(summary.deliveries.is_none());
         let server = summary.server.unwrap();
         assert_eq!((server.cpu_percent, server.cpu_percent_max), (15.0, 20.0));
         assert_eq!((server.memory_before_bytes, server.memory_open_bytes, server.memory_max_bytes), (10, 30, 50));
-        assert_eq!(server.cpu_us_per_message, Some(300_000.0 / 96.0));
+        assert_eq!(server.cpu_us_per_message, Some(300_000.0 / 99.0));
         assert_eq!(ledger.seconds().iter().map(|second| second.answered).collect::<Vec<_>>(), [0, 60, 36]);
     }
 

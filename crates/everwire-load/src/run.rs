@@ -163,7 +163,7 @@ impl Conduct {
     fn wait(&mut self, lines: &mut Lines) -> Result<(), RunError> {
         let deadline = Instant::now() + self.plan.grace;
         self.progress.waiting(self.plan.grace);
-        while self.ledger.outstanding() > 0 && Instant::now() < deadline {
+        while !self.ledger.is_complete() && Instant::now() < deadline {
             thread::sleep(OFTEN);
             self.hear()?;
             if self.ledger.cut_at().elapsed() >= SECOND {

@@ -63,7 +63,8 @@ impl Agent {
             Purpose::Subscribe => return,
         };
         let seed = self.plan.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(self.part.number);
-        self.schedule = Some(Schedule::new(period, start, end, seed));
+        self.schedule = Some(Schedule::new(period, start, end, seed)).filter(|schedule| schedule.due().is_some());
+        self.meter.note(|now, _| now.sending += u64::from(self.schedule.is_some()));
     }
 
     /// When to be called next.
@@ -78,7 +79,17 @@ impl Agent {
             self.schedule.as_mut().map(Schedule::advance);
             texts.extend(self.send(due, now));
         }
+        if self.due().is_none() {
+            self.stop();
+        }
         texts
+    }
+
+    /// Nothing more is sent.
+    pub(super) fn stop(&mut self) {
+        if self.schedule.take().is_some() {
+            self.meter.note(|now, _| now.sending -= 1);
+        }
     }
 
     /// The WebSocket is open.

@@ -57,7 +57,7 @@ pub(crate) async fn run(company: Company, part: Part) {
         let texts = tokio::select! {
             event = socket.next() => match event {
                 Some(event) => handle(&mut agent, event),
-                // It has ended for good; what comes due from here on is counted as unsent.
+                // It has ended for good, which is told as the reason of a drop.
                 None => break,
             },
             () = &mut timer, if due.is_some() => agent.on_due(Instant::now()),
@@ -77,9 +77,8 @@ pub(crate) async fn run(company: Company, part: Part) {
             }
         }
     }
+    agent.stop();
     socket.close().await;
-    // Whoever comes late must still be counted as one that has settled.
-    drop(socket);
 }
 
 fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
