@@ -6,16 +6,19 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::Everwire;
-use crate::connection::{Connection, Dialogue, Mailbox, Wire};
-use crate::endpoints::Endpoint;
+use crate::connection::{Connection, Dialogue, Direct, Mailbox, Tcp, Wire};
+use crate::endpoints::{Endpoint, Opening};
 use crate::fault::{Faults, GRAMMAR};
 use crate::lab;
 use crate::limits::{Full, Permit};
 use crate::metrics::DropReason;
 use crate::query::Query;
 use crate::refusal::Refusal;
+use crate::serve;
 use crate::upgrade::Upgrade;
 
 /// Answers a request to an endpoint: with a WebSocket, or with a sentence that says why not.
@@ -57,18 +60,54 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
     let held = everwire.drain_state().hold();
 
     let (response, upgraded) = upgrade.accept();
-    let everwire = everwire.clone();
+    let accepted = Accepted { everwire: everwire.clone(), endpoint, opening, faults };
     tokio::spawn(async move {
         let Ok(stream) = upgraded.await else { return };
-        let limits = &everwire.config().limits;
-        let wire = Wire::new(TokioIo::new(stream), Bytes::new(), limits);
-        let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
-        let session = opening(&mailbox);
-        let dialogue = Dialogue::new(everwire.clone(), endpoint, session, mailbox, faults);
-        Connection::new(wire, dialogue).run().await;
+        // The lab counts the bytes of its streams, so that these are not written to around it.
+        let bare = if endpoint == Endpoint::Lab { Err(stream) } else { serve::bare_tcp(stream) };
+        match bare {
+            Ok((stream, unread)) => {
+                let stream = Tcp::new(stream);
+                let direct = stream.direct();
+                accepted.serve(stream, unread, Some(direct)).await;
+            }
+            Err(stream) => accepted.serve(TokioIo::new(stream), Bytes::new(), None).await,
+        }
         drop((permit, held));
     });
     Ok(response)
+}
+
+/// A connection that has everything but its stream.
+struct Accepted {
+    everwire: Everwire,
+    endpoint: Endpoint,
+    opening: Opening,
+    faults: Option<Faults>,
+}
+
+impl Accepted {
+    /// Serves the connection to its end; `direct` is the way around its mailbox.
+    async fn serve<S>(self, stream: S, unread: Bytes, direct: Option<Arc<OwnedWriteHalf>>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Self { everwire, endpoint, opening, faults } = self;
+        let limits = &everwire.config().limits;
+        let mailbox = match direct {
+            // A fault acts on each message, so that none may go around.
+            Some(stream) if faults.is_none() => {
+                let direct = Direct { stream, everwire: everwire.clone(), endpoint };
+                Mailbox::with_direct(limits.backlog_bytes, direct)
+            }
+            _ => Mailbox::new(limits.backlog_bytes),
+        };
+        let mailbox = Arc::new(mailbox);
+        let wire = Wire::new(stream, unread, limits);
+        let session = opening(&mailbox);
+        let dialogue = Dialogue::new(everwire.clone(), endpoint, session, mailbox, faults);
+        Connection::new(wire, dialogue).run().await;
+    }
 }
 
 pub(crate) fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {

@@ -1,14 +1,23 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::connection::{FramesMut, Mailbox};
+use crate::connection::{Frames, FramesMut, Mailbox};
+
+/// Members that are sent to in one go, before other connections get their turn.
+const AT_ONCE: usize = 128;
+/// Bytes that may be gathered while earlier ones are still being delivered. Whoever says more helps to deliver.
+const MOST_GATHERED: usize = 1 << 20;
 
 /// A state that many connections share, and the connections that hear of its changes.
 ///
 /// One lock covers both, so that nobody misses a change between the welcome and the first message, or hears of
-/// changes in another order than somebody else. Sending only fills mailboxes, so that the lock is never held long.
+/// changes in another order than somebody else. What is said to everybody is gathered, and delivered by rounds: while
+/// one goes from member to member, all that is said meanwhile becomes the next, in one piece and so in one write each.
 #[derive(Debug)]
 pub(crate) struct Hub<T> {
     inner: Mutex<Inner<T>>,
@@ -17,10 +26,23 @@ pub(crate) struct Hub<T> {
 #[derive(Debug)]
 struct Inner<T> {
     state: T,
-    members: HashMap<u64, Arc<Mailbox>>,
+    /// By number, so that a round knows how far it is although members come and go.
+    members: BTreeMap<u64, Arc<Mailbox>>,
     next: u64,
-    /// What everybody is about to hear.
+    /// What the next round will tell.
     gathered: FramesMut,
+    /// The first is under way.
+    rounds: VecDeque<Round>,
+    has_courier: bool,
+}
+
+/// A piece on its way to everybody.
+#[derive(Debug)]
+struct Round {
+    frames: Frames,
+    /// The first member who has not got it, and the first who came too late for it.
+    next: u64,
+    end: u64,
 }
 
 /// One connection's place in a hub; dropping it leaves.
@@ -32,10 +54,17 @@ pub(crate) struct Membership<T> {
     mailbox: Arc<Mailbox>,
 }
 
-impl<T> Hub<T> {
+impl<T: Send + 'static> Hub<T> {
     pub(crate) fn new(state: T) -> Arc<Self> {
         Arc::new(Self {
-            inner: Mutex::new(Inner { state, members: HashMap::new(), next: 1, gathered: FramesMut::default() }),
+            inner: Mutex::new(Inner {
+                state,
+                members: BTreeMap::new(),
+                next: 1,
+                gathered: FramesMut::default(),
+                rounds: VecDeque::new(),
+                has_courier: false,
+            }),
         })
     }
 
@@ -48,7 +77,7 @@ impl<T> Hub<T> {
     ) -> Membership<T> {
         let mut inner = self.inner();
         // The state that the newcomer sees holds these changes already.
-        inner.send_gathered();
+        inner.seal();
         let number = inner.next;
         inner.next += 1;
         welcome(&inner.state, number).into_iter().for_each(|message| mailbox.send(message));
@@ -57,13 +86,13 @@ impl<T> Hub<T> {
     }
 
     /// Changes the state; what `change` returns goes to everybody. It is told how many that are.
-    pub(crate) fn update(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
+    pub(crate) fn update(self: &Arc<Self>, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
         self.gather(change);
         self.send_gathered();
     }
 
     /// Like [`update`](Self::update), but what is to be said waits for [`send_gathered`](Self::send_gathered), so that
-    /// changes that come together are told together: to each member in one piece, and so in one write.
+    /// changes that come together are told together.
     pub(crate) fn gather(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
         let mut inner = self.inner();
         let members = inner.members.len();
@@ -73,21 +102,73 @@ impl<T> Hub<T> {
     }
 
     /// Sends everybody what was gathered, whoever gathered it.
-    pub(crate) fn send_gathered(&self) {
-        self.inner().send_gathered();
+    pub(crate) fn send_gathered(self: &Arc<Self>) {
+        // Without a runtime there are no others that would have to wait.
+        let runtime = Handle::try_current().ok();
+        let most = if runtime.is_some() { MOST_GATHERED } else { 0 };
+        let mut inner = self.inner();
+        while inner.waiting() > most {
+            inner.deliver();
+            // Between two turns of the others.
+            drop(inner);
+            inner = self.inner();
+        }
+        if let Some(runtime) = runtime.filter(|_| inner.waiting() > 0 && !inner.has_courier) {
+            inner.has_courier = true;
+            runtime.spawn(Arc::clone(self).courier());
+        }
     }
 
+    /// Delivers until nothing is left.
+    async fn courier(self: Arc<Self>) {
+        loop {
+            // Those who have something to say already say it, and it becomes part of the round.
+            yield_now().await;
+            let mut inner = self.inner();
+            if !inner.deliver() {
+                inner.has_courier = false;
+                return;
+            }
+        }
+    }
+}
+
+impl<T> Hub<T> {
     fn inner(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T> Inner<T> {
-    fn send_gathered(&mut self) {
+    /// Makes a round of what was gathered, for those who are here now.
+    fn seal(&mut self) {
         if !self.gathered.is_empty() {
-            let frames = self.gathered.take();
-            self.members.values().for_each(|mailbox| mailbox.send_frames(&frames));
+            self.rounds.push_back(Round { frames: self.gathered.take(), next: 0, end: self.next });
         }
+    }
+
+    /// Bytes that not everybody has got.
+    fn waiting(&self) -> usize {
+        self.gathered.len() + self.rounds.iter().map(|round| round.frames.bytes().len()).sum::<usize>()
+    }
+
+    /// Sends some members what they have not got. Says whether there was anything to send.
+    fn deliver(&mut self) -> bool {
+        if self.rounds.is_empty() {
+            self.seal();
+        }
+        let Some(round) = self.rounds.front_mut() else { return false };
+        let now = Instant::now();
+        let mut last = None;
+        for (number, mailbox) in self.members.range(round.next..round.end).take(AT_ONCE) {
+            mailbox.send_frames(&round.frames, now);
+            last = Some(*number);
+        }
+        match last {
+            Some(last) => round.next = last + 1,
+            None => drop(self.rounds.pop_front()),
+        }
+        true
     }
 }
 
@@ -97,7 +178,7 @@ impl<T> Membership<T> {
         self.number
     }
 
-    pub(crate) fn hub(&self) -> &Hub<T> {
+    pub(crate) fn hub(&self) -> &Arc<Hub<T>> {
         &self.hub
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::mailbox::Pieces;
+use super::mailbox::Taken;
 use super::ping::Pong;
 use super::wire::Written;
 use super::{End, Ending, Mailbox};
@@ -132,27 +132,29 @@ impl Dialogue {
     }
 
     /// What to write next, or how to end. Neither means that there is nothing to write now.
-    pub(super) fn next(&mut self, waker: &Waker) -> Result<Pieces, Ending> {
+    pub(super) fn next(&mut self, waker: &Waker) -> Result<Taken, Ending> {
         if let Some(ending) = self.fault_due() {
             return Err(ending);
         }
-        let (mut pieces, end) = self.mailbox.take(waker);
+        let mut taken = self.mailbox.take(waker);
         if let Some(script) = &mut self.script {
             let now = Instant::now();
-            script.take(pieces, now);
-            pieces = script.next(now).into_iter().collect();
+            script.take(taken.pieces, now);
+            taken.pieces = script.next(now).into_iter().collect();
         }
-        if !pieces.is_empty() {
+        if taken.end == Some(End::Overflow) {
+            return Err(Ending::slow_reader());
+        }
+        if !taken.pieces.is_empty() {
             self.active = Instant::now();
-            return Ok(pieces);
+            return Ok(taken);
         }
-        match end {
-            Some(End::Overflow) => Err(Ending::slow_reader()),
+        match taken.end {
             Some(End::Drained) => Err(Ending::drained()),
             Some(End::Close(code, reason)) if self.script.as_ref().is_none_or(|script| script.due().is_none()) => {
                 Err(Ending::done(code, reason))
             }
-            _ => Ok(pieces),
+            _ => Ok(taken),
         }
     }
 
@@ -184,6 +186,7 @@ impl Dialogue {
         if self.stalled.is_some_and(|since| now >= since + limits.write) {
             return Some(Ending::slow_reader());
         }
+        self.active = self.mailbox.direct_at().map_or(self.active, |at| at.max(self.active));
         if !limits.idle.is_zero() && now >= self.active + limits.idle {
             let reason = format!("no message for {} s", limits.idle.as_secs_f64());
             return Some(Ending::refused(1001, DropReason::Idle, reason));

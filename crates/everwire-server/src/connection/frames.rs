@@ -105,7 +105,7 @@ impl FramesMut {
     }
 
     /// Bytes with headers.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 

@@ -1,12 +1,16 @@
 use std::borrow::Cow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use serde::Serialize;
 use smallvec::SmallVec;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::frames::{Frames, FramesMut};
+use crate::Everwire;
+use crate::endpoints::Endpoint;
 
 /// What shared frames cost beside their bytes, so that nobody can have a long queue of short ones for free.
 const OVERHEAD: usize = size_of::<Frames>();
@@ -24,6 +28,14 @@ pub(crate) struct Mailbox {
     queue: Mutex<Queue>,
 }
 
+/// The way around the queue, for a connection that has nothing to do to a message but write it.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    pub(crate) stream: Arc<OwnedWriteHalf>,
+    pub(crate) everwire: Everwire,
+    pub(crate) endpoint: Endpoint,
+}
+
 #[derive(Debug, Default)]
 struct Queue {
     pieces: Pieces,
@@ -33,9 +45,23 @@ struct Queue {
     waiting: usize,
     /// Bytes that were taken out last, and may not be written yet.
     taken: usize,
+    /// How much of the first piece is written.
+    begun: usize,
+    /// When something was last written directly.
+    direct_at: Option<Instant>,
+    direct: Option<Direct>,
     end: Option<End>,
     /// Who writes.
     writer: Option<Waker>,
+}
+
+/// What was in a mailbox.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) pieces: Pieces,
+    /// How much of the first piece is written already.
+    pub(super) begun: usize,
+    pub(super) end: Option<End>,
 }
 
 /// Why nothing more will come out of a mailbox.
@@ -55,6 +81,13 @@ impl Mailbox {
         Self { limit, queue: Mutex::default() }
     }
 
+    /// One that passes what many get straight on while nothing waits in it: to wake the connection for each message
+    /// would cost as much as the write.
+    pub(crate) fn with_direct(limit: usize, direct: Direct) -> Self {
+        let queue = Queue { direct: Some(direct), ..Queue::default() };
+        Self { limit, queue: Mutex::new(queue) }
+    }
+
     /// Puts a message in. After the end it goes nowhere.
     pub(crate) fn send(&self, message: Message) {
         self.put(|queue| {
@@ -65,8 +98,11 @@ impl Mailbox {
     }
 
     /// Puts in what others get too; it is shared, not copied.
-    pub(crate) fn send_frames(&self, frames: &Frames) {
+    pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) {
         self.put(|queue| {
+            if queue.waiting + queue.taken == 0 && queue.write_directly(frames, now) {
+                return 0;
+            }
             if !queue.tail.is_empty() {
                 let tail = queue.tail.take();
                 queue.pieces.push(tail);
@@ -103,7 +139,7 @@ impl Mailbox {
     }
 
     /// Takes everything out, once what was taken before is written, and remembers whom to wake when there is more.
-    pub(super) fn take(&self, waker: &Waker) -> (Pieces, Option<End>) {
+    pub(super) fn take(&self, waker: &Waker) -> Taken {
         let mut queue = self.queue();
         queue.remember(waker);
         queue.taken = std::mem::take(&mut queue.waiting);
@@ -111,7 +147,21 @@ impl Mailbox {
         if !queue.tail.is_empty() {
             pieces.push(queue.tail.take());
         }
-        (pieces, queue.end.clone())
+        Taken { pieces, begun: std::mem::take(&mut queue.begun), end: queue.end.clone() }
+    }
+
+    /// Takes everything out for the last time: nothing goes in, and nobody writes directly, any more.
+    pub(super) fn retire(&self) -> Taken {
+        let mut queue = self.queue();
+        queue.direct = None;
+        queue.end.get_or_insert(End::Drained);
+        drop(queue);
+        self.take(Waker::noop())
+    }
+
+    /// When something was last written directly.
+    pub(super) fn direct_at(&self) -> Option<Instant> {
+        self.queue().direct_at
     }
 
     /// Looks for the end while what was taken is still being written.
@@ -134,15 +184,13 @@ impl Mailbox {
             return;
         }
         if queue.waiting + queue.taken > self.limit {
-            let writer = queue.writer.take();
-            *queue = Queue { end: Some(End::Overflow), writer, ..Queue::default() };
-            queue.wake();
+            queue.overflow();
             return;
         }
         // Whoever put in the first message has woken the writer, who has not looked yet.
         let is_first = queue.waiting == 0;
         queue.waiting += add(&mut queue);
-        if is_first {
+        if is_first && queue.waiting > 0 {
             queue.wake();
         }
     }
@@ -153,6 +201,36 @@ impl Mailbox {
 }
 
 impl Queue {
+    /// Says whether all of it is written.
+    fn write_directly(&mut self, frames: &Frames, now: Instant) -> bool {
+        let Some(Direct { stream, everwire, endpoint }) = &self.direct else { return false };
+        match stream.try_write(frames.bytes()) {
+            Ok(count) if count == frames.bytes().len() => {
+                self.direct_at = Some(now);
+                everwire.metrics().of(*endpoint).wrote(frames.messages(), frames.payload());
+                true
+            }
+            Ok(count) => {
+                self.begun = count;
+                false
+            }
+            // There is no room now, or the connection is broken, which its reader finds out.
+            Err(_) => false,
+        }
+    }
+
+    /// Throws away what is not begun: the rest of a frame has to follow, or the peer could not tell where it ends.
+    fn overflow(&mut self) {
+        let begun = self.pieces.first().and_then(|piece| piece.up_to_the_end_of_a_frame(self.begun));
+        self.pieces.clear();
+        self.pieces.extend(begun);
+        self.tail = FramesMut::default();
+        self.waiting = 0;
+        self.taken = 0;
+        self.end = Some(End::Overflow);
+        self.wake();
+    }
+
     fn remember(&mut self, waker: &Waker) {
         if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(waker)) {
             self.writer = Some(waker.clone());
@@ -176,13 +254,13 @@ pub(crate) fn json(value: &impl Serialize) -> Message {
 impl Mailbox {
     /// What waits, as a client reads it, and the end behind it.
     pub(crate) fn sent(&self) -> (Vec<Message>, Option<End>) {
-        let (pieces, end) = self.take(Waker::noop());
+        let Taken { pieces, end, .. } = self.take(Waker::noop());
         (pieces.iter().flat_map(super::frames::tests::decoded).collect(), end)
     }
 
     /// The frames that wait.
     pub(crate) fn pieces(&self) -> Pieces {
-        self.take(Waker::noop()).0
+        self.take(Waker::noop()).pieces
     }
 }
 
@@ -194,7 +272,7 @@ mod tests {
     fn what_waits_comes_out_in_order_with_the_end_behind_it() {
         let mailbox = Mailbox::new(1000);
         mailbox.send(Message::text("a"));
-        mailbox.send_frames(&Frames::of(&Message::text("b")));
+        mailbox.send_frames(&Frames::of(&Message::text("b")), Instant::now());
         mailbox.send(Message::text("c"));
         mailbox.send(Message::text("d"));
         mailbox.close(1000, "done");
@@ -235,7 +313,7 @@ mod tests {
         let empty = Frames::of(&Message::text(""));
         for _ in 0..1000 {
             own.send(Message::text(""));
-            shared.send_frames(&empty);
+            shared.send_frames(&empty, Instant::now());
         }
         assert_eq!(own.sent().1, Some(End::Overflow));
         assert_eq!(shared.sent().1, Some(End::Overflow));

@@ -6,22 +6,25 @@ mod ending;
 mod frames;
 mod mailbox;
 mod ping;
+mod tcp;
 mod wire;
 
 pub(crate) use dialogue::Dialogue;
 pub(crate) use ending::Ending;
 pub(crate) use frames::{Frames, FramesMut};
-pub(crate) use mailbox::{End, Mailbox, json};
+pub(crate) use mailbox::{Direct, End, Mailbox, json};
+pub(crate) use tcp::Tcp;
 pub(crate) use wire::Wire;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep_until};
 
+use mailbox::Taken;
 use wire::Written;
 
 /// A WebSocket and everything that belongs to it.
@@ -50,7 +53,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         // Others must not go on sending to somebody who only has to say goodbye.
         drop((presence, dialogue));
         // What was right before the mistake, or before the peer closed, still gets its answer.
-        wire.write(mailbox.take(Waker::noop()).0);
+        let Taken { pieces, begun, .. } = mailbox.retire();
+        wire.write(pieces, begun);
         // Boxed, since it would make every connection larger for as long as it lives.
         Box::pin(ending.carry_out(wire, &everwire, endpoint)).await;
     }
@@ -97,8 +101,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Pending => return dialogue.stalls(cx.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
             }
             match dialogue.next(cx.waker()) {
-                Ok(pieces) if pieces.is_empty() => return Poll::Ready(Ok(())),
-                Ok(pieces) => wire.write(pieces),
+                Ok(taken) if taken.pieces.is_empty() => return Poll::Ready(Ok(())),
+                Ok(taken) => wire.write(taken.pieces, taken.begun),
                 Err(ending) => return Poll::Ready(Err(ending)),
             }
         }

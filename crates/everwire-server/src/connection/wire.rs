@@ -55,8 +55,7 @@ pub(super) struct Written {
 
 impl Written {
     pub(super) fn count(&self, metrics: &EndpointMetrics) {
-        metrics.messages_out.add(self.messages);
-        metrics.bytes_out.add(self.payload);
+        metrics.wrote(self.messages, self.payload);
     }
 }
 
@@ -78,9 +77,9 @@ impl<S> Wire<S> {
         &mut self.stream
     }
 
-    /// Lets these be written after what already is.
-    pub(super) fn write(&mut self, pieces: Pieces) {
-        self.unwritten.add(pieces);
+    /// Lets these be written after what already is. Some of the first may be written: then nothing else is waiting.
+    pub(super) fn write(&mut self, pieces: Pieces, begun: usize) {
+        self.unwritten.add(pieces, begun);
     }
 
     /// Lets the close frame, or the answer to the peer's, be written.
@@ -172,9 +171,9 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
 }
 
 impl Unwritten {
-    fn add(&mut self, pieces: Pieces) {
+    fn add(&mut self, pieces: Pieces, begun: usize) {
         if self.pieces.is_empty() {
-            self.pieces = pieces;
+            (self.pieces, self.offset) = (pieces, begun);
         } else {
             self.pieces.extend(pieces);
         }

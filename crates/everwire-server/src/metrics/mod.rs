@@ -92,6 +92,12 @@ impl Metrics {
 }
 
 impl EndpointMetrics {
+    /// Counts messages that were written, and their payload.
+    pub(crate) fn wrote(&self, messages: u64, payload: u64) {
+        self.messages_out.add(messages);
+        self.bytes_out.add(payload);
+    }
+
     /// Counts a connection that was refused or ended.
     pub(crate) fn dropped(&self, reason: DropReason) {
         self.drops[reason as usize].add(1);

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -87,5 +89,15 @@ where
     }
     if accepted.elapsed() >= patience && !arrival.has_happened() {
         everwire.metrics().handshake_timeouts.add(1);
+    }
+}
+
+/// The TCP stream below a connection that was upgraded, and what was read from it too soon; or the connection as it
+/// is, where something is between it and TCP that has to stay.
+pub(crate) fn bare_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    match upgraded.downcast::<TokioIo<Patience<Metered<TcpStream>>>>() {
+        Ok(parts) => Ok((parts.io.into_inner().into_inner().into_inner(), parts.read_buf)),
+        // Where the routes are part of another application, axum serves it.
+        Err(upgraded) => upgraded.downcast::<TokioIo<TcpStream>>().map(|parts| (parts.io.into_inner(), parts.read_buf)),
     }
 }

@@ -19,6 +19,10 @@ impl<S> Metered<S> {
         Self { stream, meter: Arc::clone(meter) }
     }
 
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
     fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = written {
             self.meter.count_written(bytes);

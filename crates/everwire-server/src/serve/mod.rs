@@ -6,6 +6,7 @@ mod patience;
 mod signal;
 mod tls;
 
+pub(crate) use accept::bare_tcp;
 pub use signal::StopSignal;
 pub use tls::{Tls, TlsError};
 

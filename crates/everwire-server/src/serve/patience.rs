@@ -53,6 +53,12 @@ impl<S> Patience<S> {
     }
 }
 
+impl<S> Patience<S> {
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
 impl<S: AsyncWrite + Unpin> Patience<S> {
     /// Ready with whether the time is over, once the peer has been told.
     fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
