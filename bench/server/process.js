@@ -1,5 +1,4 @@
 import { execFile, spawn } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
@@ -50,11 +49,11 @@ export class Process {
   }
 }
 
-/** The processors that this process may run on: `taskset` tells, and availableParallelism how many. */
+/** The first two processors that this process may run on. */
 async function cores() {
   const { stdout } = await execute("taskset", ["-cp", `${process.pid}`]);
   const allowed = stdout.trim().split(": ").at(-1).split(",").flatMap(expand);
-  if (availableParallelism() < 2) console.log("server: there is one processor for server and load: what follows is less exact");
+  if (allowed.length < 2) console.log("server: there is one processor for server and load: what follows is less exact");
   return [allowed[0], allowed[1] ?? allowed[0]];
 }
 

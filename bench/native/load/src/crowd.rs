@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use bench_native_support::poller::{Poller, Wait};
+use bench_native_support::poller::Poller;
 
 use crate::Target;
 use crate::connection::{Asked, Connection};
@@ -11,8 +11,8 @@ use crate::connection::{Asked, Connection};
 /// How many handshakes are under way at a time. A listener holds at least 128 that it has not accepted.
 const AT_A_TIME: usize = 64;
 
-/// How many milliseconds to wait for something to arrive before looking at the clock.
-const LOOK: u32 = 5;
+/// How long to wait for something to arrive before looking at the clock.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How long nothing may arrive before the rest is taken to be lost.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -68,7 +68,7 @@ impl Crowd {
         mut done: impl FnMut(&mut Connection, usize) -> Result<bool>,
     ) -> Result<bool> {
         self.ready.clear();
-        self.ready.extend(self.poller.ready(Wait::Milliseconds(LOOK))?);
+        self.ready.extend(self.poller.ready(Some(LOOK))?);
         let mut is_done = false;
         for &number in &self.ready {
             let connection = &mut self.connections[number];

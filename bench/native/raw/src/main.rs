@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::TcpListener;
 
 use anyhow::Result;
-use bench_native_support::poller::{Poller, Wait};
+use bench_native_support::poller::Poller;
 
 use connection::{Connection, Role};
 
@@ -41,7 +41,7 @@ impl Server {
         let mut ready = Vec::new();
         loop {
             ready.clear();
-            ready.extend(self.poller.ready(Wait::Forever)?);
+            ready.extend(self.poller.ready(None)?);
             for &number in &ready {
                 if number == LISTENER {
                     self.accept()?;

@@ -1,11 +1,13 @@
 //! Which sockets are ready, by epoll: as long as they are, not only when they become it.
 
-use std::io::Result;
+use std::io::{Error, Result};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::retry_on_intr;
 
 /// How many ready sockets the kernel names at a time.
 const BATCH: usize = 1024;
@@ -14,17 +16,6 @@ const BATCH: usize = 1024;
 pub struct Poller {
     epoll: OwnedFd,
     events: Vec<Event>,
-}
-
-/// How long to wait for a socket to become ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wait {
-    /// Not at all.
-    No,
-    /// For so many milliseconds.
-    Milliseconds(u32),
-    /// Until one does.
-    Forever,
 }
 
 impl Poller {
@@ -44,17 +35,13 @@ impl Poller {
         Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(number as u64), flags)?)
     }
 
-    /// The numbers of those that are ready, up to some thousand; the others come next time.
-    pub fn ready(&mut self, wait: Wait) -> Result<impl Iterator<Item = usize>> {
-        let timeout = match wait {
-            Wait::No => Some(Timespec::default()),
-            Wait::Milliseconds(ms) => {
-                Some(Timespec { tv_sec: (ms / 1000).into(), tv_nsec: (ms % 1000 * 1_000_000).into() })
-            }
-            Wait::Forever => None,
-        };
+    /// The numbers of those that are ready, up to some thousand; the others come next time. Waits for one so long, or as
+    /// long as it takes.
+    pub fn ready(&mut self, timeout: Option<Duration>) -> Result<impl Iterator<Item = usize>> {
+        let timeout = timeout.map(Timespec::try_from).transpose().map_err(Error::other)?;
         self.events.clear();
-        epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref())?;
+        // A debugger may interrupt it.
+        retry_on_intr(|| epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()))?;
         // The kernel gives back what it was given, and that was a usize.
         Ok(self.events.iter().map(|event| { event.data }.u64() as usize))
     }
