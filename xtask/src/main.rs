@@ -6,6 +6,7 @@
 //! - [`demo`]: builds the demos ([`dist`]) and serves them
 //! - [`npm`]: builds the npm package
 //! - [`mod@bench`]: measures the npm package and the Rust API beside their peers
+//! - [`lab`]: measures the server under load beside its peers
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`scratch`], [`server`]: what these have in common
 
@@ -18,6 +19,7 @@ mod children;
 mod command;
 mod demo;
 mod dist;
+mod lab;
 mod npm;
 mod scratch;
 mod server;
@@ -44,6 +46,8 @@ enum Chore {
     Npm,
     /// Measure size, speed and memory beside the peers; missing a budget fails
     Bench(bench::Options),
+    /// Repeat the load experiments, and write docs/results.md
+    Lab(lab::Options),
     /// Run every check and every test, or the named steps
     Test(test::Options),
 }
@@ -67,6 +71,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Demo(options) => demo::run(&workspace, &options),
         Chore::Npm => npm::run(&workspace),
         Chore::Bench(options) => bench::run(&workspace, &options),
+        Chore::Lab(options) => lab::run(&workspace, &options),
         Chore::Test(options) => test::run(&workspace, &options),
     }
 }

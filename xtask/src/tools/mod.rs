@@ -23,11 +23,21 @@ pub(crate) enum Need {
     Npm,
     Bench,
     BenchServer,
+    Lab,
 }
 
 impl Need {
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Lint, Self::Native, Self::Demos, Self::Wasm, Self::EndToEnd, Self::Npm, Self::Bench, Self::BenchServer];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Lint,
+        Self::Native,
+        Self::Demos,
+        Self::Wasm,
+        Self::EndToEnd,
+        Self::Npm,
+        Self::Bench,
+        Self::BenchServer,
+        Self::Lab,
+    ];
 }
 
 /// One entry of the table.
@@ -66,19 +76,19 @@ pub(crate) enum Source {
 /// Every tool, in the order of installation: what the later ones are installed by comes first.
 #[rustfmt::skip]
 fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
-    use Need::{Bench, BenchServer, Demos, EndToEnd, Lint, Native, Npm, Wasm};
+    use Need::{Bench, BenchServer, Demos, EndToEnd, Lab, Lint, Native, Npm, Wasm};
     let any = || String::from("any version");
     let wasm_bindgen = workspace.locked_version("wasm-bindgen")?;
     Ok(vec![
         Tool {
             name: "node", version: "20 or newer".into(), source: Source::Person { program: "node", least: 20, advice: "install Node.js from nodejs.org" },
             why: "runs npm and the end-to-end tests", takes: "a few minutes",
-            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer, Lab],
         },
         Tool {
             name: "npm", version: "9 or newer".into(), source: Source::Person { program: "npm", least: 9, advice: "install Node.js from nodejs.org, it brings npm" },
             why: "installs the packages in package.json", takes: "a few minutes",
-            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer, Lab],
         },
         Tool {
             name: "rustfmt", version: "of the toolchain".into(), source: Source::RustComponent,
@@ -160,7 +170,7 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
         Tool {
             name: "npm packages", version: "of package-lock.json".into(), source: Source::Npm,
             why: "wasm-opt, which makes the demos small, esbuild, which makes the npm package, and the end-to-end tests' runner", takes: "20 s",
-            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer],
+            needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer, Lab],
         },
     ])
 }
