@@ -174,7 +174,7 @@ impl Ledger {
     fn server_use(&self, processes: usize) -> Option<ServerUse> {
         let (start, first) = (self.at_start?, self.server.first?);
         let (open, end) = (start.server?, self.server.load_end?);
-        let micros = end.cpu_ms.saturating_sub(open.cpu_ms) as f64 * 1e3;
+        let micros = end.cpu.saturating_sub(open.cpu) as f64 / 1e3;
         let arrived = self.total.counts.arrived();
         Some(ServerUse {
             processes,
@@ -237,7 +237,7 @@ mod tests {
     use super::*;
 
     fn used(at: Instant, cpu_ms: u64, memory: u64) -> Option<Use> {
-        Some(Use { at, cpu_ms, memory })
+        Some(Use { at, cpu: cpu_ms * 1_000_000, memory })
     }
 
     fn report(change: impl FnOnce(&mut Interval)) -> Interval {

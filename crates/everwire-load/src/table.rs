@@ -95,7 +95,7 @@ impl Table {
         if let Some(server) = &summary.server {
             let per_message = server.cpu_us_per_message.map(|cost| format!(", {cost:.1} µs a message"));
             let (mean, max) = (server.cpu_percent, server.cpu_percent_max);
-            self.row("Server", format!("{mean:.0} % of a core, at most {max:.0} %{}", per_message.unwrap_or_default()));
+            self.row("Server", format!("{mean:.1} % of a core, at most {max:.1} %{}", per_message.unwrap_or_default()));
             let [before, open, max] =
                 [server.memory_before_bytes, server.memory_open_bytes, server.memory_max_bytes].map(memory);
             self.row("", format!("{before} before, {open} with all connections open, at most {max}"));

@@ -2,8 +2,10 @@
 //!
 //! # Layout
 //! - [`listener`]: finds who listens on a port
+//! - [`scheduler`]: processor time to the nanosecond, where there is such a count
 
 mod listener;
+mod scheduler;
 
 use std::time::Instant;
 
@@ -22,7 +24,8 @@ pub(crate) struct Watch {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Use {
     pub(crate) at: Instant,
-    pub(crate) cpu_ms: u64,
+    /// Processor time, in nanoseconds.
+    pub(crate) cpu: u64,
     pub(crate) memory: u64,
 }
 
@@ -52,17 +55,21 @@ impl Watch {
         let system = self.system.as_mut()?;
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&self.pids), true, kind);
         let processes = self.pids.iter().filter_map(|pid| system.process(*pid));
-        let used = processes.map(|process| (process.accumulated_cpu_time(), process.memory()));
-        let (cpu_ms, memory) = used.reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1))?;
-        Some(Use { at: Instant::now(), cpu_ms, memory })
+        let used = processes.map(|process| {
+            // What ended threads have used is in the coarser count alone.
+            let fine = scheduler::cpu_nanos(process.pid().as_u32()).unwrap_or_default();
+            (fine.max(process.accumulated_cpu_time() * 1_000_000), process.memory())
+        });
+        let (cpu, memory) = used.reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1))?;
+        Some(Use { at: Instant::now(), cpu, memory })
     }
 }
 
 impl Use {
     /// Per cent of a core since an earlier time.
     pub(crate) fn cpu_percent_since(&self, earlier: &Self) -> f64 {
-        let millis = (self.at - earlier.at).as_secs_f64() * 1e3;
-        if millis > 0.0 { self.cpu_ms.saturating_sub(earlier.cpu_ms) as f64 * 100.0 / millis } else { 0.0 }
+        let nanos = (self.at - earlier.at).as_nanos() as f64;
+        if nanos > 0.0 { self.cpu.saturating_sub(earlier.cpu) as f64 * 100.0 / nanos } else { 0.0 }
     }
 }
 
@@ -76,10 +83,10 @@ mod tests {
         assert_eq!(watch.count(), 1);
         let before = watch.look().unwrap();
         assert!(before.memory > 100_000, "{}", before.memory);
-        // Busy until the system's clock for processor time has ticked.
+        // Busy until the system has counted it.
         let after = loop {
             let now = watch.look().unwrap();
-            if now.cpu_ms > before.cpu_ms {
+            if now.cpu > before.cpu {
                 break now;
             }
         };
