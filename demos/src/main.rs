@@ -9,11 +9,13 @@
 //! - [`server`], [`mod@line`], [`fault`]: which server the pages talk to, the way there, and what breaks it
 //! - [`theme`], [`storage`]: what the visitor chose, and where that is kept
 //! - [`mod@format`]: numbers, sizes and times as people read them
+//! - [`job`]: what goes on in the background
 
 mod app;
 mod components;
 mod fault;
 mod format;
+mod job;
 mod line;
 mod map;
 mod pages;

@@ -73,8 +73,9 @@ fn options(style: &ChartStyle, target: &HtmlElement) -> Object {
     let no_grid: JsValue = object([("show", false.into())]).into();
     let axes = Array::of2(&axis(x_label, 28, no_grid), &axis(style.y_label.as_str().into(), 48, grid));
     let series = Array::of1(&Object::new());
-    for each in &style.series {
-        series.push(&series_options(style.kind, each, &color(each.color)));
+    for (index, each) in style.series.iter().enumerate() {
+        let has_bars = style.kind == ChartKind::Bars && index == 0;
+        series.push(&series_options(has_bars, each, &color(each.color)));
     }
     let y: JsValue = object([("range", from_zero().into())]).into();
     object([
@@ -89,14 +90,14 @@ fn options(style: &ChartStyle, target: &HtmlElement) -> Object {
     ])
 }
 
-fn series_options(kind: ChartKind, series: &Series, color: &JsValue) -> Object {
+fn series_options(has_bars: bool, series: &Series, color: &JsValue) -> Object {
     let options = object([
         ("label", series.name.as_str().into()),
         ("stroke", color.clone()),
         ("width", 1.5.into()),
         ("points", object([("show", false.into())]).into()),
     ]);
-    if kind == ChartKind::Bars {
+    if has_bars {
         set(&options, "fill", color);
         set(&options, "width", &0.into());
         let size = Array::of2(&0.86.into(), &64.into());

@@ -15,7 +15,7 @@ pub(crate) struct ChartStyle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChartKind {
     Lines,
-    /// A bar over each x.
+    /// A bar over each x for the first series, and lines for the others.
     Bars,
 }
 

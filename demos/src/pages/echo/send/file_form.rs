@@ -7,7 +7,7 @@ use yew::prelude::*;
 
 use super::file::{Progress, send_file};
 use crate::format;
-use crate::pages::echo::job::Job;
+use crate::job::Job;
 use crate::pages::echo::session::Session;
 
 /// The sizes of message that a file can be cut into, in bytes. The companion server takes up to 1 MiB.

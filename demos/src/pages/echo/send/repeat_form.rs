@@ -6,8 +6,8 @@ use yew::prelude::*;
 
 use super::repeat::repeat;
 use crate::format;
+use crate::job::Job;
 use crate::pages::echo::frames::use_redraw;
-use crate::pages::echo::job::Job;
 use crate::pages::echo::now::now;
 use crate::pages::echo::payload::Payload;
 use crate::pages::echo::session::Session;

@@ -4,11 +4,11 @@ use futures_util::future::{AbortHandle, abortable};
 use wasm_bindgen_futures::spawn_local;
 
 /// Something that goes on in the background. Dropping it stops it at its next wait.
-pub(super) struct Job(AbortHandle);
+pub(crate) struct Job(AbortHandle);
 
 impl Job {
     #[must_use = "dropping the job stops it"]
-    pub(super) fn start(work: impl Future<Output = ()> + 'static) -> Self {
+    pub(crate) fn start(work: impl Future<Output = ()> + 'static) -> Self {
         let (work, handle) = abortable(work);
         spawn_local(async {
             // Whether it ended or was stopped, nobody waits for it.

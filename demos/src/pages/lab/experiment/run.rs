@@ -1,0 +1,117 @@
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use everwire::SocketHandle;
+use futures_channel::mpsc::{UnboundedReceiver, unbounded};
+use futures_util::future::{Either, join, select};
+use futures_util::{StreamExt, pin_mut};
+use gloo_timers::future::TimeoutFuture;
+
+use super::{Plan, Results};
+use crate::pages::lab::bench::{ask, new_name, now};
+use crate::pages::lab::numbers::Statement;
+use crate::pages::lab::reader::{News, Order, Reader, post};
+use crate::pages::lab::settings::Network;
+use crate::pages::lab::transport::Transport;
+use crate::pages::lab::wire::Told;
+
+/// How long an answer may take, in milliseconds.
+const PATIENCE: u32 = 20_000;
+
+/// Where calls are made.
+#[derive(Clone, Debug)]
+pub(in crate::pages::lab) struct Surroundings {
+    /// The server: `ws://127.0.0.1:9001`.
+    pub(in crate::pages::lab) base: String,
+    pub(in crate::pages::lab) network: Network,
+    /// Milliseconds between two polls.
+    pub(in crate::pages::lab) period: u32,
+}
+
+/// Makes the calls of a plan. Dropping the future ends it at once, and what it holds.
+pub(in crate::pages::lab) async fn run(plan: Plan, surroundings: Surroundings, results: Rc<RefCell<Results>>) {
+    for set in 0..plan.sets {
+        for transport in plan.order(set) {
+            let Some(mut caller) = Caller::connect(transport, &surroundings).await else {
+                (0..plan.calls).for_each(|_| results.borrow_mut().record(transport, None));
+                continue;
+            };
+            let before = caller.statement().await;
+            for number in 0..plan.calls {
+                let round_trip = caller.call(number as u64).await;
+                results.borrow_mut().record(transport, round_trip);
+            }
+            let used = caller.statement().await.since(&before);
+            results.borrow_mut().used(transport, &used);
+        }
+    }
+}
+
+/// One transport, connected and ready for calls.
+struct Caller {
+    order: Order,
+    socket: Option<SocketHandle>,
+    news: UnboundedReceiver<News>,
+    _reader: Reader,
+}
+
+impl Caller {
+    /// `None` where the server does not answer in time.
+    async fn connect(transport: Transport, surroundings: &Surroundings) -> Option<Self> {
+        let name = new_name();
+        let order = Order {
+            transport,
+            base: surroundings.base.clone(),
+            query: format!("call={name}{}", surroundings.network.parameter()),
+            account: name,
+            period: surroundings.period,
+        };
+        let (told, news) = unbounded();
+        // Nobody hears it when the caller is gone, and then the reader is too.
+        let reader = Reader::open(order.clone(), Rc::new(move |news| drop(told.unbounded_send(news))));
+        let mut caller = Self { order, socket: reader.socket.clone(), news, _reader: reader };
+        let is_ready = |news: &News| matches!(news, News::Open | News::Told(Told::Beginning { .. }));
+        caller.wait_for(is_ready).await.then_some(caller)
+    }
+
+    /// The time from question to answer in milliseconds; `None` if there was none.
+    async fn call(&mut self, number: u64) -> Option<f64> {
+        let question = format!("{{\"call\":{number}}}");
+        let start = now();
+        let url = self.order.http("echo");
+        let socket = self.socket.clone();
+        let ask = async move {
+            match socket {
+                Some(socket) => socket.send(question).is_ok(),
+                None => post(&url, &question).await.is_ok(),
+            }
+        };
+        let answer = async {
+            let is_answer = |news: &News| matches!(news, News::Told(Told::Answer { call }) if *call == number);
+            self.wait_for(is_answer).await.then(|| now() - start)
+        };
+        // The answer may come before the one to the request that asked; both belong to the call, and so do their bytes.
+        join(ask, answer).await.1
+    }
+
+    async fn statement(&self) -> Statement {
+        let statements = ask(&self.order.base, std::iter::once(self.order.account.as_str())).await;
+        statements.get(&self.order.account).copied().unwrap_or_default()
+    }
+
+    async fn wait_for(&mut self, is_it: impl Fn(&News) -> bool) -> bool {
+        let it = async {
+            while let Some(news) = self.news.next().await {
+                if is_it(&news) {
+                    return true;
+                }
+            }
+            false
+        };
+        pin_mut!(it);
+        match select(it, TimeoutFuture::new(PATIENCE)).await {
+            Either::Left((is_there, _)) => is_there,
+            Either::Right(_) => false,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use everwire::{Event, Heartbeat, Message, Socket};
+use futures_util::StreamExt;
+
+use super::{News, Order, Tell};
+use crate::pages::lab::wire::Told;
+
+/// A feed says something each second; without a word for so long the line is dead. No ping adds to what is measured.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// A socket that goes on behind the last message when it is connected again.
+pub(super) struct Resuming {
+    socket: Socket,
+    /// The last message; 0 before the first.
+    after: Arc<AtomicU64>,
+}
+
+impl std::ops::Deref for Resuming {
+    type Target = Socket;
+
+    fn deref(&self) -> &Socket {
+        &self.socket
+    }
+}
+
+/// `None` where the browser makes no socket for such an address.
+pub(super) fn open(order: &Order) -> Option<Resuming> {
+    let Order { base, query, account, transport, .. } = order;
+    let url = format!("{base}/lab/{}?{query}&account={account}", transport.key());
+    let after = Arc::<AtomicU64>::default();
+    let heard = Arc::clone(&after);
+    let provide = move |_| {
+        let url = match heard.load(Relaxed) {
+            0 => url.clone(),
+            after => format!("{url}&after={after}"),
+        };
+        async move { Ok::<_, std::convert::Infallible>(url) }
+    };
+    // Nobody speaks to one who makes calls unless he calls.
+    let heartbeat = if query.starts_with("call=") { Heartbeat::off() } else { Heartbeat::silence(SILENCE) };
+    let socket = Socket::builder_with(provide).heartbeat(heartbeat).open().ok()?;
+    Some(Resuming { socket, after })
+}
+
+/// Reads until it is dropped, and the socket with it.
+pub(super) async fn read(socket: Option<Resuming>, tell: Tell) {
+    let Some(Resuming { mut socket, after }) = socket else { return tell(News::Trouble) };
+    while let Some(event) = socket.next().await {
+        match event {
+            Event::Opened(_) => tell(News::Open),
+            Event::Message(Message::Text(text)) => {
+                let Some(told) = Told::read(&text) else { continue };
+                match told {
+                    Told::Beginning { cursor, .. } => after.store(cursor, Relaxed),
+                    Told::Message { seq, .. } => after.store(seq, Relaxed),
+                    Told::Answer { .. } => {}
+                }
+                tell(News::Told(told));
+            }
+            Event::Dropped(_) | Event::Closed(_) => tell(News::Trouble),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,115 @@
+use std::rc::Rc;
+
+use web_sys::Element;
+use yew::prelude::*;
+
+use super::choice::choice;
+use super::ticks::use_ticks;
+use super::words::ms;
+use crate::components::{Chart, ChartData, ChartKind, ChartStyle, Series, XAxis};
+use crate::format;
+use crate::pages::lab::BenchRef;
+use crate::pages::lab::experiment::Results;
+use crate::pages::lab::numbers::{Histogram, Summary};
+use crate::pages::lab::save;
+use crate::pages::lab::transport::Transport;
+
+#[derive(Properties, PartialEq)]
+pub(in crate::pages::lab) struct DistributionProps {
+    pub(in crate::pages::lab) bench: BenchRef,
+    pub(in crate::pages::lab) is_running: bool,
+    pub(in crate::pages::lab) results: Option<Rc<Results>>,
+}
+
+/// Which times are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Times {
+    /// Latencies of the feed.
+    Feed,
+    /// Round trips of the experiment.
+    Calls,
+}
+
+/// The distribution of one transport's times, with the normal curve that fits it.
+#[component]
+pub(in crate::pages::lab) fn Distribution(props: &DistributionProps) -> Html {
+    let DistributionProps { bench, is_running, results } = props;
+    use_ticks(*is_running);
+    let transport = use_state_eq(|| Transport::WebSocket);
+    let times = use_state_eq(|| Times::Feed);
+    let data = use_memo((), |()| ChartData::default());
+    let style = use_memo(*transport, |transport| style(*transport));
+    let place = use_node_ref();
+
+    let sample: Vec<f64> = match (*times, results) {
+        (Times::Calls, Some(results)) => results.round_trips(*transport).to_vec(),
+        (Times::Calls, None) => Vec::new(),
+        (Times::Feed, _) => bench.track(*transport).latencies.iter().copied().collect(),
+    };
+    let summary = Summary::of(sample.iter().copied());
+    let histogram = Histogram::of(sample);
+    let beyond = histogram.as_ref().map_or(0, |histogram| histogram.beyond);
+    {
+        let data = data.clone();
+        use_effect(move || {
+            data.set(
+                histogram
+                    .map_or_else(Vec::new, |Histogram { middles, counts, normal, .. }| vec![middles, counts, normal]),
+            );
+        });
+    }
+    let figures = summary.map(|summary| figures(&summary));
+    let what = if *times == Times::Calls { "round trips of calls" } else { "latency of the feed" };
+    let on_save = {
+        let (place, transport, figures) = (place.clone(), *transport, figures.clone());
+        Callback::from(move |_: MouseEvent| {
+            if let (Some(place), Some(figures)) = (place.cast::<Element>(), &figures) {
+                save::picture(transport.key(), &place, &format!("{}, {what}", transport.name()), figures);
+            }
+        })
+    };
+    let transports = Transport::ALL.map(|transport| (transport, transport.name().to_owned()));
+    let kinds = [(Times::Feed, "Feed, latency".to_owned()), (Times::Calls, "Experiment, round trip".to_owned())];
+    html! {
+        <section class="card lab-distribution" aria-labelledby="lab-distribution" ref={place}>
+            <div class="card-head">
+                <h2 id="lab-distribution">{ "Distribution" }</h2>
+                <button type="button" class="button button-small" onclick={on_save} disabled={figures.is_none()}>{ "Save picture" }</button>
+            </div>
+            <div class="lab-pick">
+                { choice("Transport", &transports, *transport, false, { let transport = transport.setter(); move |to| transport.set(to) }) }
+                { choice("Times", &kinds, *times, false, { let times = times.setter(); move |to| times.set(to) }) }
+            </div>
+            <Chart data={(*data).clone()} style={(*style).clone()} label={format!("Histogram of the {what} over {}", transport.name())} />
+            <p class="lab-fit number" aria-live="off">
+                { figures.unwrap_or_else(|| "Nothing measured yet.".to_owned()) }
+                if beyond > 0 {
+                    { format!(" {} slower than shown.", format::count(beyond as u64)) }
+                }
+            </p>
+        </section>
+    }
+}
+
+fn figures(summary: &Summary) -> String {
+    let Summary { count, mean, deviation, p50, p99, .. } = *summary;
+    format!(
+        "n = {}, mean {} ms, SD {} ms, p50 {} ms, p99 {} ms. The curve is the normal distribution with this mean and SD.",
+        format::count(count as u64),
+        ms(mean),
+        ms(deviation),
+        ms(p50),
+        ms(p99)
+    )
+}
+
+fn style(transport: Transport) -> ChartStyle {
+    let series = [("Messages", transport.color()), ("Normal distribution", "--ink")];
+    ChartStyle {
+        kind: ChartKind::Bars,
+        x: XAxis::Number("ms".into()),
+        y_label: "messages".into(),
+        series: series.map(|(name, color)| Series { name: name.into(), color }).into(),
+        height: 220,
+    }
+}

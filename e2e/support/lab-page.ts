@@ -1,0 +1,96 @@
+import { expect, type Download, type Locator, type Page } from "@playwright/test";
+import { Line } from "./line.ts";
+
+export const transports = ["poll", "long-poll", "stream", "events", "socket"] as const;
+export type Transport = (typeof transports)[number];
+
+export const names: Record<Transport, string> = {
+  poll: "Polling",
+  "long-poll": "Long polling",
+  stream: "HTTP streaming",
+  events: "Server-sent events",
+  socket: "WebSocket",
+};
+
+/** The transport lab, as a visitor handles it. */
+export class LabPage {
+  readonly page: Page;
+  readonly line: Line;
+  readonly controls: Locator;
+  readonly experiment: Locator;
+  readonly distribution: Locator;
+  /** The rows of the experiment's table, without the head. */
+  readonly rows: Locator;
+
+  constructor(page: Page) {
+    this.page = page;
+    this.line = new Line(page);
+    this.controls = page.getByRole("region", { name: "Feed and network" });
+    this.experiment = page.getByRole("region", { name: "Experiment", exact: true });
+    this.distribution = page.getByRole("region", { name: "Distribution" });
+    this.rows = this.experiment.locator("tbody tr");
+  }
+
+  /** Opens the page, and waits until it knows the server's time. */
+  static async visit(page: Page): Promise<LabPage> {
+    await page.goto("/lab");
+    const lab = new LabPage(page);
+    await lab.line.open();
+    await expect(lab.line.detail).toHaveText(/\d m?s$/);
+    return lab;
+  }
+
+  async start(): Promise<void> {
+    await this.controls.getByRole("button", { name: "Start" }).click();
+  }
+
+  async stop(): Promise<void> {
+    await this.controls.getByRole("button", { name: "Stop" }).click();
+  }
+
+  async choose(field: string, entry: string): Promise<void> {
+    await this.page.getByRole("combobox", { name: field, exact: true }).selectOption(entry);
+  }
+
+  /** Switches transports off but for these. */
+  async only(...wanted: Transport[]): Promise<void> {
+    for (const transport of transports) {
+      await this.card(transport).getByRole("checkbox").setChecked(wanted.includes(transport));
+    }
+  }
+
+  card(transport: Transport): Locator {
+    return this.page.locator(`[data-transport="${transport}"]`);
+  }
+
+  /** A figure of a card, as it is shown. */
+  async figure(transport: Transport, name: string): Promise<string> {
+    const figure = this.card(transport).locator("dl div").filter({ has: this.page.getByText(name, { exact: true }) });
+    return figure.getByRole("definition").innerText();
+  }
+
+  async number(transport: Transport, name: string): Promise<number> {
+    return Number((await this.figure(transport, name)).replaceAll(",", "").split(" ")[0]);
+  }
+
+  /** Bytes of overhead a message, as the card shows them. */
+  async overhead(transport: Transport): Promise<number> {
+    return Number(await this.card(transport).locator(".lab-overhead strong").innerText());
+  }
+
+  /** Waits until a transport has brought so many messages. */
+  async brings(transport: Transport, messages: number): Promise<void> {
+    await expect.poll(() => this.number(transport, "Messages"), names[transport]).toBeGreaterThanOrEqual(messages);
+  }
+
+  /** The cells of the row of a transport. */
+  async results(transport: Transport): Promise<string[]> {
+    return this.rows.filter({ hasText: names[transport] }).locator("td").allInnerTexts();
+  }
+
+  async saved(button: string): Promise<Download> {
+    const downloading = this.page.waitForEvent("download");
+    await this.page.getByRole("button", { name: button }).click();
+    return downloading;
+  }
+}
