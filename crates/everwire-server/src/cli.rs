@@ -18,6 +18,11 @@ pub struct Cli {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     listen: SocketAddr,
 
+    /// Share the address with other servers started like this: the system gives each its part of the connections. The
+    /// servers know nothing of each other, so that who is on one does not hear who is on another.
+    #[arg(long)]
+    reuse_port: bool,
+
     /// Folder with a built web application to serve from the same port.
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
@@ -180,6 +185,7 @@ impl Cli {
         };
         Ok(Config {
             listen: self.listen,
+            reuse_port: self.reuse_port,
             dist: self.dist,
             faults: self.faults,
             origins,

@@ -9,6 +9,9 @@ use crate::{Clock, FeedSource, FileLimits, Limits, Origins, Tls};
 pub struct Config {
     /// Address to accept connections on; port 0 takes a free one. Unused by [`router`](crate::router).
     pub listen: SocketAddr,
+    /// Whether other servers on this machine may listen on the same address, each given its share of the connections by
+    /// the system. An error of [`Server::bind`](crate::Server::bind) where the system cannot do that.
+    pub reuse_port: bool,
     /// Folder with a built single page application to serve from the same port.
     pub dist: Option<PathBuf>,
     /// Whether `?fault=` may be used. Off by default: a fault lets a stranger hold a connection open or cut it.
@@ -36,6 +39,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: ([127, 0, 0, 1], 9001).into(),
+            reuse_port: false,
             dist: None,
             faults: false,
             origins: Origins::default(),

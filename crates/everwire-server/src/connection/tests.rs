@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{DuplexStream, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Duration, Instant, advance};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -88,4 +90,29 @@ async fn answers_to_messages_that_arrive_together_are_written_in_one_go() {
         assert_eq!(client.next().await.unwrap().unwrap(), Message::text(number.to_string()));
     }
     assert_eq!(writes.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn who_is_only_written_to_directly_is_not_idle() {
+    let everwire = Everwire::new(Config::default());
+    let idle = everwire.config().limits.idle;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let stream = Tcp::new(listener.accept().await.unwrap().0);
+    tokio::time::pause();
+
+    let direct = Direct { stream: stream.direct(), everwire: everwire.clone(), endpoint: Endpoint::Echo };
+    let mailbox = Arc::new(Mailbox::with_direct(1000, direct));
+    let session = Box::new(Echo(Arc::clone(&mailbox)));
+    let mut dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    let second = Duration::from_secs(1);
+    advance(idle - second).await;
+    mailbox.send_frames(&Frames::of(&Message::text("news")), Instant::now());
+    assert_eq!(mailbox.bytes(), 0, "it went around the mailbox");
+    advance(2 * second).await;
+    assert!(dialogue.on_alarm().is_none());
+    advance(idle - 3 * second).await;
+    assert!(dialogue.on_alarm().is_none());
+    advance(second).await;
+    assert!(matches!(dialogue.on_alarm(), Some(Ending::Close { code: 1001, .. })));
 }

@@ -1,8 +1,10 @@
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many places a counter is spread over. Threads take turns, so that with as many worker threads none shares
-/// a cache line with another; with more they share a little.
-const SHARDS: usize = 8;
+use tokio::runtime::worker_index;
+
+/// How many places a counter is spread over. With as many workers none shares a cache line with another; with more
+/// they share a little.
+pub(crate) const SHARDS: usize = 8;
 
 /// A count that many threads add to at once without passing a cache line around.
 #[derive(Debug, Default)]
@@ -18,7 +20,12 @@ struct Shard(AtomicU64);
 impl Counter {
     pub(crate) fn add(&self, count: u64) {
         // Nothing is ordered by a statistic, so that the cheapest ordering is enough.
-        self.shards[shard_of_this_thread()].0.fetch_add(count, Ordering::Relaxed);
+        self.shards[this_worker() % SHARDS].0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// What the worker with this index added, and those that share its place.
+    pub(crate) fn by_worker(&self, index: usize) -> u64 {
+        self.shards[index % SHARDS].0.load(Ordering::Relaxed)
     }
 
     pub(crate) fn value(&self) -> u64 {
@@ -26,12 +33,9 @@ impl Counter {
     }
 }
 
-fn shard_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
-    }
-    SHARD.with(|shard| *shard)
+/// The index of the runtime's worker that this runs on. What runs on no worker goes with the first.
+pub(crate) fn this_worker() -> usize {
+    worker_index().unwrap_or(0)
 }
 
 #[cfg(test)]

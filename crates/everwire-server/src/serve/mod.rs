@@ -46,6 +46,9 @@ impl Server {
         let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // A server that is started again must not wait for its old connections to time out.
         socket.set_reuseaddr(true)?;
+        if config.reuse_port {
+            share_port(&socket)?;
+        }
         socket.bind(config.listen)?;
         let listener = socket.listen(BACKLOG)?;
         let everwire = Everwire::new(config);
@@ -89,6 +92,16 @@ impl Server {
         }));
         RunningServer { address, everwire, stop, task }
     }
+}
+
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+fn share_port(socket: &TcpSocket) -> io::Result<()> {
+    socket.set_reuseport(true)
+}
+
+#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
+fn share_port(_: &TcpSocket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port between servers"))
 }
 
 impl RunningServer {

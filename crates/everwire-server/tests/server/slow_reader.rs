@@ -54,7 +54,12 @@ async fn what_a_slow_reader_does_read_is_in_order_and_without_a_gap() {
 
 #[tokio::test]
 async fn a_client_that_sends_without_reading_is_slowed_down_and_then_closed_with_1013() {
-    let harness = Harness::start(|config| config.limits.write = Duration::from_millis(300)).await;
+    let harness = Harness::start(|config| {
+        config.limits.write = Duration::from_millis(300);
+        // Megabytes are in the buffers of the system, and the client takes them a few kilobytes at a time.
+        config.limits.close = PATIENCE;
+    })
+    .await;
     let client = Client::with_small_buffer(harness.address(), "/echo").await;
     let (mut write, mut read) = client.socket.split();
     let sending = tokio::spawn(async move { while write.send(Message::binary(vec![0; 64 << 10])).await.is_ok() {} });

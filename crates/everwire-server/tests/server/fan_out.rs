@@ -1,0 +1,48 @@
+use crate::harness::Harness;
+
+/// More than are sent to in one go.
+const CROWD: usize = 300;
+const MESSAGES: usize = 50;
+
+#[tokio::test]
+async fn everyone_in_a_crowd_gets_everything_once_and_in_order() {
+    let harness = Harness::start(|_| ()).await;
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        crowd.push(harness.client("/broadcast").await);
+    }
+    let mut speaker = harness.client("/broadcast").await;
+    speaker.ask(r#"{"ping":1}"#).await;
+    for number in 0..MESSAGES {
+        speaker.send(&number.to_string()).await;
+        // What one member alone is sent goes through its mailbox, and meets there what goes around it.
+        crowd[number].send(r#"{"ping":1}"#).await;
+    }
+    for (place, member) in crowd.iter_mut().enumerate() {
+        let mut pongs = 0;
+        for expected in 0..MESSAGES {
+            let mut text = member.text().await;
+            if text.contains("pong") {
+                pongs += 1;
+                text = member.text().await;
+            }
+            assert_eq!(text, expected.to_string(), "member {place}");
+        }
+        assert!(pongs <= 1);
+    }
+}
+
+#[tokio::test]
+async fn a_newcomer_hears_what_is_said_from_its_arrival_on() {
+    let harness = Harness::start(|_| ()).await;
+    let mut speaker = harness.client("/broadcast").await;
+    for number in 0..20 {
+        speaker.send(&number.to_string()).await;
+        assert_eq!(speaker.text().await, number.to_string());
+        let mut newcomer = harness.client("/broadcast").await;
+        newcomer.ask(r#"{"ping":1}"#).await;
+        speaker.send("welcome").await;
+        assert_eq!(newcomer.text().await, "welcome");
+        assert_eq!(speaker.text().await, "welcome");
+    }
+}
