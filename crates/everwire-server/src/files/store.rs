@@ -205,3 +205,6 @@ async fn keep_watch(store: Weak<Store>, changed: Arc<Notify>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

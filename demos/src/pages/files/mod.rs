@@ -1,11 +1,37 @@
-//! File transfer.
+//! File transfer: a file in binary chunks under backpressure, resumed where it stopped.
+//!
+//! # Layout
+//! - [`page`], [`parts`]: what is seen
+//! - [`courier`]: ties the desk, the connection and the files together; [`sending`]: sends one of them
+//! - [`desk`]: everything the page knows, and what follows from each event; [`transfer`]: one file of it
+//! - [`flow`]: what may be sent before more is acknowledged; [`meter`]: how fast that goes
+//! - [`checksum`], [`identity`]: what a file's bytes tell; [`reading`]: how they are read
+//! - [`wire`]: what is said to the server and by it
+//! - [`remembered`], [`guard`]: what outlives the page, and what keeps a visitor from leaving it by mistake
 
-use yew::prelude::*;
+mod checksum;
+mod courier;
+mod desk;
+mod flow;
+mod guard;
+mod identity;
+mod meter;
+mod page;
+mod parts;
+mod readable;
+mod reading;
+mod remembered;
+mod sending;
+mod transfer;
+mod wire;
 
-use crate::components::PageHead;
+pub(crate) use page::FilesPage;
 
-/// A file in binary chunks under backpressure, resumed where it stopped.
-#[component]
-pub(crate) fn FilesPage() -> Html {
-    html! { <PageHead title="File transfer" lead="A file in binary chunks under backpressure, resumed where it stopped." /> }
+use web_sys::window;
+
+/// Milliseconds since the Unix epoch with their fractions, by a clock that is not set back while the page lives.
+fn now() -> f64 {
+    window()
+        .and_then(|window| window.performance())
+        .map_or(0.0, |performance| performance.time_origin() + performance.now())
 }

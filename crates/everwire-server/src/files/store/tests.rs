@@ -1,0 +1,146 @@
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::*;
+use crate::files::upload::{Chunk, Client};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn store(parent: &Path) -> Arc<Store> {
+    let limits =
+        FileLimits { folder: Some(parent.into()), finished: HOUR, unfinished: HOUR / 2, ..FileLimits::default() };
+    Store::new(limits, Clock::from_fn(|| 0.0))
+}
+
+fn key(text: &str) -> ResumeKey {
+    format!("a-key-that-is-long-enough-{text}").try_into().unwrap()
+}
+
+fn begin(store: &Arc<Store>, name: &str, size: u64) -> Upload {
+    match store.begin(&key(name), FileName::parse(name).unwrap(), size).unwrap() {
+        Begin::Upload(upload) => upload,
+        Begin::Stored(file) => panic!("{file:?} is there already"),
+    }
+}
+
+/// Sends bytes of a file from its start.
+fn put(store: &Store, upload: &Upload, bytes: &'static [u8]) -> u64 {
+    let turn = store.turn();
+    let mailbox = Arc::new(Mailbox::new(1 << 20));
+    upload.attach(Client { turn, stream: 1, chunk: 100, mailbox }).unwrap();
+    upload.chunk(Chunk { turn, offset: 0, bytes: Bytes::from_static(bytes) }).unwrap();
+    turn
+}
+
+async fn leave(store: &Arc<Store>, name: &str, bytes: &'static [u8]) {
+    let upload = begin(store, name, bytes.len() as u64);
+    let turn = put(store, &upload, bytes);
+    let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    upload.finish(turn, sha256).unwrap();
+    let stored = async {
+        while files(store).iter().all(|file| file.name.as_str() != name) {
+            tokio::task::yield_now().await
+        }
+    };
+    timeout(Duration::from_secs(20), stored).await.expect("the file is stored");
+}
+
+fn files(store: &Store) -> Vec<FileInfo> {
+    store.with(|shelf| shelf.files())
+}
+
+/// The files on disk, without the lock.
+fn on_disk(parent: &Path) -> usize {
+    let folders = fs::read_dir(parent).unwrap().map(|entry| entry.unwrap().path());
+    folders.map(|folder| fs::read_dir(folder).unwrap().count() - 1).sum()
+}
+
+/// Waits until so many files are on disk: removing one takes its own time, also where the clock is virtual.
+async fn until_on_disk(parent: &Path, count: usize) {
+    for _ in 0..100_000 {
+        if on_disk(parent) == count {
+            return;
+        }
+        tokio::task::yield_now().await;
+        std::thread::yield_now();
+    }
+    panic!("{} files on disk instead of {count}", on_disk(parent));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_stays_for_its_hour_and_not_longer() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    leave(&store, "a", b"hello").await;
+    sleep(HOUR - Duration::from_secs(1)).await;
+    assert_eq!((files(&store).len(), on_disk(parent.path())), (1, 1));
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(files(&store), []);
+    until_on_disk(parent.path(), 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_file_goes_at_its_own_time() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    leave(&store, "first", b"1").await;
+    sleep(HOUR / 2).await;
+    leave(&store, "second", b"2").await;
+    sleep(HOUR * 3 / 4).await;
+    let names: Vec<_> = files(&store).into_iter().map(|file| file.name.to_string()).collect();
+    assert_eq!(names, ["second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_goes_on_is_kept_and_one_that_stopped_is_not() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    let upload = begin(&store, "a", 10);
+    put(&store, &upload, b"he");
+    until_on_disk(parent.path(), 1).await;
+    for _ in 0..5 {
+        sleep(HOUR / 3).await;
+        // Asking for it is enough to keep it.
+        drop(begin(&store, "a", 10));
+    }
+    assert_eq!(on_disk(parent.path()), 1);
+    sleep(HOUR).await;
+    until_on_disk(parent.path(), 0).await;
+    assert_eq!(store.with(|shelf| shelf.due()), None, "nothing holds room any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_upload_is_removed_at_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    let start = Instant::now();
+    put(&store, &begin(&store, "a", 10), b"he");
+    until_on_disk(parent.path(), 1).await;
+    store.cancel(&key("a"));
+    until_on_disk(parent.path(), 0).await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_leaves_nothing_on_disk() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    leave(&store, "a", b"hello").await;
+    put(&store, &begin(&store, "b", 10), b"he");
+    store.close();
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_store_that_nobody_leaves_a_file_in_touches_no_disk() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    drop(begin(&store, "a", 10));
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}

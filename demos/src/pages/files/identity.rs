@@ -1,0 +1,51 @@
+use std::ops::Range;
+
+use sha2::{Digest, Sha256};
+use web_sys::File;
+
+use super::checksum::hex;
+use super::reading::{self, Unreadable};
+use super::remembered;
+
+/// How many bytes of its start, its middle and its end tell a file from another of the same name and size.
+const SAMPLE: u64 = 256 << 10;
+
+/// The key by which this visitor's upload of this file is found again, also after the page was loaded anew. It is made from a
+/// secret, so that nobody else can resume or remove the file, even who has the same one.
+pub(super) async fn of(file: &File) -> Result<String, Unreadable> {
+    // A size is a whole number below 2^53.
+    let size = file.size() as u64;
+    let mut digest = Sha256::new();
+    digest.update(remembered::secret());
+    digest.update(file.name());
+    // What ends a name cannot be a part of it.
+    digest.update([0]);
+    digest.update(size.to_be_bytes());
+    for range in samples(size) {
+        digest.update(reading::block(file, &range).await?.to_vec());
+    }
+    Ok(hex(&digest.finalize()))
+}
+
+fn samples(size: u64) -> Vec<Range<u64>> {
+    if size <= 3 * SAMPLE {
+        return vec![0..size];
+    }
+    [0, (size - SAMPLE) / 2, size - SAMPLE].map(|start| start..start + SAMPLE).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_file_is_read_whole_and_a_large_one_at_three_places() {
+        assert_eq!(samples(0), [0..0]);
+        assert_eq!(samples(3 * SAMPLE), [0..3 * SAMPLE]);
+        let large = 1 << 30;
+        let ranges = samples(large);
+        assert_eq!((ranges.len(), ranges[0].start, ranges[2].end), (3, 0, large));
+        assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start));
+        assert!(ranges.iter().all(|range| range.end - range.start == SAMPLE));
+    }
+}

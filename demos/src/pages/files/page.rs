@@ -1,0 +1,66 @@
+use std::rc::Rc;
+
+use everwire::Watermarks;
+use everwire_yew::SocketOptions;
+use yew::prelude::*;
+
+use super::courier::use_courier;
+use super::now;
+use super::parts::{Chooser, Shelf, Transfers};
+use super::remembered;
+use crate::components::PageHead;
+use crate::line::use_line;
+
+/// How much may wait in the browser's buffer. It is refilled before it runs dry, and little enough for a ping to get
+/// through soon.
+const WATERMARKS: Watermarks = Watermarks { high: 2 << 20, low: 1 << 20 };
+
+/// A file in binary chunks under backpressure, resumed where it stopped.
+#[component]
+pub(crate) fn FilesPage() -> Html {
+    let line = use_line("/files");
+    let options = SocketOptions::with_builder(line.key(), line.builder().watermarks(WATERMARKS));
+    let courier = use_courier(options);
+    let on_files = {
+        let courier = courier.clone();
+        use_callback((), move |files, ()| courier.add(files))
+    };
+
+    let desk = Rc::new(courier.desk().clone());
+    let handle = courier.handle();
+    let server_time = handle.as_ref().and_then(|handle| handle.server_time()).unwrap_or_else(now);
+    let base = handle.map(|handle| http_base(&handle.url())).unwrap_or_default();
+    let sending = desk.transfers.iter().filter_map(|transfer| transfer.key.clone()).collect::<Vec<_>>();
+    let left = remembered::unfinished().into_iter().filter(|unfinished| !sending.contains(&unfinished.key));
+    html! {
+        <>
+            <PageHead title="File transfer" connection={courier.status().map(|status| (line.clone(), status))}
+                lead="Send a file of any size. It goes in small pieces, no faster than the server writes them; when the line breaks it goes on where it was, and at the end both sides compare what they have." />
+            <div class="files">
+                <div class="stack">
+                    <Chooser limits={desk.limits} left={left.collect::<Vec<_>>()} courier={courier.clone()} {on_files} />
+                    <Transfers desk={Rc::clone(&desk)} courier={courier.clone()} now={now()} />
+                </div>
+                <Shelf {desk} {courier} {base} {server_time} />
+            </div>
+        </>
+    }
+}
+
+/// Where files are fetched from: where the connection leads to, by HTTP. Empty before there was a connection.
+fn http_base(url: &str) -> String {
+    let url = url.replacen("ws", "http", 1);
+    url.split_inclusive("/files").next().filter(|base| base.ends_with("/files")).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::http_base;
+
+    #[test]
+    fn files_are_fetched_from_where_the_connection_leads_to() {
+        assert_eq!(http_base("ws://127.0.0.1:9001/files?fault=drop:0"), "http://127.0.0.1:9001/files");
+        assert_eq!(http_base("wss://demo.example/live/files"), "https://demo.example/live/files");
+        assert_eq!(http_base(""), "");
+    }
+}

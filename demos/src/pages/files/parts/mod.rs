@@ -1,0 +1,10 @@
+//! What the page is made of.
+
+mod chooser;
+mod progress;
+mod shelf;
+mod transfers;
+
+pub(super) use chooser::Chooser;
+pub(super) use shelf::Shelf;
+pub(super) use transfers::Transfers;

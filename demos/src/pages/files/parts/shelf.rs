@@ -1,0 +1,74 @@
+use std::rc::Rc;
+
+use yew::prelude::*;
+
+use crate::components::Icon;
+use crate::format;
+use crate::pages::files::courier::Courier;
+use crate::pages::files::desk::Desk;
+use crate::pages::files::readable;
+use crate::pages::files::wire::StoredFile;
+
+#[derive(Properties, PartialEq)]
+pub(crate) struct ShelfProps {
+    pub(crate) desk: Rc<Desk>,
+    pub(crate) courier: Courier,
+    /// Where files are fetched from.
+    pub(crate) base: String,
+    /// Milliseconds since the Unix epoch by the server's clock.
+    pub(crate) server_time: f64,
+}
+
+/// What everybody can fetch.
+#[component]
+pub(crate) fn Shelf(props: &ShelfProps) -> Html {
+    let files = &props.desk.files;
+    let taken: u64 = files.iter().map(|file| file.size).sum();
+    let room = props.desk.limits.map(|limits| format::bytes(limits.store_bytes));
+    html! {
+        <section class="card" aria-labelledby="shelf-heading">
+            <div class="card-head">
+                <h2 id="shelf-heading">{ "To fetch" }</h2>
+                if let Some(room) = room {
+                    <span class="field-note number">{ format!("{} of {room}", format::bytes(taken)) }</span>
+                }
+            </div>
+            if files.is_empty() {
+                <p class="empty">{ if props.desk.is_told { "Nothing yet. What anybody sends appears here." } else { "Waiting for the server to tell what there is." } }</p>
+            } else {
+                <ul class="files-shelf">{ for files.iter().map(|file| row(file, props)) }</ul>
+            }
+        </section>
+    }
+}
+
+fn row(file: &StoredFile, props: &ShelfProps) -> Html {
+    let (start, end) = readable::name_parts(&file.name);
+    let take_back = {
+        let (courier, id) = (props.courier.clone(), file.id.clone());
+        Callback::from(move |_: MouseEvent| courier.change(|desk| desk.take_back(&id)))
+    };
+    let sha256 = &file.sha256;
+    html! {
+        <li key={file.id.clone()} class="files-stored">
+            <a class="files-fetch" href={format!("{}/{}", props.base, file.id)} download={file.name.clone()}>
+                <span class="files-name" title={file.name.clone()}>
+                    <span class="files-name-start">{ start }</span><span class="files-name-end">{ end }</span>
+                </span>
+                <span class="files-fetch-icon">{ Icon::Arrow.draw() }</span>
+            </a>
+            <p class="files-figures number">
+                <span>{ format::bytes(file.size) }</span>
+                <span>{ readable::age(props.server_time - file.added) }</span>
+                <span>{ format!("goes in {}", readable::wait(file.expires - props.server_time)) }</span>
+            </p>
+            <div class="files-stored-foot">
+                <code class="files-sha" title={format!("SHA-256 {sha256}")}>{ sha256.get(..16).unwrap_or(sha256) }{ "…" }</code>
+                if props.desk.is_mine(&file.id) {
+                    <button type="button" class="button button-small button-quiet" onclick={take_back}
+                        aria-label={format!("Delete {}", file.name)}>{ "Delete" }</button>
+                }
+            </div>
+        </li>
+    }
+}

@@ -1,0 +1,139 @@
+import { createHash } from "node:crypto";
+import { expect, type Locator, type Page } from "@playwright/test";
+import { Line } from "./line.ts";
+
+/** A file as a visitor picks it. */
+export interface Picked {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Buffer;
+}
+
+/** A file whose bytes repeat nowhere soon, so that a piece in the wrong place changes its checksum. */
+export function fileOf(name: string, size: number): Picked {
+  const buffer = Buffer.alloc(size);
+  for (let index = 0; index + 4 <= size; index += 4) {
+    buffer.writeUInt32LE(Math.imul(index, 0x9e3779b1) >>> 0, index);
+  }
+  return { name, mimeType: "application/octet-stream", buffer };
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The file transfer, as a visitor handles it. */
+export class FilesPage {
+  readonly page: Page;
+  readonly line: Line;
+  /** The input behind the button, which the keyboard reaches. */
+  readonly input: Locator;
+  readonly dropZone: Locator;
+  readonly transfers: Locator;
+  /** What everybody can fetch. */
+  readonly stored: Locator;
+  /** What a screen reader says by itself. */
+  readonly announcement: Locator;
+
+  private constructor(page: Page) {
+    this.page = page;
+    this.line = new Line(page);
+    this.input = page.getByLabel("Choose files");
+    this.dropZone = page.locator(".files-drop");
+    this.transfers = page.getByRole("region", { name: "Your files" }).getByRole("listitem");
+    this.stored = page.getByRole("region", { name: "To fetch" }).getByRole("listitem");
+    this.announcement = page.locator("main p[role=status].visually-hidden");
+  }
+
+  /** Opens the page, and waits until it knows what there is. */
+  static async visit(page: Page): Promise<FilesPage> {
+    const files = new FilesPage(page);
+    await page.goto("/files");
+    await files.ready();
+    return files;
+  }
+
+  async ready(): Promise<void> {
+    await this.line.open();
+    await expect(this.page.locator("#files-limits")).toContainText("Up to");
+  }
+
+  async pick(...files: Picked[]): Promise<void> {
+    await this.input.setInputFiles(files);
+  }
+
+  /** Drops files as from the desktop. */
+  async drop(...files: Picked[]): Promise<void> {
+    const plain = files.map(({ name, buffer }) => ({ name, bytes: [...buffer] }));
+    const dropped = await this.page.evaluateHandle((files) => {
+      const transfer = new DataTransfer();
+      for (const { name, bytes } of files) {
+        transfer.items.add(new File([new Uint8Array(bytes)], name));
+      }
+      return transfer;
+    }, plain);
+    await this.dropZone.dispatchEvent("dragover", { dataTransfer: dropped });
+    await this.dropZone.dispatchEvent("drop", { dataTransfer: dropped });
+  }
+
+  transfer(name: string): Transfer {
+    return new Transfer(this.transfers.filter({ has: this.page.getByTitle(name, { exact: true }) }));
+  }
+
+  /** The link that fetches a file. */
+  link(name: string): Locator {
+    return this.stored.filter({ has: this.page.getByTitle(name, { exact: true }) }).getByRole("link");
+  }
+
+  /** Fetches a file by its link, as another program does. */
+  async fetch(name: string): Promise<Buffer> {
+    const address = await this.link(name).getAttribute("href");
+    const answer = await this.page.request.get(String(address));
+    expect(answer.status()).toBe(200);
+    return answer.body();
+  }
+
+  /** Sends a file so slowly that a visitor can act meanwhile, and waits until a part of it has arrived. */
+  async sendSlowly(file: Picked): Promise<Transfer> {
+    await this.line.break("Slow it down");
+    await expect(this.line.notice).toContainText("holds every message back");
+    await this.line.open();
+    await this.pick(file);
+    const transfer = this.transfer(file.name);
+    await transfer.reaches(10);
+    return transfer;
+  }
+}
+
+/** One file that is sent. */
+export class Transfer {
+  readonly row: Locator;
+  readonly tag: Locator;
+  readonly bar: Locator;
+  readonly notice: Locator;
+
+  constructor(row: Locator) {
+    this.row = row;
+    this.tag = row.locator(".tag");
+    this.bar = row.getByRole("progressbar");
+    this.notice = row.locator(".notice");
+  }
+
+  async press(button: "Pause" | "Resume" | "Cancel" | "Send again" | "Dismiss"): Promise<void> {
+    await this.row.getByRole("button", { name: new RegExp(`^${button}`) }).click();
+  }
+
+  /** The whole percent that the server has. */
+  async percent(): Promise<number> {
+    return Number(await this.bar.getAttribute("aria-valuenow"));
+  }
+
+  /** Waits until the server has so many percent. */
+  async reaches(percent: number): Promise<void> {
+    await expect.poll(() => this.percent()).toBeGreaterThanOrEqual(percent);
+  }
+
+  async arrives(): Promise<void> {
+    await expect(this.tag).toHaveText("Arrived", { timeout: 60_000 });
+  }
+}

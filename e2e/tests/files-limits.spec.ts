@@ -1,0 +1,46 @@
+import { FilesPage, fileOf } from "../support/files-page.ts";
+import { expect, test } from "../support/test.ts";
+
+test.describe("a file store that is small", () => {
+  test.use({ serverFlags: ["--max-store-bytes", "2000", "--max-file-bytes", "1500", "--max-files", "3"] });
+
+  test("refuses what is too large without sending it", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    await files.pick(fileOf("large.bin", 1501));
+    await expect(files.transfer("large.bin").notice).toContainText("too large: the server takes up to 1.5 kB");
+    await expect(files.announcement).toContainText("large.bin was not sent");
+  });
+
+  test("says what is oldest when it is full, and takes the file once there is room", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    await files.pick(fileOf("first.bin", 1200), fileOf("second.bin", 1000));
+    const second = files.transfer("second.bin");
+    await expect(second.notice).toContainText("The store is full: 1.2 kB of 2.0 kB are taken, and this file needs 1.0 kB");
+    await expect(second.notice).toContainText("“first.bin” is the oldest and goes in 60 min");
+
+    await page.getByRole("button", { name: "Delete first.bin" }).click();
+    await expect(files.stored).toHaveCount(0);
+    await second.press("Send again");
+    await second.arrives();
+  });
+
+  test("refuses names that deceive, with the reason", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    await files.pick(fileOf("NUL.txt", 10), fileOf("good.txt", 10));
+    await expect(files.transfer("NUL.txt").notice).toContainText("systems reserve; rename the file");
+    await files.transfer("good.txt").arrives();
+  });
+});
+
+test.describe("a file store that forgets soon", () => {
+  test.use({ serverFlags: ["--file-ttl", "1"] });
+
+  test("takes a file off everybody's list when its time is over", async ({ page, visitor }) => {
+    const ann = await FilesPage.visit(page);
+    const bo = await FilesPage.visit(await visitor());
+    await ann.pick(fileOf("short.txt", 10));
+    await expect(bo.link("short.txt")).toBeVisible();
+    await expect(bo.stored).toHaveCount(0);
+    await expect(ann.stored).toHaveCount(0);
+  });
+});

@@ -1,0 +1,31 @@
+import { FilesPage, fileOf } from "../support/files-page.ts";
+import { tryLooks } from "../support/looks.ts";
+import { expect, test } from "../support/test.ts";
+
+test.describe("on phone and desktop, light and dark, everybody can use", () => {
+  test.use({ serverFlags: ["--max-file-bytes", "1073741824"] });
+
+  test("the file transfer", async ({ page, visitor }) => {
+    const bo = await FilesPage.visit(await visitor());
+    await bo.pick(fileOf("Protokoll der Jahresversammlung mit allen Anlagen 2026.pdf", 2_345_678));
+    await bo.transfer("Protokoll der Jahresversammlung mit allen Anlagen 2026.pdf").arrives();
+
+    const files = await FilesPage.visit(page);
+    await files.pick(fileOf("notes.txt", 1_234));
+    await files.transfer("notes.txt").arrives();
+    await files.pick(fileOf("CON.txt", 10));
+    await expect(files.transfer("CON.txt").notice).toBeVisible();
+    const paused = await files.sendSlowly(fileOf("recording-2026-11-20.flac", 30_000_000));
+    await paused.press("Pause");
+    await files.pick(fileOf("holiday-pictures.tar.gz", 45_000_000), fileOf("list.csv", 54_321));
+    const transfer = files.transfer("holiday-pictures.tar.gz");
+    await transfer.reaches(15);
+    await expect(transfer.row).toContainText("left");
+    await tryLooks(page, "files");
+  });
+
+  test("the file transfer before there is anything", async ({ page }) => {
+    await FilesPage.visit(page);
+    await tryLooks(page, "files-empty");
+  });
+});

@@ -1,0 +1,99 @@
+import { FilesPage, fileOf, sha256 } from "../support/files-page.ts";
+import { recovery } from "../support/line.ts";
+import { expect, test } from "../support/test.ts";
+
+/** Long enough to be under way when something happens to it. */
+const file = fileOf("large.bin", 40_000_000);
+
+test.describe("file transfer", () => {
+  test("goes on by itself from the last acknowledged byte when the line was cut", async ({ page, errors }) => {
+    errors.expectLostConnections();
+    const files = await FilesPage.visit(page);
+    const offsets = offsetsOf(files);
+    const transfer = await files.sendSlowly(file);
+    const at = (await transfer.percent()) * 400_000;
+    await files.line.break("Cut the line");
+    await transfer.arrives();
+    expect(offsets.at(-1), "where the server wanted the rest from").toBeGreaterThanOrEqual(at);
+    await expect(transfer.notice).toHaveCount(0);
+    expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
+  });
+
+  test("goes on by itself when the line had gone silent", async ({ page, errors }) => {
+    errors.expectLostConnections();
+    const files = await FilesPage.visit(page);
+    const transfer = await files.sendSlowly(file);
+    await files.line.break("Go silent");
+    await transfer.arrives();
+    expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
+  });
+
+  test("says so and starts over when the server was started anew", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    const files = await FilesPage.visit(page);
+    const transfer = await files.sendSlowly(file);
+    await companion.kill();
+    await expect(transfer.tag).toHaveText("Waits for the line", recovery);
+    await companion.restart();
+    await transfer.arrives();
+    await expect(transfer.notice).toContainText("The server was started anew");
+    expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
+  });
+
+  test("resumes after a reload when the same file is chosen again", async ({ page }) => {
+    page.on("dialog", (dialog) => dialog.accept());
+    const files = await FilesPage.visit(page);
+    const transfer = await files.sendSlowly(file);
+    const at = (await transfer.percent()) * 400_000;
+    await page.reload();
+    await files.ready();
+    const left = page.locator(".files-left");
+    await expect(left).toContainText("large.bin (40.0 MB) is not finished");
+
+    const offsets = offsetsOf(files);
+    await page.reload();
+    await files.ready();
+    await files.pick(file);
+    await files.transfer(file.name).arrives();
+    expect(offsets[0]).toBeGreaterThanOrEqual(at);
+    await expect(left).toHaveCount(0);
+    expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
+  });
+
+  test("lets go of what an earlier visit left when the visitor does not want it", async ({ page }) => {
+    page.on("dialog", (dialog) => dialog.accept());
+    const files = await FilesPage.visit(page);
+    await files.sendSlowly(file);
+    await page.reload();
+    await files.ready();
+    await page.getByRole("button", { name: "Forget large.bin" }).click();
+    await expect(page.locator(".files-left")).toHaveCount(0);
+    await page.reload();
+    await files.ready();
+    await expect(page.locator(".files-left")).toHaveCount(0);
+  });
+
+  test("goes on in the page where it was chosen last", async ({ context, page }) => {
+    const first = await FilesPage.visit(page);
+    const transfer = await first.sendSlowly(file);
+    const second = await FilesPage.visit(await context.newPage());
+    await second.pick(file);
+    await second.transfer(file.name).arrives();
+    await expect(transfer.tag).toHaveText("Paused");
+    await expect(transfer.notice).toContainText("from another page");
+  });
+});
+
+/** The offsets that the server names as it takes a file up, in the order in which it does. */
+function offsetsOf(files: FilesPage): number[] {
+  const offsets: number[] = [];
+  files.page.on("websocket", (socket) => {
+    socket.on("framereceived", ({ payload }) => {
+      const news: unknown = typeof payload === "string" ? JSON.parse(payload) : undefined;
+      if (typeof news === "object" && news !== null && "type" in news && news.type === "ready" && "offset" in news) {
+        offsets.push(Number(news.offset));
+      }
+    });
+  });
+  return offsets;
+}

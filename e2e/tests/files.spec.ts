@@ -1,0 +1,105 @@
+import { FilesPage, fileOf, sha256 } from "../support/files-page.ts";
+import { tabTo } from "../support/keyboard.ts";
+import { expect, test } from "../support/test.ts";
+
+test.describe("file transfer", () => {
+  test("sends what is picked, and gives it out byte for byte", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    const file = fileOf("Müllers Bericht (2).bin", 3_000_001);
+    await files.pick(file);
+    await files.transfer(file.name).arrives();
+    await expect(files.transfer(file.name).row).toContainText(`SHA-256 ${sha256(file.buffer).slice(0, 12)}… is equal`);
+    await expect(files.announcement).toHaveText(`${file.name} has arrived, and the checksum is equal.`);
+    expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
+
+    const download = page.waitForEvent("download");
+    await files.link(file.name).click();
+    expect((await download).suggestedFilename()).toBe(file.name);
+  });
+
+  test("sends several that are dropped, one after another", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    const dropped = [fileOf("a.bin", 700_000), fileOf("empty.txt", 0), fileOf("b.txt", 5)];
+    await files.drop(...dropped);
+    for (const { name, buffer } of dropped) {
+      await files.transfer(name).arrives();
+      expect(sha256(await files.fetch(name))).toBe(sha256(buffer));
+    }
+  });
+
+  test("shows a second visitor what came before and what comes now", async ({ page, visitor }) => {
+    const ann = await FilesPage.visit(page);
+    const [before, now] = [fileOf("before.bin", 1_000), fileOf("now.bin", 2_000)];
+    await ann.pick(before);
+    await ann.transfer(before.name).arrives();
+
+    const bo = await FilesPage.visit(await visitor());
+    await expect(bo.stored).toHaveCount(1);
+    await ann.pick(now);
+    await expect(bo.link(now.name)).toBeVisible();
+    expect(sha256(await bo.fetch(now.name))).toBe(sha256(now.buffer));
+    await expect(bo.page.getByRole("button", { name: "Delete now.bin" })).toHaveCount(0);
+
+    await ann.page.getByRole("button", { name: "Delete now.bin" }).click();
+    await expect(bo.stored).toHaveCount(1);
+    await expect(bo.link(now.name)).toHaveCount(0);
+  });
+
+  test("pauses where it is and resumes from there", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    const file = fileOf("large.bin", 40_000_000);
+    const transfer = await files.sendSlowly(file);
+    await transfer.press("Pause");
+    await expect(transfer.tag).toHaveText("Paused");
+    const at = await transfer.percent();
+    // Another file takes its turn, and so time passes.
+    const other = fileOf("small.bin", 100);
+    await files.pick(other);
+    await files.transfer(other.name).arrives();
+    expect(await transfer.percent()).toBe(at);
+
+    await files.line.notice.getByRole("button", { name: "Restore the line" }).click();
+    await files.line.open();
+    await transfer.press("Resume");
+    await transfer.arrives();
+    expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
+  });
+
+  test("cancels, and leaves nothing behind", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    const transfer = await files.sendSlowly(fileOf("unwanted.bin", 40_000_000));
+    await transfer.press("Cancel");
+    await expect(transfer.row).toHaveCount(0);
+    await expect(files.stored).toHaveCount(0);
+  });
+
+  test("asks before it is left while something is under way, and not otherwise", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    const asked: string[] = [];
+    page.on("dialog", async (dialog) => {
+      asked.push(dialog.type());
+      await dialog.dismiss();
+    });
+    const transfer = await files.sendSlowly(fileOf("large.bin", 40_000_000));
+    await page.close({ runBeforeUnload: true });
+    await expect.poll(() => asked).toEqual(["beforeunload"]);
+    await transfer.press("Cancel");
+    const closed = page.waitForEvent("close");
+    await page.close({ runBeforeUnload: true });
+    await closed;
+    expect(asked).toEqual(["beforeunload"]);
+  });
+
+  test("is used without a mouse", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    await tabTo(page, files.input);
+    const chooser = page.waitForEvent("filechooser");
+    await page.keyboard.press("Enter");
+    await (await chooser).setFiles(fileOf("typed.txt", 20));
+    await files.transfer("typed.txt").arrives();
+    await tabTo(page, files.link("typed.txt"));
+    const download = page.waitForEvent("download");
+    await page.keyboard.press("Enter");
+    expect((await download).suggestedFilename()).toBe("typed.txt");
+  });
+});
