@@ -13,6 +13,8 @@ mod faults;
 mod files;
 mod files_limits;
 mod files_resume;
+mod lab;
+mod lab_overhead;
 mod limits;
 mod malformed;
 mod metrics;

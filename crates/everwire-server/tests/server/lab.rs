@@ -1,0 +1,295 @@
+//! The transport lab: one log over every transport, under the conditions that hold for all who connect.
+
+use std::time::{Duration, Instant};
+
+use everwire_server::Origins;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::harness::{Harness, PATIENCE, http, raw};
+
+/// A connection that is kept alive, on which every byte in either direction is counted.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    pub(crate) sent: usize,
+    pub(crate) received: Vec<u8>,
+}
+
+impl Wire {
+    pub(crate) async fn connect(harness: &Harness) -> Self {
+        Self { stream: TcpStream::connect(harness.address()).await.unwrap(), sent: 0, received: Vec::new() }
+    }
+
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+        self.sent += bytes.as_ref().len();
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) {
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: lab\r\nuser-agent: a raw one\r\n\r\n")).await;
+    }
+
+    /// Reads until what was received has come true.
+    pub(crate) async fn until(&mut self, come: impl Fn(&str) -> bool) {
+        while !come(&String::from_utf8_lossy(&self.received)) {
+            self.read().await;
+        }
+    }
+
+    /// Reads until so many bytes were received.
+    pub(crate) async fn until_length(&mut self, length: usize) {
+        while self.received.len() < length {
+            self.read().await;
+        }
+        assert_eq!(self.received.len(), length, "{}", String::from_utf8_lossy(&self.received));
+    }
+
+    async fn read(&mut self) {
+        let mut buffer = [0; 4096];
+        let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await.expect("bytes in time").unwrap();
+        assert!(read > 0, "it ended after {}", String::from_utf8_lossy(&self.received));
+        self.received.extend_from_slice(&buffer[..read]);
+    }
+
+    /// Asks, and returns the body of the answer, which says its length.
+    pub(crate) async fn ask(&mut self, path: &str) -> String {
+        let before = self.received.len();
+        self.get(path).await;
+        self.answer(before).await
+    }
+
+    pub(crate) async fn answer(&mut self, before: usize) -> String {
+        let whole = |text: &str| {
+            let (head, body) = text.get(before..)?.split_once("\r\n\r\n")?;
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap_or("0");
+            (body.len() >= length.parse::<usize>().unwrap()).then(|| body.to_owned())
+        };
+        self.until(|text| whole(text).is_some()).await;
+        whole(&String::from_utf8_lossy(&self.received)).unwrap()
+    }
+}
+
+fn lines(body: &str) -> Vec<Value> {
+    body.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn numbers(values: &[Value]) -> Vec<u64> {
+    values.iter().filter_map(|value| value["seq"].as_u64()).collect()
+}
+
+fn assert_consecutive(numbers: &[u64]) {
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+}
+
+#[tokio::test]
+async fn polls_get_every_message_once_however_far_apart_they_are() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    let mut cursor = lines(&wire.ask("/lab/poll?rate=20").await)[0]["cursor"].as_u64().unwrap();
+    let mut heard = vec![cursor];
+    let start = Instant::now();
+    while heard.len() < 12 {
+        let found = numbers(&lines(&wire.ask(&format!("/lab/poll?rate=20&after={cursor}")).await));
+        heard.extend(&found);
+        cursor = *heard.last().unwrap();
+        assert!(start.elapsed() < PATIENCE);
+    }
+    assert_consecutive(&heard);
+}
+
+#[tokio::test]
+async fn a_long_poll_is_held_until_there_is_a_message_and_not_for_ever() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    let cursor = lines(&wire.ask("/lab/long-poll?rate=2").await)[0]["cursor"].as_u64().unwrap();
+    let first = lines(&wire.ask(&format!("/lab/long-poll?rate=2&after={cursor}")).await);
+    assert_eq!(numbers(&first), [cursor + 1]);
+
+    wire.ask("/lab/poll?call=nobody").await;
+    let start = Instant::now();
+    assert_eq!(wire.ask("/lab/long-poll?call=nobody&after=0&wait=200").await, "");
+    assert!(start.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn all_transports_bring_the_same_messages() {
+    let harness = Harness::start(|_| {}).await;
+    let mut socket = harness.client("/lab/socket?rate=20&size=64").await;
+    let cursor = socket.json().await["cursor"].as_u64().unwrap();
+    let by_socket = [socket.text().await, socket.text().await];
+
+    let query = format!("rate=20&size=64&after={cursor}");
+    let has_both = |text: &str| by_socket.iter().all(|message| text.contains(message.as_str()));
+    for path in ["stream", "events"] {
+        let mut wire = Wire::connect(&harness).await;
+        wire.get(&format!("/lab/{path}?{query}")).await;
+        wire.until(has_both).await;
+    }
+    for path in ["poll", "long-poll"] {
+        let body = Wire::connect(&harness).await.ask(&format!("/lab/{path}?{query}")).await;
+        assert!(has_both(&body), "{path}: {body}");
+    }
+    let after = format!("/lab/socket?{query}");
+    assert_eq!(harness.client(&after).await.text().await, by_socket[0]);
+}
+
+#[tokio::test]
+async fn an_event_source_goes_on_where_it_was() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    wire.get("/lab/events?rate=20").await;
+    let ids = |text: &str| -> Vec<u64> {
+        text.lines().filter_map(|line| line.strip_prefix("id: ")?.trim().parse().ok()).collect()
+    };
+    wire.until(|text| ids(text).len() >= 2).await;
+    let last = ids(&String::from_utf8_lossy(&wire.received))[1];
+    let mut again = Wire::connect(&harness).await;
+    again.send(format!("GET /lab/events?rate=20 HTTP/1.1\r\nhost: lab\r\nlast-event-id: {last}\r\n\r\n")).await;
+    again.until(|text| !ids(text).is_empty()).await;
+    let text = String::from_utf8_lossy(&again.received).into_owned();
+    assert_eq!(ids(&text)[0], last + 1);
+    assert!(text.contains("content-type: text/event-stream"), "{text}");
+}
+
+#[tokio::test]
+async fn who_was_away_too_long_is_told_what_is_missing_on_every_transport() {
+    let harness = Harness::start(|_| {}).await;
+    for path in ["poll", "long-poll", "stream", "events"] {
+        let mut wire = Wire::connect(&harness).await;
+        wire.get(&format!("/lab/{path}?rate=20&after=1")).await;
+        wire.until(|text| text.contains(r#""gap":"#)).await;
+    }
+    let first = harness.client("/lab/socket?rate=20&after=1").await.json().await;
+    assert!(first["gap"].as_u64().unwrap() > 1_000_000, "{first}");
+}
+
+#[tokio::test]
+async fn a_call_comes_back_by_whatever_transport_reads_the_answers() {
+    let harness = Harness::start(|_| {}).await;
+    let post = |name: &str, body: &str| {
+        let (name, length) = (name.to_owned(), body.len());
+        format!("POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+    };
+    for path in ["poll", "long-poll", "stream", "events"] {
+        let answer = raw(harness.address(), &post(path, r#"{"call":7}"#)).await;
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+        let mut wire = Wire::connect(&harness).await;
+        wire.get(&format!("/lab/{path}?call={path}&after=0")).await;
+        wire.until(|text| text.contains(r#"{"call":7}"#)).await;
+    }
+    assert_eq!(harness.client("/lab/socket?call=x").await.ask(r#"{"call":8}"#).await, r#"{"call":8}"#);
+
+    for (body, sentence) in [("two\nlines".to_owned(), "a line of"), ("x".repeat(1025), "up to 1024")] {
+        let answer = raw(harness.address(), &post("x", &body)).await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(sentence), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_held_request_takes_the_place_of_a_connection_and_gives_it_back() {
+    let harness = Harness::start(|config| config.limits.connections = 2).await;
+    let mut stream = Wire::connect(&harness).await;
+    stream.get("/lab/stream?rate=1").await;
+    stream.until(|text| text.contains("cursor")).await;
+    let mut long_poll = Wire::connect(&harness).await;
+    long_poll.get("/lab/long-poll?call=a&after=0").await;
+    let refused = async { while !harness.get("/lab/poll").await.starts_with("HTTP/1.1 503 ") {} };
+    timeout(PATIENCE, refused).await.expect("a full server");
+    assert_eq!(harness.refusal("/echo").await.0, 503);
+    drop((stream, long_poll));
+    let free = async { while !harness.get("/lab/poll").await.starts_with("HTTP/1.1 200 ") {} };
+    timeout(PATIENCE, free).await.expect("places that were given back");
+}
+
+#[tokio::test]
+async fn a_page_from_elsewhere_reads_only_if_it_may_connect() {
+    let harness =
+        Harness::start(|config| config.origins = Origins::default().allow("https://friend.example").unwrap()).await;
+    for origin in ["http://localhost:8080", "https://friend.example"] {
+        let answer = http(harness.address(), "/lab/poll", &format!("Origin: {origin}\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains(&format!("access-control-allow-origin: {origin}\r\n")), "{answer}");
+        assert!(answer.contains("vary: origin\r\n"), "{answer}");
+    }
+    let answer = http(harness.address(), "/lab/poll", "Origin: https://evil.example\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && !answer.contains("access-control"), "{answer}");
+    assert_eq!(harness.drops("/lab/socket", "origin").await, 1);
+}
+
+#[tokio::test]
+async fn choices_outside_their_ranges_are_refused_with_the_range() {
+    let harness = Harness::start(|_| {}).await;
+    for (query, sentence) in
+        [("rate=21", "from 1 to 20"), ("size=63", "from 64 to 1024"), ("call=a%20b", "letters"), ("after=x", "number")]
+    {
+        let answer = harness.get(&format!("/lab/stream?{query}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(sentence), "{query}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_ends_when_the_server_stops() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wires = Vec::new();
+    for path in ["/lab/stream?call=a&after=0", "/lab/events?call=a&after=0", "/lab/long-poll?call=a&after=0"] {
+        let mut wire = Wire::connect(&harness).await;
+        wire.get(path).await;
+        wires.push(wire);
+    }
+    // They are held once a poll behind them was answered.
+    wires[0].until(|text| text.contains("200 OK")).await;
+    wires[1].until(|text| text.contains("200 OK")).await;
+    harness.get("/lab/poll?call=a").await;
+    harness.server.stop().await;
+    for mut wire in wires {
+        let mut rest = Vec::new();
+        timeout(PATIENCE, wire.stream.read_to_end(&mut rest)).await.expect("an end in time").unwrap();
+    }
+}
+
+mod faults {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_network_delays_http_as_it_does_a_websocket() {
+        let harness = Harness::start(|config| config.faults = true).await;
+        harness.get("/lab/poll?call=a").await;
+        for path in ["poll", "long-poll", "stream", "events"] {
+            let post = format!("POST /lab/echo?call={path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: 1\r\n\r\n1");
+            raw(harness.address(), &post).await;
+            let start = Instant::now();
+            let mut wire = Wire::connect(&harness).await;
+            wire.get(&format!("/lab/{path}?call={path}&after=0&fault=delay:150,jitter:5")).await;
+            wire.until(|text| text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.contains('1'))).await;
+            assert!(start.elapsed() >= Duration::from_millis(150), "{path}: {:?}", start.elapsed());
+        }
+        let mut socket = harness.client("/lab/socket?call=a&fault=delay:150").await;
+        let start = Instant::now();
+        socket.ask("1").await;
+        assert!(start.elapsed() >= Duration::from_millis(150));
+    }
+
+    #[tokio::test]
+    async fn a_lossy_network_loses_nothing_and_keeps_the_order() {
+        let harness = Harness::start(|config| config.faults = true).await;
+        let mut socket = harness.client("/lab/socket?rate=20&fault=loss:20").await;
+        socket.json().await;
+        let mut heard = Vec::new();
+        for _ in 0..20 {
+            heard.push(socket.json().await["seq"].as_u64().unwrap());
+        }
+        assert_consecutive(&heard);
+    }
+
+    #[tokio::test]
+    async fn faults_of_sockets_are_refused_and_so_are_all_without_the_flag() {
+        let harness = Harness::start(|config| config.faults = true).await;
+        let answer = harness.get("/lab/poll?fault=drop:1").await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("jitter:MS"), "{answer}");
+        assert!(harness.get("/lab/poll?fault=refuse:503").await.starts_with("HTTP/1.1 503 "));
+        let answer = Harness::start(|_| {}).await.get("/lab/poll?fault=delay:1").await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("--faults"), "{answer}");
+    }
+}

@@ -1,0 +1,174 @@
+//! What the server counts of the lab's transports, beside what a raw TCP client sees of them.
+
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::harness::{Harness, PATIENCE};
+use crate::lab::Wire;
+
+/// The account of this name.
+async fn account(harness: &Harness, name: &str) -> Value {
+    let answer = harness.get(&format!("/lab/accounts?names={name}")).await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str::<Value>(body).unwrap()[name].clone()
+}
+
+/// Asserts that the server counted what went over this wire to the byte, and returns the account.
+async fn assert_counted(harness: &Harness, name: &str, wire: &Wire) -> Value {
+    let counted = async {
+        loop {
+            let account = account(harness, name).await;
+            // A byte that the client has may be counted a moment later.
+            if account["written"] == wire.received.len() && account["read"] == wire.sent {
+                return account;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    match timeout(PATIENCE / 4, counted).await {
+        Ok(account) => account,
+        Err(_) => panic!("{} bytes in, {} out: {}", wire.sent, wire.received.len(), account(harness, name).await),
+    }
+}
+
+fn number(account: &Value, name: &str) -> usize {
+    usize::try_from(account[name].as_u64().unwrap()).unwrap()
+}
+
+fn overhead(account: &Value) -> usize {
+    number(account, "read") + number(account, "written") - number(account, "payload")
+}
+
+async fn call(harness: &Harness, name: &str, text: &str) {
+    let mut wire = Wire::connect(harness).await;
+    let length = text.len();
+    wire.send(format!("POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\ncontent-length: {length}\r\n\r\n{text}")).await;
+    wire.until(|text| text.contains("\r\n\r\n")).await;
+}
+
+#[tokio::test]
+async fn a_poll_is_counted_to_the_byte_and_so_is_the_next_on_the_same_connection() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    call(&harness, "c", "0123456789").await;
+    for poll in 1..=3 {
+        assert_eq!(wire.ask("/lab/poll?call=c&after=0&account=p").await, "0123456789\n");
+        let account = assert_counted(&harness, "p", &wire).await;
+        assert_eq!((number(&account, "requests"), number(&account, "messages")), (poll, poll));
+        assert_eq!(number(&account, "payload"), 10 * poll);
+    }
+}
+
+#[tokio::test]
+async fn requests_for_other_things_on_the_same_connection_are_not_counted() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    wire.ask("/healthz").await;
+    let (sent, received) = (wire.sent, wire.received.len());
+    wire.ask("/lab/poll?call=c&account=p").await;
+    let (sent, received) = (wire.sent - sent, wire.received.len() - received);
+    wire.ask("/healthz").await;
+    let account = account(&harness, "p").await;
+    assert_eq!((number(&account, "read"), number(&account, "written")), (sent, received));
+}
+
+#[tokio::test]
+async fn a_call_is_counted_with_its_body_as_payload() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    for calls in 1..=2 {
+        let before = wire.received.len();
+        wire.send("POST /lab/echo?call=c&account=p HTTP/1.1\r\nhost: lab\r\ncontent-length: 10\r\n\r\n0123456789").await;
+        wire.answer(before).await;
+        let account = assert_counted(&harness, "p", &wire).await;
+        assert_eq!(number(&account, "payload"), 10 * calls);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_takes_seven_bytes_a_message_for_its_chunk_and_its_line() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    wire.get("/lab/stream?call=c&account=p").await;
+    wire.until(|text| text.contains("{\"cursor\":0}\n\r\n")).await;
+    let before = assert_counted(&harness, "p", &wire).await;
+    let text = "m".repeat(100);
+    for _ in 0..10 {
+        let received = wire.received.len();
+        call(&harness, "c", &text).await;
+        wire.until_length(received + "65\r\n".len() + 101 + "\r\n".len()).await;
+    }
+    let after = assert_counted(&harness, "p", &wire).await;
+    assert_eq!(number(&after, "messages"), 10);
+    assert_eq!(overhead(&after) - overhead(&before), 10 * 7);
+}
+
+#[tokio::test]
+async fn an_event_takes_its_fields_and_its_chunk() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    wire.get("/lab/events?call=c&account=p").await;
+    wire.until(|text| text.contains("{\"cursor\":0}\n\n\r\n")).await;
+    let before = assert_counted(&harness, "p", &wire).await;
+    call(&harness, "c", &"m".repeat(100)).await;
+    wire.until(|text| text.contains("mm\n\n\r\n")).await;
+    let after = assert_counted(&harness, "p", &wire).await;
+    let framing = "74\r\n".len() + "id: 1\ndata: ".len() + "\n\n".len() + "\r\n".len();
+    assert_eq!(overhead(&after) - overhead(&before), framing);
+}
+
+#[tokio::test]
+async fn a_websocket_takes_two_bytes_down_and_six_up_and_two_more_beyond_125_bytes() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    wire.send(
+        "GET /lab/socket?call=c&account=p HTTP/1.1\r\nhost: lab\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )
+    .await;
+    wire.until(|text| text.contains("\r\n\r\n")).await;
+    let mut before = assert_counted(&harness, "p", &wire).await;
+    assert_eq!(number(&before, "payload"), 0, "the handshake is overhead");
+    for (length, framing) in [(1_usize, 2 + 6), (125, 2 + 6), (126, 4 + 8)] {
+        let received = wire.received.len();
+        let mut frame = vec![0x81];
+        match u8::try_from(length) {
+            Ok(short @ 0..=125) => frame.push(0x80 | short),
+            _ => frame.extend([0x80 | 126, 0, u8::try_from(length).unwrap()]),
+        }
+        // Masked with zeros, a text stays what it is.
+        frame.extend([0; 4]);
+        frame.extend(std::iter::repeat_n(b'm', length));
+        wire.send(frame).await;
+        let answer = length + if length > 125 { 4 } else { 2 };
+        wire.until_length(received + answer).await;
+        let after = assert_counted(&harness, "p", &wire).await;
+        assert_eq!(overhead(&after) - overhead(&before), framing, "a message of {length} bytes and its answer");
+        assert_eq!(number(&after, "payload") - number(&before, "payload"), 2 * length);
+        before = after;
+    }
+}
+
+#[tokio::test]
+async fn the_feed_over_a_websocket_costs_two_bytes_a_message() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = harness.client("/lab/socket?rate=20&size=100&account=p").await;
+    client.json().await;
+    client.text().await;
+    let before = account(&harness, "p").await;
+    for _ in 0..10 {
+        client.text().await;
+    }
+    let after = account(&harness, "p").await;
+    let messages = number(&after, "messages") - number(&before, "messages");
+    assert!(messages >= 10);
+    assert_eq!(overhead(&after) - overhead(&before), 2 * messages);
+}
+
+#[tokio::test]
+async fn what_nobody_named_is_not_counted() {
+    let harness = Harness::start(|_| {}).await;
+    harness.get("/lab/poll?call=c").await;
+    harness.get("/lab/poll?call=c&account=no%20name").await;
+    assert_eq!(account(&harness, "p").await, Value::Null);
+}
