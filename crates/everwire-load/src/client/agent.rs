@@ -221,3 +221,6 @@ impl Agent {
         Duration::from_micros(self.clock.micros(now).saturating_sub(stamp.due))
     }
 }
+
+#[cfg(test)]
+mod tests;

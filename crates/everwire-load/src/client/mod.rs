@@ -8,7 +8,7 @@ mod agent;
 
 use std::sync::Arc;
 
-use everwire::{ClosePolicy, Event, Heartbeat, Message, Socket, Verdict};
+use everwire::{Cause, ClosePolicy, Ended, Event, Heartbeat, Message, Socket, Verdict};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -89,7 +89,7 @@ fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
         .heartbeat(Heartbeat::off())
         // A client under load comes back whatever the server said.
         .close_policy(ClosePolicy::amending(|cause, verdict| match cause {
-            everwire::Cause::Refused(_) => verdict,
+            Cause::Refused(_) => verdict,
             _ => Verdict::Retry,
         }));
     if let Some(address) = plan.source_address(part.number) {
@@ -111,7 +111,9 @@ fn handle(agent: &mut Agent, event: Event) -> Vec<String> {
             Vec::new()
         }
         Event::Closed(closed) => {
-            agent.dropped(format!("{:?}", closed.ended));
+            if let Ended::Final(cause) | Ended::Exhausted(cause) = closed.ended {
+                agent.dropped(cause.to_string());
+            }
             Vec::new()
         }
         Event::Discarded(_) => {

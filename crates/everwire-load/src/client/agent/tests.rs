@@ -1,0 +1,209 @@
+use tokio::time::{Duration, advance};
+
+use super::*;
+use crate::cli::tests::plan;
+use crate::interval::Interval;
+
+/// An agent, the meter that it counts on, and a wire that keeps what it sends.
+struct Bench {
+    agent: Agent,
+    meter: Arc<Meter>,
+    wire: VecDeque<String>,
+    end: Instant,
+}
+
+impl Bench {
+    fn new(purpose: Purpose, flags: &[&str]) -> Self {
+        let plan = Arc::new(plan(flags).unwrap());
+        let meter = Arc::new(Meter::default());
+        let part = Part { number: 3, purpose };
+        let agent = Agent::new(plan, part, Clock::start(), Arc::clone(&meter), Instant::now());
+        Self { agent, meter, wire: VecDeque::new(), end: Instant::now() }
+    }
+
+    /// Connected, and told to send from now on.
+    fn begun(purpose: Purpose, flags: &[&str]) -> Self {
+        let mut bench = Self::new(purpose, flags);
+        bench.open();
+        bench.end = Instant::now() + bench.agent.plan.duration;
+        bench.agent.begin(Instant::now(), bench.end);
+        bench
+    }
+
+    fn open(&mut self) {
+        let texts = self.agent.opened();
+        self.wire.extend(texts);
+    }
+
+    /// Lets the time pass until the next message is due and so much more.
+    async fn until_due(&mut self, late: Duration) {
+        let due = self.agent.due().unwrap();
+        advance(due - Instant::now() + late).await;
+        let texts = self.agent.on_due(Instant::now());
+        self.wire.extend(texts);
+    }
+
+    /// Hands back what was sent, after a while.
+    async fn echo(&mut self, after: Duration) -> String {
+        advance(after).await;
+        let text = self.wire.pop_front().unwrap();
+        self.hear(&text);
+        text
+    }
+
+    fn hear(&mut self, text: &str) {
+        let texts = self.agent.heard(text, Instant::now());
+        self.wire.extend(texts);
+    }
+
+    fn counted(&self) -> Interval {
+        self.meter.take()
+    }
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn max_ms(histogram: &crate::Histogram) -> f64 {
+    histogram.percentiles().unwrap().max_ms
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_ping_of_the_schedule_is_sent_and_its_round_trip_is_measured() {
+    let mut bench = Bench::begun(Purpose::Ping, &["--ping-period", "1s", "--duration", "10s"]);
+    while bench.agent.due().is_some() {
+        bench.until_due(ms(0)).await;
+        bench.echo(ms(7)).await;
+    }
+    let Interval { now, counts } = bench.counted();
+    assert_eq!((counts.sent, counts.answered, counts.answered_again), (10, 10, 0));
+    assert_eq!((now.connected, now.sending, now.unsent), (1, 0, 0));
+    let told = counts.round_trip.percentiles().unwrap();
+    assert!((told.p50_ms - 7.0).abs() < 0.01 && (told.max_ms - 7.0).abs() < 0.01, "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_out_late_counts_from_when_it_was_due() {
+    let mut bench = Bench::begun(Purpose::Ping, &[]);
+    bench.until_due(ms(400)).await;
+    bench.echo(ms(7)).await;
+    let counts = bench.counted().counts;
+    assert!((max_ms(&counts.round_trip) / 407.0 - 1.0).abs() < 0.001);
+    assert!((max_ms(&counts.lag) / 400.0 - 1.0).abs() < 0.001);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_resolution_of_the_timer_is_not_taken_for_the_latency_of_the_server() {
+    let mut bench = Bench::begun(Purpose::Ping, &[]);
+    bench.until_due(ms(1)).await;
+    bench.echo(ms(7)).await;
+    assert!((max_ms(&bench.counted().counts.round_trip) - 7.0).abs() < 0.01);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_was_kept_from_running_makes_up_for_all_that_was_due() {
+    let mut bench = Bench::begun(Purpose::Ping, &["--ping-period", "1s", "--duration", "10s"]);
+    bench.until_due(ms(3500)).await;
+    assert_eq!(bench.wire.len(), 4);
+    assert_eq!(bench.counted().counts.sent, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_again_is_a_duplicate_and_one_that_was_never_asked_for_is_none() {
+    let mut bench = Bench::begun(Purpose::Ping, &[]);
+    bench.until_due(ms(0)).await;
+    let text = bench.echo(ms(1)).await;
+    bench.hear(&text);
+    for stranger in ["hello", &text.replacen("00000003", "00000004", 1), &format!("0{text}")] {
+        bench.hear(stranger);
+    }
+    let never_sent = Stamp { number: 99, ..Stamp::read(&text).unwrap() };
+    bench.hear(&never_sent.payload(64));
+    let counts = bench.counted().counts;
+    assert_eq!((counts.answered, counts.answered_again, counts.unexpected), (1, 1, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_without_a_connection_waits_and_goes_out_first_when_there_is_one() {
+    let mut bench = Bench::begun(Purpose::Ping, &["--ping-period", "1s"]);
+    bench.agent.dropped("cut".into());
+    bench.until_due(ms(0)).await;
+    bench.until_due(ms(0)).await;
+    assert!(bench.wire.is_empty());
+    let Interval { now, counts } = bench.counted();
+    assert_eq!((now.unsent, now.connected, counts.sent, counts.disconnects), (2, 0, 2, 1));
+    bench.open();
+    let stamps: Vec<u32> = bench.wire.iter().map(|text| Stamp::read(text).unwrap().number).collect();
+    assert_eq!(stamps, [0, 1]);
+    bench.echo(ms(0)).await;
+    let Interval { now, counts } = bench.counted();
+    assert_eq!((now.unsent, now.connected, counts.reconnects, counts.opened), (0, 1, 1, 0));
+    // A second it had to wait for the second ping, and for the connection.
+    assert!((max_ms(&counts.round_trip) / 1000.0 - 1.0).abs() < 0.01);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_settles_once_whether_it_connects_or_fails_to() {
+    let mut bench = Bench::new(Purpose::Ping, &[]);
+    for _ in 0..3 {
+        bench.agent.dropped("refused".into());
+    }
+    bench.open();
+    let Interval { now, counts } = bench.counted();
+    assert_eq!((now.settled, now.connected), (1, 1));
+    assert_eq!((counts.failed_dials, counts.disconnects, counts.opened, counts.reconnects), (3, 0, 1, 0));
+    assert_eq!(counts.reasons["refused"], 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_dialect_nothing_is_sent_before_its_handshake_is_over() {
+    let mut bench = Bench::begun(Purpose::Ping, &["--dialect", "socket.io"]);
+    bench.until_due(ms(0)).await;
+    assert!(bench.wire.is_empty());
+    bench.hear("0{}");
+    assert_eq!(bench.wire.pop_front().as_deref(), Some("40"));
+    bench.hear(r#"40{"sid":"x"}"#);
+    assert!(bench.echo(ms(5)).await.starts_with(r#"42["echo",""#));
+    assert_eq!(bench.counted().counts.answered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_counts_each_message_of_each_publisher_once_and_how_long_it_took() {
+    let flags = ["--subscribers", "50%"];
+    let mut subscriber = Bench::new(Purpose::Subscribe, &flags);
+    subscriber.open();
+    assert_eq!(subscriber.counted().now.listening, 1);
+    let stamp = |client, number| Stamp {
+        run: subscriber.agent.plan.run,
+        client,
+        number,
+        due: subscriber.agent.clock.micros(Instant::now()),
+    };
+    let sent = [stamp(7, 0), stamp(7, 2), stamp(8, 0), stamp(7, 0)];
+    advance(ms(30)).await;
+    sent.iter().for_each(|stamp| subscriber.hear(&stamp.payload(64)));
+    let counts = subscriber.counted().counts;
+    assert_eq!((counts.delivered, counts.delivered_again), (3, 1));
+    assert!((max_ms(&counts.one_way) - 30.0).abs() < 0.05);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_run_publishes_is_not_counted_as_delivered() {
+    let mut subscriber = Bench::new(Purpose::Subscribe, &["--subscribers", "50%"]);
+    subscriber.open();
+    let stamp = Stamp { run: subscriber.agent.plan.run.wrapping_add(1), client: 7, number: 0, due: 0 };
+    subscriber.hear(&stamp.payload(64));
+    let counts = subscriber.counted().counts;
+    assert_eq!((counts.delivered, counts.unexpected), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishers_publish_and_do_not_wait_for_an_answer() {
+    let mut publisher = Bench::begun(Purpose::Publish, &["--subscribers", "50%", "--publish-period", "2s"]);
+    publisher.until_due(ms(0)).await;
+    let text = publisher.echo(ms(1)).await;
+    assert_eq!(Stamp::read(&text).unwrap().client, 3);
+    let counts = publisher.counted().counts;
+    assert_eq!((counts.published, counts.sent, counts.answered, counts.unexpected), (1, 0, 0, 0));
+}

@@ -1,0 +1,145 @@
+//! The program itself, against a real server in this process.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::{Output, Stdio};
+
+use everwire_load::{Record, Second, Summary};
+use everwire_server::{Config, RunningServer, Server};
+use tokio::process::Command;
+
+struct Load(RunningServer);
+
+/// What the program has told.
+struct Told {
+    seconds: Vec<Second>,
+    summary: Summary,
+}
+
+impl Load {
+    async fn start() -> Self {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            faults: true,
+            drain: core::time::Duration::ZERO,
+            ..Config::default()
+        };
+        Self(Server::bind(config).await.unwrap().start())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.0.local_addr())
+    }
+
+    async fn told(&self, path: &str, flags: &str) -> Told {
+        let flags = flags.replace("HOST", &self.url(""));
+        let output = program(&format!("{} {flags} --json - --quiet", self.url(path))).await;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut told: Vec<Record> =
+            String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let Some(Record::Summary(summary)) = told.pop() else { panic!("the last line is the summary") };
+        let seconds = told.into_iter().map(|record| match record {
+            Record::Second(second) => *second,
+            Record::Summary(_) => panic!("there is one summary"),
+        });
+        Told { seconds: seconds.collect(), summary: *summary }
+    }
+}
+
+async fn program(args: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_everwire-load"));
+    command.args(args.split_whitespace()).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap()
+}
+
+#[tokio::test]
+async fn every_message_of_every_connection_is_answered_and_told_of_second_by_second() {
+    let server = Load::start().await;
+    let told = server.told("/echo", "--connections 20 --ping-period 100ms --duration 1s --payload 100").await;
+    let Summary { opening, round_trips, disconnects, failed_dials, unexpected, .. } = &told.summary;
+    assert_eq!(opening.opened, 20);
+    assert_eq!((round_trips.sent, round_trips.answered, round_trips.lost, round_trips.duplicates), (200, 200, 0, 0));
+    assert_eq!((*disconnects, *failed_dials, *unexpected), (0, 0, 0));
+    assert_eq!(round_trips.round_trip.unwrap().count, 200);
+    assert_eq!(told.seconds.iter().map(|second| second.sent).sum::<u64>(), 200);
+    assert_eq!(told.seconds.iter().map(|second| second.answered).sum::<u64>(), 200);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_server_is_found_by_its_port_and_what_it_uses_is_told() {
+    let server = Load::start().await;
+    let told = server.told("/echo", "--connections 5 --ping-period 20ms --duration 1s").await;
+    let used = told.summary.server.unwrap();
+    assert!(used.processes >= 1 && used.cpu_percent > 0.0 && used.memory_open_bytes > 1_000_000, "{used:?}");
+    assert!(told.seconds.iter().all(|second| second.server_memory_bytes.is_some()));
+}
+
+#[tokio::test]
+async fn two_processes_share_the_connections_and_their_results_are_one() {
+    let server = Load::start().await;
+    let flags = "--connections 30 --ping-period 100ms --duration 1s --processes 2 --subscribers 50% --publish-period 250ms --subscribe-url HOST/broadcast";
+    let Summary { setting, opening, round_trips, deliveries, .. } = server.told("/echo", flags).await.summary;
+    assert_eq!((setting.processes, setting.subscribers, opening.opened), (2, 15, 31));
+    assert_eq!((round_trips.sent, round_trips.answered), (150, 150));
+    assert_eq!(round_trips.round_trip.unwrap().count, 150);
+    let deliveries = deliveries.unwrap();
+    assert_eq!((deliveries.published, deliveries.expected, deliveries.delivered, deliveries.lost), (4, 60, 60, 0));
+    assert_eq!(deliveries.one_way.unwrap().count, 60);
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_come_back_and_what_is_lost_by_it_is_told() {
+    let server = Load::start().await;
+    let told = server.told("/echo?fault=drop:3", "--connections 5 --ping-period 100ms --duration 2s --grace 0").await;
+    let Summary { round_trips, disconnects, reconnects, reasons, .. } = told.summary;
+    assert_eq!(round_trips.sent, 100);
+    assert!(disconnects >= 5 && reconnects > 0, "{disconnects} {reconnects}");
+    assert!(round_trips.lost > 0);
+    assert_eq!(round_trips.sent, round_trips.answered + round_trips.lost);
+    assert!(reasons.keys().any(|reason| reason.contains("1006")), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_answers_each_message_late_shows_in_the_latency() {
+    let server = Load::start().await;
+    let told = server.told("/echo?fault=delay:80", "--connections 5 --ping-period 200ms --duration 1s").await;
+    let times = told.summary.round_trips.round_trip.unwrap();
+    assert!(times.p50_ms >= 80.0, "{times:?}");
+    assert_eq!(told.summary.round_trips.lost, 0);
+}
+
+#[tokio::test]
+async fn a_person_gets_a_table_and_charts() {
+    let server = Load::start().await;
+    let folder = std::env::temp_dir().join(format!("everwire-load-{}", std::process::id()));
+    let flags = format!("--connections 3 --ping-period 50ms --duration 1s --charts {}", folder.display());
+    let output = program(&format!("{} {flags}", server.url("/echo"))).await;
+    let table = String::from_utf8(output.stdout).unwrap();
+    for line in ["3 of 3 open", "60 sent, 60 answered, 0 lost", "Round trip", "This program"] {
+        assert!(table.contains(line), "{line} in\n{table}");
+    }
+    assert!(String::from_utf8_lossy(&output.stderr).contains("sending for 1 s"));
+    for chart in ["throughput.svg", "latency.svg"] {
+        assert!(std::fs::read_to_string(folder.join(chart)).unwrap().ends_with("</svg>\n"), "{chart}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_told_with_what_to_do() {
+    let server = Load::start().await;
+    let url = server.url("/echo");
+    server.0.stop().await;
+    for (args, advice) in [
+        (format!("{url} --duration 1s"), "Is the server running there"),
+        (format!("{url} --json /there/is/no/folder/x"), "name another place"),
+        (format!("{url} --server-pid 4194305"), "leave out --server-pid"),
+        ("http://127.0.0.1/".to_owned(), "write it with ws://"),
+    ] {
+        let output = program(&args).await;
+        assert!(!output.status.success(), "{args}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains(advice), "{args}: {told}");
+        assert!(output.stdout.is_empty());
+    }
+}
