@@ -10,7 +10,7 @@ use crate::{BadOrigin, Config, FeedSource, FileLimits, Limits, Origins, Recordin
 /// The companion server of Everwire: small WebSocket endpoints for demos, tests and measurements.
 ///
 /// Start it without any flag, then connect to ws://127.0.0.1:9001/echo. The other endpoints are /broadcast, /hello,
-/// /countdown, /sum, /clock, /ticker, /tracker and /files; /healthz and /metrics answer HTTP.
+/// /countdown, /sum, /clock, /ticker, /tracker, /files and, with --monitor, /monitor; /healthz and /metrics answer HTTP.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "everwire-server", version, max_term_width = 110)]
 pub struct Cli {
@@ -30,6 +30,10 @@ pub struct Cli {
     /// Let clients ask for faults, like /echo?fault=drop:3. For tests and demos only: whoever connects can use them.
     #[arg(long)]
     faults: bool,
+
+    /// Tell whoever connects to /monitor what the machine does: processor, memory, processes, and the server itself.
+    #[arg(long)]
+    monitor: bool,
 
     /// Also let pages of this origin connect, like `https://example.org`, or `*` for any. Pages of the server's own host
     /// and of localhost may always connect, and so may programs that are not browsers. Can be repeated.
@@ -188,6 +192,7 @@ impl Cli {
             reuse_port: self.reuse_port,
             dist: self.dist,
             faults: self.faults,
+            monitor: self.monitor,
             origins,
             limits: self.limits.into_limits(),
             files: self.files.into_limits(),

@@ -16,6 +16,8 @@ pub struct Config {
     pub dist: Option<PathBuf>,
     /// Whether `?fault=` may be used. Off by default: a fault lets a stranger hold a connection open or cut it.
     pub faults: bool,
+    /// Whether `/monitor` tells what the machine does. Off by default: processes and memory are nobody's business.
+    pub monitor: bool,
     /// Which web pages may connect.
     pub origins: Origins,
     /// What one client, and all of them together, may use.
@@ -42,6 +44,7 @@ impl Default for Config {
             reuse_port: false,
             dist: None,
             faults: false,
+            monitor: false,
             origins: Origins::default(),
             limits: Limits::default(),
             files: FileLimits::default(),

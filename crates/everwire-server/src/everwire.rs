@@ -12,6 +12,7 @@ use crate::files::Store;
 use crate::lab::Lab;
 use crate::limits::{Admission, Full, Permit};
 use crate::metrics::Metrics;
+use crate::monitor::Monitor;
 use crate::pages::Pages;
 use crate::roster::Roster;
 use crate::ticker::Streams;
@@ -31,6 +32,7 @@ struct Shared {
     drain: Drain,
     hubs: Hubs,
     streams: Streams,
+    monitor: Monitor,
     lab: Lab,
     files: Arc<Store>,
     pages: Option<Pages>,
@@ -47,6 +49,7 @@ impl Everwire {
             drain: Drain::default(),
             hubs: Hubs::default(),
             streams: Streams::default(),
+            monitor: Monitor::default(),
             lab: Lab::default(),
             roster: Roster::default(),
             files: Store::new(config.files.clone(), config.clock.clone()),
@@ -96,6 +99,10 @@ impl Everwire {
 
     pub(crate) fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    pub(crate) fn monitor(&self) -> &Monitor {
+        &self.0.monitor
     }
 
     pub(crate) fn lab(&self) -> &Lab {

@@ -33,8 +33,8 @@
 //! - `handshake` decides whether a request becomes a WebSocket, `upgrade` speaks the HTTP of it
 //! - `connection` is the one loop that every endpoint shares: pings, limits, faults, counters, coalesced writes
 //! - `endpoints` and `ticker` say what each path does, as a `Session` inside that loop
+//! - `hub` sends one encoded message to many, `metrics` counts, `monitor` tells what the machine does
 //! - `files` keeps what one client leaves for others
-//! - `hub` sends one encoded message to many, `metrics` counts
 
 mod cli;
 mod clock;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 
 use crate::endpoints::Endpoint;
-use crate::{Config, Everwire, files, handshake, lab, monitor};
+use crate::{Config, Everwire, files, handshake, lab};
 
 /// The routes of a server, to merge or nest into an application of your own.
 ///
@@ -26,7 +26,6 @@ impl Everwire {
         router
             .merge(files::routes())
             .merge(lab::routes())
-            .merge(monitor::routes())
             .route("/healthz", get(healthz))
             .route("/metrics", get(metrics))
             .fallback(elsewhere)

@@ -17,11 +17,11 @@ use crate::Everwire;
 use crate::connection::Mailbox;
 use crate::files::Transfer;
 use crate::hub::Hub;
-use crate::lab;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::session::Session;
 use crate::ticker;
+use crate::{lab, monitor};
 
 /// The WebSocket endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(crate) enum Endpoint {
     Clock,
     Ticker,
     Tracker,
+    Monitor,
     Lab,
     Files,
 }
@@ -56,7 +57,7 @@ impl Default for Hubs {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Echo,
         Self::Broadcast,
         Self::Hello,
@@ -65,6 +66,7 @@ impl Endpoint {
         Self::Clock,
         Self::Ticker,
         Self::Tracker,
+        Self::Monitor,
         Self::Lab,
         Self::Files,
     ];
@@ -79,6 +81,7 @@ impl Endpoint {
             Self::Clock => "/clock",
             Self::Ticker => "/ticker",
             Self::Tracker => "/tracker",
+            Self::Monitor => "/monitor",
             Self::Lab => "/lab/socket",
             Self::Files => "/files",
         }
@@ -112,6 +115,7 @@ impl Endpoint {
                 let clock = everwire.config().clock.clone();
                 Box::new(move |mailbox| Box::new(tracker::Tracker::new(&hub, clock, mailbox)))
             }
+            Self::Monitor => monitor::prepare(everwire),
             Self::Lab => lab::prepare(everwire, query)?,
             Self::Files => {
                 let (store, message_bytes) = (Arc::clone(everwire.files()), everwire.config().limits.message_bytes);

@@ -1,10 +1,19 @@
-//! What the machine and the server do, once a second.
+//! What the machine and the server do, once a second: `/monitor`.
+//!
+//! # Layout
+//! - `watch`: who watches, and the [`Monitor`] that samples only while somebody does
+//! - `sampler`: the one task that samples for all watchers
+//! - `machine`, `processes`, `vmstat`: what the machine does; `traffic`: what the server does
+//! - `history`: the last five minutes, for newcomers
+//! - `news`: what is sent
 
-use axum::Router;
+mod history;
+mod machine;
+mod news;
+mod processes;
+mod sampler;
+mod traffic;
+mod vmstat;
+mod watch;
 
-use crate::Everwire;
-
-/// The routes under `/monitor`.
-pub(crate) fn routes() -> Router<Everwire> {
-    Router::new()
-}
+pub(crate) use watch::{Monitor, prepare};

@@ -1,0 +1,88 @@
+use sysinfo::{MemoryRefreshKind, System};
+
+use super::news::About;
+use super::processes::{Processes, Users};
+use super::vmstat::{Row, Vmstat};
+
+/// The machine that the server runs on.
+pub(super) struct Machine {
+    /// `None` on a system that sysinfo does not know.
+    system: Option<System>,
+    users: Users,
+    vmstat: Vmstat,
+    about: About,
+}
+
+/// What a machine did since the reading before.
+pub(super) struct Reading {
+    /// How busy each core was, in percent.
+    pub(super) cores: Vec<f64>,
+    /// Bytes in use.
+    pub(super) memory: u64,
+    pub(super) swap: u64,
+    pub(super) load: Option<[f64; 3]>,
+    pub(super) processes: Option<Processes>,
+    pub(super) vmstat: Option<Row>,
+}
+
+impl Machine {
+    /// Begins to count.
+    pub(super) fn open() -> Self {
+        let mut system = System::new().ok();
+        let mut about = About {
+            system: System::long_os_version().or_else(|_| System::name()).unwrap_or_else(|_| "unknown".to_owned()),
+            cores: 0,
+            memory: 0,
+            swap: 0,
+            server_pid: std::process::id(),
+        };
+        if let Some(system) = &mut system {
+            system.refresh_cpu_usage();
+            system.refresh_memory_specifics(MemoryRefreshKind::everything());
+            Processes::refresh(system);
+            about.cores = system.cpus().len();
+            about.memory = system.total_memory();
+            about.swap = system.total_swap();
+        }
+        Self { system, users: Users::read(), vmstat: Vmstat::start(), about }
+    }
+
+    pub(super) fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Reads everything that changes. The processes are the dear part, and are left out where nobody looks.
+    pub(super) fn read(&mut self, with_processes: bool) -> Reading {
+        let mut reading = Reading {
+            cores: Vec::new(),
+            memory: 0,
+            swap: 0,
+            load: load_averages(),
+            processes: None,
+            vmstat: self.vmstat.read(),
+        };
+        if let Some(system) = &mut self.system {
+            system.refresh_cpu_usage();
+            system.refresh_memory_specifics(MemoryRefreshKind::everything());
+            reading.cores = system.cpus().iter().map(|core| tenths(f64::from(core.usage()))).collect();
+            reading.memory = system.used_memory();
+            reading.swap = system.used_swap();
+            if with_processes {
+                Processes::refresh(system);
+                reading.processes = Some(Processes::of(system, &self.users));
+            }
+        }
+        reading
+    }
+}
+
+/// A number as exact as anybody reads it: more digits would only make the messages longer.
+pub(super) fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+/// Windows has no such thing, and is said to be idle in its place.
+fn load_averages() -> Option<[f64; 3]> {
+    let load = System::load_average().ok().filter(|_| cfg!(unix))?;
+    Some([load.one, load.five, load.fifteen])
+}

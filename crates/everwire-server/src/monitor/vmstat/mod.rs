@@ -1,0 +1,37 @@
+//! The counters that `vmstat` of procps shows, by its rules. Only Linux has them.
+
+mod counters;
+mod page_size;
+mod row;
+
+use std::fs;
+use std::time::Instant;
+
+use counters::Counters;
+pub(super) use row::Row;
+
+/// The counters as they were read last.
+pub(super) struct Vmstat {
+    before: Option<(Instant, Counters)>,
+    page_size: u64,
+}
+
+impl Vmstat {
+    /// Begins to count.
+    pub(super) fn start() -> Self {
+        Self { before: read(), page_size: page_size::page_size() }
+    }
+
+    /// What happened since the last time. `None` on a system without these counters.
+    pub(super) fn read(&mut self) -> Option<Row> {
+        let (now, after) = read()?;
+        let (then, before) = self.before.replace((now, after.clone()))?;
+        Some(Row::between(&before, &after, (now - then).as_secs_f64(), self.page_size))
+    }
+}
+
+fn read() -> Option<(Instant, Counters)> {
+    let file = |name: &str| fs::read_to_string(format!("/proc/{name}")).ok();
+    let counters = Counters::parse(&file("stat")?, &file("vmstat")?, &file("meminfo")?)?;
+    Some((Instant::now(), counters))
+}
