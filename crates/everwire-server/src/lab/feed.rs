@@ -149,9 +149,9 @@ mod tests {
         let everwire = Everwire::new(Config::default());
         let feeds = Feeds::default();
         let log = feeds.log(&everwire, choice("rate=20")).unwrap();
-        let (start, _) = log.begin(None);
+        let start = log.read(None).0.unwrap().cursor;
         tokio::time::sleep(Duration::from_millis(10_025)).await;
-        let numbers: Vec<u64> = log.read(start).iter().map(|item| item.seq - start).collect();
+        let numbers: Vec<u64> = log.read(Some(start)).1.iter().map(|item| item.seq - start).collect();
         assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
     }
 

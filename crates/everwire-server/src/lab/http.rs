@@ -1,6 +1,6 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fmt::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -11,13 +11,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::time::timeout;
 
-use super::log::{Beginning, Item};
 use super::meter::Account;
-use super::outflow::Outflow;
+use super::outflow::{Delivery, Outflow};
 use super::source;
 use super::visit::{Visit, answer, fresh};
 use crate::Everwire;
-use crate::limits::Permit;
+use crate::fault::Network;
 use crate::refusal::Refusal;
 
 /// How messages are written where each has a line.
@@ -32,9 +31,9 @@ const LONGEST_WAIT: u64 = 60_000;
 /// `GET /lab/poll`: what is there now.
 pub(super) async fn poll(State(everwire): State<Everwire>, request: Request) -> Response {
     respond(&everwire, request, async |visit, request| {
-        let (mut outflow, beginning) = outflow(&visit, &request, false)?;
+        let mut outflow = outflow(&visit, &request, Network::default())?;
         visit.travel().await;
-        Ok(lines(&mut outflow, beginning, visit.account.as_ref()))
+        Ok(lines(&mut outflow, visit.account.as_deref()))
     })
     .await
 }
@@ -43,16 +42,13 @@ pub(super) async fn poll(State(everwire): State<Everwire>, request: Request) -> 
 pub(super) async fn long_poll(State(everwire): State<Everwire>, request: Request) -> Response {
     respond(&everwire, request, async |visit, request| {
         let wait = Duration::from_millis(visit.query.number("wait", 0..=LONGEST_WAIT, 25_000)?);
-        let (mut outflow, beginning) = outflow(&visit, &request, false)?;
-        // A newcomer is told at once where it begins.
-        if beginning.is_none() {
-            tokio::select! {
-                _ = timeout(wait, outflow.news()) => {}
-                () = visit.everwire.drain_state().started() => {}
-            }
+        let mut outflow = outflow(&visit, &request, Network::default())?;
+        tokio::select! {
+            _ = timeout(wait, outflow.news()) => {}
+            () = visit.everwire.drain_state().started() => {}
         }
         visit.travel().await;
-        Ok(lines(&mut outflow, beginning, visit.account.as_ref()))
+        Ok(lines(&mut outflow, visit.account.as_deref()))
     })
     .await
 }
@@ -102,7 +98,7 @@ pub(super) async fn accounts(State(everwire): State<Everwire>, request: Request)
     respond(&everwire, request, async |visit, _| {
         let names = visit.query.text("names").unwrap_or_default().split(',').take(16);
         let found = names.filter_map(|name| Some((name, visit.everwire.lab().find_account(name)?.statement())));
-        let statements: std::collections::BTreeMap<_, _> = found.collect();
+        let statements: BTreeMap<_, _> = found.collect();
         let text = serde_json::to_string(&statements).expect("structs with string keys always have a JSON form");
         Ok(fresh("application/json", text))
     })
@@ -122,23 +118,20 @@ where
     answer(origin, worked, everwire)
 }
 
-/// What the request asks for, from its cursor on.
-fn outflow(visit: &Visit, request: &Request, travels: bool) -> Result<(Outflow, Option<Beginning>), Refusal> {
-    let log = visit.log()?;
-    let (from, beginning) = log.begin(visit.after(request.headers())?);
-    let path = if travels { visit.path() } else { crate::fault::Network::default().path() };
-    Ok((Outflow::new(log, from, path), beginning))
+/// What the request asks for, from its cursor on, over a network.
+fn outflow(visit: &Visit, request: &Request, network: Network) -> Result<Outflow, Refusal> {
+    Ok(Outflow::new(visit.log()?, visit.after(request.headers())?, network.path()))
 }
 
 /// An answer with all that is ready, a line each.
-fn lines(outflow: &mut Outflow, beginning: Option<Beginning>, account: Option<&Arc<Account>>) -> Response {
-    let mut text = beginning.map_or_else(String::new, |beginning| told(beginning) + "\n");
-    while let Some(item) = outflow.ready() {
-        account.iter().for_each(|account| account.sent(item.text.len()));
-        // Writing to a String never fails.
-        let _ = writeln!(text, "{}", item.text);
+fn lines(outflow: &mut Outflow, account: Option<&Account>) -> Response {
+    let mut body = String::new();
+    while let Some(delivery) = outflow.ready() {
+        let (text, _) = delivered(&delivery, account);
+        body.push_str(&text);
+        body.push('\n');
     }
-    fresh(LINES, text)
+    fresh(LINES, body)
 }
 
 /// A body that goes on until the client leaves or the server stops.
@@ -147,40 +140,26 @@ fn endless(
     request: &Request,
     write: impl Fn(&str, Option<u64>) -> String + Send + 'static,
 ) -> Result<Body, Refusal> {
-    let (outflow, beginning) = outflow(&visit, request, true)?;
-    let (everwire, account) = (visit.everwire.clone(), visit.account.clone());
-    let endless = Endless { outflow, everwire, account, write, _permit: visit.into_permit() };
-    let chunks = stream::unfold((endless, beginning), async |(mut endless, beginning)| {
-        let chunk = match beginning {
-            Some(beginning) => (endless.write)(&told(beginning), None),
-            None => endless.next().await?,
+    let outflow = outflow(&visit, request, visit.network)?;
+    let chunks = stream::unfold((visit, outflow, write), async |(visit, mut outflow, write)| {
+        let delivery = tokio::select! {
+            delivery = outflow.next() => delivery,
+            () = visit.everwire.drain_state().started() => return None,
         };
-        Some((Ok::<_, Infallible>(Bytes::from(chunk)), (endless, None)))
+        let (text, seq) = delivered(&delivery, visit.account.as_deref());
+        let chunk = Bytes::from(write(&text, seq));
+        Some((Ok::<_, Infallible>(chunk), (visit, outflow, write)))
     });
     Ok(Body::from_stream(chunks))
 }
 
-struct Endless<W> {
-    outflow: Outflow,
-    everwire: Everwire,
-    account: Option<Arc<Account>>,
-    write: W,
-    _permit: Permit,
-}
-
-impl<W: Fn(&str, Option<u64>) -> String> Endless<W> {
-    async fn next(&mut self) -> Option<String> {
-        let Item { seq, text } = tokio::select! {
-            item = self.outflow.next() => item,
-            () = self.everwire.drain_state().started() => return None,
-        };
-        if let Some(account) = &self.account {
-            account.sent(text.len());
+/// What is written, with its number if it has one. Only a message is payload.
+fn delivered<'d>(delivery: &'d Delivery, account: Option<&Account>) -> (Cow<'d, str>, Option<u64>) {
+    match delivery {
+        Delivery::Message(item) => {
+            account.iter().for_each(|account| account.sent(item.text.len()));
+            (Cow::Borrowed(&item.text), Some(item.seq))
         }
-        Some((self.write)(&text, Some(seq)))
+        Delivery::Beginning(beginning) => (Cow::Owned(beginning.text()), None),
     }
-}
-
-fn told(beginning: Beginning) -> String {
-    serde_json::to_string(&beginning).expect("structs with string keys always have a JSON form")
 }

@@ -58,6 +58,12 @@ pub(super) struct Beginning {
     pub(super) gap: Option<u64>,
 }
 
+impl Beginning {
+    pub(super) fn text(&self) -> String {
+        serde_json::to_string(self).expect("structs with string keys always have a JSON form")
+    }
+}
+
 impl Log {
     /// An empty log whose first message has the number after `latest`.
     pub(super) fn after(latest: u64) -> Self {
@@ -82,23 +88,9 @@ impl Log {
         self.latest.send_replace(seq);
     }
 
-    /// Where a client begins that has read up to `after`, and what it has to be told of that.
-    pub(super) fn begin(&self, after: Option<u64>) -> (u64, Option<Beginning>) {
-        let inner = self.inner();
-        let oldest = inner.latest - inner.kept.len() as u64;
-        match after {
-            Some(after) if (oldest..=inner.latest).contains(&after) => (after, None),
-            Some(after) if after < oldest => (oldest, Some(Beginning { cursor: oldest, gap: Some(oldest - after) })),
-            // A newcomer, or one that has a number from elsewhere.
-            _ => (inner.latest, Some(Beginning { cursor: inner.latest, gap: None })),
-        }
-    }
-
-    /// What follows a message that is still kept, or the latest.
-    pub(super) fn read(&self, after: u64) -> Vec<Item> {
-        let inner = self.inner();
-        let newer = inner.kept.iter().rev().take_while(|item| item.seq > after).count();
-        inner.kept.range(inner.kept.len() - newer..).cloned().collect()
+    /// What follows for a client that has read up to `after`, and where that begins if the client cannot know.
+    pub(super) fn read(&self, after: Option<u64>) -> (Option<Beginning>, Vec<Item>) {
+        self.inner().read(after)
     }
 
     /// Tells when there are messages after those that were there at this moment.
@@ -113,14 +105,12 @@ impl Log {
         account: Option<Arc<Account>>,
         after: Option<u64>,
     ) -> Subscription {
-        let (from, beginning) = self.begin(after);
-        if let Some(beginning) = beginning {
-            mailbox.send_json(&beginning);
-        }
         let mut inner = self.inner();
-        for item in inner.kept.iter().filter(|item| item.seq > from) {
-            mailbox.send(Message::Text(item.text.clone()));
-            account.iter().for_each(|account| account.sent(item.text.len()));
+        let (beginning, items) = inner.read(after);
+        beginning.iter().for_each(|beginning| mailbox.send(Message::text(beginning.text())));
+        for Item { text, .. } in items {
+            account.iter().for_each(|account| account.sent(text.len()));
+            mailbox.send(Message::Text(text));
         }
         inner.subscribed += 1;
         let number = inner.subscribed;
@@ -130,6 +120,20 @@ impl Log {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn read(&self, after: Option<u64>) -> (Option<Beginning>, Vec<Item>) {
+        let oldest = self.latest - self.kept.len() as u64;
+        let (from, beginning) = match after {
+            Some(after) if (oldest..=self.latest).contains(&after) => (after, None),
+            Some(after) if after < oldest => (oldest, Some(Beginning { cursor: oldest, gap: Some(oldest - after) })),
+            // A newcomer, or one that has a number from elsewhere.
+            _ => (self.latest, Some(Beginning { cursor: self.latest, gap: None })),
+        };
+        let newer = self.kept.iter().rev().take_while(|item| item.seq > from).count();
+        (beginning, self.kept.range(self.kept.len() - newer..).cloned().collect())
     }
 }
 
@@ -149,30 +153,33 @@ mod tests {
         log
     }
 
-    fn texts(log: &Log, after: u64) -> Vec<String> {
-        log.read(after).iter().map(|item| item.text.to_string()).collect()
+    /// What `after` reads: where it begins, and which messages.
+    fn read(log: &Log, after: Option<u64>) -> (Option<Beginning>, Vec<u64>) {
+        let (beginning, items) = log.read(after);
+        (beginning, items.iter().map(|item| item.seq).collect())
     }
 
     #[test]
     fn a_cursor_reads_what_follows_it_once() {
         let log = log(3);
-        assert_eq!(log.begin(Some(1)), (1, None));
-        assert_eq!(texts(&log, 1), ["2", "3"]);
-        assert!(texts(&log, 3).is_empty());
+        assert_eq!(read(&log, Some(1)), (None, vec![2, 3]));
+        assert_eq!(read(&log, Some(3)), (None, vec![]));
     }
 
     #[test]
     fn a_newcomer_begins_at_the_end_and_is_told_where_that_is() {
-        assert_eq!(log(3).begin(None), (3, Some(Beginning { cursor: 3, gap: None })));
-        assert_eq!(log(3).begin(Some(9)), (3, Some(Beginning { cursor: 3, gap: None })));
+        let at_the_end = (Some(Beginning { cursor: 3, gap: None }), vec![]);
+        assert_eq!(read(&log(3), None), at_the_end);
+        assert_eq!(read(&log(3), Some(9)), at_the_end);
     }
 
     #[test]
     fn who_was_away_too_long_is_told_how_many_are_missing() {
         let log = log(1000);
-        assert_eq!(log.begin(Some(150)), (400, Some(Beginning { cursor: 400, gap: Some(250) })));
-        assert_eq!(texts(&log, 400).len(), KEEP);
-        assert_eq!(log.begin(Some(400)), (400, None));
+        let (beginning, items) = read(&log, Some(150));
+        assert_eq!(beginning, Some(Beginning { cursor: 400, gap: Some(250) }));
+        assert_eq!((items.len(), items[0]), (KEEP, 401));
+        assert_eq!(read(&log, Some(400)).0, None);
     }
 
     #[test]

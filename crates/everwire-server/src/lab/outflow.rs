@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::log::{Item, Log};
+use super::log::{Beginning, Item, Log};
 use crate::fault::Path;
 
 /// What one client reads of a log, each message when the network lets it through.
@@ -15,13 +15,21 @@ use crate::fault::Path;
 pub(super) struct Outflow {
     log: Arc<Log>,
     news: watch::Receiver<u64>,
-    read: u64,
+    read: Option<u64>,
     path: Path,
-    under_way: VecDeque<(Instant, Item)>,
+    under_way: VecDeque<(Instant, Delivery)>,
+}
+
+/// What a client gets.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Delivery {
+    /// Where it begins to read, at first or behind a gap.
+    Beginning(Beginning),
+    Message(Item),
 }
 
 impl Outflow {
-    pub(super) fn new(log: Arc<Log>, after: u64, path: Path) -> Self {
+    pub(super) fn new(log: Arc<Log>, after: Option<u64>, path: Path) -> Self {
         let news = log.news();
         let mut outflow = Self { log, news, read: after, path, under_way: VecDeque::new() };
         outflow.take_in();
@@ -29,10 +37,10 @@ impl Outflow {
     }
 
     /// The next message; it may take for ever. Nothing is lost when the future is dropped.
-    pub(super) async fn next(&mut self) -> Item {
+    pub(super) async fn next(&mut self) -> Delivery {
         loop {
-            if let Some(item) = self.ready() {
-                return item;
+            if let Some(delivery) = self.ready() {
+                return delivery;
             }
             let due = self.under_way.front().map(|(due, _)| *due);
             tokio::select! {
@@ -53,17 +61,22 @@ impl Outflow {
     }
 
     /// The next message if its time has come.
-    pub(super) fn ready(&mut self) -> Option<Item> {
+    pub(super) fn ready(&mut self) -> Option<Delivery> {
         let now = Instant::now();
-        self.under_way.pop_front_if(|(due, _)| *due <= now).map(|(_, item)| item)
+        self.under_way.pop_front_if(|(due, _)| *due <= now).map(|(_, delivery)| delivery)
     }
 
     fn take_in(&mut self) {
         self.news.borrow_and_update();
         let now = Instant::now();
-        for item in self.log.read(self.read) {
-            self.read = item.seq;
-            self.under_way.push_back((self.path.arrival(now), item));
+        let (beginning, items) = self.log.read(self.read);
+        if let Some(beginning) = beginning {
+            self.read = Some(beginning.cursor);
+            self.under_way.push_back((self.path.arrival(now), Delivery::Beginning(beginning)));
+        }
+        for item in items {
+            self.read = Some(item.seq);
+            self.under_way.push_back((self.path.arrival(now), Delivery::Message(item)));
         }
     }
 }
@@ -80,11 +93,22 @@ mod tests {
     use super::*;
     use crate::fault::Faults;
 
+    fn outflow(log: &Arc<Log>, after: u64, fault: Option<&str>) -> Outflow {
+        let faults = fault.map_or_else(Faults::default, |fault| Faults::parse(fault).unwrap());
+        Outflow::new(Arc::clone(log), Some(after), faults.network_alone().unwrap().path())
+    }
+
+    fn number(delivery: &Delivery) -> u64 {
+        match delivery {
+            Delivery::Message(item) => item.seq,
+            Delivery::Beginning(beginning) => panic!("{beginning:?} is no message"),
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_slow_network_holds_each_message_from_when_it_was_sent_and_not_from_when_the_one_before_came() {
         let log = Arc::new(Log::after(0));
-        let network = Faults::parse("delay:200").unwrap().network_alone().unwrap();
-        let mut outflow = Outflow::new(Arc::clone(&log), 0, network.path());
+        let mut outflow = outflow(&log, 0, Some("delay:200"));
         let start = Instant::now();
         tokio::spawn(async move {
             for _ in 0..4 {
@@ -94,8 +118,8 @@ mod tests {
         });
         let mut arrivals = Vec::new();
         for _ in 0..4 {
-            let item = outflow.next().await;
-            arrivals.push((item.seq, start.elapsed().as_millis()));
+            let delivery = outflow.next().await;
+            arrivals.push((number(&delivery), start.elapsed().as_millis()));
         }
         assert_eq!(arrivals, [(1, 200), (2, 250), (3, 300), (4, 350)]);
     }
@@ -104,8 +128,18 @@ mod tests {
     async fn what_is_kept_is_ready_at_once_and_in_order() {
         let log = Arc::new(Log::after(0));
         (0..5).for_each(|_| log.push(|seq| seq.to_string()));
-        let mut outflow = Outflow::new(log, 2, Faults::default().network_alone().unwrap().path());
-        let ready: Vec<u64> = std::iter::from_fn(|| outflow.ready()).map(|item| item.seq).collect();
+        let mut outflow = outflow(&log, 2, None);
+        let ready: Vec<u64> = std::iter::from_fn(|| outflow.ready()).map(|delivery| number(&delivery)).collect();
         assert_eq!(ready, [3, 4, 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_too_slow_for_what_is_kept_is_told_what_it_missed() {
+        let log = Arc::new(Log::after(0));
+        let mut outflow = outflow(&log, 0, None);
+        (0..700).for_each(|_| log.push(|seq| seq.to_string()));
+        let told = outflow.next().await;
+        assert_eq!(told, Delivery::Beginning(Beginning { cursor: 100, gap: Some(100) }));
+        assert_eq!(number(&outflow.next().await), 101);
     }
 }

@@ -11,7 +11,7 @@ use super::meter::{Account, Meter};
 use super::source;
 use crate::Everwire;
 use crate::endpoints::Endpoint;
-use crate::fault::{Faults, Network, Path};
+use crate::fault::{Faults, Network};
 use crate::handshake;
 use crate::limits::Permit;
 use crate::metrics::DropReason;
@@ -23,8 +23,9 @@ pub(super) struct Visit {
     pub(super) everwire: Everwire,
     pub(super) query: Query,
     pub(super) account: Option<Arc<Account>>,
-    network: Network,
-    permit: Permit,
+    pub(super) network: Network,
+    /// Its place among the connections.
+    _permit: Permit,
 }
 
 impl Visit {
@@ -40,7 +41,7 @@ impl Visit {
         let network = network(&faults)?;
         let permit = handshake::admit(everwire, request)?;
         let account = bill(everwire, request, &query, false);
-        Ok(Self { everwire: everwire.clone(), query, account, network, permit })
+        Ok(Self { everwire: everwire.clone(), query, account, network, _permit: permit })
     }
 
     /// What the client wants to read.
@@ -58,19 +59,9 @@ impl Visit {
         self.query.text("after").map(|_| self.query.number("after", 0..=u64::MAX, 0)).transpose()
     }
 
-    /// The way to the client.
-    pub(super) fn path(&self) -> Path {
-        self.network.path()
-    }
-
     /// Waits as long as one answer is under way in this network.
     pub(super) async fn travel(&self) {
-        sleep_until(self.path().arrival(Instant::now())).await;
-    }
-
-    /// Gives the place away that the visit holds, when what it is part of ends.
-    pub(super) fn into_permit(self) -> Permit {
-        self.permit
+        sleep_until(self.network.path().arrival(Instant::now())).await;
     }
 }
 
