@@ -37,6 +37,11 @@ impl Meter {
         self.read_before_answer.store(self.read.load(Relaxed), Relaxed);
     }
 
+    /// So many of the bytes that were counted as written were not.
+    pub(crate) fn take_back(&self, bytes: usize) {
+        self.written.fetch_sub(bytes as u64, Relaxed);
+    }
+
     /// A request is there, so that the answer to the one before it is over.
     pub(crate) fn next_request(&self) {
         let mut tenant = self.tenant();

@@ -23,9 +23,21 @@ impl<S> Metered<S> {
         self.stream
     }
 
-    fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = written {
-            self.meter.count_written(bytes);
+    /// Counts what is offered, and takes back what was not taken. So bytes are counted before the peer can have them, and what
+    /// it asks about them is answered with them in it.
+    fn count(
+        &mut self,
+        offered: usize,
+        write: impl FnOnce(Pin<&mut S>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>>
+    where
+        S: Unpin,
+    {
+        self.meter.count_written(offered);
+        let written = write(Pin::new(&mut self.stream));
+        let taken = if let Poll::Ready(Ok(taken)) = written { taken } else { 0 };
+        if taken < offered {
+            self.meter.take_back(offered - taken);
         }
         written
     }
@@ -42,8 +54,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.count(written)
+        self.count(bytes.len(), |stream| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -51,8 +62,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.count(written)
+        let offered = slices.iter().map(|slice| slice.len()).sum();
+        self.count(offered, |stream| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {

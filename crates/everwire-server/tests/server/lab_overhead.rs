@@ -1,9 +1,8 @@
 //! What the server counts of the lab's transports, beside what a raw TCP client sees of them.
 
 use serde_json::Value;
-use tokio::time::timeout;
 
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::Harness;
 use crate::lab::Wire;
 
 /// The account of this name.
@@ -15,20 +14,10 @@ async fn account(harness: &Harness, name: &str) -> Value {
 
 /// Asserts that the server counted what went over this wire to the byte, and returns the account.
 async fn assert_counted(harness: &Harness, name: &str, wire: &Wire) -> Value {
-    let counted = async {
-        loop {
-            let account = account(harness, name).await;
-            // A byte that the client has may be counted a moment later.
-            if account["written"] == wire.received.len() && account["read"] == wire.sent {
-                return account;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    match timeout(PATIENCE / 4, counted).await {
-        Ok(account) => account,
-        Err(_) => panic!("{} bytes in, {} out: {}", wire.sent, wire.received.len(), account(harness, name).await),
-    }
+    let account = account(harness, name).await;
+    let expected = (wire.sent, wire.received.len());
+    assert_eq!((number(&account, "read"), number(&account, "written")), expected, "read and written");
+    account
 }
 
 fn number(account: &Value, name: &str) -> usize {
@@ -42,7 +31,8 @@ fn overhead(account: &Value) -> usize {
 async fn call(harness: &Harness, name: &str, text: &str) {
     let mut wire = Wire::connect(harness).await;
     let length = text.len();
-    wire.send(format!("POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\ncontent-length: {length}\r\n\r\n{text}")).await;
+    wire.send(format!("POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\ncontent-length: {length}\r\n\r\n{text}"))
+        .await;
     wire.until(|text| text.contains("\r\n\r\n")).await;
 }
 
@@ -78,7 +68,8 @@ async fn a_call_is_counted_with_its_body_as_payload() {
     let mut wire = Wire::connect(&harness).await;
     for calls in 1..=2 {
         let before = wire.received.len();
-        wire.send("POST /lab/echo?call=c&account=p HTTP/1.1\r\nhost: lab\r\ncontent-length: 10\r\n\r\n0123456789").await;
+        wire.send("POST /lab/echo?call=c&account=p HTTP/1.1\r\nhost: lab\r\ncontent-length: 10\r\n\r\n0123456789")
+            .await;
         wire.answer(before).await;
         let account = assert_counted(&harness, "p", &wire).await;
         assert_eq!(number(&account, "payload"), 10 * calls);
