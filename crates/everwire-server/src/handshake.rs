@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::Everwire;
 use crate::connection::{Connection, Dialogue, Direct, Mailbox, Tcp, Wire};
@@ -68,8 +67,9 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
         match bare {
             Ok((stream, unread)) => {
                 let stream = Tcp::new(stream);
-                let direct = stream.direct();
-                accepted.serve(stream, unread, Some(direct)).await;
+                // A fault acts on each message, so that none may go around the mailbox.
+                let direct = accepted.faults.is_none().then(|| stream.direct(&accepted.everwire, endpoint));
+                accepted.serve(stream, unread, direct).await;
             }
             Err(stream) => accepted.serve(TokioIo::new(stream), Bytes::new(), None).await,
         }
@@ -88,19 +88,15 @@ struct Accepted {
 
 impl Accepted {
     /// Serves the connection to its end; `direct` is the way around its mailbox.
-    async fn serve<S>(self, stream: S, unread: Bytes, direct: Option<Arc<OwnedWriteHalf>>)
+    async fn serve<S>(self, stream: S, unread: Bytes, direct: Option<Direct>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let Self { everwire, endpoint, opening, faults } = self;
         let limits = &everwire.config().limits;
         let mailbox = match direct {
-            // A fault acts on each message, so that none may go around.
-            Some(stream) if faults.is_none() => {
-                let direct = Direct { stream, everwire: everwire.clone(), endpoint };
-                Mailbox::with_direct(limits.backlog_bytes, direct)
-            }
-            _ => Mailbox::new(limits.backlog_bytes),
+            Some(direct) => Mailbox::with_direct(limits.backlog_bytes, direct),
+            None => Mailbox::new(limits.backlog_bytes),
         };
         let mailbox = Arc::new(mailbox);
         let wire = Wire::new(stream, unread, limits);

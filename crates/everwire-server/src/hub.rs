@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::connection::{Frames, FramesMut, Mailbox};
 
 /// Members that are sent to in one go, before other connections get their turn.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 64;
 /// Bytes that may be gathered while earlier ones are still being delivered. Whoever says more helps to deliver.
 const MOST_GATHERED: usize = 1 << 20;
 
@@ -160,7 +160,9 @@ impl<T> Inner<T> {
         let Some(round) = self.rounds.front_mut() else { return false };
         let now = Instant::now();
         let mut last = None;
-        for (number, mailbox) in self.members.range(round.next..round.end).take(AT_ONCE) {
+        let members = self.members.range(round.next..round.end).take(AT_ONCE);
+        members.clone().for_each(|(_, mailbox)| mailbox.prepare());
+        for (number, mailbox) in members {
             mailbox.send_frames(&round.frames, now);
             last = Some(*number);
         }

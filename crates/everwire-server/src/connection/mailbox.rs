@@ -1,16 +1,14 @@
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use serde::Serialize;
 use smallvec::SmallVec;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::frames::{Frames, FramesMut};
-use crate::Everwire;
-use crate::endpoints::Endpoint;
+use super::tcp::Direct;
 use crate::metrics::this_worker;
 
 /// What shared frames cost beside their bytes, so that nobody can have a long queue of short ones for free.
@@ -26,22 +24,14 @@ pub(super) type Pieces = SmallVec<[Frames; 1]>;
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     limit: usize,
+    direct: Option<Direct>,
     queue: Mutex<Queue>,
-}
-
-/// The way around the queue, for a connection that has nothing to do to a message but write it.
-#[derive(Debug)]
-pub(crate) struct Direct {
-    pub(crate) stream: Arc<OwnedWriteHalf>,
-    pub(crate) everwire: Everwire,
-    pub(crate) endpoint: Endpoint,
 }
 
 /// What a direct write looks at stands first: of thousands of mailboxes each costs as many cache lines as that takes.
 #[derive(Debug, Default)]
 #[repr(C)]
 struct Queue {
-    direct: Option<Direct>,
     /// Bytes in here.
     waiting: usize,
     /// Bytes that were taken out last, and may not be written yet.
@@ -83,14 +73,13 @@ pub(crate) enum End {
 impl Mailbox {
     /// A mailbox that overflows when a message comes while more than `limit` bytes wait.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, queue: Mutex::default() }
+        Self { limit, direct: None, queue: Mutex::default() }
     }
 
     /// One that passes what many get straight on while nothing waits in it: to wake the connection for each message
     /// would cost as much as the write.
     pub(crate) fn with_direct(limit: usize, direct: Direct) -> Self {
-        let queue = Queue { direct: Some(direct), ..Queue::default() };
-        Self { limit, queue: Mutex::new(queue) }
+        Self { limit, direct: Some(direct), queue: Mutex::default() }
     }
 
     /// Puts a message in. After the end it goes nowhere.
@@ -105,8 +94,13 @@ impl Mailbox {
     /// Puts in what others get too; it is shared, not copied.
     pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) {
         self.put(|queue| {
-            if queue.waiting + queue.taken == 0 && queue.write_directly(frames, now) {
-                return 0;
+            if let Some(direct) = self.direct.as_ref().filter(|_| queue.waiting + queue.taken == 0) {
+                queue.begun = direct.write(frames);
+                queue.direct_at = Some(now);
+                if queue.begun == frames.bytes().len() {
+                    queue.begun = 0;
+                    return 0;
+                }
             }
             if !queue.tail.is_empty() {
                 let tail = queue.tail.take();
@@ -159,10 +153,17 @@ impl Mailbox {
     /// Takes everything out for the last time: nothing goes in, and nobody writes directly, any more.
     pub(super) fn retire(&self) -> Taken {
         let mut queue = self.queue();
-        queue.direct = None;
         queue.end.get_or_insert(End::Drained);
         drop(queue);
         self.take(Waker::noop())
+    }
+
+    /// Has the processor fetch what a direct write needs. Done for several members before the first of them is written
+    /// to, it waits for memory once and not for each.
+    pub(crate) fn prepare(&self) {
+        if let Some(direct) = &self.direct {
+            direct.prepare();
+        }
     }
 
     /// When something was last written directly.
@@ -212,24 +213,6 @@ impl Mailbox {
 }
 
 impl Queue {
-    /// Says whether all of it is written.
-    fn write_directly(&mut self, frames: &Frames, now: Instant) -> bool {
-        let Some(Direct { stream, everwire, endpoint }) = &self.direct else { return false };
-        match stream.try_write(frames.bytes()) {
-            Ok(count) if count == frames.bytes().len() => {
-                self.direct_at = Some(now);
-                everwire.metrics().of(*endpoint).wrote(frames.messages(), frames.payload());
-                true
-            }
-            Ok(count) => {
-                self.begun = count;
-                false
-            }
-            // There is no room now, or the connection is broken, which its reader finds out.
-            Err(_) => false,
-        }
-    }
-
     /// Throws away what is not begun: the rest of a frame has to follow, or the peer could not tell where it ends.
     fn overflow(&mut self) {
         let begun = self.pieces.first().and_then(|piece| piece.up_to_the_end_of_a_frame(self.begun));

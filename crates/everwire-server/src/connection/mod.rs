@@ -12,8 +12,8 @@ mod wire;
 pub(crate) use dialogue::Dialogue;
 pub(crate) use ending::Ending;
 pub(crate) use frames::{Frames, FramesMut};
-pub(crate) use mailbox::{Direct, End, Mailbox, json};
-pub(crate) use tcp::Tcp;
+pub(crate) use mailbox::{End, Mailbox, json};
+pub(crate) use tcp::{Direct, Tcp};
 pub(crate) use wire::Wire;
 
 use std::future::poll_fn;

@@ -1,18 +1,32 @@
+use std::hint::black_box;
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// A TCP stream that its connection reads, and that others may write to as well: a mailbox with nothing in it passes a
-/// message straight on.
+use super::frames::Frames;
+use crate::Everwire;
+use crate::endpoints::Endpoint;
+
+/// A TCP stream that its connection reads and writes, and that its mailbox may write to as well.
 #[derive(Debug)]
 pub(crate) struct Tcp {
     read: OwnedReadHalf,
     write: Arc<OwnedWriteHalf>,
+}
+
+/// The way around a mailbox, for a connection that has nothing to do to a message but write it.
+#[derive(Debug)]
+pub(crate) struct Direct {
+    stream: Arc<OwnedWriteHalf>,
+    everwire: Everwire,
+    endpoint: Endpoint,
 }
 
 impl Tcp {
@@ -21,9 +35,31 @@ impl Tcp {
         Self { read, write: Arc::new(write) }
     }
 
-    /// What the mailbox writes to.
-    pub(crate) fn direct(&self) -> Arc<OwnedWriteHalf> {
-        Arc::clone(&self.write)
+    pub(crate) fn direct(&self, everwire: &Everwire, endpoint: Endpoint) -> Direct {
+        Direct { stream: Arc::clone(&self.write), everwire: everwire.clone(), endpoint }
+    }
+}
+
+impl Direct {
+    /// Writes as much as there is room for, and says how much that was. Where the connection is broken that is nothing;
+    /// its reader finds out.
+    pub(super) fn write(&self, frames: &Frames) -> usize {
+        // Not by way of the runtime, which would only look first whether it knows of room.
+        let count = self.socket().send(frames.bytes()).unwrap_or(0);
+        if count == frames.bytes().len() {
+            self.everwire.metrics().of(self.endpoint).wrote(frames.messages(), frames.payload());
+        }
+        count
+    }
+
+    /// Touches the memory that [`write`](Self::write) needs.
+    pub(super) fn prepare(&self) {
+        black_box(&*self.socket());
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        let stream: &TcpStream = (*self.stream).as_ref();
+        SockRef::from(stream)
     }
 }
 
@@ -35,11 +71,10 @@ impl AsyncRead for Tcp {
 
 impl AsyncWrite for Tcp {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let stream: &TcpStream = (*self.write).as_ref();
         loop {
-            match self.write.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!((*self.write).as_ref().poll_write_ready(cx))?;
-                }
+            match stream.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(stream.poll_write_ready(cx))?,
                 result => return Poll::Ready(result),
             }
         }
@@ -50,11 +85,16 @@ impl AsyncWrite for Tcp {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Arc::get_mut(&mut self.write) {
-            Some(write) => Pin::new(write).poll_shutdown(cx),
-            // The last who may write shuts it down by letting go of it.
-            None => Poll::Ready(Ok(())),
-        }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream: &TcpStream = (*self.write).as_ref();
+        Poll::Ready(SockRef::from(stream).shutdown(Shutdown::Write))
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        // The mailbox may be held on to for a while by others; the connection is over now. It may have been before.
+        let stream: &TcpStream = (*self.write).as_ref();
+        let _ = SockRef::from(stream).shutdown(Shutdown::Write);
     }
 }

@@ -101,8 +101,7 @@ async fn who_is_only_written_to_directly_is_not_idle() {
     let stream = Tcp::new(listener.accept().await.unwrap().0);
     tokio::time::pause();
 
-    let direct = Direct { stream: stream.direct(), everwire: everwire.clone(), endpoint: Endpoint::Echo };
-    let mailbox = Arc::new(Mailbox::with_direct(1000, direct));
+    let mailbox = Arc::new(Mailbox::with_direct(1000, stream.direct(&everwire, Endpoint::Echo)));
     let session = Box::new(Echo(Arc::clone(&mailbox)));
     let mut dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
     let second = Duration::from_secs(1);

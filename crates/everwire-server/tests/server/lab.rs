@@ -170,7 +170,9 @@ async fn a_call_comes_back_by_whatever_transport_reads_the_answers() {
     let harness = Harness::start(|_| {}).await;
     let post = |name: &str, body: &str| {
         let (name, length) = (name.to_owned(), body.len());
-        format!("POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
+        format!(
+            "POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
     };
     for path in ["poll", "long-poll", "stream", "events"] {
         let answer = raw(harness.address(), &post(path, r#"{"call":7}"#)).await;
@@ -257,7 +259,9 @@ mod faults {
         let harness = Harness::start(|config| config.faults = true).await;
         harness.get("/lab/poll?call=a").await;
         for path in ["poll", "long-poll", "stream", "events"] {
-            let post = format!("POST /lab/echo?call={path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: 1\r\n\r\n1");
+            let post = format!(
+                "POST /lab/echo?call={path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: 1\r\n\r\n1"
+            );
             raw(harness.address(), &post).await;
             let start = Instant::now();
             let mut wire = Wire::connect(&harness).await;
