@@ -13,6 +13,9 @@ pub(crate) trait Session: Send {
     /// All that arrived together has been received: what was kept back to leave together goes out.
     fn settle(&mut self) {}
 
+    /// So many messages with so many bytes of payload have been written, answers to pings among them.
+    fn wrote(&mut self, _messages: u64, _payload: u64) {}
+
     /// When [`on_due`](Self::on_due) wants to be called next.
     fn due(&self) -> Option<Instant> {
         None

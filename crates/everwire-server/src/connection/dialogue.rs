@@ -165,6 +165,7 @@ impl Dialogue {
         }
         self.stalled = None;
         written.count(self.metrics());
+        self.session.wrote(written.messages, written.payload);
         if let Some(script) = &mut self.script {
             (0..written.messages).for_each(|_| script.count());
         }

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::meter::Account;
 use super::outflow::{Delivery, Outflow};
@@ -27,6 +27,10 @@ const LONGEST_CALL: usize = 1024;
 
 /// How long a long poll is held without news, at most.
 const LONGEST_WAIT: u64 = 60_000;
+
+/// How long accounts must have stood still to be told, and how often that is tried.
+const STEADY_FOR: Duration = Duration::from_millis(4);
+const STEADY_TRIES: usize = 10;
 
 /// `GET /lab/poll`: what is there now.
 pub(super) async fn poll(State(everwire): State<Everwire>, request: Request) -> Response {
@@ -96,9 +100,21 @@ pub(super) async fn echo(State(everwire): State<Everwire>, request: Request) -> 
 /// `GET /lab/accounts?names=a,b`: what was counted for each.
 pub(super) async fn accounts(State(everwire): State<Everwire>, request: Request) -> Response {
     respond(&everwire, request, async |visit, _| {
-        let names = visit.query.text("names").unwrap_or_default().split(',').take(16);
-        let found = names.filter_map(|name| Some((name, visit.everwire.lab().find_account(name)?.statement())));
-        let statements: BTreeMap<_, _> = found.collect();
+        let names: Vec<&str> = visit.query.text("names").unwrap_or_default().split(',').take(16).collect();
+        let read = || -> BTreeMap<_, _> {
+            let found =
+                names.iter().filter_map(|name| Some((name, visit.everwire.lab().find_account(name)?.statement())));
+            found.collect()
+        };
+        let mut statements = read();
+        // Between a message and its bytes a task may have been interrupted: what has stood still for a moment is whole.
+        for _ in 0..STEADY_TRIES {
+            sleep(STEADY_FOR).await;
+            let before = std::mem::replace(&mut statements, read());
+            if before == statements {
+                break;
+            }
+        }
         let text = serde_json::to_string(&statements).expect("structs with string keys always have a JSON form");
         Ok(fresh("application/json", text))
     })

@@ -5,7 +5,6 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::meter::Account;
 use crate::connection::Mailbox;
 
 /// How many messages a log keeps for those who come back for more: half a minute of the fastest feed.
@@ -22,7 +21,8 @@ pub(super) struct Log {
 struct Inner {
     kept: VecDeque<Item>,
     latest: u64,
-    subscribers: HashMap<u64, Subscriber>,
+    /// WebSockets that hear of each message.
+    subscribers: HashMap<u64, Arc<Mailbox>>,
     subscribed: u64,
 }
 
@@ -31,13 +31,6 @@ struct Inner {
 pub(super) struct Item {
     pub(super) seq: u64,
     pub(super) text: Utf8Bytes,
-}
-
-/// A WebSocket that hears of each message.
-#[derive(Debug)]
-struct Subscriber {
-    mailbox: Arc<Mailbox>,
-    account: Option<Arc<Account>>,
 }
 
 /// A place in the list of subscribers; dropping it gives it up.
@@ -76,9 +69,8 @@ impl Log {
         inner.latest += 1;
         let seq = inner.latest;
         let text = Utf8Bytes::from(text(seq));
-        for Subscriber { mailbox, account } in inner.subscribers.values() {
+        for mailbox in inner.subscribers.values() {
             mailbox.send(Message::Text(text.clone()));
-            account.iter().for_each(|account| account.sent(text.len()));
         }
         if inner.kept.len() == KEEP {
             inner.kept.pop_front();
@@ -98,24 +90,20 @@ impl Log {
         self.latest.subscribe()
     }
 
-    /// Puts what follows `after` into a mailbox, at once and from now on.
+    /// Puts what follows `after` into a mailbox, at once and from now on, behind where it begins if that has to be told.
     pub(super) fn subscribe(
         self: &Arc<Self>,
         mailbox: &Arc<Mailbox>,
-        account: Option<Arc<Account>>,
         after: Option<u64>,
-    ) -> Subscription {
+    ) -> (Subscription, Option<Beginning>) {
         let mut inner = self.inner();
         let (beginning, items) = inner.read(after);
         beginning.iter().for_each(|beginning| mailbox.send(Message::text(beginning.text())));
-        for Item { text, .. } in items {
-            account.iter().for_each(|account| account.sent(text.len()));
-            mailbox.send(Message::Text(text));
-        }
+        items.into_iter().for_each(|item| mailbox.send(Message::Text(item.text)));
         inner.subscribed += 1;
         let number = inner.subscribed;
-        inner.subscribers.insert(number, Subscriber { mailbox: Arc::clone(mailbox), account });
-        Subscription { log: Arc::clone(self), number }
+        inner.subscribers.insert(number, Arc::clone(mailbox));
+        (Subscription { log: Arc::clone(self), number }, beginning)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -186,11 +174,11 @@ mod tests {
     fn a_subscriber_gets_the_backlog_and_then_each_message_until_it_leaves() {
         let log = Arc::new(log(3));
         let mailbox = Arc::new(Mailbox::new(1 << 20));
-        let account = Arc::<Account>::default();
-        let subscription = log.subscribe(&mailbox, Some(Arc::clone(&account)), Some(2));
+        let (subscription, beginning) = log.subscribe(&mailbox, Some(2));
         log.push(|seq| seq.to_string());
         drop(subscription);
         log.push(|seq| seq.to_string());
+        assert_eq!(beginning, None);
         assert_eq!(mailbox.sent().0, ["3", "4"].map(Message::text));
     }
 }

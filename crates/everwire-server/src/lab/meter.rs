@@ -118,8 +118,13 @@ pub(super) struct Statement {
 impl Account {
     /// A message to the client with so many bytes.
     pub(super) fn sent(&self, bytes: usize) {
-        self.messages.fetch_add(1, Relaxed);
-        self.payload.fetch_add(bytes as u64, Relaxed);
+        self.wrote(1, bytes as u64);
+    }
+
+    /// Messages to the client, with so many bytes together.
+    pub(super) fn wrote(&self, messages: u64, bytes: u64) {
+        self.messages.fetch_add(messages, Relaxed);
+        self.payload.fetch_add(bytes, Relaxed);
     }
 
     /// The client said so many bytes.

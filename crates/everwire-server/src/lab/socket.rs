@@ -16,6 +16,8 @@ use crate::session::Session;
 pub(super) struct LabSocket {
     mailbox: Arc<Mailbox>,
     account: Option<Arc<Account>>,
+    /// The bytes of the first message, if it only says where the feed begins and so is no payload. None once it is written.
+    beginning: Option<u64>,
     _subscription: Option<Subscription>,
 }
 
@@ -25,8 +27,10 @@ pub(crate) fn prepare(everwire: &Everwire, query: &Query) -> Result<Opening, Ref
     let log = if query.text("call").is_some() { None } else { Some(source::log(everwire, query)?) };
     let after = query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()?;
     Ok(Box::new(move |mailbox| {
-        let subscription = log.map(|log| log.subscribe(mailbox, account.clone(), after));
-        Box::new(LabSocket { mailbox: Arc::clone(mailbox), account, _subscription: subscription })
+        let subscribed = log.map(|log| log.subscribe(mailbox, after));
+        let (subscription, beginning) = subscribed.unzip();
+        let beginning = beginning.flatten().map(|beginning| beginning.text().len() as u64);
+        Box::new(LabSocket { mailbox: Arc::clone(mailbox), account, beginning, _subscription: subscription })
     }))
 }
 
@@ -34,8 +38,17 @@ impl Session for LabSocket {
     fn received(&mut self, message: Message) {
         if let Some(account) = &self.account {
             account.heard(message.len());
-            account.sent(message.len());
         }
         self.mailbox.send(message);
+    }
+
+    fn wrote(&mut self, mut messages: u64, mut payload: u64) {
+        if let Some(beginning) = self.beginning.take_if(|_| messages > 0) {
+            messages -= 1;
+            payload = payload.saturating_sub(beginning);
+        }
+        if let Some(account) = &self.account {
+            account.wrote(messages, payload);
+        }
     }
 }
