@@ -21,12 +21,12 @@ pub(super) struct Contender {
 /// A contender's processes. Dropping it ends them.
 pub(super) struct Running {
     processes: Vec<Process>,
-    /// As a person would start it.
+    /// As a person would start it, a line for each process.
     pub(super) command: String,
 }
 
 /// What `everwire-server` is told, so that one computer may play many.
-const EVERWIRE: &str = "--faults --drain 0 --max-connections 30000 --max-connections-per-address 30000 \
+const EVERWIRE: &str = "--drain 0 --max-connections 30000 --max-connections-per-address 30000 \
                         --max-messages-per-second 0 --idle-timeout 0";
 
 impl Contender {
@@ -65,8 +65,8 @@ fn everwire(workspace: &Workspace, workers: u32, log: &Path) -> Result<Running> 
         processes.push(start(&listen)?);
     }
     let flags: String = shared.iter().map(|flag| format!("{flag} ")).collect();
-    let times = if workers > 1 { format!(", {workers} times") } else { String::new() };
-    Ok(Running { processes, command: format!("everwire-server --listen {listen} {flags}{EVERWIRE}{times}") })
+    let command = format!("everwire-server --listen {listen} {flags}{EVERWIRE}");
+    Ok(Running { processes, command: vec![command; workers as usize].join("\n") })
 }
 
 impl Running {

@@ -1,6 +1,8 @@
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::text::count;
+
 /// What is asked of every server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -127,7 +129,7 @@ fn shortened(experiment: Experiment, mut steps: Vec<Step>) -> Vec<Step> {
         if experiment == Experiment::Most || experiment == Experiment::Connections {
             step.load.connections /= 10;
             step.x /= 10.0;
-            step.label = step.load.connections.to_string();
+            step.label = count(step.load.connections.into());
         }
     }
     steps

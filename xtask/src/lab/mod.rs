@@ -6,12 +6,14 @@
 //! - [`trial`]: one step against one server, and the file that it leaves
 //! - [`machine`]: where it was measured
 //! - [`render`]: from the files to the document and its charts
+//! - [`text`]: numbers and lists in words
 
 mod contender;
 mod experiment;
 mod machine;
 mod process;
 mod render;
+mod text;
 mod trial;
 
 use std::fs;

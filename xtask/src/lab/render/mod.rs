@@ -5,14 +5,12 @@
 //! - [`section`]: an experiment's part of the document
 //! - [`table`], [`charts`]: its tables and pictures
 //! - [`growth`], [`verdict`]: what the papers claim, and what came of it
-//! - [`text`]: numbers and lists in words
 
 mod charts;
 mod growth;
 mod results;
 mod section;
 mod table;
-mod text;
 mod verdict;
 
 use std::fs;
@@ -48,7 +46,7 @@ pub(super) fn run(data: &Path, to: &Path) -> Result<()> {
 }
 
 fn document(machine: &Machine, results: &Results, folder: &str) -> String {
-    let mut parts = vec![introduction(machine), verdict::of(results)];
+    let mut parts = vec![introduction(machine), verdict::of(results, machine)];
     parts.extend(section::all(results, folder));
     parts.push(how_to_read(machine));
     let mut text = parts.join("\n\n");
@@ -82,8 +80,10 @@ fn how_to_read(machine: &Machine) -> String {
          - Latency does depend on it: the load generator took a part of the same {} cores. Each figure is from one run; small \
          differences mean nothing.\n\
          - Memory is what the server's processes had resident. What the kernel holds for a TCP connection is not in it.\n\
-         - The servers are the smallest that each library's own documentation suggests, in `bench/reference`, without compression. \
-         socket.io and SocketCluster do more for each message (events, acknowledgements, channels); that is what the difference buys.\n\
+         - The servers beside Everwire's are in `bench/reference`: each does no more than echo, without compression. socket.io and \
+         SocketCluster give an application more than a bare WebSocket (events, acknowledgements, channels), and each message pays.\n\
+         - To each command line of `everwire-load` were added `--quiet`, `--json` with a file, and `--server-pid` with the server's \
+         processes.\n\
          - Several processes of a Node.js server are those of its `cluster` module; Everwire's share a port (`--reuse-port`).\n\n\
          Versions: {}.\n\n\
          Measure again with `cargo xtask lab`; `cargo xtask lab --only most` repeats one experiment, and `--render` writes this page \

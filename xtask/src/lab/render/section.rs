@@ -5,10 +5,10 @@ use std::fmt::Write;
 use everwire_load::Summary;
 
 use super::results::Results;
-use super::text::count;
 use super::{charts, table};
 use crate::lab::contender::Contender;
 use crate::lab::experiment::Experiment;
+use crate::lab::text::{count, time};
 
 /// In the order of the document. What was not measured is left out.
 pub(super) fn all(results: &Results, folder: &str) -> Vec<String> {
@@ -55,7 +55,7 @@ fn title(experiment: Experiment) -> &'static str {
 fn what(experiment: Experiment, summary: &Summary) -> String {
     let setting = &summary.setting;
     let connections = format!("{} connections", count(setting.connections.into()));
-    let every = format!("a message every {}", setting.ping_period);
+    let every = format!("a message every {}", time(&setting.ping_period));
     let payload = format!("{} bytes", setting.payload_bytes);
     let seconds = format!("{:.0} s", summary.load_s);
     let cells =
@@ -84,7 +84,8 @@ fn commands(results: &Results, experiment: Experiment) -> String {
         for contender in &Contender::ALL {
             let Some(told) = results.told(experiment, step.number, contender) else { continue };
             if !told.head.load_command.is_empty() {
-                lines.push(format!("    {}\n    {}", told.head.server_command, told.head.load_command));
+                let commands = format!("{}\n{}", told.head.server_command, told.head.load_command);
+                lines.push(commands.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n"));
             }
         }
     }

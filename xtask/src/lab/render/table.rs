@@ -3,9 +3,9 @@
 use everwire_load::Summary;
 
 use super::results::{Results, Step, is_flawless, memory_each};
-use super::text::{count, kilobytes, mebibytes, millis, percent};
 use crate::lab::contender::Contender;
 use crate::lab::experiment::Experiment;
+use crate::lab::text::{count, kilobytes, mebibytes, millis, percent};
 use crate::lab::trial::Told;
 
 /// A line for each step, a column for each server.

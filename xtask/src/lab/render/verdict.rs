@@ -4,14 +4,15 @@ use everwire_load::Summary;
 
 use super::growth::Growth;
 use super::results::{Results, is_flawless};
-use super::text::{count, list, millis, times};
 use crate::lab::contender::Contender;
 use crate::lab::experiment::Experiment;
+use crate::lab::machine::Machine;
+use crate::lab::text::{count, list, millis, time, times};
 
-pub(super) fn of(results: &Results) -> String {
+pub(super) fn of(results: &Results, machine: &Machine) -> String {
     let mut parts = vec!["## The claims".to_owned()];
     parts.extend(influence(results));
-    parts.extend(most(results));
+    parts.extend(most(results, machine.cores));
     parts.extend(workers(results));
     parts.join("\n\n")
 }
@@ -49,7 +50,7 @@ fn influence(results: &Results) -> Option<String> {
 }
 
 /// "25,000 connections on one 32-core server."
-fn most(results: &Results) -> Option<String> {
+fn most(results: &Results, cores: usize) -> Option<String> {
     let step = results.steps(Experiment::Most).into_iter().next()?;
     let told = Contender::ALL
         .iter()
@@ -72,7 +73,7 @@ fn held(summary: &Summary, workers: u32) -> String {
         let sent = count(pings.sent);
         return format!(
             "all {open} open in {processes}, each with a message every {}; {sent} messages, none lost, p99 {p99}",
-            period(summary)
+            time(&summary.setting.ping_period)
         );
     }
     let wanted = count(summary.setting.connections.into());
@@ -85,10 +86,6 @@ fn held(summary: &Summary, workers: u32) -> String {
         count(pings.sent),
         count(summary.disconnects)
     )
-}
-
-fn period(summary: &Summary) -> String {
-    summary.setting.ping_period.replace('s', " s").replace("m s", " ms")
 }
 
 /// One worker process against two.

@@ -22,6 +22,13 @@ pub(super) fn millis(time: f64) -> String {
     }
 }
 
+/// A time as `everwire-load` writes it, with a space before the unit.
+pub(super) fn time(text: &str) -> String {
+    let digits = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    format!("{number} {unit}")
+}
+
 pub(super) fn percent(percent: f64) -> String {
     if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
 }
@@ -59,6 +66,7 @@ mod tests {
             ("0.12 ms".into(), "45.7 ms".into(), "1,235 ms".into())
         );
         assert_eq!((percent(3.13), percent(97.6)), ("3.1 %".into(), "98 %".into()));
+        assert_eq!((time("2.5s"), time("100ms")), ("2.5 s".into(), "100 ms".into()));
         assert_eq!((times(1.04), times(23.4)), ("1.0".into(), "23".into()));
     }
 
