@@ -6,7 +6,8 @@ import { createInterface } from "node:readline";
 
 const root = resolve(import.meta.dirname, "../..");
 const program = process.env["EVERWIRE_SERVER"] ?? resolve(root, "target/debug/everwire-server");
-const dist = process.env["EVERWIRE_DIST"] ?? resolve(root, "target/demos");
+/** The built demos. */
+export const dist = process.env["EVERWIRE_DIST"] ?? resolve(root, "target/demos");
 
 /**
  * A companion server as a process of its own, which serves the built demos and can be told to misbehave. It keeps its
