@@ -32,6 +32,11 @@ impl Results {
         Ok(Self(told))
     }
 
+    #[cfg(test)]
+    pub(super) fn of(told: Vec<Told>) -> Self {
+        Self(told)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

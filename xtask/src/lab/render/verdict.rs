@@ -61,7 +61,10 @@ fn most(results: &Results, cores: usize) -> Option<String> {
             Err(reason) => format!("\n- {}: left out: {reason}", contender.name),
         })
         .collect();
-    Some(format!("**“25,000 connections on one server with 32 cores.”** With {} asked for here:\n{lines}", step.label))
+    Some(format!(
+        "**“25,000 connections on one server with 32 cores.”** With {} asked for on {cores} cores here:\n{lines}",
+        step.label
+    ))
 }
 
 fn held(summary: &Summary, workers: u32) -> String {
@@ -120,4 +123,123 @@ fn compared(one: &Summary, two: &Summary) -> Option<String> {
         millis(after),
         times(more)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use everwire_load::{LoadUse, Opening, Percentiles, RoundTrips, ServerUse, Setting};
+
+    use super::*;
+    use crate::lab::trial::{Head, Outcome, Told};
+
+    fn summary(lost: u64, cpu_percent: f64, p99_ms: f64) -> Summary {
+        let times =
+            Percentiles { count: 100, mean_ms: 1.0, p50_ms: 1.0, p90_ms: 1.0, p99_ms, p999_ms: 9.0, max_ms: 9.0 };
+        Summary {
+            command: String::new(),
+            setting: Setting {
+                url: String::new(),
+                dialect: "plain".into(),
+                connections: 25_000,
+                subscribers: 0,
+                publishers: 0,
+                ping_period: "2.5s".into(),
+                ping_period_s: 2.5,
+                payload_bytes: 64,
+                processes: 2,
+            },
+            opening: Opening { opened: 25_000, seconds: 25.0, handshake: None },
+            load_s: 30.0,
+            messages_per_second: 10_000.0,
+            round_trips: RoundTrips {
+                sent: 300_000,
+                answered: 300_000 - lost,
+                lost,
+                unsent: 0,
+                duplicates: 0,
+                round_trip: Some(times),
+                lag: None,
+            },
+            deliveries: None,
+            disconnects: lost,
+            reconnects: 0,
+            failed_dials: 0,
+            reasons: [("cut".to_owned(), lost)].into_iter().filter(|(_, times)| *times > 0).collect(),
+            unexpected: 0,
+            server: Some(ServerUse {
+                processes: 1,
+                cpu_percent,
+                cpu_percent_max: cpu_percent,
+                cpu_us_per_message: None,
+                memory_before_bytes: 0,
+                memory_open_bytes: 0,
+                memory_max_bytes: 0,
+            }),
+            load: LoadUse { cpu_percent: 10.0, memory_max_bytes: 0 },
+        }
+    }
+
+    fn told(experiment: Experiment, step: usize, x: f64, summary: Summary) -> Told {
+        let head = Head {
+            experiment,
+            step,
+            label: "25,000".into(),
+            x,
+            contender: "everwire".into(),
+            workers: 2,
+            server_command: String::new(),
+            load_command: String::new(),
+        };
+        Told { head, outcome: Ok(Outcome { seconds: Vec::new(), summary }) }
+    }
+
+    #[test]
+    fn a_server_that_held_all_connections_is_told_with_its_latency() {
+        let results = Results::of(vec![told(Experiment::Most, 0, 25_000.0, summary(0, 20.0, 3.5))]);
+        let text = most(&results, 2).unwrap();
+        assert!(text.contains("With 25,000 asked for on 2 cores here"), "{text}");
+        assert!(text.contains("Everwire: all 25,000 open in 2 processes, each with a message every 2.5 s; 300,000 messages, none lost, p99 3.50 ms"), "{text}");
+    }
+
+    #[test]
+    fn a_server_that_lost_something_is_told_with_what_and_why() {
+        let results = Results::of(vec![told(Experiment::Most, 0, 25_000.0, summary(7, 20.0, 3.5))]);
+        let text = most(&results, 2).unwrap();
+        assert!(text.contains("7 of 300,000 messages lost, 7 connections lost, p99 3.50 ms (7 × cut)"), "{text}");
+        assert!(!text.contains("none lost"), "{text}");
+    }
+
+    #[test]
+    fn the_claim_on_influence_is_judged_by_what_was_measured() {
+        let judged = |size_cpu| {
+            let steps = [
+                (Experiment::PingPeriod, 10.0, 50.0),
+                (Experiment::Connections, 10.0, 60.0),
+                (Experiment::MessageSize, 1000.0, size_cpu),
+            ];
+            let told = steps.into_iter().flat_map(|(experiment, x, cpu)| {
+                [told(experiment, 0, 1.0, summary(0, 10.0, 1.0)), told(experiment, 1, x, summary(0, cpu, 1.0))]
+            });
+            influence(&Results::of(told.collect())).unwrap()
+        };
+        let holds = judged(20.0);
+        assert!(
+            holds.contains("It holds here for every server") && holds.contains("| Everwire | × 5.0 | × 6.0 | × 1.3 |"),
+            "{holds}"
+        );
+        assert!(judged(9_000_000.0).contains("It holds here for no server"));
+    }
+
+    #[test]
+    fn two_workers_are_compared_with_one() {
+        let step = |number, x, cpu, p99| Told {
+            head: Head { label: format!("{x}"), ..told(Experiment::Workers, number, x, summary(0, cpu, p99)).head },
+            ..told(Experiment::Workers, number, x, summary(0, cpu, p99))
+        };
+        let text = workers(&Results::of(vec![step(0, 1.0, 40.0, 8.0), step(1, 2.0, 60.0, 4.0)])).unwrap();
+        assert!(
+            text.contains("Everwire: p99 falls from 8.00 ms to 4.00 ms, for 1.5 times the processor time"),
+            "{text}"
+        );
+    }
 }
