@@ -37,7 +37,12 @@ impl<M: Payload> Connection<M> {
     pub(super) fn listen(&mut self, now: Time, socket: SocketId) -> bool {
         // Between the close frame we sent and the one we get, the server may still be talking; that is not lost.
         let is_closing = matches!(self.phase, Phase::Closing { socket: current, .. } if current == socket);
-        self.hear(now, socket) || is_closing
+        let is_heard = self.hear(now, socket);
+        // What the server has answered has left the buffer. A hidden page's timers would find out a second later.
+        if is_heard && !self.has_headroom() {
+            self.measure_once(now);
+        }
+        is_heard || is_closing
     }
 
     pub(super) fn pong(&mut self, now: Time, socket: SocketId, ping: Option<u64>, server_time: Option<f64>) {
