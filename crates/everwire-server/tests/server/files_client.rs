@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -20,7 +22,11 @@ impl Sender {
 
     /// Connects with parameters, such as a fault.
     pub(crate) async fn over(harness: &Harness, path: &str) -> Self {
-        let mut client = harness.client(path).await;
+        Self::at(harness.address(), path).await
+    }
+
+    pub(crate) async fn at(address: SocketAddr, path: &str) -> Self {
+        let mut client = Client::connect(address, path).await;
         let welcome = client.json().await;
         assert_eq!(welcome["type"], "files");
         Self { client, welcome, stream: 0 }

@@ -12,6 +12,8 @@ mod fan_out;
 mod faults;
 mod files;
 mod files_limits;
+#[cfg(unix)]
+mod files_process;
 mod files_resume;
 mod lab;
 mod lab_overhead;

@@ -8,14 +8,14 @@ use crate::client::Client;
 #[cfg(target_os = "linux")]
 use crate::harness::http;
 
-struct Process {
-    child: Child,
-    address: SocketAddr,
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
 }
 
 impl Process {
     /// Starts the binary on a free port and reads its address from the first line of output.
-    fn start(flags: &[&str]) -> Self {
+    pub(crate) fn start(flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_everwire-server"))
             .args(["--listen", "127.0.0.1:0"])
             .args(flags)
@@ -29,7 +29,7 @@ impl Process {
         Self { address: address.parse().unwrap(), child }
     }
 
-    fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         // The shell has a `kill` of its own also where the program of that name is not installed.
         let kill = format!("kill {signal} {}", self.child.id());
         let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
@@ -72,6 +72,7 @@ fn help_says_how_to_begin() {
         "--replay",
         "--tls-cert",
         "--max-connections",
+        "--max-store-bytes",
     ] {
         assert!(help.contains(word), "{word} is missing in\n{help}");
     }
