@@ -35,7 +35,7 @@ export class FilesPage {
   /** What a screen reader says by itself. */
   readonly announcement: Locator;
 
-  private constructor(page: Page) {
+  constructor(page: Page) {
     this.page = page;
     this.line = new Line(page);
     this.input = page.getByLabel("Choose files");

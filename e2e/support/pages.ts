@@ -1,5 +1,6 @@
 import { expect, type Page } from "@playwright/test";
 import { EchoPage } from "./echo-page.ts";
+import { FilesPage, fileOf } from "./files-page.ts";
 import { Line } from "./line.ts";
 import { TickerPage } from "./ticker-page.ts";
 import { TrackerPage, deviceAt } from "./tracker-page.ts";
@@ -55,6 +56,17 @@ export const demos: readonly Demo[] = [
     },
     lives: async (page) => {
       await expect(page.getByRole("region", { name: "Map", exact: true }).locator(".pin.who-me")).toBeAttached();
+    },
+  },
+  {
+    name: "files",
+    endpoint: "/files",
+    visit: (page) => FilesPage.visit(page),
+    lives: async (page) => {
+      const files = new FilesPage(page);
+      const name = `alive-${await files.transfers.count()}.txt`;
+      await files.pick(fileOf(name, 100));
+      await files.transfer(name).arrives();
     },
   },
 ];

@@ -75,8 +75,8 @@ test.describe("file transfer", () => {
 
   test("goes on in the page where it was chosen last", async ({ context, page }) => {
     const first = await FilesPage.visit(page);
-    const transfer = await first.sendSlowly(file);
     const second = await FilesPage.visit(await context.newPage());
+    const transfer = await first.sendSlowly(file);
     await second.pick(file);
     await second.transfer(file.name).arrives();
     await expect(transfer.tag).toHaveText("Paused");

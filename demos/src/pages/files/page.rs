@@ -38,7 +38,7 @@ pub(crate) fn FilesPage() -> Html {
                 lead="Send a file of any size. It goes in small pieces, no faster than the server writes them; when the line breaks it goes on where it was, and at the end both sides compare what they have." />
             <div class="files">
                 <div class="stack">
-                    <Chooser limits={desk.limits} left={left.collect::<Vec<_>>()} courier={courier.clone()} {on_files} />
+                    <Chooser limits={desk.limits} is_small={!desk.transfers.is_empty()} left={left.collect::<Vec<_>>()} courier={courier.clone()} {on_files} />
                     <Transfers desk={Rc::clone(&desk)} courier={courier.clone()} now={now()} />
                 </div>
                 <Shelf {desk} {courier} {base} {server_time} />

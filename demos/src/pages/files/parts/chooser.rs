@@ -12,6 +12,8 @@ use crate::pages::files::wire::Limits;
 #[derive(Properties, PartialEq)]
 pub(crate) struct ChooserProps {
     pub(crate) limits: Option<Limits>,
+    /// Whether there is more to see than the place itself.
+    pub(crate) is_small: bool,
     /// What an earlier visit left unfinished.
     pub(crate) left: Vec<Unfinished>,
     pub(crate) courier: Courier,
@@ -52,9 +54,9 @@ pub(crate) fn Chooser(props: &ChooserProps) -> Html {
         })
     };
     html! {
-        <section class="card stack stack-tight" aria-labelledby="send-heading">
-            <h2 id="send-heading">{ "Send" }</h2>
-            <div class={classes!("files-drop", is_over.then_some("is-over"))} {ondragover} {ondragleave} {ondrop}>
+        <section class="card files-send" aria-labelledby="send-heading">
+            <div class="card-head"><h2 id="send-heading">{ "Send" }</h2></div>
+            <div class={classes!("files-drop", is_over.then_some("is-over"), props.is_small.then_some("is-small"))} {ondragover} {ondragleave} {ondrop}>
                 { Icon::Files.draw() }
                 <p class="files-drop-words">{ "Drop files here, or" }</p>
                 <label class="button button-primary files-pick">

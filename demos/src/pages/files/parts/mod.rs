@@ -1,6 +1,7 @@
 //! What the page is made of.
 
 mod chooser;
+mod file_name;
 mod progress;
 mod shelf;
 mod transfers;

@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
+use super::file_name::FileName;
 use crate::components::Icon;
 use crate::format;
 use crate::pages::files::courier::Courier;
@@ -43,7 +44,6 @@ pub(crate) fn Shelf(props: &ShelfProps) -> Html {
 }
 
 fn row(file: &StoredFile, props: &ShelfProps) -> Html {
-    let (start, end) = readable::name_parts(&file.name);
     let take_back = {
         let (courier, id) = (props.courier.clone(), file.id.clone());
         Callback::from(move |_: MouseEvent| courier.change(|desk| desk.take_back(&id)))
@@ -52,9 +52,7 @@ fn row(file: &StoredFile, props: &ShelfProps) -> Html {
     html! {
         <li key={file.id.clone()} class="files-stored">
             <a class="files-fetch" href={format!("{}/{}", props.base, file.id)} download={file.name.clone()}>
-                <span class="files-name" title={file.name.clone()}>
-                    <span class="files-name-start">{ start }</span><span class="files-name-end">{ end }</span>
-                </span>
+                <FileName name={file.name.clone()} />
                 <span class="files-fetch-icon">{ Icon::Arrow.draw() }</span>
             </a>
             <p class="files-figures number">
@@ -63,7 +61,9 @@ fn row(file: &StoredFile, props: &ShelfProps) -> Html {
                 <span>{ format!("goes in {}", readable::wait(file.expires - props.server_time)) }</span>
             </p>
             <div class="files-stored-foot">
-                <code class="files-sha" title={format!("SHA-256 {sha256}")}>{ sha256.get(..16).unwrap_or(sha256) }{ "…" }</code>
+                <p class="files-sha" title={format!("SHA-256 {sha256}")}>
+                    { "SHA-256 " }<code>{ sha256.get(..16).unwrap_or(sha256) }{ "…" }</code>
+                </p>
                 if props.desk.is_mine(&file.id) {
                     <button type="button" class="button button-small button-quiet" onclick={take_back}
                         aria-label={format!("Delete {}", file.name)}>{ "Delete" }</button>

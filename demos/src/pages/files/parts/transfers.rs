@@ -2,6 +2,7 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
+use super::file_name::FileName;
 use super::progress::Progress;
 use crate::format;
 use crate::pages::files::courier::Courier;
@@ -26,12 +27,14 @@ impl PartialEq for TransfersProps {
 /// The files that the visitor sends.
 #[component]
 pub(crate) fn Transfers(props: &TransfersProps) -> Html {
-    let rows = props.desk.transfers.iter().map(|transfer| row(transfer, props));
+    let mut transfers: Vec<&Transfer> = props.desk.transfers.iter().collect();
+    transfers.sort_by_key(|transfer| place(transfer));
+    let rows = transfers.into_iter().map(|transfer| row(transfer, props));
     html! {
         <>
             if !props.desk.transfers.is_empty() {
-                <section class="card stack stack-tight" aria-labelledby="transfers-heading">
-                    <h2 id="transfers-heading">{ "Your files" }</h2>
+                <section class="card" aria-labelledby="transfers-heading">
+                    <div class="card-head"><h2 id="transfers-heading">{ "Your files" }</h2></div>
                     <ul class="files-transfers">{ for rows }</ul>
                 </section>
             }
@@ -40,17 +43,25 @@ pub(crate) fn Transfers(props: &TransfersProps) -> Html {
     }
 }
 
+/// What is under way stands first, then what needs the visitor, then what comes next, then what is over.
+fn place(transfer: &Transfer) -> u8 {
+    match transfer.stage {
+        _ if transfer.is_active() => 0,
+        Stage::Failed(_) => 1,
+        Stage::Paused => 2,
+        Stage::Waiting => 3,
+        _ => 4,
+    }
+}
+
 fn row(transfer: &Transfer, props: &TransfersProps) -> Html {
     let is_interrupted = transfer.is_on_line() && !props.desk.is_open();
     let (tag, class) = tag(transfer, is_interrupted);
-    let (start, end) = readable::name_parts(&transfer.name);
     let figures = figures(transfer, is_interrupted, props.now);
     html! {
         <li key={transfer.id} class="files-transfer" aria-label={transfer.name.clone()}>
             <div class="files-transfer-head">
-                <span class="files-name" title={transfer.name.clone()}>
-                    <span class="files-name-start">{ start }</span><span class="files-name-end">{ end }</span>
-                </span>
+                <FileName name={transfer.name.clone()} />
                 <span class={class}>{ tag }</span>
             </div>
             if transfer.is_unfinished() {
