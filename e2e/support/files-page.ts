@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
 import { expect, type Locator, type Page } from "@playwright/test";
 import { Line } from "./line.ts";
 
@@ -16,6 +18,16 @@ export function fileOf(name: string, size: number): Picked {
     buffer.writeUInt32LE(Math.imul(index, 0x9e3779b1) >>> 0, index);
   }
   return { name, mimeType: "application/octet-stream", buffer };
+}
+
+/** Makes a file that takes no room on disk where it is empty, with bytes at its start, its middle and its end. */
+export async function makeFile(path: string, size: number): Promise<void> {
+  const file = await open(path, "w");
+  await file.truncate(size);
+  for (const [at, text] of [[0, "start"], [Math.floor(size / 2), "middle"], [size - 3, "end"]] as const) {
+    await file.write(text, at);
+  }
+  await file.close();
 }
 
 export function sha256(bytes: Uint8Array): string {
@@ -93,13 +105,13 @@ export class FilesPage {
     return answer.body();
   }
 
-  /** Sends a file so slowly that a visitor can act meanwhile, and waits until a part of it has arrived. */
-  async sendSlowly(file: Picked): Promise<Transfer> {
+  /** Sends a file, or the one at a path, so slowly that a visitor can act meanwhile, and waits until a part of it has arrived. */
+  async sendSlowly(file: Picked | string): Promise<Transfer> {
     await this.line.break("Slow it down");
     await expect(this.line.notice).toContainText("holds every message back");
     await this.line.open();
-    await this.pick(file);
-    const transfer = this.transfer(file.name);
+    await this.input.setInputFiles(file);
+    const transfer = this.transfer(typeof file === "string" ? basename(file) : file.name);
     await transfer.reaches(10);
     return transfer;
   }

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
-import { FilesPage } from "../support/files-page.ts";
+import { FilesPage, makeFile } from "../support/files-page.ts";
 import { MemoryWatch, exposeWasm } from "../support/memory.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -63,16 +62,6 @@ test("a large file passes with flat memory in the page and in the server", async
   expect(peaks.wasm - before.wasm, "what the page's WebAssembly grew by").toBeLessThan(16 * megabyte);
   expect(peaks.heap - before.heap, "what the page's heap grew by").toBeLessThan(32 * megabyte);
 });
-
-/** Makes a file that takes no room on disk where it is empty, with bytes at its start, its middle and its end. */
-async function makeFile(path: string, size: number): Promise<void> {
-  const file = await open(path, "w");
-  await file.truncate(size);
-  for (const [at, text] of [[0, "start"], [Math.floor(size / 2), "middle"], [size - 3, "end"]] as const) {
-    await file.write(text, at);
-  }
-  await file.close();
-}
 
 async function hash(stream: Readable): Promise<string> {
   const hash = createHash("sha256");

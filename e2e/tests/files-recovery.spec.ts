@@ -1,4 +1,4 @@
-import { FilesPage, fileOf, sha256 } from "../support/files-page.ts";
+import { FilesPage, fileOf, makeFile, sha256 } from "../support/files-page.ts";
 import { recovery } from "../support/line.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -73,12 +73,14 @@ test.describe("file transfer", () => {
     await expect(page.locator(".files-left")).toHaveCount(0);
   });
 
-  test("goes on in the page where it was chosen last", async ({ context, page }) => {
+  test("goes on in the page where it was chosen last", async ({ context, page }, info) => {
+    const path = info.outputPath("huge.bin");
+    await makeFile(path, 200_000_000);
     const first = await FilesPage.visit(page);
     const second = await FilesPage.visit(await context.newPage());
-    const transfer = await first.sendSlowly(file);
-    await second.pick(file);
-    await second.transfer(file.name).arrives();
+    const transfer = await first.sendSlowly(path);
+    await second.input.setInputFiles(path);
+    await second.transfer("huge.bin").arrives();
     await expect(transfer.tag).toHaveText("Paused");
     await expect(transfer.notice).toContainText("from another page");
   });

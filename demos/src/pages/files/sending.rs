@@ -1,9 +1,11 @@
 use std::cell::RefCell;
+use std::ops::Range;
 
 use web_sys::File;
 
 use super::checksum::Checksum;
 use super::courier::Courier;
+use super::desk::Desk;
 use super::reading::{self, Unreadable};
 use super::wire::{CHUNK_HEADER, chunk};
 
@@ -43,32 +45,44 @@ async fn send_all(
     checksum: &RefCell<Checksum>,
 ) -> Result<(), Stopped> {
     catch_up(courier, id, stream, file, checksum).await?;
-    loop {
-        let next = courier.until(|desk| {
-            let transfer = desk.transfer(id).filter(|transfer| transfer.stream == stream)?;
-            let flow = transfer.flow;
-            let end = flow.is_all_sent().then_some(None);
-            end.or_else(|| flow.next(BLOCK).map(|range| Some((range, flow.chunk()))))
-        });
-        let Some((range, most)) = next.await else { return Ok(()) };
-        let block = reading::block(file, &range).await?;
+    let Some(flow) = courier.desk().transfer(id).map(|transfer| transfer.flow) else { return Ok(()) };
+    let mut range = block_at(flow.sent(), flow.size());
+    let mut reading = reading::block(file, &range);
+    while !range.is_empty() {
+        let block = reading.await?;
+        // The next one is read while this one is sent.
+        let next = block_at(range.end, flow.size());
+        reading = reading::block(file, &next);
         let mut offset = range.start;
         while offset < range.end {
-            let size = most.min(range.end - offset);
-            let mut message = chunk(stream, offset, size as usize);
+            let most = courier.until(|desk| room(desk, id, stream, range.end - offset)).await;
+            let mut message = chunk(stream, offset, most as usize);
             let from = (offset - range.start) as u32;
-            block.subarray(from, from + size as u32).copy_to(&mut message[CHUNK_HEADER..]);
+            block.subarray(from, from + most as u32).copy_to(&mut message[CHUNK_HEADER..]);
             checksum.borrow_mut().update(offset, &message[CHUNK_HEADER..]);
             let handle = courier.handle().ok_or(Stopped::Closed)?;
             handle.ready().await.map_err(|_| Stopped::Closed)?;
             handle.send(message).map_err(|_| Stopped::Closed)?;
-            offset += size;
+            offset += most;
             courier.change(|desk| {
                 desk.sent(id, stream, offset);
                 vec![]
             });
         }
+        range = next;
     }
+    Ok(())
+}
+
+fn block_at(start: u64, size: u64) -> Range<u64> {
+    start..size.min(start + BLOCK)
+}
+
+/// How much of what is left of a block can go in one message now.
+fn room(desk: &Desk, id: u32, stream: u32, left: u64) -> Option<u64> {
+    let flow = desk.transfer(id).filter(|transfer| transfer.stream == stream)?.flow;
+    let next = flow.next(flow.chunk().min(left))?;
+    Some(next.end - next.start)
 }
 
 /// Reads what the server has already, where the checksum has not seen it: the page was loaded anew.
