@@ -55,10 +55,11 @@ fn files(store: &Store) -> Vec<FileInfo> {
     store.with(|shelf| shelf.files())
 }
 
-/// The files on disk, without the lock.
+/// The files on disk, without the lock. The folder takes its name at the end of being made, so that it may not be found.
 fn on_disk(parent: &Path) -> usize {
     let folders = fs::read_dir(parent).unwrap().map(|entry| entry.unwrap().path());
-    folders.map(|folder| fs::read_dir(folder).unwrap().count() - 1).sum()
+    let entries = folders.filter_map(|folder| fs::read_dir(folder).ok()).map(|entries| entries.count());
+    entries.map(|count| count.saturating_sub(1)).sum()
 }
 
 /// Waits until so many files are on disk: removing one takes its own time, also where the clock is virtual.
