@@ -30,6 +30,9 @@ const LEAD: Duration = Duration::from_millis(50);
 /// For how long, beyond what the rate makes necessary, connections may take to open.
 const OPENING_GRACE: Duration = Duration::from_secs(20);
 
+/// Timers may ring late, so what was due at the very end goes out after it.
+const LEAST_GRACE: Duration = Duration::from_millis(200);
+
 /// Why there is no result.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -161,7 +164,7 @@ impl Conduct {
 
     /// Lets what is still out arrive.
     fn wait(&mut self, lines: &mut Lines) -> Result<(), RunError> {
-        let deadline = Instant::now() + self.plan.grace;
+        let deadline = Instant::now() + self.plan.grace.max(LEAST_GRACE);
         self.progress.waiting(self.plan.grace);
         while !self.ledger.is_complete() && Instant::now() < deadline {
             thread::sleep(OFTEN);
