@@ -106,7 +106,10 @@ impl<'a> Trial<'a> {
         let load = workspace.command(&program.to_string_lossy()).args(args);
         let load = load.args(["--quiet", "--server-pid", &server.pids(), "--json"]).args([lines]);
         let (result, printed) = load.run_and_read()?;
-        result.map_err(|error| printed.lines().next().map_or(error, |line| anyhow::anyhow!("{line}")))
+        result.map_err(|error| match printed.lines().collect::<Vec<_>>().join(" ").trim() {
+            "" => error,
+            said => anyhow::anyhow!("{said}"),
+        })
     }
 }
 
