@@ -9,7 +9,7 @@
 //! - [`server`], [`mod@line`], [`fault`]: which server the pages talk to, the way there, and what breaks it
 //! - [`theme`], [`storage`]: what the visitor chose, and where that is kept
 //! - [`mod@format`]: numbers, sizes and times as people read them
-//! - [`job`]: what goes on in the background
+//! - [`job`], [`mod@now`]: what goes on in the background, and what time it is
 
 mod app;
 mod components;
@@ -18,6 +18,7 @@ mod format;
 mod job;
 mod line;
 mod map;
+mod now;
 mod pages;
 mod routes;
 mod server;

@@ -56,7 +56,7 @@ pub(crate) fn prepare(everwire: &Everwire) -> Opening {
     if !everwire.config().monitor {
         return Box::new(|mailbox| {
             mailbox.send_error(OFF_SENTENCE);
-            mailbox.close(OFF, OFF_SENTENCE);
+            mailbox.close(OFF, "the monitor is off");
             Box::new(TurnedAway)
         });
     }

@@ -26,6 +26,9 @@ pub(crate) struct ChartProps {
     pub(crate) style: ChartStyle,
     /// What the chart shows, for those who cannot see it.
     pub(crate) label: AttrValue,
+    /// How far the vertical axis reaches also where all values are smaller.
+    #[prop_or(1e-3)]
+    pub(crate) reaches: f64,
 }
 
 /// A chart as wide as its place. It is drawn anew when the page turns light or dark.
@@ -34,8 +37,9 @@ pub(crate) fn Chart(props: &ChartProps) -> Html {
     let place = use_node_ref();
     {
         let place = place.clone();
-        use_effect_with((props.data.clone(), props.style.clone()), move |(data, style)| {
-            let living = place.cast::<HtmlElement>().map(|place| Living::start(data, style, &place));
+        let looks = (props.data.clone(), props.style.clone(), props.reaches);
+        use_effect_with(looks, move |(data, style, reaches)| {
+            let living = place.cast::<HtmlElement>().map(|place| Living::start(data, style, *reaches, &place));
             move || drop(living)
         });
     }
@@ -53,12 +57,12 @@ struct Living {
 }
 
 impl Living {
-    fn start(data: &ChartData, style: &ChartStyle, place: &HtmlElement) -> Self {
+    fn start(data: &ChartData, style: &ChartStyle, reaches: f64, place: &HtmlElement) -> Self {
         let draw = {
             let (data, style, place) = (data.clone(), style.clone(), place.clone());
             move || {
                 data.show(None);
-                data.show(Plot::new(&style, &data.columns(), &place));
+                data.show(Plot::new(&style, reaches, &data.columns(), &place));
             }
         };
         draw();

@@ -13,8 +13,8 @@ pub(super) struct Plot {
 
 impl Plot {
     /// Puts a chart into an element. `None` where the library did not load: the page does without.
-    pub(super) fn new(style: &ChartStyle, columns: &Array, target: &HtmlElement) -> Option<Self> {
-        let options = options(style, target);
+    pub(super) fn new(style: &ChartStyle, reaches: f64, columns: &Array, target: &HtmlElement) -> Option<Self> {
+        let options = options(style, reaches, target);
         let chart = UPlot::new(&options, &complete(columns, style), target).ok()?;
         Some(Self { chart, height: style.height })
     }
@@ -42,7 +42,7 @@ fn complete(columns: &Array, style: &ChartStyle) -> Array {
     (0..=style.series.len()).map(|_| Array::new()).collect()
 }
 
-fn options(style: &ChartStyle, target: &HtmlElement) -> Object {
+fn options(style: &ChartStyle, reaches: f64, target: &HtmlElement) -> Object {
     let color = |token: &str| -> JsValue { color_of(target, token).into() };
     let is_time = style.x == XAxis::Time;
     let x_label: JsValue = match &style.x {
@@ -77,7 +77,7 @@ fn options(style: &ChartStyle, target: &HtmlElement) -> Object {
         let has_bars = style.kind == ChartKind::Bars && index == 0;
         series.push(&series_options(has_bars, each, &color(each.color)));
     }
-    let y: JsValue = object([("range", from_zero().into())]).into();
+    let y: JsValue = object([("range", from_zero(reaches).into())]).into();
     object([
         ("width", target.client_width().max(120).into()),
         ("height", style.height.into()),
@@ -108,8 +108,8 @@ fn series_options(has_bars: bool, series: &Series, color: &JsValue) -> Object {
     options
 }
 
-/// The vertical axis begins at zero and leaves a tenth of room at its top.
-fn from_zero() -> Object {
+/// The vertical axis begins at zero, and leaves a tenth of room above what is beyond its usual end.
+fn from_zero(reaches: f64) -> Object {
     let end = |pad: f64, hard: bool, at: f64| -> JsValue {
         let options = object([("pad", pad.into()), ("soft", at.into()), ("mode", 1.into())]);
         if hard {
@@ -117,7 +117,7 @@ fn from_zero() -> Object {
         }
         options.into()
     };
-    object([("min", end(0.0, true, 0.0)), ("max", end(0.1, false, 1e-3))])
+    object([("min", end(0.0, true, 0.0)), ("max", end(0.1, false, reaches))])
 }
 
 /// What a design token stands for at this moment.

@@ -1,11 +1,21 @@
-//! Server monitor.
+//! The server monitor.
+//!
+//! # Layout
+//! - [`wire`]: what the endpoint sends
+//! - [`watch`]: what the page knows; [`track`]: the last five minutes of it
+//! - [`page`]: how it all comes together
+//! - [`charts`], [`processes`], [`vmstat`], [`traffic`]: what is seen; [`off`]: what is seen where there is nothing to see
+//! - [`readable`]: numbers in words
 
-use yew::prelude::*;
+mod charts;
+mod off;
+mod page;
+mod processes;
+mod readable;
+mod track;
+mod traffic;
+mod vmstat;
+mod watch;
+mod wire;
 
-use crate::components::PageHead;
-
-/// The machine that the server runs on, once a second.
-#[component]
-pub(crate) fn MonitorPage() -> Html {
-    html! { <PageHead title="Server monitor" lead="The machine that the server runs on, once a second." /> }
-}
+pub(crate) use page::MonitorPage;

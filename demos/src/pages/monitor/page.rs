@@ -1,0 +1,90 @@
+use std::rc::Rc;
+
+use everwire::Event;
+use everwire_yew::{UseSocket, use_socket};
+use gloo_timers::callback::Interval;
+use yew::prelude::*;
+
+use super::charts::charts;
+use super::off::Off;
+use super::processes::ProcessTable;
+use super::traffic::{EndpointTable, WorkerTable};
+use super::vmstat::Vmstat;
+use super::watch::Watch;
+use super::wire::News;
+use crate::components::PageHead;
+use crate::line::use_line;
+use crate::now::now;
+
+/// The machine that the server runs on, and the server itself, once a second.
+#[component]
+pub(crate) fn MonitorPage() -> Html {
+    let line = use_line("/monitor");
+    let watch = use_mut_ref(Watch::default);
+    let update = use_force_update();
+    let on_event = {
+        let (watch, update) = (Rc::clone(&watch), update.clone());
+        // The server may send what is no news, when it is asked to send garbage: there is nothing to learn from that.
+        Callback::from(move |event| {
+            if let Ok(Event::Message(news)) = event {
+                watch.borrow_mut().take(news, now());
+                update.force_update();
+            }
+        })
+    };
+    let socket: UseSocket<()> = use_socket::<(), News>(line.options(), on_event);
+    {
+        // Another server is another machine.
+        let watch = Rc::clone(&watch);
+        use_effect_with(line.key(), move |_| drop(watch.take()));
+    }
+    use_ticks(!socket.status().is_open());
+    let on_retry = {
+        let socket = socket.clone();
+        Callback::from(move |()| socket.reconnect())
+    };
+
+    let status = socket.status();
+    let watch = watch.borrow();
+    let machine = watch.machine.as_ref();
+    html! {
+        <>
+            <PageHead
+                title="Server monitor"
+                lead="The machine that the server runs on, and what the server does there, once a second. The charts keep five minutes, with a gap where the line was down."
+                connection={Some((line, status))}
+            />
+            if let Some(sentence) = &watch.off {
+                <Off sentence={sentence.clone()} {on_retry} />
+            } else {
+                <div class="stack monitor">
+                    { charts(&watch.track, watch.server_time(now()), machine) }
+                    if let Some(detail) = &watch.detail {
+                        <div class="monitor-tables">
+                            <div class="stack">
+                                <EndpointTable endpoints={detail.endpoints.clone()} />
+                                <WorkerTable workers={detail.workers.clone()} />
+                            </div>
+                            if let Some(processes) = &detail.processes {
+                                <ProcessTable processes={processes.clone()} server_pid={machine.map(|machine| machine.server_pid)} />
+                            }
+                        </div>
+                        if let Some(counters) = &detail.vmstat {
+                            <Vmstat counters={counters.clone()} />
+                        }
+                    }
+                </div>
+            }
+        </>
+    }
+}
+
+/// Draws the page each second while no message does, so that the charts move on and show what is missing.
+#[hook]
+fn use_ticks(is_needed: bool) {
+    let update = use_force_update();
+    use_effect_with(is_needed, move |is_needed| {
+        let ticks = is_needed.then(|| Interval::new(1_000, move || update.force_update()));
+        move || drop(ticks)
+    });
+}
