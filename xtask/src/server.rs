@@ -19,8 +19,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the server with its faults on, and waits until it listens. What it logs goes to `log`, or to this
-    /// program's own stderr where that is `None`.
+    /// Starts the server with its faults and its monitor on, and waits until it listens. What it logs goes to `log`, or
+    /// to this program's own stderr where that is `None`.
     pub(crate) fn start(
         workspace: &Workspace,
         program: &Path,
@@ -30,8 +30,9 @@ impl Server {
     ) -> Result<Self> {
         let listen = format!("127.0.0.1:{port}");
         let program = program.to_string_lossy();
-        // Whoever stops it is not going to use it again: no client's return has to be spread out.
-        let args = ["--listen", &listen, "--faults", "--drain", "0"];
+        // It listens to this machine alone, whose owner may know what it does. Whoever stops it is not going to use it
+        // again: no client's return has to be spread out.
+        let args = ["--listen", &listen, "--faults", "--monitor", "--drain", "0"];
         let mut command = workspace.command(&program).args(args);
         if let Some(dist) = dist {
             command = command.args(["--dist".as_ref(), dist.as_os_str()]);
