@@ -53,7 +53,8 @@ pub(crate) fn LabPage() -> Html {
     bench.hold_clock(socket.handle());
     let server = line.server().clone();
     let offers_faults = use_offers_faults(&server);
-    use_run(&bench, &server, &settings, *chosen, *is_running);
+    let conditions = settings.on_a_server_that(*offers_faults == Some(true));
+    use_run(&bench, &server, &conditions, *chosen, *is_running);
 
     let set_running = {
         let is_running = is_running.setter();
@@ -68,7 +69,7 @@ pub(crate) fn LabPage() -> Html {
             <PageHead title="Transport lab" lead={LEAD} connection={Some((line, socket.status()))} />
             <div class="stack">
                 <Controls
-                    settings={*settings}
+                    settings={conditions}
                     on_settings={Callback::from({ let settings = settings.setter(); move |to| settings.set(to) })}
                     is_running={*is_running}
                     can_run={!chosen.transports().is_empty()}
@@ -88,7 +89,7 @@ pub(crate) fn LabPage() -> Html {
                 <OverheadCard {bench} is_running={*is_running} />
                 <ExperimentCard
                     {server}
-                    settings={*settings}
+                    settings={conditions}
                     chosen={*chosen}
                     results={(*results).clone()}
                     {on_results}

@@ -25,8 +25,15 @@ pub(super) struct Network {
 
 impl Settings {
     pub(super) const RATES: [u32; 5] = [1, 2, 5, 10, 20];
-    pub(super) const SIZES: [u32; 4] = [64, 128, 512, 1024];
-    pub(super) const PERIODS: [u32; 5] = [100, 250, 500, 1000, 2000];
+    /// A frame says the length of up to 125 bytes in its own two, and takes two more for longer ones.
+    pub(super) const SIZES: [u32; 4] = [64, 100, 400, 1000];
+    pub(super) const PERIODS: [u32; 5] = [100, 200, 500, 1000, 2000];
+
+    /// The same without a bad network, where the server makes none.
+    pub(super) fn on_a_server_that(self, offers_faults: bool) -> Self {
+        let network = if offers_faults { self.network } else { Network::default() };
+        Self { network, ..self }
+    }
 
     /// The parameters of the feed.
     pub(super) fn feed(&self) -> String {
@@ -36,7 +43,8 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rate: 10, size: 128, period: 500, network: Network::default() }
+        // As many polls as messages, as in the classic comparison.
+        Self { rate: 5, size: 100, period: 200, network: Network::default() }
     }
 }
 
@@ -86,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_good_network_asks_the_server_for_nothing() {
-        assert_eq!(Settings::default().feed(), "rate=10&size=128");
+        assert_eq!(Settings::default().feed(), "rate=5&size=100");
     }
 
     #[test]

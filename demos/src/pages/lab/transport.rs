@@ -11,7 +11,7 @@ pub(super) enum Transport {
 }
 
 impl Transport {
-    /// From the oldest to the youngest, which is from the most overhead to the least.
+    /// From the oldest to the youngest.
     pub(super) const ALL: [Self; 5] =
         [Self::Polling, Self::LongPolling, Self::Streaming, Self::Events, Self::WebSocket];
 

@@ -38,6 +38,7 @@ pub(in crate::pages::lab) async fn run(plan: Plan, surroundings: Surroundings, r
             };
             let before = caller.statement().await;
             for number in 0..plan.calls {
+                caller.pause().await;
                 let round_trip = caller.call(number as u64).await;
                 results.borrow_mut().record(transport, round_trip);
             }
@@ -72,6 +73,16 @@ impl Caller {
         let mut caller = Self { order, socket: reader.socket.clone(), news, _reader: reader };
         let is_ready = |news: &News| matches!(news, News::Open | News::Told(Told::Beginning { .. }));
         caller.wait_for(is_ready).await.then_some(caller)
+    }
+
+    /// Waits for a moment that has nothing to do with the latest poll. A call right behind an answer would wait a whole period
+    /// each time, and people's do not.
+    async fn pause(&self) {
+        if self.order.transport == Transport::Polling {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "up to a period")]
+            let pause = (js_sys::Math::random() * f64::from(self.order.period)) as u32;
+            TimeoutFuture::new(pause).await;
+        }
     }
 
     /// The time from question to answer in milliseconds; `None` if there was none.

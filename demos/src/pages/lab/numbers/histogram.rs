@@ -4,7 +4,7 @@ use super::summary::{Summary, percentile, sorted};
 
 /// How many bars there are, at most and at least.
 const MOST: f64 = 40.0;
-const LEAST: f64 = 8.0;
+const LEAST: f64 = 12.0;
 
 /// The distribution of a sample: bars of one width, and the normal curve with the sample's mean and deviation, as high as
 /// bars of such a distribution would be.

@@ -70,8 +70,8 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
                     { figure("Set-up", or_dash(set_up.map(|bytes| format!("{bytes:.0} B")))) }
                 }
                 { figure("Latency now", or_dash(track.latest().map(|latency| format!("{} ms", ms(latency))))) }
-                { figure("Mean ± SD", or_dash(summary.map(|summary| format!("{} ± {} ms", ms(summary.mean), ms(summary.deviation))))) }
-                { figure("p50 / p99", or_dash(summary.map(|summary| format!("{} / {} ms", ms(summary.p50), ms(summary.p99))))) }
+                { wide_figure("Mean ± SD", or_dash(summary.map(|summary| format!("{} ± {} ms", ms(summary.mean), ms(summary.deviation))))) }
+                { wide_figure("p50 / p99", or_dash(summary.map(|summary| format!("{} / {} ms", ms(summary.p50), ms(summary.p99))))) }
                 { figure("Lost", format::count(track.lost)) }
                 if track.troubles > 0 {
                     { figure("Reconnects", format::count(track.troubles)) }
@@ -79,6 +79,11 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
             </dl>
         </li>
     }
+}
+
+/// A figure that needs a line of its own where there are two in one.
+fn wide_figure(name: &'static str, value: String) -> Html {
+    html! { <div class="is-wide"><dt>{ name }</dt><dd class="number">{ value }</dd></div> }
 }
 
 fn figure(name: &'static str, value: String) -> Html {

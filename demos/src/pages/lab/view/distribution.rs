@@ -52,10 +52,7 @@ pub(in crate::pages::lab) fn Distribution(props: &DistributionProps) -> Html {
     {
         let data = data.clone();
         use_effect(move || {
-            data.set(
-                histogram
-                    .map_or_else(Vec::new, |Histogram { middles, counts, normal, .. }| vec![middles, counts, normal]),
-            );
+            data.set(histogram.map(columns).unwrap_or_default());
         });
     }
     let figures = summary.map(|summary| figures(&summary));
@@ -69,7 +66,7 @@ pub(in crate::pages::lab) fn Distribution(props: &DistributionProps) -> Html {
         })
     };
     let transports = Transport::ALL.map(|transport| (transport, transport.name().to_owned()));
-    let kinds = [(Times::Feed, "Feed, latency".to_owned()), (Times::Calls, "Experiment, round trip".to_owned())];
+    let kinds = [(Times::Feed, "Feed latency".to_owned()), (Times::Calls, "Call round trip".to_owned())];
     html! {
         <section class="card lab-distribution" aria-labelledby="lab-distribution" ref={place}>
             <div class="card-head">
@@ -91,6 +88,16 @@ pub(in crate::pages::lab) fn Distribution(props: &DistributionProps) -> Html {
     }
 }
 
+/// The chart's columns. It ends where its first and last values are, which would cut the bars there in two, so that there is an
+/// empty place before the first and after the last.
+fn columns(histogram: Histogram) -> Vec<Vec<f64>> {
+    let Histogram { middles, counts, normal, .. } = histogram;
+    let (Some(first), Some(last)) = (middles.first().copied(), middles.last().copied()) else { return Vec::new() };
+    let width = middles.get(1).map_or(0.0, |second| second - first);
+    let framed = |before: f64, of: Vec<f64>, after: f64| [vec![before], of, vec![after]].concat();
+    vec![framed(first - width, middles, last + width), framed(0.0, counts, 0.0), framed(f64::NAN, normal, f64::NAN)]
+}
+
 fn figures(summary: &Summary) -> String {
     let Summary { count, mean, deviation, p50, p99, .. } = *summary;
     format!(
@@ -104,11 +111,11 @@ fn figures(summary: &Summary) -> String {
 }
 
 fn style(transport: Transport) -> ChartStyle {
-    let series = [("Messages", transport.color()), ("Normal distribution", "--ink")];
+    let series = [("Count", transport.color()), ("Normal distribution", "--ink")];
     ChartStyle {
         kind: ChartKind::Bars,
         x: XAxis::Number("ms".into()),
-        y_label: "messages".into(),
+        y_label: "count".into(),
         series: series.map(|(name, color)| Series { name: name.into(), color }).into(),
         height: 220,
     }

@@ -78,7 +78,7 @@ fn style() -> ChartStyle {
         x: XAxis::Number("seconds from now".into()),
         y_label: "ms".into(),
         series: Transport::ALL.map(|each| Series { name: each.name().into(), color: each.color() }).into(),
-        height: 260,
+        height: 290,
     }
 }
 

@@ -35,7 +35,7 @@ pub(in crate::pages::lab) fn OverheadCard(props: &OverheadCardProps) -> Html {
                             <th scope="col">{ "Transport" }</th>
                             <th scope="col">{ "Bytes a message" }</th>
                             { for USE_CASES.iter().map(|case| html! {
-                                <th scope="col">{ format!("{}: {}", case.name, format::count(case.clients.into())) }</th>
+                                <th scope="col">{ format!("{}: {} clients", case.name, format::count(case.clients.into())) }</th>
                             }) }
                         </tr>
                     </thead>
@@ -48,8 +48,8 @@ pub(in crate::pages::lab) fn OverheadCard(props: &OverheadCardProps) -> Html {
             </div>
             <p class="field-note lab-note">
                 { "Mbit/s of overhead. Measured here, but where it says otherwise: Lubbers and Greco, “HTML5 WebSocket: A Quantum Leap in \
-                   Scalability for the Web”, counted 871 bytes of headers for a poll and 2 for a frame. With polling there is a request for each \
-                   message. A Mbit is 2²⁰ bits, as there." }
+                   Scalability for the Web”, counted 871 bytes of headers for a poll and 2 for a frame, which holds for up to 125 bytes of payload. With polling \
+                   there is a request for each message. A Mbit is 2²⁰ bits, as there." }
             </p>
         </section>
     }

@@ -87,7 +87,7 @@ pub(in crate::pages::lab) fn ExperimentCard(props: &ExperimentCardProps) -> Html
             </div>
             <p class="field-note">
                 { "A call is a question and its answer. Over HTTP the question is a request, and the answer comes the way the transport brings news: \
-                   with polling, at the next poll. The transports that are switched on above take turns, set by set." }
+                   with polling, at the next poll, and calls are made at moments by lot. The transports that are switched on above take turns, set by set." }
             </p>
             <div class="lab-fields lab-trial">
                 { choice("Calls a set", &numbers(&Plan::CALLS), *calls, is_running, { let calls = calls.setter(); move |to| calls.set(to) }) }
