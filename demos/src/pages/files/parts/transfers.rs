@@ -88,6 +88,8 @@ fn tag(transfer: &Transfer, is_interrupted: bool) -> (&'static str, &'static str
         Stage::Waiting => ("In the queue", "tag"),
         Stage::Preparing | Stage::Asking => ("Starting", "tag"),
         Stage::Checking(_) => ("Checking", "tag"),
+        // The server compares as soon as it has the last byte.
+        Stage::Comparing if transfer.flow.on_the_way() > 0 => ("Sending", "tag tag-alive"),
         Stage::Sending => ("Sending", "tag tag-alive"),
         Stage::Comparing => ("Comparing", "tag tag-alive"),
         Stage::Paused => ("Paused", "tag tag-waiting"),
@@ -112,7 +114,7 @@ fn figures(transfer: &Transfer, is_interrupted: bool, now: f64) -> Vec<String> {
                 format!("{} %", readable::percent(acked, size)),
                 format!("{} of {}", format::bytes(acked), format::bytes(size)),
             ];
-            if transfer.stage == Stage::Sending && !is_interrupted {
+            if matches!(transfer.stage, Stage::Sending | Stage::Comparing) && !is_interrupted {
                 figures.extend(transfer.meter.speed(now).map(readable::speed));
                 let left = transfer.meter.time_left(now, size - acked);
                 figures.extend(left.map(|left| format!("{} left", readable::wait(left))));
