@@ -7,6 +7,7 @@
 mod listener;
 mod scheduler;
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
@@ -14,10 +15,13 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 pub(crate) use listener::listeners;
 
 /// Watches some processes and all below them, as they were at the start.
+#[derive(Default)]
 pub(crate) struct Watch {
     /// `None` on a system that tells nothing of its processes.
     system: Option<System>,
     pids: Vec<Pid>,
+    /// The most processor time that was seen of each: what a process or a thread has used stays used when it ends.
+    cpu: HashMap<Pid, u64>,
 }
 
 /// What the processes had used up to a time.
@@ -31,7 +35,7 @@ pub(crate) struct Use {
 
 impl Watch {
     pub(crate) fn new(roots: impl IntoIterator<Item = u32>) -> Self {
-        let Ok(mut system) = System::new() else { return Self { system: None, pids: Vec::new() } };
+        let Ok(mut system) = System::new() else { return Self::default() };
         let mut pids: Vec<Pid> = roots.into_iter().map(Pid::from_u32).collect();
         system.refresh_processes_specifics(ProcessesToUpdate::All, true, ProcessRefreshKind::nothing().without_tasks());
         let mut index = 0;
@@ -44,7 +48,7 @@ impl Watch {
             index += 1;
         }
         pids.retain(|pid| system.process(*pid).is_some());
-        Self { system: Some(system), pids }
+        Self { system: Some(system), pids, cpu: HashMap::new() }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -56,14 +60,14 @@ impl Watch {
         let kind = ProcessRefreshKind::nothing().with_cpu().with_memory().without_tasks();
         let system = self.system.as_mut()?;
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&self.pids), true, kind);
-        let processes = self.pids.iter().filter_map(|pid| system.process(*pid));
-        let used = processes.map(|process| {
-            // What ended threads have used is in the coarser count alone.
+        let mut memory = None;
+        for process in self.pids.iter().filter_map(|pid| system.process(*pid)) {
+            *memory.get_or_insert(0) += process.memory();
             let fine = scheduler::cpu_nanos(process.pid().as_u32()).unwrap_or_default();
-            (fine.max(process.accumulated_cpu_time() * 1_000_000), process.memory())
-        });
-        let (cpu, memory) = used.reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1))?;
-        Some(Use { at: Instant::now(), cpu, memory })
+            let used = self.cpu.entry(process.pid()).or_default();
+            *used = (*used).max(fine).max(process.accumulated_cpu_time() * 1_000_000);
+        }
+        Some(Use { at: Instant::now(), cpu: self.cpu.values().sum(), memory: memory? })
     }
 }
 
@@ -93,6 +97,22 @@ mod tests {
             }
         };
         assert!(after.cpu_percent_since(&before) > 0.0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_process_has_used_stays_used_when_it_has_ended() {
+        let mut child = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let mut watch = Watch::new([child.id(), std::process::id()]);
+        let before = loop {
+            let now = watch.look().unwrap();
+            if watch.cpu[&Pid::from_u32(child.id())] > 1_000_000 {
+                break now;
+            }
+        };
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(watch.look().unwrap().cpu >= before.cpu);
     }
 
     #[test]
