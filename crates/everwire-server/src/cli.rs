@@ -10,7 +10,8 @@ use crate::{BadOrigin, Config, FeedSource, FileLimits, Limits, Origins, Recordin
 /// The companion server of Everwire: small WebSocket endpoints for demos, tests and measurements.
 ///
 /// Start it without any flag, then connect to ws://127.0.0.1:9001/echo. The other endpoints are /broadcast, /hello,
-/// /countdown, /sum, /clock, /ticker, /tracker, /files, /lab/… and, with --monitor, /monitor; /healthz and /metrics answer HTTP.
+/// /countdown, /sum, /clock, /ticker, /tracker, /lab/socket and, with --monitor, /monitor. /files, /lab, /healthz and
+/// /metrics answer HTTP.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "everwire-server", version, max_term_width = 110)]
 pub struct Cli {
