@@ -21,6 +21,8 @@ pub(in crate::pages::lab) struct DistributionProps {
     pub(in crate::pages::lab) results: Option<Rc<Results>>,
 }
 
+const CURVE: &str = "The curve is the normal distribution with this mean and SD.";
+
 /// Which times are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Times {
@@ -79,7 +81,7 @@ pub(in crate::pages::lab) fn Distribution(props: &DistributionProps) -> Html {
             </div>
             <Chart data={(*data).clone()} style={(*style).clone()} label={format!("Histogram of the {what} over {}", transport.name())} />
             <p class="lab-fit number" aria-live="off">
-                { figures.unwrap_or_else(|| "Nothing measured yet.".to_owned()) }
+                { figures.map_or_else(|| "Nothing measured yet.".to_owned(), |figures| format!("{figures}. {CURVE}")) }
                 if beyond > 0 {
                     { format!(" {} slower than shown.", format::count(beyond as u64)) }
                 }
@@ -101,7 +103,7 @@ fn columns(histogram: Histogram) -> Vec<Vec<f64>> {
 fn figures(summary: &Summary) -> String {
     let Summary { count, mean, deviation, p50, p99, .. } = *summary;
     format!(
-        "n = {}, mean {} ms, SD {} ms, p50 {} ms, p99 {} ms. The curve is the normal distribution with this mean and SD.",
+        "n = {}, mean {} ms, SD {} ms, p50 {} ms, p99 {} ms",
         format::count(count as u64),
         ms(mean),
         ms(deviation),
