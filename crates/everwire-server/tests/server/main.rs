@@ -20,6 +20,9 @@ mod lab_overhead;
 mod limits;
 mod malformed;
 mod metrics;
+mod monitor;
+#[cfg(target_os = "linux")]
+mod monitor_machine;
 mod origin;
 mod process;
 mod replay;

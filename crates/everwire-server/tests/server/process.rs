@@ -69,6 +69,7 @@ fn help_says_how_to_begin() {
         "--faults",
         "--allow-origin",
         "--drain",
+        "--monitor",
         "--replay",
         "--tls-cert",
         "--max-connections",

@@ -1,0 +1,136 @@
+//! What the monitor tells of the machine, compared with what the system says by itself.
+
+use std::fs;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::Value;
+use tokio::time::timeout;
+
+use crate::client::Client;
+use crate::harness::{Harness, PATIENCE};
+
+async fn monitor() -> (Harness, Client) {
+    let harness = Harness::start(|config| config.monitor = true).await;
+    let client = harness.client("/monitor").await;
+    (harness, client)
+}
+
+/// The first sample that is as a test wants it.
+async fn sample_with(client: &mut Client, what: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    let wanted = async {
+        loop {
+            let news = client.json().await;
+            if news["type"] == "sample" && is_wanted(&news) {
+                return news;
+            }
+        }
+    };
+    timeout(PATIENCE, wanted).await.unwrap_or_else(|_| panic!("no sample with {what}"))
+}
+
+/// A line of `/proc/meminfo`, in bytes.
+fn meminfo(name: &str) -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test]
+async fn memory_cores_and_load_are_those_of_the_system() {
+    let (_harness, mut client) = monitor().await;
+    let sample = sample_with(&mut client, "anything", |_| true).await;
+    assert_eq!(sample["machine"]["memory"], meminfo("MemTotal"));
+    assert_eq!(sample["machine"]["swap"], meminfo("SwapTotal"));
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    let cores = stat.lines().filter(|line| line.starts_with("cpu") && !line.starts_with("cpu ")).count();
+    assert_eq!(sample["point"]["cores"].as_array().unwrap().len(), cores);
+    assert_eq!(sample["machine"]["cores"], cores);
+
+    let used = sample["point"]["memory"].as_u64().unwrap() as f64;
+    let expected = (meminfo("MemTotal") - meminfo("MemAvailable")) as f64;
+    assert!((used - expected).abs() < 0.1 * meminfo("MemTotal") as f64, "{used} is not about {expected}");
+    let loadavg = fs::read_to_string("/proc/loadavg").unwrap();
+    let fifteen: f64 = loadavg.split(' ').nth(2).unwrap().parse().unwrap();
+    assert!((sample["point"]["load"][2].as_f64().unwrap() - fifteen).abs() < 0.5, "{sample}");
+}
+
+#[tokio::test]
+async fn a_thread_that_computes_is_seen_on_a_core_in_its_process_and_in_the_counters() {
+    let (_harness, mut client) = monitor().await;
+    let is_busy = Arc::new(AtomicBool::new(true));
+    let busy = {
+        let is_busy = Arc::clone(&is_busy);
+        thread::spawn(move || while is_busy.load(Ordering::Relaxed) {})
+    };
+    let pid = std::process::id();
+    let own = |sample: &Value| {
+        let top = sample["detail"]["processes"]["top"].as_array().unwrap();
+        top.iter().find(|process| process["pid"] == pid).cloned()
+    };
+    let sample = sample_with(&mut client, "a busy process", |sample| {
+        let cores = sample["point"]["cores"].as_array().unwrap();
+        let busiest = cores.iter().filter_map(Value::as_f64).fold(0.0, f64::max);
+        let programs = sample["detail"]["vmstat"]["us"].as_u64().unwrap();
+        busiest > 50.0
+            && programs >= 50 / cores.len() as u64
+            && own(sample).is_some_and(|process| process["cpu"].as_f64().unwrap() > 30.0)
+    })
+    .await;
+    is_busy.store(false, Ordering::Relaxed);
+    busy.join().unwrap();
+
+    let process = own(&sample).unwrap();
+    let name = fs::read_to_string("/proc/self/comm").unwrap();
+    assert_eq!(process["name"], name.trim());
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+    let (told, own) = (process["memory"].as_u64().unwrap(), pages * 4096);
+    assert!(told.abs_diff(own) < 32 << 20, "{told} is not about {own}");
+    assert!(process["time"].as_u64().unwrap() > 100, "{process}");
+    assert_eq!(sample["machine"]["server_pid"], pid);
+}
+
+#[tokio::test]
+async fn the_busiest_processes_come_first_and_few_of_many() {
+    let (_harness, mut client) = monitor().await;
+    let sample = sample_with(&mut client, "anything", |_| true).await;
+    let processes = &sample["detail"]["processes"];
+    let top = processes["top"].as_array().unwrap();
+    assert!(top.len() <= 30 && top.len() as u64 <= processes["count"].as_u64().unwrap(), "{processes}");
+    let shares: Vec<f64> = top.iter().map(|process| process["cpu"].as_f64().unwrap()).collect();
+    assert!(shares.is_sorted_by(|one, other| one >= other), "{shares:?}");
+    let running = fs::read_dir("/proc").unwrap().flatten();
+    let count = running.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok()).count() as f64;
+    let told = processes["count"].as_f64().unwrap();
+    assert!((told - count).abs() <= 10.0 + count * 0.2, "{told} is not about {count}");
+}
+
+/// Skipped where procps is not installed.
+#[tokio::test]
+async fn the_counters_are_those_that_vmstat_prints() {
+    let Ok(output) = Command::new("vmstat").output() else { return };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let printed = |head: &str| -> f64 {
+        let place = lines[1].iter().position(|name| *name == head).unwrap_or_else(|| panic!("no {head} in\n{text}"));
+        lines[2][place].parse().unwrap()
+    };
+    let (_harness, mut client) = monitor().await;
+    let sample = sample_with(&mut client, "anything", |_| true).await;
+    let told = |head: &str| sample["detail"]["vmstat"][head].as_f64().unwrap_or_else(|| panic!("no {head} is told"));
+    // The others are rates: vmstat's first line has their means since the machine started.
+    for head in
+        ["r", "b", "swpd", "free", "buff", "cache", "si", "so", "bi", "bo", "in", "cs", "us", "sy", "id", "wa", "st"]
+    {
+        let (told, printed) = (told(head), printed(head));
+        if ["swpd", "free", "buff", "cache"].contains(&head) {
+            let total = (meminfo("MemTotal") / 1024) as f64;
+            assert!((told - printed).abs() <= 0.05 * total, "{head}: {told} is not about {printed}");
+        }
+    }
+    let shares: f64 = ["us", "sy", "id", "wa", "st"].map(told).iter().sum();
+    assert!((98.0..=102.0).contains(&shares), "{shares} %");
+}
