@@ -1,11 +1,23 @@
-//! Throughput check.
+//! The throughput check: pings counted per second, over as many connections as the visitor opens.
+//!
+//! # Layout
+//! - [`choice`]: what the visitor asks for
+//! - [`pinger`]: one connection: what it sends and when, and what it has counted; [`allowance`]: how fast it may
+//! - [`fleet`]: all connections of a run, dialled a few at a time
+//! - [`tally`]: what they count together
+//! - [`pauses`]: how long the page was busy in one go
+//! - [`page`], [`controls`], [`figures`], [`spread`], [`failures`]: what is seen
 
-use yew::prelude::*;
+mod allowance;
+mod choice;
+mod controls;
+mod failures;
+mod figures;
+mod fleet;
+mod page;
+mod pauses;
+mod pinger;
+mod spread;
+mod tally;
 
-use crate::components::PageHead;
-
-/// Pings counted per second, over as many connections as you open.
-#[component]
-pub(crate) fn ThroughputPage() -> Html {
-    html! { <PageHead title="Throughput check" lead="Pings counted per second, over as many connections as you open." /> }
-}
+pub(crate) use page::ThroughputPage;

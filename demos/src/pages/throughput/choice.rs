@@ -1,0 +1,53 @@
+use std::ops::RangeInclusive;
+
+/// What the visitor asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) connections: usize,
+    /// The pings that each connection keeps under way.
+    pub(super) in_flight: usize,
+    /// The size of a ping.
+    pub(super) bytes: usize,
+}
+
+impl Choice {
+    /// Browsers hold about 200 WebSockets at once: Firefox 200, Chromium 255.
+    pub(super) const CONNECTIONS: RangeInclusive<usize> = 1..=200;
+    pub(super) const IN_FLIGHT: RangeInclusive<usize> = 1..=100;
+    pub(super) const BYTES: RangeInclusive<usize> = 1..=65_536;
+
+    /// Numbers of connections that people like to compare.
+    pub(super) const PRESETS: [usize; 5] = [1, 10, 50, 100, 200];
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { connections: 10, in_flight: 1, bytes: 16 }
+    }
+}
+
+/// Reads a number that has to be within a range.
+pub(super) fn read(typed: &str, range: RangeInclusive<usize>) -> Result<usize, String> {
+    let number = typed.trim().parse().ok().filter(|number| range.contains(number));
+    let grouped = |number: &usize| crate::format::count(*number as u64);
+    number.ok_or_else(|| format!("from {} to {}", grouped(range.start()), grouped(range.end())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_numbers_that_can_be_kept_are_taken() {
+        assert_eq!(read(" 200 ", Choice::CONNECTIONS), Ok(200));
+        for typed in ["0", "201", "-1", "1.5", "", "ten"] {
+            assert_eq!(read(typed, Choice::CONNECTIONS), Err("from 1 to 200".to_owned()), "{typed}");
+        }
+        assert_eq!(read("65537", Choice::BYTES), Err("from 1 to 65,536".to_owned()));
+    }
+
+    #[test]
+    fn the_presets_are_within_what_may_be_asked_for() {
+        assert!(Choice::PRESETS.iter().all(|preset| Choice::CONNECTIONS.contains(preset)));
+    }
+}
