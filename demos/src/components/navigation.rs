@@ -1,12 +1,23 @@
+use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use super::Icon;
 use crate::routes::{Navigator, Route};
 
-/// The links to the start page and the demos. A phone shows them at the bottom, where a thumb reaches.
+/// The links to the start page and the demos. A phone shows them at the bottom, where a thumb reaches. Where they are
+/// more than fit beside one another they scroll, and the page that is shown stays in sight.
 #[component]
 pub(crate) fn Navigation() -> Html {
     let here = use_context::<Navigator>().map(|navigator| navigator.route());
+    let list = use_node_ref();
+    {
+        let list = list.clone();
+        use_effect_with(here, move |_| {
+            if let Some(list) = list.cast::<HtmlElement>() {
+                show_current(&list);
+            }
+        });
+    }
     let links = [Route::Home].into_iter().chain(Route::DEMOS).map(|route| {
         html! {
             <li>
@@ -15,7 +26,17 @@ pub(crate) fn Navigation() -> Html {
         }
     });
     html! {
-        <nav class="nav" aria-label="Demos"><ul>{ for links }</ul></nav>
+        <nav class="nav" aria-label="Demos"><ul ref={list}>{ for links }</ul></nav>
+    }
+}
+
+/// Scrolls the list, and nothing else, until the current link is in its middle.
+fn show_current(list: &HtmlElement) {
+    let current = list.query_selector("[aria-current]").ok().flatten();
+    if let Some(current) = current {
+        let (list_at, link_at) = (list.get_bounding_client_rect(), current.get_bounding_client_rect());
+        let off_centre = link_at.left() + link_at.width() / 2.0 - list_at.left() - list_at.width() / 2.0;
+        list.set_scroll_left(list.scroll_left() + off_centre as i32);
     }
 }
 

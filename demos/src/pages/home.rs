@@ -5,6 +5,12 @@ use crate::components::{Icon, PageHead, RouteLink};
 use crate::line::use_line;
 use crate::routes::Route;
 
+/// The demos by what they are for: an anchor, a heading, and the pages.
+const GROUPS: [(&str, &str, &[Route]); 2] = [
+    ("use", "What a line is good for", &[Route::Echo, Route::Ticker, Route::Tracker, Route::Files]),
+    ("measure", "What it costs, measured", &[Route::Lab, Route::Throughput, Route::Monitor]),
+];
+
 /// The start page: what Everwire is, with a connection of its own to try it on, and the demos.
 #[component]
 pub(crate) fn HomePage() -> Html {
@@ -19,10 +25,12 @@ pub(crate) fn HomePage() -> Html {
                 lead="Everwire notices a dead line, dials again without crowding the server, keeps what you send meanwhile, and tells you what was lost. This page holds such a line. Break it."
                 connection={Some((line, socket.status()))}
             />
-            <section aria-labelledby="demos">
-                <h2 id="demos">{ "Three demos" }</h2>
-                <ul class="demo-cards">{ for Route::DEMOS.map(card) }</ul>
-            </section>
+            { for GROUPS.iter().map(|(id, name, routes)| html! {
+                <section class="demo-group" aria-labelledby={*id}>
+                    <h2 id={*id}>{ *name }</h2>
+                    <ul class="demo-cards">{ for routes.iter().copied().map(card) }</ul>
+                </section>
+            }) }
         </div>
     }
 }
@@ -46,6 +54,34 @@ fn card(route: Route) -> Html {
                 "The true age of each message",
                 "Gaps found, healed and counted",
             ],
+        ),
+        Route::Files => (
+            "File transfer",
+            "A file of any size, in pieces, no faster than they are taken.",
+            [
+                "Pause, and go on after a lost line",
+                "Goes on from the last byte that arrived",
+                "Both sides compare a checksum",
+            ],
+        ),
+        Route::Lab => (
+            "Transport lab",
+            "Polling, streaming, events and WebSocket, side by side.",
+            [
+                "Bytes of overhead as they really go",
+                "Latencies as histogram and curve",
+                "Sets of calls, to keep as CSV and picture",
+            ],
+        ),
+        Route::Throughput => (
+            "Throughput check",
+            "Pings counted per second, over 1 to 200 connections.",
+            ["As many under way as you like", "Every connection beside the others", "Round trips, p50 and p99"],
+        ),
+        Route::Monitor => (
+            "Server monitor",
+            "The machine behind the line, once a second.",
+            ["Processor, memory, load, processes", "Messages and queues of each worker", "Five minutes of history"],
         ),
         _ => (
             "Geolocation tracker",
@@ -84,6 +120,41 @@ fn picture(route: Route) -> Html {
                 <path class="soft" d="M20 34h280M20 64h280M20 94h280" />
                 <path class="alive" d="m20 92 26-8 20 6 24-22 22 8 26-26 20 10 22-16 26 8 24-20 20 6 22-10 28-6" />
                 <path class="fall" d="m20 44 30 4 24-6 26 14 24-4 26 16 28-4 24 12 28-2 26 10 44 6" />
+            </>
+        },
+        Route::Files => html! {
+            <>
+                <path class="soft" d="M20 62h280" />
+                <path class="alive" d="M28 50h22v24H28zM60 50h22v24H60zM92 50h22v24H92zM124 50h22v24h-22z" />
+                <path class="accent" d="M168 50h22v24h-22zM200 50h22v24h-22z" />
+                <path class="soft" d="M232 50h22v24h-22zM264 50h22v24h-22z" />
+                <path class="accent" d="M157 38v48M152 43l5-5 5 5" />
+            </>
+        },
+        Route::Lab => html! {
+            <>
+                <path class="soft" d="M20 26h280M20 44h280M20 62h280M20 80h280M20 98h280" />
+                <path class="soft strong" d="M20 26h44M120 26h44M220 26h44" />
+                <path class="soft strong" d="M20 44h26M84 44h26M148 44h26M212 44h26M276 44h24" />
+                <path class="fall" d="M20 62h12M52 62h12M84 62h12M116 62h12M148 62h12M180 62h12M212 62h12M244 62h12M276 62h12" />
+                <path class="alive" d="M20 80h8M44 80h8M68 80h8M92 80h8M116 80h8M140 80h8M164 80h8M188 80h8M212 80h8M236 80h8M260 80h8M284 80h8" />
+                <path class="accent dots" d="M20 98h280" />
+            </>
+        },
+        Route::Throughput => html! {
+            <>
+                <path class="soft" d="M20 104h280" />
+                <path class="alive" d="M44 104V34M72 104V40M100 104V38M128 104V48M156 104V52M184 104V50M212 104V62M240 104V66M268 104V78" />
+                <path class="accent" d="m20 60 28-12 28 4 28-18 28 6 28-12 28 8 28-14 28 4 28-8 28 2" />
+            </>
+        },
+        Route::Monitor => html! {
+            <>
+                <path class="soft" d="M20 30h178M20 64h178M20 98h178M218 30h82M218 52h82M218 74h82M218 96h82" />
+                <path class="alive" d="m20 88 18-4 16-30 18 20 18-8 16 14 18-40 18 24 18-10 18 8 20-14" />
+                <path class="accent" d="m20 98 18-2 16-12 18 6 18-2 16 4 18-20 18 12 18-2 18 4 20-6" />
+                <path class="accent" d="M218 30h66M218 52h40" />
+                <path class="alive" d="M218 74h24M218 96h12" />
             </>
         },
         _ => html! {
