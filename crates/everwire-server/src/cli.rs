@@ -143,7 +143,7 @@ struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().backlog_bytes)]
     max_backlog_bytes: usize,
 
-    /// Time for one message to be written; a reader that takes longer is closed with 1013.
+    /// Time for one message to be written; a reader that takes longer is closed with 1013, or cut where it reads HTTP.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = some_seconds)]
     write_timeout: Duration,
 

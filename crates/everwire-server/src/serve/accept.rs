@@ -63,7 +63,7 @@ where
     let patience = everwire.config().limits.handshake;
     let arrival = Arrival::default();
     let meter = Arc::<Meter>::default();
-    let stream = Patience::new(Metered::new(stream, &meter), patience, &arrival);
+    let stream = Patience::new(Metered::new(stream, &meter), &everwire.config().limits, &arrival);
     let arrived = arrival.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         arrived.tell();

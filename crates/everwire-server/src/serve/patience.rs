@@ -8,20 +8,26 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use crate::Limits;
+
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     content-type: text/plain; charset=utf-8\r\n\
     connection: close\r\n\
     content-length: 49\r\n\r\n\
     The request did not arrive in time; send it anew.";
 
-/// A stream whose peer must send its first request in time; otherwise it is told so, and the stream ends.
+/// A stream whose peer must send its first request in time, or it is told so and the stream ends; and whose peer must take
+/// what is written, or the stream breaks.
 ///
-/// hyper has a time limit of its own but closes without an answer when it is over.
+/// hyper has a time limit for requests but closes without an answer when it is over, and none for answers.
 #[derive(Debug)]
 pub(super) struct Patience<S> {
     stream: S,
     /// Until the first request is there.
     wait: Option<Wait>,
+    write: Duration,
+    /// Since a write found no room.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
@@ -47,15 +53,27 @@ impl Arrival {
 }
 
 impl<S> Patience<S> {
-    pub(super) fn new(stream: S, time: Duration, arrival: &Arrival) -> Self {
-        let arrived = Arc::clone(&arrival.0);
-        Self { stream, wait: Some(Wait { timer: Box::pin(sleep(time)), arrived, refused: 0 }) }
+    /// Waits as long as the limits say for a handshake and for a write.
+    pub(super) fn new(stream: S, limits: &Limits, arrival: &Arrival) -> Self {
+        let wait = Wait { timer: Box::pin(sleep(limits.handshake)), arrived: Arc::clone(&arrival.0), refused: 0 };
+        Self { stream, wait: Some(wait), write: limits.write, stalled: None }
     }
 }
 
 impl<S> Patience<S> {
     pub(super) fn into_inner(self) -> S {
         self.stream
+    }
+
+    /// What a write leads to: a peer that takes nothing for too long has gone, as far as anybody can tell.
+    fn in_time(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.write;
+        let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -90,7 +108,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patience<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.in_time(cx, written)
     }
 
     fn poll_write_vectored(
@@ -98,7 +117,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.in_time(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -111,5 +131,29 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_breaks_the_stream_and_one_that_takes_a_little_does_not() {
+        let limits = Limits { write: Duration::from_secs(30), ..Limits::default() };
+        let (mut peer, stream) = duplex(4);
+        let arrival = Arrival::default();
+        arrival.tell();
+        let mut stream = Patience::new(stream, &limits, &arrival);
+        stream.write_all(b"full").await.unwrap();
+        let start = Instant::now();
+        let writing = tokio::spawn(async move { stream.write_all(b"more").await });
+        sleep(Duration::from_secs(29)).await;
+        peer.read_exact(&mut [0; 2]).await.unwrap();
+        assert_eq!(writing.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(start.elapsed().as_secs(), 29 + 30);
     }
 }
