@@ -2,6 +2,8 @@ import { expect, type Page } from "@playwright/test";
 import { EchoPage } from "./echo-page.ts";
 import { FilesPage, fileOf } from "./files-page.ts";
 import { Line } from "./line.ts";
+import { MonitorPage } from "./monitor-page.ts";
+import { ThroughputPage } from "./throughput-page.ts";
 import { TickerPage } from "./ticker-page.ts";
 import { TrackerPage, deviceAt } from "./tracker-page.ts";
 
@@ -15,6 +17,9 @@ export interface Demo {
   /** Waits until it shows that messages come, which is more than being connected. */
   lives(page: Page): Promise<void>;
 }
+
+/** What the server is started with for all of them to live. */
+export const flags = ["--monitor"];
 
 export const demos: readonly Demo[] = [
   {
@@ -56,6 +61,26 @@ export const demos: readonly Demo[] = [
     },
     lives: async (page) => {
       await expect(page.getByRole("region", { name: "Map", exact: true }).locator(".pin.who-me")).toBeAttached();
+    },
+  },
+  {
+    name: "monitor",
+    endpoint: "/monitor",
+    visit: (page) => MonitorPage.visit(page),
+    lives: async (page) => {
+      const monitor = new MonitorPage(page);
+      const before = await monitor.picture("Processor");
+      await expect.poll(() => monitor.picture("Processor")).not.toBe(before);
+    },
+  },
+  {
+    name: "throughput",
+    endpoint: "/echo",
+    visit: async (page) => (await ThroughputPage.visit(page)).run(1),
+    lives: async (page) => {
+      const throughput = new ThroughputPage(page);
+      const before = await throughput.total();
+      await expect.poll(() => throughput.total()).toBeGreaterThan(before);
     },
   },
   {

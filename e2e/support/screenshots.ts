@@ -5,7 +5,7 @@ import { resolve } from "node:path";
  * Pictures come with every run, below `target/`. Those that the repository keeps are replaced only when
  * `EVERWIRE_KEEP_SCREENSHOTS` is set, since live numbers make each picture another one.
  */
-const kept = process.env["EVERWIRE_KEEP_SCREENSHOTS"] !== undefined;
+export const kept = process.env["EVERWIRE_KEEP_SCREENSHOTS"] !== undefined;
 const folder = resolve(import.meta.dirname, kept ? "../screenshots" : "../../target/screenshots");
 
 /** The devices and colour schemes that every page is made for. */

@@ -1,8 +1,10 @@
 import { Line, recovery } from "../support/line.ts";
-import { demos } from "../support/pages.ts";
+import { demos, flags } from "../support/pages.ts";
 import { Phases } from "../support/phases.ts";
 import { Sockets } from "../support/sockets.ts";
 import { expect, test } from "../support/test.ts";
+
+test.use({ serverFlags: flags });
 
 for (const { name, endpoint, visit, lives } of demos) {
   test.describe(`the ${name} page`, () => {

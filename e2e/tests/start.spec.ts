@@ -1,6 +1,17 @@
 import { Line } from "../support/line.ts";
 import { expect, test } from "../support/test.ts";
 
+/** Names in the navigation, and what stands over the pages. */
+const pages = [
+  ["Lab", "Transport lab"],
+  ["Throughput", "Throughput check"],
+  ["Files", "File transfer"],
+  ["Monitor", "Server monitor"],
+  ["Echo", "Echo tester"],
+  ["Ticker", "Stock ticker"],
+  ["Tracker", "Geolocation tracker"],
+] as const;
+
 test.describe("the start page", () => {
   test("comes from the companion server, also from one that has crashed and is back", async ({ page, companion, errors }) => {
     errors.expectLostConnections();
@@ -22,7 +33,7 @@ test.describe("the start page", () => {
     await page.goto("/");
     const demos = page.getByRole("navigation", { name: "Demos" });
     const heading = page.getByRole("heading", { level: 1 });
-    for (const [link, title] of [["Echo", "Echo tester"], ["Ticker", "Stock ticker"], ["Tracker", "Geolocation tracker"]] as const) {
+    for (const [link, title] of pages) {
       await demos.getByRole("link", { name: link }).click();
       await expect(heading).toHaveText(title);
       await expect(heading, "a screen reader goes on there").toBeFocused();
@@ -38,6 +49,26 @@ test.describe("the start page", () => {
     await expect(heading).toHaveText("A WebSocket that stays connected");
     await page.getByRole("link", { name: /^Geolocation tracker/ }).click();
     await expect(page).toHaveURL(/\/tracker$/);
+  });
+
+  test("has a card for each demo", async ({ page }) => {
+    await page.goto("/");
+    for (const [, title] of pages) {
+      await expect(page.getByRole("main").getByRole("link", { name: new RegExp(`^${title}`) })).toBeVisible();
+    }
+  });
+
+  test("keeps the current page in sight of a phone's navigation, and every other within reach", async ({ page }) => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto("/monitor");
+    const demos = page.getByRole("navigation", { name: "Demos" });
+    await expect(demos.getByRole("link", { name: "Monitor" })).toBeInViewport({ ratio: 1 });
+    await expect(demos.getByRole("link", { name: "Start" })).not.toBeInViewport();
+    await demos.getByRole("link", { name: "Start" }).focus();
+    await expect(demos.getByRole("link", { name: "Start" })).toBeInViewport({ ratio: 1 });
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/\/$/);
+    await expect(demos.getByRole("link", { name: "Start" })).toBeInViewport({ ratio: 1 });
   });
 
   test("remembers the colours that the visitor chose", async ({ page }) => {

@@ -1,0 +1,91 @@
+import { tabTo } from "../support/keyboard.ts";
+import { tryLooks } from "../support/looks.ts";
+import { connectionsOf, receivedBy } from "../support/metrics.ts";
+import { expect, test } from "../support/test.ts";
+import { ThroughputPage } from "../support/throughput-page.ts";
+
+test.describe("the throughput check", () => {
+  test("opens 200 connections, counts what the server counts, and closes them", async ({ page, companion }) => {
+    const throughput = await ThroughputPage.visit(page);
+    await throughput.run(200);
+    expect(await connectionsOf(companion.address, "/echo")).toBe(200);
+    await expect.poll(() => throughput.number("Pings a second")).toBeGreaterThan(100);
+    await expect(throughput.figure("Round trip, p50")).toContainText(/\d m?s/);
+    await expect(throughput.figure("Round trip, p99")).toContainText(/\d m?s/);
+    await expect(throughput.figure("Each connection")).toContainText(/\d – \d/);
+    // What a visitor does still gets through: the page is busy, not stuck.
+    await page.getByRole("button", { name: /^Use (dark|light) colours/ }).click({ timeout: 5_000 });
+
+    await throughput.stop.click();
+    await expect(throughput.start).toBeVisible();
+    await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(0);
+    const [counted, received] = [await throughput.total(), await receivedBy(companion.address, "/echo")];
+    expect(counted).toBeGreaterThan(200);
+    // The pings of the page's own connection's heartbeat, and what was under way at the end.
+    expect(Math.abs(received - counted), `${counted} of ${received}`).toBeLessThanOrEqual(250);
+  });
+
+  test("closes everything when the page is left", async ({ page, companion }) => {
+    const throughput = await ThroughputPage.visit(page);
+    await throughput.run(50);
+    expect(await connectionsOf(companion.address, "/echo")).toBe(50);
+    await page.getByRole("navigation", { name: "Demos" }).getByRole("link", { name: "Start" }).click();
+    await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(0);
+  });
+
+  test("counts faster with more pings under way, and starts anew each time", async ({ page }) => {
+    const throughput = await ThroughputPage.visit(page);
+    await throughput.run(1);
+    await expect.poll(() => throughput.total()).toBeGreaterThan(100);
+    await throughput.stop.click();
+    const total = await throughput.total();
+    await page.getByLabel("Pings under way").fill("10");
+    await throughput.run(2);
+    await expect.poll(() => throughput.number("Each connection")).toBeGreaterThan(0);
+    expect(await throughput.total(), "the second run begins at nothing").not.toBe(total);
+  });
+
+  test("says which connections failed and why, and heals", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    const throughput = await ThroughputPage.visit(page);
+    await throughput.run(5);
+    await companion.kill();
+    const failures = page.getByRole("region", { name: "Connections that failed" });
+    await expect(failures).toContainText("dials again");
+    await companion.restart();
+    await expect.poll(() => throughput.number("Connections open"), { timeout: 60_000 }).toBe(5);
+    await expect(failures).toBeHidden();
+  });
+
+  test("goes on with the others when its first connection is cut", async ({ page, errors }) => {
+    errors.expectLostConnections();
+    const throughput = await ThroughputPage.visit(page);
+    await throughput.run(3);
+    await throughput.line.break("Refuse");
+    await expect.poll(() => throughput.number("Connections open")).toBe(2);
+    const before = await throughput.total();
+    await expect.poll(() => throughput.total()).toBeGreaterThan(before);
+    await expect.poll(() => throughput.number("Connections open"), { timeout: 60_000 }).toBe(3);
+  });
+
+  test("takes only what it can do", async ({ page }) => {
+    const throughput = await ThroughputPage.visit(page);
+    await throughput.connections.fill("201");
+    await expect(page.getByText("Open from 1 to 200 connections.")).toBeVisible();
+    await expect(throughput.start).toBeDisabled();
+    await page.getByRole("button", { name: "50 connections", exact: true }).click();
+    await expect(throughput.connections).toHaveValue("50");
+    const slider = page.getByRole("slider", { name: "Connections, as a slider" });
+    await tabTo(page, slider);
+    await page.keyboard.press("End");
+    await expect(throughput.connections).toHaveValue("200");
+    await expect(throughput.start).toBeEnabled();
+  });
+
+  test("is for everybody on every device", async ({ page }) => {
+    const throughput = await ThroughputPage.visit(page);
+    await throughput.run(50);
+    await expect.poll(() => throughput.total()).toBeGreaterThan(1_000);
+    await tryLooks(page, "throughput");
+  });
+});
