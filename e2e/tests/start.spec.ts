@@ -69,6 +69,10 @@ test.describe("the start page", () => {
     await page.keyboard.press("Enter");
     await expect(page).toHaveURL(/\/$/);
     await expect(demos.getByRole("link", { name: "Start" })).toBeInViewport({ ratio: 1 });
+
+    await demos.getByRole("link", { name: "Lab" }).click();
+    await page.setViewportSize({ width: 320, height: 700 });
+    await expect(demos.getByRole("link", { name: "Lab" }), "also on a phone that was turned").toBeInViewport({ ratio: 1 });
   });
 
   test("remembers the colours that the visitor chose", async ({ page }) => {

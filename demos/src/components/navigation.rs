@@ -1,4 +1,5 @@
-use web_sys::HtmlElement;
+use gloo_events::EventListener;
+use web_sys::{HtmlElement, window};
 use yew::prelude::*;
 
 use super::Icon;
@@ -13,9 +14,11 @@ pub(crate) fn Navigation() -> Html {
     {
         let list = list.clone();
         use_effect_with(here, move |_| {
-            if let Some(list) = list.cast::<HtmlElement>() {
-                show_current(&list);
-            }
+            let show = move || list.cast::<HtmlElement>().iter().for_each(show_current);
+            show();
+            // A phone that is turned has another width.
+            let resized = window().map(|window| EventListener::new(&window, "resize", move |_| show()));
+            move || drop(resized)
         });
     }
     let links = [Route::Home].into_iter().chain(Route::DEMOS).map(|route| {
