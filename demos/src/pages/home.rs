@@ -57,7 +57,7 @@ fn card(route: Route) -> Html {
         ),
         Route::Files => (
             "File transfer",
-            "A file of any size, in pieces, no faster than they are taken.",
+            "A file of a gigabyte, in pieces, no faster than they are taken.",
             [
                 "Pause, and go on after a lost line",
                 "Goes on from the last byte that arrived",

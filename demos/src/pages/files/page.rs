@@ -35,7 +35,7 @@ pub(crate) fn FilesPage() -> Html {
     html! {
         <>
             <PageHead title="File transfer" connection={courier.status().map(|status| (line.clone(), status))}
-                lead="Send a file of any size. It goes in small pieces, no faster than the server writes them; when the line breaks it goes on where it was, and at the end both sides compare what they have." />
+                lead="Send a file, also a large one. It goes in small pieces, no faster than the server writes them; when the line breaks it goes on where it was, and at the end both sides compare what they have." />
             <div class="files">
                 <div class="stack">
                     <Chooser limits={desk.limits} is_small={!desk.transfers.is_empty()} left={left.collect::<Vec<_>>()} courier={courier.clone()} {on_files} />
