@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn where_the_line_was_down_there_is_a_gap() {
         let mut track = Track::default();
-        [400, 401, 402, 410, 411].map(|second| track.push(point(second)));
+        [400, 401, 402, 410, 411].into_iter().for_each(|second| track.push(point(second)));
         let expected = [
             (111_500.0, None),
             (400_000.0, Some(400.0)),
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_begins_anew() {
         let mut track = Track::default();
-        [500, 501, 100, 101].map(|second| track.push(point(second)));
+        [500, 501, 100, 101].into_iter().for_each(|second| track.push(point(second)));
         assert_eq!(track.points.len(), 2);
     }
 }

@@ -89,7 +89,8 @@ mod tests {
         let mut gaps = Gaps::default();
         assert_eq!(gaps.longest(), None);
         [(0.0, 16.0), (100.0, 80.0), (120.0, 16.0), (150.0, 30.0), (5_100.0, 17.0)]
-            .map(|(now, gap)| gaps.push(now, gap));
+            .into_iter()
+            .for_each(|(now, gap)| gaps.push(now, gap));
         assert_eq!(gaps.longest(), Some(80.0));
         gaps.push(5_120.0, 16.0);
         assert_eq!(gaps.longest(), Some(30.0));

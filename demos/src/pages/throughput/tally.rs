@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_stall_is_seen_within_a_second() {
         let mut tally = steady(25, 10);
-        [250.0, 500.0, 750.0, 1_000.0].map(|later| tally.mark(10_000.0 + later));
+        [250.0, 500.0, 750.0, 1_000.0].into_iter().for_each(|later| tally.mark(10_000.0 + later));
         assert_eq!(tally.per_second(), 0.0);
     }
 
