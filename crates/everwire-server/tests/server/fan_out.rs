@@ -13,10 +13,10 @@ async fn everyone_in_a_crowd_gets_everything_once_and_in_order() {
     }
     let mut speaker = harness.client("/broadcast").await;
     speaker.ask(r#"{"ping":1}"#).await;
-    for number in 0..MESSAGES {
+    for (number, member) in crowd.iter_mut().take(MESSAGES).enumerate() {
         speaker.send(&number.to_string()).await;
         // What one member alone is sent goes through its mailbox, and meets there what goes around it.
-        crowd[number].send(r#"{"ping":1}"#).await;
+        member.send(r#"{"ping":1}"#).await;
     }
     for (place, member) in crowd.iter_mut().enumerate() {
         let mut pongs = 0;

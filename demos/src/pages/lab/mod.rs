@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`transport`], [`settings`]: what is compared, and under which conditions; [`wire`]: what the server says
 //! - [`reader`]: the transports as a browser has them
-//! - [`bench`], [`track`]: transports side by side, and what is known of each
+//! - [`mod@bench`], [`track`]: transports side by side, and what is known of each
 //! - [`experiment`]: sets of calls
 //! - [`numbers`]: what is computed of all that; [`save`]: files for the visitor
 //! - [`view`]: the parts of the page

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`plan`]: how many, and in which order; [`results`]: what came of it
-//! - [`run`]: makes the calls
+//! - [`mod@run`]: makes the calls
 
 mod plan;
 mod results;
