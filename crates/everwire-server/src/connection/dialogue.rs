@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::mailbox::Taken;
+use super::mailbox::{Pieces, Taken};
 use super::ping::Pong;
 use super::wire::Written;
 use super::{End, Ending, Mailbox};
@@ -139,8 +139,11 @@ impl Dialogue {
         let mut taken = self.mailbox.take(waker);
         if let Some(script) = &mut self.script {
             let now = Instant::now();
-            script.take(taken.pieces, now);
-            taken.pieces = script.next(now).into_iter().collect();
+            // A fault acts on messages; a pong is none.
+            let (control, messages): (Pieces, Pieces) =
+                taken.pieces.into_iter().partition(|piece| piece.messages() == 0);
+            script.take(messages, now);
+            taken.pieces = control.into_iter().chain(script.next(now)).collect();
         }
         if taken.end == Some(End::Overflow) {
             return Err(Ending::slow_reader());

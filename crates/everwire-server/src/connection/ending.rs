@@ -144,10 +144,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
             let mut has_ended = false;
             while !has_ended {
                 poll_fn(|cx| {
-                    self.wire.poll_receive(cx, |message| {
+                    let receive = |message| {
                         has_ended = matches!(message, Err(_) | Ok(Message::Close(_)));
                         if has_ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                    })
+                    };
+                    // After a close frame nothing is answered any more.
+                    self.wire.poll_receive(cx, receive, &mut Vec::new())
                 })
                 .await;
             }

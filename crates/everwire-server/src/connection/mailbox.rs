@@ -102,13 +102,15 @@ impl Mailbox {
                     return 0;
                 }
             }
-            if !queue.tail.is_empty() {
-                let tail = queue.tail.take();
-                queue.pieces.push(tail);
-            }
-            queue.pieces.push(frames.clone());
-            frames.bytes().len() + OVERHEAD
+            queue.push(frames.clone())
         });
+    }
+
+    /// Puts in frames that the protocol itself needs.
+    pub(super) fn send_control(&self, frames: Vec<u8>) {
+        if !frames.is_empty() {
+            self.put(|queue| queue.push(Frames::control(frames)));
+        }
     }
 
     /// Sends `value` as JSON text.
@@ -213,6 +215,17 @@ impl Mailbox {
 }
 
 impl Queue {
+    /// Adds a piece behind everything else, and says how many bytes that takes.
+    fn push(&mut self, piece: Frames) -> usize {
+        if !self.tail.is_empty() {
+            let tail = self.tail.take();
+            self.pieces.push(tail);
+        }
+        let bytes = piece.bytes().len() + OVERHEAD;
+        self.pieces.push(piece);
+        bytes
+    }
+
     /// Throws away what is not begun: the rest of a frame has to follow, or the peer could not tell where it ends.
     fn overflow(&mut self) {
         let begun = self.pieces.first().and_then(|piece| piece.up_to_the_end_of_a_frame(self.begun));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Duration, Instant, advance};
+use tokio::time::{Duration, Instant, advance, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -53,9 +53,16 @@ impl Session for Echo {
 
 /// A connection to an echo, the client at its other end, its mailbox, and how often it wrote.
 async fn echo() -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
+    echo_with_room(1 << 20).await
+}
+
+/// The same with room for so many bytes under way.
+async fn echo_with_room(
+    room: usize,
+) -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
     let everwire = Everwire::new(Config::default());
     let limits = &everwire.config().limits;
-    let (client, server) = tokio::io::duplex(1 << 20);
+    let (client, server) = tokio::io::duplex(room);
     let writes = Arc::new(AtomicUsize::new(0));
     let wire = Wire::new(Counting { stream: server, writes: Arc::clone(&writes) }, Bytes::new(), limits);
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
@@ -114,4 +121,21 @@ async fn who_is_only_written_to_directly_is_not_idle() {
     assert!(dialogue.on_alarm().is_none());
     advance(second).await;
     assert!(matches!(dialogue.on_alarm(), Some(Ending::Close { code: 1001, .. })));
+}
+
+#[tokio::test]
+async fn nobody_writes_into_the_middle_of_a_pong() {
+    let (connection, mut client, mailbox, _) = echo_with_room(8).await;
+    tokio::spawn(connection.run());
+    client.send(Message::Ping(vec![0; 100].into())).await.unwrap();
+    // The client reads nothing yet, and there is room for a few bytes of the pong.
+    let under_way = async {
+        while mailbox.bytes() == 0 {
+            tokio::task::yield_now().await
+        }
+    };
+    timeout(Duration::from_secs(20), under_way).await.expect("the mailbox knows of the pong");
+    assert_eq!(client.next().await.unwrap().unwrap(), Message::Pong(vec![0; 100].into()));
+    client.send(Message::text("free again")).await.unwrap();
+    assert_eq!(client.next().await.unwrap().unwrap(), Message::text("free again"));
 }

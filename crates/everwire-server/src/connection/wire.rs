@@ -90,7 +90,9 @@ impl<S> Wire<S> {
             Some(frame) => self.protocol.close(&mut memory, Some(frame)),
             None => self.protocol.flush(&mut memory),
         };
-        self.write_control(memory.output);
+        if !memory.output.is_empty() {
+            self.unwritten.pieces.push(Frames::control(memory.output));
+        }
     }
 
     /// Forgets what is not begun. The frame that is must be finished, or the peer could not tell where the next starts.
@@ -101,14 +103,13 @@ impl<S> Wire<S> {
         pieces.extend(under_way);
     }
 
-    fn write_control(&mut self, frames: Vec<u8>) {
-        if !frames.is_empty() {
-            self.unwritten.pieces.push(Frames::control(frames));
-        }
-    }
-
-    /// Hands over what `input` holds until `receive` has enough.
-    fn decode(&mut self, input: &[u8], receive: &mut impl FnMut(Result<Message, Error>) -> ControlFlow<()>) -> usize {
+    /// Hands over what `input` holds until `receive` has enough, and says how much that was.
+    fn decode(
+        &mut self,
+        input: &[u8],
+        receive: &mut impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
+        answers: &mut Vec<u8>,
+    ) -> usize {
         let mut memory = Memory { input, has_ended: input.is_empty(), output: Vec::new() };
         loop {
             let message = self.protocol.read(&mut memory);
@@ -121,22 +122,23 @@ impl<S> Wire<S> {
             }
         }
         let Memory { input: rest, output, .. } = memory;
-        self.write_control(output);
+        answers.extend(output);
         input.len() - rest.len()
     }
 }
 
 impl<S: AsyncRead + Unpin> Wire<S> {
     /// Hands over messages that have arrived until `receive` has enough; an error is the last. Ready when there may
-    /// be more.
+    /// be more. What the protocol itself answers, to a ping or a close frame, is added to `answers`.
     pub(super) fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
         mut receive: impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
+        answers: &mut Vec<u8>,
     ) -> Poll<()> {
         if !self.unread.is_empty() {
             let mut input = std::mem::take(&mut self.unread);
-            let decoded = self.decode(&input, &mut receive);
+            let decoded = self.decode(&input, &mut receive, answers);
             input.advance(decoded);
             self.unread = input;
             return Poll::Ready(());
@@ -145,7 +147,7 @@ impl<S: AsyncRead + Unpin> Wire<S> {
             let mut buffer = ReadBuf::new(buffer);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
                 Ok(()) => {
-                    let decoded = self.decode(buffer.filled(), &mut receive);
+                    let decoded = self.decode(buffer.filled(), &mut receive, answers);
                     self.unread = Bytes::copy_from_slice(&buffer.filled()[decoded..]);
                 }
                 Err(error) => drop(receive(Err(error.into()))),
