@@ -78,9 +78,10 @@ export default {
     await t.server("down");
     const socket = t.dial(url, [], { backoff: { floor: 5, first: 20, max: 40 } });
     const log = t.log(socket, all);
+    const opened = t.next(socket, "open");
     await t.next(socket, "reconnecting");
     await t.server("up");
-    await t.next(socket, "open");
+    await opened;
     t.equal(log.filter((type) => type !== "reconnecting"), ["open"], "events but reconnecting");
   },
   "a function gives the address of each attempt": async (t) => {
