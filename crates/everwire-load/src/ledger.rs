@@ -17,7 +17,7 @@ pub(crate) struct Ledger {
     cut_at: Instant,
     /// Who was connected when the load began.
     at_start: Option<Start>,
-    load_s: f64,
+    at_end: End,
 }
 
 /// How things stood when the load began.
@@ -28,6 +28,13 @@ struct Start {
     listening: u64,
     server: Option<Use>,
     load: Option<Use>,
+}
+
+/// How things stood when the load ended; what arrives later is not the load's throughput.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    load_s: f64,
+    arrived: u64,
 }
 
 /// What some processes used at the times that count.
@@ -52,7 +59,7 @@ impl Ledger {
             load: Usage::start(load),
             cut_at: now,
             at_start: None,
-            load_s: 0.0,
+            at_end: End::default(),
         }
     }
 
@@ -106,7 +113,8 @@ impl Ledger {
 
     /// The load has ended.
     pub(crate) fn end(&mut self, at: Instant) {
-        self.load_s = self.at_start.map_or(0.0, |start| (at - start.at).as_secs_f64());
+        let load_s = self.at_start.map_or(0.0, |start| (at - start.at).as_secs_f64());
+        self.at_end = End { load_s, arrived: self.total.counts.arrived() };
         self.server.load_end = self.server.last;
         self.load.load_end = self.load.last;
     }
@@ -124,7 +132,7 @@ impl Ledger {
 
     pub(crate) fn summary(&self, command: String, plan: &Plan, server_processes: usize) -> Summary {
         let Interval { now, counts } = &self.total;
-        let start = self.at_start;
+        let (start, End { load_s, arrived }) = (self.at_start, self.at_end);
         let deliveries = (plan.subscribers > 0).then(|| Deliveries {
             published: counts.published,
             expected: self.expected(),
@@ -141,8 +149,8 @@ impl Ledger {
                 seconds: start.map_or(0.0, |start| (start.at - self.started).as_secs_f64()),
                 handshake: counts.handshake.percentiles(),
             },
-            load_s: self.load_s,
-            messages_per_second: if self.load_s > 0.0 { counts.arrived() as f64 / self.load_s } else { 0.0 },
+            load_s,
+            messages_per_second: if load_s > 0.0 { arrived as f64 / load_s } else { 0.0 },
             round_trips: RoundTrips {
                 sent: counts.sent,
                 answered: counts.answered,
@@ -175,7 +183,7 @@ impl Ledger {
         let (start, first) = (self.at_start?, self.server.first?);
         let (open, end) = (start.server?, self.server.load_end?);
         let micros = end.cpu.saturating_sub(open.cpu) as f64 / 1e3;
-        let arrived = self.total.counts.arrived();
+        let arrived = self.at_end.arrived;
         Some(ServerUse {
             processes,
             cpu_percent: self.server.percent_since(Some(open)).unwrap_or_default(),
@@ -270,13 +278,13 @@ mod tests {
 
         let summary = ledger.summary("everwire-load".into(), &plan(&[]).unwrap(), 1);
         assert_eq!((summary.round_trips.sent, summary.round_trips.answered, summary.round_trips.lost), (100, 99, 1));
-        assert_eq!((summary.load_s, summary.messages_per_second), (2.0, 49.5));
+        assert_eq!((summary.load_s, summary.messages_per_second), (2.0, 48.0));
         assert_eq!((summary.opening.opened, summary.opening.seconds), (50, 2.0));
         assert!(summary.deliveries.is_none());
         let server = summary.server.unwrap();
         assert_eq!((server.cpu_percent, server.cpu_percent_max), (15.0, 20.0));
         assert_eq!((server.memory_before_bytes, server.memory_open_bytes, server.memory_max_bytes), (10, 30, 50));
-        assert_eq!(server.cpu_us_per_message, Some(300_000.0 / 99.0));
+        assert_eq!(server.cpu_us_per_message, Some(300_000.0 / 96.0));
         assert_eq!(ledger.seconds().iter().map(|second| second.answered).collect::<Vec<_>>(), [0, 60, 36]);
     }
 

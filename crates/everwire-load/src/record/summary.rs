@@ -15,7 +15,8 @@ pub struct Summary {
     pub opening: Opening,
     /// For how long messages were sent.
     pub load_s: f64,
-    /// Answers and deliveries a second while messages were sent, and after.
+    /// Answers and deliveries a second while messages were sent. What arrived after that does not count: a server that cannot
+    /// keep up shows here.
     pub messages_per_second: f64,
     /// Pings and their answers.
     pub round_trips: RoundTrips,
@@ -116,7 +117,7 @@ pub struct ServerUse {
     pub cpu_percent: f64,
     /// The same in the second in which it was most.
     pub cpu_percent_max: f64,
-    /// Processor time for a message that went in and came out, in microseconds.
+    /// Processor time for a message that went in and came out while messages were sent, in microseconds.
     pub cpu_us_per_message: Option<f64>,
     /// Resident memory before the first connection.
     pub memory_before_bytes: u64,
