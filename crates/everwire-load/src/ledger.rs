@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use crate::interval::Interval;
+use crate::interval::{Gauges, Interval};
 use crate::plan::Plan;
 use crate::record::{Deliveries, LoadUse, Opening, Phase, RoundTrips, Second, ServerUse, Setting, Summary};
 use crate::server::Use;
@@ -15,17 +15,25 @@ pub(crate) struct Ledger {
     server: Usage,
     load: Usage,
     cut_at: Instant,
-    /// Who was connected when the load began.
     at_start: Option<Start>,
+    at_begin: Option<Begin>,
     at_end: End,
 }
 
-/// How things stood when the load began.
+/// How things stood when sending began, be it to warm up.
 #[derive(Clone, Copy, Debug)]
 struct Start {
     at: Instant,
     connected: u64,
     listening: u64,
+    /// What the server's processes had resident.
+    memory: Option<u64>,
+}
+
+/// How things stood when the load began: when messages began to count.
+#[derive(Clone, Copy, Debug)]
+struct Begin {
+    at: Instant,
     server: Option<Use>,
     load: Option<Use>,
 }
@@ -59,6 +67,7 @@ impl Ledger {
             load: Usage::start(load),
             cut_at: now,
             at_start: None,
+            at_begin: None,
             at_end: End::default(),
         }
     }
@@ -104,16 +113,20 @@ impl Ledger {
         self.seconds.last().expect("one was added just now")
     }
 
-    /// The load begins now.
+    /// Messages are sent from now on.
+    pub(crate) fn start(&mut self, at: Instant) {
+        let Gauges { connected, listening, .. } = self.total.now;
+        self.at_start = Some(Start { at, connected, listening, memory: self.server.last.map(|server| server.memory) });
+    }
+
+    /// Messages count from now on.
     pub(crate) fn begin(&mut self, at: Instant) {
-        let connected = self.total.now.connected;
-        let listening = self.total.now.listening;
-        self.at_start = Some(Start { at, connected, listening, server: self.server.last, load: self.load.last });
+        self.at_begin = Some(Begin { at, server: self.server.last, load: self.load.last });
     }
 
     /// The load has ended.
     pub(crate) fn end(&mut self, at: Instant) {
-        let load_s = self.at_start.map_or(0.0, |start| (at - start.at).as_secs_f64());
+        let load_s = self.at_begin.map_or(0.0, |begin| (at - begin.at).as_secs_f64());
         self.at_end = End { load_s, arrived: self.total.counts.arrived() };
         self.server.load_end = self.server.last;
         self.load.load_end = self.load.last;
@@ -168,7 +181,7 @@ impl Ledger {
             unexpected: counts.unexpected,
             server: self.server_use(server_processes),
             load: LoadUse {
-                cpu_percent: start.and_then(|start| self.load.percent_since(start.load)).unwrap_or_default(),
+                cpu_percent: self.at_begin.and_then(|begin| self.load.percent_since(begin.load)).unwrap_or_default(),
                 memory_max_bytes: self.load.memory_max,
             },
         }
@@ -181,16 +194,16 @@ impl Ledger {
 
     fn server_use(&self, processes: usize) -> Option<ServerUse> {
         let (start, first) = (self.at_start?, self.server.first?);
-        let (open, end) = (start.server?, self.server.load_end?);
-        let micros = end.cpu.saturating_sub(open.cpu) as f64 / 1e3;
+        let (begin, end) = (self.at_begin?.server?, self.server.load_end?);
+        let micros = end.cpu.saturating_sub(begin.cpu) as f64 / 1e3;
         let arrived = self.at_end.arrived;
         Some(ServerUse {
             processes,
-            cpu_percent: self.server.percent_since(Some(open)).unwrap_or_default(),
+            cpu_percent: self.server.percent_since(Some(begin)).unwrap_or_default(),
             cpu_percent_max: self.server.cpu_max,
             cpu_us_per_message: (arrived > 0).then(|| micros / arrived as f64),
             memory_before_bytes: first.memory,
-            memory_open_bytes: open.memory,
+            memory_open_bytes: start.memory?,
             memory_max_bytes: self.server.memory_max,
         })
     }
@@ -231,7 +244,9 @@ impl Setting {
             ping_period: plan.ping_period.to_string(),
             ping_period_s: plan.ping_period.mean().as_secs_f64(),
             payload_bytes: plan.payload,
+            warm_up_s: plan.warm_up.as_secs_f64(),
             processes: plan.processes as usize,
+            threads: plan.threads,
         }
     }
 }
@@ -262,6 +277,7 @@ mod tests {
         ledger.add(&report(|one| (one.now.connected, one.counts.opened) = (50, 50)));
         // Opening took a whole second of processor time, which does not count.
         ledger.cut(at(2), Phase::Opening, used(at(2), 2000, 30), None);
+        ledger.start(at(2));
         ledger.begin(at(2));
         ledger.add(&report(|one| {
             (one.now.connected, one.counts.sent, one.counts.answered) = (50, 100, 60);
@@ -289,10 +305,32 @@ mod tests {
     }
 
     #[test]
+    fn what_the_server_takes_to_warm_up_is_not_what_it_takes_for_the_load() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut ledger = Ledger::new(start, used(start, 0, 10), None);
+        ledger.add(&report(|one| one.now.connected = 50));
+        ledger.cut(at(1), Phase::Opening, used(at(1), 100, 30), None);
+        ledger.start(at(1));
+        ledger.cut(at(6), Phase::WarmUp, used(at(6), 4100, 80), None);
+        ledger.begin(at(6));
+        ledger.add(&report(|one| (one.now.connected, one.counts.sent, one.counts.answered) = (50, 10, 10)));
+        ledger.cut(at(8), Phase::Load, used(at(8), 4300, 70), None);
+        ledger.end(at(8));
+        let summary = ledger.summary(String::new(), &plan(&["--warm-up", "5s"]).unwrap(), 1);
+        assert_eq!((summary.opening.seconds, summary.load_s, summary.setting.warm_up_s), (1.0, 2.0, 5.0));
+        assert_eq!(summary.messages_per_second, 5.0);
+        let server = summary.server.unwrap();
+        assert_eq!((server.cpu_percent, server.cpu_percent_max, server.memory_open_bytes), (10.0, 10.0, 30));
+        assert_eq!(server.cpu_us_per_message, Some(20_000.0));
+    }
+
+    #[test]
     fn every_subscriber_of_the_start_should_receive_all_that_is_published() {
         let start = Instant::now();
         let mut ledger = Ledger::new(start, None, None);
         ledger.add(&report(|one| (one.now.connected, one.now.listening) = (11, 10)));
+        ledger.start(start);
         ledger.begin(start);
         // One of ten is lost on the way, and misses the second message.
         ledger.add(&report(|one| (one.now.listening, one.counts.published, one.counts.delivered) = (9, 2, 19)));

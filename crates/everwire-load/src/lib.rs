@@ -10,6 +10,7 @@
 //! - [`Cli`] reads the command line into a [`Plan`]; `units` are its times, rates and shares
 //! - [`run`] is the program: it starts [`serve`] in one process or several, tells them when, and merges what they count
 //! - `client` is one connection: it opens, sends when a [`Schedule`] says so, and counts by a [`Seen`] list what came back
+//! - `window` is when messages are sent, and from when on they count
 //! - `dialect` speaks the protocols of other servers, `stamp` is what a message says
 //! - `meter` counts in a worker process, `interval` is what it tells, `ledger` sums that up
 //! - `server` watches the processes of the server
@@ -56,6 +57,8 @@ mod stamp;
 mod table;
 #[cfg(feature = "client")]
 mod units;
+#[cfg(feature = "client")]
+mod window;
 #[cfg(feature = "client")]
 mod worker;
 

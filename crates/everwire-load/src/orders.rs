@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Plan;
+use crate::window::Window;
 
 /// The first line: what to do, and which of the processes it is.
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,13 +18,8 @@ pub(crate) struct Assignment {
 pub(crate) enum Order {
     /// Tell what has been counted since the last time.
     Report,
-    /// Send messages.
-    Load {
-        /// From when on, in microseconds since the Unix epoch.
-        start: u64,
-        /// Until when.
-        end: u64,
-    },
+    /// Send messages in this window, in microseconds since the Unix epoch.
+    Load(Window<u64>),
     /// Close the connections and exit.
     End,
 }

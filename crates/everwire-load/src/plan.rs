@@ -28,7 +28,9 @@ pub struct Plan {
     pub(crate) publish_period: Period,
     /// Bytes.
     pub(crate) payload: usize,
-    /// For how long messages are sent.
+    /// For how long messages are sent before they count.
+    pub(crate) warm_up: Duration,
+    /// For how long messages are sent that count.
     pub(crate) duration: Duration,
     /// For how long answers are waited for after that.
     pub(crate) grace: Duration,

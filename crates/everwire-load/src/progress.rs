@@ -32,6 +32,11 @@ impl Progress {
         }
     }
 
+    pub(crate) fn warming_up(&self, warm_up: Duration) {
+        self.phase("Warming", warm_up.as_millis() as u64, "up, not counted");
+        self.line(|| format!("warming up for {} s", warm_up.as_secs_f64()));
+    }
+
     pub(crate) fn loading(&self, duration: Duration) {
         self.phase("Sending", duration.as_millis() as u64, "{msg}");
         self.line(|| format!("sending for {} s", duration.as_secs_f64()));

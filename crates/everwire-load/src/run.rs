@@ -3,13 +3,14 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use thiserror::Error;
 use url::Url;
 
 use crate::chart::{ChartError, charts_of_a_run};
 use crate::cli::OutputFlags;
+use crate::clock::Clock;
 use crate::crew::{Crew, CrewError};
 use crate::interval::Interval;
 use crate::ledger::Ledger;
@@ -17,6 +18,7 @@ use crate::orders::Order;
 use crate::progress::Progress;
 use crate::record::{Phase, Record, Second};
 use crate::server::{Watch, listeners};
+use crate::window::Window;
 use crate::{Cli, Plan, Unusable, files, table};
 
 /// The first argument with which the program starts itself as a worker: then it is to call `serve`.
@@ -143,22 +145,34 @@ impl Conduct {
         Err(RunError::Nobody { url: self.plan.url.clone(), reasons })
     }
 
-    /// Has messages sent, and tells of every second.
+    /// Has messages sent, at first perhaps to warm up.
     fn load(&mut self, lines: &mut Lines) -> Result<(), RunError> {
-        let start = Instant::now() + LEAD;
-        let end = start + self.plan.duration;
-        self.crew.order(Order::Load { start: micros_at(start), end: micros_at(end) });
-        self.progress.loading(self.plan.duration);
-        self.ledger.begin(start);
+        let Plan { warm_up, duration, .. } = self.plan;
+        let window = Window::new(Instant::now() + LEAD, warm_up, duration);
+        let clock = Clock::start();
+        self.crew.order(Order::Load(window.map(|at| clock.micros(at.into()))));
+        self.ledger.start(window.start);
+        if !warm_up.is_zero() {
+            self.progress.warming_up(warm_up);
+            self.seconds(Phase::WarmUp, window.start, window.counted_from, lines)?;
+        }
+        self.progress.loading(duration);
+        self.ledger.begin(window.counted_from);
+        self.seconds(Phase::Load, window.counted_from, window.end, lines)?;
+        self.ledger.end(window.end);
+        Ok(())
+    }
+
+    /// Tells of every second while messages are sent.
+    fn seconds(&mut self, phase: Phase, start: Instant, end: Instant, lines: &mut Lines) -> Result<(), RunError> {
         let mut next = start;
         while next < end {
             next = (next + SECOND).min(end);
             thread::sleep(next.saturating_duration_since(Instant::now()));
             self.hear()?;
-            let second = self.cut(Phase::Load, lines)?;
+            let second = self.cut(phase, lines)?;
             self.progress.loaded(next - start, &second);
         }
-        self.ledger.end(end);
         Ok(())
     }
 
@@ -198,13 +212,6 @@ fn watch_server(plan: &Plan, pids: &[u32]) -> Result<Watch, RunError> {
         Some(missing) => Err(RunError::NoProcess(*missing)),
         None => Ok(Watch::new(pids.iter().copied())),
     }
-}
-
-/// Microseconds since the Unix epoch at a time that is near.
-fn micros_at(at: Instant) -> u64 {
-    let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let at = epoch + at.saturating_duration_since(Instant::now());
-    u64::try_from(at.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Where `--json` goes.

@@ -12,7 +12,9 @@ pub(crate) struct Stamp {
     pub(crate) client: u32,
     /// The number of the message among those of the connection.
     pub(crate) number: u32,
-    /// When it was due, in microseconds since the Unix epoch.
+    /// Whether it counts; what is sent to warm the server up does not.
+    pub(crate) is_counted: bool,
+    /// When it was due, in microseconds since the Unix epoch: 15 hexadecimal digits last for 36,000 years.
     pub(crate) due: u64,
 }
 
@@ -32,15 +34,21 @@ impl Stamp {
         let part =
             |range: Range<usize>| payload.get(range).filter(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let short = |range: Range<usize>| u32::from_str_radix(part(range)?, 16).ok();
-        let due = u64::from_str_radix(part(24..40)?, 16).ok()?;
-        Some(Self { run: short(0..8)?, client: short(8..16)?, number: short(16..24)?, due })
+        let is_counted = match part(24..25)? {
+            "0" => false,
+            "1" => true,
+            _ => return None,
+        };
+        let due = u64::from_str_radix(part(25..40)?, 16).ok()?;
+        Some(Self { run: short(0..8)?, client: short(8..16)?, number: short(16..24)?, is_counted, due })
     }
 }
 
 impl fmt::Display for Stamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run, client, number, due } = self;
-        write!(formatter, "{run:08x}{client:08x}{number:08x}{due:016x}")
+        let Self { run, client, number, is_counted, due } = self;
+        let is_counted = u8::from(*is_counted);
+        write!(formatter, "{run:08x}{client:08x}{number:08x}{is_counted}{due:015x}")
     }
 }
 
@@ -48,7 +56,8 @@ impl fmt::Display for Stamp {
 mod tests {
     use super::*;
 
-    const STAMP: Stamp = Stamp { run: 0xfeed, client: 7, number: u32::MAX, due: 1_795_219_200_123_456 };
+    const STAMP: Stamp =
+        Stamp { run: 0xfeed, client: 7, number: u32::MAX, is_counted: true, due: 1_795_219_200_123_456 };
 
     #[test]
     fn a_payload_has_the_length_asked_for_and_is_read_back() {
@@ -57,13 +66,20 @@ mod tests {
             assert_eq!(payload.len(), bytes);
             assert_eq!(Stamp::read(&payload), Some(STAMP));
         }
+        let warm_up = Stamp { is_counted: false, ..STAMP };
+        assert_eq!(Stamp::read(&warm_up.payload(64)), Some(warm_up));
     }
 
     #[test]
     fn what_others_say_is_not_a_stamp() {
-        for text in
-            ["", "hello", r#"{"pong":7,"server_time":1795219200123.456,"x":1}"#, &"+".repeat(64), &"é".repeat(40)]
-        {
+        for text in [
+            "",
+            "hello",
+            r#"{"pong":7,"server_time":1795219200123.456,"x":1}"#,
+            &"+".repeat(64),
+            &"f".repeat(40),
+            &"é".repeat(40),
+        ] {
             assert_eq!(Stamp::read(text), None, "{text}");
         }
     }

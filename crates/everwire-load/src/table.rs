@@ -71,7 +71,11 @@ impl Table {
             self.row("Other", format!("{} messages that were no answer: is this an echo?", number(summary.unexpected)));
         }
         let rate = number(summary.messages_per_second.round() as u64);
-        self.row("Throughput", format!("{rate} messages a second, for {:.1} s", summary.load_s));
+        let warm_up = match summary.setting.warm_up_s {
+            0.0 => String::new(),
+            seconds => format!(", after {seconds:.1} s to warm up"),
+        };
+        self.row("Throughput", format!("{rate} messages a second, for {:.1} s{warm_up}", summary.load_s));
     }
 
     fn times(&mut self, summary: &Summary) {
@@ -102,7 +106,7 @@ impl Table {
         }
         let (cpu, memory) = (summary.load.cpu_percent, memory(summary.load.memory_max_bytes));
         self.row("This program", format!("{cpu:.0} % of a core, {memory}"));
-        if summary.load.cpu_percent > 90.0 * summary.setting.processes as f64 {
+        if summary.load.cpu_percent > 90.0 * (summary.setting.processes * summary.setting.threads) as f64 {
             self.row("", "It was as busy as it can be: part of the latency is its own. Add --processes.".to_owned());
         }
     }

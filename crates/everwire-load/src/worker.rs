@@ -57,8 +57,8 @@ async fn work(plan: Arc<Plan>, process: u32, mut orders: mpsc::UnboundedReceiver
     while let Some(order) = orders.recv().await {
         match order? {
             Order::Report => tell(&serde_json::to_string(&meter.take())?)?,
-            Order::Load { start, end } => {
-                signals.send_replace(Signal::Load(clock.instant(start), clock.instant(end)));
+            Order::Load(window) => {
+                signals.send_replace(Signal::Load(window.map(|micros| clock.instant(micros))));
             }
             Order::End => {
                 signals.send_replace(Signal::End);

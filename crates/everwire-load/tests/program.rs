@@ -4,7 +4,7 @@
 
 use std::process::{Output, Stdio};
 
-use everwire_load::{Record, Second, Summary};
+use everwire_load::{Phase, Record, Second, Summary};
 use everwire_server::{Config, RunningServer, Server};
 use tokio::process::Command;
 
@@ -62,6 +62,24 @@ async fn every_message_of_every_connection_is_answered_and_told_of_second_by_sec
     assert_eq!(round_trips.round_trip.unwrap().count, 200);
     assert_eq!(told.seconds.iter().map(|second| second.sent).sum::<u64>(), 200);
     assert_eq!(told.seconds.iter().map(|second| second.answered).sum::<u64>(), 200);
+}
+
+#[tokio::test]
+async fn a_warm_up_is_told_second_by_second_and_counted_nowhere() {
+    let server = Load::start().await;
+    let flags = "--connections 20 --ping-period 100ms --warm-up 2s --duration 1s --subscribers 50% --subscribe-url HOST/broadcast --publish-period 200ms";
+    let told = server.told("/echo?fault=delay:80", flags).await;
+    let Summary { round_trips, deliveries, setting, load_s, unexpected, .. } = &told.summary;
+    assert_eq!((setting.warm_up_s, *load_s, *unexpected), (2.0, 1.0, 0));
+    // With answers that take longer than it is from the last message of the warm-up to the first of the load.
+    assert_eq!((round_trips.sent, round_trips.answered, round_trips.lost, round_trips.duplicates), (100, 100, 0, 0));
+    assert_eq!((round_trips.round_trip.unwrap().count, round_trips.lag.unwrap().count), (100, 105));
+    let deliveries = deliveries.as_ref().unwrap();
+    assert_eq!((deliveries.published, deliveries.expected, deliveries.delivered), (5, 50, 50));
+    let warm_up: Vec<&Second> = told.seconds.iter().filter(|second| second.phase == Phase::WarmUp).collect();
+    assert_eq!(warm_up.len(), 2);
+    assert!(warm_up.iter().all(|second| second.connected == 21 && second.sent + second.answered == 0), "{warm_up:?}");
+    assert_eq!(told.seconds.iter().map(|second| second.answered).sum::<u64>(), 100);
 }
 
 #[cfg(target_os = "linux")]

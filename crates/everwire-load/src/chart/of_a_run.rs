@@ -1,5 +1,5 @@
 use super::{Chart, Line};
-use crate::record::{Percentiles, Second};
+use crate::record::{Percentiles, Phase, Second};
 
 /// A part of a second at the end of a phase is too short to tell a rate.
 const SHORTEST: f64 = 0.4;
@@ -17,7 +17,11 @@ pub fn charts_of_a_run(seconds: &[Second]) -> Vec<(&'static str, Chart)> {
 
 fn throughput(seconds: &[Second]) -> Chart {
     let per_second = |count: fn(&Second) -> u64| {
-        move |second: &Second| Some(count(second) as f64 / second.lasted_s).filter(|rate| rate.is_finite())
+        move |second: &Second| match second.phase {
+            // What is sent then is not counted, which does not mean that it is none: the line breaks.
+            Phase::WarmUp => Some(f64::NAN),
+            _ => Some(count(second) as f64 / second.lasted_s).filter(|rate| rate.is_finite()),
+        }
     };
     let lines = [
         line("pings sent", seconds, per_second(|second| second.sent)),

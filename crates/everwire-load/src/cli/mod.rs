@@ -19,7 +19,7 @@ use crate::{Dialect, Period, Plan, units};
 /// Puts a load on a WebSocket server, and tells what came back and how fast.
 ///
 /// Connections are opened at a steady rate. When all are open, each of them sends a message every ping period, which the server
-/// is to send back, for as long as --duration says. Then what is still out may arrive, and a table is printed.
+/// is to send back, for as long as --warm-up and --duration say. Then what is still out may arrive, and a table is printed.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "everwire-load", version, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
@@ -104,7 +104,12 @@ struct RunFlags {
     #[arg(long, short, value_name = "TIME", default_value = "10s", value_parser = units::some_duration)]
     duration: Duration,
 
-    /// How long to wait after that for what has not arrived; what is still out then is lost.
+    /// For how long to send before that, on the same schedule, to warm the server up. Nothing of it is counted, wherever its
+    /// answers arrive.
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = units::duration)]
+    warm_up: Duration,
+
+    /// How long to wait at the end for what has not arrived; what is still out then is lost.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = units::duration)]
     grace: Duration,
 
@@ -186,6 +191,7 @@ impl Cli {
             ping_period: messages.ping_period,
             publish_period: messages.publish_period.unwrap_or(messages.ping_period),
             payload: messages.payload,
+            warm_up: run.warm_up,
             duration: run.duration,
             grace: run.grace,
             processes: processes.min(total),

@@ -9,6 +9,7 @@ use crate::dialect::{Heard, Purpose, Session};
 use crate::meter::Meter;
 use crate::plan::{Part, Plan};
 use crate::stamp::Stamp;
+use crate::window::Window;
 use crate::{Schedule, Seen};
 
 /// Timers here have a resolution of a millisecond and may ring one later. That much of being late is theirs and does not count as
@@ -24,6 +25,8 @@ pub(super) struct Agent {
     meter: Arc<Meter>,
     session: Session,
     schedule: Option<Schedule>,
+    /// What is due before warms the server up and is not counted.
+    counted_from: Option<Instant>,
     dialled: Instant,
     /// It has been connected or has failed to.
     is_settled: bool,
@@ -46,6 +49,7 @@ impl Agent {
             meter,
             session,
             schedule: None,
+            counted_from: None,
             dialled: now,
             is_settled: false,
             was_open: false,
@@ -56,7 +60,9 @@ impl Agent {
     }
 
     /// Messages are to be sent.
-    pub(super) fn begin(&mut self, start: Instant, end: Instant) {
+    pub(super) fn begin(&mut self, window: Window<Instant>) {
+        let Window { start, counted_from, end } = window;
+        self.counted_from = Some(counted_from);
         let period = match self.part.purpose {
             Purpose::Ping => self.plan.ping_period,
             Purpose::Publish => self.plan.publish_period,
@@ -146,11 +152,12 @@ impl Agent {
         let is_reconnect = core::mem::replace(&mut self.was_open, true);
         let (listens, dialled) = (self.part.purpose == Purpose::Subscribe, self.dialled);
         let waiting = core::mem::take(&mut self.waiting);
+        let unsent = waiting.iter().filter(|stamp| stamp.is_counted).count() as u64;
         self.meter.note(|now, counts| {
             now.settled += u64::from(is_news);
             now.connected += 1;
             now.listening += u64::from(listens);
-            now.unsent -= waiting.len() as u64;
+            now.unsent -= unsent;
             if is_reconnect {
                 counts.reconnects += 1;
             } else {
@@ -168,16 +175,19 @@ impl Agent {
             run: self.plan.run,
             client: self.part.number,
             number: self.due,
+            is_counted: self.counted_from.is_none_or(|start| start <= due),
             due: self.clock.micros(counted_from),
         };
         self.due += 1;
         let (is_ready, pings) = (self.session.is_ready(), self.part.purpose == Purpose::Ping);
-        self.meter.note(|now, counts| {
-            now.unsent += u64::from(!is_ready);
-            counts.sent += u64::from(pings);
-            counts.published += u64::from(!pings);
-            counts.lag.record(lag);
-        });
+        if stamp.is_counted {
+            self.meter.note(|now, counts| {
+                now.unsent += u64::from(!is_ready);
+                counts.sent += u64::from(pings);
+                counts.published += u64::from(!pings);
+                counts.lag.record(lag);
+            });
+        }
         if is_ready {
             return Some(self.session.wrap(stamp.payload(self.plan.payload)));
         }
@@ -187,6 +197,10 @@ impl Agent {
 
     fn arrived(&mut self, payload: &str, now: Instant) {
         let stamp = Stamp::read(payload).filter(|stamp| stamp.run == self.plan.run);
+        if stamp.is_some_and(|stamp| !stamp.is_counted) {
+            // It says so itself, so that nobody has to know when it was sent: its answer may arrive long after the warm-up.
+            return;
+        }
         let is_mine = |stamp: &Stamp| stamp.client == self.part.number && stamp.number < self.due;
         match (self.part.purpose, stamp) {
             (Purpose::Ping, Some(stamp)) if is_mine(&stamp) => {

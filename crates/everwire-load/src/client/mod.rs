@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::dialect::Purpose;
 use crate::meter::Meter;
 use crate::plan::{Part, Plan};
+use crate::window::Window;
 
 /// What all clients of a process share.
 #[derive(Clone)]
@@ -33,8 +34,8 @@ pub(crate) struct Company {
 pub(crate) enum Signal {
     /// Connect, and wait.
     Connect,
-    /// Send messages from the one time until the other.
-    Load(Instant, Instant),
+    /// Send messages.
+    Load(Window<Instant>),
     /// Close.
     End,
 }
@@ -64,7 +65,7 @@ pub(crate) async fn run(company: Company, part: Part) {
             Ok(()) = signal.changed() => {
                 let signal = *signal.borrow_and_update();
                 match signal {
-                    Signal::Load(start, end) => agent.begin(start, end),
+                    Signal::Load(window) => agent.begin(window),
                     Signal::End => break,
                     Signal::Connect => {}
                 }

@@ -19,7 +19,7 @@ pub enum Record {
 }
 
 /// A distribution of times, in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     /// How many times there were.
     pub count: u64,

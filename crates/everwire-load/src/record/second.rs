@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::Percentiles;
 
 /// What happened within a second of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Second {
     /// When it ended, in seconds since the first connection was opened.
     pub at_s: f64,
@@ -34,11 +34,14 @@ pub struct Second {
 }
 
 /// What a run is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Connections are opened; nothing is sent yet.
+    #[default]
     Opening,
+    /// Messages are sent to warm the server up. They are counted nowhere, in this second or a later one.
+    WarmUp,
     /// Messages are sent.
     Load,
     /// Nothing more is sent, and what is still out may arrive.

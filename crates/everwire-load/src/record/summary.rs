@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Percentiles;
 
 /// What came of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The program and its arguments.
     pub command: String,
@@ -13,7 +13,7 @@ pub struct Summary {
     pub setting: Setting,
     /// How the connections came up.
     pub opening: Opening,
-    /// For how long messages were sent.
+    /// For how long messages were sent that count.
     pub load_s: f64,
     /// Answers and deliveries a second while messages were sent. What arrived after that does not count: a server that cannot
     /// keep up shows here.
@@ -39,7 +39,7 @@ pub struct Summary {
 }
 
 /// What was asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Setting {
     /// Where to.
     pub url: String,
@@ -57,14 +57,20 @@ pub struct Setting {
     pub ping_period_s: f64,
     /// How many bytes of payload in a message.
     pub payload_bytes: usize,
+    /// For how long messages were sent before they counted, in seconds.
+    #[serde(default)]
+    pub warm_up_s: f64,
     /// How many processes the clients were spread over.
     pub processes: usize,
+    /// How many threads each of them had.
+    #[serde(default = "one")]
+    pub threads: usize,
 }
 
 /// How the connections came up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Opening {
-    /// How many were open when the load began, publishers included.
+    /// How many were open when sending began, publishers included.
     pub opened: u64,
     /// How long that took.
     pub seconds: f64,
@@ -73,7 +79,7 @@ pub struct Opening {
 }
 
 /// Pings and their answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoundTrips {
     /// Pings that came due, each of which was sent or waited to be sent.
     pub sent: u64,
@@ -92,11 +98,11 @@ pub struct RoundTrips {
 }
 
 /// What was published and whom it reached.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Deliveries {
     /// Messages that were published.
     pub published: u64,
-    /// How many deliveries that makes: the messages times the subscribers that were there when the load began.
+    /// How many deliveries that makes: the messages times the subscribers that were there when sending began.
     pub expected: u64,
     /// Deliveries, the first of each message to each subscriber.
     pub delivered: u64,
@@ -109,7 +115,7 @@ pub struct Deliveries {
 }
 
 /// What the server's processes took.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerUse {
     /// How many processes there were.
     pub processes: usize,
@@ -128,10 +134,15 @@ pub struct ServerUse {
 }
 
 /// What the load generator itself took.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LoadUse {
     /// Processor time while messages were sent, in per cent of one core, all processes together.
     pub cpu_percent: f64,
     /// The most resident memory, all processes together.
     pub memory_max_bytes: u64,
+}
+
+/// A process has had one thread where nothing is said of it.
+fn one() -> usize {
+    1
 }

@@ -9,7 +9,6 @@ struct Bench {
     agent: Agent,
     meter: Arc<Meter>,
     wire: VecDeque<String>,
-    end: Instant,
 }
 
 impl Bench {
@@ -18,16 +17,21 @@ impl Bench {
         let meter = Arc::new(Meter::default());
         let part = Part { number: 3, purpose };
         let agent = Agent::new(plan, part, Clock::start(), Arc::clone(&meter), Instant::now());
-        Self { agent, meter, wire: VecDeque::new(), end: Instant::now() }
+        Self { agent, meter, wire: VecDeque::new() }
     }
 
     /// Connected, and told to send from now on.
     fn begun(purpose: Purpose, flags: &[&str]) -> Self {
         let mut bench = Self::new(purpose, flags);
         bench.open();
-        bench.end = Instant::now() + bench.agent.plan.duration;
-        bench.agent.begin(Instant::now(), bench.end);
+        bench.begin();
         bench
+    }
+
+    /// Told to send from now on.
+    fn begin(&mut self) {
+        let Plan { warm_up, duration, .. } = *self.agent.plan;
+        self.agent.begin(Window::new(Instant::now(), warm_up, duration));
     }
 
     fn open(&mut self) {
@@ -187,6 +191,7 @@ async fn a_subscriber_counts_each_message_of_each_publisher_once_and_how_long_it
         run: subscriber.agent.plan.run,
         client,
         number,
+        is_counted: true,
         due: subscriber.agent.clock.micros(Instant::now()),
     };
     let sent = [stamp(7, 0), stamp(7, 2), stamp(8, 0), stamp(7, 0)];
@@ -201,7 +206,8 @@ async fn a_subscriber_counts_each_message_of_each_publisher_once_and_how_long_it
 async fn what_another_run_publishes_is_not_counted_as_delivered() {
     let mut subscriber = Bench::new(Purpose::Subscribe, &["--subscribers", "50%"]);
     subscriber.open();
-    let stamp = Stamp { run: subscriber.agent.plan.run.wrapping_add(1), client: 7, number: 0, due: 0 };
+    let stamp =
+        Stamp { run: subscriber.agent.plan.run.wrapping_add(1), client: 7, number: 0, is_counted: true, due: 0 };
     subscriber.hear(&stamp.payload(64));
     let counts = subscriber.counted().counts;
     assert_eq!((counts.delivered, counts.unexpected), (0, 1));
@@ -215,4 +221,68 @@ async fn publishers_publish_and_do_not_wait_for_an_answer() {
     assert_eq!(Stamp::read(&text).unwrap().client, 3);
     let counts = publisher.counted().counts;
     assert_eq!((counts.published, counts.sent, counts.answered, counts.unexpected), (1, 0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_in_the_warm_up_is_sent_on_the_same_schedule_and_not_counted() {
+    let flags = ["--ping-period", "1s", "--warm-up", "3s", "--duration", "10s"];
+    let mut bench = Bench::begun(Purpose::Ping, &flags);
+    let mut sent = 0;
+    while bench.agent.due().is_some() {
+        bench.until_due(ms(0)).await;
+        bench.echo(ms(7)).await;
+        sent += 1;
+    }
+    let Interval { now, counts } = bench.counted();
+    assert_eq!(sent, 13);
+    assert_eq!((counts.sent, counts.answered, counts.unexpected, now.sending), (10, 10, 0, 0));
+    assert_eq!((counts.round_trip.count(), counts.lag.count()), (10, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_the_warm_up_does_not_count_wherever_it_arrives() {
+    let flags = ["--ping-period", "1s", "--warm-up", "1s", "--duration", "1s"];
+    let mut bench = Bench::begun(Purpose::Ping, &flags);
+    // Goes out after the warm-up, in which it was due.
+    bench.until_due(ms(999)).await;
+    let warm_up = bench.wire.pop_front().unwrap();
+    let counts = bench.counted().counts;
+    assert_eq!((counts.sent, counts.lag.count()), (0, 0));
+    bench.until_due(ms(0)).await;
+    bench.hear(&warm_up);
+    bench.hear(&warm_up);
+    let counts = bench.counted().counts;
+    assert_eq!((counts.sent, counts.answered, counts.answered_again, counts.unexpected), (1, 0, 0, 0));
+    bench.echo(ms(1)).await;
+    assert_eq!(bench.counted().counts.answered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_from_the_warm_up_for_a_connection_is_no_loss() {
+    let flags = ["--ping-period", "1s", "--warm-up", "1s", "--duration", "1s"];
+    let mut bench = Bench::begun(Purpose::Ping, &flags);
+    bench.agent.dropped("cut".into());
+    bench.until_due(ms(0)).await;
+    assert_eq!(bench.counted().now.unsent, 0);
+    bench.until_due(ms(0)).await;
+    assert_eq!(bench.counted().now.unsent, 1);
+    bench.open();
+    assert_eq!((bench.wire.len(), bench.counted().now.unsent), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_published_in_the_warm_up_is_no_delivery() {
+    let flags = ["--subscribers", "50%", "--publish-period", "1s", "--warm-up", "1s", "--duration", "1s"];
+    let mut publisher = Bench::begun(Purpose::Publish, &flags);
+    publisher.until_due(ms(0)).await;
+    publisher.until_due(ms(0)).await;
+    assert_eq!(publisher.counted().counts.published, 1);
+    let mut subscriber = Bench::new(Purpose::Subscribe, &flags);
+    subscriber.open();
+    for text in publisher.wire {
+        let stamp = Stamp { run: subscriber.agent.plan.run, ..Stamp::read(&text).unwrap() };
+        subscriber.hear(&stamp.payload(64));
+    }
+    let counts = subscriber.counted().counts;
+    assert_eq!((counts.delivered, counts.one_way.count(), counts.unexpected), (1, 1, 0));
 }
