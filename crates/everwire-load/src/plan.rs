@@ -140,5 +140,7 @@ mod tests {
         let plan = plan(&["--connections", "100", "--rate", "50/s"]).unwrap();
         assert_eq!(plan.opens_at(0), Duration::ZERO);
         assert_eq!(plan.opens_at(99), Duration::from_millis(1980));
+        let slowest = super::Plan { rate: crate::units::SLOWEST, connections: 10_000_000, ..plan };
+        assert_eq!(slowest.opens_at(10_000_000), Duration::from_secs(3600) * 10_000_000);
     }
 }

@@ -7,6 +7,9 @@ use crate::Period;
 /// The longest time that may be asked for: a week.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// The lowest rate, one an hour: the time of the last of ten million connections can still be told.
+pub(crate) const SLOWEST: f64 = 1.0 / 3600.0;
+
 /// `2.5s`, `200ms`, `5m`; `0` without a unit.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is not a time: write a number and ms, s, m or h, like 200ms, 2.5s or 5m");
@@ -62,7 +65,11 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
         "m" | "min" => number / 60.0,
         _ => return Err(wrong()),
     };
-    if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err(wrong()) }
+    match rate {
+        rate if !rate.is_finite() || rate <= 0.0 => Err(wrong()),
+        rate if rate < SLOWEST => Err(format!("{text} is too slow: at least one an hour, 0.017/min")),
+        rate => Ok(rate),
+    }
 }
 
 /// `0.3` or `30%`, from 0 to 1.
@@ -139,6 +146,8 @@ mod tests {
             (rate("fast").map(drop), "like 500/s"),
             (rate("0").map(drop), "above 0"),
             (rate("inf").map(drop), "above 0"),
+            (rate("1e-300").map(drop), "at least one an hour"),
+            (rate("0.01/min").map(drop), "at least one an hour"),
             (share("1.1").map(drop), "from 0 to 1"),
             (share("NaN").map(drop), "from 0 to 1"),
             (size("4kb").map(drop), "like 64, 4KiB"),

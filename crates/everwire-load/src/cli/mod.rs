@@ -59,7 +59,7 @@ struct ClientFlags {
     #[arg(long, short, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     connections: u32,
 
-    /// How many to open a second.
+    /// How many to open a second: 500/s, 3000/min, at least one an hour.
     #[arg(long, short, value_name = "COUNT/s", default_value = "500/s", value_parser = units::rate)]
     rate: f64,
 
