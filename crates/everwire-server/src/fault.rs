@@ -75,7 +75,7 @@ impl Faults {
     /// The script of a connection that has these faults.
     pub(crate) fn script(self) -> Script {
         let path = self.network.path();
-        Script { faults: self, path, messages: 0, garbage_sent: 0, delayed: VecDeque::new() }
+        Script { faults: self, path, messages: 0, garbage_sent: 0, delayed: VecDeque::new(), bytes: 0 }
     }
 
     /// The network that was asked for, unless there is a fault that only a WebSocket can have.
@@ -102,6 +102,8 @@ pub(crate) struct Script {
     messages: u64,
     garbage_sent: u64,
     delayed: VecDeque<(Instant, Frames)>,
+    /// What they hold.
+    bytes: usize,
 }
 
 impl Script {
@@ -138,7 +140,14 @@ impl Script {
 
     /// The next message, if its time has come.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Frames> {
-        self.delayed.pop_front_if(|(at, _)| *at <= now).map(|(_, message)| message)
+        let (_, message) = self.delayed.pop_front_if(|(at, _)| *at <= now)?;
+        self.bytes -= size_held(&message);
+        Some(message)
+    }
+
+    /// Bytes that are held back.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// When the next delayed message is due.
@@ -147,6 +156,7 @@ impl Script {
     }
 
     fn hold_back(&mut self, message: Frames, now: Instant) {
+        self.bytes += size_held(&message);
         self.delayed.push_back((self.path.arrival(now), message));
     }
 
@@ -162,6 +172,10 @@ impl Script {
             Message::binary(bytes)
         })
     }
+}
+
+fn size_held(message: &Frames) -> usize {
+    message.bytes().len() + size_of::<(Instant, Frames)>()
 }
 
 #[cfg(test)]

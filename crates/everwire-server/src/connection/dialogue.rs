@@ -138,6 +138,10 @@ impl Dialogue {
         }
         let mut taken = self.mailbox.take(waker);
         if let Some(script) = &mut self.script {
+            // What a fault holds back is behind for the same reason as what waits in a mailbox: nobody has taken it.
+            if script.bytes() > self.everwire.config().limits.backlog_bytes {
+                return Err(Ending::slow_reader());
+            }
             let now = Instant::now();
             // A fault acts on messages; a pong is none.
             let (control, messages): (Pieces, Pieces) =
@@ -145,15 +149,13 @@ impl Dialogue {
             script.take(messages, now);
             taken.pieces = control.into_iter().chain(script.next(now)).collect();
         }
-        if taken.end == Some(End::Overflow) {
-            return Err(Ending::slow_reader());
-        }
         if !taken.pieces.is_empty() {
             self.active = Instant::now();
             return Ok(taken);
         }
         match taken.end {
             Some(End::Drained) => Err(Ending::drained()),
+            Some(End::Overflow) => Err(Ending::slow_reader()),
             Some(End::Close(code, reason)) if self.script.as_ref().is_none_or(|script| script.due().is_none()) => {
                 Err(Ending::done(code, reason))
             }
@@ -172,6 +174,11 @@ impl Dialogue {
         if let Some(script) = &mut self.script {
             (0..written.messages).for_each(|_| script.count());
         }
+    }
+
+    /// The peer has taken everything that was to be written.
+    pub(super) fn caught_up(&mut self) {
+        self.stalled = None;
     }
 
     /// The peer does not take what is being written. Says whether to stop trying.
@@ -205,7 +212,8 @@ impl Dialogue {
     pub(super) fn deadline(&self) -> Instant {
         let limits = &self.everwire.config().limits;
         let idle = self.active + if limits.idle.is_zero() { FAR } else { limits.idle };
-        let script = self.script.as_ref().and_then(|script| script.due());
+        // What is held back has to wait for the peer like everything else.
+        let script = self.script.as_ref().filter(|_| self.stalled.is_none()).and_then(|script| script.due());
         let stalled = self.stalled.map(|since| since + limits.write);
         [self.session.due(), script, stalled].into_iter().flatten().fold(idle, Instant::min)
     }

@@ -49,8 +49,8 @@ impl Frames {
         self.payload
     }
 
-    /// The frames of which some of the first `count` bytes are a part; `None` when these are none.
-    pub(super) fn up_to_the_end_of_a_frame(&self, count: usize) -> Option<Self> {
+    /// These frames up to the end of the one that the first `count` bytes end in; `None` where they end with a frame.
+    pub(super) fn under_way(&self, count: usize) -> Option<Self> {
         let mut begun = Self::default();
         for frame in self.clone().split() {
             if begun.bytes.len() >= count {
@@ -60,15 +60,17 @@ impl Frames {
             begun.messages += frame.messages;
             begun.payload += frame.payload;
         }
-        (!begun.bytes.is_empty()).then_some(begun)
+        (begun.bytes.len() > count).then_some(begun)
     }
 
-    /// Each message by itself.
+    /// Each frame by itself.
     pub(crate) fn split(mut self) -> impl Iterator<Item = Self> {
         std::iter::from_fn(move || {
             let (header, payload) = lengths(&self.bytes)?;
             let bytes = self.bytes.split_to(header + payload);
-            Some(Self { bytes, messages: 1, payload: payload as u64 })
+            // A frame of the protocol's own is no message, and never stands between some.
+            let (messages, payload) = if self.messages == 0 { (0, 0) } else { (1, payload as u64) };
+            Some(Self { bytes, messages, payload })
         })
     }
 }
@@ -159,12 +161,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_begun_is_kept_to_its_end() {
+    fn a_frame_that_is_begun_is_under_way_until_its_end() {
         let mut frames = FramesMut::default();
         ["a", "b", "c"].map(Message::text).iter().for_each(|message| frames.push(message));
         let frames = frames.take();
-        let kept = |count| frames.up_to_the_end_of_a_frame(count).map(|begun| decoded(&begun).len());
-        assert_eq!([0, 1, 3, 4, 6, 7, 9].map(kept), [None, Some(1), Some(1), Some(2), Some(2), Some(3), Some(3)]);
+        let kept = |count| frames.under_way(count).map(|begun| decoded(&begun).len());
+        assert_eq!([0, 1, 3, 4, 6, 7, 9].map(kept), [None, Some(1), None, Some(2), None, Some(3), None]);
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::metrics::this_worker;
 /// What shared frames cost beside their bytes, so that nobody can have a long queue of short ones for free.
 const OVERHEAD: usize = size_of::<Frames>();
 
+/// Bytes of messages that are encoded in one run. A reader is slow that takes no piece for long, so none may be large.
+const RUN: usize = 32 << 10;
+
 /// Frames in the order in which they are written. Most often there is one piece, which needs no memory of its own.
 pub(super) type Pieces = SmallVec<[Frames; 1]>;
 
@@ -87,7 +90,11 @@ impl Mailbox {
         self.put(|queue| {
             let before = queue.tail.len();
             queue.tail.push(&message);
-            queue.tail.len() - before
+            let added = queue.tail.len() - before;
+            if queue.tail.len() >= RUN {
+                queue.end_run();
+            }
+            added
         });
     }
 
@@ -145,10 +152,8 @@ impl Mailbox {
         queue.remember(waker);
         queue.worker = this_worker();
         queue.taken = std::mem::take(&mut queue.waiting);
-        let mut pieces = std::mem::take(&mut queue.pieces);
-        if !queue.tail.is_empty() {
-            pieces.push(queue.tail.take());
-        }
+        queue.end_run();
+        let pieces = std::mem::take(&mut queue.pieces);
         Taken { pieces, begun: std::mem::take(&mut queue.begun), end: queue.end.clone() }
     }
 
@@ -217,20 +222,28 @@ impl Mailbox {
 impl Queue {
     /// Adds a piece behind everything else, and says how many bytes that takes.
     fn push(&mut self, piece: Frames) -> usize {
-        if !self.tail.is_empty() {
-            let tail = self.tail.take();
-            self.pieces.push(tail);
-        }
+        self.end_run();
         let bytes = piece.bytes().len() + OVERHEAD;
         self.pieces.push(piece);
         bytes
     }
 
+    /// Makes a piece of the tail.
+    fn end_run(&mut self) {
+        if !self.tail.is_empty() {
+            let run = self.tail.take();
+            self.pieces.push(run);
+        }
+    }
+
     /// Throws away what is not begun: the rest of a frame has to follow, or the peer could not tell where it ends.
     fn overflow(&mut self) {
-        let begun = self.pieces.first().and_then(|piece| piece.up_to_the_end_of_a_frame(self.begun));
+        let under_way = self.pieces.first().and_then(|piece| piece.under_way(self.begun));
+        if under_way.is_none() {
+            self.begun = 0;
+        }
         self.pieces.clear();
-        self.pieces.extend(begun);
+        self.pieces.extend(under_way);
         self.tail = FramesMut::default();
         self.waiting = 0;
         self.taken = 0;

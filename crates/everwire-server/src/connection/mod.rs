@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let flushed = wire.poll_flush(cx, &mut written);
             dialogue.wrote(&written);
             match flushed {
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => dialogue.caught_up(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::from_error(error.into()))),
                 Poll::Pending => return dialogue.stalls(cx.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
             }

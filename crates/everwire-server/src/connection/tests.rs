@@ -4,15 +4,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{DuplexStream, ReadBuf};
+use tokio::io::{AsyncReadExt, DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Duration, Instant, advance, timeout};
+use tokio::time::{Duration, Instant, advance, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
 use crate::endpoints::Endpoint;
+use crate::fault::Faults;
+use crate::metrics::DropReason;
 use crate::session::Session;
 use crate::{Config, Everwire};
 
@@ -53,12 +55,13 @@ impl Session for Echo {
 
 /// A connection to an echo, the client at its other end, its mailbox, and how often it wrote.
 async fn echo() -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
-    echo_with_room(1 << 20).await
+    echo_over(1 << 20, None).await
 }
 
-/// The same with room for so many bytes under way.
-async fn echo_with_room(
+/// The same with room for so many bytes under way, and with faults.
+async fn echo_over(
     room: usize,
+    faults: Option<Faults>,
 ) -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
     let everwire = Everwire::new(Config::default());
     let limits = &everwire.config().limits;
@@ -68,7 +71,7 @@ async fn echo_with_room(
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
     let session = Box::new(Echo(Arc::clone(&mailbox)));
-    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), faults);
     (Connection::new(wire, dialogue), client, mailbox, writes)
 }
 
@@ -99,6 +102,42 @@ async fn answers_to_messages_that_arrive_together_are_written_in_one_go() {
     assert_eq!(writes.load(Ordering::Relaxed), 1);
 }
 
+/// More than is received in one go, of which tungstenite may have read ahead when that ends.
+#[tokio::test(start_paused = true)]
+async fn what_arrives_together_is_answered_to_the_last() {
+    const COUNT: usize = 130;
+    for length in 0..20 {
+        let (connection, mut client, ..) = echo().await;
+        for _ in 0..COUNT {
+            client.feed(Message::text("x".repeat(length))).await.unwrap();
+        }
+        client.flush().await.unwrap();
+        tokio::spawn(connection.run());
+        for number in 1..=COUNT {
+            let answer = timeout(Duration::from_secs(1), client.next()).await;
+            assert!(answer.is_ok(), "answer {number} to texts of {length} bytes is missing");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_faults_too_every_message_is_answered() {
+    let (connection, mut client, ..) = echo_over(1 << 20, Faults::parse("delay:50")).await;
+    tokio::spawn(connection.run());
+    client.send(Message::Ping("alone".into())).await.unwrap();
+    let pong = timeout(Duration::from_secs(1), client.next()).await.expect("a pong");
+    assert_eq!(pong.unwrap().unwrap(), Message::Pong("alone".into()));
+    let pair = ["one", "two"].map(Message::text);
+    for message in pair.clone() {
+        client.feed(message).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    for message in pair {
+        let answer = timeout(Duration::from_secs(1), client.next()).await.expect("an answer");
+        assert_eq!(answer.unwrap().unwrap(), message);
+    }
+}
+
 #[tokio::test]
 async fn who_is_only_written_to_directly_is_not_idle() {
     let everwire = Everwire::new(Config::default());
@@ -125,7 +164,7 @@ async fn who_is_only_written_to_directly_is_not_idle() {
 
 #[tokio::test]
 async fn nobody_writes_into_the_middle_of_a_pong() {
-    let (connection, mut client, mailbox, _) = echo_with_room(8).await;
+    let (connection, mut client, mailbox, _) = echo_over(8, None).await;
     tokio::spawn(connection.run());
     client.send(Message::Ping(vec![0; 100].into())).await.unwrap();
     // The client reads nothing yet, and there is room for a few bytes of the pong.
@@ -138,4 +177,94 @@ async fn nobody_writes_into_the_middle_of_a_pong() {
     assert_eq!(client.next().await.unwrap().unwrap(), Message::Pong(vec![0; 100].into()));
     client.send(Message::text("free again")).await.unwrap();
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("free again"));
+}
+
+/// A stream that takes everything at once, and needs a second to pass it on.
+struct Slow {
+    stream: DuplexStream,
+    passes_on: Pin<Box<Sleep>>,
+}
+
+impl AsyncRead for Slow {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Slow {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.passes_on = Box::pin(sleep(Duration::from_secs(1)));
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.passes_on.as_mut().poll(cx).map(Ok)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_slow_once_and_has_caught_up_is_no_slow_reader() {
+    let everwire = Everwire::new(Config::default());
+    let limits = &everwire.config().limits;
+    let (mut client, server) = tokio::io::duplex(1 << 10);
+    let stream = Slow { stream: server, passes_on: Box::pin(sleep(Duration::ZERO)) };
+    let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
+    let session = Box::new(Echo(Arc::clone(&mailbox)));
+    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    mailbox.send(Message::text("a"));
+    let running = tokio::spawn(Connection::new(Wire::new(stream, Bytes::new(), limits), dialogue).run());
+    client.read_exact(&mut [0; 3]).await.unwrap();
+    sleep(limits.write + Duration::from_secs(2)).await;
+    assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 0);
+    assert!(!running.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_with_faults_is_found_out_in_time() {
+    let (connection, _client, mailbox, _) = echo_over(8, Faults::parse("delay:1")).await;
+    let everwire = connection.dialogue.everwire.clone();
+    (0..10).for_each(|_| mailbox.send(Message::text("more than there is room for")));
+    let start = Instant::now();
+    connection.run().await;
+    assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 1);
+    let limits = &everwire.config().limits;
+    assert!(start.elapsed() >= limits.write && start.elapsed() < limits.write + 2 * limits.close);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_fault_holds_back_counts_as_backlog() {
+    let (connection, _client, mailbox, _) = echo_over(1 << 20, Faults::parse("delay:60000")).await;
+    let everwire = connection.dialogue.everwire.clone();
+    let most = everwire.config().limits.backlog_bytes;
+    let running = tokio::spawn(connection.run());
+    let start = Instant::now();
+    while !running.is_finished() && start.elapsed() < Duration::from_secs(50) {
+        mailbox.send(Message::binary(vec![0; most / 4]));
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader() {
+    let everwire = Everwire::new(Config::default());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let stream = Tcp::new(listener.accept().await.unwrap().0);
+    let mailbox = Arc::new(Mailbox::with_direct(1000, stream.direct(&everwire, Endpoint::Echo)));
+    let session = Box::new(Echo(Arc::clone(&mailbox)));
+    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    let message = Message::binary(vec![7; 8 << 20]);
+    (0..3).for_each(|_| mailbox.send_frames(&Frames::of(&message), Instant::now()));
+    assert_eq!(mailbox.bytes(), 0, "the mailbox has overflowed");
+    let wire = Wire::new(stream, Bytes::new(), &everwire.config().limits);
+    tokio::spawn(Connection::new(wire, dialogue).run());
+    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    assert!(client.next().await.unwrap().unwrap() == message);
+    let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else { panic!("a close frame") };
+    assert_eq!(frame.code, 1013.into());
 }

@@ -33,6 +33,8 @@ pub(crate) struct Wire<S> {
     protocol: WebSocketContext,
     /// Read from the stream, and not decoded yet.
     unread: Bytes,
+    /// Whether the protocol has nothing left to hand over: it reads ahead, and answers a ping when it is asked for more.
+    is_drained: bool,
     unwritten: Unwritten,
 }
 
@@ -69,7 +71,7 @@ impl<S> Wire<S> {
             .max_message_size(Some(limits.message_bytes))
             .max_frame_size(Some(limits.message_bytes));
         let protocol = WebSocketContext::new(Role::Server, Some(config));
-        Self { stream, protocol, unread, unwritten: Unwritten::default() }
+        Self { stream, protocol, unread, is_drained: true, unwritten: Unwritten::default() }
     }
 
     /// The stream below, for what is no WebSocket any more.
@@ -98,7 +100,10 @@ impl<S> Wire<S> {
     /// Forgets what is not begun. The frame that is must be finished, or the peer could not tell where the next starts.
     pub(super) fn forget_unbegun(&mut self) {
         let Unwritten { pieces, done, offset } = &mut self.unwritten;
-        let under_way = pieces.get(*done).and_then(|piece| piece.up_to_the_end_of_a_frame(*offset));
+        let under_way = pieces.get(*done).and_then(|piece| piece.under_way(*offset));
+        if under_way.is_none() {
+            *offset = 0;
+        }
         pieces.truncate(*done);
         pieces.extend(under_way);
     }
@@ -107,13 +112,16 @@ impl<S> Wire<S> {
     fn decode(
         &mut self,
         input: &[u8],
+        has_ended: bool,
         receive: &mut impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
         answers: &mut Vec<u8>,
     ) -> usize {
-        let mut memory = Memory { input, has_ended: input.is_empty(), output: Vec::new() };
+        let mut memory = Memory { input, has_ended, output: Vec::new() };
+        self.is_drained = false;
         loop {
             let message = self.protocol.read(&mut memory);
             if matches!(&message, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock) {
+                self.is_drained = true;
                 break;
             }
             let is_last = message.is_err();
@@ -136,9 +144,9 @@ impl<S: AsyncRead + Unpin> Wire<S> {
         mut receive: impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
         answers: &mut Vec<u8>,
     ) -> Poll<()> {
-        if !self.unread.is_empty() {
+        if !self.unread.is_empty() || !self.is_drained {
             let mut input = std::mem::take(&mut self.unread);
-            let decoded = self.decode(&input, &mut receive, answers);
+            let decoded = self.decode(&input, false, &mut receive, answers);
             input.advance(decoded);
             self.unread = input;
             return Poll::Ready(());
@@ -147,7 +155,8 @@ impl<S: AsyncRead + Unpin> Wire<S> {
             let mut buffer = ReadBuf::new(buffer);
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
                 Ok(()) => {
-                    let decoded = self.decode(buffer.filled(), &mut receive, answers);
+                    let has_ended = buffer.filled().is_empty();
+                    let decoded = self.decode(buffer.filled(), has_ended, &mut receive, answers);
                     self.unread = Bytes::copy_from_slice(&buffer.filled()[decoded..]);
                 }
                 Err(error) => drop(receive(Err(error.into()))),

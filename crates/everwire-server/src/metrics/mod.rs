@@ -103,7 +103,7 @@ impl EndpointMetrics {
         self.drops[reason as usize].add(1);
     }
 
-    fn drops(&self, reason: DropReason) -> u64 {
+    pub(crate) fn drops(&self, reason: DropReason) -> u64 {
         self.drops[reason as usize].value()
     }
 }
