@@ -119,7 +119,8 @@ struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
     max_message_bytes: usize,
 
-    /// Connections in all; more are refused with HTTP 503.
+    /// Connections in all; more are refused with HTTP 503. The server raises its limit on open files as far as the system lets it
+    /// (`ulimit -H -n`): that has to be some more.
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().connections)]
     max_connections: usize,
 

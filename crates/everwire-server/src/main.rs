@@ -1,5 +1,7 @@
 //! The companion server's command line.
 
+mod open_files;
+
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 
@@ -18,6 +20,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    open_files::raise_limit();
     let mut stop = match StopSignal::listen() {
         Ok(stop) => stop,
         Err(error) => {

@@ -4,9 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use tokio::time::timeout;
+
 use crate::client::Client;
+use crate::harness::PATIENCE;
 #[cfg(target_os = "linux")]
 use crate::harness::http;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_everwire-server");
 
 pub(crate) struct Process {
     pub(crate) child: Child,
@@ -16,7 +21,12 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the binary on a free port and reads its address from the first line of output.
     pub(crate) fn start(flags: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_everwire-server"))
+        Self::by(Command::new(PROGRAM), flags)
+    }
+
+    /// The same by another program, which is to become the binary.
+    fn by(mut starter: Command, flags: &[&str]) -> Self {
+        let mut child = starter
             .args(["--listen", "127.0.0.1:0"])
             .args(flags)
             .stdout(Stdio::piped())
@@ -60,7 +70,7 @@ async fn sigterm_and_ctrl_c_close_the_sockets_with_1001_and_end_with_success() {
 
 #[test]
 fn help_says_how_to_begin() {
-    let output = Command::new(env!("CARGO_BIN_EXE_everwire-server")).arg("--help").output().unwrap();
+    let output = Command::new(PROGRAM).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for word in [
         "ws://127.0.0.1:9001/echo",
@@ -83,9 +93,26 @@ fn help_says_how_to_begin() {
 fn a_port_that_is_taken_is_told_in_words() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = Command::new(env!("CARGO_BIN_EXE_everwire-server")).args(["--listen", &address]).output().unwrap();
+    let output = Command::new(PROGRAM).args(["--listen", &address]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("choose another address with --listen"));
+}
+
+/// Many systems start programs with a limit of 1,024 open files and let them raise it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_that_may_open_more_files_than_it_was_started_with_does() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -S -n 64 && exec \"$0\" \"$@\"", PROGRAM]);
+    let process = Process::by(shell, &["--drain", "0"]);
+    let mut clients = Vec::new();
+    for number in 0..200 {
+        let client = timeout(PATIENCE, Client::connect(process.address, "/echo")).await;
+        clients.push(client.unwrap_or_else(|_| panic!("{number} connections and no more")));
+    }
+    for client in &mut clients {
+        assert_eq!(client.ask("hi").await, "hi");
+    }
 }
 
 #[cfg(target_os = "linux")]
