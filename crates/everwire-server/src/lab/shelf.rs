@@ -1,16 +1,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::time::Instant;
-
-/// How long a thing stays after its last use.
-const LINGER: Duration = Duration::from_secs(120);
 
 /// The longest name that a client may give to what it puts here.
 const LONGEST_NAME: usize = 40;
 
-/// Things that clients name and come back for. There is room for so many; what nobody has used for a while makes place.
+/// Things that clients name and come back for. There is room for so many. A new one takes the place of that which was used
+/// longest ago, among those that nobody holds: clients do not say when they are done, and a shelf that waited to be sure
+/// would be closed to everybody once one client had named many.
 #[derive(Debug)]
 pub(super) struct Shelf<T> {
     room: usize,
@@ -28,7 +26,7 @@ impl<T> Shelf<T> {
         Self { room, things: Mutex::default() }
     }
 
-    /// The thing with this name, made if there is none. `None` where the name is no name, or all room is taken.
+    /// The thing with this name, made if there is none. `None` where the name is no name, or all there is room for are held.
     pub(super) fn open(&self, name: &str, make: impl FnOnce() -> T) -> Option<Arc<T>> {
         if !is_name(name) {
             return None;
@@ -36,11 +34,9 @@ impl<T> Shelf<T> {
         let now = Instant::now();
         let mut things = self.things.lock().unwrap_or_else(PoisonError::into_inner);
         if things.len() >= self.room && !things.contains_key(name) {
-            // Somebody may hold one for hours without naming it again.
-            things.retain(|_, thing| Arc::strong_count(&thing.thing) > 1 || now - thing.used < LINGER);
-            if things.len() >= self.room {
-                return None;
-            }
+            let left = things.iter().filter(|(_, thing)| Arc::strong_count(&thing.thing) == 1);
+            let oldest = left.min_by_key(|(_, thing)| thing.used)?.0.clone();
+            things.remove(&oldest);
         }
         let thing = things.entry(name.to_owned()).or_insert_with(|| Thing { thing: Arc::new(make()), used: now });
         thing.used = now;
@@ -62,6 +58,8 @@ pub(super) fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -81,14 +79,25 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_shelf_takes_no_more_until_something_is_unused_for_long() {
-        let shelf = Shelf::new(2);
+    async fn a_full_shelf_gives_up_what_was_used_longest_ago_unless_it_is_held() {
+        let shelf = Shelf::new(3);
         let held = shelf.open("held", || 1);
-        assert!(shelf.open("left", || 1).is_some());
-        assert_eq!(shelf.open("new", || 1), None);
-        tokio::time::advance(LINGER).await;
+        for name in ["early", "late", "early"] {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            assert!(shelf.open(name, || 1).is_some());
+        }
         assert!(shelf.open("new", || 1).is_some());
-        assert!(shelf.find("held").is_some() && shelf.find("left").is_none());
+        let is_there = ["held", "early", "late", "new"].map(|name| shelf.find(name).is_some());
+        assert_eq!(is_there, [true, true, false, true]);
         drop(held);
+    }
+
+    #[test]
+    fn a_shelf_whose_things_are_all_held_takes_no_more() {
+        let shelf = Shelf::new(1);
+        let held = shelf.open("held", || 1);
+        assert_eq!(shelf.open("new", || 1), None);
+        drop(held);
+        assert!(shelf.open("new", || 1).is_some());
     }
 }

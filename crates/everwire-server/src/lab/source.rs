@@ -24,7 +24,7 @@ pub(super) fn calls(everwire: &Everwire, name: &str) -> Result<Arc<Log>, Refusal
         return Err(Refusal::bad_request("`call` is a name of up to 40 letters, digits and hyphens."));
     }
     everwire.lab().calls(name).ok_or_else(|| {
-        let sentence = "As many clients make calls as may; try again in two minutes.";
+        let sentence = "As many clients make calls as may; try again in a minute.";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::StreamsFull, sentence)
     })
 }

@@ -190,6 +190,22 @@ async fn a_call_comes_back_by_whatever_transport_reads_the_answers() {
 }
 
 #[tokio::test]
+async fn calls_under_one_name_after_another_are_all_answered() {
+    let harness = Harness::start(|_| {}).await;
+    for number in 0..200 {
+        let body = format!(r#"{{"call":{number}}}"#);
+        let post = format!(
+            "POST /lab/echo?call=n-{number} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = raw(harness.address(), &post).await;
+        assert!(answer.starts_with("HTTP/1.1 204 "), "call {number}: {answer}");
+        let answer = harness.get(&format!("/lab/poll?call=n-{number}&after=0")).await;
+        assert!(answer.contains(&body), "call {number}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_held_request_takes_the_place_of_a_connection_and_gives_it_back() {
     let harness = Harness::start(|config| config.limits.connections = 2).await;
     let mut stream = Wire::connect(&harness).await;
