@@ -44,6 +44,7 @@ impl Crew {
         for _ in 0..plan.processes {
             let mut command = Command::new(&program);
             command.arg(super::run::AS_WORKER).stdin(Stdio::piped()).stdout(Stdio::piped());
+            spare(&mut command);
             let mut child = command.spawn().map_err(CrewError::Start)?;
             let (orders, reports) = (child.stdin.take(), child.stdout.take());
             let reports = BufReader::new(reports.expect("stdout is piped"));
@@ -67,15 +68,17 @@ impl Crew {
         self.0.iter_mut().for_each(|worker| worker.tell(&order));
     }
 
-    /// What all have counted since they were last asked.
-    pub(crate) fn report(&mut self) -> Result<Interval, CrewError> {
+    /// What all have counted since they were last asked, and which of them has gone.
+    pub(crate) fn report(&mut self) -> (Interval, Option<CrewError>) {
         self.order(Order::Report);
-        let mut together = Interval::default();
+        let (mut together, mut gone) = (Interval::default(), None);
         for (number, worker) in (1..).zip(&mut self.0) {
-            let report = worker.hear().map_err(|problem| CrewError::Gone { number, problem })?;
-            together.join(&report);
+            match worker.hear() {
+                Ok(report) => together.join(&report),
+                Err(problem) => gone = gone.or(Some(CrewError::Gone { number, problem })),
+            }
         }
-        Ok(together)
+        (together, gone)
     }
 
     /// Has all connections closed, and waits for the workers' end.
@@ -106,6 +109,16 @@ impl Worker {
         }
     }
 }
+
+/// Keeps the signals that a terminal sends to all processes in its foreground from a worker: its part of the result is still
+/// wanted when the program is interrupted. It ends when the program does.
+#[cfg(unix)]
+fn spare(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(not(unix))]
+fn spare(_command: &mut Command) {}
 
 impl Drop for Worker {
     fn drop(&mut self) {

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use crate::interval::{Gauges, Interval};
 use crate::plan::Plan;
-use crate::record::{Deliveries, LoadUse, Opening, Phase, RoundTrips, Second, ServerUse, Setting, Summary};
+use crate::record::{Deliveries, LoadUse, Opening, Phase, RoundTrips, SHORTEST, Second, ServerUse, Setting, Summary};
 use crate::server::Use;
 
 /// Sums up what the workers tell: second by second, and in all.
@@ -43,6 +43,8 @@ struct Begin {
 struct End {
     load_s: f64,
     arrived: u64,
+    server: Option<Use>,
+    load: Option<Use>,
 }
 
 /// What some processes used at the times that count.
@@ -50,7 +52,6 @@ struct End {
 struct Usage {
     first: Option<Use>,
     last: Option<Use>,
-    load_end: Option<Use>,
     cpu_max: f64,
     memory_max: u64,
 }
@@ -127,9 +128,8 @@ impl Ledger {
     /// The load has ended.
     pub(crate) fn end(&mut self, at: Instant) {
         let load_s = self.at_begin.map_or(0.0, |begin| (at - begin.at).as_secs_f64());
-        self.at_end = End { load_s, arrived: self.total.counts.arrived() };
-        self.server.load_end = self.server.last;
-        self.load.load_end = self.load.last;
+        let arrived = self.total.counts.arrived();
+        self.at_end = End { load_s, arrived, server: self.server.last, load: self.load.last };
     }
 
     /// Whether everything was sent and has arrived.
@@ -145,7 +145,7 @@ impl Ledger {
 
     pub(crate) fn summary(&self, command: String, plan: &Plan, server_processes: usize) -> Summary {
         let Interval { now, counts } = &self.total;
-        let (start, End { load_s, arrived }) = (self.at_start, self.at_end);
+        let (start, End { load_s, arrived, .. }) = (self.at_start, self.at_end);
         let deliveries = (plan.subscribers > 0).then(|| Deliveries {
             published: counts.published,
             expected: self.expected(),
@@ -159,7 +159,7 @@ impl Ledger {
             setting: Setting::of(plan),
             opening: Opening {
                 opened: start.map_or(now.connected, |start| start.connected),
-                seconds: start.map_or(0.0, |start| (start.at - self.started).as_secs_f64()),
+                seconds: (start.map_or(self.cut_at, |start| start.at) - self.started).as_secs_f64(),
                 handshake: counts.handshake.percentiles(),
             },
             load_s,
@@ -181,9 +181,11 @@ impl Ledger {
             unexpected: counts.unexpected,
             server: self.server_use(server_processes),
             load: LoadUse {
-                cpu_percent: self.at_begin.and_then(|begin| self.load.percent_since(begin.load)).unwrap_or_default(),
+                cpu_percent: self.at_begin.and_then(|begin| percent(begin.load, self.at_end.load)).unwrap_or_default(),
                 memory_max_bytes: self.load.memory_max,
             },
+            interrupted: false,
+            problem: None,
         }
     }
 
@@ -194,13 +196,13 @@ impl Ledger {
 
     fn server_use(&self, processes: usize) -> Option<ServerUse> {
         let (start, first) = (self.at_start?, self.server.first?);
-        let (begin, end) = (self.at_begin?.server?, self.server.load_end?);
+        let (begin, end) = (self.at_begin?.server?, self.at_end.server?);
         let micros = end.cpu.saturating_sub(begin.cpu) as f64 / 1e3;
         let arrived = self.at_end.arrived;
         Some(ServerUse {
             processes,
-            cpu_percent: self.server.percent_since(Some(begin)).unwrap_or_default(),
-            cpu_percent_max: self.server.cpu_max,
+            cpu_percent: end.cpu_percent_since(&begin),
+            cpu_percent_max: self.server.cpu_max.max(end.cpu_percent_since(&begin)),
             cpu_us_per_message: (arrived > 0).then(|| micros / arrived as f64),
             memory_before_bytes: first.memory,
             memory_open_bytes: start.memory?,
@@ -216,21 +218,19 @@ impl Usage {
 
     /// Takes note of what is used now. Per cent of a core since the last time.
     fn next(&mut self, now: Option<Use>, phase: Phase) -> Option<f64> {
-        let percent = now.zip(self.last).map(|(now, last)| now.cpu_percent_since(&last));
-        if let Some(now) = now {
-            self.memory_max = self.memory_max.max(now.memory);
-            self.last = Some(now);
+        let (now, last) = (now?, self.last.replace(now?)?);
+        self.memory_max = self.memory_max.max(now.memory);
+        let percent = now.cpu_percent_since(&last);
+        if phase == Phase::Load && now.at - last.at >= SHORTEST {
+            self.cpu_max = self.cpu_max.max(percent);
         }
-        if phase == Phase::Load {
-            self.cpu_max = self.cpu_max.max(percent.unwrap_or_default());
-        }
-        percent
+        Some(percent)
     }
+}
 
-    /// Per cent of a core from a time on until the end of the load.
-    fn percent_since(&self, start: Option<Use>) -> Option<f64> {
-        Some(self.load_end?.cpu_percent_since(&start?))
-    }
+/// Per cent of a core from one time to another.
+fn percent(from: Option<Use>, to: Option<Use>) -> Option<f64> {
+    Some(to?.cpu_percent_since(&from?))
 }
 
 impl Setting {
@@ -323,6 +323,21 @@ mod tests {
         let server = summary.server.unwrap();
         assert_eq!((server.cpu_percent, server.cpu_percent_max, server.memory_open_bytes), (10.0, 10.0, 30));
         assert_eq!(server.cpu_us_per_message, Some(20_000.0));
+    }
+
+    #[test]
+    fn a_moment_at_the_end_of_the_load_tells_no_greatest_use() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut ledger = Ledger::new(start, used(start, 0, 10), None);
+        ledger.begin(start);
+        ledger.cut(at(1000), Phase::Load, used(at(1000), 200, 10), None);
+        // A whole clock tick of the system falls into it.
+        ledger.cut(at(1010), Phase::Load, used(at(1010), 210, 10), None);
+        ledger.start(start);
+        ledger.end(at(1010));
+        let server = ledger.summary(String::new(), &plan(&[]).unwrap(), 1).server.unwrap();
+        assert!((20.0..21.0).contains(&server.cpu_percent_max), "{server:?}");
     }
 
     #[test]

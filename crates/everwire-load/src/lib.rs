@@ -8,7 +8,9 @@
 //!
 //! With the feature `client`, which is on by default, what takes part in a run:
 //! - [`Cli`] reads the command line into a [`Plan`]; `units` are its times, rates and shares
-//! - [`run`] is the program: it starts [`serve`] in one process or several, tells them when, and merges what they count
+//! - [`run`] is the program: from the command line to what is printed
+//! - `conduct` is a run as it goes on: it starts [`serve`] in one process or several by a `crew`, and tells them when
+//! - `interrupt` is the signal that ends it early, `lines` is where `--json` goes
 //! - `client` is one connection: it opens, sends when a [`Schedule`] says so, and counts by a [`Seen`] list what came back
 //! - `window` is when messages are sent, and from when on they count
 //! - `dialect` speaks the protocols of other servers, `stamp` is what a message says
@@ -26,15 +28,21 @@ mod client;
 #[cfg(feature = "client")]
 mod clock;
 #[cfg(feature = "client")]
+mod conduct;
+#[cfg(feature = "client")]
 mod crew;
 #[cfg(feature = "client")]
 mod dialect;
 #[cfg(feature = "client")]
 mod files;
 #[cfg(feature = "client")]
+mod interrupt;
+#[cfg(feature = "client")]
 mod interval;
 #[cfg(feature = "client")]
 mod ledger;
+#[cfg(feature = "client")]
+mod lines;
 #[cfg(feature = "client")]
 mod meter;
 #[cfg(feature = "client")]
@@ -73,9 +81,11 @@ pub use cli::{Cli, Unusable};
 #[cfg(feature = "client")]
 pub use crew::CrewError;
 #[cfg(feature = "client")]
+pub use interrupt::INTERRUPTED;
+#[cfg(feature = "client")]
 pub use plan::{Dialect, Plan};
 #[cfg(feature = "client")]
-pub use run::{AS_WORKER, RunError, run};
+pub use run::{AS_WORKER, Outcome, RunError, run};
 #[cfg(feature = "client")]
 pub use schedule::{Period, Schedule};
 #[cfg(feature = "client")]

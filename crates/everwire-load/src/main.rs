@@ -3,19 +3,23 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use everwire_load::{AS_WORKER, Cli, run, serve};
+use everwire_load::{AS_WORKER, Cli, INTERRUPTED, Outcome, run, serve};
 
 fn main() -> ExitCode {
-    let problem = if std::env::args().nth(1).is_some_and(|first| first == AS_WORKER) {
-        serve().err().map(|error| format!("a worker process cannot go on: {error}"))
-    } else {
-        run(Cli::parse()).err().map(|error| error.to_string())
-    };
-    match problem {
-        None => ExitCode::SUCCESS,
-        Some(problem) => {
-            eprintln!("{problem}");
-            ExitCode::FAILURE
-        }
+    if std::env::args().nth(1).is_some_and(|first| first == AS_WORKER) {
+        return match serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&format!("a worker process cannot go on: {error}")),
+        };
     }
+    match run(Cli::parse()) {
+        Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn fail(problem: &str) -> ExitCode {
+    eprintln!("{problem}");
+    ExitCode::FAILURE
 }

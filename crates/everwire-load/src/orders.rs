@@ -20,6 +20,8 @@ pub(crate) enum Order {
     Report,
     /// Send messages in this window, in microseconds since the Unix epoch.
     Load(Window<u64>),
+    /// Send no more messages.
+    Stop,
     /// Close the connections and exit.
     End,
 }

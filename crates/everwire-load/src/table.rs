@@ -10,6 +10,7 @@ const NAMES: usize = 13;
 /// The whole table, with a line break at its end.
 pub(crate) fn of(summary: &Summary) -> String {
     let mut table = Table(String::new());
+    table.shortcomings(summary);
     table.connections(summary);
     table.messages(summary);
     table.times(summary);
@@ -20,6 +21,15 @@ pub(crate) fn of(summary: &Summary) -> String {
 struct Table(String);
 
 impl Table {
+    fn shortcomings(&mut self, summary: &Summary) {
+        if summary.interrupted {
+            self.row("Interrupted", "What follows is what was known by then.".to_owned());
+        }
+        if let Some(problem) = &summary.problem {
+            self.row("Incomplete", problem.clone());
+        }
+    }
+
     fn connections(&mut self, summary: &Summary) {
         let Summary { setting, opening, .. } = summary;
         let wanted = u64::from(setting.connections + setting.publishers);

@@ -60,6 +60,9 @@ async fn work(plan: Arc<Plan>, process: u32, mut orders: mpsc::UnboundedReceiver
             Order::Load(window) => {
                 signals.send_replace(Signal::Load(window.map(|micros| clock.instant(micros))));
             }
+            Order::Stop => {
+                signals.send_replace(Signal::Stop);
+            }
             Order::End => {
                 signals.send_replace(Signal::End);
                 if let Ok(clients) = opening.await {
@@ -72,12 +75,16 @@ async fn work(plan: Arc<Plan>, process: u32, mut orders: mpsc::UnboundedReceiver
     Ok(())
 }
 
-/// Opens the connections one after the other, each at its time.
+/// Opens the connections one after the other, each at its time, until all are open or the program wants to end.
 async fn open(company: Company, process: u32) -> JoinSet<()> {
     let start = Instant::now();
     let mut clients = JoinSet::new();
+    let mut signal = company.signal.clone();
     for part in company.plan.parts_of(process) {
-        sleep_until(start + company.plan.opens_at(part.number)).await;
+        tokio::select! {
+            () = sleep_until(start + company.plan.opens_at(part.number)) => {}
+            _ = signal.wait_for(|signal| *signal == Signal::End) => break,
+        }
         clients.spawn(client::run(company.clone(), part));
     }
     clients

@@ -1,8 +1,5 @@
 use super::{Chart, Line};
-use crate::record::{Percentiles, Phase, Second};
-
-/// A part of a second at the end of a phase is too short to tell a rate.
-const SHORTEST: f64 = 0.4;
+use crate::record::{Percentiles, Phase, SHORTEST, Second};
 
 /// The charts of one run, each with the name of its file. What was not measured has no chart.
 pub fn charts_of_a_run(seconds: &[Second]) -> Vec<(&'static str, Chart)> {
@@ -79,7 +76,7 @@ fn over_time(title: &str, subtitle: &str, y: &str, lines: Vec<Line>) -> Chart {
 }
 
 fn line(name: &str, seconds: &[Second], value: impl Fn(&Second) -> Option<f64>) -> Line {
-    let seconds = seconds.iter().filter(|second| second.lasted_s > SHORTEST);
+    let seconds = seconds.iter().filter(|second| second.lasted_s > SHORTEST.as_secs_f64());
     let points = seconds.filter_map(|second| Some((second.at_s, value(second)?))).collect();
     Line { name: name.to_owned(), points }
 }

@@ -19,7 +19,8 @@ use crate::{Dialect, Period, Plan, units};
 /// Puts a load on a WebSocket server, and tells what came back and how fast.
 ///
 /// Connections are opened at a steady rate. When all are open, each of them sends a message every ping period, which the server
-/// is to send back, for as long as --warm-up and --duration say. Then what is still out may arrive, and a table is printed.
+/// is to send back, for as long as --warm-up and --duration say. Then what is still out may arrive, and a table is printed. Ctrl-C
+/// ends it early and prints what is known by then.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "everwire-load", version, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {

@@ -36,6 +36,8 @@ pub(crate) enum Signal {
     Connect,
     /// Send messages.
     Load(Window<Instant>),
+    /// Send no more.
+    Stop,
     /// Close.
     End,
 }
@@ -66,6 +68,7 @@ pub(crate) async fn run(company: Company, part: Part) {
                 let signal = *signal.borrow_and_update();
                 match signal {
                     Signal::Load(window) => agent.begin(window),
+                    Signal::Stop => agent.stop(),
                     Signal::End => break,
                     Signal::Connect => {}
                 }

@@ -5,6 +5,7 @@ mod summary;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use second::SHORTEST;
 pub use second::{Phase, Second};
 pub use summary::{Deliveries, LoadUse, Opening, RoundTrips, ServerUse, Setting, Summary};
 

@@ -1,6 +1,11 @@
+use core::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Percentiles;
+
+/// A part of a second that is shorter is too short to tell a rate.
+pub(crate) const SHORTEST: Duration = Duration::from_millis(400);
 
 /// What happened within a second of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

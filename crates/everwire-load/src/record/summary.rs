@@ -36,6 +36,12 @@ pub struct Summary {
     pub server: Option<ServerUse>,
     /// The load generator itself.
     pub load: LoadUse,
+    /// Whether a signal has ended the run before its time.
+    #[serde(default)]
+    pub interrupted: bool,
+    /// What has kept the run from going on to its end.
+    #[serde(default)]
+    pub problem: Option<String>,
 }
 
 /// What was asked for.

@@ -2,54 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::process::{Output, Stdio};
+mod cut_short;
+mod support;
 
-use everwire_load::{Phase, Record, Second, Summary};
-use everwire_server::{Config, RunningServer, Server};
-use tokio::process::Command;
+use everwire_load::{Phase, Second, Summary};
 
-struct Load(RunningServer);
-
-/// What the program has told.
-struct Told {
-    seconds: Vec<Second>,
-    summary: Summary,
-}
-
-impl Load {
-    async fn start() -> Self {
-        let config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            faults: true,
-            drain: core::time::Duration::ZERO,
-            ..Config::default()
-        };
-        Self(Server::bind(config).await.unwrap().start())
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("ws://{}{path}", self.0.local_addr())
-    }
-
-    async fn told(&self, path: &str, flags: &str) -> Told {
-        let flags = flags.replace("HOST", &self.url(""));
-        let output = program(&format!("{} {flags} --json - --quiet", self.url(path))).await;
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let mut told: Vec<Record> =
-            String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let Some(Record::Summary(summary)) = told.pop() else { panic!("the last line is the summary") };
-        let seconds = told.into_iter().map(|record| match record {
-            Record::Second(second) => *second,
-            Record::Summary(_) => panic!("there is one summary"),
-        });
-        Told { seconds: seconds.collect(), summary: *summary }
-    }
-}
-
-async fn program(args: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_everwire-load"));
-    command.args(args.split_whitespace()).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap()
-}
+use support::{Load, program};
 
 #[tokio::test]
 async fn every_message_of_every_connection_is_answered_and_told_of_second_by_second() {
@@ -62,6 +20,15 @@ async fn every_message_of_every_connection_is_answered_and_told_of_second_by_sec
     assert_eq!(round_trips.round_trip.unwrap().count, 200);
     assert_eq!(told.seconds.iter().map(|second| second.sent).sum::<u64>(), 200);
     assert_eq!(told.seconds.iter().map(|second| second.answered).sum::<u64>(), 200);
+}
+
+#[tokio::test]
+async fn a_rest_that_is_too_short_to_be_a_second_belongs_to_the_one_before() {
+    let server = Load::start().await;
+    let told = server.told("/echo", "--connections 5 --ping-period 50ms --duration 1100ms").await;
+    let load: Vec<&Second> = told.seconds.iter().filter(|second| second.phase == Phase::Load).collect();
+    assert_eq!(load.len(), 1);
+    assert!(load[0].lasted_s >= 1.1, "{load:?}");
 }
 
 #[tokio::test]
@@ -129,7 +96,7 @@ async fn a_server_that_answers_each_message_late_shows_in_the_latency() {
 #[tokio::test]
 async fn a_person_gets_a_table_and_charts() {
     let server = Load::start().await;
-    let folder = std::env::temp_dir().join(format!("everwire-load-{}", std::process::id()));
+    let folder = support::folder("charts");
     let flags = format!("--connections 3 --ping-period 50ms --duration 1s --charts {}", folder.display());
     let output = program(&format!("{} {flags}", server.url("/echo"))).await;
     let table = String::from_utf8(output.stdout).unwrap();
@@ -147,7 +114,7 @@ async fn a_person_gets_a_table_and_charts() {
 async fn what_cannot_be_done_is_told_with_what_to_do() {
     let server = Load::start().await;
     let url = server.url("/echo");
-    server.0.stop().await;
+    server.stop().await;
     for (args, advice) in [
         (format!("{url} --duration 1s"), "Is the server running there"),
         (format!("{url} --json /there/is/no/folder/x"), "name another place"),

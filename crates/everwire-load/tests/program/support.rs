@@ -1,0 +1,119 @@
+use std::path::PathBuf;
+use std::process::{ExitStatus, Output, Stdio};
+
+use everwire_load::{Record, Second, Summary};
+use everwire_server::{Config, RunningServer, Server};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
+
+/// A server to put a load on.
+pub(crate) struct Load(RunningServer);
+
+/// What the program has told.
+pub(crate) struct Told {
+    pub(crate) seconds: Vec<Second>,
+    pub(crate) summary: Summary,
+}
+
+impl Load {
+    pub(crate) async fn start() -> Self {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            faults: true,
+            drain: core::time::Duration::ZERO,
+            ..Config::default()
+        };
+        Self(Server::bind(config).await.unwrap().start())
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.0.local_addr())
+    }
+
+    pub(crate) async fn told(&self, path: &str, flags: &str) -> Told {
+        let flags = flags.replace("HOST", &self.url(""));
+        let output = program(&format!("{} {flags} --json - --quiet", self.url(path))).await;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Told::read(&String::from_utf8(output.stdout).unwrap())
+    }
+
+    pub(crate) async fn stop(self) {
+        self.0.stop().await;
+    }
+}
+
+impl Told {
+    /// Reads what `--json` has written.
+    pub(crate) fn read(lines: &str) -> Self {
+        let mut told: Vec<Record> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let Some(Record::Summary(summary)) = told.pop() else { panic!("the last line is the summary") };
+        let seconds = told.into_iter().map(|record| match record {
+            Record::Second(second) => *second,
+            Record::Summary(_) => panic!("there is one summary"),
+        });
+        Self { seconds: seconds.collect(), summary: *summary }
+    }
+}
+
+/// Runs the program to its end.
+pub(crate) async fn program(args: &str) -> Output {
+    command(args).output().await.unwrap()
+}
+
+/// A folder of this test's own that is not there yet.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("everwire-load-{}-{name}", std::process::id()))
+}
+
+/// The program as it runs.
+pub(crate) struct Run {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+}
+
+/// What it has left.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    /// In a process group of its own, as a shell would start it.
+    pub(crate) fn start(args: &str) -> Self {
+        let mut command = command(args);
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Waits until it has come so far that it says this.
+    pub(crate) async fn until_stderr(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(self.stderr.read_line(&mut line).await.unwrap() > 0, "it has not said {text}");
+        }
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn end(mut self) -> Ended {
+        let mut stderr = String::new();
+        let mut stdout = String::new();
+        let mut out = self.child.stdout.take().unwrap();
+        let (read, said) = tokio::join!(out.read_to_string(&mut stdout), self.stderr.read_to_string(&mut stderr));
+        read.and(said).unwrap();
+        Ended { status: self.child.wait().await.unwrap(), stdout, stderr }
+    }
+}
+
+fn command(args: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_everwire-load"));
+    command.args(args.split_whitespace()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
