@@ -156,8 +156,10 @@ impl Dialogue {
         match taken.end {
             Some(End::Drained) => Err(Ending::drained()),
             Some(End::Overflow) => Err(Ending::slow_reader()),
-            Some(End::Close(code, reason)) if self.script.as_ref().is_none_or(|script| script.due().is_none()) => {
-                Err(Ending::done(code, reason))
+            Some(End::Close(code, reason, counted))
+                if self.script.as_ref().is_none_or(|script| script.due().is_none()) =>
+            {
+                Err(Ending::done(code, reason, counted))
             }
             _ => Ok(taken),
         }

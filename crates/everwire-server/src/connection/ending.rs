@@ -34,9 +34,9 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// A close that is not the peer's fault.
-    pub(crate) fn done(code: u16, reason: Cow<'static, str>) -> Self {
-        Self::Close { code, reason, counted: None, bytes_follow: false }
+    /// A close by the endpoint, which is the peer's fault only if it is counted.
+    pub(crate) fn done(code: u16, reason: Cow<'static, str>, counted: Option<DropReason>) -> Self {
+        Self::Close { code, reason, counted, bytes_follow: false }
     }
 
     /// A close that is counted under `why`.

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::frames::{Frames, FramesMut};
 use super::tcp::Direct;
-use crate::metrics::this_worker;
+use crate::metrics::{DropReason, this_worker};
 
 /// What shared frames cost beside their bytes, so that nobody can have a long queue of short ones for free.
 const OVERHEAD: usize = size_of::<Frames>();
@@ -65,8 +65,8 @@ pub(super) struct Taken {
 /// Why nothing more will come out of a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The endpoint is done; close with this code and reason after what is queued.
-    Close(u16, Cow<'static, str>),
+    /// The endpoint is done; close with this code and reason after what is queued, and count it if there is a reason.
+    Close(u16, Cow<'static, str>, Option<DropReason>),
     /// The reader is too slow.
     Overflow,
     /// The server stops, and it is this connection's turn.
@@ -136,7 +136,12 @@ impl Mailbox {
 
     /// Closes the connection once everything that is queued has been written.
     pub(crate) fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.end(End::Close(code, reason.into()));
+        self.end(End::Close(code, reason.into(), None));
+    }
+
+    /// Closes the connection of a client that breaks a rule, and counts it under `why`.
+    pub(crate) fn refuse(&self, code: u16, why: DropReason, reason: impl Into<Cow<'static, str>>) {
+        self.end(End::Close(code, reason.into(), Some(why)));
     }
 
     /// Nothing more goes in. The first end counts.
@@ -299,7 +304,7 @@ mod tests {
         mailbox.send(Message::text("after the end"));
         let (messages, end) = mailbox.sent();
         assert_eq!(messages, ["a", "b", "c", "d"].map(Message::text));
-        assert_eq!(end, Some(End::Close(1000, "done".into())));
+        assert_eq!(end, Some(End::Close(1000, "done".into(), None)));
     }
 
     #[test]

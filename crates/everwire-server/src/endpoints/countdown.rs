@@ -77,6 +77,6 @@ mod tests {
         }
         let expected = [("2", 0), ("1", 500), ("0", 1000)].map(|(text, at)| (text.to_owned(), at));
         assert_eq!(heard, expected);
-        assert_eq!(mailbox.sent().1, Some(End::Close(1000, "".into())));
+        assert_eq!(mailbox.sent().1, Some(End::Close(1000, "".into(), None)));
     }
 }

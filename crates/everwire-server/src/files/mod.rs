@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //! - [`FileLimits`]: how much may be left, and for how long
-//! - [`Store`]: what there is, its expiry, and where it lies; `shelf` decides what it may hold, without I/O
+//! - [`Store`]: what there is, its expiry, and where it lies; `shelf` decides what it may hold, without I/O; `no_begin`: why it
+//!   holds no more
 //! - `transfer`: a connection's part in it; `wire`: what is said there
 //! - `upload`: the task that writes one file and answers for it; `partial`: that file on disk
 //! - `download`: a file by HTTP
@@ -13,6 +14,7 @@ mod folder;
 mod id;
 mod limits;
 mod name;
+mod no_begin;
 mod partial;
 mod resume;
 mod shelf;

@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::FileLimits;
 use super::id::FileId;
 use super::name::FileName;
+use super::no_begin::{NoBegin, bytes, minutes};
 use super::resume::ResumeKey;
 use super::upload::Upload;
 use super::wire::FileInfo;
@@ -64,7 +64,7 @@ impl Shelf {
         self.stored.get(&id).map(|stored| &stored.info)
     }
 
-    /// Finds the upload of this key, or makes room for a new one. The error is a sentence for the visitor.
+    /// Finds the upload of this key, or makes room for a new one.
     pub(crate) fn begin(
         &mut self,
         resume: &ResumeKey,
@@ -72,7 +72,7 @@ impl Shelf {
         size: u64,
         now: Instant,
         make: impl FnOnce() -> Upload,
-    ) -> Result<Begin, String> {
+    ) -> Result<Begin, NoBegin> {
         if let Some(stored) = self.stored.values().find(|stored| stored.resume == *resume) {
             same((&stored.info.name, stored.info.size), (&name, size))?;
             return Ok(Begin::Stored(stored.info.clone()));
@@ -89,8 +89,8 @@ impl Shelf {
     }
 
     /// The upload goes on, so that its time begins anew.
-    pub(crate) fn touch(&mut self, resume: &ResumeKey, now: Instant) {
-        if let Some(unfinished) = self.unfinished.get_mut(resume) {
+    pub(crate) fn touch(&mut self, resume: &ResumeKey, id: FileId, now: Instant) {
+        if let Some(unfinished) = self.unfinished.get_mut(resume).filter(|unfinished| unfinished.upload.id() == id) {
             unfinished.active = now;
         }
     }
@@ -104,11 +104,16 @@ impl Shelf {
         now: Instant,
         now_ms: f64,
     ) -> Option<FileInfo> {
-        let Unfinished { name, size, .. } = self.unfinished.remove(resume)?;
+        let Unfinished { name, size, .. } = self.take(resume, id)?;
         let lasts = self.limits.finished;
         let info = FileInfo { id, name, size, sha256, added: now_ms, expires: now_ms + lasts.as_secs_f64() * 1e3 };
         self.stored.insert(id, Stored { info: info.clone(), resume: resume.clone(), expires: now + lasts });
         Some(info)
+    }
+
+    /// An upload has ended without becoming a file.
+    pub(crate) fn forget(&mut self, resume: &ResumeKey, id: FileId) {
+        self.take(resume, id);
     }
 
     /// Lets go of an unfinished upload.
@@ -145,32 +150,39 @@ impl Shelf {
         stored.chain(unfinished).min()
     }
 
+    /// Takes out the upload of this key if it is the one that asks, and not one that was begun after it.
+    fn take(&mut self, resume: &ResumeKey, id: FileId) -> Option<Unfinished> {
+        let is_own = self.unfinished.get(resume).is_some_and(|unfinished| unfinished.upload.id() == id);
+        if is_own { self.unfinished.remove(resume) } else { None }
+    }
+
     fn used(&self) -> u64 {
         let stored: u64 = self.stored.values().map(|stored| stored.info.size).sum();
         stored + self.unfinished.values().map(|unfinished| unfinished.size).sum::<u64>()
     }
 
-    fn check_room(&self, size: u64, now: Instant) -> Result<(), String> {
+    fn check_room(&self, size: u64, now: Instant) -> Result<(), NoBegin> {
         let most = self.limits.file_bytes.min(self.limits.store_bytes);
         if size > most {
             let (size, most) = (bytes(size), bytes(most));
-            return Err(format!(
+            return Err(NoBegin::for_good(format!(
                 "The file has {size}, and one may have {most}. Split it, or start the server with a larger --max-file-bytes."
-            ));
+            )));
         }
         let count = self.stored.len() + self.unfinished.len();
         if count >= self.limits.files {
-            return Err(format!("The store is full: it has {count} files. {}", self.way_out("--max-files", now)));
+            let way_out = self.way_out("--max-files", now);
+            return Err(NoBegin::for_now(format!("The store is full: it has {count} files. {way_out}")));
         }
         let used = self.used();
         if size > self.limits.store_bytes - used {
-            return Err(format!(
+            return Err(NoBegin::for_now(format!(
                 "The store is full: {} of {} are taken, and this file needs {}. {}",
                 bytes(used),
                 bytes(self.limits.store_bytes),
                 bytes(size),
                 self.way_out("--max-store-bytes", now)
-            ));
+            )));
         }
         Ok(())
     }
@@ -193,28 +205,11 @@ impl Shelf {
 }
 
 /// A key stays with its file.
-fn same(known: (&FileName, u64), asked: (&FileName, u64)) -> Result<(), String> {
+fn same(known: (&FileName, u64), asked: (&FileName, u64)) -> Result<(), NoBegin> {
     let (name, size) = known;
     if known == asked {
         return Ok(());
     }
-    Err(format!("This key belongs to \u{201c}{name}\u{201d} with {size} bytes: choose another key."))
-}
-
-/// A size as people read it.
-fn bytes(size: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-    match size {
-        0..1_000 => format!("{size} B"),
-        1_000..1_000_000 => format!("{:.1} kB", size as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", size as f64 / 1e6),
-        _ => format!("{:.1} GB", size as f64 / 1e9),
-    }
-}
-
-fn minutes(span: Duration) -> String {
-    match span.as_secs() {
-        seconds @ 0..=90 => format!("{} s", seconds.max(1)),
-        seconds => format!("{} min", seconds.div_ceil(60)),
-    }
+    let why = format!("This key belongs to \u{201c}{name}\u{201d} with {size} bytes: choose another key.");
+    Err(NoBegin::for_good(why))
 }

@@ -12,6 +12,7 @@ use super::FileLimits;
 use super::folder::Folder;
 use super::id::FileId;
 use super::name::FileName;
+use super::no_begin::NoBegin;
 use super::resume::ResumeKey;
 use super::shelf::{Begin, Gone, Shelf};
 use super::upload::{Plan, Upload, remove_files};
@@ -29,12 +30,22 @@ pub(crate) struct Store {
     limits: FileLimits,
     hub: Arc<Hub<Shelf>>,
     clock: Clock,
-    /// Made with the first bytes: a server that nobody leaves a file on touches no disk.
-    folder: Mutex<Option<Folder>>,
+    place: Mutex<Place>,
     turns: AtomicU64,
     keeper: Once,
     /// Something may expire sooner than was known.
     changed: Arc<Notify>,
+}
+
+/// Where the files lie.
+#[derive(Debug, Default)]
+enum Place {
+    /// It is made with the first bytes: a server that nobody leaves a file on touches no disk.
+    #[default]
+    Untouched,
+    Folder(Folder),
+    /// The server stops, and what is still written then must not make a folder that nobody removes.
+    Closed,
 }
 
 impl Store {
@@ -43,7 +54,7 @@ impl Store {
             hub: Hub::new(Shelf::new(limits.clone())),
             limits,
             clock,
-            folder: Mutex::default(),
+            place: Mutex::default(),
             turns: AtomicU64::new(1),
             keeper: Once::new(),
             changed: Arc::default(),
@@ -67,8 +78,8 @@ impl Store {
             .join(mailbox, |shelf, _| vec![json(&News::Files { files: shelf.files(), limits: (&self.limits).into() })])
     }
 
-    /// Finds or starts the upload of this key. The error is a sentence for the visitor.
-    pub(crate) fn begin(self: &Arc<Self>, resume: &ResumeKey, name: FileName, size: u64) -> Result<Begin, String> {
+    /// Finds or starts the upload of this key.
+    pub(crate) fn begin(self: &Arc<Self>, resume: &ResumeKey, name: FileName, size: u64) -> Result<Begin, NoBegin> {
         self.keeper.call_once(|| {
             tokio::spawn(keep_watch(Arc::downgrade(self), Arc::clone(&self.changed)));
         });
@@ -83,8 +94,9 @@ impl Store {
         self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn touch(&self, resume: &ResumeKey) {
-        self.with(|shelf| shelf.touch(resume, Instant::now()));
+    /// An upload goes on.
+    pub(crate) fn touch(&self, resume: &ResumeKey, id: FileId) {
+        self.with(|shelf| shelf.touch(resume, id, Instant::now()));
     }
 
     /// Makes a complete upload a file, and tells everybody. `None` if it was let go meanwhile.
@@ -99,14 +111,14 @@ impl Store {
     }
 
     /// Lets go of an upload that has ended by itself.
-    pub(crate) fn forget(&self, resume: &ResumeKey) {
-        self.with(|shelf| shelf.cancel(resume));
+    pub(crate) fn forget(&self, resume: &ResumeKey, id: FileId) {
+        self.with(|shelf| shelf.forget(resume, id));
     }
 
-    /// The sender does not want the upload any more.
+    /// The sender does not want the upload any more. Whoever still sends it is told.
     pub(crate) fn cancel(&self, resume: &ResumeKey) {
         if let Some(upload) = self.with(|shelf| shelf.cancel(resume)) {
-            upload.end(None);
+            upload.end(Some("The upload was cancelled from another page: send it again if you want it."));
         }
     }
 
@@ -131,24 +143,29 @@ impl Store {
 
     /// Where a file lies, in a folder that is made if there is none yet. It waits for the disk.
     pub(crate) fn path(&self, id: FileId) -> io::Result<PathBuf> {
-        let mut folder = self.folder();
-        let folder = match &mut *folder {
-            Some(folder) => folder,
-            none => none.insert(Folder::create(&self.parent())?),
-        };
-        Ok(folder.file(id))
+        let mut place = self.place();
+        if let Place::Untouched = *place {
+            *place = Place::Folder(Folder::create(&self.parent())?);
+        }
+        match &*place {
+            Place::Folder(folder) => Ok(folder.file(id)),
+            _ => Err(io::Error::other("the server is stopping")),
+        }
     }
 
     /// Where a file lies, if anything does.
     pub(crate) fn path_if_any(&self, id: FileId) -> Option<PathBuf> {
-        self.folder().as_ref().map(|folder| folder.file(id))
+        match &*self.place() {
+            Place::Folder(folder) => Some(folder.file(id)),
+            _ => None,
+        }
     }
 
     /// Lets go of everything and removes the folder.
     pub(crate) fn close(&self) {
         self.with(Shelf::clear).iter().for_each(|upload| upload.end(None));
-        let folder = self.folder().take();
-        drop(folder);
+        let place = std::mem::replace(&mut *self.place(), Place::Closed);
+        drop(place);
     }
 
     /// Lets go of what has expired, and returns when to look again.
@@ -180,8 +197,8 @@ impl Store {
         result.expect("a hub calls what it is given")
     }
 
-    fn folder(&self) -> MutexGuard<'_, Option<Folder>> {
-        self.folder.lock().unwrap_or_else(PoisonError::into_inner)
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

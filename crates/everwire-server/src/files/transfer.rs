@@ -6,12 +6,14 @@ use tokio_tungstenite::tungstenite::Message;
 use super::Store;
 use super::id::FileId;
 use super::name::FileName;
+use super::no_begin::NoBegin;
 use super::resume::ResumeKey;
 use super::shelf::{Begin, Shelf};
 use super::upload::{Chunk, Client, OverWindow, Upload, WINDOW};
 use super::wire::{CHUNK_HEADER, GRAMMAR, News, Request};
 use crate::connection::Mailbox;
 use crate::hub::Membership;
+use crate::metrics::DropReason;
 use crate::session::Session;
 
 /// The most bytes of a chunk, so that a ping need not wait for long behind one.
@@ -31,6 +33,7 @@ pub(crate) struct Transfer {
 struct Current {
     stream: u32,
     turn: u64,
+    resume: ResumeKey,
     upload: Upload,
 }
 
@@ -49,7 +52,13 @@ impl Transfer {
                     return current.upload.finish(current.turn, sha256);
                 }
             }
-            Request::Cancel { resume } => self.store.cancel(&resume),
+            Request::Cancel { resume } => {
+                // Who cancels need not be told of it.
+                if self.current.as_ref().is_some_and(|current| current.resume == resume) {
+                    self.detach();
+                }
+                self.store.cancel(&resume);
+            }
             Request::Remove { id, resume } => {
                 let is_removed = FileId::parse(&id).is_some_and(|id| self.store.remove(id, &resume));
                 if !is_removed {
@@ -62,15 +71,17 @@ impl Transfer {
 
     fn begin(&mut self, stream: u32, name: &str, size: u64, resume: &ResumeKey) -> Result<(), OverWindow> {
         self.detach();
-        let name = FileName::parse(name).map_err(|error| error.to_string());
+        let name = FileName::parse(name).map_err(NoBegin::from);
         match name.and_then(|name| self.store.begin(resume, name, size)) {
             Ok(Begin::Stored(file)) => self.mailbox.send_json(&News::Stored { stream, file }),
             Ok(Begin::Upload(upload)) => {
                 let turn = self.store.turn();
                 upload.attach(Client { turn, stream, chunk: self.chunk, mailbox: Arc::clone(&self.mailbox) })?;
-                self.current = Some(Current { stream, turn, upload });
+                self.current = Some(Current { stream, turn, resume: resume.clone(), upload });
             }
-            Err(error) => self.mailbox.send_json(&News::Refused { stream, error }),
+            Err(NoBegin { why, is_final }) => {
+                self.mailbox.send_json(&News::Refused { stream, error: why, is_final });
+            }
         }
         Ok(())
     }
@@ -109,7 +120,8 @@ impl Session for Transfer {
             _ => return,
         };
         if result == Err(OverWindow) {
-            self.mailbox.close(1008, format!("more than {WINDOW} bytes without waiting for their acknowledgement"));
+            let reason = format!("more than {WINDOW} bytes without waiting for their acknowledgement");
+            self.mailbox.refuse(1008, DropReason::Malformed, reason);
         }
     }
 }

@@ -1,31 +1,30 @@
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::SendError};
 
 use super::Store;
 use super::id::FileId;
 use super::resume::ResumeKey;
+use super::wire::News;
 use crate::connection::Mailbox;
 
+mod gate;
 mod task;
 
+use gate::{Gate, OVERHEAD};
+pub(crate) use gate::{OverWindow, WINDOW};
 use task::Task;
 pub(crate) use task::remove_files;
-
-/// Bytes that a client may send ahead of their acknowledgement.
-pub(crate) const WINDOW: u64 = 4 << 20;
-/// What a queued job costs beside its bytes. Chunks of less than a kilobyte therefore fill the window sooner.
-const OVERHEAD: u64 = 128;
-const ALLOWANCE: u64 = WINDOW + WINDOW / 8;
 
 /// An upload's task, as others hold it.
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
+    /// What tells it from an earlier or a later one of the same key.
+    id: FileId,
     jobs: mpsc::UnboundedSender<Job>,
-    /// What waits to be written, which bounds the queue.
-    pending: Arc<AtomicU64>,
+    /// Bounds the queue.
+    gate: Arc<Gate>,
 }
 
 /// The connection that an upload takes its bytes from, and the turn that it has there: when it comes back over another
@@ -57,10 +56,6 @@ pub(crate) struct Chunk {
     pub(crate) bytes: Bytes,
 }
 
-/// The client has sent more than the window lets it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct OverWindow;
-
 /// What a new upload needs to know.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -74,9 +69,13 @@ impl Upload {
     /// Starts the task. It ends when the file is complete, or when it is told to.
     pub(crate) fn start(plan: Plan) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let upload = Self { jobs, pending: Arc::default() };
-        tokio::spawn(Task::new(plan, Arc::clone(&upload.pending)).run(queue));
+        let upload = Self { id: plan.id, jobs, gate: Arc::default() };
+        tokio::spawn(Task::new(plan, Arc::clone(&upload.gate)).run(queue));
         upload
+    }
+
+    pub(crate) fn id(&self) -> FileId {
+        self.id
     }
 
     pub(crate) fn attach(&self, client: Client) -> Result<(), OverWindow> {
@@ -90,6 +89,10 @@ impl Upload {
     }
 
     pub(crate) fn chunk(&self, chunk: Chunk) -> Result<(), OverWindow> {
+        if self.gate.is_over(chunk.turn) {
+            // What the connection before still had on its way.
+            return Ok(());
+        }
         let cost = chunk.bytes.len() as u64;
         self.put(Job::Chunk(chunk), cost)
     }
@@ -104,13 +107,19 @@ impl Upload {
     }
 
     fn put(&self, job: Job, cost: u64) -> Result<(), OverWindow> {
-        let cost = cost + OVERHEAD;
-        if self.pending.fetch_add(cost, Ordering::Relaxed) + cost > ALLOWANCE {
-            self.pending.fetch_sub(cost, Ordering::Relaxed);
-            return Err(OverWindow);
+        self.gate.let_in(cost + OVERHEAD)?;
+        // The task of an upload that has ended takes nothing any more. Who sent to it has been told; who comes has not.
+        if let Err(SendError(Job::Attach(client))) = self.jobs.send(job) {
+            client.turn_away();
         }
-        // The task of an upload that has ended takes nothing any more; its end has been told.
-        let _ = self.jobs.send(job);
         Ok(())
+    }
+}
+
+impl Client {
+    /// Tells a client that came too late.
+    fn turn_away(&self) {
+        let error = "The upload ended in this very moment: send it again.".to_owned();
+        self.mailbox.send_json(&News::Failed { stream: self.stream, error });
     }
 }

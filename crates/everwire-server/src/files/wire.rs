@@ -67,6 +67,8 @@ pub(crate) enum News {
     Refused {
         stream: u32,
         error: String,
+        /// Whether another try would be refused as well.
+        is_final: bool,
     },
     /// The upload cannot go on; what there was of it is gone.
     Failed {
@@ -98,6 +100,8 @@ pub(crate) struct LimitInfo {
     file_bytes: u64,
     store_bytes: u64,
     files: usize,
+    /// How long an upload that stopped is kept, in milliseconds.
+    unfinished: f64,
     /// How long files stay, in milliseconds.
     finished: f64,
 }
@@ -108,6 +112,7 @@ impl From<&FileLimits> for LimitInfo {
             file_bytes: limits.file_bytes.min(limits.store_bytes),
             store_bytes: limits.store_bytes,
             files: limits.files,
+            unfinished: limits.unfinished.as_secs_f64() * 1e3,
             finished: limits.finished.as_secs_f64() * 1e3,
         }
     }

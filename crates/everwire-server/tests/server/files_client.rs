@@ -72,6 +72,10 @@ impl Sender {
         self.client.send(&finish.to_string()).await;
     }
 
+    pub(crate) async fn cancel(&mut self, key: &str) {
+        self.client.send(&json!({ "type": "cancel", "resume": key }).to_string()).await;
+    }
+
     /// Sends a whole file and returns what the server says of it.
     pub(crate) async fn send(&mut self, name: &str, bytes: &[u8], key: &str) -> Value {
         let offset = self.ready(name, bytes.len(), key).await;

@@ -1,5 +1,4 @@
 use futures_util::SinkExt;
-use serde_json::json;
 use tokio::time::timeout;
 
 use crate::files_client::{Sender, key};
@@ -15,6 +14,7 @@ async fn a_client_that_ignores_the_window_is_closed_with_1008_and_the_reason() {
     let (code, reason) = sender.client.closed().await;
     assert_eq!(code, 1008);
     assert!(reason.contains("more than 4194304 bytes without waiting for their acknowledgement"), "{reason}");
+    assert_eq!(harness.drops("/files", "malformed").await, 1);
 }
 
 #[tokio::test]
@@ -28,6 +28,7 @@ async fn a_chunk_in_the_wrong_place_or_beyond_the_end_closes_with_1008() {
         assert_eq!(code, 1008);
         assert!(reason.contains("where 0 of 5 bytes had arrived"), "{reason}");
     }
+    assert_eq!(harness.drops("/files", "malformed").await, 3);
 }
 
 #[tokio::test]
@@ -40,6 +41,7 @@ async fn names_that_lead_elsewhere_are_refused_and_the_connection_stays() {
         let refused = sender.ask(name, 1, &key(1)).await;
         assert_eq!(refused["type"], "refused", "{name:?}");
         assert!(refused["error"].as_str().unwrap().contains(why), "{refused}");
+        assert_eq!(refused["is_final"], true, "another try would be refused as well");
     }
     sender.send("passwd", b"x", &key(1)).await;
 }
@@ -49,9 +51,11 @@ async fn a_file_that_is_too_large_is_refused_before_a_byte_is_sent() {
     let harness = Harness::start(|config| config.files.file_bytes = 1000).await;
     let mut sender = Sender::connect(&harness).await;
     assert_eq!(sender.welcome["limits"]["file_bytes"], 1000);
-    let refused = sender.ask("a", 1001, &key(1)).await["error"].clone();
+    assert_eq!(sender.welcome["limits"]["unfinished"], 3_600_000.0);
+    let refused = sender.ask("a", 1001, &key(1)).await;
+    assert_eq!(refused["is_final"], true);
     assert_eq!(
-        refused,
+        refused["error"],
         "The file has 1.0 kB, and one may have 1.0 kB. Split it, or start the server with a larger --max-file-bytes."
     );
     sender.send("a", &[0; 1000], &key(1)).await;
@@ -62,7 +66,9 @@ async fn a_full_store_says_what_is_oldest_and_when_it_goes() {
     let harness = Harness::start(|config| config.files.store_bytes = 1000).await;
     let mut sender = Sender::connect(&harness).await;
     sender.send("first", &[0; 600], &key(1)).await;
-    let refused = sender.ask("second", 500, &key(2)).await["error"].as_str().unwrap().to_owned();
+    let refused = sender.ask("second", 500, &key(2)).await;
+    assert_eq!(refused["is_final"], false, "there will be room");
+    let refused = refused["error"].as_str().unwrap();
     for words in [
         "600 B of 1.0 kB are taken",
         "needs 500 B",
@@ -80,9 +86,11 @@ async fn an_unfinished_upload_holds_its_room_until_it_is_cancelled() {
     let harness = Harness::start(|config| config.files.files = 1).await;
     let mut sender = Sender::connect(&harness).await;
     sender.ready("a", 10, &key(1)).await;
-    let refused = sender.ask("b", 1, &key(2)).await["error"].as_str().unwrap().to_owned();
-    assert!(refused.contains("it has 1 files. Unfinished uploads hold the room"), "{refused}");
-    sender.client.send(&json!({ "type": "cancel", "resume": key(1) }).to_string()).await;
+    let refused = sender.ask("b", 1, &key(2)).await;
+    assert_eq!(refused["is_final"], false);
+    let sentence = refused["error"].as_str().unwrap();
+    assert!(sentence.contains("it has 1 files. Unfinished uploads hold the room"), "{sentence}");
+    sender.cancel(&key(1)).await;
     sender.send("b", b"x", &key(2)).await;
 }
 
@@ -94,6 +102,7 @@ async fn a_key_stays_with_its_file() {
     for (name, size) in [("b", 10), ("a", 11)] {
         let refused = sender.ask(name, size, &key(1)).await;
         assert!(refused["error"].as_str().unwrap().contains("choose another key"), "{refused}");
+        assert_eq!(refused["is_final"], true);
     }
 }
 

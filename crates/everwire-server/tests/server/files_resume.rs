@@ -55,6 +55,27 @@ async fn who_loses_an_upload_to_another_connection_is_told_and_its_chunks_are_le
 }
 
 #[tokio::test]
+async fn who_sends_an_upload_that_is_cancelled_over_another_connection_is_told() {
+    let harness = Harness::start(|_| {}).await;
+    let (mut first, mut second) = (Sender::connect(&harness).await, Sender::connect(&harness).await);
+    first.ready("a.bin", 6, &key(1)).await;
+    first.put(0, b"ab").await;
+    second.cancel(&key(1)).await;
+    let failed = first.next().await;
+    assert_eq!(failed["type"], "failed");
+    assert!(failed["error"].as_str().unwrap().contains("cancelled from another page"), "{failed}");
+}
+
+#[tokio::test]
+async fn who_cancels_an_upload_is_told_nothing_of_it() {
+    let harness = Harness::start(|_| {}).await;
+    let mut sender = Sender::connect(&harness).await;
+    sender.ready("a.bin", 6, &key(1)).await;
+    sender.cancel(&key(1)).await;
+    assert_eq!(sender.ready("a.bin", 6, &key(1)).await, 0);
+}
+
+#[tokio::test]
 async fn chunks_of_an_attempt_that_is_over_are_let_go() {
     let harness = Harness::start(|_| {}).await;
     let mut sender = Sender::connect(&harness).await;

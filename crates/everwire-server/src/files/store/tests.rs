@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
-use crate::files::upload::{Chunk, Client};
+use crate::files::upload::{Chunk, Client, WINDOW};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -29,20 +30,45 @@ fn begin(store: &Arc<Store>, name: &str, size: u64) -> Upload {
     }
 }
 
-/// Sends bytes of a file from its start.
-fn put(store: &Store, upload: &Upload, bytes: &'static [u8]) -> u64 {
+/// A connection that takes an upload up: the turn that it has there, and what it is told.
+fn attach(store: &Store, upload: &Upload) -> (u64, Arc<Mailbox>) {
     let turn = store.turn();
     let mailbox = Arc::new(Mailbox::new(1 << 20));
-    upload.attach(Client { turn, stream: 1, chunk: 100, mailbox }).unwrap();
+    upload.attach(Client { turn, stream: 1, chunk: 100, mailbox: Arc::clone(&mailbox) }).unwrap();
+    (turn, mailbox)
+}
+
+/// Sends bytes of a file from its start.
+fn put(store: &Store, upload: &Upload, bytes: &'static [u8]) -> (u64, Arc<Mailbox>) {
+    let (turn, mailbox) = attach(store, upload);
     upload.chunk(Chunk { turn, offset: 0, bytes: Bytes::from_static(bytes) }).unwrap();
-    turn
+    (turn, mailbox)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Waits until a connection is told this, and returns the whole of it.
+async fn hears(mailbox: &Mailbox, kind: &str) -> Value {
+    let heard = async {
+        loop {
+            for message in mailbox.sent().0 {
+                let news: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
+                if news["type"] == kind {
+                    return news;
+                }
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), heard).await.unwrap_or_else(|_| panic!("it is not told {kind}"))
 }
 
 async fn leave(store: &Arc<Store>, name: &str, bytes: &'static [u8]) {
     let upload = begin(store, name, bytes.len() as u64);
-    let turn = put(store, &upload, bytes);
-    let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    upload.finish(turn, sha256).unwrap();
+    let (turn, _) = put(store, &upload, bytes);
+    upload.finish(turn, sha256(bytes)).unwrap();
     let stored = async {
         while files(store).iter().all(|file| file.name.as_str() != name) {
             tokio::task::yield_now().await
@@ -139,9 +165,84 @@ async fn a_store_that_is_closed_leaves_nothing_on_disk() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_written_after_the_store_was_closed_make_no_new_folder() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    // Its task has had no time to write.
+    let (_, sender) = put(&store, &begin(&store, "a", 10), b"he");
+    store.close();
+    assert!(hears(&sender, "failed").await["error"].as_str().unwrap().contains("the server is stopping"));
+    assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
 async fn a_store_that_nobody_leaves_a_file_in_touches_no_disk() {
     let parent = tempfile::tempdir().unwrap();
     let store = store(parent.path());
     drop(begin(&store, "a", 10));
     assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn whoever_takes_up_an_upload_while_its_disk_fails_is_told_to_send_it_again() {
+    let store = store(Path::new("/dev/null/files"));
+    let upload = begin(&store, "a", 10);
+    let (_, first) = put(&store, &upload, b"he");
+    let (_, second) = attach(&store, &upload);
+    hears(&first, "failed").await;
+    assert!(hears(&second, "failed").await["error"].as_str().unwrap().contains("send it again"));
+}
+
+#[tokio::test]
+async fn whoever_takes_up_an_upload_while_it_is_completed_is_told_to_send_it_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    let upload = begin(&store, "a", 5);
+    let (turn, first) = put(&store, &upload, b"hello");
+    upload.finish(turn, sha256(b"hello")).unwrap();
+    let (_, second) = attach(&store, &upload);
+    hears(&first, "stored").await;
+    assert!(hears(&second, "failed").await["error"].as_str().unwrap().contains("send it again"));
+    // So is who found it before it ended and comes after.
+    let (_, third) = attach(&store, &upload);
+    hears(&third, "failed").await;
+}
+
+#[tokio::test]
+async fn whoever_completes_an_upload_that_was_let_go_is_told_to_send_it_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    let upload = begin(&store, "a", 5);
+    let (turn, sender) = put(&store, &upload, b"hello");
+    upload.finish(turn, sha256(b"hello")).unwrap();
+    store.cancel(&key("a"));
+    assert!(hears(&sender, "failed").await["error"].as_str().unwrap().contains("send it again"));
+    assert_eq!(files(&store), []);
+}
+
+#[tokio::test]
+async fn an_upload_that_ends_leaves_the_one_that_has_its_key_now_alone() {
+    let store = store(Path::new("/dev/null/files"));
+    let (_, sender) = put(&store, &begin(&store, "a", 10), b"he");
+    store.cancel(&key("a"));
+    let _again = begin(&store, "a", 10);
+    hears(&sender, "failed").await;
+    assert_ne!(store.with(|shelf| shelf.due()), None, "the second one still holds its room");
+}
+
+#[tokio::test]
+async fn what_is_left_of_the_connection_before_takes_no_room_from_the_one_that_counts() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    let upload = begin(&store, "a", WINDOW);
+    let (before, first) = attach(&store, &upload);
+    hears(&first, "ready").await;
+    let (now, second) = attach(&store, &upload);
+    hears(&second, "ready").await;
+    for turn in [before, now] {
+        let bytes = Bytes::from(vec![7; 1 << 18]);
+        for offset in (0..WINDOW).step_by(bytes.len()) {
+            assert_eq!(upload.chunk(Chunk { turn, offset, bytes: bytes.clone() }), Ok(()), "{offset}");
+        }
+    }
 }

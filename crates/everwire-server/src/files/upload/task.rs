@@ -1,20 +1,20 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::{Chunk, Client, Job, OVERHEAD, Plan, WINDOW};
+use super::{Chunk, Client, Gate, Job, OVERHEAD, Plan, WINDOW};
 use crate::files::partial::Partial;
 use crate::files::wire::News;
+use crate::metrics::DropReason;
 
 /// Receives one file, from one connection after another.
 pub(super) struct Task {
     plan: Plan,
-    pending: Arc<AtomicU64>,
+    gate: Arc<Gate>,
     client: Option<Client>,
     /// How many bytes are in the file.
     offset: u64,
@@ -30,8 +30,8 @@ enum Next {
 }
 
 impl Task {
-    pub(super) fn new(plan: Plan, pending: Arc<AtomicU64>) -> Self {
-        Self { plan, pending, client: None, offset: 0, partial: None }
+    pub(super) fn new(plan: Plan, gate: Arc<Gate>) -> Self {
+        Self { plan, gate, client: None, offset: 0, partial: None }
     }
 
     pub(super) async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
@@ -65,13 +65,24 @@ impl Task {
                 }
             };
             if next == Next::Ended {
-                return;
+                break;
+            }
+        }
+        // From here on nothing gets in, and who came while the upload ended is not left without an answer.
+        queue.close();
+        if let Some(Job::Attach(client)) = next_job {
+            client.turn_away();
+        }
+        while let Some(job) = queue.recv().await {
+            if let Job::Attach(client) = job {
+                client.turn_away();
             }
         }
     }
 
     fn attach(&mut self, client: Client) -> Next {
-        self.pending.fetch_sub(OVERHEAD, Ordering::Relaxed);
+        self.gate.done(OVERHEAD);
+        self.gate.turn_to(client.turn);
         let Client { stream, chunk, .. } = client;
         client.mailbox.send_json(&News::Ready { stream, offset: self.offset, window: WINDOW, chunk });
         if let Some(before) = self.client.replace(client) {
@@ -88,30 +99,32 @@ impl Task {
     /// Takes a chunk, or closes the connection of a client that does not count.
     fn gather(&mut self, chunk: Chunk, batch: &mut Batch) {
         let Chunk { turn, offset, bytes } = chunk;
-        batch.cost += bytes.len() as u64 + OVERHEAD;
+        let cost = bytes.len() as u64 + OVERHEAD;
         if self.client.as_ref().is_none_or(|client| client.turn != turn) {
-            return;
+            return self.gate.done(cost);
         }
+        batch.cost += cost;
         let expected = self.offset + batch.bytes;
         if offset == expected && bytes.len() as u64 <= self.plan.size - expected {
             batch.bytes += bytes.len() as u64;
             batch.chunks.push(bytes);
         } else if let Some(client) = self.client.take() {
             let size = self.plan.size;
-            client.mailbox.close(1008, format!("a chunk at {offset} where {expected} of {size} bytes had arrived"));
+            let reason = format!("a chunk at {offset} where {expected} of {size} bytes had arrived");
+            client.mailbox.refuse(1008, DropReason::Malformed, reason);
         }
     }
 
     async fn write(&mut self, batch: Batch) -> Next {
         let Batch { chunks, bytes, cost } = batch;
         let result = if bytes == 0 { Ok(()) } else { self.on_disk(move |partial| partial.append(&chunks)).await };
-        self.pending.fetch_sub(cost, Ordering::Relaxed);
+        self.gate.done(cost);
         if let Err(error) = result {
             return self.abandon(&error).await;
         }
         self.offset += bytes;
         if let Some(store) = self.plan.store.upgrade() {
-            store.touch(&self.plan.resume);
+            store.touch(&self.plan.resume, self.plan.id);
         }
         if let Some(client) = self.client.as_ref().filter(|_| bytes > 0) {
             client.mailbox.send_json(&News::Ack { stream: client.stream, offset: self.offset });
@@ -120,7 +133,7 @@ impl Task {
     }
 
     async fn finish(&mut self, turn: u64, sha256: &str) -> Next {
-        self.pending.fetch_sub(OVERHEAD, Ordering::Relaxed);
+        self.gate.done(OVERHEAD);
         let Some(client) = self.client.clone().filter(|client| client.turn == turn) else { return Next::Go };
         if self.offset < self.plan.size {
             let (offset, size) = (self.offset, self.plan.size);
@@ -134,13 +147,14 @@ impl Task {
         let Some((store, partial)) = self.plan.store.upgrade().zip(self.partial.take()) else { return Next::Ended };
         let found = partial.finish();
         if !found.eq_ignore_ascii_case(sha256) {
-            store.forget(&self.plan.resume);
+            store.forget(&self.plan.resume, self.plan.id);
             client.mailbox.send_json(&News::Mismatch { stream: client.stream, sha256: found });
             self.remove().await;
         } else if let Some(file) = store.keep(&self.plan.resume, self.plan.id, found) {
             client.mailbox.send_json(&News::Stored { stream: client.stream, file });
         } else {
             // It was let go in this very moment.
+            client.turn_away();
             self.remove().await;
         }
         Next::Ended
@@ -158,7 +172,7 @@ impl Task {
     async fn abandon(&mut self, error: &io::Error) -> Next {
         tracing::warn!(%error, id = %self.plan.id, "an upload cannot be written");
         if let Some(store) = self.plan.store.upgrade() {
-            store.forget(&self.plan.resume);
+            store.forget(&self.plan.resume, self.plan.id);
         }
         self.fail(told(error));
         self.remove().await;
@@ -200,7 +214,7 @@ impl Task {
 struct Batch {
     chunks: Vec<Bytes>,
     bytes: u64,
-    /// What they cost in the queue, with those that were let go.
+    /// What they cost in the queue.
     cost: u64,
 }
 

@@ -1,0 +1,46 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes that a client may send ahead of their acknowledgement.
+pub(crate) const WINDOW: u64 = 4 << 20;
+/// What a queued job costs beside its bytes. Chunks of less than a kilobyte therefore fill the window sooner.
+pub(super) const OVERHEAD: u64 = 128;
+const ALLOWANCE: u64 = WINDOW + WINDOW / 8;
+
+/// Decides what gets into the queue of an upload, before its task sees it.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// What waits to be written.
+    waiting: AtomicU64,
+    /// The turn that the upload takes its bytes from.
+    turn: AtomicU64,
+}
+
+/// The client has sent more than the window lets it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OverWindow;
+
+impl Gate {
+    /// Makes room for a job, if there is any.
+    pub(super) fn let_in(&self, cost: u64) -> Result<(), OverWindow> {
+        if self.waiting.fetch_add(cost, Ordering::Relaxed) + cost > ALLOWANCE {
+            self.waiting.fetch_sub(cost, Ordering::Relaxed);
+            return Err(OverWindow);
+        }
+        Ok(())
+    }
+
+    /// Jobs have been done.
+    pub(super) fn done(&self, cost: u64) {
+        self.waiting.fetch_sub(cost, Ordering::Relaxed);
+    }
+
+    /// From now on this turn counts. The task says so before the client does anything with it.
+    pub(super) fn turn_to(&self, turn: u64) {
+        self.turn.store(turn, Ordering::Release);
+    }
+
+    /// Whether a later turn counts: what comes of this one would only take room from it.
+    pub(super) fn is_over(&self, turn: u64) -> bool {
+        turn < self.turn.load(Ordering::Acquire)
+    }
+}
