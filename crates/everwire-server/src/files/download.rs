@@ -5,22 +5,25 @@ use axum::response::{IntoResponse, Response};
 use tower_http::services::ServeFile;
 use tower_service::Service;
 
+use super::held::held;
 use super::id::FileId;
 use super::name::FileName;
 use super::wire::FileInfo;
-use crate::Everwire;
+use crate::endpoints::Endpoint;
+use crate::{Everwire, handshake};
 
 /// Sends a file to whoever asks, whole or in part. Nothing of it is ever shown or run as a page of this server.
 pub(super) async fn answer(State(everwire): State<Everwire>, Path(id): Path<String>, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let response = match everwire.config().origins.refused(request.headers()) {
-        Some(origin) => {
-            let sentence = format!("Pages of {origin} may not fetch files; start the server with --allow-origin.\n");
-            return (StatusCode::FORBIDDEN, sentence).into_response();
+    let place = handshake::check_origin(&everwire, &request).and_then(|()| handshake::admit(&everwire, &request));
+    match place {
+        Ok(permit) => readable_by(origin, held(serve(&everwire, &id, request).await, permit)),
+        Err(refusal) => {
+            everwire.metrics().of(Endpoint::Files).dropped(refusal.reason);
+            let origin = origin.filter(|_| refusal.status != StatusCode::FORBIDDEN);
+            readable_by(origin, refusal.into_response())
         }
-        None => serve(&everwire, &id, request).await,
-    };
-    readable_by(origin, response)
+    }
 }
 
 async fn serve(everwire: &Everwire, id: &str, mut request: Request) -> Response {

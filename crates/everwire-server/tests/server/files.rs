@@ -152,3 +152,32 @@ async fn only_its_sender_takes_a_file_back() {
     assert_eq!(anyone.hears("removed").await["ids"], serde_json::json!([id]));
     assert!(get(&harness, &path, "").await.head.starts_with("http/1.1 404"));
 }
+
+#[tokio::test]
+async fn who_fetches_files_holds_connections_of_its_address_until_they_are_read() {
+    let harness = Harness::start(|config| config.limits.connections_per_address = 1).await;
+    let mut sender = Sender::connect(&harness).await;
+    // More than the system takes for a reader who does not read.
+    let bytes = content(30_000_000);
+    sender.ready("a.bin", bytes.len(), &key(1)).await;
+    for (index, piece) in bytes.chunks(3_000_000).enumerate() {
+        sender.put(index * 3_000_000, piece).await;
+    }
+    let file = sender.send("a.bin", &bytes, &key(1)).await;
+    let path = format!("/files/{}", file["id"].as_str().unwrap());
+    sender.client.socket.close(None).await.unwrap();
+    let gone = async { while harness.metric(r#"everwire_connections{endpoint="/files"}"#).await != 0 {} };
+    timeout(PATIENCE, gone).await.expect("the sender's place is free");
+
+    let mut reader = TcpStream::connect(harness.address()).await.unwrap();
+    reader.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
+    reader.read_exact(&mut [0; 1]).await.unwrap();
+    let refused = get(&harness, &path, "Origin: http://127.0.0.1:8080\r\n").await;
+    assert!(refused.head.starts_with("http/1.1 429") && refused.head.contains("retry-after"), "{}", refused.head);
+    assert!(String::from_utf8_lossy(&refused.body).contains("Your address holds 1 connections"));
+    assert_eq!(harness.drops("/files", "address_full").await, 1);
+
+    drop(reader);
+    let again = async { while get(&harness, &path, "").await.head.starts_with("http/1.1 429") {} };
+    timeout(PATIENCE, again).await.expect("a place that was left is free");
+}
