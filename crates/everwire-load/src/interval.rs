@@ -41,6 +41,8 @@ pub(crate) struct Counts {
     pub(crate) published: u64,
     pub(crate) delivered: u64,
     pub(crate) delivered_again: u64,
+    /// Messages that the socket had no room for.
+    pub(crate) overflowed: u64,
     pub(crate) unexpected: u64,
     pub(crate) reasons: BTreeMap<String, u64>,
     pub(crate) handshake: Histogram,
@@ -91,6 +93,7 @@ impl Counts {
         self.published += other.published;
         self.delivered += other.delivered;
         self.delivered_again += other.delivered_again;
+        self.overflowed += other.overflowed;
         self.unexpected += other.unexpected;
         for (reason, times) in &other.reasons {
             self.reason(reason.clone(), *times);

@@ -169,6 +169,7 @@ impl Ledger {
                 answered: counts.answered,
                 lost: counts.sent.saturating_sub(counts.answered),
                 unsent: now.unsent,
+                overflowed: counts.overflowed,
                 duplicates: counts.answered_again,
                 round_trip: counts.round_trip.percentiles(),
                 lag: counts.lag.percentiles(),

@@ -29,6 +29,12 @@ impl Stamp {
         payload
     }
 
+    /// Finds that of a run in what a dialect has wrapped around it.
+    pub(crate) fn within(text: &str, run: u32) -> Option<Self> {
+        let start = text.find(&format!("{run:08x}"))?;
+        Self::read(text.get(start..)?)
+    }
+
     /// Reads it from the start of a payload.
     pub(crate) fn read(payload: &str) -> Option<Self> {
         let part =
@@ -68,6 +74,13 @@ mod tests {
         }
         let warm_up = Stamp { is_counted: false, ..STAMP };
         assert_eq!(Stamp::read(&warm_up.payload(64)), Some(warm_up));
+    }
+
+    #[test]
+    fn it_is_found_in_what_a_dialect_wraps_around_it() {
+        let text = format!(r#"42["echo","{}"]"#, STAMP.payload(64));
+        assert_eq!(Stamp::within(&text, STAMP.run), Some(STAMP));
+        assert_eq!(Stamp::within(&text, STAMP.run + 1), None);
     }
 
     #[test]

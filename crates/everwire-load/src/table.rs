@@ -64,6 +64,13 @@ impl Table {
             }
             self.row("Pings", with_count(line, pings.duplicates, "answered twice"));
         }
+        if pings.overflowed > 0 {
+            let overflowed = number(pings.overflowed);
+            self.row(
+                "",
+                format!("{overflowed} messages were not sent: the server took too little, and there was no room"),
+            );
+        }
         if let Some(deliveries) = &summary.deliveries {
             self.row(
                 "Published",

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::action::Action;
 use crate::clock::Clock;
 use crate::dialect::{Heard, Purpose, Session};
 use crate::meter::Meter;
@@ -27,6 +28,7 @@ pub(super) struct Agent {
     schedule: Option<Schedule>,
     /// What is due before warms the server up and is not counted.
     counted_from: Option<Instant>,
+    /// When the latest attempt to connect began, or the next one will.
     dialled: Instant,
     /// It has been connected or has failed to.
     is_settled: bool,
@@ -79,16 +81,16 @@ impl Agent {
     }
 
     /// What was due is sent, also what is late.
-    pub(super) fn on_due(&mut self, now: Instant) -> Vec<String> {
-        let mut texts = Vec::new();
+    pub(super) fn on_due(&mut self, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
         while let Some(due) = self.due().filter(|due| *due <= now) {
             self.schedule.as_mut().map(Schedule::advance);
-            texts.extend(self.send(due, now));
+            actions.extend(self.send(due, now));
         }
         if self.due().is_none() {
             self.stop();
         }
-        texts
+        actions
     }
 
     /// Nothing more is sent.
@@ -99,28 +101,35 @@ impl Agent {
     }
 
     /// The WebSocket is open.
-    pub(super) fn opened(&mut self) -> Vec<String> {
-        let mut texts: Vec<String> = self.session.open().into_iter().collect();
+    pub(super) fn opened(&mut self) -> Vec<Action> {
+        let mut actions: Vec<Action> = self.session.open().map(Action::Talk).into_iter().collect();
         if self.session.is_ready() {
-            texts.extend(self.became_ready(Instant::now()));
+            actions.extend(self.became_ready(Instant::now()));
         }
-        texts
+        actions
     }
 
-    pub(super) fn heard(&mut self, text: &str, now: Instant) -> Vec<String> {
+    pub(super) fn heard(&mut self, text: &str, now: Instant) -> Vec<Action> {
         let was_ready = self.session.is_ready();
-        let Heard { reply, payload, refusal } = self.session.hear(text);
+        let Heard { reply, payload, complaint, refusal, is_unexpected } = self.session.hear(text);
         if let Some(payload) = payload {
             self.arrived(&payload, now);
         }
+        if is_unexpected {
+            self.meter.note(|_, counts| counts.unexpected += 1);
+        }
+        if let Some(reason) = complaint {
+            self.meter.note(|_, counts| counts.reason(reason, 1));
+        }
         if let Some(reason) = refusal {
             self.dropped(reason);
+            return vec![Action::Close];
         }
-        let mut texts: Vec<String> = reply.into_iter().collect();
+        let mut actions: Vec<Action> = reply.map(Action::Talk).into_iter().collect();
         if !was_ready && self.session.is_ready() {
-            texts.extend(self.became_ready(now));
+            actions.extend(self.became_ready(now));
         }
-        texts
+        actions
     }
 
     /// The connection was lost, or an attempt failed.
@@ -142,12 +151,24 @@ impl Agent {
         });
     }
 
-    /// The socket did not take a message, or has given one back.
-    pub(super) fn not_sent(&mut self) {
-        self.meter.note(|now, _| now.unsent += 1);
+    /// Another attempt follows, at that time.
+    pub(super) fn dials(&mut self, at: Instant) {
+        self.dialled = at;
     }
 
-    fn became_ready(&mut self, at: Instant) -> Vec<String> {
+    /// The socket had no room for a message that counts.
+    pub(super) fn overflowed(&mut self) {
+        self.meter.note(|_, counts| counts.overflowed += 1);
+    }
+
+    /// The socket has given back what it had taken.
+    pub(super) fn given_back(&mut self, text: &str) {
+        if Stamp::within(text, self.plan.run).is_some_and(|stamp| stamp.is_counted) {
+            self.meter.note(|now, _| now.unsent += 1);
+        }
+    }
+
+    fn became_ready(&mut self, at: Instant) -> Vec<Action> {
         let is_news = !core::mem::replace(&mut self.is_settled, true);
         let is_reconnect = core::mem::replace(&mut self.was_open, true);
         let (listens, dialled) = (self.part.purpose == Purpose::Subscribe, self.dialled);
@@ -165,10 +186,15 @@ impl Agent {
                 counts.handshake.record(at - dialled);
             }
         });
-        waiting.into_iter().map(|stamp| self.session.wrap(stamp.payload(self.plan.payload))).collect()
+        waiting.into_iter().map(|stamp| self.message(stamp)).collect()
     }
 
-    fn send(&mut self, due: Instant, now: Instant) -> Option<String> {
+    fn message(&mut self, stamp: Stamp) -> Action {
+        let text = self.session.wrap(stamp.payload(self.plan.payload));
+        Action::Load { text, is_counted: stamp.is_counted }
+    }
+
+    fn send(&mut self, due: Instant, now: Instant) -> Option<Action> {
         let lag = now - due;
         let counted_from = due + lag.min(TIMER_RESOLUTION);
         let stamp = Stamp {
@@ -189,7 +215,7 @@ impl Agent {
             });
         }
         if is_ready {
-            return Some(self.session.wrap(stamp.payload(self.plan.payload)));
+            return Some(self.message(stamp));
         }
         self.waiting.push_back(stamp);
         None

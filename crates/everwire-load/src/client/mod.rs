@@ -1,24 +1,29 @@
 //! One connection.
 //!
 //! # Layout
-//! - [`agent`]: what it does and counts, without I/O
+//! - [`agent`]: what it does and counts, without I/O, and tells by [`action`]s
 //! - here: the socket and the clock that drive it
 
+mod action;
 mod agent;
 
 use std::sync::Arc;
 
-use everwire::{Cause, ClosePolicy, Ended, Event, Heartbeat, Message, Socket, Verdict};
+use everwire::{Cause, ClosePolicy, Discarded, Ended, Event, Heartbeat, Message, OutboxLimits, Socket, Verdict};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use self::action::Action;
 use self::agent::Agent;
 use crate::clock::Clock;
 use crate::dialect::Purpose;
 use crate::meter::Meter;
 use crate::plan::{Part, Plan};
 use crate::window::Window;
+
+/// Means nothing in any dialect.
+const NO_TEXT: &str = "\u{fffd}";
 
 /// What all clients of a process share.
 #[derive(Clone)]
@@ -52,16 +57,20 @@ pub(crate) async fn run(company: Company, part: Part) {
     };
     let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
+    let mut is_over = false;
     loop {
         let due = agent.due();
         if let Some(due) = due.filter(|due| *due != timer.deadline()) {
             timer.as_mut().reset(due);
         }
-        let texts = tokio::select! {
-            event = socket.next() => match event {
+        let actions = tokio::select! {
+            event = socket.next(), if !is_over => match event {
                 Some(event) => handle(&mut agent, event),
-                // It has ended for good, which is told as the reason of a drop.
-                None => break,
+                // Its reason was told as that of a drop. What comes due from now on is lost, and counts as that.
+                None => {
+                    is_over = true;
+                    Vec::new()
+                }
             },
             () = &mut timer, if due.is_some() => agent.on_due(Instant::now()),
             Ok(()) = signal.changed() => {
@@ -75,14 +84,28 @@ pub(crate) async fn run(company: Company, part: Part) {
                 Vec::new()
             }
         };
-        for text in texts {
-            if socket.send(text).is_err() {
-                agent.not_sent();
-            }
+        for action in actions {
+            perform(&mut agent, &socket, action);
         }
     }
     agent.stop();
     socket.close().await;
+}
+
+fn perform(agent: &mut Agent, socket: &Socket, action: Action) {
+    match action {
+        Action::Load { text, is_counted } => {
+            if socket.send(text).is_err() && is_counted {
+                agent.overflowed();
+            }
+        }
+        Action::Talk(text) => {
+            // Where there is no room for it, the server ends the connection, which is told.
+            let _ = socket.send(text);
+        }
+        // It starts at once, and events tell of its end.
+        Action::Close => drop(socket.close()),
+    }
 }
 
 fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
@@ -91,6 +114,7 @@ fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
         .read_buffer(plan.payload.next_power_of_two().clamp(1 << 10, 16 << 10))
         // What is on the wire is the load that was asked for and nothing else.
         .heartbeat(Heartbeat::off())
+        .outbox(outbox(plan.payload))
         // A client under load comes back whatever the server said.
         .close_policy(ClosePolicy::amending(|cause, verdict| match cause {
             Cause::Refused(_) => verdict,
@@ -102,16 +126,25 @@ fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
     builder.open()
 }
 
-fn handle(agent: &mut Agent, event: Event) -> Vec<String> {
+/// As much as a server may leave unread for a while: what is due goes out on time whether it reads or not. It has an end, since a
+/// server that reads nothing any more should not take this machine's memory.
+fn outbox(payload: usize) -> OutboxLimits {
+    OutboxLimits {
+        max_messages: 1_000_000,
+        max_bytes: (64 << 20).max(payload.saturating_mul(8)),
+        ..OutboxLimits::default()
+    }
+}
+
+fn handle(agent: &mut Agent, event: Event) -> Vec<Action> {
     match event {
         Event::Opened(_) => agent.opened(),
-        Event::Message(Message::Text(text)) => agent.heard(&text, Instant::now()),
-        Event::Message(Message::Binary(bytes)) => match String::from_utf8(bytes) {
-            Ok(text) => agent.heard(&text, Instant::now()),
-            Err(_) => agent.heard("", Instant::now()),
-        },
+        Event::Message(message) => agent.heard(&text_of(message), Instant::now()),
         Event::Dropped(dropped) => {
             agent.dropped(dropped.cause.to_string());
+            if let Some(wait) = dropped.retry_in {
+                agent.dials(Instant::now() + wait);
+            }
             Vec::new()
         }
         Event::Closed(closed) => {
@@ -120,10 +153,30 @@ fn handle(agent: &mut Agent, event: Event) -> Vec<String> {
             }
             Vec::new()
         }
-        Event::Discarded(_) => {
-            agent.not_sent();
+        Event::Discarded(Discarded { message, .. }) => {
+            agent.given_back(&text_of(message));
             Vec::new()
         }
         _ => Vec::new(),
+    }
+}
+
+/// Bytes that are no text are nothing that was sent.
+fn text_of(message: Message) -> String {
+    match message {
+        Message::Text(text) => text,
+        Message::Binary(bytes) => String::from_utf8(bytes).unwrap_or_else(|_| NO_TEXT.to_owned()),
+        _ => NO_TEXT.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_any_size_that_may_be_asked_for_has_room_to_wait() {
+        let largest = 64 << 20;
+        assert!(outbox(64).max_bytes >= 1000 * 64 && outbox(largest).max_bytes > 4 * largest);
     }
 }

@@ -31,8 +31,12 @@ pub(crate) struct Heard<'a> {
     pub(crate) reply: Option<String>,
     /// A message for the application.
     pub(crate) payload: Option<Cow<'a, str>>,
+    /// Why the server did not do what it was asked, with which the connection goes on.
+    pub(crate) complaint: Option<String>,
     /// Why the server does not want to go on.
     pub(crate) refusal: Option<String>,
+    /// It was nothing that the dialect has an answer for.
+    pub(crate) is_unexpected: bool,
 }
 
 /// The state of one connection in its dialect.
@@ -100,7 +104,7 @@ impl Session {
             }
             Packet::Event(payload) => heard.payload = Some(payload),
             Packet::Refused(reason) => heard.refusal = Some(reason),
-            Packet::Other => {}
+            Packet::Other => heard.is_unexpected = true,
         }
         heard
     }
@@ -116,8 +120,14 @@ impl Session {
                 heard.reply = subscribes.then(|| socketcluster::subscribe(self.call()));
             }
             Packet::Payload(payload) => heard.payload = Some(payload),
+            // Of calls there are the handshake, a subscriber's only other one, and echoes: one that is refused says nothing of
+            // those that follow.
+            Packet::Refused(reason) if self.is_ready && self.purpose != Purpose::Subscribe => {
+                heard.complaint = Some(reason);
+            }
             Packet::Refused(reason) => heard.refusal = Some(reason),
-            Packet::Answered | Packet::Other => {}
+            Packet::Answered => {}
+            Packet::Other => heard.is_unexpected = true,
         }
         heard
     }
@@ -220,11 +230,34 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_passed_over_in_every_dialect() {
+    fn an_echo_that_socketcluster_refuses_does_not_end_the_connection_and_a_subscription_does() {
+        for (purpose, ends) in [(Purpose::Ping, false), (Purpose::Subscribe, true)] {
+            let mut session = Session::new(Dialect::Socketcluster, purpose);
+            session.open();
+            session.hear(r#"{"rid":1,"data":{"id":"x"}}"#);
+            let heard =
+                session.hear(r#"{"rid":2,"error":{"name":"SilentMiddlewareBlockedError","message":"not now"}}"#);
+            let reason = Some("not now".to_owned());
+            let (complaint, refusal) = if ends { (None, reason) } else { (reason, None) };
+            assert_eq!(heard, Heard { complaint, refusal, ..Heard::default() });
+            assert!(session.is_ready());
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_socket_io_leaves_is_a_refusal() {
+        let mut session = Session::new(Dialect::SocketIo, Purpose::Ping);
+        session.open();
+        session.hear(r#"40{"sid":"x"}"#);
+        assert_eq!(session.hear("41").refusal.as_deref(), Some("socket.io has left the namespace"));
+    }
+
+    #[test]
+    fn garbage_is_nothing_but_unexpected_in_every_dialect() {
         for dialect in [Dialect::SocketIo, Dialect::Socketcluster] {
             let mut session = Session::new(dialect, Purpose::Ping);
             for text in ["7", "{", "42", "42[", "null", "[]", "4é", r#"{"rid":{}}"#, r#"{"event":7}"#] {
-                assert_eq!(session.hear(text), Heard::default(), "{text}");
+                assert_eq!(session.hear(text), Heard { is_unexpected: true, ..Heard::default() }, "{text}");
                 assert!(!session.is_ready(), "{text}");
             }
         }

@@ -43,6 +43,9 @@ pub(super) fn read(text: &str) -> Packet<'_> {
         let message = serde_json::from_str(problem).map(|Problem { message }| message);
         return Packet::Refused(message.unwrap_or_else(|_| "socket.io refused the namespace".to_owned()));
     }
+    if text == "41" {
+        return Packet::Refused("socket.io has left the namespace".to_owned());
+    }
     if text.starts_with("40") { Packet::Connected } else { Packet::Other }
 }
 

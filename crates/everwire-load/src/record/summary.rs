@@ -80,7 +80,7 @@ pub struct Opening {
     pub opened: u64,
     /// How long that took.
     pub seconds: f64,
-    /// From the start of a dial to an open connection.
+    /// From the start of an attempt to an open connection, of the first of each client that succeeded.
     pub handshake: Option<Percentiles>,
 }
 
@@ -95,6 +95,10 @@ pub struct RoundTrips {
     pub lost: u64,
     /// Those of the lost that still waited for a connection at the end.
     pub unsent: u64,
+    /// Messages, published ones included, that were never sent although there was a connection: so much waited to be taken by the
+    /// server that there was no room for more.
+    #[serde(default)]
+    pub overflowed: u64,
     /// Answers to what had been answered before.
     pub duplicates: u64,
     /// From the time that a ping was due to its answer.

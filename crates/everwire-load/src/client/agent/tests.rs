@@ -9,6 +9,7 @@ struct Bench {
     agent: Agent,
     meter: Arc<Meter>,
     wire: VecDeque<String>,
+    is_closed: bool,
 }
 
 impl Bench {
@@ -17,7 +18,7 @@ impl Bench {
         let meter = Arc::new(Meter::default());
         let part = Part { number: 3, purpose };
         let agent = Agent::new(plan, part, Clock::start(), Arc::clone(&meter), Instant::now());
-        Self { agent, meter, wire: VecDeque::new() }
+        Self { agent, meter, wire: VecDeque::new(), is_closed: false }
     }
 
     /// Connected, and told to send from now on.
@@ -35,16 +36,25 @@ impl Bench {
     }
 
     fn open(&mut self) {
-        let texts = self.agent.opened();
-        self.wire.extend(texts);
+        let actions = self.agent.opened();
+        self.perform(actions);
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Load { text, .. } | Action::Talk(text) => self.wire.push_back(text),
+                Action::Close => self.is_closed = true,
+            }
+        }
     }
 
     /// Lets the time pass until the next message is due and so much more.
     async fn until_due(&mut self, late: Duration) {
         let due = self.agent.due().unwrap();
         advance(due - Instant::now() + late).await;
-        let texts = self.agent.on_due(Instant::now());
-        self.wire.extend(texts);
+        let actions = self.agent.on_due(Instant::now());
+        self.perform(actions);
     }
 
     /// Hands back what was sent, after a while.
@@ -56,8 +66,8 @@ impl Bench {
     }
 
     fn hear(&mut self, text: &str) {
-        let texts = self.agent.heard(text, Instant::now());
-        self.wire.extend(texts);
+        let actions = self.agent.heard(text, Instant::now());
+        self.perform(actions);
     }
 
     fn counted(&self) -> Interval {
@@ -167,6 +177,18 @@ async fn a_client_settles_once_whether_it_connects_or_fails_to() {
     assert_eq!((now.settled, now.connected), (1, 1));
     assert_eq!((counts.failed_dials, counts.disconnects, counts.opened, counts.reconnects), (3, 0, 1, 0));
     assert_eq!(counts.reasons["refused"], 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_is_that_of_the_attempt_that_succeeded() {
+    let mut bench = Bench::new(Purpose::Ping, &[]);
+    advance(ms(40)).await;
+    bench.agent.dropped("refused".into());
+    bench.agent.dials(Instant::now() + ms(1000));
+    advance(ms(1003)).await;
+    bench.open();
+    let told = max_ms(&bench.counted().counts.handshake);
+    assert!((told - 3.0).abs() < 0.01, "{told}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,4 +307,51 @@ async fn what_is_published_in_the_warm_up_is_no_delivery() {
     }
     let counts = subscriber.counted().counts;
     assert_eq!((counts.delivered, counts.one_way.count(), counts.unexpected), (1, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_is_told_and_the_client_goes_on() {
+    let mut bench = Bench::begun(Purpose::Ping, &["--dialect", "socketcluster", "--ping-period", "1s"]);
+    bench.wire.clear();
+    bench.hear(r#"{"rid":1,"data":{"id":"x"}}"#);
+    bench.until_due(ms(0)).await;
+    bench.hear(r#"{"rid":2,"error":{"message":"not now"}}"#);
+    bench.until_due(ms(0)).await;
+    assert_eq!((bench.wire.len(), bench.is_closed), (2, false));
+    let Interval { now, counts } = bench.counted();
+    assert_eq!((now.connected, now.unsent, counts.disconnects, counts.reasons["not now"]), (1, 0, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_want_to_go_on_is_left_and_what_was_due_is_lost() {
+    let mut bench = Bench::begun(Purpose::Ping, &["--dialect", "socket.io", "--ping-period", "1s"]);
+    bench.hear(r#"40{"sid":"x"}"#);
+    bench.hear("41");
+    assert!(bench.is_closed);
+    bench.until_due(ms(0)).await;
+    let Interval { now, counts } = bench.counted();
+    assert_eq!((now.connected, now.unsent, counts.sent, counts.disconnects), (0, 1, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_dialect_too_what_nobody_asked_for_is_unexpected() {
+    let mut bench = Bench::begun(Purpose::Ping, &["--dialect", "socket.io"]);
+    bench.hear(r#"40{"sid":"x"}"#);
+    for text in ["42[7]", r#"42["news",{"a":1}]"#, "2"] {
+        bench.hear(text);
+    }
+    assert_eq!(bench.counted().counts.unexpected, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_back_was_not_sent_where_it_counts() {
+    let mut bench = Bench::begun(Purpose::Ping, &["--ping-period", "1s", "--warm-up", "1s"]);
+    for _ in 0..2 {
+        bench.until_due(ms(0)).await;
+    }
+    bench.agent.given_back("41");
+    for text in core::mem::take(&mut bench.wire) {
+        bench.agent.given_back(&text);
+    }
+    assert_eq!(bench.counted().now.unsent, 1);
 }
