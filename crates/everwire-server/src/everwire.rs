@@ -1,5 +1,5 @@
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout};
@@ -62,9 +62,18 @@ impl Everwire {
     pub async fn drain(&self, period: Duration) {
         let period = self.0.drain.start(period);
         let start = Instant::now();
-        for (place, mailbox) in self.in_turn() {
-            sleep_until(start + period.mul_f64(place)).await;
-            mailbox.end(End::Drained);
+        let turns = async {
+            for (place, mailbox) in self.in_turn() {
+                sleep_until(start + period.mul_f64(place)).await;
+                if let Some(mailbox) = mailbox.upgrade() {
+                    mailbox.end(End::Drained);
+                }
+            }
+        };
+        tokio::select! {
+            () = turns => {}
+            // Everybody may leave before their turn.
+            () = self.0.drain.finished() => {}
         }
         // Connections cut their peers off after the closing time; the second is for the last of them to do so.
         let patience = self.config().limits.close + Duration::from_secs(1);
@@ -73,10 +82,11 @@ impl Everwire {
         }
     }
 
-    /// The open connections, each with where in the period its turn to close is.
-    fn in_turn(&self) -> Vec<(f64, Arc<Mailbox>)> {
+    /// The open connections, each with where in the period its turn to close is. One that closes before is let go.
+    fn in_turn(&self) -> Vec<(f64, Weak<Mailbox>)> {
         let everybody = self.0.roster.everybody().into_iter();
-        let mut turns: Vec<_> = everybody.map(|(number, mailbox)| (drain::place(number), mailbox)).collect();
+        let mut turns: Vec<_> =
+            everybody.map(|(number, mailbox)| (drain::place(number), Arc::downgrade(&mailbox))).collect();
         turns.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
         turns
     }

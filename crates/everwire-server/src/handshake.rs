@@ -51,11 +51,12 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
         return Err(Refusal::new(status, DropReason::Fault, "Refused, as asked by the fault parameter."));
     }
     let upgrade = Upgrade::from_request(request)?;
+    // First of all a place: what the endpoint prepares may be scarce too.
+    let permit = admit(everwire, request)?;
     if endpoint == Endpoint::Lab {
         lab::bill_socket(everwire, request, &query);
     }
     let opening = endpoint.prepare(everwire, &query)?;
-    let permit = admit(everwire, request)?;
     let held = everwire.drain_state().hold();
 
     let (response, upgraded) = upgrade.accept();
@@ -107,7 +108,7 @@ impl Accepted {
 }
 
 pub(crate) fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
-    match everwire.config().origins.refused(request.headers()) {
+    match everwire.config().origins.refused(request) {
         None => Ok(()),
         Some(origin) => {
             let sentence = format!("Pages of {origin} may not connect; start the server with --allow-origin {origin}.");

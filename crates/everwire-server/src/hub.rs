@@ -10,8 +10,9 @@ use crate::connection::{Frames, FramesMut, Mailbox};
 
 /// Members that are sent to in one go, before other connections get their turn.
 const AT_ONCE: usize = 64;
-/// Bytes that may be gathered while earlier ones are still being delivered. Whoever says more helps to deliver.
-const MOST_GATHERED: usize = 1 << 20;
+/// Bytes that may be gathered while earlier ones are still being delivered. Whoever says more helps to deliver, and holds
+/// up the others of its worker: so it is as much as several messages of the greatest size.
+const MOST_GATHERED: usize = 4 << 20;
 
 /// A state that many connections share, and the connections that hear of its changes.
 ///
@@ -103,17 +104,19 @@ impl<T: Send + 'static> Hub<T> {
 
     /// Sends everybody what was gathered, whoever gathered it.
     pub(crate) fn send_gathered(self: &Arc<Self>) {
-        // Without a runtime there are no others that would have to wait.
-        let runtime = Handle::try_current().ok();
-        let most = if runtime.is_some() { MOST_GATHERED } else { 0 };
         let mut inner = self.inner();
-        while inner.waiting() > most {
+        let Ok(runtime) = Handle::try_current() else {
+            // Then there are no others that would have to wait.
+            while inner.deliver() {}
+            return;
+        };
+        while inner.is_full() {
             inner.deliver();
             // Between two turns of the others.
             drop(inner);
             inner = self.inner();
         }
-        if let Some(runtime) = runtime.filter(|_| inner.waiting() > 0 && !inner.has_courier) {
+        if inner.has_work() && !inner.has_courier {
             inner.has_courier = true;
             runtime.spawn(Arc::clone(self).courier());
         }
@@ -147,9 +150,17 @@ impl<T> Inner<T> {
         }
     }
 
-    /// Bytes that not everybody has got.
-    fn waiting(&self) -> usize {
-        self.gathered.len() + self.rounds.iter().map(|round| round.frames.bytes().len()).sum::<usize>()
+    fn has_work(&self) -> bool {
+        !self.gathered.is_empty() || !self.rounds.is_empty()
+    }
+
+    /// Whether too much waits for the round that is under way.
+    fn is_full(&mut self) -> bool {
+        if self.rounds.is_empty() && self.gathered.len() > MOST_GATHERED {
+            self.seal();
+        }
+        let behind = self.rounds.iter().skip(1).map(|round| round.frames.bytes().len());
+        self.gathered.len() + behind.sum::<usize>() > MOST_GATHERED
     }
 
     /// Sends some members what they have not got. Says whether there was anything to send.
@@ -225,6 +236,28 @@ mod tests {
         hub.send_gathered();
         let pieces = mailbox.pieces();
         assert_eq!((pieces.len(), pieces[0].messages()), (1, 8));
+    }
+
+    #[tokio::test]
+    async fn who_says_something_long_leaves_it_to_the_courier() {
+        let hub = Hub::new(());
+        let mailboxes: Vec<_> = (0..200).map(|_| Arc::new(Mailbox::new(1000))).collect();
+        let _memberships: Vec<_> = mailboxes.iter().map(|mailbox| hub.join(mailbox, |_, _| Vec::new())).collect();
+        let waiting = || mailboxes.iter().filter(|mailbox| mailbox.bytes() > 0).count();
+        hub.update(|_, _| Some(Message::binary(vec![0; 5 << 20])));
+        assert_eq!(waiting(), 0);
+        while waiting() < 200 {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn who_says_more_than_can_be_delivered_helps() {
+        let hub = Hub::new(());
+        let mailbox = Arc::new(Mailbox::new(100 << 20));
+        let _membership = hub.join(&mailbox, |_, _| Vec::new());
+        (0..50).for_each(|_| hub.update(|_, _| Some(Message::binary(vec![0; 1 << 20]))));
+        assert!(mailbox.bytes() > 35 << 20, "{}", mailbox.bytes());
     }
 
     #[test]

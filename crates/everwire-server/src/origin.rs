@@ -1,3 +1,6 @@
+use std::net::IpAddr;
+
+use axum::extract::Request;
 use axum::http::{HeaderMap, Uri, header};
 
 /// Which web pages may connect, by the `Origin` header that browsers send with every WebSocket handshake.
@@ -5,6 +8,10 @@ use axum::http::{HeaderMap, Uri, header};
 /// WebSockets are outside the same-origin policy: without this check any page that a visitor opens could connect
 /// to a server on the visitor's machine or network. Programs that are not browsers send no `Origin` and may
 /// connect. Pages of the same host (any port) and of localhost may connect, others when listed.
+///
+/// Whoever reaches the server by a loopback address has to call it by an address or `localhost`: any other name is listed or
+/// refused, since a page can have its own name lead to the visitor's machine (DNS rebinding). So a proxy on the same machine
+/// that passes on the name by which it was called needs that listed.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     allowed: Vec<String>,
@@ -37,14 +44,32 @@ impl Origins {
     }
 
     /// The origin that must be refused, when there is one.
-    pub(crate) fn refused<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+    pub(crate) fn refused<'r>(&self, request: &'r Request) -> Option<&'r str> {
+        let headers = request.headers();
         let origin = headers.get(header::ORIGIN)?;
         let Ok(origin) = origin.to_str() else { return Some("(not text)") };
         let allowed = self.any
             || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
-            || host_of(origin).is_some_and(|host| is_localhost(&host) || Some(host) == requested_host(headers));
+            || host_of(origin).is_some_and(|host| {
+                let is_own =
+                    requested_host(headers).as_ref() == Some(&host) && (!is_local(request) || is_address(&host));
+                is_own || is_localhost(&host)
+            });
         (!allowed).then_some(origin)
     }
+}
+
+/// The address by which a connection reached the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReachedBy(pub(crate) IpAddr);
+
+/// Whether the request comes from the same machine. Where the routes are part of another application nobody tells.
+fn is_local(request: &Request) -> bool {
+    request.extensions().get::<ReachedBy>().is_some_and(|by| by.0.to_canonical().is_loopback())
+}
+
+fn is_address(host: &str) -> bool {
+    host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
 }
 
 fn host_of(origin: &str) -> Option<String> {
@@ -64,13 +89,17 @@ fn is_localhost(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
 
+    fn request(host: &str, origin: &str) -> Request {
+        let request = Request::builder().header(header::HOST, host).header(header::ORIGIN, origin);
+        request.body(Body::empty()).unwrap()
+    }
+
     fn asks(origins: &Origins, host: &str, origin: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, host.parse().unwrap());
-        headers.insert(header::ORIGIN, origin.parse().unwrap());
-        origins.refused(&headers).is_none()
+        origins.refused(&request(host, origin)).is_none()
     }
 
     #[test]
@@ -81,6 +110,22 @@ mod tests {
         assert!(asks(&origins, "demo.example", "http://localhost:8080"));
         assert!(asks(&origins, "demo.example", "http://127.0.0.1:8080"));
         assert!(asks(&origins, "demo.example", "http://[::1]:8080"));
+    }
+
+    #[test]
+    fn on_the_same_machine_only_an_address_or_localhost_is_the_same_host() {
+        let asks = |by: [u8; 4], host, listed: &[&str]| {
+            let mut request = request(&format!("{host}:9001"), &format!("http://{host}:9001"));
+            request.extensions_mut().insert(ReachedBy(by.into()));
+            let origins = listed.iter().fold(Origins::default(), |origins, origin| origins.allow(origin).unwrap());
+            origins.refused(&request).is_none()
+        };
+        assert!(asks([127, 0, 0, 1], "127.0.0.1", &[]));
+        assert!(asks([127, 0, 0, 1], "127.0.0.2", &[]));
+        assert!(asks([127, 0, 0, 1], "localhost", &[]));
+        assert!(!asks([127, 0, 0, 1], "rebound.example", &[]));
+        assert!(asks([127, 0, 0, 1], "rebound.example", &["http://rebound.example:9001"]));
+        assert!(asks([192, 168, 1, 5], "demo.example", &[]));
     }
 
     #[test]
@@ -111,6 +156,6 @@ mod tests {
 
     #[test]
     fn a_program_without_an_origin_is_allowed() {
-        assert_eq!(Origins::default().refused(&HeaderMap::new()), None);
+        assert_eq!(Origins::default().refused(&Request::new(Body::empty())), None);
     }
 }

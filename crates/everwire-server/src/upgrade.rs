@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::metrics::DropReason;
 use crate::refusal::Refusal;
 
-/// A request to become a WebSocket, checked as RFC 6455 section 4.2.1 asks.
+/// A request to become a WebSocket, with what the answer needs (RFC 6455 section 4.2).
 ///
 /// axum's own upgrade hides the stream below the WebSocket, which is needed to end a connection properly (see
 /// `Ending`), and the library's errors, from which the close code follows.

@@ -31,6 +31,9 @@ pub(crate) struct Direct {
 
 impl Tcp {
     pub(crate) fn new(stream: TcpStream) -> Self {
+        // Small messages must go out at once. An application that has the routes may not have seen to it, and a stream that is
+        // broken is found out when it is read.
+        let _ = stream.set_nodelay(true);
         let (read, write) = stream.into_split();
         Self { read, write: Arc::new(write) }
     }

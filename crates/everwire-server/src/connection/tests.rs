@@ -268,3 +268,32 @@ async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader
     let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else { panic!("a close frame") };
     assert_eq!(frame.code, 1013.into());
 }
+
+/// While another thread speaks, and the system takes some of it in parts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_goes_around_the_mailbox_keeps_its_place_among_what_goes_through_it() {
+    let everwire = Everwire::new(Config::default());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let stream = Tcp::new(listener.accept().await.unwrap().0);
+    let mailbox = Arc::new(Mailbox::with_direct(1 << 30, stream.direct(&everwire, Endpoint::Echo)));
+    let session = Box::new(Echo(Arc::clone(&mailbox)));
+    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    let wire = Wire::new(stream, Bytes::new(), &everwire.config().limits);
+    tokio::spawn(Connection::new(wire, dialogue).run());
+    let text = |number: usize| Message::text(format!("{number} {}", "x".repeat(number * 997 % 100_000)));
+    let speaking = std::thread::spawn(move || {
+        for number in 0..1_000 {
+            match number % 7 {
+                0 => mailbox.send(text(number)),
+                _ => mailbox.send_frames(&Frames::of(&text(number)), Instant::now()),
+            }
+        }
+    });
+    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    for number in 0..1_000 {
+        let message = timeout(Duration::from_secs(20), client.next()).await.expect("a message in time");
+        assert!(message.unwrap().unwrap() == text(number), "message {number}");
+    }
+    speaking.join().unwrap();
+}

@@ -186,6 +186,7 @@ impl Unwritten {
         if self.pieces.is_empty() {
             (self.pieces, self.offset) = (pieces, begun);
         } else {
+            debug_assert_eq!(begun, 0, "nobody writes directly while something is unwritten");
             self.pieces.extend(pieces);
         }
     }

@@ -34,7 +34,7 @@ impl Session for Sum {
         let Some(number) = number else {
             return self.membership.mailbox().send_error("send one JSON number as text, like 2.5");
         };
-        self.membership.hub().update(|sum, _| {
+        self.membership.hub().gather(|sum, _| {
             let total = sum.total + number;
             // An infinite total has no JSON form, and no later number could bring it back.
             if !total.is_finite() {
@@ -46,5 +46,9 @@ impl Session for Sum {
             *sum = Total { total, count: sum.count + 1 };
             Some(json(sum))
         });
+    }
+
+    fn settle(&mut self) {
+        self.membership.hub().send_gathered();
     }
 }

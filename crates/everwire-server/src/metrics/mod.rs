@@ -92,6 +92,13 @@ impl Metrics {
 }
 
 impl EndpointMetrics {
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> u64 {
+        // In this order one that ends in between counts as open. Another processor may see the counters in the other.
+        let closed = self.closed.value();
+        self.opened.value().saturating_sub(closed)
+    }
+
     /// Counts messages that were written, and their payload.
     pub(crate) fn wrote(&self, messages: u64, payload: u64) {
         self.messages_out.add(messages);

@@ -8,11 +8,7 @@ use crate::endpoints::Endpoint;
 type Family = (&'static str, &'static str, &'static str, fn(&EndpointMetrics) -> Vec<(&'static str, u64)>);
 
 const FAMILIES: [Family; 5] = [
-    ("everwire_connections", "gauge", "Open WebSocket connections.", |of| {
-        // Read in this order, a connection that ends in between makes the difference too large, never negative.
-        let closed = of.closed.value();
-        vec![("", of.opened.value() - closed)]
-    }),
+    ("everwire_connections", "gauge", "Open WebSocket connections.", |of| vec![("", of.connections())]),
     ("everwire_connections_total", "counter", "WebSocket connections since the start.", |of| {
         vec![("", of.opened.value())]
     }),

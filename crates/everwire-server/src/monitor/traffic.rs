@@ -72,9 +72,7 @@ impl Traffic {
         self.read_at = now;
         let endpoints = Endpoint::ALL.into_iter().zip(&mut self.endpoints).map(|(endpoint, totals)| {
             let of = metrics.of(endpoint);
-            // In this order a connection that ends in between counts as open, and none as less than none.
-            let closed = of.closed.value();
-            let connections = of.opened.value() - closed;
+            let connections = of.connections();
             let rates = totals.advance(Totals::of_endpoint(of), seconds);
             let Rates { messages_in, messages_out, bytes_in, bytes_out } = rates;
             EndpointTraffic { path: endpoint.path(), connections, messages_in, messages_out, bytes_in, bytes_out }

@@ -17,17 +17,29 @@ use tokio::time::{Instant, sleep, timeout};
 use tower_service::Service;
 
 use super::metered::Metered;
-use super::patience::{Arrival, Patience};
+use super::patience::{Patience, Progress};
 use crate::Everwire;
 use crate::lab::Meter;
+use crate::origin::ReachedBy;
+
+/// How a connection came.
+#[derive(Clone, Copy)]
+struct Arrival {
+    at: Instant,
+    from: SocketAddr,
+    /// By which of the server's addresses, where the system tells.
+    by: Option<ReachedBy>,
+}
 
 /// Accepts connections for ever, each served by a task of its own.
 pub(super) async fn connections(listener: &TcpListener, everwire: &Everwire) -> Infallible {
     let router = everwire.router();
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => {
-                tokio::spawn(connection(stream, address, router.clone(), everwire.clone()));
+            Ok((stream, from)) => {
+                let by = stream.local_addr().ok().map(|own| ReachedBy(own.ip()));
+                let arrival = Arrival { at: Instant::now(), from, by };
+                tokio::spawn(connection(stream, arrival, router.clone(), everwire.clone()));
             }
             Err(error) => {
                 // Most often all file handles are in use; without a pause the loop would spin until one is free.
@@ -38,38 +50,42 @@ pub(super) async fn connections(listener: &TcpListener, everwire: &Everwire) -> 
     }
 }
 
-async fn connection(stream: TcpStream, address: SocketAddr, router: Router, everwire: Everwire) {
+async fn connection(stream: TcpStream, arrival: Arrival, router: Router, everwire: Everwire) {
     // Small messages must go out at once: latency is what a WebSocket is used for.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let Some(tls) = everwire.config().tls.clone() else {
-        return requests(stream, address, router, &everwire).await;
+        return requests(stream, arrival, router, &everwire).await;
     };
     match timeout(everwire.config().limits.handshake, tls.accept(stream)).await {
-        Ok(Ok(stream)) => requests(stream, address, router, &everwire).await,
-        Ok(Err(error)) => tracing::debug!(%error, %address, "TLS handshake failed"),
+        Ok(Ok(stream)) => requests(stream, arrival, router, &everwire).await,
+        Ok(Err(error)) => tracing::debug!(%error, address = %arrival.from, "TLS handshake failed"),
         Err(_) => everwire.metrics().handshake_timeouts.add(1),
     }
 }
 
 /// Serves the HTTP requests of a connection. When one of them becomes a WebSocket this ends, and hyper's buffers
 /// are freed; the WebSocket has a task of its own.
-async fn requests<S>(stream: S, address: SocketAddr, router: Router, everwire: &Everwire)
+async fn requests<S>(stream: S, arrival: Arrival, router: Router, everwire: &Everwire)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let accepted = Instant::now();
+    // Who is in the middle of a download gets some of the time in which the WebSockets are closed.
+    let _held = everwire.drain_state().hold();
     let patience = everwire.config().limits.handshake;
-    let arrival = Arrival::default();
+    let progress = Progress::default();
     let meter = Arc::<Meter>::default();
-    let stream = Patience::new(Metered::new(stream, &meter), &everwire.config().limits, &arrival);
-    let arrived = arrival.clone();
+    let stream = Patience::new(Metered::new(stream, &meter), arrival.at, &everwire.config().limits, &progress);
+    let begun = progress.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        arrived.tell();
+        begun.begin();
         meter.next_request();
         request.extensions_mut().insert(Arc::clone(&meter));
-        request.extensions_mut().insert(ConnectInfo(address));
+        request.extensions_mut().insert(ConnectInfo(arrival.from));
+        if let Some(by) = arrival.by {
+            request.extensions_mut().insert(by);
+        }
         router.clone().call(request)
     });
     let mut http = http1::Builder::new();
@@ -84,10 +100,11 @@ where
             serving.await
         }
     };
+    progress.end();
     if let Err(error) = served {
-        tracing::debug!(%error, %address, "connection ended");
+        tracing::debug!(%error, address = %arrival.from, "connection ended");
     }
-    if accepted.elapsed() >= patience && !arrival.has_happened() {
+    if arrival.at.elapsed() >= patience && !progress.has_begun() {
         everwire.metrics().handshake_timeouts.add(1);
     }
 }

@@ -44,8 +44,9 @@ impl Server {
     /// Takes the port of [`Config::listen`]; from here on clients can connect, and wait.
     pub async fn bind(config: Config) -> io::Result<Self> {
         let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A server that is started again must not wait for its old connections to time out.
-        socket.set_reuseaddr(true)?;
+        // A server that is started again must not wait for its old connections to time out. Windows does not make it wait,
+        // and takes this for leave to share the port.
+        socket.set_reuseaddr(cfg!(unix))?;
         if config.reuse_port {
             share_port(&socket)?;
         }

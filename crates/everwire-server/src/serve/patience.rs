@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::Limits;
 
@@ -17,7 +17,7 @@ const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     The request did not arrive in time; send it anew.";
 
 /// A stream whose peer must send its first request in time, or it is told so and the stream ends; and whose peer must take
-/// what is written, or the stream breaks.
+/// what is written, or the stream breaks. A stream that becomes a WebSocket has its patience from there.
 ///
 /// hyper has a time limit for requests but closes without an answer when it is over, and none for answers.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(super) struct Patience<S> {
     /// Until the first request is there.
     wait: Option<Wait>,
     write: Duration,
+    progress: Progress,
     /// Since a write found no room.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -33,30 +34,45 @@ pub(super) struct Patience<S> {
 #[derive(Debug)]
 struct Wait {
     timer: Pin<Box<Sleep>>,
-    arrived: Arc<AtomicBool>,
     /// Bytes of the refusal that were written.
     refused: usize,
 }
 
-/// Tells the stream that a request is there.
+/// Tells the stream how far its requests are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Arrival(Arc<AtomicBool>);
+pub(super) struct Progress(Arc<Flags>);
 
-impl Arrival {
-    pub(super) fn tell(&self) {
-        self.0.store(true, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Flags {
+    has_begun: AtomicBool,
+    is_over: AtomicBool,
+}
+
+impl Progress {
+    /// A request is there.
+    pub(super) fn begin(&self) {
+        self.0.has_begun.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn has_happened(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// There will be no more requests.
+    pub(super) fn end(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.0.has_begun.load(Ordering::Relaxed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
     }
 }
 
 impl<S> Patience<S> {
-    /// Waits as long as the limits say for a handshake and for a write.
-    pub(super) fn new(stream: S, limits: &Limits, arrival: &Arrival) -> Self {
-        let wait = Wait { timer: Box::pin(sleep(limits.handshake)), arrived: Arc::clone(&arrival.0), refused: 0 };
-        Self { stream, wait: Some(wait), write: limits.write, stalled: None }
+    /// Waits as long as the limits say, from when it was `accepted` for a handshake, and for each write.
+    pub(super) fn new(stream: S, accepted: Instant, limits: &Limits, progress: &Progress) -> Self {
+        let wait = Wait { timer: Box::pin(sleep_until(accepted + limits.handshake)), refused: 0 };
+        Self { stream, wait: Some(wait), write: limits.write, progress: progress.clone(), stalled: None }
     }
 }
 
@@ -67,7 +83,7 @@ impl<S> Patience<S> {
 
     /// What a write leads to: a peer that takes nothing for too long has gone, as far as anybody can tell.
     fn in_time(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
+        if written.is_ready() || self.progress.is_over() {
             self.stalled = None;
             return written;
         }
@@ -81,7 +97,7 @@ impl<S: AsyncWrite + Unpin> Patience<S> {
     /// Ready with whether the time is over, once the peer has been told.
     fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let Some(wait) = &mut self.wait else { return Poll::Ready(Ok(false)) };
-        if wait.arrived.load(Ordering::Relaxed) {
+        if self.progress.has_begun() {
             self.wait = None;
             return Poll::Ready(Ok(false));
         }
@@ -136,18 +152,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::Instant;
-
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_breaks_the_stream_and_one_that_takes_a_little_does_not() {
         let limits = Limits { write: Duration::from_secs(30), ..Limits::default() };
         let (mut peer, stream) = duplex(4);
-        let arrival = Arrival::default();
-        arrival.tell();
-        let mut stream = Patience::new(stream, &limits, &arrival);
+        let progress = Progress::default();
+        progress.begin();
+        let mut stream = Patience::new(stream, Instant::now(), &limits, &progress);
         stream.write_all(b"full").await.unwrap();
         let start = Instant::now();
         let writing = tokio::spawn(async move { stream.write_all(b"more").await });

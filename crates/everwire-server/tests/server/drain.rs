@@ -1,8 +1,9 @@
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, PATIENCE};
 
 #[tokio::test]
 async fn every_socket_is_closed_with_1001_spread_over_the_period() {
@@ -46,6 +47,19 @@ async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
     assert_eq!(second.ask("still?").await, "still?");
     assert!(TcpStream::connect(address).await.is_err(), "nothing listens any more");
     stopping.abort();
+}
+
+#[tokio::test]
+async fn a_drain_ends_when_everybody_has_left() {
+    let harness = Harness::start(|config| config.drain = Duration::from_secs(3600)).await;
+    let mut first = harness.client("/echo").await;
+    let mut second = harness.client("/echo").await;
+    first.ask("hi").await;
+    second.ask("hi").await;
+    let stopping = tokio::spawn(harness.server.stop());
+    assert_eq!(first.closed().await.0, 1001);
+    drop(second);
+    timeout(PATIENCE, stopping).await.expect("nobody is left to wait for").unwrap();
 }
 
 #[tokio::test]

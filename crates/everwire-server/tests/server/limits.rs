@@ -30,6 +30,15 @@ async fn the_close_frame_arrives_although_megabytes_follow_the_offending_header(
 }
 
 #[tokio::test]
+async fn who_finds_no_place_takes_nothing_else_either() {
+    let harness = Harness::start(|config| (config.limits.connections, config.limits.streams) = (0, 1)).await;
+    for rate in 1..=3 {
+        harness.refusal(&format!("/ticker?rate={rate}")).await;
+    }
+    assert_eq!((harness.drops("/ticker", "server_full").await, harness.drops("/ticker", "streams_full").await), (3, 0));
+}
+
+#[tokio::test]
 async fn more_connections_than_the_server_holds_are_refused_with_503() {
     let harness = Harness::start(|config| config.limits.connections = 2).await;
     let first = harness.client("/echo").await;

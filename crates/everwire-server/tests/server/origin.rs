@@ -1,7 +1,7 @@
 use everwire_server::Origins;
 
 use crate::client::{Client, Refused};
-use crate::harness::Harness;
+use crate::harness::{Harness, raw};
 
 async fn from(harness: &Harness, origin: &str) -> Result<Client, Refused> {
     Client::try_connect(harness.address(), "/echo", &[("origin", origin)]).await
@@ -14,6 +14,16 @@ async fn a_page_of_another_host_is_refused_with_what_to_do() {
     assert_eq!(status, 403);
     assert!(sentence.contains("--allow-origin https://evil.example"), "{sentence}");
     assert_eq!(harness.drops("/echo", "origin").await, 1);
+}
+
+/// A page can have its own name lead to the visitor's machine.
+#[tokio::test]
+async fn a_page_whose_name_was_rebound_to_this_machine_is_refused() {
+    let harness = Harness::start(|_| {}).await;
+    let headers = "Host: evil.example\r\nOrigin: http://evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let answer = raw(harness.address(), &format!("GET /echo HTTP/1.1\r\n{headers}\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 use std::time::Duration;
 
+use futures_util::stream::SplitStream;
 use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Client;
@@ -52,6 +56,27 @@ async fn what_a_slow_reader_does_read_is_in_order_and_without_a_gap() {
     }
 }
 
+/// Its stream is counted, and so written to by way of what has patience with HTTP.
+#[tokio::test]
+async fn a_client_of_the_lab_that_sends_without_reading_is_counted_as_a_slow_reader() {
+    let harness = Harness::start(|config| config.limits.write = Duration::from_millis(300)).await;
+    send_without_reading(&harness, "/lab/socket?call=x").await.1.abort();
+}
+
+/// Sends until the server counts a slow reader. Gives what reads, and what goes on sending.
+async fn send_without_reading(
+    harness: &Harness,
+    path: &str,
+) -> (SplitStream<WebSocketStream<TcpStream>>, JoinHandle<()>) {
+    let client = Client::with_small_buffer(harness.address(), path).await;
+    let (mut write, read) = client.socket.split();
+    let sending = tokio::spawn(async move { while write.send(Message::binary(vec![0; 64 << 10])).await.is_ok() {} });
+    let endpoint = path.split('?').next().unwrap();
+    let counted = async { while harness.drops(endpoint, "slow_reader").await == 0 {} };
+    timeout(PATIENCE, counted).await.expect("a client that never reads must be noticed");
+    (read, sending)
+}
+
 #[tokio::test]
 async fn a_client_that_sends_without_reading_is_slowed_down_and_then_closed_with_1013() {
     let harness = Harness::start(|config| {
@@ -60,11 +85,7 @@ async fn a_client_that_sends_without_reading_is_slowed_down_and_then_closed_with
         config.limits.close = PATIENCE;
     })
     .await;
-    let client = Client::with_small_buffer(harness.address(), "/echo").await;
-    let (mut write, mut read) = client.socket.split();
-    let sending = tokio::spawn(async move { while write.send(Message::binary(vec![0; 64 << 10])).await.is_ok() {} });
-    let counted = async { while harness.drops("/echo", "slow_reader").await == 0 {} };
-    timeout(PATIENCE, counted).await.expect("a client that never reads must be noticed");
+    let (mut read, sending) = send_without_reading(&harness, "/echo").await;
     let read_to_the_end = async {
         while let Some(Ok(message)) = read.next().await {
             if let Message::Close(frame) = message {
