@@ -2,19 +2,20 @@
 //!
 //! # Layout
 //! - [`app`]: the root component
-//! - [`routes`]: which page an address shows, and moving between them
+//! - [`routes`], [`mod@guard`]: which page an address shows, moving between them, and what is asked before one is left
 //! - [`pages`]: one module a page
 //! - [`components`]: what the pages share
 //! - [`map`]: a map of the world that works without internet
 //! - [`server`], [`mod@line`], [`fault`]: which server the pages talk to, the way there, and what breaks it
 //! - [`theme`], [`storage`]: what the visitor chose, and where that is kept
 //! - [`mod@format`]: numbers, sizes and times as people read them
-//! - [`job`], [`mod@now`]: what goes on in the background, and what time it is
+//! - [`job`], [`mod@now`], [`ticks`]: what goes on in the background, what time it is, and drawing as it passes
 
 mod app;
 mod components;
 mod fault;
 mod format;
+mod guard;
 mod job;
 mod line;
 mod map;
@@ -24,6 +25,7 @@ mod routes;
 mod server;
 mod storage;
 mod theme;
+mod ticks;
 
 fn main() {
     yew::Renderer::<app::App>::new().render();

@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`session`]: the connection and what it has seen, for all parts of the page; [`record`]: that, without the page
 //! - [`connection`], [`send`], [`log_view`], [`statistics`]: the parts of the page
-//! - [`frames`], [`now`]: when parts are drawn, what time it is
+//! - [`frames`]: when parts are drawn
 //! - [`log`], [`traffic`]: the lines; how fast messages go and how long they take
 //! - [`draft`], [`payload`], [`hex`], [`json_text`], [`place`]: what is sent
 //! - [`address`], [`presets`], [`choice`], [`heartbeat_choice`]: where to, and how
@@ -20,7 +20,6 @@ mod hex;
 mod json_text;
 mod log;
 mod log_view;
-mod now;
 mod payload;
 mod place;
 mod presets;

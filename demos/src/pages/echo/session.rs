@@ -4,9 +4,9 @@ use std::rc::Rc;
 use everwire::{Event, SendError, SocketHandle, State};
 
 use super::frames::Frames;
-use super::now::now;
 use super::payload::Payload;
 use super::record::Record;
+use crate::now::now;
 
 /// The page's connection and what it has seen, shared by the parts of the page. Clones are the same session.
 #[derive(Clone)]

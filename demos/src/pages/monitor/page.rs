@@ -2,7 +2,6 @@ use std::rc::Rc;
 
 use everwire::Event;
 use everwire_yew::{UseSocket, use_socket};
-use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
 use super::charts::charts;
@@ -15,6 +14,7 @@ use super::wire::News;
 use crate::components::PageHead;
 use crate::line::use_line;
 use crate::now::now;
+use crate::ticks::use_ticks;
 
 /// The machine that the server runs on, and the server itself, once a second.
 #[component]
@@ -38,7 +38,8 @@ pub(crate) fn MonitorPage() -> Html {
         let watch = Rc::clone(&watch);
         use_effect_with(line.key(), move |_| drop(watch.take()));
     }
-    use_ticks(!socket.status().is_open());
+    // While no message draws the page, its charts move on and show what is missing.
+    use_ticks(1_000, !socket.status().is_open());
     let on_retry = {
         let socket = socket.clone();
         Callback::from(move |()| socket.reconnect())
@@ -77,14 +78,4 @@ pub(crate) fn MonitorPage() -> Html {
             }
         </>
     }
-}
-
-/// Draws the page each second while no message does, so that the charts move on and show what is missing.
-#[hook]
-fn use_ticks(is_needed: bool) {
-    let update = use_force_update();
-    use_effect_with(is_needed, move |is_needed| {
-        let ticks = is_needed.then(|| Interval::new(1_000, move || update.force_update()));
-        move || drop(ticks)
-    });
 }

@@ -2,7 +2,6 @@ use std::rc::Rc;
 
 use everwire::Event;
 use everwire_yew::{SocketOptions, use_raw_socket};
-use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
 use super::choice::Choice;
@@ -13,9 +12,7 @@ use super::fleet::Fleet;
 use super::spread::use_charts;
 use crate::components::PageHead;
 use crate::line::use_line;
-
-/// The milliseconds between two looks: as often as a person can read.
-const LOOK_EVERY: u32 = 250;
+use crate::ticks::{READABLE, use_ticks};
 
 /// A run of the check.
 #[derive(Clone)]
@@ -51,7 +48,7 @@ pub(crate) fn ThroughputPage() -> Html {
     let socket = use_raw_socket(options, on_event);
     *current.borrow_mut() = Some(socket.clone());
     use_halt(number, fleet.clone());
-    use_ticks(number.is_some());
+    use_ticks(READABLE, number.is_some());
 
     let on_start = {
         let (run, line) = (run.clone(), line.clone());
@@ -99,15 +96,5 @@ fn use_halt(number: Option<u32>, fleet: Option<Rc<Fleet>>) {
                 fleet.halt();
             }
         }
-    });
-}
-
-/// Draws the page a few times a second while something runs.
-#[hook]
-fn use_ticks(is_running: bool) {
-    let update = use_force_update();
-    use_effect_with(is_running, move |is_running| {
-        let ticks = is_running.then(|| Interval::new(LOOK_EVERY, move || update.force_update()));
-        move || drop(ticks)
     });
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use everwire::SendError;
 use gloo_timers::future::TimeoutFuture;
 
-use crate::pages::echo::now::now;
+use crate::now::now;
 use crate::pages::echo::payload::Payload;
 use crate::pages::echo::session::Session;
 use crate::pages::echo::traffic::Pacer;

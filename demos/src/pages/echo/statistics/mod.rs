@@ -2,21 +2,21 @@
 
 mod table;
 
-use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
 use self::table::RoundTrips;
-use super::now::now;
 use super::props::SessionProps;
 use super::traffic::columns;
 use crate::components::{Chart, ChartData, ChartKind, ChartStyle, Series, XAxis};
 use crate::format;
+use crate::now::now;
+use crate::ticks::{READABLE, use_ticks};
 
 /// The part of the page with the figures. It is drawn four times a second, since rates fall also when nothing happens.
 #[component]
 pub(super) fn StatisticsCard(props: &SessionProps) -> Html {
     let SessionProps { session } = props;
-    use_ticks();
+    use_ticks(READABLE, true);
     let (sent, received) = session.change_quietly(|record| {
         let now = now();
         (record.messages_out.in_the_last_second(now), record.messages_in.in_the_last_second(now))
@@ -70,13 +70,4 @@ fn style() -> ChartStyle {
 
 fn figure(name: &'static str, value: String) -> Html {
     html! { <div><dt>{ name }</dt><dd>{ value }</dd></div> }
-}
-
-#[hook]
-fn use_ticks() {
-    let update = use_force_update();
-    use_effect_with((), move |()| {
-        let ticks = Interval::new(250, move || update.force_update());
-        move || drop(ticks)
-    });
 }

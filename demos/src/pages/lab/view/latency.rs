@@ -1,11 +1,11 @@
 use yew::prelude::*;
 
-use super::ticks::use_ticks;
 use crate::components::{Chart, ChartData, ChartKind, ChartStyle, Series, XAxis};
 use crate::pages::lab::BenchRef;
 use crate::pages::lab::bench::now;
 use crate::pages::lab::track::SHOWN;
 use crate::pages::lab::transport::Transport;
+use crate::ticks::{READABLE, use_ticks};
 
 #[derive(Properties, PartialEq)]
 pub(in crate::pages::lab) struct LatencyCardProps {
@@ -17,7 +17,7 @@ pub(in crate::pages::lab) struct LatencyCardProps {
 #[component]
 pub(in crate::pages::lab) fn LatencyCard(props: &LatencyCardProps) -> Html {
     let LatencyCardProps { bench, is_running } = props;
-    use_ticks(*is_running);
+    use_ticks(READABLE, *is_running);
     let data = use_memo((), |()| ChartData::default());
     let style = use_memo((), |()| style());
     {

@@ -1,11 +1,11 @@
 use yew::prelude::*;
 
-use super::ticks::use_ticks;
 use super::words::{megabits as shown, or_dash, overhead};
 use crate::format;
 use crate::pages::lab::BenchRef;
 use crate::pages::lab::numbers::{PAPER_POLLING, PAPER_SOCKET, USE_CASES, megabits};
 use crate::pages::lab::transport::Transport;
+use crate::ticks::{READABLE, use_ticks};
 
 #[derive(Properties, PartialEq)]
 pub(in crate::pages::lab) struct OverheadCardProps {
@@ -17,7 +17,7 @@ pub(in crate::pages::lab) struct OverheadCardProps {
 #[component]
 pub(in crate::pages::lab) fn OverheadCard(props: &OverheadCardProps) -> Html {
     let OverheadCardProps { bench, is_running } = props;
-    use_ticks(*is_running);
+    use_ticks(READABLE, *is_running);
     let measured = Transport::ALL.map(|transport| {
         let steady = bench.track(transport).bytes.steady();
         row(transport.name().to_owned(), transport.overhead_a_second(&steady), false)
