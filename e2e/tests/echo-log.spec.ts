@@ -1,4 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { type Page } from "@playwright/test";
+import { withoutClipboard } from "../support/clipboard.ts";
 import { EchoPage } from "../support/echo-page.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -27,6 +29,28 @@ test.describe("the echo tester's log", () => {
     await log.getByRole("button", { name: "Clear" }).click();
     await expect(echo.rows).toHaveCount(0);
     await expect(echo.amount).toBeEmpty();
+  });
+
+  test("copies a line, where a page may do that", async ({ page, context, visitor, companion }) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const detail = async (page: Page) => {
+      await page.goto(`${companion.address}/echo`);
+      const echo = new EchoPage(page);
+      await echo.preset("echo").click();
+      await echo.connect();
+      await echo.send("to be copied");
+      await echo.received("to be copied").click();
+      const selected = page.getByRole("region", { name: "Selected line" });
+      await expect(selected.getByLabel("Content")).toHaveText("to be copied");
+      return selected;
+    };
+    await (await detail(page)).getByRole("button", { name: "Copy" }).click();
+    await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("to be copied");
+
+    const other = await visitor();
+    await other.addInitScript(withoutClipboard);
+    await expect((await detail(other)).getByRole("button", { name: "Copy" })).toHaveCount(0);
   });
 
   test("finds bytes by their hexadecimal digits", async ({ page }) => {

@@ -1,3 +1,4 @@
+import { withoutClipboard } from "../support/clipboard.ts";
 import { tabTo } from "../support/keyboard.ts";
 import { recovery } from "../support/line.ts";
 import { tryLooks } from "../support/looks.ts";
@@ -20,6 +21,15 @@ test.describe("a server that was not asked to tell", () => {
     await dialled;
     await expect(monitor.line.state).toHaveText("Closed");
     await expect(monitor.off).toBeVisible();
+  });
+
+  test("does not offer to copy where a page may not", async ({ page }) => {
+    await page.addInitScript(withoutClipboard);
+    await page.goto("/monitor");
+    const monitor = new MonitorPage(page);
+    await expect(monitor.off.getByRole("button", { name: "Look again" })).toBeVisible();
+    await expect(monitor.off.getByRole("button", { name: "Copy" })).toHaveCount(0);
+    await expect(monitor.off).toContainText("everwire-server -- --monitor");
   });
 
   test("is explained on every device", async ({ page }) => {

@@ -8,10 +8,11 @@
 //! - [`break_menu`], [`server_menu`]: what breaks the line, and where it leads
 //! - [`chart`]: charts that follow live data
 //! - [`popover`]: a button with a panel that it opens
-//! - [`icon`]: the pictograms
+//! - [`copy_button`]: copies a text; [`icon`]: the pictograms
 
 mod break_menu;
 mod chart;
+mod copy_button;
 mod icon;
 mod navigation;
 mod page_head;
@@ -22,6 +23,7 @@ mod theme_toggle;
 
 pub(crate) use break_menu::BreakMenu;
 pub(crate) use chart::{Chart, ChartData, ChartKind, ChartStyle, Series, XAxis};
+pub(crate) use copy_button::CopyButton;
 pub(crate) use icon::Icon;
 pub(crate) use navigation::RouteLink;
 pub(crate) use page_head::PageHead;

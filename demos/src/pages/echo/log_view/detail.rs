@@ -1,9 +1,7 @@
-use gloo_timers::callback::Timeout;
-use web_sys::window;
 use yew::prelude::*;
 
 use super::row::look;
-use crate::components::Icon;
+use crate::components::{CopyButton, Icon};
 use crate::format;
 use crate::pages::echo::clock_text::clock_text;
 use crate::pages::echo::log::{Body, Line};
@@ -27,21 +25,12 @@ pub(super) fn Detail(props: &DetailProps) -> Html {
     // Kept by the detail, so that it stays readable when the log has let the line go.
     let line = use_memo(props.number, |number| props.session.record().log.line(*number).cloned());
     let shown = use_state(|| SHOWN);
-    let copied = use_state(|| None::<Timeout>);
     let Some(line) = (*line).as_ref() else { return html! {} };
 
     let content = content(line);
-    let copy = {
-        let (content, copied) = (content.clone(), copied.clone());
-        Callback::from(move |_: MouseEvent| {
-            if let Some(window) = window() {
-                // Where the browser forbids it there is nothing to do but not to claim that it was done; it forbids it only
-                // to pages that nobody has clicked into.
-                drop(window.navigator().clipboard().write_text(&content.whole()));
-                let forget = copied.setter();
-                copied.set(Some(Timeout::new(2_000, move || forget.set(None))));
-            }
-        })
+    let whole = {
+        let content = content.clone();
+        Callback::from(move |()| content.whole())
     };
     let more = {
         let shown = shown.clone();
@@ -60,7 +49,8 @@ pub(super) fn Detail(props: &DetailProps) -> Html {
         <section class="log-detail" aria-label="Selected line">
             <div class="log-detail-head">
                 <p class="number">{ facts.into_iter().flatten().collect::<Vec<_>>().join(" · ") }</p>
-                <button type="button" class="button button-small" onclick={copy}>{ if copied.is_some() { "Copied" } else { "Copy" } }</button>
+                // A button a line, so that another line's does not say that it was copied.
+                <CopyButton key={props.number} text={whole} />
                 <button type="button" class="icon-button" aria-label="Close the selected line" onclick={props.on_close.reform(|_: MouseEvent| ())}>
                     { Icon::Close.draw() }
                 </button>
