@@ -73,6 +73,12 @@ test.describe("the throughput check", () => {
     await throughput.connections.fill("201");
     await expect(page.getByText("Open from 1 to 200 connections.")).toBeVisible();
     await expect(throughput.start).toBeDisabled();
+    await throughput.connections.fill("200");
+    await page.getByLabel("Pings under way").fill("100");
+    await page.getByLabel("Bytes a ping").fill("65536");
+    await expect(page.getByText("That would be 1.3 GB under way at once: make it 64.0 MB at most.")).toBeVisible();
+    await expect(throughput.start).toBeDisabled();
+    await page.getByLabel("Bytes a ping").fill("16");
     await page.getByRole("button", { name: "50 connections", exact: true }).click();
     await expect(throughput.connections).toHaveValue("50");
     const slider = page.getByRole("slider", { name: "Connections, as a slider" });

@@ -16,8 +16,26 @@ impl Choice {
     pub(super) const IN_FLIGHT: RangeInclusive<usize> = 1..=100;
     pub(super) const BYTES: RangeInclusive<usize> = 1..=65_536;
 
+    /// What all pings under way may take together: the page keeps them, and so does the server.
+    const UNDER_WAY: u64 = 64_000_000;
+
     /// Numbers of connections that people like to compare.
     pub(super) const PRESETS: [usize; 5] = [1, 10, 50, 100, 200];
+}
+
+impl Choice {
+    /// Reads what was typed into the fields, or says what to change.
+    pub(super) fn read(connections: &str, in_flight: &str, bytes: &str) -> Result<Self, String> {
+        let connections = read(connections, Self::CONNECTIONS).map_err(|range| format!("Open {range} connections."))?;
+        let in_flight = read(in_flight, Self::IN_FLIGHT).map_err(|range| format!("Keep {range} pings under way."))?;
+        let bytes = read(bytes, Self::BYTES).map_err(|range| format!("Make a ping {range} bytes large."))?;
+        let under_way = (connections * in_flight * bytes) as u64;
+        if under_way > Self::UNDER_WAY {
+            let [size, most] = [under_way, Self::UNDER_WAY].map(crate::format::bytes);
+            return Err(format!("That would be {size} under way at once: make it {most} at most."));
+        }
+        Ok(Self { connections, in_flight, bytes })
+    }
 }
 
 impl Default for Choice {
@@ -44,6 +62,16 @@ mod tests {
             assert_eq!(read(typed, Choice::CONNECTIONS), Err("from 1 to 200".to_owned()), "{typed}");
         }
         assert_eq!(read("65537", Choice::BYTES), Err("from 1 to 65,536".to_owned()));
+    }
+
+    #[test]
+    fn a_page_is_not_asked_to_keep_more_than_it_can() {
+        assert_eq!(Choice::read("200", "100", "16"), Ok(Choice { connections: 200, in_flight: 100, bytes: 16 }));
+        assert!(Choice::read("1", "100", "65536").is_ok());
+        assert!(Choice::read("200", "4", "65536").is_ok());
+        let refused = Choice::read("200", "100", "65536").unwrap_err();
+        assert!(refused.contains("1.3 GB under way at once: make it 64.0 MB at most"), "{refused}");
+        assert_eq!(Choice::read("1", "0", "1").unwrap_err(), "Keep from 1 to 100 pings under way.");
     }
 
     #[test]

@@ -18,25 +18,20 @@ pub(super) fn Controls(props: &ControlsProps) -> Html {
     let in_flight = use_state(|| usual.in_flight.to_string());
     let bytes = use_state(|| usual.bytes.to_string());
     let connections = use_state(|| usual.connections.to_string());
-    let asked = read(&connections, Choice::CONNECTIONS).map_err(|range| format!("Open {range} connections.")).and_then(
-        |connections| {
-            let in_flight =
-                read(&in_flight, Choice::IN_FLIGHT).map_err(|range| format!("Keep {range} pings under way."))?;
-            let bytes = read(&bytes, Choice::BYTES).map_err(|range| format!("Make a ping {range} bytes large."))?;
-            Ok(Choice { connections, in_flight, bytes })
-        },
-    );
+    let asked = Choice::read(&connections, &in_flight, &bytes);
 
     let set = |text: &UseStateHandle<String>| {
         let text = text.clone();
         Callback::from(move |event: InputEvent| text.set(event.target_unchecked_into::<HtmlInputElement>().value()))
     };
     let onsubmit = {
-        let (on_start, asked) = (on_start.clone(), asked.clone());
+        let (is_running, on_start, on_stop, asked) = (*is_running, on_start.clone(), on_stop.clone(), asked.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            if let Ok(asked) = asked {
-                on_start.emit(asked);
+            match &asked {
+                _ if is_running => on_stop.emit(()),
+                Ok(asked) => on_start.emit(*asked),
+                Err(_) => {}
             }
         })
     };
@@ -72,12 +67,11 @@ pub(super) fn Controls(props: &ControlsProps) -> Html {
                     <span>{ "Bytes a ping" }</span>
                     <input class="input number" inputmode="numeric" value={(*bytes).clone()} oninput={set(&bytes)} disabled={*is_running} aria-describedby="throughput-note" />
                 </label>
-                // Two elements: one that turned into the other while it is pressed would send the form, and start again.
-                if *is_running {
-                    <button key="stop" type="button" class="button button-danger" onclick={on_stop.reform(|_: MouseEvent| ())}>{ "Stop" }</button>
-                } else {
-                    <button key="start" type="submit" class="button button-primary" disabled={asked.is_err()}>{ "Start" }</button>
-                }
+                // One element, so that who pressed it with the keyboard is still there. Both ways it sends the form: a button that came to
+                // do so while it is pressed would start what it has just ended.
+                <button type="submit" class={classes!("button", if *is_running { "button-danger" } else { "button-primary" })} disabled={!is_running && asked.is_err()}>
+                    { if *is_running { "Stop" } else { "Start" } }
+                </button>
             </div>
             <p id="throughput-note" class={if asked.is_err() { "field-error" } else { "field-note" }}>
                 { asked.err().unwrap_or_else(|| "Each connection keeps so many pings under way: for one that comes back it sends the next, at most 9,000 a second.".to_owned()) }
