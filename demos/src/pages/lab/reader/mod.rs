@@ -1,6 +1,7 @@
 //! The transports, as a browser has them. Whatever a reader holds is given back when it is dropped: requests are aborted, event
 //! sources and sockets are closed.
 
+mod cursor;
 mod events;
 mod fetch;
 mod requests;
@@ -14,6 +15,9 @@ pub(super) use self::fetch::{get_text, post};
 use super::transport::Transport;
 use super::wire::Told;
 use crate::job::Job;
+
+/// How long a reader waits after a failure, in milliseconds.
+const PAUSE: u32 = 1_000;
 
 /// What to read, and how.
 #[derive(Clone, Debug)]
