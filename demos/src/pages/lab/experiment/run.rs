@@ -1,4 +1,5 @@
 use std::cell::RefCell;
+use std::future::Future;
 use std::rc::Rc;
 
 use everwire::SocketHandle;
@@ -30,20 +31,38 @@ pub(in crate::pages::lab) struct Surroundings {
 
 /// Makes the calls of a plan. Dropping the future ends it at once, and what it holds.
 pub(in crate::pages::lab) async fn run(plan: Plan, surroundings: Surroundings, results: Rc<RefCell<Results>>) {
+    let name = new_name();
     for set in 0..plan.sets {
         for transport in plan.order(set) {
-            let Some(mut caller) = Caller::connect(transport, &surroundings).await else {
+            let Some(mut caller) = Caller::connect(surroundings.order(&name, transport, set)).await else {
                 (0..plan.calls).for_each(|_| results.borrow_mut().record(transport, None));
                 continue;
             };
             let before = caller.statement().await;
             for number in 0..plan.calls {
                 caller.pause().await;
-                let round_trip = caller.call(number as u64).await;
+                // A number of its own in all sets: an answer that comes too late for one is none of the next.
+                let round_trip = caller.call((set * plan.calls + number) as u64).await;
                 results.borrow_mut().record(transport, round_trip);
             }
-            let used = caller.statement().await.since(&before);
-            results.borrow_mut().used(transport, &used);
+            if let (Some(before), Some(after)) = (before, caller.statement().await) {
+                results.borrow_mut().used(transport, &after.since(&before));
+            }
+        }
+    }
+}
+
+impl Surroundings {
+    /// All sets of a transport read one log of answers: the server has room for so many. Their accounts are their own, so that
+    /// nothing of a set that has just ended, as the closing of its connection, is entered into the next.
+    fn order(&self, run: &str, transport: Transport, set: usize) -> Order {
+        let name = format!("{run}-{}", transport.key());
+        Order {
+            transport,
+            base: self.base.clone(),
+            query: format!("call={name}{}", self.network.parameter()),
+            account: format!("{name}-{set}"),
+            period: self.period,
         }
     }
 }
@@ -58,15 +77,7 @@ struct Caller {
 
 impl Caller {
     /// `None` where the server does not answer in time.
-    async fn connect(transport: Transport, surroundings: &Surroundings) -> Option<Self> {
-        let name = new_name();
-        let order = Order {
-            transport,
-            base: surroundings.base.clone(),
-            query: format!("call={name}{}", surroundings.network.parameter()),
-            account: name,
-            period: surroundings.period,
-        };
+    async fn connect(order: Order) -> Option<Self> {
         let (told, news) = unbounded();
         // Nobody hears it when the caller is gone, and then the reader is too.
         let reader = Reader::open(order.clone(), Rc::new(move |news| drop(told.unbounded_send(news))));
@@ -91,12 +102,12 @@ impl Caller {
         let start = now();
         let url = self.order.http("echo");
         let socket = self.socket.clone();
-        let ask = async move {
+        let ask = in_time(async move {
             match socket {
                 Some(socket) => socket.send(question).is_ok(),
                 None => post(&url, &question).await.is_ok(),
             }
-        };
+        });
         let answer = async {
             let is_answer = |news: &News| matches!(news, News::Told(Told::Answer { call }) if *call == number);
             self.wait_for(is_answer).await.then(|| now() - start)
@@ -105,9 +116,10 @@ impl Caller {
         join(ask, answer).await.1
     }
 
-    async fn statement(&self) -> Statement {
-        let statements = ask(&self.order.base, std::iter::once(self.order.account.as_str())).await;
-        statements.get(&self.order.account).copied().unwrap_or_default()
+    /// `None` where the server does not say it in time.
+    async fn statement(&self) -> Option<Statement> {
+        let account = self.order.account.as_str();
+        in_time(ask(&self.order.base, std::iter::once(account))).await?.get(account).copied()
     }
 
     async fn wait_for(&mut self, is_it: impl Fn(&News) -> bool) -> bool {
@@ -119,10 +131,36 @@ impl Caller {
             }
             false
         };
-        pin_mut!(it);
-        match select(it, TimeoutFuture::new(PATIENCE)).await {
-            Either::Left((is_there, _)) => is_there,
-            Either::Right(_) => false,
-        }
+        in_time(it).await.unwrap_or(false)
+    }
+}
+
+/// What comes of it, if that does not take too long. What does is dropped: a server may have gone without a word.
+async fn in_time<T>(work: impl Future<Output = T>) -> Option<T> {
+    pin_mut!(work);
+    match select(work, TimeoutFuture::new(PATIENCE)).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_needs_one_log_a_transport_however_many_its_sets_and_an_account_for_each() {
+        let surroundings = Surroundings { base: String::new(), network: Network::default(), period: 100 };
+        let of = |run, transport, set| {
+            let order = surroundings.order(run, transport, set);
+            (order.query, order.account)
+        };
+        let (one, other) =
+            (of("1fffffffffffff", Transport::LongPolling, 0), of("1fffffffffffff", Transport::LongPolling, 99));
+        assert_eq!(one.0, other.0);
+        assert_ne!(one.1, other.1);
+        assert_ne!(of("a", Transport::Polling, 0).0, of("a", Transport::Events, 0).0);
+        assert_ne!(of("a", Transport::Polling, 0).0, of("b", Transport::Polling, 0).0);
+        assert!(other.1.len() <= 40, "the server takes names up to 40 letters, digits and hyphens");
     }
 }
