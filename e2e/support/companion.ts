@@ -51,12 +51,12 @@ export class Companion {
     await this.#end("SIGTERM");
   }
 
-  /** Starts the server again on the port it had, and waits until it listens. */
-  async restart(): Promise<void> {
+  /** Starts the server again on the port it had, and waits until it listens. It breaks connections on request unless told not to. */
+  async restart({ faults = true } = {}): Promise<void> {
     if (this.#process !== undefined) {
       throw new Error("the companion server is running: kill it first");
     }
-    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", this.#pages, "--faults", ...this.#flags];
+    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", this.#pages, ...(faults ? ["--faults"] : []), ...this.#flags];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
     this.#port = await listeningPort(child);

@@ -18,6 +18,8 @@ export class LabPage {
   readonly line: Line;
   readonly controls: Locator;
   readonly experiment: Locator;
+  /** How many calls were made, and how it stands or ended. */
+  readonly progress: Locator;
   readonly distribution: Locator;
   /** The rows of the experiment's table, without the head. */
   readonly rows: Locator;
@@ -27,6 +29,7 @@ export class LabPage {
     this.line = new Line(page);
     this.controls = page.getByRole("region", { name: "Feed and network" });
     this.experiment = page.getByRole("region", { name: "Experiment", exact: true });
+    this.progress = this.experiment.locator(".lab-progress span");
     this.distribution = page.getByRole("region", { name: "Distribution" });
     this.rows = this.experiment.locator("tbody tr");
   }
@@ -81,6 +84,11 @@ export class LabPage {
   /** Waits until a transport has brought so many messages. */
   async brings(transport: Transport, messages: number): Promise<void> {
     await expect.poll(() => this.number(transport, "Messages"), names[transport]).toBeGreaterThanOrEqual(messages);
+  }
+
+  /** Starts sets of calls. */
+  async try(): Promise<void> {
+    await this.experiment.getByRole("button", { name: "Run" }).click();
   }
 
   /** The cells of the row of a transport. */

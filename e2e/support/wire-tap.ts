@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-/** What went over the wire for one path. */
+/** What went over the wire for one path. A request is counted, with its bytes, once its answer begins. */
 export interface Passed {
   requests: number;
   bytes: number;
@@ -19,14 +19,17 @@ export class WireTap {
     this.#server = createServer((client) => {
       const server = connect(Number(target.port), target.hostname);
       let path = "";
+      let unanswered = { requests: 0, bytes: 0 };
       client.on("data", (chunk) => {
-        const text = chunk.toString("latin1");
-        path = /^(?:GET|POST) (\/[^ ?]*)/.exec(text)?.[1] ?? path;
-        this.#count(path, text.startsWith("GET ") || text.startsWith("POST ") ? 1 : 0, chunk);
+        const asked = /^(?:GET|POST) (\/[^ ?]*)/.exec(chunk.toString("latin1"))?.[1];
+        path = asked ?? path;
+        unanswered = { requests: unanswered.requests + (asked === undefined ? 0 : 1), bytes: unanswered.bytes + chunk.length };
         server.write(chunk);
       });
       server.on("data", (chunk) => {
-        this.#count(path, 0, chunk);
+        const messages = chunk.toString("latin1").split('{"seq":').length - 1;
+        this.#count(path, { requests: unanswered.requests, bytes: unanswered.bytes + chunk.length, messages });
+        unanswered = { requests: 0, bytes: 0 };
         client.write(chunk);
       });
       for (const [one, other] of [[client, server], [server, client]] as const) {
@@ -60,12 +63,11 @@ export class WireTap {
     await once(this.#server, "close");
   }
 
-  #count(path: string, requests: number, chunk: Buffer): void {
+  #count(path: string, { requests, bytes, messages }: Passed): void {
     const before = this.passed(path);
-    const messages = chunk.toString("latin1").split('{"seq":').length - 1;
     this.#passed.set(path, {
       requests: before.requests + requests,
-      bytes: before.bytes + chunk.length,
+      bytes: before.bytes + bytes,
       messages: before.messages + messages,
     });
   }

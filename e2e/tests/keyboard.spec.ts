@@ -1,7 +1,9 @@
 import { EchoPage } from "../support/echo-page.ts";
 import { tabTo } from "../support/keyboard.ts";
+import { LabPage } from "../support/lab-page.ts";
 import { Line } from "../support/line.ts";
 import { expect, test } from "../support/test.ts";
+import { ThroughputPage } from "../support/throughput-page.ts";
 import { TickerPage } from "../support/ticker-page.ts";
 import { TrackerPage, deviceAt } from "../support/tracker-page.ts";
 
@@ -77,6 +79,29 @@ test.describe("without a mouse", () => {
     await tabTo(page, ticker.head("Price").getByRole("button"));
     await page.keyboard.press("Enter");
     await expect(ticker.head("Price")).toHaveAttribute("aria-sort", "descending");
+  });
+
+  test("what was started can be ended with the same key", async ({ page }) => {
+    const lab = await LabPage.visit(page);
+    await lab.only("poll");
+    await tabTo(page, lab.controls.getByRole("button", { name: "Start" }));
+    await page.keyboard.press("Enter");
+    await expect(lab.controls.getByRole("button", { name: "Stop" })).toBeFocused();
+    await page.keyboard.press("Enter");
+    await expect(lab.controls.getByRole("button", { name: "Start" })).toBeFocused();
+
+    await tabTo(page, lab.experiment.getByRole("button", { name: "Run" }));
+    await page.keyboard.press("Enter");
+    await expect(lab.experiment.getByRole("button", { name: "Abort" })).toBeFocused();
+    await page.keyboard.press("Enter");
+    await expect(lab.experiment.getByRole("button", { name: "Run" })).toBeFocused();
+
+    const throughput = await ThroughputPage.visit(page);
+    await tabTo(page, throughput.start);
+    await page.keyboard.press("Enter");
+    await expect(throughput.stop).toBeFocused();
+    await page.keyboard.press("Enter");
+    await expect(throughput.start).toBeFocused();
   });
 
   test("a position can be shared and taken back", async ({ visitor }) => {

@@ -48,6 +48,21 @@ test.describe("the transport lab", () => {
     await tap.stop();
   });
 
+  test("counts a request that is held once it is answered", async ({ page, companion }) => {
+    const tap = await WireTap.to(companion.address);
+    await page.addInitScript((server) => localStorage.setItem("everwire.server", server), `ws://${tap.host}`);
+    const lab = await LabPage.visit(page);
+    await lab.only("long-poll");
+    await lab.choose("Messages a second", "1");
+    await lab.start();
+    await lab.brings("long-poll", 5);
+    const shown = await lab.number("long-poll", "A request");
+    const { requests, bytes, messages } = tap.passed("/lab/long-poll");
+    const seen = (bytes - messages * 100) / requests;
+    expect(Math.abs(shown - seen), `${shown} and ${seen}`).toBeLessThan(0.02 * seen);
+    await tap.stop();
+  });
+
   test("has least overhead over a WebSocket, more over a stream, and most where each message takes a request", async ({ page }) => {
     const lab = await LabPage.visit(page);
     // Two polls for each message: a poll that finds nothing costs as much as one that does.
@@ -87,9 +102,9 @@ test.describe("the transport lab", () => {
   test("makes calls in sets, and offers what came of them as tables", async ({ page }) => {
     const lab = await LabPage.visit(page);
     await lab.choose("Poll every", "100 ms");
-    await lab.experiment.getByRole("button", { name: "Run" }).click();
-    await expect(lab.experiment.getByRole("status")).toContainText(" left");
-    await expect(lab.experiment.getByRole("status")).toHaveText("500 of 500 calls, complete", { timeout: 80_000 });
+    await lab.try();
+    await expect(lab.progress).toContainText(" left");
+    await expect(lab.progress).toHaveText("500 of 500 calls, complete", { timeout: 80_000 });
     await expect(lab.rows).toHaveCount(5);
 
     const mean = async (transport: (typeof transports)[number]) => Number((await lab.results(transport))[1]);
@@ -116,11 +131,81 @@ test.describe("the transport lab", () => {
   test("ends an experiment on request, and keeps what came of it until then", async ({ page }) => {
     const lab = await LabPage.visit(page);
     await lab.only("poll");
-    await lab.experiment.getByRole("button", { name: "Run" }).click();
-    await expect(lab.experiment.getByRole("status")).toContainText(/^[1-9]\d* of 100 calls, about/);
+    await lab.try();
+    await expect(lab.progress).toContainText(/^[1-9]\d* of 100 calls, about/);
     await lab.experiment.getByRole("button", { name: "Abort" }).click();
-    await expect(lab.experiment.getByRole("status")).toContainText("aborted");
+    await expect(lab.progress).toContainText("aborted");
     await expect(lab.rows).toHaveCount(1);
+  });
+
+  test("makes as many sets as are asked for, and has every call answered", async ({ page }) => {
+    const lab = await LabPage.visit(page);
+    await lab.only("stream", "events");
+    await lab.choose("Sets", "100");
+    await lab.try();
+    await expect(lab.progress).toHaveText("2,000 of 2,000 calls, complete", { timeout: 80_000 });
+    for (const transport of ["stream", "events"] as const) {
+      expect((await lab.results(transport))[0], names[transport]).toBe("1,000");
+    }
+  });
+
+  test("keeps the feed and an experiment apart, and says how the experiment ended", async ({ page }) => {
+    const lab = await LabPage.visit(page);
+    await lab.only("poll");
+    await lab.start();
+    await lab.brings("poll", 3);
+    const ended = lab.experiment.getByRole("status");
+    await expect(ended).toHaveText("");
+    await lab.try();
+    await expect(lab.progress).toContainText(/^[1-9]\d* of 100 calls, about/);
+    const start = lab.controls.getByRole("button", { name: "Start" });
+    await expect(start).toBeDisabled();
+    await expect(lab.controls).toContainText("The feed waits while an experiment is under way");
+    await expect(ended, "what changes all the time is not announced").toHaveText("");
+    await lab.experiment.getByRole("button", { name: "Abort" }).click();
+    await expect(ended).toHaveText("The experiment is aborted.");
+    await expect(start).toBeEnabled();
+  });
+
+  test("gives a call up whose request is never answered", async ({ page }) => {
+    await page.clock.install();
+    const lab = await LabPage.visit(page);
+    await lab.only("stream");
+    let held = 0;
+    await page.route(/\/lab\/echo/, async (route) => {
+      held += 1;
+      // The server has it and answers over the stream, but the browser never hears that the request is done.
+      await (held === 1 ? route.fetch() : route.continue());
+    });
+    await lab.try();
+    await expect.poll(() => held).toBe(1);
+    await page.clock.fastForward(20_000);
+    await expect(lab.progress).toHaveText("100 of 100 calls, complete", { timeout: 60_000 });
+  });
+
+  test("goes on over server-sent events after the server has answered with an error", async ({ page, errors }) => {
+    errors.expect(/503/);
+    const lab = await LabPage.visit(page);
+    await page.route(/\/lab\/events/, (route) => route.fulfill({ status: 503 }), { times: 1 });
+    await lab.only("events");
+    await lab.start();
+    await lab.brings("events", 5);
+    expect(await lab.figure("events", "Reconnects")).toBe("1");
+    expect(await lab.figure("events", "Lost")).toBe("0");
+  });
+
+  test("offers a bad network as soon as the server makes one", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    await companion.kill();
+    await companion.restart({ faults: false });
+    const lab = await LabPage.visit(page);
+    await expect(lab.controls).toContainText("Start it with --faults");
+    const delay = page.getByRole("combobox", { name: "Delay", exact: true });
+    await expect(delay).toBeDisabled();
+    await companion.kill();
+    await lab.line.down();
+    await companion.restart();
+    await expect(delay).toBeEnabled({ timeout: 60_000 });
   });
 
   test("draws the distribution, and offers it as a picture", async ({ page }) => {
@@ -178,8 +263,8 @@ test.describe("the transport lab", () => {
       expect(await lab.overhead(transport)).toBeGreaterThan(0);
     }
     await lab.only("long-poll");
-    await lab.experiment.getByRole("button", { name: "Run" }).click();
-    await expect(lab.experiment.getByRole("status")).toContainText("complete", { timeout: 60_000 });
+    await lab.try();
+    await expect(lab.progress).toContainText("complete", { timeout: 60_000 });
     expect((await lab.results("long-poll"))[0], "all answered").toBe("100");
     expect(asked).toContain("POST /lab/echo");
     expect(asked.filter((request) => request.startsWith("OPTIONS"))).toEqual([]);

@@ -5,13 +5,14 @@
 //! - [`reader`]: the transports as a browser has them
 //! - [`mod@bench`], [`track`]: transports side by side, and what is known of each
 //! - [`experiment`]: sets of calls
-//! - [`numbers`]: what is computed of all that; [`save`]: files for the visitor
+//! - [`numbers`]: what is computed of all that; [`save`]: files for the visitor; [`same`]: what parts of the page share
 //! - [`view`]: the parts of the page
 
 mod bench;
 mod experiment;
 mod numbers;
 mod reader;
+mod same;
 mod save;
 mod settings;
 mod track;
@@ -19,15 +20,14 @@ mod transport;
 mod view;
 mod wire;
 
-use std::ops::Deref;
-use std::rc::Rc;
+use std::cell::RefCell;
 
 use everwire_yew::use_raw_socket;
-use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
 use self::bench::Bench;
 use self::experiment::Results;
+use self::same::Same;
 use self::settings::{Chosen, Settings};
 use self::view::{Cards, Controls, Distribution, ExperimentCard, LatencyCard, OverheadCard};
 use crate::components::PageHead;
@@ -41,24 +41,34 @@ const LEAD: &str = "The same feed over polling, long polling, HTTP streaming, se
 /// The same feed and the same echo over each transport, side by side.
 #[component]
 pub(crate) fn LabPage() -> Html {
-    let bench = BenchRef((*use_memo((), |()| Rc::new(Bench::default()))).clone());
+    let bench = (*use_memo((), |()| BenchRef::default())).clone();
     let settings = use_state_eq(Settings::default);
     let chosen = use_state_eq(Chosen::default);
     let is_running = use_state_eq(|| false);
-    let results = use_state_eq(|| None::<Rc<Results>>);
+    let is_trying = use_state_eq(|| false);
+    let results = use_state_eq(|| None::<ResultsRef>);
     // This line's pings tell the server's time, and add nothing to what is measured.
     let line = use_line("/clock");
     let on_event = use_callback((), |_, ()| ());
     let socket = use_raw_socket(line.options(), on_event);
     bench.hold_clock(socket.handle());
     let server = line.server().clone();
-    let offers_faults = use_offers_faults(&server);
-    let conditions = settings.on_a_server_that(*offers_faults == Some(true));
+    let offers_faults = use_offers_faults(&server, socket.status().is_open());
+    let conditions = settings.on_a_server_that(offers_faults == Some(true));
     use_run(&bench, &server, &conditions, *chosen, *is_running);
 
     let set_running = {
         let is_running = is_running.setter();
         Callback::from(move |to| is_running.set(to))
+    };
+    let on_trying = {
+        let (is_running, is_trying) = (is_running.setter(), is_trying.setter());
+        use_callback((), move |to: bool, ()| {
+            is_trying.set(to);
+            if to {
+                is_running.set(false);
+            }
+        })
     };
     let on_results = {
         let results = results.setter();
@@ -73,8 +83,9 @@ pub(crate) fn LabPage() -> Html {
                     on_settings={Callback::from({ let settings = settings.setter(); move |to| settings.set(to) })}
                     is_running={*is_running}
                     can_run={!chosen.transports().is_empty()}
-                    on_run={set_running.clone()}
-                    offers_faults={*offers_faults}
+                    is_trying={*is_trying}
+                    on_run={set_running}
+                    {offers_faults}
                 />
                 <Cards
                     bench={bench.clone()}
@@ -84,7 +95,7 @@ pub(crate) fn LabPage() -> Html {
                 />
                 <div class="columns lab-charts">
                     <LatencyCard bench={bench.clone()} is_running={*is_running} />
-                    <Distribution bench={bench.clone()} is_running={*is_running} results={(*results).clone()} />
+                    <Distribution bench={bench.clone()} is_running={*is_running} results={(*results).clone()} is_trying={*is_trying} />
                 </div>
                 <OverheadCard {bench} is_running={*is_running} />
                 <ExperimentCard
@@ -93,25 +104,32 @@ pub(crate) fn LabPage() -> Html {
                     chosen={*chosen}
                     results={(*results).clone()}
                     {on_results}
-                    on_start={Callback::from(move |()| set_running.emit(false))}
+                    {on_trying}
                 />
             </div>
         </div>
     }
 }
 
-/// Whether the server makes a bad network on request; `None` until it has answered.
+/// Whether the server makes a bad network on request; `None` until it has answered. It is asked each time the line opens, since it
+/// may have been started anew with other flags, and what it said last holds while it is away.
 #[hook]
-fn use_offers_faults(server: &Server) -> UseStateHandle<Option<bool>> {
-    let offers = use_state_eq(|| None);
+fn use_offers_faults(server: &Server, is_open: bool) -> Option<bool> {
+    let told = use_state_eq(|| None::<(Server, bool)>);
     {
-        let offers = offers.setter();
-        use_effect_with(server.clone(), move |server| {
+        let told = told.setter();
+        use_effect_with((server.clone(), is_open), move |(server, is_open)| {
             let server = server.clone();
-            spawn_local(async move { offers.set(Some(server.breaks_on_request().await)) });
+            let asking = is_open.then(|| {
+                Job::start(async move {
+                    let offers = server.clone().breaks_on_request().await;
+                    told.set(Some((server, offers)));
+                })
+            });
+            move || drop(asking)
         });
     }
-    offers
+    told.as_ref().filter(|(who, _)| who == server).map(|(_, offers)| *offers)
 }
 
 /// Runs the transports while they are to run, and anew when something else is chosen.
@@ -134,20 +152,5 @@ fn use_run(bench: &BenchRef, server: &Server, settings: &Settings, chosen: Chose
     });
 }
 
-/// The bench as a property: the same bench is the same, whatever came in meanwhile.
-#[derive(Clone)]
-struct BenchRef(Rc<Bench>);
-
-impl Deref for BenchRef {
-    type Target = Rc<Bench>;
-
-    fn deref(&self) -> &Rc<Bench> {
-        &self.0
-    }
-}
-
-impl PartialEq for BenchRef {
-    fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
-    }
-}
+type BenchRef = Same<Bench>;
+type ResultsRef = Same<RefCell<Results>>;

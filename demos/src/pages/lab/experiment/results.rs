@@ -1,5 +1,5 @@
 use super::Plan;
-use crate::pages::lab::numbers::{Csv, Statement, Summary};
+use crate::pages::lab::numbers::{Csv, Sorted, Statement, Summary};
 use crate::pages::lab::transport::Transport;
 
 /// What came of an experiment, so far or in the end.
@@ -16,6 +16,8 @@ pub(in crate::pages::lab) struct Results {
 struct Of {
     /// Round trips in milliseconds, call after call and set after set; not a number for a call that was not answered.
     round_trips: Vec<f64>,
+    /// Those that are numbers, kept in order since they are shown all the time.
+    sorted: Sorted,
     used: Statement,
 }
 
@@ -25,7 +27,9 @@ impl Results {
     }
 
     pub(in crate::pages::lab) fn record(&mut self, transport: Transport, round_trip: Option<f64>) {
-        self.of[transport as usize].round_trips.push(round_trip.unwrap_or(f64::NAN));
+        let of = &mut self.of[transport as usize];
+        of.round_trips.push(round_trip.unwrap_or(f64::NAN));
+        round_trip.iter().for_each(|time| of.sorted.insert(*time));
     }
 
     /// Adds what the calls of a set used.
@@ -47,12 +51,17 @@ impl Results {
         &self.of[transport as usize].round_trips
     }
 
+    /// The round trips of the calls that were answered.
+    pub(in crate::pages::lab) fn sorted(&self, transport: Transport) -> &Sorted {
+        &self.of[transport as usize].sorted
+    }
+
     pub(in crate::pages::lab) fn summary(&self, transport: Transport) -> Option<Summary> {
-        Summary::of(self.round_trips(transport).iter().copied())
+        Summary::of(self.sorted(transport))
     }
 
     pub(in crate::pages::lab) fn unanswered(&self, transport: Transport) -> usize {
-        self.round_trips(transport).iter().filter(|time| time.is_nan()).count()
+        self.round_trips(transport).len() - self.sorted(transport).len()
     }
 
     pub(in crate::pages::lab) fn statement(&self, transport: Transport) -> &Statement {
@@ -92,11 +101,14 @@ impl Results {
             "overhead_bytes_per_call",
         ]);
         for transport in &self.plan.transports {
-            let Some(summary) = self.summary(*transport) else { continue };
-            let Summary { count, mean, deviation, min, max, p50, p99 } = summary;
-            let mut row = vec![transport.name().to_owned(), self.conditions.clone(), count.to_string()];
+            let answered = self.sorted(*transport).len();
+            let mut row = vec![transport.name().to_owned(), self.conditions.clone(), answered.to_string()];
             row.push(self.unanswered(*transport).to_string());
-            row.extend([mean, deviation, p50, p99, min, max].map(|ms| format!("{ms:.3}")));
+            let figures = self.summary(*transport).map_or([f64::NAN; 6], |summary| {
+                let Summary { mean, deviation, p50, p99, min, max, .. } = summary;
+                [mean, deviation, p50, p99, min, max]
+            });
+            row.extend(figures.map(|ms| if ms.is_finite() { format!("{ms:.3}") } else { String::new() }));
             let used = self.statement(*transport);
             row.extend([used.requests.to_string(), used.overhead().to_string()]);
             row.push(self.overhead_of_a_call(*transport).map_or_else(String::new, |bytes| format!("{bytes:.1}")));
@@ -149,6 +161,24 @@ mod tests {
             "WebSocket,\"polled every 500 ms, delay 20 ms\",2,0,2.000,1.414,1.000,3.000,1.000,3.000,1,16,8.0";
         assert_eq!(last, expected);
         assert!(csv.lines().nth(1).unwrap().contains(",1,1,250.500,"));
+    }
+
+    #[test]
+    fn a_transport_that_never_answered_is_told_with_its_calls() {
+        let plan = Plan { calls: 2, sets: 1, transports: vec![Transport::Events, Transport::WebSocket] };
+        let mut results = Results::new(plan, "as they are".to_owned());
+        results.record(Transport::Events, None);
+        results.record(Transport::Events, None);
+        results.record(Transport::WebSocket, Some(1.0));
+        let csv = results.summary_csv();
+        let rows: Vec<&str> = csv.lines().skip(1).collect();
+        assert_eq!(
+            rows,
+            [
+                "Server-sent events,as they are,0,2,,,,,,,0,0,",
+                "WebSocket,as they are,1,0,1.000,,1.000,1.000,1.000,1.000,0,0,"
+            ]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::f64::consts::TAU;
 
-use super::summary::{Summary, percentile, sorted};
+use super::{Sorted, Summary};
 
 /// How many bars there are, at most and at least.
 const MOST: f64 = 40.0;
@@ -21,18 +21,16 @@ pub(in crate::pages::lab) struct Histogram {
 impl Histogram {
     /// `None` of fewer than two values. What is above the 99th percentile by more than it is above the least counts as beyond: one
     /// pause of the browser would otherwise press everything else into one bar.
-    pub(in crate::pages::lab) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
-        let values = sorted(values);
-        let summary = Summary::of(values.iter().copied()).filter(|summary| summary.count > 1)?;
-        let p99 = percentile(&values, 99.0);
-        let end = summary.max.min(p99 + (p99 - summary.min).max(1e-3));
-        let bars = bars(&values, end - summary.min);
+    pub(in crate::pages::lab) fn of(values: &Sorted) -> Option<Self> {
+        let summary = Summary::of(values).filter(|summary| summary.count > 1)?;
+        let end = summary.max.min(summary.p99 + (summary.p99 - summary.min).max(1e-3));
+        let bars = bars(values, end - summary.min);
         let width = ((end - summary.min) / bars).max(1e-3);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few dozen")]
         let bars = bars as usize;
         let mut counts = vec![0.0; bars];
         let mut beyond = 0;
-        for value in values {
+        for value in values.iter().copied() {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no value is below the least")]
             let bar = ((value - summary.min) / width) as usize;
             match counts.get_mut(bar) {
@@ -49,8 +47,8 @@ impl Histogram {
 }
 
 /// As many bars as Freedman and Diaconis (1981) advise, within what can be seen.
-fn bars(sorted: &[f64], range: f64) -> f64 {
-    let quartiles = percentile(sorted, 75.0) - percentile(sorted, 25.0);
+fn bars(sorted: &Sorted, range: f64) -> f64 {
+    let quartiles = sorted.percentile(75.0) - sorted.percentile(25.0);
     let width = 2.0 * quartiles / (sorted.len() as f64).cbrt();
     if width > 0.0 { (range / width).ceil().clamp(LEAST, MOST) } else { LEAST }
 }
@@ -81,14 +79,14 @@ mod tests {
     fn every_value_is_in_a_bar_or_beyond() {
         let mut values = normal(2_000);
         values.push(10_000.0);
-        let histogram = Histogram::of(values).unwrap();
+        let histogram = Histogram::of(&Sorted::of(values)).unwrap();
         assert_eq!(histogram.counts.iter().sum::<f64>() as usize + histogram.beyond, 2_001);
         assert_eq!(histogram.beyond, 1);
     }
 
     #[test]
     fn the_curve_goes_through_the_bars_of_a_normal_distribution() {
-        let histogram = Histogram::of(normal(20_000)).unwrap();
+        let histogram = Histogram::of(&Sorted::of(normal(20_000))).unwrap();
         let total: f64 = histogram.counts.iter().sum();
         let apart: f64 = histogram.counts.iter().zip(&histogram.normal).map(|(bar, curve)| (bar - curve).abs()).sum();
         assert!(apart / total < 0.06, "{}", apart / total);
@@ -97,8 +95,8 @@ mod tests {
 
     #[test]
     fn values_that_are_all_the_same_are_one_bar() {
-        let histogram = Histogram::of([3.0; 10]).unwrap();
+        let histogram = Histogram::of(&Sorted::of([3.0; 10])).unwrap();
         assert_eq!(histogram.counts.iter().filter(|count| **count > 0.0).count(), 1);
-        assert_eq!(Histogram::of([3.0]), None);
+        assert_eq!(Histogram::of(&Sorted::of([3.0])), None);
     }
 }

@@ -1,3 +1,5 @@
+use super::Sorted;
+
 /// A sample of times in milliseconds, in figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::pages::lab) struct Summary {
@@ -12,32 +14,15 @@ pub(in crate::pages::lab) struct Summary {
 }
 
 impl Summary {
-    /// `None` of nothing. What is not a number is left out.
-    pub(in crate::pages::lab) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
-        Self::of_sorted(&sorted(values))
-    }
-
-    fn of_sorted(values: &[f64]) -> Option<Self> {
+    /// `None` of nothing.
+    pub(in crate::pages::lab) fn of(values: &Sorted) -> Option<Self> {
         let (min, max) = (*values.first()?, *values.last()?);
         let count = values.len();
         let mean = values.iter().sum::<f64>() / count as f64;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
         let deviation = (squares / (count as f64 - 1.0)).sqrt();
-        Some(Self { count, mean, deviation, min, max, p50: percentile(values, 50.0), p99: percentile(values, 99.0) })
+        Some(Self { count, mean, deviation, min, max, p50: values.percentile(50.0), p99: values.percentile(99.0) })
     }
-}
-
-pub(super) fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
-    values.sort_by(f64::total_cmp);
-    values
-}
-
-/// The least value that so many percent of all do not exceed (nearest rank).
-pub(super) fn percentile(sorted: &[f64], percent: f64) -> f64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "up to the number of values")]
-    let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.max(1) - 1).copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]
@@ -46,21 +31,21 @@ mod tests {
 
     #[test]
     fn the_figures_are_those_of_the_sample() {
-        let summary = Summary::of([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).unwrap();
+        let summary = Summary::of(&Sorted::of([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0])).unwrap();
         assert_eq!((summary.count, summary.mean, summary.min, summary.max), (8, 5.0, 2.0, 9.0));
         assert!((summary.deviation - (32.0_f64 / 7.0).sqrt()).abs() < 1e-12);
     }
 
     #[test]
     fn percentiles_are_values_of_the_sample() {
-        let summary = Summary::of((1..=200).rev().map(f64::from)).unwrap();
+        let summary = Summary::of(&Sorted::of((1..=200).rev().map(f64::from))).unwrap();
         assert_eq!((summary.p50, summary.p99), (100.0, 198.0));
     }
 
     #[test]
     fn calls_that_never_came_back_are_no_values() {
-        assert_eq!(Summary::of([f64::NAN]), None);
-        let one = Summary::of([f64::NAN, 3.0]).unwrap();
+        assert_eq!(Summary::of(&Sorted::of([f64::NAN])), None);
+        let one = Summary::of(&Sorted::of([f64::NAN, 3.0])).unwrap();
         assert_eq!((one.count, one.p99), (1, 3.0));
         assert!(one.deviation.is_nan());
     }

@@ -1,13 +1,13 @@
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-use super::ticks::use_ticks;
 use super::words::{ms, or_dash, overhead};
 use crate::format;
 use crate::pages::lab::BenchRef;
-use crate::pages::lab::numbers::Summary;
+use crate::pages::lab::numbers::{Sorted, Summary};
 use crate::pages::lab::settings::Chosen;
 use crate::pages::lab::transport::Transport;
+use crate::ticks::{READABLE, use_ticks};
 
 #[derive(Properties, PartialEq)]
 pub(in crate::pages::lab) struct CardsProps {
@@ -21,7 +21,7 @@ pub(in crate::pages::lab) struct CardsProps {
 #[component]
 pub(in crate::pages::lab) fn Cards(props: &CardsProps) -> Html {
     let CardsProps { bench, is_running, chosen, on_choose } = props;
-    use_ticks(*is_running);
+    use_ticks(READABLE, *is_running);
     html! {
         <section aria-label="Transports">
             <ul class="lab-cards">
@@ -39,7 +39,7 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
     let track = bench.track(transport);
     let total = track.bytes.total;
     let steady = track.bytes.steady();
-    let summary = Summary::of(track.latencies.iter().copied());
+    let summary = Summary::of(&Sorted::of(track.latencies.iter().copied()));
     let onchange = {
         let on_choose = on_choose.clone();
         Callback::from(move |event: Event| {
@@ -65,7 +65,7 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
                 { figure("Payload", format::bytes(total.payload)) }
                 { figure("Overhead", format::bytes(total.overhead())) }
                 if transport.asks() {
-                    { figure("A request", or_dash(total.overhead_of_a_request().map(|bytes| format!("{} B", overhead(bytes))))) }
+                    { figure("A request", or_dash(steady.overhead_of_a_request().map(|bytes| format!("{} B", overhead(bytes))))) }
                 } else {
                     { figure("Set-up", or_dash(set_up.map(|bytes| format!("{bytes:.0} B")))) }
                 }

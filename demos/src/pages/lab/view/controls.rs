@@ -1,6 +1,7 @@
 use yew::prelude::*;
 
 use super::choice::choice;
+use super::toggle::toggle;
 use crate::format;
 use crate::pages::lab::settings::{Network, Settings};
 
@@ -10,6 +11,8 @@ pub(in crate::pages::lab) struct ControlsProps {
     pub(in crate::pages::lab) on_settings: Callback<Settings>,
     pub(in crate::pages::lab) is_running: bool,
     pub(in crate::pages::lab) can_run: bool,
+    /// Whether an experiment is under way, which the feed would spoil.
+    pub(in crate::pages::lab) is_trying: bool,
     pub(in crate::pages::lab) on_run: Callback<bool>,
     /// Whether the server makes a bad network; `None` until that is known.
     pub(in crate::pages::lab) offers_faults: Option<bool>,
@@ -18,7 +21,7 @@ pub(in crate::pages::lab) struct ControlsProps {
 /// The feed, the network, and the button that starts.
 #[component]
 pub(in crate::pages::lab) fn Controls(props: &ControlsProps) -> Html {
-    let ControlsProps { settings, on_settings, is_running, can_run, on_run, offers_faults } = props;
+    let ControlsProps { settings, on_settings, is_running, can_run, is_trying, on_run, offers_faults } = props;
     let (settings, is_running) = (*settings, *is_running);
     let set = |change: fn(&mut Settings, u32)| {
         let on_settings = on_settings.clone();
@@ -45,14 +48,12 @@ pub(in crate::pages::lab) fn Controls(props: &ControlsProps) -> Html {
                 { choice("Delay", &list(&Network::DELAYS, |ms| format!("{ms} ms")), delay, is_spared, set(|to, delay| to.network.delay = delay)) }
                 { choice("Jitter", &list(&Network::JITTERS, |ms| format!("{ms} ms")), jitter, is_spared, set(|to, jitter| to.network.jitter = jitter)) }
                 { choice("Loss", &list(&Network::LOSSES, |percent| format!("{percent} %")), loss, is_spared, set(|to, loss| to.network.loss = loss)) }
-                if is_running {
-                    <button key="stop" type="button" class="button button-danger" {onclick}>{ "Stop" }</button>
-                } else {
-                    <button key="start" type="button" class="button button-primary" {onclick} disabled={!can_run}>{ "Start" }</button>
-                }
+                { toggle(is_running, "Start", "Stop", *can_run && !is_trying, onclick) }
             </div>
             <p class="field-note">
-                if *offers_faults == Some(false) {
+                if *is_trying {
+                    { "The feed waits while an experiment is under way: its messages would come between the calls." }
+                } else if *offers_faults == Some(false) {
                     { "This server adds no delay, jitter or loss. Start it with " }<code>{ "--faults" }</code>{ "." }
                 } else {
                     { "What TCP loses it sends again: a lost message comes at least 200 ms later, and what is behind it waits." }

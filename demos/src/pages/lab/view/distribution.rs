@@ -1,24 +1,23 @@
-use std::rc::Rc;
-
 use web_sys::Element;
 use yew::prelude::*;
 
 use super::choice::choice;
-use super::ticks::use_ticks;
 use super::words::ms;
 use crate::components::{Chart, ChartData, ChartKind, ChartStyle, Series, XAxis};
 use crate::format;
-use crate::pages::lab::BenchRef;
-use crate::pages::lab::experiment::Results;
-use crate::pages::lab::numbers::{Histogram, Summary};
+use crate::pages::lab::numbers::{Histogram, Sorted, Summary};
 use crate::pages::lab::save;
 use crate::pages::lab::transport::Transport;
+use crate::pages::lab::{BenchRef, ResultsRef};
+use crate::ticks::{READABLE, use_ticks};
 
 #[derive(Properties, PartialEq)]
 pub(in crate::pages::lab) struct DistributionProps {
     pub(in crate::pages::lab) bench: BenchRef,
     pub(in crate::pages::lab) is_running: bool,
-    pub(in crate::pages::lab) results: Option<Rc<Results>>,
+    pub(in crate::pages::lab) results: Option<ResultsRef>,
+    /// Whether calls are being made, so that the results change.
+    pub(in crate::pages::lab) is_trying: bool,
 }
 
 const CURVE: &str = "The curve is the normal distribution with this mean and SD.";
@@ -35,21 +34,20 @@ enum Times {
 /// The distribution of one transport's times, with the normal curve that fits it.
 #[component]
 pub(in crate::pages::lab) fn Distribution(props: &DistributionProps) -> Html {
-    let DistributionProps { bench, is_running, results } = props;
-    use_ticks(*is_running);
+    let DistributionProps { bench, is_running, results, is_trying } = props;
     let transport = use_state_eq(|| Transport::WebSocket);
     let times = use_state_eq(|| Times::Feed);
+    use_ticks(READABLE, if *times == Times::Calls { *is_trying } else { *is_running });
     let data = use_memo((), |()| ChartData::default());
     let style = use_memo(*transport, |transport| style(*transport));
     let place = use_node_ref();
 
-    let sample: Vec<f64> = match (*times, results) {
-        (Times::Calls, Some(results)) => results.round_trips(*transport).to_vec(),
-        (Times::Calls, None) => Vec::new(),
-        (Times::Feed, _) => bench.track(*transport).latencies.iter().copied().collect(),
+    let drawn = |sample: &Sorted| (Summary::of(sample), Histogram::of(sample));
+    let (summary, histogram) = match (*times, results) {
+        (Times::Calls, Some(results)) => drawn(results.borrow().sorted(*transport)),
+        (Times::Calls, None) => (None, None),
+        (Times::Feed, _) => drawn(&Sorted::of(bench.track(*transport).latencies.iter().copied())),
     };
-    let summary = Summary::of(sample.iter().copied());
-    let histogram = Histogram::of(sample);
     let beyond = histogram.as_ref().map_or(0, |histogram| histogram.beyond);
     {
         let data = data.clone();

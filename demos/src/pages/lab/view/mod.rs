@@ -4,7 +4,7 @@
 //! - [`controls`]: the feed and the network; [`cards`]: a card for each transport
 //! - [`latency`], [`distribution`]: charts; [`overhead`]: what the bytes mean for thousands
 //! - [`trial`], [`trial_table`]: the experiment with sets of calls
-//! - [`choice`]: a labelled list to choose from; [`ticks`]: when live parts are drawn; [`words`]: numbers as they are shown
+//! - [`choice`]: a labelled list to choose from; [`toggle`]: a button that starts and ends something; [`words`]: numbers as they are shown
 
 mod cards;
 mod choice;
@@ -12,7 +12,7 @@ mod controls;
 mod distribution;
 mod latency;
 mod overhead;
-mod ticks;
+mod toggle;
 mod trial;
 mod trial_table;
 mod words;

@@ -1,84 +1,81 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
 use super::choice::choice;
-use super::trial_table::TrialTable;
+use super::toggle::toggle;
+use super::trial_table::trial_table;
 use crate::format;
 use crate::job::Job;
 use crate::pages::lab::bench::now;
 use crate::pages::lab::experiment::{Plan, Results, Surroundings, run};
-use crate::pages::lab::save;
 use crate::pages::lab::settings::{Chosen, Settings};
+use crate::pages::lab::{ResultsRef, save};
 use crate::server::Server;
+use crate::ticks::use_ticks;
+
+/// Milliseconds between two drawings of what came so far: drawing takes time from the calls that are made meanwhile.
+const DRAW_EVERY: u32 = 400;
 
 #[derive(Properties, PartialEq)]
 pub(in crate::pages::lab) struct ExperimentCardProps {
     pub(in crate::pages::lab) server: Server,
     pub(in crate::pages::lab) settings: Settings,
     pub(in crate::pages::lab) chosen: Chosen,
-    pub(in crate::pages::lab) results: Option<Rc<Results>>,
-    pub(in crate::pages::lab) on_results: Callback<Rc<Results>>,
-    /// An experiment begins: nothing else may use the network.
-    pub(in crate::pages::lab) on_start: Callback<()>,
+    pub(in crate::pages::lab) results: Option<ResultsRef>,
+    pub(in crate::pages::lab) on_results: Callback<ResultsRef>,
+    /// Told when an experiment begins, from when on nothing else may use the network, and when it ends.
+    pub(in crate::pages::lab) on_trying: Callback<bool>,
 }
 
 /// An experiment under way. Dropping it ends it.
 struct Running {
     _job: Job,
-    _look: Interval,
     started: f64,
 }
 
 /// Sets of calls over each transport, with what came of them.
 #[component]
 pub(in crate::pages::lab) fn ExperimentCard(props: &ExperimentCardProps) -> Html {
-    let ExperimentCardProps { server, settings, chosen, results, on_results, on_start } = props;
+    let ExperimentCardProps { server, settings, chosen, results, on_results, on_trying } = props;
     let calls = use_state_eq(|| Plan::CALLS[0]);
     let sets = use_state_eq(|| Plan::SETS[0]);
     let running = use_state(|| None::<Rc<Running>>);
+    let is_running = running.is_some();
+    use_ticks(DRAW_EVERY, is_running);
+    use_effect_with((is_running, on_trying.clone()), |(is_running, on_trying)| on_trying.emit(*is_running));
     let plan = Plan { calls: *calls, sets: *sets, transports: chosen.transports() };
 
-    let start = {
+    let on_toggle = {
         let (server, settings, plan) = (server.clone(), *settings, plan.clone());
-        let (running, on_results, on_start) = (running.setter(), on_results.clone(), on_start.clone());
+        let (running, on_results) = (running.setter(), on_results.clone());
         Callback::from(move |_: MouseEvent| {
-            on_start.emit(());
-            let results = Rc::new(RefCell::new(Results::new(plan.clone(), conditions(&settings))));
-            let show = {
-                let (results, on_results) = (Rc::clone(&results), on_results.clone());
-                move || on_results.emit(Rc::new(results.borrow().clone()))
-            };
-            show();
-            // Calls can be a thousand a second, and are not each worth a drawing.
-            let look = Interval::new(400, show.clone());
+            if is_running {
+                return running.set(None);
+            }
+            let results = ResultsRef::new(RefCell::new(Results::new(plan.clone(), conditions(&settings))));
+            on_results.emit(results.clone());
             let (server, plan, ended) = (server.clone(), plan.clone(), running.clone());
             let job = Job::start(async move {
                 if let Ok(base) = server.base().await {
                     let surroundings = Surroundings { base, network: settings.network, period: settings.period };
-                    run(plan, surroundings, results).await;
+                    run(plan, surroundings, Rc::clone(&results)).await;
                 }
-                show();
                 ended.set(None);
             });
-            running.set(Some(Rc::new(Running { _job: job, _look: look, started: now() })));
+            running.set(Some(Rc::new(Running { _job: job, started: now() })));
         })
-    };
-    let stop = {
-        let running = running.setter();
-        Callback::from(move |_: MouseEvent| running.set(None))
     };
     let save_as = |name: &'static str, text: fn(&Results) -> String| {
         let offered = results.clone();
-        let onclick =
-            Callback::from(move |_: MouseEvent| offered.iter().for_each(|results| save::csv(name, &text(results))));
+        let onclick = Callback::from(move |_: MouseEvent| {
+            offered.iter().for_each(|results| save::csv(name, &text(&results.borrow())))
+        });
         let label = if name == "calls" { "Save calls (CSV)" } else { "Save summary (CSV)" };
         html! { <button type="button" class="button button-small" {onclick} disabled={results.is_none()}>{ label }</button> }
     };
     let numbers = |of: &[usize]| of.iter().map(|number| (*number, format::count(*number as u64))).collect::<Vec<_>>();
-    let is_running = running.is_some();
     html! {
         <section class="card" aria-labelledby="lab-experiment">
             <div class="card-head">
@@ -92,15 +89,17 @@ pub(in crate::pages::lab) fn ExperimentCard(props: &ExperimentCardProps) -> Html
             <div class="lab-fields lab-trial">
                 { choice("Calls a set", &numbers(&Plan::CALLS), *calls, is_running, { let calls = calls.setter(); move |to| calls.set(to) }) }
                 { choice("Sets", &numbers(&Plan::SETS), *sets, is_running, { let sets = sets.setter(); move |to| sets.set(to) }) }
-                if is_running {
-                    <button key="stop" type="button" class="button button-danger" onclick={stop}>{ "Abort" }</button>
-                } else {
-                    <button key="start" type="button" class="button button-primary" onclick={start} disabled={plan.transports.is_empty()}>{ "Run" }</button>
-                }
+                { toggle(is_running, "Run", "Abort", !plan.transports.is_empty(), on_toggle) }
             </div>
+            // What changes all the time is not announced, only how it ended.
+            <p class="visually-hidden" role="status">
+                if let Some(results) = results.as_ref().filter(|_| !is_running) {
+                    { format!("The experiment is {}.", ended(&results.borrow())) }
+                }
+            </p>
             if let Some(results) = results {
-                { progress(results, running.as_deref()) }
-                <TrialTable results={Rc::clone(results)} />
+                { progress(&results.borrow(), running.as_deref()) }
+                { trial_table(&results.borrow()) }
             }
         </section>
     }
@@ -114,17 +113,20 @@ fn progress(results: &Results, running: Option<&Running>) -> Html {
     });
     let state = match running {
         Some(_) => left.unwrap_or_default(),
-        None if results.is_complete() => ", complete".to_owned(),
-        None => ", aborted".to_owned(),
+        None => format!(", {}", ended(results)),
     };
     html! {
         <div class="lab-progress">
             <progress class="progress" max={total.to_string()} value={made.to_string()} aria-label="Calls made" />
-            <span class="field-note number" role="status">
+            <span class="field-note number">
                 { format!("{} of {} calls{state}", format::count(made as u64), format::count(total as u64)) }
             </span>
         </div>
     }
+}
+
+fn ended(results: &Results) -> &'static str {
+    if results.is_complete() { "complete" } else { "aborted" }
 }
 
 fn conditions(settings: &Settings) -> String {

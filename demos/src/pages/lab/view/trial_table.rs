@@ -1,5 +1,3 @@
-use std::rc::Rc;
-
 use yew::prelude::*;
 
 use super::words::{ms, or_dash, overhead};
@@ -8,15 +6,8 @@ use crate::pages::lab::experiment::Results;
 use crate::pages::lab::numbers::Summary;
 use crate::pages::lab::transport::Transport;
 
-#[derive(Properties, PartialEq)]
-pub(super) struct TrialTableProps {
-    pub(super) results: Rc<Results>,
-}
-
 /// What came of an experiment, a row for each transport.
-#[component]
-pub(super) fn TrialTable(props: &TrialTableProps) -> Html {
-    let results = &props.results;
+pub(super) fn trial_table(results: &Results) -> Html {
     let heads = ["Transport", "Calls", "Mean", "SD", "p50", "p99", "Min", "Max", "Requests", "Overhead a call"];
     html! {
         <>
