@@ -6,10 +6,11 @@
 //! - `link`: one WebSocket and the task that serves it
 //! - `alarm`: the task that wakes the core
 //! - `route`: how the WebSocket comes about
-//! - `options`: what only a native program can choose
+//! - `options`: what only a native program can choose; `headers` are a part of it
 //! - `received`: a message as tungstenite gives it
 
 mod alarm;
+mod headers;
 mod link;
 mod options;
 mod received;
@@ -28,6 +29,7 @@ use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
 use tokio::runtime::Handle;
 use url::Url;
 
+pub use self::headers::{Headers, HeadersError};
 use self::{alarm::Alarm, link::Link, route::Route};
 pub(crate) use self::{options::Options, received::Received};
 use crate::{Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, shared::Shared};
@@ -66,7 +68,7 @@ impl Platform {
             started: Instant::now(),
             source: builder.source.clone(),
             protocols: builder.protocols.clone(),
-            options: builder.native,
+            options: builder.native.clone(),
             link: Mutex::new(None),
             alarm: Alarm::new(),
             is_released: AtomicBool::new(false),
@@ -101,7 +103,7 @@ impl Platform {
             }
             AddressSource::Provider(provide) => (provide(Attempt { failures }), Cause::Provider),
         };
-        let route = Route { address, protocols: self.protocols.clone(), options: self.options, refused };
+        let route = Route { address, protocols: self.protocols.clone(), options: self.options.clone(), refused };
         let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, route);
         let before = self.link().replace(link);
         drop(before);

@@ -1,18 +1,20 @@
 use std::net::IpAddr;
 
+use super::Headers;
 use crate::SocketBuilder;
 
 /// What only a native program can choose.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(super) read_buffer: usize,
     pub(super) local_address: Option<IpAddr>,
+    pub(super) headers: Headers,
 }
 
 impl Default for Options {
     /// Tungstenite's own read buffer of 128 KiB is many times what most connections need.
     fn default() -> Self {
-        Self { read_buffer: 16 << 10, local_address: None }
+        Self { read_buffer: 16 << 10, local_address: None, headers: Headers::default() }
     }
 }
 
@@ -29,6 +31,13 @@ impl SocketBuilder {
     /// connections to a server on Linux; whoever opens more needs several.
     pub fn local_address(mut self, address: IpAddr) -> Self {
         self.native.local_address = Some(address);
+        self
+    }
+
+    /// What the handshake's request says beside what it has to (nothing): credentials, an origin. A browser lets an application
+    /// set none, so what runs in both puts a token into the address or a greeting.
+    pub fn headers(mut self, headers: Headers) -> Self {
+        self.native.headers = headers;
         self
     }
 }

@@ -32,6 +32,8 @@ impl Route {
         let offered = address.protocols.as_ref().unwrap_or(&protocols);
         let request = ClientRequestBuilder::new(uri.clone());
         let request = offered.as_slice().iter().fold(request, ClientRequestBuilder::with_sub_protocol);
+        let with_header = |request: ClientRequestBuilder, (name, value)| request.with_header(name, value);
+        let request = options.headers.iter().fold(request, with_header);
         let config = WebSocketConfig::default().read_buffer_size(options.read_buffer);
         let disable_nagle = true;
         let connected = match options.local_address {

@@ -1,6 +1,7 @@
 //! What only a native program has: threads, and a runtime that may be missing.
 
-use everwire::{OpenError, Socket, SocketHandle, State};
+use everwire::{Headers, OpenError, Protocols, Socket, SocketHandle, State};
+use tokio::io::AsyncBufReadExt;
 
 use crate::{
     server::TestServer,
@@ -44,6 +45,25 @@ async fn a_connection_comes_from_the_address_that_was_chosen() {
     let _socket = Socket::builder(url).local_address([127, 0, 0, 7].into()).open().unwrap();
     let (_, client) = listener.accept().await.unwrap();
     assert_eq!(client.ip(), std::net::IpAddr::from([127, 0, 0, 7]));
+}
+
+#[tokio::test]
+async fn the_request_carries_the_headers_that_were_given() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let headers = Headers::new([("Authorization", "Bearer x"), ("X-Tag", "1"), ("X-Tag", "2")]).unwrap();
+    let protocols = Protocols::new(["chat"]).unwrap();
+    let _socket = Socket::builder(url).headers(headers).protocols(protocols).open().unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut lines = tokio::io::BufReader::new(stream).lines();
+    let mut request = Vec::new();
+    while let Some(line) = lines.next_line().await.unwrap().filter(|line| !line.is_empty()) {
+        request.push(line.to_ascii_lowercase());
+    }
+    let of = |name: &str| request.iter().filter(|line| line.starts_with(name)).map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(of("authorization"), ["authorization: bearer x"]);
+    assert_eq!(of("x-tag"), ["x-tag: 1", "x-tag: 2"]);
+    assert_eq!(of("sec-websocket-protocol"), ["sec-websocket-protocol: chat"]);
 }
 
 #[tokio::test]
