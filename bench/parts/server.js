@@ -31,7 +31,7 @@ export async function server({ runs, quick, only, what, report }) {
 function choose(only) {
   const unknown = only?.find((id) => !contenders.some((contender) => contender.id === id));
   if (unknown !== undefined) throw new Error(`there is no server ${unknown}; there are ${contenders.map(({ id }) => id).join(", ")}`);
-  return contenders.filter(({ id, name, command, asked, optional }) => {
+  const present = contenders.filter(({ id, name, command, asked, optional }) => {
     if (only ? !only.includes(id) : asked) return false;
     const isThere = existsSync(command[0]);
     if (isThere) return true;
@@ -39,6 +39,8 @@ function choose(only) {
     console.log(`server: ${name} is left out: ${command[0]} is not there, see above why it was not built`);
     return false;
   });
+  if (present.length === 0) throw new Error(`nothing is left to measure: none of ${only.join(", ")} is there`);
+  return present;
 }
 
 async function measure(contender, { task, path, flags, read }) {
