@@ -41,7 +41,7 @@ pub(crate) fn end_strays() {
 }
 
 fn end_strays_after(grace: Duration) {
-    let kept = kept().clone();
+    let kept = still_kept();
     let strays = || -> Vec<i32> {
         let children = children_of(process::id().cast_signed());
         children.filter(|child| !kept.contains(child)).collect()
@@ -69,6 +69,14 @@ fn end_all() {
     }
     kept().clear();
     end_strays();
+}
+
+/// Forgets those that have ended: the system may give their numbers to others, which are strays then.
+fn still_kept() -> Vec<i32> {
+    let children: HashSet<i32> = children_of(process::id().cast_signed()).collect();
+    let mut kept = kept();
+    kept.retain(|pid| children.contains(pid));
+    kept.clone()
 }
 
 fn kept() -> MutexGuard<'static, Vec<i32>> {
@@ -117,9 +125,27 @@ fn state_and_parent(pid: i32) -> Option<(char, i32)> {
 mod tests {
     use std::process::Command;
 
-    use super::{Duration, children_of, end_strays_after, set_child_subreaper};
+    use super::{Duration, children_of, end_strays_after, keep, kept, set_child_subreaper};
 
+    /// One test after the other: both look at all children of this process.
     #[test]
+    fn strays_are_ended_and_those_that_are_kept_are_not_until_they_have_ended() {
+        a_process_that_has_left_its_parent_is_ended();
+        a_process_that_is_kept_goes_on_and_is_forgotten_when_it_has_ended();
+    }
+
+    fn a_process_that_is_kept_goes_on_and_is_forgotten_when_it_has_ended() {
+        let mut sleeper = Command::new("sleep").arg("1000").spawn().unwrap();
+        keep(&sleeper);
+        end_strays_after(Duration::ZERO);
+        assert_eq!(sleeper.try_wait().unwrap(), None);
+        assert_eq!(*kept(), [sleeper.id().cast_signed()]);
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+        end_strays_after(Duration::ZERO);
+        assert!(kept().is_empty());
+    }
+
     fn a_process_that_has_left_its_parent_is_ended() {
         set_child_subreaper(true).unwrap();
         // The shell ends at once, and the sleeper in a session of its own is an orphan.
