@@ -27,6 +27,7 @@ export const contenders = [
   { id: "everwire", name: "Everwire", command: EVERWIRE, ...PLAIN },
   { id: "uws", name: "uWebSockets (C++)", command: program("bench-uws"), ...PLAIN, optional: true },
   { id: "axum", name: "axum, plain", command: program("bench-axum"), ...PLAIN },
+  { id: "axum_select", name: "axum, plain, one task and select!", command: program("bench-axum", "--select"), ...PLAIN },
   { id: "axum_nagle", name: "axum, Nagle's algorithm on", command: program("bench-axum", "--nagle"), ...PLAIN, asked: true },
   { id: "ws", name: "ws (Node.js)", command: script("ws.js"), ...PLAIN },
   {
