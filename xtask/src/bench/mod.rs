@@ -20,6 +20,7 @@ mod uws;
 mod wasm;
 
 pub(crate) use native::NATIVE;
+pub(crate) use wasm::IN_PAGES;
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -6,6 +6,9 @@ use anyhow::Result;
 
 use crate::workspace::Workspace;
 
+/// By what cargo works on that workspace.
+pub(crate) const IN_PAGES: [&str; 2] = ["--manifest-path", "bench/wasm/Cargo.toml"];
+
 /// Each is an echo to weigh, and with the feature `measure` a driver to time.
 const CLIENTS: [&str; 3] = ["everwire", "gloo-net", "ws-stream-wasm"];
 /// What a client in Rust can be at best: it is timed, and not weighed.
@@ -38,8 +41,8 @@ pub(super) fn build_fast(workspace: &Workspace, to: &Path) -> Result<()> {
 }
 
 fn compile(workspace: &Workspace, args: &[&str]) -> Result<()> {
-    let build = ["build", "--manifest-path", "bench/wasm/Cargo.toml", "--target", "wasm32-unknown-unknown"];
-    workspace.command("cargo").args(build).args(args).env("CARGO_TARGET_DIR", workspace.target()?).run()
+    let build = workspace.command("cargo").args(["build", "--target=wasm32-unknown-unknown"]).args(IN_PAGES).args(args);
+    build.env("CARGO_TARGET_DIR", workspace.target()?).run()
 }
 
 /// Leaves what a page imports, and the wasm beside it.

@@ -17,11 +17,14 @@ pub(super) fn format(workspace: &Workspace, summary: &mut Summary) {
     let check = ["fmt", "--all", "--check"];
     summary.step("fmt", || workspace.command("cargo").args(check).run());
     summary.step("fmt, bench", || workspace.command("cargo").args(check).args(bench::NATIVE).run());
+    summary.step("fmt, bench, wasm", || workspace.command("cargo").args(check).args(bench::IN_PAGES).run());
 }
 
 pub(super) fn run(workspace: &Workspace, summary: &mut Summary) {
     summary.step("clippy, native", || clippy(workspace, &["--workspace", "--all-targets"]));
     summary.step("clippy, bench", || clippy(workspace, &[&bench::NATIVE[..], &["--all-targets"]].concat()));
+    let in_pages = ["--workspace", "--all-features", "--target=wasm32-unknown-unknown"];
+    summary.step("clippy, bench, wasm", || clippy(workspace, &[&bench::IN_PAGES[..], &in_pages].concat()));
     summary.step("clippy, wasm", || clippy(workspace, &[&BROWSER[..], &IN_BROWSERS].concat()));
     // By itself: the others switch on the standard library in dependencies, and this one brings its own panic handler.
     let module = ["--target=wasm32-unknown-unknown", "--package=everwire-js", "--lib"];
