@@ -186,6 +186,7 @@ impl Ledger {
                 memory_max_bytes: self.load.memory_max,
             },
             interrupted: false,
+            missed: Vec::new(),
             problem: None,
         }
     }
@@ -245,6 +246,7 @@ impl Setting {
             ping_period: plan.ping_period.to_string(),
             ping_period_s: plan.ping_period.mean().as_secs_f64(),
             payload_bytes: plan.payload,
+            binary: plan.binary,
             warm_up_s: plan.warm_up.as_secs_f64(),
             processes: plan.processes as usize,
             threads: plan.threads,

@@ -10,7 +10,8 @@
 //! - [`Cli`] reads the command line into a [`Plan`]; `units` are its times, rates and shares
 //! - [`run`] is the program: from the command line to what is printed
 //! - `conduct` is a run as it goes on: it starts [`serve`] in one process or several by a `crew`, and tells them when
-//! - `interrupt` is the signal that ends it early, `lines` is where `--json` goes
+//! - `interrupt` is the signal that ends it early, `lines` is where `--json` goes, `limits` are what a result has to
+//!   keep to
 //! - `client` is one connection: it opens, sends when a [`Schedule`] says so, and counts by a [`Seen`] list what came back
 //! - `window` is when messages are sent, and from when on they count
 //! - `dialect` speaks the protocols of other servers, `stamp` is what a message says
@@ -41,6 +42,8 @@ mod interrupt;
 mod interval;
 #[cfg(feature = "client")]
 mod ledger;
+#[cfg(feature = "client")]
+mod limits;
 #[cfg(feature = "client")]
 mod lines;
 #[cfg(feature = "client")]

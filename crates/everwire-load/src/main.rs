@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use everwire_load::{AS_WORKER, Cli, INTERRUPTED, Outcome, run, serve};
+use everwire_load::{AS_WORKER, Cli, INTERRUPTED, Outcome, RunError, run, serve};
+
+/// What clap exits with too.
+const UNUSABLE: u8 = 2;
+const MISSED: u8 = 3;
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|first| first == AS_WORKER) {
@@ -14,7 +18,15 @@ fn main() -> ExitCode {
     }
     match run(Cli::parse()) {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
+        Ok(Outcome::Missed(limits)) => {
+            limits.iter().for_each(|limit| eprintln!("limit missed: {limit}"));
+            ExitCode::from(MISSED)
+        }
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Err(error @ RunError::Unusable(_)) => {
+            eprintln!("{error}");
+            ExitCode::from(UNUSABLE)
+        }
         Err(error) => fail(&error.to_string()),
     }
 }

@@ -28,6 +28,12 @@ pub struct Plan {
     pub(crate) publish_period: Period,
     /// Bytes.
     pub(crate) payload: usize,
+    /// Whether messages are binary instead of text.
+    pub(crate) binary: bool,
+    /// What to offer, the most wanted first.
+    pub(crate) subprotocols: Vec<String>,
+    /// What the requests that open connections say beside what they have to.
+    pub(crate) headers: Vec<(String, String)>,
     /// For how long messages are sent before they count.
     pub(crate) warm_up: Duration,
     /// For how long messages are sent that count.

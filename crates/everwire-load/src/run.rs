@@ -9,8 +9,8 @@ use crate::conduct::Conduct;
 use crate::crew::CrewError;
 use crate::lines::Lines;
 use crate::progress::Progress;
-use crate::record::{Record, Second};
-use crate::{Cli, Unusable, files, table};
+use crate::record::{Record, Second, Summary};
+use crate::{Cli, Unusable, cli, files, table};
 
 /// The first argument with which the program starts itself as a worker: then it is to call `serve`.
 pub const AS_WORKER: &str = "--as-worker";
@@ -20,6 +20,8 @@ pub const AS_WORKER: &str = "--as-worker";
 pub enum Outcome {
     /// As it was planned.
     Complete,
+    /// As it was planned, and the result does not keep to these limits.
+    Missed(Vec<String>),
     /// By a signal, before its time.
     Interrupted,
 }
@@ -69,9 +71,9 @@ pub enum RunError {
 /// # Errors
 /// A run that could not be made, or not to its end; what is known of it is printed nevertheless. Messages that were lost are a
 /// result and not an error.
-pub fn run(cli: Cli) -> Result<Outcome, RunError> {
+pub fn run(asked: Cli) -> Result<Outcome, RunError> {
     files::raise_limit();
-    let (plan, output) = cli.into_plan()?;
+    let (plan, output) = asked.into_plan()?;
     if let Some(charts) = &output.charts {
         fs::create_dir_all(charts).map_err(|error| RunError::Write { path: charts.clone(), error })?;
     }
@@ -82,19 +84,24 @@ pub fn run(cli: Cli) -> Result<Outcome, RunError> {
         return Err(nobody);
     }
 
-    let mut summary = conduct.summary(std::env::args().collect::<Vec<_>>().join(" "));
+    let mut summary = conduct.summary(cli::command(std::env::args()));
     summary.problem = ran.as_ref().err().map(ToString::to_string);
+    summary.missed = output.limits.missed(&summary);
     // What can fail comes after what cannot, and what takes time comes last.
     if !lines.are_on_stdout() {
         // Whoever has closed stdout does not want to read it.
         let _ = io::stdout().write_all(table::of(&summary).as_bytes());
     }
+    let outcome = match summary {
+        Summary { interrupted: true, .. } => Outcome::Interrupted,
+        _ if summary.missed.is_empty() => Outcome::Complete,
+        _ => Outcome::Missed(summary.missed.clone()),
+    };
     let written = lines.write(&Record::Summary(Box::new(summary)));
     let drawn = output.charts.as_deref().map_or(Ok(()), |charts| draw(charts, conduct.seconds()));
-    let was_interrupted = conduct.was_interrupted();
     conduct.end();
     ran.and(written).and(drawn)?;
-    Ok(if was_interrupted { Outcome::Interrupted } else { Outcome::Complete })
+    Ok(outcome)
 }
 
 fn draw(charts: &Path, seconds: &[Second]) -> Result<(), RunError> {

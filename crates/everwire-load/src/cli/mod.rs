@@ -1,5 +1,6 @@
 //! The command line.
 
+mod command;
 mod unusable;
 
 use core::time::Duration;
@@ -7,12 +8,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
+use everwire::{Headers, Protocols};
 use url::Url;
 
+pub(crate) use command::command;
 pub use unusable::Unusable;
 
 use crate::dialect::address;
 use crate::files;
+use crate::limits::Limits;
 use crate::stamp::Stamp;
 use crate::{Dialect, Period, Plan, units};
 
@@ -51,7 +55,9 @@ Examples:
   everwire-load ws://127.0.0.1:9001/echo --subscribers 100% --subscribe-url ws://127.0.0.1:9001/broadcast
       one publisher, and 100 connections that receive what it publishes
   everwire-load ws://127.0.0.1:3000 --dialect socket.io --json run.jsonl --charts charts/
-      a socket.io server that answers the event \"echo\"; lines for programs and charts for people";
+      a socket.io server that answers the event \"echo\"; lines for programs and charts for people
+  everwire-load ws://127.0.0.1:9001/echo --warm-up 3s --max-p99 50ms --max-lost 0 --min-open 100%
+      a gate for a build: the exit code is 3 where the server, once it is warm, does not keep to these limits";
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Connections")]
@@ -76,6 +82,14 @@ struct ClientFlags {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     publishers: Option<u32>,
 
+    /// A subprotocol to offer; several are separated by commas, the most wanted first.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    subprotocol: Vec<String>,
+
+    /// A header for the requests that open connections, like 'Authorization: Bearer x'; may be given several times.
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+    header: Vec<(String, String)>,
+
     /// The client's own addresses, to be taken in turn. One address can open some 28,000 connections to a server; where the
     /// server is this machine, others of 127.0.0.0/8 are added by themselves.
     #[arg(long, value_name = "IP", value_delimiter = ',')]
@@ -96,6 +110,10 @@ struct MessageFlags {
     /// Bytes of payload in a message, at least 40: 64, 4KiB.
     #[arg(long, value_name = "SIZE", default_value = "64", value_parser = payload)]
     payload: usize,
+
+    /// Send binary messages instead of text.
+    #[arg(long)]
+    binary: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -127,7 +145,7 @@ struct RunFlags {
     seed: u64,
 }
 
-/// What is watched and where results go.
+/// What is watched, where results go, and what they have to keep to.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Results")]
 pub(crate) struct OutputFlags {
@@ -147,6 +165,9 @@ pub(crate) struct OutputFlags {
     /// Show no progress.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 impl Cli {
@@ -172,6 +193,10 @@ impl Cli {
         if subscribers > 0 && publishers == 0 {
             return Err(Unusable::NoPublishers);
         }
+        Protocols::new(&clients.subprotocol)?;
+        if messages.binary && dialect != Dialect::Plain {
+            return Err(Unusable::Binary);
+        }
         let total = clients.connections + publishers;
         let processes = run.processes.unwrap_or_else(|| files::processes_for(total));
         let most = files::connections_each();
@@ -192,6 +217,9 @@ impl Cli {
             ping_period: messages.ping_period,
             publish_period: messages.publish_period.unwrap_or(messages.ping_period),
             payload: messages.payload,
+            binary: messages.binary,
+            subprotocols: clients.subprotocol,
+            headers: clients.header,
             warm_up: run.warm_up,
             duration: run.duration,
             grace: run.grace,
@@ -211,6 +239,15 @@ fn url(text: &str) -> Result<Url, String> {
         "wss" if cfg!(feature = "rustls") && url.has_host() => Ok(url),
         "wss" => Err("wss needs the feature rustls: build with `--features rustls`".to_owned()),
         _ => Err("write it with ws:// or wss://, like ws://127.0.0.1:9001/echo".to_owned()),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write it like 'Authorization: Bearer x'")?;
+    let header = (name.trim().to_owned(), value.trim().to_owned());
+    match Headers::new([header.clone()]) {
+        Ok(_) => Ok(header),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -55,6 +55,16 @@ fn bad_input_is_told_with_what_to_do() {
         (&["--connections", "9000000", "--processes", "1"], "ulimit -n"),
         (&["--connections", "90000", "--source-address", "10.0.0.7"], "--source-address IP,IP"),
         (&["--source-address", "here"], "invalid"),
+        (&["--binary", "--dialect", "socket.io"], "--binary is for --dialect plain"),
+        (&["--subprotocol", "a b"], "is not a subprotocol"),
+        (&["--subprotocol", "a,b,A"], "offered twice"),
+        (&["--header", "Authorization"], "'Authorization: Bearer x'"),
+        (&["--header", "Auth orization: x"], "is not the name of a header"),
+        (&["--header", "X: é"], "visible ASCII"),
+        (&["--header", "Host: x"], "the handshake itself sends Host"),
+        (&["--max-lost", "few"], "like 0.1%"),
+        (&["--min-open", "200%"], "from 0 to 1"),
+        (&["--max-p99", "50"], "like 200ms"),
     ] {
         let problem = plan(flags).unwrap_err();
         assert!(problem.contains(advice), "{flags:?}: {problem}");

@@ -10,6 +10,12 @@ pub enum Unusable {
         /// The flag.
         flag: &'static str,
     },
+    /// Subprotocols that no server could be offered.
+    #[error("--subprotocol: {0}")]
+    Protocols(#[from] everwire::ProtocolsError),
+    /// A dialect that is text.
+    #[error("--binary is for --dialect plain: the others wrap messages in text")]
+    Binary,
     /// Subscribers, and nobody who publishes.
     #[error("the subscribers would receive nothing: leave out --publishers 0")]
     NoPublishers,

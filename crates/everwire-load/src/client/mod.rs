@@ -9,7 +9,9 @@ mod agent;
 
 use std::sync::Arc;
 
-use everwire::{Cause, ClosePolicy, Discarded, Ended, Event, Heartbeat, Message, OutboxLimits, Socket, Verdict};
+use everwire::{
+    Cause, ClosePolicy, Discarded, Ended, Event, Headers, Heartbeat, Message, OutboxLimits, Protocols, Socket, Verdict,
+};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -85,17 +87,17 @@ pub(crate) async fn run(company: Company, part: Part) {
             }
         };
         for action in actions {
-            perform(&mut agent, &socket, action);
+            perform(&mut agent, &socket, action, plan.binary);
         }
     }
     agent.stop();
     socket.close().await;
 }
 
-fn perform(agent: &mut Agent, socket: &Socket, action: Action) {
+fn perform(agent: &mut Agent, socket: &Socket, action: Action, is_binary: bool) {
     match action {
         Action::Load { text, is_counted } => {
-            if socket.send(text).is_err() && is_counted {
+            if socket.send(message_of(text, is_binary)).is_err() && is_counted {
                 agent.overflowed();
             }
         }
@@ -110,7 +112,11 @@ fn perform(agent: &mut Agent, socket: &Socket, action: Action) {
 
 fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
     let url = if part.purpose == Purpose::Ping { &plan.url } else { &plan.subscribe_url };
+    let protocols = Protocols::new(&plan.subprotocols).expect("the command line was checked");
+    let headers = Headers::new(plan.headers.iter().cloned()).expect("the command line was checked");
     let mut builder = Socket::builder(url.as_str())
+        .protocols(protocols)
+        .headers(headers)
         .read_buffer(plan.payload.next_power_of_two().clamp(1 << 10, 16 << 10))
         // What is on the wire is the load that was asked for and nothing else.
         .heartbeat(Heartbeat::off())
@@ -161,6 +167,10 @@ fn handle(agent: &mut Agent, event: Event) -> Vec<Action> {
     }
 }
 
+fn message_of(text: String, is_binary: bool) -> Message {
+    if is_binary { Message::Binary(text.into_bytes()) } else { Message::Text(text) }
+}
+
 /// Bytes that are no text are nothing that was sent.
 fn text_of(message: Message) -> String {
     match message {
@@ -173,6 +183,14 @@ fn text_of(message: Message) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_of_either_kind_carries_the_same() {
+        assert!(matches!(message_of("abc".into(), true), Message::Binary(_)));
+        assert!(matches!(message_of("abc".into(), false), Message::Text(_)));
+        assert_eq!([true, false].map(|is_binary| text_of(message_of("abc".into(), is_binary))), ["abc", "abc"]);
+        assert_eq!(text_of(Message::Binary(vec![0xff])), NO_TEXT);
+    }
 
     #[test]
     fn a_message_of_any_size_that_may_be_asked_for_has_room_to_wait() {

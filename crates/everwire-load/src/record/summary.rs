@@ -39,6 +39,9 @@ pub struct Summary {
     /// Whether a signal has ended the run before its time.
     #[serde(default)]
     pub interrupted: bool,
+    /// The limits of the command line that were not kept to, each in a sentence.
+    #[serde(default)]
+    pub missed: Vec<String>,
     /// What has kept the run from going on to its end.
     #[serde(default)]
     pub problem: Option<String>,
@@ -63,6 +66,9 @@ pub struct Setting {
     pub ping_period_s: f64,
     /// How many bytes of payload in a message.
     pub payload_bytes: usize,
+    /// Whether messages were binary instead of text.
+    #[serde(default)]
+    pub binary: bool,
     /// For how long messages were sent before they counted, in seconds.
     #[serde(default)]
     pub warm_up_s: f64,

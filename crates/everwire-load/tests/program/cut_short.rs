@@ -1,6 +1,6 @@
 //! Runs that do not come to the end that was planned: what is known is told nevertheless.
 
-use crate::support::{Load, Run, Told, folder};
+use crate::support::{Load, Run, Told, folder, signal};
 
 #[tokio::test]
 async fn a_chart_that_cannot_be_written_takes_nothing_of_the_result() {
@@ -20,12 +20,6 @@ async fn a_chart_that_cannot_be_written_takes_nothing_of_the_result() {
     std::fs::remove_file(lines).unwrap();
 }
 
-/// Sends a signal to a process, or to a process group by its negative number.
-async fn signal(signal: &str, to: &str) {
-    let status = tokio::process::Command::new("kill").args(["-s", signal, "--", to]).status().await.unwrap();
-    assert!(status.success());
-}
-
 #[tokio::test]
 async fn a_run_that_is_interrupted_tells_what_is_known() {
     let server = Load::start().await;
@@ -38,8 +32,7 @@ async fn a_run_that_is_interrupted_tells_what_is_known() {
     while !std::fs::read_to_string(&lines).unwrap().contains(r#""phase":"load""#) {
         tokio::task::yield_now().await;
     }
-    // To all of the group, as a terminal does.
-    signal("INT", &format!("-{}", run.pid())).await;
+    run.signal("INT").await;
     let ended = run.end().await;
     assert_eq!(ended.status.code(), Some(130), "{}", ended.stderr);
     assert!(ended.stdout.contains("Interrupted") && ended.stdout.contains("Round trip"), "{}", ended.stdout);
@@ -58,7 +51,7 @@ async fn a_run_that_is_interrupted_while_it_connects_or_warms_up_sends_nothing_t
     for (flags, phase) in [("--connections 1000 --rate 10/s", "opening"), ("--warm-up 60s", "warming up")] {
         let mut run = Run::start(&format!("{} {flags} --json -", server.url("/echo")));
         run.until_stderr(phase).await;
-        signal("INT", &run.pid().to_string()).await;
+        run.signal("INT").await;
         let ended = run.end().await;
         assert_eq!(ended.status.code(), Some(130), "{}", ended.stderr);
         let summary = Told::read(&ended.stdout).summary;
@@ -73,9 +66,9 @@ async fn a_second_signal_ends_the_program_at_once() {
     let flags = "--connections 1 --ping-period 1ms --duration 60s --grace 60s";
     let mut run = Run::start(&format!("{} {flags}", server.url("/echo?fault=half-open:2")));
     run.until_stderr("sending").await;
-    signal("INT", &run.pid().to_string()).await;
+    run.signal("INT").await;
     run.until_stderr("waiting").await;
-    signal("TERM", &run.pid().to_string()).await;
+    run.signal("TERM").await;
     let ended = run.end().await;
     assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(130), ""));
 }

@@ -7,7 +7,8 @@ mod support;
 
 use everwire_load::{Phase, Second, Summary};
 
-use support::{Load, program};
+use support::{Load, Run, Told, program};
+use tokio::io::AsyncReadExt;
 
 #[tokio::test]
 async fn every_message_of_every_connection_is_answered_and_told_of_second_by_second() {
@@ -45,7 +46,8 @@ async fn a_warm_up_is_told_second_by_second_and_counted_nowhere() {
     assert_eq!((deliveries.published, deliveries.expected, deliveries.delivered), (5, 50, 50));
     let warm_up: Vec<&Second> = told.seconds.iter().filter(|second| second.phase == Phase::WarmUp).collect();
     assert_eq!(warm_up.len(), 2);
-    assert!(warm_up.iter().all(|second| second.connected == 21 && second.sent + second.answered == 0), "{warm_up:?}");
+    // The second one may be told a little late, with what was counted by then.
+    assert_eq!((warm_up[0].connected, warm_up[0].sent, warm_up[0].answered), (21, 0, 0));
     assert_eq!(told.seconds.iter().map(|second| second.answered).sum::<u64>(), 100);
 }
 
@@ -91,6 +93,52 @@ async fn a_server_that_answers_each_message_late_shows_in_the_latency() {
     let times = told.summary.round_trips.round_trip.unwrap();
     assert!(times.p50_ms >= 80.0, "{times:?}");
     assert_eq!(told.summary.round_trips.lost, 0);
+}
+
+#[tokio::test]
+async fn a_result_that_does_not_keep_to_its_limits_has_an_exit_code_of_its_own() {
+    let server = Load::start().await;
+    let flags = "--connections 5 --ping-period 200ms --duration 1s --max-lost 0 --min-open 100% --json -";
+    for (limit, code) in [("--max-p99 60s", 0), ("--max-p99 79ms", 3)] {
+        let output = program(&format!("{} {flags} {limit}", server.url("/echo?fault=delay:80"))).await;
+        assert_eq!(output.status.code(), Some(code));
+        let missed = Told::read(&String::from_utf8(output.stdout).unwrap()).summary.missed;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            (missed.len(), said.contains("limit missed: 99 % of the round trips")),
+            (code.min(1) as usize, code == 3)
+        );
+    }
+}
+
+#[tokio::test]
+async fn binary_messages_are_answered_as_text_is() {
+    let server = Load::start().await;
+    let told = server.told("/echo", "--connections 5 --ping-period 100ms --duration 1s --binary").await;
+    assert!(told.summary.setting.binary);
+    assert_eq!((told.summary.round_trips.answered, told.summary.unexpected), (50, 0));
+}
+
+/// A server that sees the requests and answers none.
+#[tokio::test]
+async fn subprotocols_and_headers_are_in_the_request_and_values_are_not_in_the_result() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let args =
+        [&url, "--connections", "1", "--subprotocol", "a,b", "--header", "Authorization: Bearer x", "--json", "-"];
+    let mut run = Run::of(&args);
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = String::new();
+    while !request.ends_with("\r\n\r\n") {
+        request.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    let request = request.to_ascii_lowercase();
+    assert!(request.contains("sec-websocket-protocol: a, b\r\n"), "{request}");
+    assert!(request.contains("authorization: bearer x\r\n"), "{request}");
+    run.until_stderr("opening").await;
+    run.signal("INT").await;
+    let command = Told::read(&run.end().await.stdout).summary.command;
+    assert!(command.contains("--header 'Authorization: …'") && !command.contains("Bearer"), "{command}");
 }
 
 #[tokio::test]

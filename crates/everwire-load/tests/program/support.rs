@@ -57,7 +57,7 @@ impl Told {
 
 /// Runs the program to its end.
 pub(crate) async fn program(args: &str) -> Output {
-    command(args).output().await.unwrap()
+    command(&args.split_whitespace().collect::<Vec<_>>()).output().await.unwrap()
 }
 
 /// A folder of this test's own that is not there yet.
@@ -81,6 +81,10 @@ pub(crate) struct Ended {
 impl Run {
     /// In a process group of its own, as a shell would start it.
     pub(crate) fn start(args: &str) -> Self {
+        Self::of(&args.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub(crate) fn of(args: &[&str]) -> Self {
         let mut command = command(args);
         command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -90,6 +94,11 @@ impl Run {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id().unwrap()
+    }
+
+    /// Sends a signal to all of its process group, as a terminal does.
+    pub(crate) async fn signal(&self, name: &str) {
+        signal(name, &format!("-{}", self.pid())).await;
     }
 
     /// Waits until it has come so far that it says this.
@@ -112,8 +121,14 @@ impl Run {
     }
 }
 
-fn command(args: &str) -> Command {
+/// Sends a signal to a process, or to a process group by its negative number.
+pub(crate) async fn signal(signal: &str, to: &str) {
+    let status = Command::new("kill").args(["-s", signal, "--", to]).status().await.unwrap();
+    assert!(status.success());
+}
+
+fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_everwire-load"));
-    command.args(args.split_whitespace()).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(args).stdin(Stdio::null()).kill_on_drop(true);
     command
 }

@@ -206,8 +206,7 @@ async fn in_a_dialect_nothing_is_sent_before_its_handshake_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_counts_each_message_of_each_publisher_once_and_how_long_it_took() {
     let flags = ["--subscribers", "50%"];
-    let mut subscriber = Bench::new(Purpose::Subscribe, &flags);
-    subscriber.open();
+    let mut subscriber = Bench::begun(Purpose::Subscribe, &flags);
     assert_eq!(subscriber.counted().now.listening, 1);
     let stamp = |client, number| Stamp {
         run: subscriber.agent.plan.run,
@@ -225,9 +224,32 @@ async fn a_subscriber_counts_each_message_of_each_publisher_once_and_how_long_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_another_run_publishes_is_not_counted_as_delivered() {
+async fn a_subscriber_that_comes_when_messages_are_sent_already_makes_up_for_nobody() {
     let mut subscriber = Bench::new(Purpose::Subscribe, &["--subscribers", "50%"]);
+    subscriber.begin();
     subscriber.open();
+    let stamp = Stamp { run: subscriber.agent.plan.run, client: 7, number: 0, is_counted: true, due: 0 };
+    subscriber.hear(&stamp.payload(64));
+    let Interval { now, counts } = subscriber.counted();
+    assert_eq!((now.listening, now.expecting), (1, 0));
+    assert_eq!((counts.delivered, counts.one_way.count(), counts.unexpected), (0, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_was_there_is_expected_to_receive_also_when_it_is_cut() {
+    let mut subscriber = Bench::begun(Purpose::Subscribe, &["--subscribers", "50%"]);
+    subscriber.agent.dropped("cut".into());
+    assert_eq!(subscriber.counted().now.expecting, 1);
+    subscriber.open();
+    let stamp = Stamp { run: subscriber.agent.plan.run, client: 7, number: 5, is_counted: true, due: 0 };
+    subscriber.hear(&stamp.payload(64));
+    let Interval { now, counts } = subscriber.counted();
+    assert_eq!((now.expecting, counts.delivered), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_run_publishes_is_not_counted_as_delivered() {
+    let mut subscriber = Bench::begun(Purpose::Subscribe, &["--subscribers", "50%"]);
     let stamp =
         Stamp { run: subscriber.agent.plan.run.wrapping_add(1), client: 7, number: 0, is_counted: true, due: 0 };
     subscriber.hear(&stamp.payload(64));
@@ -299,8 +321,7 @@ async fn what_is_published_in_the_warm_up_is_no_delivery() {
     publisher.until_due(ms(0)).await;
     publisher.until_due(ms(0)).await;
     assert_eq!(publisher.counted().counts.published, 1);
-    let mut subscriber = Bench::new(Purpose::Subscribe, &flags);
-    subscriber.open();
+    let mut subscriber = Bench::begun(Purpose::Subscribe, &flags);
     for text in publisher.wire {
         let stamp = Stamp { run: subscriber.agent.plan.run, ..Stamp::read(&text).unwrap() };
         subscriber.hear(&stamp.payload(64));
