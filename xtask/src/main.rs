@@ -8,7 +8,7 @@
 //! - [`mod@bench`]: measures the npm package and the Rust API beside their peers
 //! - [`lab`]: measures the server under load beside its peers
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
-//! - [`workspace`], [`command`], [`children`], [`scratch`], [`server`]: what these have in common
+//! - [`workspace`], [`command`], [`children`], [`open_files`], [`scratch`], [`server`]: what these have in common
 
 use std::process::ExitCode;
 
@@ -21,6 +21,7 @@ mod demo;
 mod dist;
 mod lab;
 mod npm;
+mod open_files;
 mod scratch;
 mod server;
 mod setup;
@@ -70,7 +71,10 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         Chore::Setup => setup::ensure(&workspace, &tools::Need::ALL),
         Chore::Demo(options) => demo::run(&workspace, &options),
         Chore::Npm => npm::run(&workspace),
-        Chore::Bench(options) => bench::run(&workspace, &options),
+        Chore::Bench(options) => {
+            open_files::raise_limit()?;
+            bench::run(&workspace, &options)
+        }
         Chore::Lab(options) => lab::run(&workspace, &options),
         Chore::Test(options) => test::run(&workspace, &options),
     }

@@ -5,17 +5,22 @@ use std::time::SystemTime;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::text::{count, list};
+use crate::open_files;
 use crate::workspace::Workspace;
 
 /// Where and when something was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Machine {
+    /// When it began, as RFC 3339 writes it.
     pub(super) date: String,
+    /// Whether only for moments, with small loads.
     pub(super) is_quick: bool,
     pub(super) cpu: String,
     pub(super) cores: usize,
     pub(super) memory_gib: f64,
     pub(super) kernel: String,
+    /// How many files a process may open.
     pub(super) open_files: u64,
     /// Name and version.
     pub(super) versions: Vec<(String, String)>,
@@ -29,7 +34,7 @@ impl Machine {
         };
         let mut versions = vec![
             ("everwire-server, everwire-load".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-            ("of the commit".to_owned(), printed("git", &["rev-parse", "--short", "HEAD"])),
+            ("commit".to_owned(), printed("git", &["describe", "--always", "--dirty", "--exclude=*"])),
             ("rustc".to_owned(), printed("rustc", &["--version"]).replacen("rustc ", "", 1)),
             ("Node.js".to_owned(), printed("node", &["--version"])),
         ];
@@ -46,22 +51,41 @@ impl Machine {
             memory_gib: memory_kib().unwrap_or_default() / f64::from(1 << 20),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
                 .map_or_else(|_| std::env::consts::OS.to_owned(), |text| format!("Linux {}", text.trim())),
-            open_files: open_files(),
+            open_files: open_files::raise_limit()?,
             versions,
         })
     }
 }
 
-/// How many files a process may open.
-#[cfg(unix)]
-pub(super) fn open_files() -> u64 {
-    use nix::sys::resource::{Resource, getrlimit};
-    getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| soft)
-}
+impl Machine {
+    pub(super) fn day(&self) -> &str {
+        self.date.split('T').next().unwrap_or(&self.date)
+    }
 
-#[cfg(not(unix))]
-pub(super) fn open_files() -> u64 {
-    u64::MAX
+    /// Processor, memory and system.
+    pub(super) fn hardware(&self) -> String {
+        format!("{}, {} cores, {:.0} GiB, {}", self.cpu, self.cores, self.memory_gib, self.kernel)
+    }
+
+    /// In what a measurement differs from another, to go on after "measured"; nothing where they may be compared.
+    pub(super) fn difference_from(&self, other: &Self) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.day() != other.day() {
+            parts.push(format!("on {}", self.day()));
+        }
+        if self.is_quick != other.is_quick {
+            parts.push(if self.is_quick { "with `--quick`" } else { "without `--quick`" }.to_owned());
+        }
+        if self.hardware() != other.hardware() {
+            parts.push(format!("on another machine ({})", self.hardware()));
+        }
+        if self.open_files != other.open_files {
+            parts.push(format!("with at most {} open files", count(self.open_files)));
+        }
+        let versions = self.versions.iter().filter(|version| !other.versions.contains(version));
+        parts.extend(versions.map(|(name, version)| format!("with {name} {version}")));
+        (!parts.is_empty()).then(|| list(&parts))
+    }
 }
 
 fn memory_kib() -> Option<f64> {
@@ -73,4 +97,19 @@ fn field(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// A machine for tests.
+#[cfg(test)]
+pub(super) fn fixture() -> Machine {
+    Machine {
+        date: "2026-01-02T03:04:05Z".to_owned(),
+        is_quick: false,
+        cpu: "a processor".to_owned(),
+        cores: 2,
+        memory_gib: 16.0,
+        kernel: "Linux 6".to_owned(),
+        open_files: 20_000,
+        versions: vec![("Node.js".to_owned(), "24".to_owned())],
+    }
 }

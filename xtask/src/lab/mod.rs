@@ -2,30 +2,34 @@
 //!
 //! # Layout
 //! - [`experiment`]: what is asked, and the steps that answer it
-//! - [`contender`], [`process`]: the servers, and how they run
+//! - [`contender`], [`shape`], [`process`]: the servers, and how they run
+//! - [`generator`]: what puts the load on them
 //! - [`trial`]: one step against one server, and the file that it leaves
-//! - [`machine`]: where it was measured
+//! - [`machine`], [`store`]: where it was measured, and where results are kept
 //! - [`render`]: from the files to the document and its charts
 //! - [`text`]: numbers and lists in words
 
 mod contender;
 mod experiment;
+mod generator;
 mod machine;
 mod process;
 mod render;
+mod shape;
+mod store;
 mod text;
 mod trial;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use contender::Contender;
 use experiment::Experiment;
 use machine::Machine;
+use store::Store;
 use trial::Trial;
 
 use crate::setup;
@@ -34,6 +38,11 @@ use crate::workspace::Workspace;
 
 #[derive(Args)]
 pub(crate) struct Options {
+    /// How often to measure each, in turns; medians are published. The greatest number of connections is measured once
+    /// [default: 3, with --quick 1]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: Option<u32>,
+
     /// Take seconds instead of minutes, with small loads: to see that everything works. The figures mean little
     #[arg(long)]
     quick: bool,
@@ -43,45 +52,44 @@ pub(crate) struct Options {
     only: Vec<Experiment>,
 
     /// Measure nothing, and write the document anew from what was measured last
-    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    #[arg(long, conflicts_with_all = ["quick", "only", "runs"])]
     render: bool,
 
     /// Where to write the document; its charts go into a folder beside it
-    #[arg(long, value_name = "FILE", default_value = "docs/results.md")]
+    #[arg(long, value_name = "FILE.md", default_value = "docs/results.md")]
     to: PathBuf,
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let data = workspace.target()?.join("lab");
+    let store = Store::at(workspace.target()?.join("lab"));
+    // A place that will not do is better told before than after all is measured.
+    let place = render::Place::beside(&workspace.root().join(&options.to))?;
     if !options.render {
-        measure(workspace, options, &data)?;
+        measure(workspace, options, &store)?;
     }
-    render::run(&data, &workspace.root().join(&options.to))
+    render::run(&store, &place)
 }
 
-fn measure(workspace: &Workspace, options: &Options, data: &Path) -> Result<()> {
+fn measure(workspace: &Workspace, options: &Options, store: &Store) -> Result<()> {
     setup::ensure(workspace, &[Need::Lab])?;
     let packages = ["--package", "everwire-server", "--package", "everwire-load"];
     workspace.command("cargo").args(["build", "--release"]).args(packages).run()?;
-    let experiments = if options.only.is_empty() { Experiment::value_variants() } else { options.only.as_slice() };
-    fs::create_dir_all(data)?;
     let machine = Machine::of(workspace, options.quick)?;
-    fs::write(data.join("machine.json"), serde_json::to_string_pretty(&machine)?)?;
-    for experiment in experiments {
-        let folder = data.join(experiment.id());
-        // What is left of an earlier measurement would be shown beside the new one.
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-        }
-        fs::create_dir_all(&folder)?;
-        let start = Instant::now();
-        // The servers take turns, so that what disturbs a while of the measurement does not hit one of them alone.
-        for (number, step) in experiment.steps(options.quick).into_iter().enumerate() {
-            for contender in Contender::ALL {
-                Trial::new(*experiment, number, &step, contender).run(workspace, &folder)?;
+    let all = if options.only.is_empty() { Experiment::value_variants() } else { options.only.as_slice() };
+    let unfinished = store.begin(all, &machine)?;
+    let runs = options.runs.unwrap_or(if options.quick { 1 } else { 3 });
+    let start = Instant::now();
+    // What disturbs a while of the measurement does not hit one server or one step alone: all take turns.
+    for run in 0..runs {
+        for experiment in all.iter().copied().filter(|experiment| run < experiment.runs(runs)) {
+            for step in experiment.steps(options.quick).iter().enumerate() {
+                for contender in Contender::in_turn(run) {
+                    let trial = Trial::new(experiment, run, step, contender, &machine);
+                    trial.run(workspace, &unfinished.folder(experiment))?;
+                }
             }
         }
-        println!("{}: measured in {} s", experiment.id(), start.elapsed().as_secs());
+        println!("Run {} of {runs}: done after {} s", run + 1, start.elapsed().as_secs());
     }
-    Ok(())
+    unfinished.complete()
 }

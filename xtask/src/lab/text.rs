@@ -1,5 +1,8 @@
 //! Numbers and lists in words.
 
+/// How a figure is written, without its unit.
+pub(super) type Digits = fn(f64) -> String;
+
 /// With a comma for each thousand.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -13,12 +16,12 @@ pub(super) fn count(number: u64) -> String {
     grouped
 }
 
-/// Milliseconds, with as many digits as mean something.
-pub(super) fn millis(time: f64) -> String {
+/// Milliseconds, with as many digits as mean something, and without the unit.
+pub(super) fn milliseconds(time: f64) -> String {
     match time {
-        time if time < 10.0 => format!("{time:.2} ms"),
-        time if time < 100.0 => format!("{time:.1} ms"),
-        time => format!("{} ms", count(time.round() as u64)),
+        time if time < 10.0 => format!("{time:.2}"),
+        time if time < 100.0 => format!("{time:.1}"),
+        time => count(time.round() as u64),
     }
 }
 
@@ -29,16 +32,14 @@ pub(super) fn time(text: &str) -> String {
     format!("{number} {unit}")
 }
 
+/// Without the sign.
 pub(super) fn percent(percent: f64) -> String {
-    if percent < 10.0 { format!("{percent:.1} %") } else { format!("{percent:.0} %") }
+    if percent < 10.0 { format!("{percent:.1}") } else { format!("{percent:.0}") }
 }
 
-pub(super) fn kilobytes(bytes: f64) -> String {
-    format!("{:.1} kB", bytes / 1e3)
-}
-
-pub(super) fn mebibytes(bytes: u64) -> String {
-    format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
+/// Without the unit.
+pub(super) fn mebibytes(bytes: f64) -> String {
+    count((bytes / f64::from(1 << 20)).round() as u64)
 }
 
 pub(super) fn times(factor: f64) -> String {
@@ -54,6 +55,32 @@ pub(super) fn list(items: &[String]) -> String {
     }
 }
 
+/// What a program has said, without line breaks, colours and whatever else a terminal would obey.
+pub(super) fn one_line(said: &str) -> String {
+    // A command to the terminal is an escape and a bracket, and ends with a letter.
+    let (first, rest) = said.split_once('\u{1b}').unwrap_or((said, ""));
+    let rest = rest.split('\u{1b}').map(|part| match part.strip_prefix('[') {
+        Some(command) => command.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).get(1..).unwrap_or_default(),
+        None => part,
+    });
+    let words = std::iter::once(first).chain(rest).collect::<String>();
+    let words: Vec<&str> =
+        words.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+/// The same in Markdown, where it may stand in a table.
+pub(super) fn in_markdown(said: &str) -> String {
+    let mut escaped = String::new();
+    for c in one_line(said).chars() {
+        if r"\`*_[]<>|".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,12 +89,19 @@ mod tests {
     fn numbers_have_as_many_digits_as_mean_something() {
         assert_eq!(count(25_000), "25,000");
         assert_eq!(
-            (millis(0.123), millis(45.67), millis(1234.5)),
-            ("0.12 ms".into(), "45.7 ms".into(), "1,235 ms".into())
+            (milliseconds(0.123), milliseconds(45.67), milliseconds(1234.5)),
+            ("0.12".into(), "45.7".into(), "1,235".into())
         );
-        assert_eq!((percent(3.13), percent(97.6)), ("3.1 %".into(), "98 %".into()));
+        assert_eq!((percent(3.13), percent(97.6)), ("3.1".into(), "98".into()));
+        assert_eq!(mebibytes(1.5e9), "1,431");
         assert_eq!((time("2.5s"), time("100ms")), ("2.5 s".into(), "100 ms".into()));
         assert_eq!((times(1.04), times(23.4)), ("1.0".into(), "23".into()));
+    }
+
+    #[test]
+    fn what_a_program_says_stays_on_its_line_and_in_its_cell() {
+        assert_eq!(one_line("\u{1b}[1;31merror\u{1b}[0m: a\r\n\tb\u{7} \u{1b}"), "error: a b");
+        assert_eq!(in_markdown("1 | 2 <b>\n`a_b`"), r"1 \| 2 \<b\> \`a\_b\`");
     }
 
     #[test]

@@ -1,5 +1,4 @@
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -7,8 +6,11 @@ use everwire_load::{Record, Second, Summary};
 use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
-use super::experiment::{Experiment, Load, Step, Workers};
-use super::machine;
+use super::experiment::{Experiment, Step, Workers};
+use super::generator;
+use super::machine::Machine;
+use super::shape::Shape;
+use super::text::one_line;
 use crate::workspace::Workspace;
 
 /// Files that a server's process needs beside its connections.
@@ -25,13 +27,15 @@ pub(super) struct Trial<'a> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Head {
     pub(super) experiment: Experiment,
+    /// The number of the run, from 0.
+    pub(super) run: u32,
     /// The number of the step, from 0.
     pub(super) step: usize,
     pub(super) label: String,
     pub(super) x: f64,
     pub(super) contender: String,
-    pub(super) workers: u32,
-    /// The command lines, without the folders of the programs.
+    pub(super) shape: Shape,
+    /// The command lines as a person would type them.
     pub(super) server_command: String,
     pub(super) load_command: String,
 }
@@ -59,57 +63,49 @@ pub(super) struct Outcome {
 }
 
 impl<'a> Trial<'a> {
-    pub(super) fn new(experiment: Experiment, number: usize, step: &'a Step, contender: Contender) -> Self {
+    pub(super) fn new(
+        experiment: Experiment,
+        run: u32,
+        (number, step): (usize, &'a Step),
+        contender: Contender,
+        machine: &Machine,
+    ) -> Self {
+        let workers = match step.workers {
+            Workers::Exactly(workers) => workers,
+            Workers::AsNeeded => workers_for(step.load.connections, machine.open_files),
+        };
+        let shape = Shape { workers, threads: step.threads };
         let head = Head {
             experiment,
+            run,
             step: number,
             label: step.label.clone(),
             x: step.x,
             contender: contender.id.to_owned(),
-            workers: match step.workers {
-                Workers::Exactly(workers) => workers,
-                Workers::AsNeeded => workers_for(step.load.connections),
-            },
-            server_command: String::new(),
-            load_command: String::new(),
+            shape,
+            server_command: contender.shown(shape),
+            load_command: generator::shown(&step.load, &contender),
         };
         Self { head, step, contender }
     }
 
     /// Starts the server, puts the load on it, and leaves a file in the folder. That the server fails is a result.
-    pub(super) fn run(mut self, workspace: &Workspace, folder: &Path) -> Result<()> {
-        let name = format!("{}-{}", self.head.step, self.contender.id);
-        let lines = folder.join(format!("{name}.load.jsonl"));
-        let measured = self.measure(workspace, &folder.join(format!("{name}.log")), &lines);
-        let mut file = File::create(folder.join(format!("{name}.jsonl")))?;
-        writeln!(file, "{}", serde_json::to_string(&Line::Trial(self.head))?)?;
-        match measured {
-            Ok(()) => file.write_all(&fs::read(&lines)?)?,
-            Err(error) => {
-                let reason = error.to_string();
+    pub(super) fn run(self, workspace: &Workspace, folder: &Path) -> Result<()> {
+        let name = format!("{}-{}-{}", self.head.run, self.head.step, self.contender.id);
+        let lines = folder.join(format!("{name}.load"));
+        let measured = match self.contender.start(workspace, self.head.shape, &folder.join(format!("{name}.log"))) {
+            Ok(server) => generator::run(workspace, &self.step.load, &self.contender, &server, &lines)?,
+            Err(error) => Err(one_line(&error.to_string())),
+        };
+        let told = match measured {
+            Ok(()) => fs::read_to_string(lines)?,
+            Err(reason) => {
                 println!("{} is left out here: {reason}", self.contender.name);
-                writeln!(file, "{}", serde_json::to_string(&Line::Failure { reason })?)?;
+                serde_json::to_string(&Line::Failure { reason })?
             }
-        }
-        // It is there only where something was measured.
-        let _ = fs::remove_file(lines);
-        Ok(())
-    }
-
-    fn measure(&mut self, workspace: &Workspace, log: &Path, lines: &Path) -> Result<()> {
-        let server = self.contender.start(workspace, self.head.workers, log)?;
-        let url = server.url(&self.contender);
-        let args = arguments(&self.step.load, &url, self.contender.dialect);
-        self.head.server_command.clone_from(&server.command);
-        self.head.load_command = format!("everwire-load {}", args.join(" "));
-        let program = workspace.target()?.join("release/everwire-load");
-        let load = workspace.command(&program.to_string_lossy()).args(args);
-        let load = load.args(["--quiet", "--server-pid", &server.pids(), "--json"]).args([lines]);
-        let (result, printed) = load.run_and_read()?;
-        result.map_err(|error| match printed.lines().collect::<Vec<_>>().join(" ").trim() {
-            "" => error,
-            said => anyhow::anyhow!("{said}"),
-        })
+        };
+        let head = serde_json::to_string(&Line::Trial(self.head))?;
+        Ok(fs::write(folder.join(format!("{name}.jsonl")), format!("{head}\n{told}"))?)
     }
 }
 
@@ -138,20 +134,7 @@ impl Told {
     }
 }
 
-fn arguments(load: &Load, url: &str, dialect: &str) -> Vec<String> {
-    let Load { connections, rate, period, payload, duration } = load;
-    let mut args = vec![url.to_owned()];
-    if dialect != "plain" {
-        args.extend(["--dialect".to_owned(), dialect.to_owned()]);
-    }
-    let flags = format!(
-        "--connections {connections} --rate {rate}/s --ping-period {period}ms --payload {payload} --duration {duration}s"
-    );
-    args.extend(flags.split(' ').map(str::to_owned));
-    args
-}
-
-fn workers_for(connections: u32) -> u32 {
-    let most = machine::open_files().saturating_sub(RESERVE).max(1);
+fn workers_for(connections: u32, open_files: u64) -> u32 {
+    let most = open_files.saturating_sub(RESERVE).max(1);
     u32::try_from(u64::from(connections).div_ceil(most)).unwrap_or(u32::MAX)
 }

@@ -1,87 +1,79 @@
 //! Pictures: what is varied to the right, the servers as lines.
 
-use everwire_load::{Chart, Line, Phase, Second, Summary};
+use everwire_load::{Chart, Line, Phase, Second};
 
-use super::results::{Results, memory_each};
+use super::figure::{self, Figure};
+use super::results::Results;
 use crate::lab::contender::Contender;
 use crate::lab::experiment::Experiment;
 
-/// Every chart, with the name of its file.
-pub(super) fn of(results: &Results) -> Vec<(String, Chart)> {
-    let all = [
-        Experiment::Workers,
-        Experiment::PingPeriod,
-        Experiment::Connections,
-        Experiment::MessageSize,
-        Experiment::Most,
-    ];
-    all.into_iter().flat_map(|experiment| of_experiment(results, experiment)).collect()
-}
+const P99: &str = "Round trip, 99th percentile";
+const SCALE: &str = "each grid line is ten times the one below";
+const MIB: f64 = (1 << 20) as f64;
 
-pub(super) fn of_experiment(results: &Results, experiment: Experiment) -> Vec<(String, Chart)> {
+/// The charts of an experiment that show something, each with the name of its file.
+pub(super) fn of(results: &Results, experiment: Experiment) -> Vec<(String, Chart)> {
+    let steps = |what: &str, x: &str| Steps { results, experiment, what: what.to_owned(), x: x.to_owned() };
     let charts = match experiment {
         Experiment::Most => vec![("latency", latency_over_time(results)), ("memory", memory_over_time(results))],
-        Experiment::Connections => vec![
-            ("cpu", by_step(results, experiment, "Processor time", "% of a core", false, cpu)),
-            ("latency", by_step(results, experiment, P99, "ms", true, p99)),
-            ("memory", by_step(results, experiment, "Memory of a connection", "kB", false, memory)),
-        ],
-        _ => vec![
-            ("cpu", by_step(results, experiment, "Processor time", "% of a core", false, cpu)),
-            ("latency", by_step(results, experiment, P99, "ms", true, p99)),
-        ],
+        Experiment::Workers => {
+            steps("one or two worker processes, the same load", "worker processes of the server").cpu_and_latency()
+        }
+        Experiment::PingPeriod => {
+            steps("the same connections, which send more and more often", "one message every").cpu_and_latency()
+        }
+        Experiment::Connections => {
+            let steps = steps("more and more connections, each sends as often", "connections");
+            let memory = ("memory", steps.memory());
+            steps.cpu_and_latency().into_iter().chain([memory]).collect()
+        }
+        Experiment::MessageSize => {
+            steps("the same connections and messages, larger and larger", "payload").cpu_and_latency()
+        }
     };
     let charts = charts.into_iter().filter(|(_, chart)| !chart.is_empty());
     charts.map(|(name, chart)| (format!("{}-{name}.svg", experiment.id()), chart)).collect()
 }
 
-const P99: &str = "Round trip, 99th percentile";
-
-fn by_step(
-    results: &Results,
+/// What the charts of an experiment with steps have in common.
+struct Steps<'a> {
+    results: &'a Results,
     experiment: Experiment,
-    title: &str,
-    y: &str,
-    is_logarithmic: bool,
-    value: fn(&Summary) -> Option<f64>,
-) -> Chart {
-    let steps = results.steps(experiment);
-    let lines = Contender::ALL.iter().map(|contender| {
-        let points = steps.iter().enumerate().filter_map(|(index, step)| {
-            let summary = &results.outcome(experiment, step.number, contender)?.summary;
-            Some((index as f64, value(summary)?))
-        });
-        Line { name: contender.name.to_owned(), points: points.collect() }
-    });
-    let (subtitle, x) = match experiment {
-        Experiment::Workers => ("one or two worker processes, the same load", "processes of the server"),
-        Experiment::PingPeriod => ("the same connections, which send more and more often", "one message every"),
-        Experiment::Connections => ("more and more connections, each sends as often", "connections"),
-        Experiment::MessageSize => ("the same connections and messages, larger and larger", "bytes of payload"),
-        Experiment::Most => ("", ""),
-    };
-    let scale = if is_logarithmic { "; each line is ten times the one below" } else { "" };
-    Chart {
-        title: title.to_owned(),
-        subtitle: format!("{subtitle}{scale}"),
-        x: x.to_owned(),
-        y: y.to_owned(),
-        steps: steps.iter().map(|step| step.label.clone()).collect(),
-        is_logarithmic,
-        lines: lines.collect(),
+    what: String,
+    x: String,
+}
+
+impl Steps<'_> {
+    fn cpu_and_latency(&self) -> Vec<(&'static str, Chart)> {
+        let subtitle = format!("{}; {SCALE}", self.what);
+        let latency = Chart { is_logarithmic: true, subtitle, ..self.chart(P99, "ms", figure::p99, 1.0) };
+        vec![("cpu", self.chart("Processor time", "% of a core", figure::cpu, 1.0)), ("latency", latency)]
     }
-}
 
-fn cpu(summary: &Summary) -> Option<f64> {
-    summary.server.as_ref().map(|server| server.cpu_percent)
-}
+    fn memory(&self) -> Chart {
+        self.chart("Memory of the server", "MiB", figure::memory, MIB)
+    }
 
-fn p99(summary: &Summary) -> Option<f64> {
-    summary.round_trips.round_trip.map(|times| times.p99_ms)
-}
-
-fn memory(summary: &Summary) -> Option<f64> {
-    memory_each(summary).map(|bytes| bytes / 1e3)
+    /// Medians, in a unit.
+    fn chart(&self, title: &str, y: &str, figure: Figure, unit: f64) -> Chart {
+        let steps = self.results.steps(self.experiment);
+        let lines = Contender::ALL.iter().map(|contender| {
+            let points = steps.iter().enumerate().filter_map(|(index, step)| {
+                let spread = self.results.runs(self.experiment, step, contender).spread(figure)?;
+                Some((index as f64, spread.median / unit))
+            });
+            Line { name: contender.name.to_owned(), points: points.collect() }
+        });
+        Chart {
+            title: title.to_owned(),
+            subtitle: self.what.clone(),
+            x: self.x.clone(),
+            y: y.to_owned(),
+            steps: steps.iter().map(|step| step.label.clone()).collect(),
+            is_logarithmic: false,
+            lines: lines.collect(),
+        }
+    }
 }
 
 fn latency_over_time(results: &Results) -> Chart {
@@ -92,8 +84,8 @@ fn latency_over_time(results: &Results) -> Chart {
     });
     Chart {
         title: P99.to_owned(),
-        subtitle: "of each second while messages were sent; each line is ten times the one below".to_owned(),
-        x: "seconds since the first message".to_owned(),
+        subtitle: format!("of each second while messages were counted; {SCALE}"),
+        x: "seconds since messages are counted".to_owned(),
         y: "ms".to_owned(),
         steps: Vec::new(),
         is_logarithmic: true,
@@ -103,12 +95,11 @@ fn latency_over_time(results: &Results) -> Chart {
 
 fn memory_over_time(results: &Results) -> Chart {
     let lines = over_time(results, |seconds| {
-        let memory = |second: &Second| Some((second.at_s, second.server_memory_bytes? as f64 / f64::from(1 << 20)));
-        seconds.iter().filter_map(memory).collect()
+        seconds.iter().filter_map(|second| Some((second.at_s, second.server_memory_bytes? as f64 / MIB))).collect()
     });
     Chart {
-        title: "Memory".to_owned(),
-        subtitle: "resident in all processes of a server, while connections are opened and then used".to_owned(),
+        title: "Memory of the server".to_owned(),
+        subtitle: "resident in all its processes, while connections are opened and then used".to_owned(),
         x: "seconds since the first connection was opened".to_owned(),
         y: "MiB".to_owned(),
         steps: Vec::new(),
@@ -117,11 +108,12 @@ fn memory_over_time(results: &Results) -> Chart {
     }
 }
 
+/// Of the first run: a course of time has no median.
 fn over_time(results: &Results, points: impl Fn(&[Second]) -> Vec<(f64, f64)>) -> Vec<Line> {
-    let step = results.steps(Experiment::Most).first().map_or(0, |step| step.number);
+    let Some(step) = results.steps(Experiment::Most).into_iter().next() else { return Vec::new() };
     let lines = Contender::ALL.iter().map(|contender| {
-        let outcome = results.outcome(Experiment::Most, step, contender);
-        let points = outcome.map(|outcome| points(&outcome.seconds)).unwrap_or_default();
+        let runs = results.runs(Experiment::Most, &step, contender);
+        let points = runs.outcomes().next().map(|outcome| points(&outcome.seconds)).unwrap_or_default();
         Line { name: contender.name.to_owned(), points }
     });
     lines.collect()
