@@ -37,7 +37,8 @@ pub struct Cli {
     monitor: bool,
 
     /// Also let pages of this origin connect, like `https://example.org`, or `*` for any. Pages of the server's own host
-    /// and of localhost may always connect, and so may programs that are not browsers. Can be repeated.
+    /// and of localhost may always connect, and so may programs that are not browsers. Over a loopback address the own host is
+    /// an address or localhost, so that behind a proxy on the same machine this is needed. Can be repeated.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
 
