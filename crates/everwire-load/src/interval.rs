@@ -20,8 +20,6 @@ pub(crate) struct Gauges {
     /// Clients that have been connected or have failed to.
     pub(crate) settled: u64,
     pub(crate) connected: u64,
-    /// Those of the connected that subscribe.
-    pub(crate) listening: u64,
     /// Subscribers that were connected when sending began, and should receive all that is published.
     pub(crate) expecting: u64,
     /// Clients that have something left to send.
@@ -56,10 +54,9 @@ pub(crate) struct Counts {
 impl Interval {
     /// Adds what another process told at the same time.
     pub(crate) fn join(&mut self, other: &Self) {
-        let Gauges { settled, connected, listening, expecting, sending, unsent } = other.now;
+        let Gauges { settled, connected, expecting, sending, unsent } = other.now;
         self.now.settled += settled;
         self.now.connected += connected;
-        self.now.listening += listening;
         self.now.expecting += expecting;
         self.now.sending += sending;
         self.now.unsent += unsent;

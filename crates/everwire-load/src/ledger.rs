@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use crate::interval::{Gauges, Interval};
+use crate::interval::Interval;
 use crate::plan::Plan;
 use crate::record::{Deliveries, LoadUse, Opening, Phase, RoundTrips, SHORTEST, Second, ServerUse, Setting, Summary};
 use crate::server::Use;
@@ -25,7 +25,6 @@ pub(crate) struct Ledger {
 struct Start {
     at: Instant,
     connected: u64,
-    listening: u64,
     /// What the server's processes had resident.
     memory: Option<u64>,
 }
@@ -116,8 +115,8 @@ impl Ledger {
 
     /// Messages are sent from now on.
     pub(crate) fn start(&mut self, at: Instant) {
-        let Gauges { connected, listening, .. } = self.total.now;
-        self.at_start = Some(Start { at, connected, listening, memory: self.server.last.map(|server| server.memory) });
+        let (connected, memory) = (self.total.now.connected, self.server.last.map(|server| server.memory));
+        self.at_start = Some(Start { at, connected, memory });
     }
 
     /// Messages count from now on.
@@ -191,9 +190,9 @@ impl Ledger {
         }
     }
 
-    /// Whoever was there when the load began should receive everything that is published.
+    /// Whoever was there when sending began should receive everything that is published.
     fn expected(&self) -> u64 {
-        self.at_start.map_or(0, |start| self.total.counts.published * start.listening)
+        self.total.counts.published * self.total.now.expecting
     }
 
     fn server_use(&self, processes: usize) -> Option<ServerUse> {
@@ -347,11 +346,11 @@ mod tests {
     fn every_subscriber_of_the_start_should_receive_all_that_is_published() {
         let start = Instant::now();
         let mut ledger = Ledger::new(start, None, None);
-        ledger.add(&report(|one| (one.now.connected, one.now.listening) = (11, 10)));
+        ledger.add(&report(|one| (one.now.connected, one.now.expecting) = (11, 10)));
         ledger.start(start);
         ledger.begin(start);
         // One of ten is lost on the way, and misses the second message.
-        ledger.add(&report(|one| (one.now.listening, one.counts.published, one.counts.delivered) = (9, 2, 19)));
+        ledger.add(&report(|one| (one.now.expecting, one.counts.published, one.counts.delivered) = (10, 2, 19)));
         ledger.end(start + Duration::from_secs(1));
         let summary = ledger.summary(String::new(), &plan(&["--subscribers", "10%"]).unwrap(), 0);
         let deliveries = summary.deliveries.unwrap();

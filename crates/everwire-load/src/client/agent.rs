@@ -30,6 +30,8 @@ pub(super) struct Agent {
     counted_from: Option<Instant>,
     /// When the latest attempt to connect began, or the next one will.
     dialled: Instant,
+    /// Whether it should receive all that is published, since it was there when sending began; `None` before that.
+    is_expecting: Option<bool>,
     /// It has been connected or has failed to.
     is_settled: bool,
     was_open: bool,
@@ -53,6 +55,7 @@ impl Agent {
             schedule: None,
             counted_from: None,
             dialled: now,
+            is_expecting: None,
             is_settled: false,
             was_open: false,
             due: 0,
@@ -68,11 +71,18 @@ impl Agent {
         let period = match self.part.purpose {
             Purpose::Ping => self.plan.ping_period,
             Purpose::Publish => self.plan.publish_period,
-            Purpose::Subscribe => return,
+            Purpose::Subscribe => return self.expect(),
         };
         let seed = self.plan.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(self.part.number);
         self.schedule = Some(Schedule::new(period, start, end, seed)).filter(|schedule| schedule.due().is_some());
         self.meter.note(|now, _| now.sending += u64::from(self.schedule.is_some()));
+    }
+
+    /// Sending begins, or has begun a moment ago, with what has arrived in it.
+    fn expect(&mut self) {
+        let is_expecting = self.session.is_ready() || !self.seen.is_empty();
+        self.is_expecting = Some(is_expecting);
+        self.meter.note(|now, _| now.expecting += u64::from(is_expecting));
     }
 
     /// When to be called next.
@@ -137,13 +147,11 @@ impl Agent {
         let was_ready = self.session.is_ready();
         self.session.close();
         let is_news = !core::mem::replace(&mut self.is_settled, true);
-        let listens = self.part.purpose == Purpose::Subscribe;
         self.meter.note(|now, counts| {
             now.settled += u64::from(is_news);
             counts.reason(reason, 1);
             if was_ready {
                 now.connected -= 1;
-                now.listening -= u64::from(listens);
                 counts.disconnects += 1;
             } else {
                 counts.failed_dials += 1;
@@ -171,13 +179,12 @@ impl Agent {
     fn became_ready(&mut self, at: Instant) -> Vec<Action> {
         let is_news = !core::mem::replace(&mut self.is_settled, true);
         let is_reconnect = core::mem::replace(&mut self.was_open, true);
-        let (listens, dialled) = (self.part.purpose == Purpose::Subscribe, self.dialled);
+        let dialled = self.dialled;
         let waiting = core::mem::take(&mut self.waiting);
         let unsent = waiting.iter().filter(|stamp| stamp.is_counted).count() as u64;
         self.meter.note(|now, counts| {
             now.settled += u64::from(is_news);
             now.connected += 1;
-            now.listening += u64::from(listens);
             now.unsent -= unsent;
             if is_reconnect {
                 counts.reconnects += 1;
@@ -240,6 +247,8 @@ impl Agent {
                     false => counts.answered_again += 1,
                 });
             }
+            // Nobody expects it of one that came late, and it would make up for what others have lost.
+            (Purpose::Subscribe, Some(_)) if self.is_expecting == Some(false) => {}
             (Purpose::Subscribe, Some(stamp)) => {
                 let is_news = self.seen.entry(stamp.client).or_default().note(stamp.number);
                 let took = self.since(&stamp, now);

@@ -120,7 +120,7 @@ pub struct Deliveries {
     pub published: u64,
     /// How many deliveries that makes: the messages times the subscribers that were there when sending began.
     pub expected: u64,
-    /// Deliveries, the first of each message to each subscriber.
+    /// Deliveries, the first of each message to each of these subscribers; one that came later is not counted.
     pub delivered: u64,
     /// Those that did not happen by the end.
     pub lost: u64,

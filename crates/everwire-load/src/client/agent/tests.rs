@@ -207,7 +207,8 @@ async fn in_a_dialect_nothing_is_sent_before_its_handshake_is_over() {
 async fn a_subscriber_counts_each_message_of_each_publisher_once_and_how_long_it_took() {
     let flags = ["--subscribers", "50%"];
     let mut subscriber = Bench::begun(Purpose::Subscribe, &flags);
-    assert_eq!(subscriber.counted().now.listening, 1);
+    subscriber.begin();
+    assert_eq!(subscriber.counted().now.expecting, 1);
     let stamp = |client, number| Stamp {
         run: subscriber.agent.plan.run,
         client,
@@ -231,7 +232,7 @@ async fn a_subscriber_that_comes_when_messages_are_sent_already_makes_up_for_nob
     let stamp = Stamp { run: subscriber.agent.plan.run, client: 7, number: 0, is_counted: true, due: 0 };
     subscriber.hear(&stamp.payload(64));
     let Interval { now, counts } = subscriber.counted();
-    assert_eq!((now.listening, now.expecting), (1, 0));
+    assert_eq!((now.connected, now.expecting), (1, 0));
     assert_eq!((counts.delivered, counts.one_way.count(), counts.unexpected), (0, 0, 0));
 }
 
