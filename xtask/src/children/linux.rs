@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::process::Child;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, process, thread};
@@ -18,16 +19,25 @@ const GRACE: Duration = Duration::from_secs(3);
 /// Children that go on running between the steps of a chore.
 static KEPT: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
+/// Whether this process was told to end, and its children are ended.
+static IS_ENDING: AtomicBool = AtomicBool::new(false);
+
 /// Makes orphans below this process its own children, so that they can be found, and ends all on Ctrl-C or SIGTERM,
 /// which then calls `at_end`.
 pub(crate) fn adopt(at_end: fn()) -> Result<()> {
     set_child_subreaper(true).context("cannot become the parent of orphaned processes")?;
     ctrlc::set_handler(move || {
+        IS_ENDING.store(true, Ordering::SeqCst);
         end_all();
         at_end();
         process::exit(130);
     })?;
     Ok(())
+}
+
+/// Whether a child that has ended was ended from here, because of Ctrl-C or SIGTERM: its failure says nothing then.
+pub(crate) fn is_ending() -> bool {
+    IS_ENDING.load(Ordering::SeqCst)
 }
 
 /// Leaves a child alone in [`end_strays`].

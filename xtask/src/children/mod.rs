@@ -5,4 +5,4 @@
 #[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
 mod platform;
 
-pub(crate) use platform::{adopt, end_strays, keep};
+pub(crate) use platform::{adopt, end_strays, is_ending, keep};

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use everwire_load::{Record, Second, Summary};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use super::generator;
 use super::machine::Machine;
 use super::shape::Shape;
 use super::text::one_line;
+use crate::children;
 use crate::workspace::Workspace;
 
 /// Files that a server's process needs beside its connections.
@@ -97,6 +98,7 @@ impl<'a> Trial<'a> {
             Ok(server) => generator::run(workspace, &self.step.load, &self.contender, &server, &lines)?,
             Err(error) => Err(one_line(&error.to_string())),
         };
+        ensure!(!children::is_ending(), "interrupted; what was measured before is kept");
         let told = match measured {
             Ok(()) => fs::read_to_string(lines)?,
             Err(reason) => {
