@@ -207,7 +207,6 @@ async fn in_a_dialect_nothing_is_sent_before_its_handshake_is_over() {
 async fn a_subscriber_counts_each_message_of_each_publisher_once_and_how_long_it_took() {
     let flags = ["--subscribers", "50%"];
     let mut subscriber = Bench::begun(Purpose::Subscribe, &flags);
-    subscriber.begin();
     assert_eq!(subscriber.counted().now.expecting, 1);
     let stamp = |client, number| Stamp {
         run: subscriber.agent.plan.run,
@@ -244,6 +243,18 @@ async fn a_subscriber_that_was_there_is_expected_to_receive_also_when_it_is_cut(
     subscriber.open();
     let stamp = Stamp { run: subscriber.agent.plan.run, client: 7, number: 5, is_counted: true, due: 0 };
     subscriber.hear(&stamp.payload(64));
+    let Interval { now, counts } = subscriber.counted();
+    assert_eq!((now.expecting, counts.delivered), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_arrives_before_the_word_that_sending_has_begun_counts() {
+    let mut subscriber = Bench::new(Purpose::Subscribe, &["--subscribers", "50%"]);
+    subscriber.open();
+    let stamp = Stamp { run: subscriber.agent.plan.run, client: 7, number: 0, is_counted: true, due: 0 };
+    subscriber.hear(&stamp.payload(64));
+    subscriber.agent.dropped("cut".into());
+    subscriber.begin();
     let Interval { now, counts } = subscriber.counted();
     assert_eq!((now.expecting, counts.delivered), (1, 1));
 }
