@@ -1,7 +1,11 @@
+use std::rc::Rc;
+
 use gloo_events::EventListener;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{HtmlElement, window};
 use yew::prelude::*;
+
+use crate::guard::may_leave;
 
 /// A page of the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,21 +99,31 @@ impl Navigator {
 #[hook]
 pub(crate) fn use_navigator() -> Navigator {
     let route = use_state_eq(current_route);
+    // For callbacks, which would otherwise know the page only that was shown when they were made.
+    let shown = use_mut_ref(|| *route);
+    *shown.borrow_mut() = *route;
     let go = {
-        let route = route.setter();
+        let (route, shown) = (route.setter(), Rc::clone(&shown));
         use_callback((), move |to: Route, ()| {
-            if let Some(history) = window().and_then(|window| window.history().ok()) {
-                // It fails when a page moves hundreds of times in a few seconds. The page is shown all the same.
-                let _ = history.push_state_with_url(&JsValue::NULL, "", Some(to.path()));
+            if to == *shown.borrow() || may_leave() {
+                enter_in_history(to);
+                route.set(to);
             }
-            route.set(to);
         })
     };
     {
         let route = route.setter();
         use_effect_with((), move |()| {
-            let moved_through_history =
-                window().map(|window| EventListener::new(&window, "popstate", move |_| route.set(current_route())));
+            let go = move |_: &Event| {
+                let (from, to) = (*shown.borrow(), current_route());
+                if to == from || may_leave() {
+                    route.set(to);
+                } else {
+                    // The browser is there already, and nothing takes it back but another step.
+                    enter_in_history(from);
+                }
+            };
+            let moved_through_history = window().map(|window| EventListener::new(&window, "popstate", go));
             move || drop(moved_through_history)
         });
     }
@@ -124,6 +138,13 @@ pub(crate) fn use_navigator() -> Navigator {
         });
     }
     Navigator { route: *route, go }
+}
+
+fn enter_in_history(route: Route) {
+    if let Some(history) = window().and_then(|window| window.history().ok()) {
+        // It fails when a page moves hundreds of times in a few seconds. The page is shown all the same.
+        let _ = history.push_state_with_url(&JsValue::NULL, "", Some(route.path()));
+    }
 }
 
 fn current_route() -> Route {

@@ -11,18 +11,21 @@ use yew::prelude::*;
 
 use super::checksum::Checksum;
 use super::desk::{Desk, Order};
-use super::guard::Guard;
 use super::identity;
 use super::now;
 use super::remembered::{self, Unfinished};
 use super::sending;
 use super::wire::{News, Report};
+use crate::guard::Guard;
 use crate::job::Job;
 
 /// How far apart the page is drawn while bytes flow, in milliseconds: more often nobody reads.
 const DRAW_APART: u32 = 100;
 /// How often speeds and ages are shown anew, in milliseconds, since they change by themselves.
 const TICK: u32 = 1_000;
+
+/// What is asked before the page is left.
+const QUESTION: &str = "Files are still being sent. Leave? Choose the same file again later to go on.";
 
 /// The page's desk, its connection and its files, tied together. Clones are of the same.
 #[derive(Clone)]
@@ -199,7 +202,7 @@ impl Courier {
         let desk = self.0.desk.borrow();
         let is_guarded = self.0.guard.borrow().is_some();
         if desk.is_busy() != is_guarded {
-            self.0.guard.replace(desk.is_busy().then(Guard::new));
+            self.0.guard.replace(desk.is_busy().then(|| Guard::new(QUESTION)));
         }
         remembered::follow(&desk.transfers);
     }

@@ -7,13 +7,12 @@
 //! - [`flow`]: what may be sent before more is acknowledged; [`meter`]: how fast that goes
 //! - [`checksum`], [`identity`]: what a file's bytes tell; [`reading`]: how they are read
 //! - [`wire`]: what is said to the server and by it
-//! - [`remembered`], [`guard`]: what outlives the page, and what keeps a visitor from leaving it by mistake
+//! - [`remembered`]: what outlives the page
 
 mod checksum;
 mod courier;
 mod desk;
 mod flow;
-mod guard;
 mod identity;
 mod meter;
 mod page;
