@@ -44,6 +44,8 @@ export class FilesPage {
   readonly transfers: Locator;
   /** What everybody can fetch. */
   readonly stored: Locator;
+  /** What an earlier visit left unfinished. */
+  readonly left: Locator;
   /** What a screen reader says by itself. */
   readonly announcement: Locator;
 
@@ -54,6 +56,7 @@ export class FilesPage {
     this.dropZone = page.locator(".files-drop");
     this.transfers = page.getByRole("region", { name: "Your files" }).getByRole("listitem");
     this.stored = page.getByRole("region", { name: "To fetch" }).getByRole("listitem");
+    this.left = page.locator(".files-left");
     this.announcement = page.locator("main p[role=status].visually-hidden");
   }
 
@@ -117,6 +120,9 @@ export class FilesPage {
   }
 }
 
+/** What a visitor can do with a file. */
+type Action = "Pause" | "Resume" | "Cancel" | "Send again" | "Dismiss";
+
 /** One file that is sent. */
 export class Transfer {
   readonly row: Locator;
@@ -131,8 +137,12 @@ export class Transfer {
     this.notice = row.locator(".notice");
   }
 
-  async press(button: "Pause" | "Resume" | "Cancel" | "Send again" | "Dismiss"): Promise<void> {
-    await this.row.getByRole("button", { name: new RegExp(`^${button}`) }).click();
+  button(words: Action): Locator {
+    return this.row.getByRole("button", { name: new RegExp(`^${words}`) });
+  }
+
+  async press(button: Action): Promise<void> {
+    await this.button(button).click();
   }
 
   /** The whole percent that the server has. */

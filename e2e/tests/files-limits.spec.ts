@@ -1,4 +1,4 @@
-import { FilesPage, fileOf } from "../support/files-page.ts";
+import { FilesPage, type Transfer, fileOf } from "../support/files-page.ts";
 import { expect, test } from "../support/test.ts";
 
 test.describe("a file store that is small", () => {
@@ -9,6 +9,7 @@ test.describe("a file store that is small", () => {
     await files.pick(fileOf("large.bin", 1501));
     await expect(files.transfer("large.bin").notice).toContainText("too large: the server takes up to 1.5 kB");
     await expect(files.announcement).toContainText("large.bin was not sent");
+    await expectNoOtherTry(files.transfer("large.bin"));
   });
 
   test("says what is oldest when it is full, and takes the file once there is room", async ({ page }) => {
@@ -28,6 +29,7 @@ test.describe("a file store that is small", () => {
     const files = await FilesPage.visit(page);
     await files.pick(fileOf("NUL.txt", 10), fileOf("good.txt", 10));
     await expect(files.transfer("NUL.txt").notice).toContainText("systems reserve; rename the file");
+    await expectNoOtherTry(files.transfer("NUL.txt"));
     await files.transfer("good.txt").arrives();
   });
 });
@@ -44,3 +46,34 @@ test.describe("a file store that forgets soon", () => {
     await expect(ann.stored).toHaveCount(0);
   });
 });
+
+test.describe("a file store that waits for a second only", () => {
+  test.use({ serverFlags: ["--unfinished-ttl", "1"] });
+
+  test("says so, and that a file starts over which it let go of", async ({ page }) => {
+    const letGo = new Promise<void>((resolve) => {
+      page.on("websocket", (socket) => {
+        socket.on("framereceived", ({ payload }) => {
+          if (typeof payload === "string" && payload.includes('"failed"')) {
+            resolve();
+          }
+        });
+      });
+    });
+    const files = await FilesPage.visit(page);
+    const file = fileOf("large.bin", 40_000_000);
+    const transfer = await files.sendSlowly(file);
+    await transfer.press("Pause");
+    await expect(transfer.row).toContainText("the server keeps it for 1 s");
+    await letGo;
+    await transfer.press("Resume");
+    await expect(transfer.notice).toContainText("The server no longer had what was sent, so it starts over.");
+    await transfer.arrives();
+  });
+});
+
+/** What would be refused again is not offered again. */
+async function expectNoOtherTry(transfer: Transfer): Promise<void> {
+  await expect(transfer.button("Dismiss")).toBeVisible();
+  await expect(transfer.button("Send again")).toHaveCount(0);
+}

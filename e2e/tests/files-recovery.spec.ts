@@ -1,3 +1,4 @@
+import { Companion } from "../support/companion.ts";
 import { FilesPage, fileOf, makeFile, sha256 } from "../support/files-page.ts";
 import { recovery } from "../support/line.ts";
 import { expect, test } from "../support/test.ts";
@@ -36,7 +37,7 @@ test.describe("file transfer", () => {
     await expect(transfer.tag).toHaveText("Waits for the line", recovery);
     await companion.restart();
     await transfer.arrives();
-    await expect(transfer.notice).toContainText("The server was started anew");
+    await expect(transfer.notice).toContainText("The server no longer had what was sent, so it starts over.");
     expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
   });
 
@@ -47,8 +48,7 @@ test.describe("file transfer", () => {
     const at = (await transfer.percent()) * 400_000;
     await page.reload();
     await files.ready();
-    const left = page.locator(".files-left");
-    await expect(left).toContainText("large.bin (40.0 MB) is not finished");
+    await expect(files.left).toContainText("large.bin (40.0 MB) is not finished");
 
     const offsets = offsetsOf(files);
     await page.reload();
@@ -56,7 +56,7 @@ test.describe("file transfer", () => {
     await files.pick(file);
     await files.transfer(file.name).arrives();
     expect(offsets[0]).toBeGreaterThanOrEqual(at);
-    await expect(left).toHaveCount(0);
+    await expect(files.left).toHaveCount(0);
     expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
   });
 
@@ -67,10 +67,43 @@ test.describe("file transfer", () => {
     await page.reload();
     await files.ready();
     await page.getByRole("button", { name: "Forget large.bin" }).click();
-    await expect(page.locator(".files-left")).toHaveCount(0);
+    await expect(files.left).toHaveCount(0);
     await page.reload();
     await files.ready();
-    await expect(page.locator(".files-left")).toHaveCount(0);
+    await expect(files.left).toHaveCount(0);
+  });
+
+  test("is told in the page that sends it when another page lets go of it", async ({ context, page }) => {
+    const first = await FilesPage.visit(page);
+    const transfer = await first.sendSlowly(file);
+    const second = await FilesPage.visit(await context.newPage());
+    await second.page.getByRole("button", { name: "Forget large.bin" }).click();
+    await expect(transfer.notice).toContainText("cancelled from another page");
+    await first.line.notice.getByRole("button", { name: "Restore the line" }).click();
+    await first.line.open();
+    await transfer.press("Send again");
+    await transfer.arrives();
+  });
+
+  test("starts over on another server when the visitor chooses one", async ({ page, errors }) => {
+    errors.expectLostConnections();
+    const other = await Companion.start();
+    try {
+      const files = await FilesPage.visit(page);
+      await files.pick(fileOf("before.txt", 10));
+      await files.transfer("before.txt").arrives();
+      const transfer = await files.sendSlowly(file);
+      await page.getByRole("button", { name: /change it$/ }).click();
+      await page.getByRole("textbox", { name: "Server that all pages talk to" }).fill(other.address);
+      await page.getByRole("button", { name: "Use this server" }).click();
+      await transfer.arrives();
+      await expect(transfer.notice).toHaveCount(0);
+      await expect(files.stored).toHaveCount(1);
+      await expect(files.link(file.name)).toHaveAttribute("href", new RegExp(`^${other.address}/files/`));
+      expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
+    } finally {
+      await other.kill();
+    }
   });
 
   test("goes on in the page where it was chosen last", async ({ context, page }, info) => {

@@ -71,6 +71,10 @@ test.describe("file transfer", () => {
     await transfer.press("Cancel");
     await expect(transfer.row).toHaveCount(0);
     await expect(files.stored).toHaveCount(0);
+    await expect(files.left).toHaveCount(0);
+    await page.reload();
+    await files.ready();
+    await expect(files.left).toHaveCount(0);
   });
 
   test("asks before it is left while something is under way, and not otherwise", async ({ page }) => {
@@ -88,6 +92,62 @@ test.describe("file transfer", () => {
     await page.close({ runBeforeUnload: true });
     await closed;
     expect(asked).toEqual(["beforeunload"]);
+  });
+
+  test("asks before another page is shown while something is under way, and not otherwise", async ({ page }) => {
+    await page.goto("/");
+    const link = (name: string) => page.getByRole("navigation").getByRole("link", { name, exact: true });
+    await link("Files").click();
+    const files = new FilesPage(page);
+    await files.ready();
+    const transfer = await files.sendSlowly(fileOf("large.bin", 40_000_000));
+
+    for (const leave of [() => link("Echo").click(), () => page.evaluate(() => history.back())]) {
+      const asked = page.waitForEvent("dialog");
+      const left = leave();
+      const dialog = await asked;
+      expect(dialog.message()).toContain("Files are still being sent");
+      await dialog.dismiss();
+      await left;
+      await expect(page).toHaveURL(/\/files$/);
+      await expect(transfer.row).toBeVisible();
+    }
+    // It has gone on meanwhile.
+    await transfer.reaches((await transfer.percent()) + 1);
+
+    const asked: string[] = [];
+    page.on("dialog", async (dialog) => {
+      asked.push(dialog.type());
+      await dialog.accept();
+    });
+    await link("Echo").click();
+    await expect(page).toHaveURL(/\/echo$/);
+    expect(asked).toEqual(["confirm"]);
+    await page.goBack();
+    await files.ready();
+    expect(asked, "nothing is under way any more").toEqual(["confirm"]);
+  });
+
+  test("keeps the focus where somebody without a mouse acts", async ({ page }) => {
+    const files = await FilesPage.visit(page);
+    const transfer = await files.sendSlowly(fileOf("large.bin", 40_000_000));
+    const next = files.transfer("next.bin");
+    await files.pick(fileOf("next.bin", 30_000_000));
+    await transfer.button("Pause").focus();
+    await page.keyboard.press("Enter");
+    // The next file stands above it now.
+    await expect(next.tag).toHaveText("Sending");
+    await expect(transfer.button("Resume")).toBeFocused();
+    await page.keyboard.press("Enter");
+    await expect(transfer.button("Pause")).toBeFocused();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await expect(transfer.row).toHaveCount(0);
+    await expect(page.getByRole("heading", { name: "Your files" })).toBeFocused();
+    await next.button("Cancel").focus();
+    await page.keyboard.press("Enter");
+    await expect(next.row).toHaveCount(0);
+    await expect(files.input).toBeFocused();
   });
 
   test("is used without a mouse", async ({ page }) => {

@@ -14,6 +14,14 @@ impl Checksum {
         self.position
     }
 
+    /// The file is sent from an offset on. What comes from its start makes a new checksum: what was seen in an attempt
+    /// before need not be what the file holds now.
+    pub(super) fn begin(&mut self, offset: u64) {
+        if offset == 0 {
+            *self = Self::default();
+        }
+    }
+
     /// Takes the bytes from an offset on. What it has seen already it skips, as after a reconnect; bytes behind a gap
     /// are none of its business yet.
     pub(super) fn update(&mut self, offset: u64, bytes: &[u8]) {
@@ -60,6 +68,17 @@ mod tests {
         checksum.update(0, b"ab");
         checksum.update(0, b"ab");
         checksum.update(1, b"bc");
+        assert_eq!(checksum.finish(), ABC);
+    }
+
+    #[test]
+    fn a_file_that_is_sent_from_its_start_again_is_summed_anew() {
+        let mut checksum = Checksum::default();
+        checksum.update(0, b"xyz");
+        checksum.begin(0);
+        checksum.update(0, b"ab");
+        checksum.begin(2);
+        checksum.update(2, b"c");
         assert_eq!(checksum.finish(), ABC);
     }
 

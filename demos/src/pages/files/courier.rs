@@ -12,12 +12,12 @@ use yew::prelude::*;
 use super::checksum::Checksum;
 use super::desk::{Desk, Order};
 use super::identity;
-use super::now;
 use super::remembered::{self, Unfinished};
 use super::sending;
 use super::wire::{News, Report};
 use crate::guard::Guard;
 use crate::job::Job;
+use crate::now::now;
 
 /// How far apart the page is drawn while bytes flow, in milliseconds: more often nobody reads.
 const DRAW_APART: u32 = 100;
@@ -67,13 +67,19 @@ pub(super) fn use_courier(options: SocketOptions) -> Courier {
     });
     let on_event = {
         let courier = courier.clone();
-        // What no file store sends is skipped: whatever it was, the acknowledgement after it says all.
+        // What no file store sends is skipped, and so is what it says of a request that came too late: whatever it was, the
+        // acknowledgement after it says all.
         Callback::from(move |event| {
             if let Ok(event) = event {
                 courier.change(|desk| desk.hear(event, now()));
             }
         })
     };
+    {
+        let courier = courier.clone();
+        // Before the socket to the other server is opened. The first server finds a desk with nothing on it.
+        use_effect_with(options.clone(), move |_| courier.change(Desk::another_server));
+    }
     let socket = use_socket::<Report, News>(options, on_event);
     courier.0.socket.replace(Some(socket));
     {
@@ -124,7 +130,6 @@ impl Courier {
 
     /// Lets go of an upload of an earlier visit.
     pub(super) fn forget(&self, unfinished: &Unfinished) {
-        remembered::forget(&unfinished.key);
         self.say(Report::Cancel { resume: unfinished.key.clone() });
         self.draw();
     }
@@ -189,6 +194,9 @@ impl Courier {
 
     /// Tells the server, ahead of the chunks that may wait: they belong to what was before.
     fn say(&self, report: Report) {
+        if let Report::Cancel { resume } = &report {
+            remembered::forget(resume);
+        }
         let text = serde_json::to_string(&report).expect("reports have texts for keys");
         if let Some(handle) = self.handle() {
             // It is refused by a connection that is closed for good; the next one begins by asking anew.

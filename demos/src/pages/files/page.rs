@@ -5,11 +5,11 @@ use everwire_yew::SocketOptions;
 use yew::prelude::*;
 
 use super::courier::use_courier;
-use super::now;
 use super::parts::{Chooser, Shelf, Transfers};
 use super::remembered;
 use crate::components::PageHead;
 use crate::line::use_line;
+use crate::now::now;
 
 /// How much may wait in the browser's buffer. It is refilled before it runs dry, and little enough for a ping to get
 /// through soon.
@@ -49,8 +49,8 @@ pub(crate) fn FilesPage() -> Html {
 
 /// Where files are fetched from: where the connection leads to, by HTTP. Empty before there was a connection.
 fn http_base(url: &str) -> String {
-    let url = url.replacen("ws", "http", 1);
-    url.split_inclusive("/files").next().filter(|base| base.ends_with("/files")).unwrap_or_default().to_owned()
+    let path = url.split('?').next().unwrap_or_default();
+    path.replacen("ws", "http", 1)
 }
 
 #[cfg(test)]
@@ -61,6 +61,7 @@ mod tests {
     fn files_are_fetched_from_where_the_connection_leads_to() {
         assert_eq!(http_base("ws://127.0.0.1:9001/files?fault=drop:0"), "http://127.0.0.1:9001/files");
         assert_eq!(http_base("wss://demo.example/live/files"), "https://demo.example/live/files");
+        assert_eq!(http_base("wss://files.example/files"), "https://files.example/files");
         assert_eq!(http_base(""), "");
     }
 }

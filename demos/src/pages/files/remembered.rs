@@ -102,6 +102,7 @@ fn random() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::files::transfer::Failure;
 
     fn transfer(acked: u64, stage: Stage) -> Transfer {
         let mut transfer = Transfer::new(1, "a".into(), 100);
@@ -118,7 +119,7 @@ mod tests {
         let list = followed(vec![], &[transfer(10, Stage::Sending)]);
         assert_eq!(list, [known]);
         assert_eq!(followed(list.clone(), &[transfer(20, Stage::Paused)]), list);
-        assert_eq!(followed(list, &[transfer(0, Stage::Failed("no".into()))]), []);
+        assert_eq!(followed(list, &[transfer(0, Stage::Failed(Failure { why: "no".into(), is_final: false }))]), []);
     }
 
     #[test]

@@ -44,8 +44,9 @@ async fn send_all(
     file: &File,
     checksum: &RefCell<Checksum>,
 ) -> Result<(), Stopped> {
-    catch_up(courier, id, stream, file, checksum).await?;
     let Some(flow) = courier.desk().transfer(id).map(|transfer| transfer.flow) else { return Ok(()) };
+    checksum.borrow_mut().begin(flow.sent());
+    catch_up(courier, id, stream, file, checksum, flow.sent()).await?;
     let mut range = block_at(flow.sent(), flow.size());
     let mut reading = reading::block(file, &range);
     while !range.is_empty() {
@@ -85,15 +86,15 @@ fn room(desk: &Desk, id: u32, stream: u32, left: u64) -> Option<u64> {
     Some(next.end - next.start)
 }
 
-/// Reads what the server has already, where the checksum has not seen it: the page was loaded anew.
+/// Reads what the server has already, up to where the rest starts, where the checksum has not seen it: the page was loaded anew.
 async fn catch_up(
     courier: &Courier,
     id: u32,
     stream: u32,
     file: &File,
     checksum: &RefCell<Checksum>,
+    start: u64,
 ) -> Result<(), Stopped> {
-    let start = courier.desk().transfer(id).map_or(0, |transfer| transfer.flow.sent());
     while checksum.borrow().position() < start {
         let position = checksum.borrow().position();
         let range = position..start.min(position + BLOCK);

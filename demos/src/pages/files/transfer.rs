@@ -35,7 +35,15 @@ pub(super) enum Stage {
     Comparing,
     Paused,
     Done(StoredFile),
-    Failed(String),
+    Failed(Failure),
+}
+
+/// Why a file was not sent, in a sentence for the visitor.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    /// Whether another try would end the same way.
+    pub(super) is_final: bool,
 }
 
 impl Transfer {

@@ -19,19 +19,8 @@ pub(super) enum Report {
 
 /// What the server tells the page.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
-pub(super) enum News {
-    Told(Told),
-    /// The server did not understand what the page sent.
-    Mistake {
-        error: String,
-    },
-}
-
-/// What became of a file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub(super) enum Told {
+pub(super) enum News {
     /// Everything that there is, at the start of a connection.
     Files {
         files: Vec<StoredFile>,
@@ -63,6 +52,8 @@ pub(super) enum Told {
     Refused {
         stream: u32,
         error: String,
+        /// Whether another try would be refused as well.
+        is_final: bool,
     },
     Failed {
         stream: u32,
@@ -91,6 +82,8 @@ pub(super) struct StoredFile {
 pub(super) struct Limits {
     pub(super) file_bytes: u64,
     pub(super) store_bytes: u64,
+    /// How long the server keeps what has arrived of a file that does not go on, in milliseconds.
+    pub(super) unfinished: f64,
     /// How long files stay, in milliseconds.
     pub(super) finished: f64,
 }
@@ -130,29 +123,31 @@ mod tests {
         let file = r#"{"id":"f","name":"a","size":5,"sha256":"ab","added":1.5,"expires":2.5}"#;
         let stored =
             StoredFile { id: "f".into(), name: "a".into(), size: 5, sha256: "ab".into(), added: 1.5, expires: 2.5 };
-        let limits = Limits { file_bytes: 1, store_bytes: 2, finished: 3.0 };
-        for (json, told) in [
+        let limits = Limits { file_bytes: 1, store_bytes: 2, unfinished: 4.0, finished: 3.0 };
+        for (json, news) in [
             (
                 format!(
-                    r#"{{"type":"files","files":[{file}],"limits":{{"file_bytes":1,"store_bytes":2,"files":9,"finished":3}}}}"#
+                    r#"{{"type":"files","files":[{file}],"limits":{{"file_bytes":1,"store_bytes":2,"files":9,"unfinished":4,"finished":3}}}}"#
                 ),
-                Told::Files { files: vec![stored.clone()], limits },
+                News::Files { files: vec![stored.clone()], limits },
             ),
-            (format!(r#"{{"type":"added","file":{file}}}"#), Told::Added { file: stored.clone() }),
-            (r#"{"type":"removed","ids":["f"]}"#.into(), Told::Removed { ids: vec!["f".into()] }),
+            (format!(r#"{{"type":"added","file":{file}}}"#), News::Added { file: stored.clone() }),
+            (r#"{"type":"removed","ids":["f"]}"#.into(), News::Removed { ids: vec!["f".into()] }),
             (
                 r#"{"type":"ready","stream":1,"offset":2,"window":3,"chunk":4}"#.into(),
-                Told::Ready { stream: 1, offset: 2, window: 3, chunk: 4 },
+                News::Ready { stream: 1, offset: 2, window: 3, chunk: 4 },
             ),
-            (r#"{"type":"ack","stream":1,"offset":2}"#.into(), Told::Ack { stream: 1, offset: 2 }),
-            (format!(r#"{{"type":"stored","stream":1,"file":{file}}}"#), Told::Stored { stream: 1, file: stored }),
-            (r#"{"type":"mismatch","stream":1,"sha256":"cd"}"#.into(), Told::Mismatch { stream: 1 }),
-            (r#"{"type":"refused","stream":1,"error":"no"}"#.into(), Told::Refused { stream: 1, error: "no".into() }),
-            (r#"{"type":"failed","stream":1,"error":"no"}"#.into(), Told::Failed { stream: 1, error: "no".into() }),
-            (r#"{"type":"taken","stream":1}"#.into(), Told::Taken { stream: 1 }),
+            (r#"{"type":"ack","stream":1,"offset":2}"#.into(), News::Ack { stream: 1, offset: 2 }),
+            (format!(r#"{{"type":"stored","stream":1,"file":{file}}}"#), News::Stored { stream: 1, file: stored }),
+            (r#"{"type":"mismatch","stream":1,"sha256":"cd"}"#.into(), News::Mismatch { stream: 1 }),
+            (
+                r#"{"type":"refused","stream":1,"error":"no","is_final":true}"#.into(),
+                News::Refused { stream: 1, error: "no".into(), is_final: true },
+            ),
+            (r#"{"type":"failed","stream":1,"error":"no"}"#.into(), News::Failed { stream: 1, error: "no".into() }),
+            (r#"{"type":"taken","stream":1}"#.into(), News::Taken { stream: 1 }),
         ] {
-            assert_eq!(read(&json), News::Told(told), "{json}");
+            assert_eq!(read(&json), news, "{json}");
         }
-        assert_eq!(read(r#"{"error":"send this"}"#), News::Mistake { error: "send this".into() });
     }
 }

@@ -2,6 +2,7 @@ use gloo_events::{EventListener, EventListenerOptions};
 use web_sys::{File, FileList, HtmlInputElement, window};
 use yew::prelude::*;
 
+use super::focus::INPUT;
 use crate::components::Icon;
 use crate::format;
 use crate::pages::files::courier::Courier;
@@ -60,7 +61,7 @@ pub(crate) fn Chooser(props: &ChooserProps) -> Html {
                 { Icon::Files.draw() }
                 <p class="files-drop-words">{ "Drop files here, or" }</p>
                 <label class="button button-primary files-pick">
-                    <input type="file" multiple=true class="visually-hidden" aria-describedby="files-limits" {onchange} />
+                    <input id={INPUT} type="file" multiple=true class="visually-hidden" aria-describedby="files-limits" {onchange} />
                     <span>{ "Choose files" }</span>
                 </label>
             </div>

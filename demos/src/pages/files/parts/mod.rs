@@ -1,7 +1,10 @@
 //! What the page is made of.
 
+mod actions;
 mod chooser;
+mod figures;
 mod file_name;
+mod focus;
 mod progress;
 mod shelf;
 mod transfers;
