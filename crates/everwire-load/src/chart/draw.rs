@@ -46,17 +46,17 @@ pub(super) fn draw(chart: &Chart, svg: &mut String) -> Result<(), Failure> {
 }
 
 fn draw_head(chart: &Chart, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Failure> {
-    let text = |size: u32, colour: &RGBColor| ("sans-serif", size).into_font().color(colour);
-    area.draw(&Text::new(chart.title.as_str(), (16, 12), text(18, &INK)))?;
-    area.draw(&Text::new(chart.subtitle.as_str(), (16, 36), text(13, &QUIET)))?;
+    let text = |size: f64, colour: &RGBColor| font(size).color(colour);
+    area.draw(&Text::new(chart.title.as_str(), (16, 12), text(18.0, &INK)))?;
+    area.draw(&Text::new(chart.subtitle.as_str(), (16, 36), text(13.0, &QUIET)))?;
     let mut x = 16;
     for (line, colour) in chart.lines.iter().zip(COLOURS.iter().cycle()) {
         area.draw(&PathElement::new([(x, 65), (x + 18, 65)], colour.stroke_width(3)))?;
-        area.draw(&Text::new(line.name.as_str(), (x + 24, 58), text(13, &INK)))?;
+        area.draw(&Text::new(line.name.as_str(), (x + 24, 58), text(13.0, &INK)))?;
         x += 24 + width(&line.name) + 22;
     }
     // Lying, so that nobody has to turn the head, and right above the axis.
-    area.draw(&Text::new(chart.y.as_str(), (16, 84), text(12, &QUIET)))?;
+    area.draw(&Text::new(chart.y.as_str(), (16, 84), text(12.0, &QUIET)))?;
     Ok(())
 }
 
@@ -70,7 +70,7 @@ where
     builder.margin_right(RIGHT).margin_top(8).margin_bottom(6);
     builder.set_label_area_size(LabelAreaPosition::Left, LEFT).set_label_area_size(LabelAreaPosition::Bottom, 44);
     let mut plot = builder.build_cartesian_2d(first..last, y)?;
-    let label = ("sans-serif", 12).into_font().color(&QUIET);
+    let label = font(12.0).color(&QUIET);
     let mut mesh = plot.configure_mesh();
     mesh.disable_x_mesh().bold_line_style(GRID).light_line_style(TRANSPARENT).axis_style(GRID.stroke_width(1));
     mesh.x_desc(chart.x.as_str()).axis_desc_style(label.clone()).label_style(label);
@@ -127,7 +127,13 @@ fn trim(number: String) -> String {
     }
 }
 
+/// A font that is so many pixels high in the picture: plotters writes a size as less than what it is told.
+fn font(size: f64) -> FontDesc<'static> {
+    const WRITTEN_AS_LESS_BY: f64 = 1.24;
+    ("sans-serif", size * WRITTEN_AS_LESS_BY).into_font()
+}
+
 /// About how wide a name is in the legend, in pixels: what shows it has fonts of its own.
 fn width(text: &str) -> i32 {
-    text.chars().count() as i32 * 7
+    text.chars().count() as i32 * 15 / 2
 }

@@ -24,7 +24,7 @@ pub struct Chart {
     pub y: String,
     /// The names of the steps, which are then set evenly apart; empty where `x` is a number.
     pub steps: Vec<String>,
-    /// Whether each of the lines on the y axis stands for ten times the one below.
+    /// Whether each of the grid lines on the y axis stands for ten times the one below.
     pub is_logarithmic: bool,
     /// What is compared.
     pub lines: Vec<Line>,
@@ -57,7 +57,17 @@ impl Chart {
     pub fn svg(&self) -> Result<String, ChartError> {
         let mut svg = String::new();
         draw::draw(self, &mut svg).map_err(|error| ChartError(error.to_string()))?;
-        Ok(svg)
+        Ok(self.named(svg))
+    }
+
+    /// Says what the picture is to those who do not see it.
+    fn named(&self, svg: String) -> String {
+        let name = format!("{}: {}", self.title, self.subtitle);
+        let name = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        match svg.strip_prefix("<svg ").and_then(|rest| rest.split_once('>')) {
+            Some((attributes, rest)) => format!("<svg role=\"img\" {attributes}>\n<title>{name}</title>{rest}"),
+            None => svg,
+        }
     }
 
     /// The values that can be shown.
@@ -95,6 +105,16 @@ mod tests {
             assert!(svg.contains(text), "{text}");
         }
         assert_eq!(lines(&svg).map(|line| line.matches(',').count()).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn a_chart_can_be_read_by_those_who_do_not_see_well_and_by_those_who_do_not_see() {
+        let svg = chart(vec![(0.0, 1.0), (1.0, 7.0)]).svg().unwrap();
+        assert!(svg.contains(r#"<svg role="img""#) && svg.contains("<title>Round trip: a &lt; b</title>"), "{svg}");
+        let sizes =
+            svg.split("font-size=\"").skip(1).map(|rest| rest.split('"').next().unwrap().parse::<f64>().unwrap());
+        let sizes: Vec<f64> = sizes.collect();
+        assert!(sizes.len() > 5 && sizes.iter().all(|size| *size >= 12.0), "{sizes:?}");
     }
 
     #[test]

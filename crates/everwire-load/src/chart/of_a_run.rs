@@ -40,7 +40,7 @@ fn latency(seconds: &[Second]) -> Chart {
     ];
     let is_delivery = seconds.iter().all(|second| second.round_trip.is_none());
     let what = if is_delivery { "until what is published arrives" } else { "until a message is answered" };
-    let subtitle = format!("from the time that it was due {what}; each line is ten times the one below");
+    let subtitle = format!("from the time that it was due {what}; each grid line is ten times the one below");
     Chart { is_logarithmic: true, ..over_time("Latency", &subtitle, "ms", lines) }
 }
 
