@@ -49,11 +49,11 @@ fn limit() -> u64 {
 
 /// The addresses that connections come from: those that were asked for, or as many of 127.0.0.0/8 as it takes to hold so many
 /// connections to a server on this machine. None where the system may choose.
-pub(crate) fn source_addresses(url: &Url, connections: u32, asked: Vec<IpAddr>) -> Result<Vec<IpAddr>, Unusable> {
+pub(crate) fn source_addresses(urls: &[Url], connections: u32, asked: Vec<IpAddr>) -> Result<Vec<IpAddr>, Unusable> {
     let each = ports();
     let count = asked.len().max(1) as u32;
     // Ports stay in use for a minute after a connection, so on this machine, where addresses are plenty, half of them are kept.
-    let is_free_to_choose = is_loopback(url) && asked.is_empty();
+    let is_free_to_choose = urls.iter().all(is_loopback) && asked.is_empty();
     let comfortable = if is_free_to_choose { each / 2 } else { each };
     if connections.div_ceil(count) <= comfortable {
         return Ok(asked);
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn addresses(url: &str, connections: u32, asked: &[IpAddr]) -> Result<Vec<IpAddr>, Unusable> {
-        source_addresses(&Url::parse(url).unwrap(), connections, asked.to_vec())
+        source_addresses(&[Url::parse(url).unwrap()], connections, asked.to_vec())
     }
 
     #[test]
@@ -108,5 +108,7 @@ mod tests {
         let (each, needed) = (ports(), ports() + 1);
         assert_eq!(addresses("ws://10.0.0.1/echo", needed, &[one]), Err(Unusable::Ports { each, needed }));
         assert_eq!(addresses("ws://10.0.0.1/echo", needed, &[]), Err(Unusable::Ports { each, needed }));
+        let urls = ["ws://127.0.0.1/echo", "ws://10.0.0.1/news"].map(|url| Url::parse(url).unwrap());
+        assert_eq!(source_addresses(&urls, needed, vec![]), Err(Unusable::Ports { each, needed }));
     }
 }

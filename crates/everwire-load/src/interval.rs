@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Histogram;
+use crate::reason::harmless;
 
 /// How many different reasons are told apart; the rest count as one.
 const REASONS: usize = 30;
@@ -71,7 +72,12 @@ impl Interval {
 }
 
 impl Counts {
-    pub(crate) fn reason(&mut self, reason: String, times: u64) {
+    /// Takes note of why something failed, in words that may be a server's.
+    pub(crate) fn reason(&mut self, reason: &str) {
+        self.reasons(harmless(reason), 1);
+    }
+
+    fn reasons(&mut self, reason: String, times: u64) {
         let is_known = self.reasons.contains_key(&reason) || self.reasons.len() < REASONS;
         let reason = if is_known { reason } else { "other reasons".to_owned() };
         *self.reasons.entry(reason).or_default() += times;
@@ -96,11 +102,24 @@ impl Counts {
         self.overflowed += other.overflowed;
         self.unexpected += other.unexpected;
         for (reason, times) in &other.reasons {
-            self.reason(reason.clone(), *times);
+            self.reasons(reason.clone(), *times);
         }
         self.handshake.merge(&other.handshake);
         self.round_trip.merge(&other.round_trip);
         self.one_way.merge(&other.one_way);
         self.lag.merge(&other.lag);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_never_end_are_put_together() {
+        let mut counts = Counts::default();
+        (0..100).for_each(|number| counts.reason(&format!("reason\n{number}")));
+        assert_eq!((counts.reasons.len(), counts.reasons["other reasons"]), (REASONS + 1, 70));
+        assert!(counts.reasons.contains_key("reason�7"));
     }
 }

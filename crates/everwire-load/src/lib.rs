@@ -12,7 +12,7 @@
 //! - `conduct` is a run as it goes on: it starts [`serve`] in one process or several by a `crew`, and tells them when
 //! - `interrupt` is the signal that ends it early, `lines` is where `--json` goes, `limits` are what a result has to
 //!   keep to
-//! - `client` is one connection: it opens, sends when a [`Schedule`] says so, and counts by a [`Seen`] list what came back
+//! - `client` is one connection: it opens, sends when a `schedule` says so, and counts by a list of what it has `seen` what came back
 //! - `window` is when messages are sent, and from when on they count
 //! - `dialect` speaks the protocols of other servers, `stamp` is what a message says
 //! - `meter` counts in a worker process, `interval` is what it tells, `ledger` sums that up
@@ -55,6 +55,8 @@ mod plan;
 #[cfg(feature = "client")]
 mod progress;
 #[cfg(feature = "client")]
+mod reason;
+#[cfg(feature = "client")]
 mod run;
 #[cfg(feature = "client")]
 mod schedule;
@@ -89,9 +91,5 @@ pub use interrupt::INTERRUPTED;
 pub use plan::{Dialect, Plan};
 #[cfg(feature = "client")]
 pub use run::{AS_WORKER, Outcome, RunError, run};
-#[cfg(feature = "client")]
-pub use schedule::{Period, Schedule};
-#[cfg(feature = "client")]
-pub use seen::Seen;
 #[cfg(feature = "client")]
 pub use worker::serve;

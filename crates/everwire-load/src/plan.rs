@@ -3,8 +3,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Period;
 use crate::dialect::Purpose;
+use crate::schedule::Period;
 
 /// What a run is to do, the same for all processes that take part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

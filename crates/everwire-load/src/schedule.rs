@@ -7,16 +7,16 @@ use crate::units;
 
 /// How long a connection waits from one message to the next: drawn evenly between the two times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Period {
+pub(crate) struct Period {
     /// The shortest.
-    pub from: Duration,
+    pub(crate) from: Duration,
     /// The longest, included.
-    pub to: Duration,
+    pub(crate) to: Duration,
 }
 
 impl Period {
     /// The average.
-    pub fn mean(self) -> Duration {
+    pub(crate) fn mean(self) -> Duration {
         (self.from + self.to) / 2
     }
 
@@ -41,7 +41,7 @@ impl core::fmt::Display for Period {
 /// its latency counts from the time that it was due. Else a server that stalls would be asked less, just when it is slow
 /// ("coordinated omission").
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     period: Period,
     random: fastrand::Rng,
     next: Instant,
@@ -50,19 +50,19 @@ pub struct Schedule {
 
 impl Schedule {
     /// From `start` until before `end`.
-    pub fn new(period: Period, start: Instant, end: Instant, seed: u64) -> Self {
+    pub(crate) fn new(period: Period, start: Instant, end: Instant, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let next = start + period.draw(&mut random).mul_f64(random.f64());
         Self { period, random, next, end }
     }
 
     /// When the next message is due; `None` after the last.
-    pub fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         (self.next < self.end).then_some(self.next)
     }
 
     /// Goes on to the message after the one that is due.
-    pub fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.next += self.period.draw(&mut self.random);
     }
 }

@@ -2,7 +2,7 @@ use core::ops::Range;
 
 /// Which numbers of a sequence have been seen, in room that grows with the gaps and not with the numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Above all that have been seen.
     next: u32,
     /// What is missing below, in ascending order.
@@ -11,7 +11,7 @@ pub struct Seen {
 
 impl Seen {
     /// Takes note of a number. Whether it is the first time.
-    pub fn note(&mut self, number: u32) -> bool {
+    pub(crate) fn note(&mut self, number: u32) -> bool {
         if number >= self.next {
             if number > self.next {
                 self.gaps.push(self.next..number);
@@ -25,12 +25,6 @@ impl Seen {
         self.gaps.splice(index..index, rest.into_iter().filter(|gap| !gap.is_empty()));
         true
     }
-
-    /// How many numbers have been seen.
-    pub fn count(&self) -> u64 {
-        let missing: u64 = self.gaps.iter().map(|gap| u64::from(gap.end - gap.start)).sum();
-        u64::from(self.next) - missing
-    }
 }
 
 #[cfg(test)]
@@ -38,6 +32,14 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    impl Seen {
+        /// How many numbers have been seen.
+        fn count(&self) -> u64 {
+            let missing: u64 = self.gaps.iter().map(|gap| u64::from(gap.end - gap.start)).sum();
+            u64::from(self.next) - missing
+        }
+    }
 
     #[test]
     fn in_order_nothing_is_kept_but_a_number() {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::Period;
+use crate::schedule::Period;
 
 /// The longest time that may be asked for: a week.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);

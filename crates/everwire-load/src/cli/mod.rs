@@ -17,8 +17,9 @@ pub use unusable::Unusable;
 use crate::dialect::address;
 use crate::files;
 use crate::limits::Limits;
+use crate::schedule::Period;
 use crate::stamp::Stamp;
-use crate::{Dialect, Period, Plan, units};
+use crate::{Dialect, Plan, units};
 
 /// Puts a load on a WebSocket server, and tells what came back and how fast.
 ///
@@ -133,7 +134,7 @@ struct RunFlags {
     grace: Duration,
 
     /// How many processes to spread the connections over [default: as many as the limit on open files makes necessary].
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     processes: Option<u32>,
 
     /// Threads of each process. One leaves the most of a small machine to the server.
@@ -203,12 +204,14 @@ impl Cli {
         if total.div_ceil(processes) > most {
             return Err(Unusable::Files { most, needed: files::processes_for(total) });
         }
-        let source_addresses = files::source_addresses(&url, total, clients.source_address)?;
         let subscribe_url = clients.subscribe_url.unwrap_or_else(|| url.clone());
+        let urls = [url, subscribe_url];
+        let source_addresses = files::source_addresses(&urls, total, clients.source_address)?;
+        let [url, subscribe_url] = urls.map(|url| address::complete(dialect, url).into());
         let plan = Plan {
             run: fastrand::u32(..),
-            url: address::complete(dialect, url).into(),
-            subscribe_url: address::complete(dialect, subscribe_url).into(),
+            url,
+            subscribe_url,
             dialect,
             connections: clients.connections,
             subscribers,

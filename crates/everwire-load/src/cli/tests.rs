@@ -34,7 +34,7 @@ fn where_a_process_may_not_hold_them_there_are_several() {
 
 #[test]
 fn no_process_is_without_a_connection() {
-    assert_eq!(plan(&["--connections", "2", "--processes", "8"]).unwrap().processes, 2);
+    assert_eq!(plan(&["--connections", "2", "--processes", "8000"]).unwrap().processes, 2);
 }
 
 #[test]

@@ -9,9 +9,10 @@ use crate::clock::Clock;
 use crate::dialect::{Heard, Purpose, Session};
 use crate::meter::Meter;
 use crate::plan::{Part, Plan};
+use crate::schedule::Schedule;
+use crate::seen::Seen;
 use crate::stamp::Stamp;
 use crate::window::Window;
-use crate::{Schedule, Seen};
 
 /// Timers here have a resolution of a millisecond and may ring one later. That much of being late is theirs and does not count as
 /// latency; what goes beyond it does. Nothing jumps at the border, where the timers' 99th percentile lies.
@@ -129,7 +130,7 @@ impl Agent {
             self.meter.note(|_, counts| counts.unexpected += 1);
         }
         if let Some(reason) = complaint {
-            self.meter.note(|_, counts| counts.reason(reason, 1));
+            self.meter.note(|_, counts| counts.reason(&reason));
         }
         if let Some(reason) = refusal {
             self.dropped(reason);
@@ -149,7 +150,7 @@ impl Agent {
         let is_news = !core::mem::replace(&mut self.is_settled, true);
         self.meter.note(|now, counts| {
             now.settled += u64::from(is_news);
-            counts.reason(reason, 1);
+            counts.reason(&reason);
             if was_ready {
                 now.connected -= 1;
                 counts.disconnects += 1;
