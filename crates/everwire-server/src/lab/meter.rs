@@ -46,7 +46,8 @@ impl Meter {
     pub(crate) fn next_request(&self) {
         let mut tenant = self.tenant();
         if let Some(tenant) = tenant.take() {
-            let (read, written) = self.since(&tenant);
+            let (requests, read, written) = self.since(&tenant);
+            tenant.account.requests.fetch_add(requests, Relaxed);
             tenant.account.read.fetch_add(read, Relaxed);
             tenant.account.written.fetch_add(written, Relaxed);
         }
@@ -54,7 +55,6 @@ impl Meter {
 
     /// Enters the current exchange into an account, up to the next request or the end.
     pub(super) fn bill(self: &Arc<Self>, account: &Arc<Account>, is_upgraded: bool) {
-        account.requests.fetch_add(1, Relaxed);
         account.follow(self);
         *self.tenant() = Some(Tenant {
             account: Arc::clone(account),
@@ -64,17 +64,19 @@ impl Meter {
         });
     }
 
-    /// What the tenant's exchange took so far: read and written.
-    fn since(&self, tenant: &Tenant) -> (u64, u64) {
+    /// What the tenant's exchange took so far: the request, and the bytes that were read and written. A request counts once its answer
+    /// begins, as its bytes do: one that is held would otherwise make all others look cheaper.
+    fn since(&self, tenant: &Tenant) -> (u64, u64, u64) {
         let read = if tenant.is_upgraded { &self.read } else { &self.read_before_answer };
-        (read.load(Relaxed) - tenant.read_from, self.written.load(Relaxed) - tenant.written_from)
+        let written = self.written.load(Relaxed) - tenant.written_from;
+        (u64::from(written > 0), read.load(Relaxed) - tenant.read_from, written)
     }
 
     /// What is under way for an account.
-    fn under_way(&self, account: &Account) -> (u64, u64) {
+    fn under_way(&self, account: &Account) -> (u64, u64, u64) {
         match &*self.tenant() {
             Some(tenant) if std::ptr::eq(&raw const *tenant.account, account) => self.since(tenant),
-            _ => (0, 0),
+            _ => (0, 0, 0),
         }
     }
 
@@ -104,6 +106,7 @@ pub(crate) struct Account {
 /// An account as the client reads it.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 pub(super) struct Statement {
+    /// Requests whose answer has begun.
     requests: u64,
     /// Bytes from the client.
     read: u64,
@@ -134,14 +137,16 @@ impl Account {
 
     pub(super) fn statement(&self) -> Statement {
         let meters: Vec<_> = self.meters().iter().filter_map(Weak::upgrade).collect();
+        let mut requests = self.requests.load(Relaxed);
         let (mut read, mut written) = (self.read.load(Relaxed), self.written.load(Relaxed));
         for meter in meters {
-            let (more_read, more_written) = meter.under_way(self);
+            let (more_requests, more_read, more_written) = meter.under_way(self);
+            requests += more_requests;
             read += more_read;
             written += more_written;
         }
         Statement {
-            requests: self.requests.load(Relaxed),
+            requests,
             read,
             written,
             messages: self.messages.load(Relaxed),

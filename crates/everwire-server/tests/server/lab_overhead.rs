@@ -50,6 +50,23 @@ async fn a_poll_is_counted_to_the_byte_and_so_is_the_next_on_the_same_connection
 }
 
 #[tokio::test]
+async fn a_request_that_is_held_is_counted_with_its_bytes_once_it_is_answered() {
+    let harness = Harness::start(|_| {}).await;
+    let mut wire = Wire::connect(&harness).await;
+    wire.ask("/lab/long-poll?call=c&account=p").await;
+    let before = account(&harness, "p").await;
+    let received = wire.received.len();
+    wire.get("/lab/long-poll?call=c&after=0&account=p").await;
+    // It is held once a poll behind it was answered.
+    harness.get("/lab/poll?call=c").await;
+    assert_eq!(account(&harness, "p").await, before, "nothing while it is held");
+    call(&harness, "c", "0123456789").await;
+    assert_eq!(wire.answer(received).await, "0123456789\n");
+    let after = assert_counted(&harness, "p", &wire).await;
+    assert_eq!((number(&before, "requests"), number(&after, "requests")), (1, 2));
+}
+
+#[tokio::test]
 async fn requests_for_other_things_on_the_same_connection_are_not_counted() {
     let harness = Harness::start(|_| {}).await;
     let mut wire = Wire::connect(&harness).await;
