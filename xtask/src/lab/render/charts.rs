@@ -85,7 +85,7 @@ fn latency_over_time(results: &Results) -> Chart {
     Chart {
         title: P99.to_owned(),
         subtitle: format!("of each second while messages were counted; {SCALE}"),
-        x: "seconds since messages are counted".to_owned(),
+        x: "seconds since messages began to count".to_owned(),
         y: "ms".to_owned(),
         steps: Vec::new(),
         is_logarithmic: true,
