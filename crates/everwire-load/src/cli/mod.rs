@@ -52,7 +52,8 @@ Examples:
   everwire-load ws://127.0.0.1:9001/echo
       100 connections, each a message of 64 bytes a second, for 10 seconds
   everwire-load ws://127.0.0.1:9001/echo --connections 25000 --rate 1000/s --ping-period 2.5s --duration 30s
-      as many as a server can hold, in as many processes as the limit on open files makes necessary
+      as many as a server can hold, in as many processes as the limit on open files makes necessary; everwire-server takes
+      them with --max-connections 30000 --max-connections-per-address 30000
   everwire-load ws://127.0.0.1:9001/echo --subscribers 100% --subscribe-url ws://127.0.0.1:9001/broadcast
       one publisher, and 100 connections that receive what it publishes
   everwire-load ws://127.0.0.1:3000 --dialect socket.io --json run.jsonl --charts charts/

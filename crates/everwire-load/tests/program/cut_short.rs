@@ -61,6 +61,15 @@ async fn a_run_that_is_interrupted_while_it_connects_or_warms_up_sends_nothing_t
 }
 
 #[tokio::test]
+async fn a_run_of_which_nobody_reads_the_lines_ends() {
+    let server = Load::start().await;
+    let mut run = Run::start(&format!("{} --connections 1 --duration 60s --json -", server.url("/echo")));
+    run.close_stdout();
+    let ended = run.end().await;
+    assert_eq!((ended.status.code(), ended.stderr.contains("stdout was closed")), (Some(1), true), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_the_program_at_once() {
     let server = Load::start().await;
     let flags = "--connections 1 --ping-period 1ms --duration 60s --grace 60s";

@@ -1,5 +1,7 @@
 //! The program itself, against a real server in this process.
 
+// Runs are ended by signals.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cut_short;

@@ -4,7 +4,7 @@ use std::process::{ExitStatus, Output, Stdio};
 use everwire_load::{Record, Second, Summary};
 use everwire_server::{Config, RunningServer, Server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// A server to put a load on.
 pub(crate) struct Load(RunningServer);
@@ -68,6 +68,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 /// The program as it runs.
 pub(crate) struct Run {
     child: Child,
+    stdout: Option<ChildStdout>,
     stderr: BufReader<ChildStderr>,
 }
 
@@ -88,8 +89,8 @@ impl Run {
         let mut command = command(args);
         command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        Self { child, stderr }
+        let (stdout, stderr) = (child.stdout.take(), BufReader::new(child.stderr.take().unwrap()));
+        Self { child, stdout, stderr }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -99,6 +100,11 @@ impl Run {
     /// Sends a signal to all of its process group, as a terminal does.
     pub(crate) async fn signal(&self, name: &str) {
         signal(name, &format!("-{}", self.pid())).await;
+    }
+
+    /// Reads no more of what it writes.
+    pub(crate) fn close_stdout(&mut self) {
+        self.stdout = None;
     }
 
     /// Waits until it has come so far that it says this.
@@ -114,8 +120,13 @@ impl Run {
     pub(crate) async fn end(mut self) -> Ended {
         let mut stderr = String::new();
         let mut stdout = String::new();
-        let mut out = self.child.stdout.take().unwrap();
-        let (read, said) = tokio::join!(out.read_to_string(&mut stdout), self.stderr.read_to_string(&mut stderr));
+        let out = async {
+            match &mut self.stdout {
+                Some(out) => out.read_to_string(&mut stdout).await,
+                None => Ok(0),
+            }
+        };
+        let (read, said) = tokio::join!(out, self.stderr.read_to_string(&mut stderr));
         read.and(said).unwrap();
         Ended { status: self.child.wait().await.unwrap(), stdout, stderr }
     }
