@@ -15,7 +15,7 @@ pub(super) fn of(results: &Results, experiment: Experiment, machine: &Machine, f
     let mut text = format!("## {}\n\n{}\n\n", title(experiment), what(results, experiment)?);
     let its = results.machines().find(|(its, _)| *its == experiment).map(|(_, machine)| machine);
     if let Some(remark) = its.and_then(|its| its.difference_from(machine)) {
-        let _ = writeln!(text, "> Unlike the rest of this page, this was measured {remark}.\n");
+        let _ = writeln!(text, "> Unlike what was measured last, this was measured {remark}.\n");
     }
     let heading = match experiment {
         Experiment::Most | Experiment::Workers => None,
