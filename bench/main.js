@@ -37,6 +37,10 @@ if (unknown !== undefined) {
   exit(2);
 }
 const runs = Number(values.runs ?? (values.quick ? 3 : 5));
+if (!Number.isInteger(runs) || runs < 1) {
+  console.error(`--runs ${values.runs} is no number of runs: give a whole one from 1`);
+  exit(2);
+}
 
 const report = new Report();
 const options = { runs, quick: values.quick, only: values.only?.split(","), what: values.what?.split(","), report };
