@@ -158,7 +158,22 @@ fn memory(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::record::{LoadUse, Setting};
+
     use super::*;
+
+    #[test]
+    fn the_program_is_as_busy_as_it_can_be_where_all_its_threads_are() {
+        let is_busy = |processes, threads| {
+            let load = LoadUse { cpu_percent: 185.0, ..LoadUse::default() };
+            of(&Summary { setting: Setting { processes, threads, ..Setting::default() }, load, ..Summary::default() })
+                .contains("It was as busy as it can be")
+        };
+        assert_eq!(
+            [(1, 2), (2, 1), (2, 2), (1, 4)].map(|(processes, threads)| is_busy(processes, threads)),
+            [true, true, false, false]
+        );
+    }
 
     #[test]
     fn numbers_have_commas() {
