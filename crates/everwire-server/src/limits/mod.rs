@@ -13,9 +13,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes in one message from a client; a larger one closes the connection with 1009.
     pub message_bytes: usize,
-    /// WebSocket connections in all; more are refused with HTTP 503.
+    /// WebSockets, downloads and requests of the lab in all; more are refused with HTTP 503.
     pub connections: usize,
-    /// WebSocket connections from one address (IPv6: one /64 network); more are refused with HTTP 429.
+    /// The same from one address (IPv6: one /64 network); more are refused with HTTP 429.
     pub connections_per_address: usize,
     /// Messages a second that one connection may send, with a burst of as many; more closes it with 1008.
     /// 0 is no limit.
