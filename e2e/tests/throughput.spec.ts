@@ -76,7 +76,7 @@ test.describe("the throughput check", () => {
     await throughput.connections.fill("200");
     await page.getByLabel("Pings under way").fill("100");
     await page.getByLabel("Bytes a ping").fill("65536");
-    await expect(page.getByText("That would be 1.3 GB under way at once: make it 64.0 MB at most.")).toBeVisible();
+    await expect(page.getByText("That would be 1.3 GB under way at once: make it 8.0 MB at most.")).toBeVisible();
     await expect(throughput.start).toBeDisabled();
     await page.getByLabel("Bytes a ping").fill("16");
     await page.getByRole("button", { name: "50 connections", exact: true }).click();
