@@ -12,7 +12,7 @@ impl Sorted {
         Self(values)
     }
 
-    /// Puts a value where it belongs. Among 100,000 that moves 800 kB at most, some ten microseconds; sorting them all each time
+    /// Puts a value where it belongs. Among 100,000 that moves 800 kB at most; sorting them all each time
     /// they are shown would take a page's attention for longer than many a call.
     pub(in crate::pages::lab) fn insert(&mut self, value: f64) {
         if value.is_finite() {
