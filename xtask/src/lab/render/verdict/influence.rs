@@ -106,7 +106,7 @@ fn verdict(results: &Results, pings: &Range, connections: &Range, size: &Range) 
     let groups = [
         (holding, "it holds"),
         (contrary, "it is the other way round"),
-        (open, "it cannot be told (not both grow more, or fewer, times than the size by a quarter)"),
+        (open, "size weighs about as much as one of the two, or lies between them,"),
     ];
     let clauses = groups.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, what)| {
         if names.len() == all { format!("{what} for every server") } else { format!("{what} for {}", list(&names)) }
@@ -146,7 +146,8 @@ mod tests {
     fn what_grows_within_a_quarter_of_pings_or_connections_proves_nothing() {
         // × 4.5 for ten times the size.
         let text = judged([10.0 * 4.5_f64.powf(16_f64.log10()), 1e3]);
-        assert!(text.contains("From 64 to 1024 a message, it cannot be told"), "{text}");
+        let verdict = "From 64 to 1024 a message, size weighs about as much as one of the two, or lies between them, for every server.";
+        assert!(text.contains(verdict), "{text}");
     }
 
     #[test]
