@@ -53,6 +53,24 @@ impl Session for Echo {
     }
 }
 
+/// What an echo says on a connection.
+fn dialogue(everwire: &Everwire, mailbox: &Arc<Mailbox>, faults: Option<Faults>) -> Dialogue {
+    let session = Box::new(Echo(Arc::clone(mailbox)));
+    Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(mailbox), faults)
+}
+
+/// A connection to an echo over TCP, the client at its other end, and its mailbox, which may be written around.
+async fn echo_over_tcp(limit: usize) -> (Connection<Tcp>, WebSocketStream<TcpStream>, Arc<Mailbox>) {
+    let everwire = Everwire::new(Config::default());
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let stream = Tcp::new(listener.accept().await.unwrap().0);
+    let mailbox = Arc::new(Mailbox::with_direct(limit, stream.direct(&everwire, Endpoint::Echo)));
+    let wire = Wire::new(stream, Bytes::new(), &everwire.config().limits);
+    let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    (Connection::new(wire, dialogue(&everwire, &mailbox, None)), client, mailbox)
+}
+
 /// A connection to an echo, the client at its other end, its mailbox, and how often it wrote.
 async fn echo() -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
     echo_over(1 << 20, None).await
@@ -70,8 +88,7 @@ async fn echo_over(
     let wire = Wire::new(Counting { stream: server, writes: Arc::clone(&writes) }, Bytes::new(), limits);
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
-    let session = Box::new(Echo(Arc::clone(&mailbox)));
-    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), faults);
+    let dialogue = dialogue(&everwire, &mailbox, faults);
     (Connection::new(wire, dialogue), client, mailbox, writes)
 }
 
@@ -140,16 +157,10 @@ async fn with_faults_too_every_message_is_answered() {
 
 #[tokio::test]
 async fn who_is_only_written_to_directly_is_not_idle() {
-    let everwire = Everwire::new(Config::default());
-    let idle = everwire.config().limits.idle;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let stream = Tcp::new(listener.accept().await.unwrap().0);
+    let (connection, _client, mailbox) = echo_over_tcp(1000).await;
     tokio::time::pause();
-
-    let mailbox = Arc::new(Mailbox::with_direct(1000, stream.direct(&everwire, Endpoint::Echo)));
-    let session = Box::new(Echo(Arc::clone(&mailbox)));
-    let mut dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    let mut dialogue = dialogue(&connection.dialogue.everwire, &mailbox, None);
+    let idle = dialogue.everwire.config().limits.idle;
     let second = Duration::from_secs(1);
     advance(idle - second).await;
     mailbox.send_frames(&Frames::of(&Message::text("news")), Instant::now());
@@ -213,8 +224,7 @@ async fn who_was_slow_once_and_has_caught_up_is_no_slow_reader() {
     let (mut client, server) = tokio::io::duplex(1 << 10);
     let stream = Slow { stream: server, passes_on: Box::pin(sleep(Duration::ZERO)) };
     let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
-    let session = Box::new(Echo(Arc::clone(&mailbox)));
-    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    let dialogue = dialogue(&everwire, &mailbox, None);
     mailbox.send(Message::text("a"));
     let running = tokio::spawn(Connection::new(Wire::new(stream, Bytes::new(), limits), dialogue).run());
     client.read_exact(&mut [0; 3]).await.unwrap();
@@ -251,19 +261,11 @@ async fn what_a_fault_holds_back_counts_as_backlog() {
 
 #[tokio::test]
 async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader() {
-    let everwire = Everwire::new(Config::default());
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let stream = Tcp::new(listener.accept().await.unwrap().0);
-    let mailbox = Arc::new(Mailbox::with_direct(1000, stream.direct(&everwire, Endpoint::Echo)));
-    let session = Box::new(Echo(Arc::clone(&mailbox)));
-    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
+    let (connection, mut client, mailbox) = echo_over_tcp(1000).await;
     let message = Message::binary(vec![7; 8 << 20]);
     (0..3).for_each(|_| mailbox.send_frames(&Frames::of(&message), Instant::now()));
     assert_eq!(mailbox.bytes(), 0, "the mailbox has overflowed");
-    let wire = Wire::new(stream, Bytes::new(), &everwire.config().limits);
-    tokio::spawn(Connection::new(wire, dialogue).run());
-    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+    tokio::spawn(connection.run());
     assert!(client.next().await.unwrap().unwrap() == message);
     let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else { panic!("a close frame") };
     assert_eq!(frame.code, 1013.into());
@@ -272,15 +274,8 @@ async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader
 /// While another thread speaks, and the system takes some of it in parts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_around_the_mailbox_keeps_its_place_among_what_goes_through_it() {
-    let everwire = Everwire::new(Config::default());
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let stream = Tcp::new(listener.accept().await.unwrap().0);
-    let mailbox = Arc::new(Mailbox::with_direct(1 << 30, stream.direct(&everwire, Endpoint::Echo)));
-    let session = Box::new(Echo(Arc::clone(&mailbox)));
-    let dialogue = Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(&mailbox), None);
-    let wire = Wire::new(stream, Bytes::new(), &everwire.config().limits);
-    tokio::spawn(Connection::new(wire, dialogue).run());
+    let (connection, mut client, mailbox) = echo_over_tcp(1 << 30).await;
+    tokio::spawn(connection.run());
     let text = |number: usize| Message::text(format!("{number} {}", "x".repeat(number * 997 % 100_000)));
     let speaking = std::thread::spawn(move || {
         for number in 0..1_000 {
@@ -290,7 +285,6 @@ async fn what_goes_around_the_mailbox_keeps_its_place_among_what_goes_through_it
             }
         }
     });
-    let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     for number in 0..1_000 {
         let message = timeout(Duration::from_secs(20), client.next()).await.expect("a message in time");
         assert!(message.unwrap().unwrap() == text(number), "message {number}");

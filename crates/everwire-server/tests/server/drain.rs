@@ -1,8 +1,11 @@
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::client::Client;
 use crate::harness::{Harness, PATIENCE};
 
 #[tokio::test]
@@ -33,8 +36,8 @@ async fn every_socket_is_closed_with_1001_spread_over_the_period() {
     assert!(took < period * 3, "{took:?}");
 }
 
-#[tokio::test]
-async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
+/// A server that has begun to stop for an hour, and a client whose turn is later.
+async fn stopping() -> (SocketAddr, Client, JoinHandle<()>) {
     let harness = Harness::start(|config| config.drain = Duration::from_secs(3600)).await;
     let address = harness.address();
     // Number 0 has the first turn, at once; number 1 has the rest of the hour.
@@ -44,6 +47,12 @@ async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
     second.ask("hi").await;
     let stopping = tokio::spawn(harness.server.stop());
     assert_eq!(first.closed().await.0, 1001);
+    (address, second, stopping)
+}
+
+#[tokio::test]
+async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
+    let (address, mut second, stopping) = stopping().await;
     assert_eq!(second.ask("still?").await, "still?");
     assert!(TcpStream::connect(address).await.is_err(), "nothing listens any more");
     stopping.abort();
@@ -51,13 +60,7 @@ async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
 
 #[tokio::test]
 async fn a_drain_ends_when_everybody_has_left() {
-    let harness = Harness::start(|config| config.drain = Duration::from_secs(3600)).await;
-    let mut first = harness.client("/echo").await;
-    let mut second = harness.client("/echo").await;
-    first.ask("hi").await;
-    second.ask("hi").await;
-    let stopping = tokio::spawn(harness.server.stop());
-    assert_eq!(first.closed().await.0, 1001);
+    let (_, second, stopping) = stopping().await;
     drop(second);
     timeout(PATIENCE, stopping).await.expect("nobody is left to wait for").unwrap();
 }
