@@ -24,22 +24,14 @@ pub(crate) fn processes_for(connections: u32) -> u32 {
 }
 
 /// Lets this process open as many files as it may.
-#[cfg(unix)]
 pub(crate) fn raise_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Where it fails the limit stays what it was, and too few connections are told as such.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
+    // Where it fails the limit stays what it was, and too few connections are told as such.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
 }
-
-#[cfg(not(unix))]
-pub(crate) fn raise_limit() {}
 
 #[cfg(unix)]
 fn limit() -> u64 {
-    use nix::sys::resource::{Resource, getrlimit};
-    getrlimit(Resource::RLIMIT_NOFILE).map_or(NO_LIMIT, |(_, hard)| hard.min(NO_LIMIT))
+    rlimit::Resource::NOFILE.get_hard().map_or(NO_LIMIT, |hard| hard.min(NO_LIMIT))
 }
 
 #[cfg(not(unix))]
