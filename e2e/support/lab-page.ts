@@ -66,19 +66,19 @@ export class LabPage {
     return this.page.locator(`[data-transport="${transport}"]`);
   }
 
-  /** A figure of a card, as it is shown. */
+  /** A figure of a card, as soon as there is one. */
   async figure(transport: Transport, name: string): Promise<string> {
     const figure = this.card(transport).locator("dl div").filter({ has: this.page.getByText(name, { exact: true }) });
-    return figure.getByRole("definition").innerText();
+    return known(figure.getByRole("definition"));
   }
 
   async number(transport: Transport, name: string): Promise<number> {
     return Number((await this.figure(transport, name)).replaceAll(",", "").split(" ")[0]);
   }
 
-  /** Bytes of overhead a message, as the card shows them. */
+  /** Bytes of overhead a message, as soon as the card shows them. The server's count comes later than the messages. */
   async overhead(transport: Transport): Promise<number> {
-    return Number(await this.card(transport).locator(".lab-overhead strong").innerText());
+    return Number(await known(this.card(transport).locator(".lab-overhead strong")));
   }
 
   /** Waits until a transport has brought so many messages. */
@@ -101,4 +101,10 @@ export class LabPage {
     await this.page.getByRole("button", { name: button }).click();
     return downloading;
   }
+}
+
+/** What is shown once it is more than the dash for what is not known yet. */
+async function known(shown: Locator): Promise<string> {
+  await expect(shown).toHaveText(/\d/);
+  return shown.innerText();
 }
