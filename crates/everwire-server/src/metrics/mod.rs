@@ -4,7 +4,7 @@ mod counter;
 mod process;
 mod text;
 
-pub(crate) use counter::{Counter, SHARDS, this_worker};
+pub(crate) use counter::{Counter, this_worker};
 
 use crate::endpoints::Endpoint;
 

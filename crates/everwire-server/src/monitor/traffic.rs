@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::machine::tenths;
 use crate::Everwire;
 use crate::endpoints::Endpoint;
-use crate::metrics::{EndpointMetrics, Metrics, SHARDS};
+use crate::metrics::{Counter, EndpointMetrics, Metrics};
 
 /// The server's counters as they were read last, from which follows what happens in a second.
 pub(super) struct Traffic {
@@ -95,7 +95,7 @@ impl Traffic {
 
 /// How many workers are told apart: the runtime's, as far as the counters have places for them.
 fn workers() -> usize {
-    Handle::current().metrics().num_workers().min(SHARDS)
+    Handle::current().metrics().num_workers().min(Counter::places())
 }
 
 impl Totals {
