@@ -12,7 +12,7 @@ use crate::connection::Mailbox;
 mod gate;
 mod task;
 
-use gate::{Gate, OVERHEAD};
+use gate::{Gate, OVERHEAD, window};
 pub(crate) use gate::{OverWindow, WINDOW};
 use task::Task;
 pub(crate) use task::remove_files;

@@ -231,6 +231,26 @@ async fn an_upload_that_ends_leaves_the_one_that_has_its_key_now_alone() {
 }
 
 #[tokio::test]
+async fn a_window_of_small_chunks_fits_into_the_queue() {
+    let parent = tempfile::tempdir().unwrap();
+    let store = store(parent.path());
+    let upload = begin(&store, "a", WINDOW);
+    let (turn, sender) = attach(&store, &upload);
+    let ready = hears(&sender, "ready").await;
+    let (window, chunk) = (ready["window"].as_u64().unwrap(), ready["chunk"].as_u64().unwrap());
+    assert!(window > WINDOW / 4, "{window}");
+    let bytes = Bytes::from(vec![7; usize::try_from(chunk).unwrap()]);
+    // Nothing is written meanwhile, since the task runs on the thread of this test.
+    for offset in (0..window).step_by(bytes.len()) {
+        assert_eq!(upload.chunk(Chunk { turn, offset, bytes: bytes.clone() }), Ok(()), "{offset}");
+    }
+    let full = (0..window)
+        .step_by(bytes.len())
+        .find_map(|offset| upload.chunk(Chunk { turn, offset, bytes: bytes.clone() }).err());
+    assert!(full.is_some(), "twice the window does not fit");
+}
+
+#[tokio::test]
 async fn what_is_left_of_the_connection_before_takes_no_room_from_the_one_that_counts() {
     let parent = tempfile::tempdir().unwrap();
     let store = store(parent.path());

@@ -6,6 +6,12 @@ pub(crate) const WINDOW: u64 = 4 << 20;
 pub(super) const OVERHEAD: u64 = 128;
 const ALLOWANCE: u64 = WINDOW + WINDOW / 8;
 
+/// Bytes that a client may send ahead in chunks of this size. Where the limit of a message makes them small, it is what they
+/// cost in the queue that bounds them.
+pub(super) fn window(chunk: u64) -> u64 {
+    WINDOW.min(ALLOWANCE / (chunk + OVERHEAD) * chunk)
+}
+
 /// Decides what gets into the queue of an upload, before its task sees it.
 #[derive(Debug, Default)]
 pub(super) struct Gate {

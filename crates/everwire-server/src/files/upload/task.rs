@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::{Chunk, Client, Gate, Job, OVERHEAD, Plan, WINDOW};
+use super::{Chunk, Client, Gate, Job, OVERHEAD, Plan, window};
 use crate::files::partial::Partial;
 use crate::files::wire::News;
 use crate::metrics::DropReason;
@@ -84,7 +84,7 @@ impl Task {
         self.gate.done(OVERHEAD);
         self.gate.turn_to(client.turn);
         let Client { stream, chunk, .. } = client;
-        client.mailbox.send_json(&News::Ready { stream, offset: self.offset, window: WINDOW, chunk });
+        client.mailbox.send_json(&News::Ready { stream, offset: self.offset, window: window(chunk), chunk });
         if let Some(before) = self.client.replace(client) {
             before.mailbox.send_json(&News::Taken { stream: before.stream });
         }
