@@ -104,7 +104,8 @@ struct FileFlags {
     #[arg(long, value_name = "COUNT", default_value_t = FileLimits::default().files)]
     max_files: usize,
 
-    /// How long an upload that does not go on is kept, so that it can be resumed.
+    /// How long an upload that does not go on is kept, so that it can be resumed. After a minute it gives its room to another
+    /// that needs it.
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = some_seconds)]
     unfinished_ttl: Duration,
 
@@ -228,6 +229,7 @@ impl FileFlags {
             files: self.max_files,
             unfinished: self.unfinished_ttl,
             finished: self.file_ttl,
+            ..FileLimits::default()
         }
     }
 }

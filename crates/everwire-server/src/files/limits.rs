@@ -14,6 +14,9 @@ pub struct FileLimits {
     pub files: usize,
     /// How long an upload that does not go on is kept, so that it can be resumed.
     pub unfinished: Duration,
+    /// How long an upload that does not go on keeps its room from another that needs it. Otherwise two requests that are never
+    /// followed by a byte would fill the store for as long as `unfinished`.
+    pub idle: Duration,
     /// How long a file is there for others.
     pub finished: Duration,
 }
@@ -26,6 +29,7 @@ impl Default for FileLimits {
             store_bytes: 4 << 30,
             files: 100,
             unfinished: Duration::from_secs(3600),
+            idle: Duration::from_secs(60),
             finished: Duration::from_secs(3600),
         }
     }

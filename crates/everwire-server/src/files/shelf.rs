@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 
 use tokio::time::Instant;
 
@@ -16,6 +17,8 @@ pub(crate) struct Shelf {
     limits: FileLimits,
     stored: BTreeMap<FileId, Stored>,
     unfinished: HashMap<ResumeKey, Unfinished>,
+    /// Uploads that gave their room to others, and have not been told yet.
+    displaced: Vec<Upload>,
 }
 
 /// A file that can be fetched.
@@ -53,7 +56,7 @@ pub(crate) struct Gone {
 
 impl Shelf {
     pub(crate) fn new(limits: FileLimits) -> Self {
-        Self { limits, stored: BTreeMap::new(), unfinished: HashMap::new() }
+        Self { limits, stored: BTreeMap::new(), unfinished: HashMap::new(), displaced: Vec::new() }
     }
 
     pub(crate) fn files(&self) -> Vec<FileInfo> {
@@ -82,7 +85,7 @@ impl Shelf {
             unfinished.active = now;
             return Ok(Begin::Upload(unfinished.upload.clone()));
         }
-        self.check_room(size, now)?;
+        self.make_room(size, now)?;
         let upload = make();
         self.unfinished.insert(resume.clone(), Unfinished { name, size, upload: upload.clone(), active: now });
         Ok(Begin::Upload(upload))
@@ -127,20 +130,24 @@ impl Shelf {
         may && self.stored.remove(&id).is_some()
     }
 
-    /// Lets go of everything whose time is over.
+    /// Lets go of everything whose time is over, or whose room others have.
     pub(crate) fn expire(&mut self, now: Instant) -> Gone {
         let over = self.stored.iter().filter(|(_, stored)| stored.expires <= now);
         let stored = over.map(|(id, _)| *id).collect();
         self.stored.retain(|_, stored| stored.expires > now);
         let patience = self.limits.unfinished;
         let over = self.unfinished.extract_if(|_, unfinished| unfinished.active + patience <= now);
-        Gone { stored, uploads: over.map(|(_, unfinished)| unfinished.upload).collect() }
+        let mut uploads = mem::take(&mut self.displaced);
+        uploads.extend(over.map(|(_, unfinished)| unfinished.upload));
+        Gone { stored, uploads }
     }
 
     /// Lets go of everything.
     pub(crate) fn clear(&mut self) -> Vec<Upload> {
         self.stored.clear();
-        self.unfinished.drain().map(|(_, unfinished)| unfinished.upload).collect()
+        let mut uploads = mem::take(&mut self.displaced);
+        uploads.extend(self.unfinished.drain().map(|(_, unfinished)| unfinished.upload));
+        uploads
     }
 
     /// When the next thing expires.
@@ -156,12 +163,39 @@ impl Shelf {
         if is_own { self.unfinished.remove(resume) } else { None }
     }
 
+    fn count(&self) -> usize {
+        self.stored.len() + self.unfinished.len()
+    }
+
     fn used(&self) -> u64 {
         let stored: u64 = self.stored.values().map(|stored| stored.info.size).sum();
         stored + self.unfinished.values().map(|unfinished| unfinished.size).sum::<u64>()
     }
 
-    fn check_room(&self, size: u64, now: Instant) -> Result<(), NoBegin> {
+    /// Makes room for an upload of this size, or says what to do.
+    fn make_room(&mut self, size: u64, now: Instant) -> Result<(), NoBegin> {
+        self.check_size(size)?;
+        let lacking = (self.used() + size).saturating_sub(self.limits.store_bytes);
+        let is_crowded = self.count() >= self.limits.files;
+        let mut idle: Vec<_> =
+            self.unfinished.iter().filter(|(_, unfinished)| unfinished.active + self.limits.idle <= now).collect();
+        idle.sort_by_key(|(_, unfinished)| unfinished.active);
+        let (mut keys, mut freed) = (Vec::new(), 0);
+        for (key, unfinished) in idle {
+            if freed >= lacking && (!is_crowded || !keys.is_empty()) {
+                break;
+            }
+            freed += unfinished.size;
+            keys.push(key.clone());
+        }
+        // Nobody loses anything in vain.
+        if freed >= lacking {
+            self.displaced.extend(keys.iter().filter_map(|key| self.unfinished.remove(key)).map(|gone| gone.upload));
+        }
+        self.check_room(size, now)
+    }
+
+    fn check_size(&self, size: u64) -> Result<(), NoBegin> {
         let most = self.limits.file_bytes.min(self.limits.store_bytes);
         if size > most {
             let (size, most) = (bytes(size), bytes(most));
@@ -169,7 +203,11 @@ impl Shelf {
                 "The file has {size}, and one may have {most}. Split it, or start the server with a larger --max-file-bytes."
             )));
         }
-        let count = self.stored.len() + self.unfinished.len();
+        Ok(())
+    }
+
+    fn check_room(&self, size: u64, now: Instant) -> Result<(), NoBegin> {
+        let count = self.count();
         if count >= self.limits.files {
             let way_out = self.way_out("--max-files", now);
             return Err(NoBegin::for_now(format!("The store is full: it has {count} files. {way_out}")));
@@ -196,9 +234,9 @@ impl Shelf {
                 minutes(oldest.expires.saturating_duration_since(now))
             ),
             None => format!(
-                "Unfinished uploads hold the room, each for at most {} after it stopped: try again later. \
+                "Unfinished uploads hold the room, each for at most {} after it stopped: try again then. \
                  Or start the server with a larger {flag}.",
-                minutes(self.limits.unfinished)
+                minutes(self.limits.idle.min(self.limits.unfinished))
             ),
         }
     }

@@ -178,7 +178,7 @@ impl Store {
             (!gone.stored.is_empty()).then(|| json(&News::Removed { ids: gone.stored.clone() }))
         });
         for upload in &gone.uploads {
-            upload.end(Some("The upload was interrupted for so long that the server let go of it: send it again."));
+            upload.end(Some("The upload stood still for so long that the server let go of it: send it again."));
         }
         remove_files(gone.stored.iter().filter_map(|id| self.path_if_any(*id)).collect()).await;
         due.unwrap_or(now + FAR)

@@ -143,6 +143,59 @@ async fn an_upload_that_goes_on_is_kept_and_one_that_stopped_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_that_stands_still_gives_its_room_to_one_that_needs_it_and_is_told() {
+    let (parent, minute) = (tempfile::tempdir().unwrap(), Duration::from_secs(60));
+    let most = FileLimits::default().file_bytes;
+    let store = store(parent.path());
+    let asked = |name: &str, size| store.begin(&key(name), FileName::parse(name).unwrap(), size);
+    let (_, longest) = attach(&store, &begin(&store, "longest", most));
+    sleep(Duration::from_secs(1)).await;
+    let (_, still) = attach(&store, &begin(&store, "still", most - 10));
+    sleep(minute - Duration::from_secs(2)).await;
+    assert!(asked("early", most).unwrap_err().why.contains("after it stopped: try again"));
+    sleep(Duration::from_secs(2)).await;
+
+    drop(begin(&store, "small", 10));
+    asked("huge", most + 1).unwrap_err();
+    store.with(|shelf| assert_eq!(shelf.due(), Some(Instant::now() + HOUR / 2 - minute - Duration::from_secs(1))));
+    put(&store, &begin(&store, "large", most - 10), b"he");
+    assert!(hears(&longest, "failed").await["error"].as_str().unwrap().contains("stood still"));
+    sleep(minute / 2).await;
+    assert!(asked("second", most - 10).is_ok(), "the second gives way as well");
+    hears(&still, "failed").await;
+    assert!(asked("third", most - 10).is_err(), "what has only just come stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_goes_on_keeps_its_room() {
+    let (parent, most) = (tempfile::tempdir().unwrap(), FileLimits::default().file_bytes);
+    let store = store(parent.path());
+    let upload = begin(&store, "a", most);
+    let (turn, sender) = attach(&store, &upload);
+    drop(begin(&store, "b", most));
+    sleep(Duration::from_secs(50)).await;
+    upload.chunk(Chunk { turn, offset: 0, bytes: Bytes::from_static(b"he") }).unwrap();
+    hears(&sender, "ack").await;
+    sleep(Duration::from_secs(20)).await;
+    drop(begin(&store, "c", most));
+    upload.chunk(Chunk { turn, offset: 2, bytes: Bytes::from_static(b"llo") }).unwrap();
+    assert_eq!(hears(&sender, "ack").await["offset"], 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_upload_is_let_go_where_that_makes_too_little_room() {
+    let (parent, most) = (tempfile::tempdir().unwrap(), FileLimits::default().file_bytes);
+    let store = store(parent.path());
+    drop(begin(&store, "still", 10));
+    sleep(Duration::from_secs(61)).await;
+    drop(begin(&store, "a", most));
+    drop(begin(&store, "b", most - 10));
+    let full = store.begin(&key("c"), FileName::parse("c").unwrap(), 11).unwrap_err();
+    assert!(full.why.contains("The store is full"), "{full:?}");
+    assert!(store.with(|shelf| shelf.due()).unwrap() < Instant::now() + HOUR / 2, "the one that stands still is there");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancelled_upload_is_removed_at_once() {
     let parent = tempfile::tempdir().unwrap();
     let store = store(parent.path());
