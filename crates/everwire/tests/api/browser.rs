@@ -121,7 +121,12 @@ async fn a_network_that_returns_is_not_waited_for_any_longer() {
 #[wasm_bindgen_test]
 async fn a_link_that_died_unseen_is_not_trusted_after_the_page_returns() {
     let server = TestServer::start().await;
-    let patient = PingSchedule { after_silence: Duration::from_secs(600), sample_every: None, ..brisk() };
+    let patient = PingSchedule {
+        after_silence: Duration::from_secs(600),
+        wake_deadline: Duration::from_millis(200),
+        sample_every: None,
+        ..brisk()
+    };
     let mut socket = crate::tools::faulty_once(server.url("/echo?fault=half-open:0"), server.url("/echo"))
         .heartbeat(Heartbeat::ping().schedule(patient))
         .backoff(eager())

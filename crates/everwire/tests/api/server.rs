@@ -7,23 +7,20 @@ pub(crate) use remote::TestServer;
 
 #[cfg(not(target_family = "wasm"))]
 mod native {
+    use std::net::SocketAddr;
+
     use everwire_server::{Config, RunningServer, Server};
 
     pub(crate) struct TestServer(RunningServer);
 
     impl TestServer {
         pub(crate) async fn start() -> Self {
-            Self::start_on(0).await
+            Self::start_at(([127, 0, 0, 1], 0).into()).await
         }
 
-        /// Starts on a port of a server that stood there before.
-        pub(crate) async fn start_on(port: u16) -> Self {
-            let config = Config {
-                listen: ([127, 0, 0, 1], port).into(),
-                faults: true,
-                drain: core::time::Duration::ZERO,
-                ..Config::default()
-            };
+        pub(crate) async fn start_at(address: SocketAddr) -> Self {
+            let config =
+                Config { listen: address, faults: true, drain: core::time::Duration::ZERO, ..Config::default() };
             Self(Server::bind(config).await.expect("the port is free").start())
         }
 
@@ -31,8 +28,8 @@ mod native {
             format!("ws://{}{path}", self.0.local_addr())
         }
 
-        pub(crate) fn port(&self) -> u16 {
-            self.0.local_addr().port()
+        pub(crate) fn address(&self) -> SocketAddr {
+            self.0.local_addr()
         }
 
         pub(crate) async fn stop(self) {
