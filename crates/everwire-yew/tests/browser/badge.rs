@@ -51,7 +51,8 @@ async fn while_the_connection_is_down_the_badge_counts_down_and_says_why() {
     };
     let first = seconds(&stage).unwrap();
     assert!((300..=600).contains(&first), "{first}");
-    stage.until(|stage| seconds(stage) == Some(first - 1)).await;
+    // A busy page may skip a second.
+    stage.until(|stage| seconds(stage).is_some_and(|left| left < first)).await;
     assert!(stage.find("everwire-badge").unwrap().get_attribute("title").unwrap().contains("4321"));
 }
 
