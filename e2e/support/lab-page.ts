@@ -81,6 +81,17 @@ export class LabPage {
     return Number(await known(this.card(transport).locator(".lab-overhead strong")));
   }
 
+  /** How many messages each transport has brought, all of one moment. */
+  async counts(): Promise<number[]> {
+    const shown = await this.page.locator("[data-transport]").evaluateAll((cards) =>
+      cards.map((card) => {
+        const name = [...card.querySelectorAll("dt")].find((name) => name.textContent === "Messages");
+        return name?.nextElementSibling?.textContent ?? "";
+      }),
+    );
+    return shown.map((count) => Number(count.replaceAll(",", "")));
+  }
+
   /** Waits until a transport has brought so many messages. */
   async brings(transport: Transport, messages: number): Promise<void> {
     await expect.poll(() => this.number(transport, "Messages"), names[transport]).toBeGreaterThanOrEqual(messages);
