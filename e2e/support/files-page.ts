@@ -20,14 +20,22 @@ export function fileOf(name: string, size: number): Picked {
   return { name, mimeType: "application/octet-stream", buffer };
 }
 
-/** Makes a file that takes no room on disk where it is empty, with bytes at its start, its middle and its end. */
-export async function makeFile(path: string, size: number): Promise<void> {
+/** A size with which a file is under way for twenty seconds over a slow line, whatever a busy machine makes of a visitor's steps. */
+export const large = 100_000_000;
+
+/**
+ * Makes a file that takes little room on disk. Each 64 KiB of it begin with where they are, so that a piece in the wrong place
+ * changes its checksum.
+ */
+export async function makeFile(path: string, size = large): Promise<string> {
   const file = await open(path, "w");
   await file.truncate(size);
-  for (const [at, text] of [[0, "start"], [Math.floor(size / 2), "middle"], [size - 3, "end"]] as const) {
-    await file.write(text, at);
+  for (let at = 0; at + 16 <= size; at += 1 << 16) {
+    await file.write(String(at), at);
   }
+  await file.write("end", size - 3);
   await file.close();
+  return path;
 }
 
 export function sha256(bytes: Uint8Array): string {
@@ -108,15 +116,22 @@ export class FilesPage {
     return answer.body();
   }
 
-  /** Sends a file, or the one at a path, so slowly that a visitor can act meanwhile, and waits until a part of it has arrived. */
-  async sendSlowly(file: Picked | string): Promise<Transfer> {
+  /** Sends the file at a path so slowly that a visitor can act meanwhile, and waits until a part of it has arrived. */
+  async sendSlowly(path: string): Promise<Transfer> {
     await this.line.break("Slow it down");
     await expect(this.line.notice).toContainText("holds every message back");
     await this.line.open();
-    await this.input.setInputFiles(file);
-    const transfer = this.transfer(typeof file === "string" ? basename(file) : file.name);
-    await transfer.reaches(10);
+    // By its path, since the bytes of a large file would take longer to the browser than to the server.
+    await this.input.setInputFiles(path);
+    const transfer = this.transfer(basename(path));
+    await transfer.reaches(4);
     return transfer;
+  }
+
+  /** Has the server hold nothing back any more. */
+  async restore(): Promise<void> {
+    await this.line.notice.getByRole("button", { name: "Restore the line" }).click();
+    await this.line.open();
   }
 }
 

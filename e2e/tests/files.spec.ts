@@ -1,4 +1,5 @@
-import { FilesPage, fileOf, sha256 } from "../support/files-page.ts";
+import { readFile } from "node:fs/promises";
+import { FilesPage, fileOf, large, makeFile, sha256 } from "../support/files-page.ts";
 import { tabTo } from "../support/keyboard.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -45,10 +46,10 @@ test.describe("file transfer", () => {
     await expect(bo.link(now.name)).toHaveCount(0);
   });
 
-  test("pauses where it is and resumes from there", async ({ page }) => {
+  test("pauses where it is and resumes from there", async ({ page }, info) => {
+    const path = await makeFile(info.outputPath("large.bin"));
     const files = await FilesPage.visit(page);
-    const file = fileOf("large.bin", 40_000_000);
-    const transfer = await files.sendSlowly(file);
+    const transfer = await files.sendSlowly(path);
     await transfer.press("Pause");
     await expect(transfer.tag).toHaveText("Paused");
     const at = await transfer.percent();
@@ -58,16 +59,15 @@ test.describe("file transfer", () => {
     await files.transfer(other.name).arrives();
     expect(await transfer.percent()).toBe(at);
 
-    await files.line.notice.getByRole("button", { name: "Restore the line" }).click();
-    await files.line.open();
+    await files.restore();
     await transfer.press("Resume");
     await transfer.arrives();
-    expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
+    expect(sha256(await files.fetch("large.bin"))).toBe(sha256(await readFile(path)));
   });
 
-  test("cancels, and leaves nothing behind", async ({ page }) => {
+  test("cancels, and leaves nothing behind", async ({ page }, info) => {
     const files = await FilesPage.visit(page);
-    const transfer = await files.sendSlowly(fileOf("unwanted.bin", 40_000_000));
+    const transfer = await files.sendSlowly(await makeFile(info.outputPath("unwanted.bin")));
     await transfer.press("Cancel");
     await expect(transfer.row).toHaveCount(0);
     await expect(files.stored).toHaveCount(0);
@@ -77,14 +77,14 @@ test.describe("file transfer", () => {
     await expect(files.left).toHaveCount(0);
   });
 
-  test("asks before it is left while something is under way, and not otherwise", async ({ page }) => {
+  test("asks before it is left while something is under way, and not otherwise", async ({ page }, info) => {
     const files = await FilesPage.visit(page);
     const asked: string[] = [];
     page.on("dialog", async (dialog) => {
       asked.push(dialog.type());
       await dialog.dismiss();
     });
-    const transfer = await files.sendSlowly(fileOf("large.bin", 40_000_000));
+    const transfer = await files.sendSlowly(await makeFile(info.outputPath("large.bin")));
     await page.close({ runBeforeUnload: true });
     await expect.poll(() => asked).toEqual(["beforeunload"]);
     await transfer.press("Cancel");
@@ -94,13 +94,13 @@ test.describe("file transfer", () => {
     expect(asked).toEqual(["beforeunload"]);
   });
 
-  test("asks before another page is shown while something is under way, and not otherwise", async ({ page }) => {
+  test("asks before another page is shown while something is under way, and not otherwise", async ({ page }, info) => {
     await page.goto("/");
     const link = (name: string) => page.getByRole("navigation").getByRole("link", { name, exact: true });
     await link("Files").click();
     const files = new FilesPage(page);
     await files.ready();
-    const transfer = await files.sendSlowly(fileOf("large.bin", 40_000_000));
+    const transfer = await files.sendSlowly(await makeFile(info.outputPath("large.bin"), 2 * large));
 
     for (const leave of [() => link("Echo").click(), () => page.evaluate(() => history.back())]) {
       const asked = page.waitForEvent("dialog");
@@ -128,11 +128,11 @@ test.describe("file transfer", () => {
     expect(asked, "nothing is under way any more").toEqual(["confirm"]);
   });
 
-  test("keeps the focus where somebody without a mouse acts", async ({ page }) => {
+  test("keeps the focus where somebody without a mouse acts", async ({ page }, info) => {
     const files = await FilesPage.visit(page);
-    const transfer = await files.sendSlowly(fileOf("large.bin", 40_000_000));
+    const transfer = await files.sendSlowly(await makeFile(info.outputPath("large.bin"), 2 * large));
     const next = files.transfer("next.bin");
-    await files.pick(fileOf("next.bin", 30_000_000));
+    await files.input.setInputFiles(await makeFile(info.outputPath("next.bin"), 2 * large));
     await transfer.button("Pause").focus();
     await page.keyboard.press("Enter");
     // The next file stands above it now.
