@@ -9,12 +9,16 @@ import { expect, test } from "../support/test.ts";
 test.describe("a server that was not asked to tell", () => {
   test("says what to do, and is looked at again on request", async ({ page, context }) => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await page.clock.install();
     await page.goto("/monitor");
     const monitor = new MonitorPage(page);
     await expect(monitor.off.getByRole("status")).toContainText("start the server with --monitor");
+    // It says so for two seconds, which a busy machine may not look at.
+    await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 10_000);
     await monitor.off.getByRole("button", { name: "Copy" }).click();
     await expect(monitor.off.getByRole("button", { name: "Copied" })).toBeVisible();
     expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("everwire-server -- --monitor");
+    await page.clock.resume();
 
     const dialled = page.waitForEvent("websocket", (socket) => socket.url().endsWith("/monitor"));
     await monitor.off.getByRole("button", { name: "Look again" }).click();
@@ -86,7 +90,7 @@ test.describe("the server monitor", () => {
 
   test("shows the visitor's own load where it belongs", async ({ page, visitor, companion }) => {
     const monitor = await MonitorPage.visit(page);
-    expect(await monitor.endpoint("/echo")).toEqual({ open: 0, messagesIn: 0, messagesOut: 0 });
+    await expect.poll(() => monitor.endpoint("/echo")).toEqual({ open: 0, messagesIn: 0, messagesOut: 0 });
 
     const other = await visitor();
     await other.goto(companion.address);
@@ -96,24 +100,26 @@ test.describe("the server monitor", () => {
       socket.onmessage = () => socket.send("ping");
       Object.assign(globalThis, { socket });
     }, `${companion.address.replace("http", "ws")}/echo`);
-    await expect.poll(async () => (await monitor.endpoint("/echo")).messagesIn).toBeGreaterThan(50);
-    const echo = await monitor.endpoint("/echo");
-    expect(echo.open).toBe(1);
-    expect(echo.messagesOut / echo.messagesIn).toBeCloseTo(1, 1);
-    expect(await monitor.number("Messages a second")).toBeGreaterThan(50);
-    expect(await monitor.number("Connections")).toBe(3);
+    // Each second has figures of its own, and a busy machine has seconds in which little happens.
+    await expect(async () => {
+      const echo = await monitor.endpoint("/echo");
+      expect(echo.open).toBe(1);
+      expect(echo.messagesIn).toBeGreaterThan(50);
+      expect(echo.messagesOut / echo.messagesIn).toBeCloseTo(1, 1);
+    }).toPass({ timeout: 20_000 });
+    await expect.poll(() => monitor.number("Messages a second")).toBeGreaterThan(50);
+    await expect.poll(() => monitor.number("Connections")).toBe(3);
     await expect(page.getByRole("table", { name: "Workers" }).locator("tbody tr").first()).toBeVisible();
   });
 
   test("has its past at once when the page is loaded anew", async ({ page }) => {
     const monitor = await MonitorPage.visit(page);
-    // As many samples as make a line that is wider than a point.
-    const samples: Promise<unknown>[] = [];
-    page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => samples.push(Promise.resolve(payload))));
+    const heard: (string | Buffer)[] = [];
+    page.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => heard.push(payload)));
     await page.reload();
     await monitor.lives();
-    await expect.poll(() => samples.length).toBeGreaterThan(0);
-    const welcome = JSON.parse(String(await samples[0])) as { type: string; history: unknown[] };
+    await expect.poll(() => heard.length).toBeGreaterThan(0);
+    const welcome = JSON.parse(String(heard[0])) as { type: string; history: unknown[] };
     expect(welcome.type).toBe("welcome");
     expect(welcome.history.length).toBeGreaterThan(0);
   });
@@ -143,7 +149,7 @@ test.describe("the server monitor", () => {
     let samples = 0;
     page.on("websocket", (socket) => socket.on("framereceived", () => (samples += 1)));
     const monitor = await MonitorPage.visit(page);
-    await expect.poll(() => samples, { timeout: enough * 2_000 }).toBeGreaterThan(enough);
+    await expect.poll(() => samples, { timeout: 20_000 + enough * 1_100 }).toBeGreaterThan(enough);
     await expect(monitor.line.detail).toHaveText(/m?s$/);
     await tryLooks(page, "monitor");
   });
