@@ -1,6 +1,14 @@
 import { expect, type Locator, type Page } from "@playwright/test";
 import { Line } from "./line.ts";
 
+/** What the figures showed at one moment. */
+interface Shown {
+  /** The connections that were open. */
+  readonly open: number;
+  /** The pings that had come back. */
+  readonly total: number;
+}
+
 /** The throughput check, as a visitor handles it. */
 export class ThroughputPage {
   readonly page: Page;
@@ -45,5 +53,23 @@ export class ThroughputPage {
   async total(): Promise<number> {
     const shown = await this.figure("Pings a second").getByRole("definition").last().innerText();
     return Number.parseFloat(shown.replaceAll(",", ""));
+  }
+
+  /** Follows the figures of a measurement from now on, draw by draw: also what is gone again before a test could look. */
+  async follow(): Promise<() => Promise<Shown[]>> {
+    const seen = await this.page.locator(".throughput-figures").evaluateHandle((figures) => {
+      const seen: Shown[] = [];
+      const told = (name: string) => {
+        const figure = [...figures.children].find((figure) => figure.firstElementChild?.textContent === name);
+        return [...(figure?.querySelectorAll("dd") ?? [])].map((told) => parseFloat(told.innerText.replaceAll(",", "")));
+      };
+      const look = () => {
+        const [[open], [, total]] = [told("Connections open"), told("Pings a second")];
+        seen.push({ open: open ?? NaN, total: total ?? NaN });
+      };
+      new MutationObserver(look).observe(figures, { subtree: true, childList: true, characterData: true });
+      return seen;
+    });
+    return () => seen.jsonValue();
   }
 }

@@ -8,13 +8,13 @@ test.describe("the throughput check", () => {
   test("opens 200 connections, counts what the server counts, and closes them", async ({ page, companion }) => {
     const throughput = await ThroughputPage.visit(page);
     await throughput.run(200);
-    expect(await connectionsOf(companion.address, "/echo")).toBe(200);
+    await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(200);
     await expect.poll(() => throughput.number("Pings a second")).toBeGreaterThan(100);
     await expect(throughput.figure("Round trip, p50")).toContainText(/\d m?s/);
     await expect(throughput.figure("Round trip, p99")).toContainText(/\d m?s/);
     await expect(throughput.figure("Each connection")).toContainText(/\d – \d/);
     // What a visitor does still gets through: the page is busy, not stuck.
-    await page.getByRole("button", { name: /^Use (dark|light) colours/ }).click({ timeout: 5_000 });
+    await page.getByRole("button", { name: /^Use (dark|light) colours/ }).click({ timeout: 30_000 });
 
     await throughput.stop.click();
     await expect(throughput.start).toBeVisible();
@@ -28,21 +28,26 @@ test.describe("the throughput check", () => {
   test("closes everything when the page is left", async ({ page, companion }) => {
     const throughput = await ThroughputPage.visit(page);
     await throughput.run(50);
-    expect(await connectionsOf(companion.address, "/echo")).toBe(50);
+    await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(50);
     await page.getByRole("navigation", { name: "Demos" }).getByRole("link", { name: "Start" }).click();
     await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(0);
   });
 
-  test("counts faster with more pings under way, and starts anew each time", async ({ page }) => {
+  test("counts with more pings under way, and starts anew each time", async ({ page, companion }) => {
     const throughput = await ThroughputPage.visit(page);
+    const ends = async () => {
+      await throughput.stop.click();
+      await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(0);
+      return receivedBy(companion.address, "/echo");
+    };
     await throughput.run(1);
-    await expect.poll(() => throughput.total()).toBeGreaterThan(100);
-    await throughput.stop.click();
-    const total = await throughput.total();
+    await expect.poll(() => throughput.total()).toBeGreaterThan(1_000);
+    const before = await ends();
     await page.getByLabel("Pings under way").fill("10");
     await throughput.run(2);
     await expect.poll(() => throughput.number("Each connection")).toBeGreaterThan(0);
-    expect(await throughput.total(), "the second run begins at nothing").not.toBe(total);
+    const after = await ends();
+    expect(await throughput.total(), "the second run begins at nothing").toBeLessThanOrEqual(after - before);
   });
 
   test("says which connections failed and why, and heals", async ({ page, companion, errors }) => {
@@ -61,11 +66,15 @@ test.describe("the throughput check", () => {
     errors.expectLostConnections();
     const throughput = await ThroughputPage.visit(page);
     await throughput.run(3);
+    const shown = await throughput.follow();
     await throughput.line.break("Refuse");
-    await expect.poll(() => throughput.number("Connections open")).toBe(2);
-    const before = await throughput.total();
-    await expect.poll(() => throughput.total()).toBeGreaterThan(before);
-    await expect.poll(() => throughput.number("Connections open"), { timeout: 60_000 }).toBe(3);
+    // It may be back after half a second.
+    const open = async () => (await shown()).map(({ open }) => open).join(" ");
+    await expect.poll(open, { timeout: 60_000 }).toMatch(/\b2( 2)* 3/);
+    const seen = await shown();
+    const down = seen.findIndex(({ open }) => open === 2);
+    const back = seen.findIndex(({ open }, index) => index > down && open === 3);
+    expect(seen[back]?.total, "pings of the others meanwhile").toBeGreaterThan(seen[down]?.total ?? NaN);
   });
 
   test("takes only what it can do", async ({ page }) => {
