@@ -4,6 +4,8 @@ import { keepScreenshot, looks, wear } from "./screenshots.ts";
 
 /** Tries a page that lives on every device in all colours, and takes its picture there, once it is arranged for that. */
 export async function tryLooks(page: Page, name: string, arrange = async () => {}): Promise<void> {
+  // Each is a check of the whole page, which takes a slow machine half a minute where a lot goes on there.
+  test.setTimeout(test.info().timeout + looks.length * 30_000);
   for (const look of looks) {
     await test.step(`${look.device}, ${look.colors}`, async () => {
       await wear(page, look);

@@ -105,11 +105,13 @@ test.describe("the transport lab", () => {
   });
 
   test("makes calls in sets, and offers what came of them as tables", async ({ page }) => {
+    // Five hundred calls, of which a hundred wait for a poll.
+    test.setTimeout(180_000);
     const lab = await LabPage.visit(page);
     await lab.choose("Poll every", "100 ms");
     await lab.try();
     await expect(lab.progress).toContainText(" left");
-    await expect(lab.progress).toHaveText("500 of 500 calls, complete", { timeout: 80_000 });
+    await expect(lab.progress).toHaveText("500 of 500 calls, complete", { timeout: 150_000 });
     await expect(lab.rows).toHaveCount(5);
 
     const mean = async (transport: Transport) => Number((await lab.results(transport))[1]);
