@@ -63,6 +63,8 @@ export class Peer {
     this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.#http.on("connection", (socket) => {
       this.#sockets.add(socket);
+      // A browser may reset what it gives up. From the upgrade on nobody else listens for that, and it would end this process.
+      socket.on("error", () => {});
       socket.on("close", () => this.#sockets.delete(socket));
     });
   }
