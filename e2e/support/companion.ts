@@ -3,9 +3,12 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { nextPort } from "./port.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const program = process.env["EVERWIRE_SERVER"] ?? resolve(root, "target/debug/everwire-server");
+/** On how many ports a server is tried to be started. */
+const TRIES = 5;
 /** The built demos. */
 export const dist = process.env["EVERWIRE_DIST"] ?? resolve(root, "target/demos");
 
@@ -15,7 +18,7 @@ export const dist = process.env["EVERWIRE_DIST"] ?? resolve(root, "target/demos"
  */
 export class Companion {
   #process: ChildProcess | undefined;
-  #port = 0;
+  readonly #port = nextPort();
   readonly #flags: readonly string[];
   readonly #pages: string;
 
@@ -31,9 +34,18 @@ export class Companion {
         throw new Error(`${path} is missing: \`cargo xtask test e2e\` builds it`);
       }
     }
-    const companion = new Companion(flags, pages);
-    await companion.restart();
-    return companion;
+    for (let tries = 1; ; tries += 1) {
+      const companion = new Companion(flags, pages);
+      try {
+        await companion.restart();
+        return companion;
+      } catch (error) {
+        // Somebody else may have the port, once or twice.
+        if (tries === TRIES) {
+          throw error;
+        }
+      }
+    }
   }
 
   /** The address of the start page, without a slash at the end. */
@@ -59,7 +71,7 @@ export class Companion {
     const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", this.#pages, ...(faults ? ["--faults"] : []), ...this.#flags];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#process = child;
-    this.#port = await listeningPort(child);
+    await listening(child);
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -74,8 +86,8 @@ export class Companion {
   }
 }
 
-/** Reads the port from the first line that the server prints. */
-async function listeningPort(child: ChildProcess): Promise<number> {
+/** Waits for the first line that the server prints. */
+async function listening(child: ChildProcess): Promise<void> {
   if (child.stdout === null) {
     throw new Error("the companion server's stdout is not piped");
   }
@@ -84,11 +96,9 @@ async function listeningPort(child: ChildProcess): Promise<number> {
     once(lines, "line"),
     once(child, "exit").then(([code]) => [`nothing: it ended with ${String(code)}`]),
   ]);
-  const port = /^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(String(line))?.[1];
-  if (port === undefined) {
+  if (!String(line).startsWith("listening on ")) {
     throw new Error(`the companion server did not come up, it printed ${String(line)}`);
   }
   // What else it prints has to be taken from the pipe, or the server would wait for room in it.
   child.stdout.resume();
-  return Number(port);
 }
