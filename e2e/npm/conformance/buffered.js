@@ -42,8 +42,7 @@ export default {
     const socket = await t.open();
     socket.send("x");
     await t.next(socket, "message");
-    await t.turn(2);
-    t.equal(socket.bufferedAmount, 0, "bufferedAmount");
+    await t.until(() => socket.bufferedAmount === 0);
   },
   "it stays up while the server does not read": async (t) => {
     const socket = await t.open("/deaf");

@@ -45,10 +45,10 @@ export default {
     t.equal([socket.send("a"), socket.send("b"), socket.send("c")], ["queued", "queued", "refused"], "outcomes");
   },
   "reconnect: false is one connection of the browser's own class": async (t) => {
-    for (const socket of [new t.Socket(t.at("/gone"), [], { reconnect: false }), new (t.Socket.with({ reconnect: false }))(t.at("/gone"))]) {
-      t.ok(socket instanceof WebSocket && socket instanceof t.Socket, "being of both classes");
-      t.equal((await t.next(socket, "close")).code, 1006, "code");
-    }
+    const sockets = [new t.Socket(t.at("/gone"), [], { reconnect: false }), new (t.Socket.with({ reconnect: false }))(t.at("/gone"))];
+    t.ok(sockets.every((socket) => socket instanceof WebSocket && socket instanceof t.Socket), "being of both classes");
+    const closes = await Promise.all(sockets.map((socket) => t.next(socket, "close")));
+    t.equal(closes.map(({ code }) => code), [1006, 1006], "codes");
   },
   "a socket that does not reconnect has the further methods too": async (t) => {
     const controller = new AbortController();
