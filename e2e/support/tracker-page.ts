@@ -35,6 +35,7 @@ export class TrackerPage {
   /** Opens the page, and waits until it is connected and has its map. */
   static async visit(page: Page): Promise<TrackerPage> {
     const tracker = new TrackerPage(page);
+    await page.addInitScript(noteWhatTheDeviceTells);
     await page.goto("/tracker");
     await tracker.line.open();
     await expect(tracker.map).toHaveAttribute("data-ready", "true");
@@ -52,6 +53,15 @@ export class TrackerPage {
     return this.people.filter({ hasText: "Participant" });
   }
 
+  /** Has the device tell another position, and waits until it has told the page. */
+  async moveTo(place: { latitude: number; longitude: number }): Promise<void> {
+    await this.page.context().setGeolocation({ ...place, accuracy: 8 });
+    await this.page.waitForFunction(({ latitude, longitude }) => {
+      const { told } = globalThis as unknown as { told?: GeolocationCoordinates };
+      return told?.latitude === latitude && told.longitude === longitude;
+    }, place);
+  }
+
   async choosePrecision(name: "Exact" | "10 m" | "1 km" | "10 km"): Promise<void> {
     await this.page.getByRole("radiogroup", { name: "How precisely" }).getByText(name, { exact: true }).click();
   }
@@ -60,4 +70,22 @@ export class TrackerPage {
     await this.page.getByText("Simulate a walk").click();
     await this.page.getByLabel("It begins near").selectOption({ label: from });
   }
+}
+
+/** Keeps, where a test can see it, the position that the page was told last. */
+function noteWhatTheDeviceTells(): void {
+  const { geolocation } = navigator as Partial<Navigator>;
+  const watch = geolocation?.watchPosition;
+  if (geolocation === undefined || watch === undefined) {
+    return;
+  }
+  geolocation.watchPosition = (found, ...rest) =>
+    watch.call(
+      geolocation,
+      (position) => {
+        found(position);
+        Object.assign(globalThis, { told: position.coords });
+      },
+      ...rest,
+    );
 }

@@ -66,6 +66,7 @@ test.describe("the tracker", () => {
     await expect(bo.markers).toHaveAccessibleName(/, 52\.52190° N, 13\.41320° E$/);
 
     await ann.choosePrecision("10 km");
+    await expect(ann.standing).toContainText("within 10 km");
     await expect(bo.others).toContainText("within 10 km");
     await expect(bo.markers).not.toHaveAccessibleName(/52\.52190° N/);
     const told = JSON.parse(ann.sockets.sent.at(-1) ?? "");
@@ -73,8 +74,10 @@ test.describe("the tracker", () => {
 
     // Where the device is within the cell changes nothing that leaves the page.
     const sent = ann.sockets.sent.length;
-    await ann.page.context().setGeolocation({ latitude: told.lat + 0.001, longitude: told.lon, accuracy: 8 });
+    await ann.moveTo({ latitude: told.lat + 0.001, longitude: told.lon });
+    expect(ann.sockets.sent).toHaveLength(sent);
     await ann.choosePrecision("1 km");
+    await expect(ann.standing).toContainText("within 1.0 km");
     await expect(bo.others).toContainText("within 1.0 km");
     expect(ann.sockets.sent).toHaveLength(sent + 1);
   });
