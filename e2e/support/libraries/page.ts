@@ -98,7 +98,7 @@ export class Session {
   }
 
   /** Has the server publish until something new has come: what it said before there was a subscription went to nobody. */
-  async hearsNews(timeout = 20_000): Promise<void> {
+  async hearsNews(): Promise<void> {
     const said = new Set<string>();
     const heard = async () => {
       const text = randomUUID();
@@ -106,7 +106,7 @@ export class Session {
       this.server.say(text);
       return (await this.received()).some((text) => said.has(text));
     };
-    await expect.poll(heard, { timeout, intervals: [50], message: `${this.#name} hears news` }).toBe(true);
+    await expect.poll(heard, { intervals: [50], message: `${this.#name} hears news` }).toBe(true);
   }
 
   async #evaluate<Arg, Result>(of: (arg: Arg) => Result, arg: Arg): Promise<Result> {
