@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Page } from "@playwright/test";
 import { Companion } from "../../support/companion.ts";
 import { built } from "../../support/npm/peer.ts";
@@ -130,7 +131,7 @@ test.describe("with the companion server, EverSocket", () => {
   });
 
   test("finds a half-open link by its heartbeat, and leaves it", async () => {
-    const heartbeat = { afterSilence: 50, minDeadline: 200, maxDeadline: 400, sampleEvery: 50 };
+    const heartbeat = { afterSilence: 50, minDeadline: 2_000, maxDeadline: 4_000, sampleEvery: 50 };
     await ever.connect(`${ws}/echo?fault=half-open:4`, { heartbeat });
     await ever.until("reconnecting");
     const [drop] = (await ever.told()).filter(({ type }) => type === "reconnecting");
@@ -160,7 +161,7 @@ test.describe("with the companion server, EverSocket", () => {
   });
 
   test("notices that the machine is offline, and is back when it is online", async ({ context }) => {
-    await ever.connect(`${ws}/echo`, { heartbeat: { afterSilence: 100, minDeadline: 200, maxDeadline: 400, wakeDeadline: 300 } });
+    await ever.connect(`${ws}/echo`, { heartbeat: { afterSilence: 100, minDeadline: 4_000, maxDeadline: 8_000, wakeDeadline: 300 } });
     await ever.until("open");
     await context.setOffline(true);
     await ever.until("reconnecting");
@@ -240,10 +241,11 @@ test.describe("the wasm module", () => {
     await ever.load(peer.address);
     await page.evaluate((bytes) => (globalThis as any).everwire.initSync(Uint8Array.from(bytes)), [...(await sabotaged(`${built}/everwire.wasm`))]);
     const ws = peer.address.replace("http", "ws");
-    await ever.connect(`${ws}/echo?id=other`);
+    const ids = [randomUUID(), randomUUID()] as const;
+    await ever.connect(`${ws}/echo?id=${ids[0]}`);
     await ever.until("open");
     const other = await page.evaluateHandle(() => (globalThis as any).told as Told[]);
-    await ever.connect(`${ws}/echo?id=mine`);
+    await ever.connect(`${ws}/echo?id=${ids[1]}`);
     await ever.until("open");
 
     await page.evaluate(() => (globalThis as any).socket.reconnect());
@@ -258,7 +260,7 @@ test.describe("the wasm module", () => {
     expect(await ever.send("x")).toEqual(["refused"]);
     expect((await other.jsonValue()).map(({ type }) => type)).toEqual(["open", "error", "close"]);
     // The browser's sockets are gone too.
-    for (const id of ["mine", "other"]) {
+    for (const id of ids) {
       await page.evaluate((id) => fetch(`/seen?id=${id}`).then((answer) => answer.text()), id);
       expect(peer.seen(id).map(({ code }) => code)).toEqual([1005]);
     }
