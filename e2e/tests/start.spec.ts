@@ -85,7 +85,7 @@ test.describe("the start page", () => {
     const dark = await ground();
     await page.reload();
     await expect(page.getByRole("button", { name: "Use light colours" })).toBeVisible();
-    expect(await ground()).toBe(dark);
+    await expect.poll(ground).toBe(dark);
   });
 
   test("turns dark with the system", async ({ page }) => {

@@ -1,5 +1,5 @@
 import { expect, test } from "../support/test.ts";
-import { TickerPage } from "../support/ticker-page.ts";
+import { type Quote, TickerPage } from "../support/ticker-page.ts";
 
 test.describe("the stock ticker", () => {
   test("shows nine companies whose prices move", async ({ page }) => {
@@ -16,9 +16,9 @@ test.describe("the stock ticker", () => {
     const ticker = await TickerPage.visit(page);
     const risesAndFalls = (quotes: { change: string }[]) =>
       ["+", "\u2212"].every((sign) => quotes.some(({ change }) => change.startsWith(sign)));
-    await expect.poll(async () => risesAndFalls(await ticker.quotes())).toBe(true);
+    let quotes: Quote[] = [];
+    await expect.poll(async () => risesAndFalls((quotes = await ticker.quotes()))).toBe(true);
 
-    const quotes = await ticker.quotes();
     const colors = new Map<string, Set<string>>();
     for (const { symbol, price, change, open, low, high, color } of quotes) {
       const shown = Number(change.replace("\u2212", "-"));
@@ -49,7 +49,6 @@ test.describe("the stock ticker", () => {
     await symbol.getByRole("button").click();
     await expect(symbol).toHaveAttribute("aria-sort", "none");
     await expect.poll(() => ticker.symbols()).toEqual(asInTheFeed);
-
   });
 
   test("sorts by a list on a phone, whose table has no heads", async ({ page }) => {
