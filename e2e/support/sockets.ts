@@ -27,6 +27,12 @@ export class Sockets {
     return this.#dials.map(({ fault }) => fault);
   }
 
+  /** The faults of the dials from the last one on that asked for this; none where it was not dialled. */
+  since(fault: string): (string | null)[] {
+    const at = this.faults.lastIndexOf(fault);
+    return at < 0 ? [] : this.faults.slice(at);
+  }
+
   /** What the page sent by any of them but the heartbeat's pings, texts as they were and bytes as hexadecimal digits. */
   get sent(): string[] {
     const readable = this.#dials.flatMap(({ sent }) => sent).map(text);

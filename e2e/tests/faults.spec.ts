@@ -1,4 +1,5 @@
 import { Line, recovery } from "../support/line.ts";
+import { drawLongDelays } from "../support/lot.ts";
 import { demos, flags } from "../support/pages.ts";
 import { Phases } from "../support/phases.ts";
 import { Sockets } from "../support/sockets.ts";
@@ -10,13 +11,14 @@ for (const { name, endpoint, visit, lives } of demos) {
   test.describe(`the ${name} page`, () => {
     test("survives everything that its menu does to the line", async ({ page, errors }) => {
       errors.expectLostConnections();
+      await drawLongDelays(page);
       const sockets = Sockets.of(page, endpoint);
       await visit(page);
       const line = new Line(page);
       const phases = await Phases.watch(page);
       /** Waits until the dial after the one with a fault has led through. */
       const recovered = async (fault: string) => {
-        await expect.poll(() => sockets.faults.slice(-2), recovery).toEqual([fault, null]);
+        await expect.poll(() => sockets.since(fault).slice(0, 2), recovery).toEqual([fault, null]);
         await line.open();
         await lives(page);
       };
@@ -74,7 +76,7 @@ test("a line that went silent is noticed and replaced", async ({ page, errors })
   await expect.poll(() => sockets.faults.filter((fault) => fault !== "delay:0"), recovery).toEqual([null, "half-open:0", null]);
   await line.open();
   await expect(line.detail).toHaveText(/\d m?s$/);
-  expect(await phases.seen(), "it looked alive").toMatch(/open (waiting )?connecting open$/);
+  await expect.poll(() => phases.seen(), "it looked alive").toMatch(/open (waiting )?connecting open$/);
 });
 
 test("a server that breaks nothing on request is said to be one", async ({ page }) => {

@@ -1,5 +1,6 @@
 import { DashboardPage } from "../../support/dashboard-page.ts";
 import { recovery } from "../../support/line.ts";
+import { drawLongDelays } from "../../support/lot.ts";
 import { expect, test } from "../../support/www.ts";
 
 test.describe("the dashboard", () => {
@@ -11,13 +12,14 @@ test.describe("the dashboard", () => {
     await expect(dashboard.stocks.first().locator(".price")).toHaveText(/^\d+\.\d\d$/);
     await expect(dashboard.roundTrip).toHaveText(/^[\d.]+ m?s$/, recovery);
     await expect(page.locator("#age-note")).toHaveText("by the server’s clock");
-    expect(await dashboard.ageInMs()).toBeLessThan(5_000);
+    await expect.poll(() => dashboard.ageInMs()).toBeLessThan(5_000);
     await expect(dashboard.reconnects).toHaveText("0");
     await expect(dashboard.trouble).toContainText("see which of the two goes on", { useInnerText: true });
   });
 
   test("counts down to the next attempt while the server is gone, and goes on when it is back", async ({ page, companion, errors }) => {
     errors.expectLostConnections();
+    await drawLongDelays(page);
     const dashboard = await DashboardPage.visit(page, "/");
     await dashboard.flows();
     await companion.kill();
@@ -26,7 +28,7 @@ test.describe("the dashboard", () => {
     const countdown = /^The connection was lost \(code 1006\)\.\s+Attempt \d+ in \d+\.\d s\.\s+Try now$/;
     await expect(dashboard.trouble).toHaveText(countdown, { useInnerText: true });
     await expect(dashboard.trouble).toContainText("Attempt 2 ", recovery);
-    expect(await dashboard.ageInMs(), "the data has grown old").toBeGreaterThan(400);
+    await expect.poll(() => dashboard.ageInMs(), "the data has grown old").toBeGreaterThan(2_000);
 
     await companion.restart();
     await expect(dashboard.state).toHaveText("Connected", recovery);
@@ -38,21 +40,24 @@ test.describe("the dashboard", () => {
 
   test("tries at once when it is told to", async ({ page, companion, errors }) => {
     errors.expectLostConnections();
+    await drawLongDelays(page);
     const dashboard = await DashboardPage.visit(page, "/");
     await dashboard.flows();
     await companion.kill();
     // So far ahead that the attempt cannot come by itself in the meantime.
-    await expect(dashboard.trouble).toHaveText(/in ([5-9]|\d\d)\.\d s/, { timeout: 80_000 });
+    await expect(dashboard.trouble).toHaveText(/in 1\d\.\d s/, recovery);
     await companion.restart();
     await page.getByRole("button", { name: "Try now" }).click();
-    await expect(dashboard.state).toHaveText("Connected", { timeout: 2_000 });
+    await expect(dashboard.state).toHaveText("Connected", { timeout: 5_000 });
   });
 
   test("notices that a link went silent", async ({ page, companion }) => {
     const address = `${companion.address.replace("http", "ws")}/ticker?fault=half-open:40`;
     const dashboard = await DashboardPage.visit(page, `/?server=${encodeURIComponent(address)}`);
-    await expect(dashboard.trouble).toContainText("The link went silent", { timeout: 40_000 });
-    await expect(dashboard.reconnects).toHaveText("1", recovery);
+    // Looked at in each frame: it is said for as long as the delay is, which may be short.
+    await page.waitForFunction(() => document.querySelector(".trouble")?.textContent?.includes("The link went silent"));
+    // The next link has the same fault.
+    await expect(dashboard.reconnects).toHaveText(/^[1-9]$/, recovery);
   });
 });
 
