@@ -74,6 +74,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 alarm.as_mut().reset(deadline);
             }
             if alarm.as_mut().poll(cx).is_ready() {
+                // Where all of us was held up, what tells that the peer is active may have come long ago.
+                if has_written && let Poll::Ready(Some(ending)) = self.poll_read(cx) {
+                    return Poll::Ready(ending);
+                }
                 match self.dialogue.on_alarm() {
                     Some(ending) => return Poll::Ready(ending),
                     None => continue,

@@ -155,6 +155,33 @@ async fn with_faults_too_every_message_is_answered() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_says_something_in_time_is_not_idle_and_who_does_not_is_told() {
+    let (connection, mut client, ..) = echo().await;
+    let idle = connection.dialogue.everwire.config().limits.idle;
+    tokio::spawn(connection.run());
+    for _ in 0..3 {
+        sleep(idle - Duration::from_secs(1)).await;
+        client.send(Message::text("still here")).await.unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text("still here"));
+    }
+    let start = Instant::now();
+    let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else { panic!("a close frame") };
+    assert_eq!((frame.code, start.elapsed()), (1001.into(), idle));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_in_time_and_was_not_read_in_time_counts() {
+    let (mut connection, mut client, ..) = echo().await;
+    let mut alarm = pin!(sleep_until(connection.dialogue.deadline()));
+    client.send(Message::text("still here")).await.unwrap();
+    // As where the machine has stood still: the connection runs for the first time when it is late.
+    sleep(2 * connection.dialogue.everwire.config().limits.idle).await;
+    let ending = poll_fn(|cx| Poll::Ready(connection.poll_end(cx, alarm.as_mut()))).await;
+    assert!(ending.is_pending(), "{ending:?}");
+    assert_eq!(client.next().await.unwrap().unwrap(), Message::text("still here"));
+}
+
 #[tokio::test]
 async fn who_is_only_written_to_directly_is_not_idle() {
     let (connection, _client, mailbox) = echo_over_tcp(1000).await;

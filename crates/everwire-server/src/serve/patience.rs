@@ -34,6 +34,8 @@ pub(super) struct Patience<S> {
 #[derive(Debug)]
 struct Wait {
     timer: Pin<Box<Sleep>>,
+    /// Whether what had arrived by then was read, after the time was over.
+    has_looked: bool,
     /// Bytes of the refusal that were written.
     refused: usize,
 }
@@ -71,7 +73,7 @@ impl Progress {
 impl<S> Patience<S> {
     /// Waits as long as the limits say, from when it was `accepted` for a handshake, and for each write.
     pub(super) fn new(stream: S, accepted: Instant, limits: &Limits, progress: &Progress) -> Self {
-        let wait = Wait { timer: Box::pin(sleep_until(accepted + limits.handshake)), refused: 0 };
+        let wait = Wait { timer: Box::pin(sleep_until(accepted + limits.handshake)), has_looked: false, refused: 0 };
         Self { stream, wait: Some(wait), write: limits.write, progress: progress.clone(), stalled: None }
     }
 }
@@ -93,7 +95,7 @@ impl<S> Patience<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Patience<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Patience<S> {
     /// Ready with whether the time is over, once the peer has been told.
     fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let Some(wait) = &mut self.wait else { return Poll::Ready(Ok(false)) };
@@ -110,10 +112,21 @@ impl<S: AsyncWrite + Unpin> Patience<S> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         Poll::Ready(Ok(true))
     }
+
+    /// What has arrived by the end of the time, once: where all of us was held up, the request may have come long ago.
+    fn poll_look(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(wait) = self.wait.as_mut().filter(|wait| !wait.has_looked) else { return Poll::Pending };
+        ready!(wait.timer.as_mut().poll(cx));
+        wait.has_looked = true;
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patience<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Poll::Ready(looked) = self.poll_look(cx, buffer) {
+            return Poll::Ready(looked);
+        }
         if ready!(self.poll_too_slow(cx))? {
             // Reads as the end of the stream.
             return Poll::Ready(Ok(()));
@@ -169,5 +182,20 @@ mod tests {
         peer.read_exact(&mut [0; 2]).await.unwrap();
         assert_eq!(writing.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), 29 + 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_came_in_time_is_read_although_the_time_is_over_and_drips_are_not() {
+        let limits = Limits::default();
+        let (mut peer, stream) = duplex(1 << 10);
+        let mut stream = Patience::new(stream, Instant::now(), &limits, &Progress::default());
+        peer.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        // Nothing runs while the machine stands still.
+        tokio::time::advance(2 * limits.handshake).await;
+        let mut buffer = [0; 100];
+        assert_eq!(stream.read(&mut buffer).await.unwrap(), 16);
+        peer.write_all(b"a: b\r\n").await.unwrap();
+        assert_eq!(stream.read(&mut buffer).await.unwrap(), 0, "the end");
+        assert!(peer.read(&mut buffer).await.unwrap() > 0 && buffer.starts_with(b"HTTP/1.1 408 "));
     }
 }
