@@ -162,3 +162,26 @@ impl Drop for Presence {
         self.everwire.metrics().of(self.endpoint).closed.add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_connection_is_closed_at_its_turn() {
+        let everwire = Everwire::new(Config::default());
+        let _held = everwire.drain_state().hold();
+        let mailboxes = [(); 20].map(|()| Arc::new(Mailbox::new(1000)));
+        let _presences = mailboxes.each_ref().map(|mailbox| everwire.enter(Endpoint::Echo, mailbox));
+        let stopping = everwire.clone();
+        tokio::spawn(async move { stopping.drain(Duration::from_secs(100)).await });
+        let start = Instant::now();
+        for second in 0..100 {
+            sleep_until(start + Duration::from_secs(second) + Duration::from_millis(2)).await;
+            for (number, mailbox) in (0..).zip(&mailboxes) {
+                let turn = drain::place(number) * 100.0;
+                assert_eq!(mailbox.sent().1.is_some(), turn <= second as f64, "number {number} at {second} s");
+            }
+        }
+    }
+}
