@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::harness::PATIENCE;
+use crate::harness::{PATIENCE, connect, connect_with_small_buffers};
 
 /// The HTTP status and the body of a refused handshake.
 pub(crate) type Refused = (u16, String);
@@ -44,15 +44,13 @@ impl Client {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<(Self, Response), Refused> {
-        let stream = TcpStream::connect(address).await.unwrap();
+        let stream = connect(address);
         Self::over_with_response(stream, &format!("ws://{address}{path}"), headers).await
     }
 
-    /// Connects with a receive buffer so small that a client which does not read is soon noticed.
+    /// Connects so that a client which does not read is soon noticed.
     pub(crate) async fn with_small_buffer(address: SocketAddr, path: &str) -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        let stream = socket.connect(address).await.unwrap();
+        let stream = connect_with_small_buffers(address).await;
         Self::over(stream, &format!("ws://{address}{path}"), &[]).await.unwrap()
     }
 }

@@ -1,10 +1,9 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::files_client::{Sender, content, key, sha256};
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::{Harness, PATIENCE, connect, connect_with_small_buffers};
 
 /// An answer to an HTTP request: its head in small letters, and its body.
 struct Answer {
@@ -13,7 +12,7 @@ struct Answer {
 }
 
 async fn get(harness: &Harness, path: &str, headers: &str) -> Answer {
-    let mut stream = TcpStream::connect(harness.address()).await.unwrap();
+    let mut stream = connect(harness.address());
     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", harness.address());
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
@@ -158,18 +157,13 @@ async fn who_fetches_files_holds_connections_of_its_address_until_they_are_read(
     let harness = Harness::start(|config| config.limits.connections_per_address = 1).await;
     let mut sender = Sender::connect(&harness).await;
     // More than the system takes for a reader who does not read.
-    let bytes = content(30_000_000);
-    sender.ready("a.bin", bytes.len(), &key(1)).await;
-    for (index, piece) in bytes.chunks(3_000_000).enumerate() {
-        sender.put(index * 3_000_000, piece).await;
-    }
-    let file = sender.send("a.bin", &bytes, &key(1)).await;
+    let file = sender.send("a.bin", &content(3_000_000), &key(1)).await;
     let path = format!("/files/{}", file["id"].as_str().unwrap());
     sender.client.socket.close(None).await.unwrap();
     let gone = async { while harness.metric(r#"everwire_connections{endpoint="/files"}"#).await != 0 {} };
     timeout(PATIENCE, gone).await.expect("the sender's place is free");
 
-    let mut reader = TcpStream::connect(harness.address()).await.unwrap();
+    let mut reader = connect_with_small_buffers(harness.address()).await;
     reader.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
     reader.read_exact(&mut [0; 1]).await.unwrap();
     let refused = get(&harness, &path, "Origin: http://127.0.0.1:8080\r\n").await;

@@ -2,8 +2,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use everwire_server::{Config, RunningServer, Server};
+#[cfg(unix)]
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::client::Client;
@@ -62,9 +64,28 @@ pub(crate) async fn http(address: SocketAddr, path: &str, headers: &str) -> Stri
 
 /// Sends bytes and returns everything that comes back until the server closes.
 pub(crate) async fn raw(address: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = connect(address);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A connection that is there before the server has had a turn to accept it, where both share a thread: no time that
+/// the server gives a request runs while the test itself is held up.
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    TcpStream::from_std(stream).unwrap()
+}
+
+/// A connection on whose way to the client only some tens of kilobytes have room, and not the megabytes that are usual within
+/// one machine.
+pub(crate) async fn connect_with_small_buffers(address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    // The server's system gives a connection as much room as some segments need, which otherwise have 64 kilobytes.
+    #[cfg(unix)]
+    SockRef::from(&socket).set_tcp_mss(536).unwrap();
+    socket.connect(address).await.unwrap()
 }

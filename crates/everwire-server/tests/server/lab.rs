@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, PATIENCE, http, raw};
+use crate::harness::{Harness, PATIENCE, connect, http, raw};
 
 /// A connection that is kept alive, on which every byte in either direction is counted.
 pub(crate) struct Wire {
@@ -18,8 +18,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) async fn connect(harness: &Harness) -> Self {
-        Self { stream: TcpStream::connect(harness.address()).await.unwrap(), sent: 0, received: Vec::new() }
+    pub(crate) fn connect(harness: &Harness) -> Self {
+        Self { stream: connect(harness.address()), sent: 0, received: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -86,7 +86,7 @@ fn assert_consecutive(numbers: &[u64]) {
 #[tokio::test]
 async fn polls_get_every_message_once_however_far_apart_they_are() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     let mut cursor = lines(&wire.ask("/lab/poll?rate=20").await)[0]["cursor"].as_u64().unwrap();
     let mut heard = vec![cursor];
     let start = Instant::now();
@@ -102,10 +102,11 @@ async fn polls_get_every_message_once_however_far_apart_they_are() {
 #[tokio::test]
 async fn a_long_poll_is_held_until_there_is_a_message_and_not_for_ever() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     let cursor = lines(&wire.ask("/lab/long-poll?rate=2").await)[0]["cursor"].as_u64().unwrap();
     let first = lines(&wire.ask(&format!("/lab/long-poll?rate=2&after={cursor}")).await);
-    assert_eq!(numbers(&first), [cursor + 1]);
+    // More than one where the test was held up meanwhile.
+    assert_eq!(numbers(&first)[0], cursor + 1);
 
     wire.ask("/lab/poll?call=nobody").await;
     let start = Instant::now();
@@ -123,12 +124,12 @@ async fn all_transports_bring_the_same_messages() {
     let query = format!("rate=20&size=64&after={cursor}");
     let has_both = |text: &str| by_socket.iter().all(|message| text.contains(message.as_str()));
     for path in ["stream", "events"] {
-        let mut wire = Wire::connect(&harness).await;
+        let mut wire = Wire::connect(&harness);
         wire.get(&format!("/lab/{path}?{query}")).await;
         wire.until(has_both).await;
     }
     for path in ["poll", "long-poll"] {
-        let body = Wire::connect(&harness).await.ask(&format!("/lab/{path}?{query}")).await;
+        let body = Wire::connect(&harness).ask(&format!("/lab/{path}?{query}")).await;
         assert!(has_both(&body), "{path}: {body}");
     }
     let after = format!("/lab/socket?{query}");
@@ -138,14 +139,14 @@ async fn all_transports_bring_the_same_messages() {
 #[tokio::test]
 async fn an_event_source_goes_on_where_it_was() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     wire.get("/lab/events?rate=20").await;
     let ids = |text: &str| -> Vec<u64> {
         text.lines().filter_map(|line| line.strip_prefix("id: ")?.trim().parse().ok()).collect()
     };
     wire.until(|text| ids(text).len() >= 2).await;
     let last = ids(&String::from_utf8_lossy(&wire.received))[1];
-    let mut again = Wire::connect(&harness).await;
+    let mut again = Wire::connect(&harness);
     again.send(format!("GET /lab/events?rate=20 HTTP/1.1\r\nhost: lab\r\nlast-event-id: {last}\r\n\r\n")).await;
     again.until(|text| !ids(text).is_empty()).await;
     let text = String::from_utf8_lossy(&again.received).into_owned();
@@ -157,7 +158,7 @@ async fn an_event_source_goes_on_where_it_was() {
 async fn who_was_away_too_long_is_told_what_is_missing_on_every_transport() {
     let harness = Harness::start(|_| {}).await;
     for path in ["poll", "long-poll", "stream", "events"] {
-        let mut wire = Wire::connect(&harness).await;
+        let mut wire = Wire::connect(&harness);
         wire.get(&format!("/lab/{path}?rate=20&after=1")).await;
         wire.until(|text| text.contains(r#""gap":"#)).await;
     }
@@ -177,7 +178,7 @@ async fn a_call_comes_back_by_whatever_transport_reads_the_answers() {
     for path in ["poll", "long-poll", "stream", "events"] {
         let answer = raw(harness.address(), &post(path, r#"{"call":7}"#)).await;
         assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
-        let mut wire = Wire::connect(&harness).await;
+        let mut wire = Wire::connect(&harness);
         wire.get(&format!("/lab/{path}?call={path}&after=0")).await;
         wire.until(|text| text.contains(r#"{"call":7}"#)).await;
     }
@@ -208,10 +209,10 @@ async fn calls_under_one_name_after_another_are_all_answered() {
 #[tokio::test]
 async fn a_held_request_takes_the_place_of_a_connection_and_gives_it_back() {
     let harness = Harness::start(|config| config.limits.connections = 2).await;
-    let mut stream = Wire::connect(&harness).await;
+    let mut stream = Wire::connect(&harness);
     stream.get("/lab/stream?rate=1").await;
     stream.until(|text| text.contains("cursor")).await;
-    let mut long_poll = Wire::connect(&harness).await;
+    let mut long_poll = Wire::connect(&harness);
     long_poll.get("/lab/long-poll?call=a&after=0").await;
     let refused = async { while !harness.get("/lab/poll").await.starts_with("HTTP/1.1 503 ") {} };
     timeout(PATIENCE, refused).await.expect("a full server");
@@ -252,7 +253,7 @@ async fn what_is_held_ends_when_the_server_stops() {
     let harness = Harness::start(|_| {}).await;
     let mut wires = Vec::new();
     for path in ["/lab/stream?call=a&after=0", "/lab/events?call=a&after=0", "/lab/long-poll?call=a&after=0"] {
-        let mut wire = Wire::connect(&harness).await;
+        let mut wire = Wire::connect(&harness);
         wire.get(path).await;
         wires.push(wire);
     }
@@ -280,7 +281,7 @@ mod faults {
             );
             raw(harness.address(), &post).await;
             let start = Instant::now();
-            let mut wire = Wire::connect(&harness).await;
+            let mut wire = Wire::connect(&harness);
             wire.get(&format!("/lab/{path}?call={path}&after=0&fault=delay:150,jitter:5")).await;
             wire.until(|text| text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.contains('1'))).await;
             assert!(start.elapsed() >= Duration::from_millis(150), "{path}: {:?}", start.elapsed());

@@ -1,8 +1,9 @@
 //! What the server counts of the lab's transports, beside what a raw TCP client sees of them.
 
 use serde_json::Value;
+use tokio::time::timeout;
 
-use crate::harness::Harness;
+use crate::harness::{Harness, PATIENCE};
 use crate::lab::Wire;
 
 /// The account of this name.
@@ -29,7 +30,7 @@ fn overhead(account: &Value) -> usize {
 }
 
 async fn call(harness: &Harness, name: &str, text: &str) {
-    let mut wire = Wire::connect(harness).await;
+    let mut wire = Wire::connect(harness);
     let length = text.len();
     wire.send(format!("POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\ncontent-length: {length}\r\n\r\n{text}"))
         .await;
@@ -39,7 +40,7 @@ async fn call(harness: &Harness, name: &str, text: &str) {
 #[tokio::test]
 async fn a_poll_is_counted_to_the_byte_and_so_is_the_next_on_the_same_connection() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     call(&harness, "c", "0123456789").await;
     for poll in 1..=3 {
         assert_eq!(wire.ask("/lab/poll?call=c&after=0&account=p").await, "0123456789\n");
@@ -52,7 +53,7 @@ async fn a_poll_is_counted_to_the_byte_and_so_is_the_next_on_the_same_connection
 #[tokio::test]
 async fn a_request_that_is_held_is_counted_with_its_bytes_once_it_is_answered() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     wire.ask("/lab/long-poll?call=c&account=p").await;
     let before = account(&harness, "p").await;
     let received = wire.received.len();
@@ -69,7 +70,7 @@ async fn a_request_that_is_held_is_counted_with_its_bytes_once_it_is_answered() 
 #[tokio::test]
 async fn requests_for_other_things_on_the_same_connection_are_not_counted() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     wire.ask("/healthz").await;
     let (sent, received) = (wire.sent, wire.received.len());
     wire.ask("/lab/poll?call=c&account=p").await;
@@ -82,7 +83,7 @@ async fn requests_for_other_things_on_the_same_connection_are_not_counted() {
 #[tokio::test]
 async fn a_call_is_counted_with_its_body_as_payload() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     for calls in 1..=2 {
         let before = wire.received.len();
         wire.send("POST /lab/echo?call=c&account=p HTTP/1.1\r\nhost: lab\r\ncontent-length: 10\r\n\r\n0123456789")
@@ -96,7 +97,7 @@ async fn a_call_is_counted_with_its_body_as_payload() {
 #[tokio::test]
 async fn a_stream_takes_seven_bytes_a_message_for_its_chunk_and_its_line() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     wire.get("/lab/stream?call=c&account=p").await;
     wire.until(|text| text.contains("{\"cursor\":0}\n\r\n")).await;
     let before = assert_counted(&harness, "p", &wire).await;
@@ -114,7 +115,7 @@ async fn a_stream_takes_seven_bytes_a_message_for_its_chunk_and_its_line() {
 #[tokio::test]
 async fn an_event_takes_its_fields_and_its_chunk() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     wire.get("/lab/events?call=c&account=p").await;
     wire.until(|text| text.contains("{\"cursor\":0}\n\n\r\n")).await;
     let before = assert_counted(&harness, "p", &wire).await;
@@ -128,7 +129,7 @@ async fn an_event_takes_its_fields_and_its_chunk() {
 #[tokio::test]
 async fn a_websocket_takes_two_bytes_down_and_six_up_and_two_more_beyond_125_bytes() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness).await;
+    let mut wire = Wire::connect(&harness);
     wire.send(
         "GET /lab/socket?call=c&account=p HTTP/1.1\r\nhost: lab\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
@@ -164,13 +165,19 @@ async fn the_feed_over_a_websocket_costs_two_bytes_a_message() {
     client.json().await;
     client.text().await;
     let before = account(&harness, "p").await;
-    for _ in 0..10 {
-        client.text().await;
-    }
-    let after = account(&harness, "p").await;
-    let messages = number(&after, "messages") - number(&before, "messages");
-    assert!(messages >= 8, "{messages}");
-    assert_eq!(overhead(&after) - overhead(&before), 2 * messages);
+    let messages = |account: &Value| number(account, "messages") - number(&before, "messages");
+    // How many of them were written by then is another thing than how many were read.
+    let more = async {
+        loop {
+            client.text().await;
+            let account = account(&harness, "p").await;
+            if messages(&account) >= 8 {
+                return account;
+            }
+        }
+    };
+    let after = timeout(PATIENCE, more).await.expect("eight messages in time");
+    assert_eq!(overhead(&after) - overhead(&before), 2 * messages(&after));
 }
 
 #[tokio::test]

@@ -13,7 +13,12 @@ use crate::harness::{Harness, PATIENCE};
 
 #[tokio::test]
 async fn a_slow_reader_is_closed_with_1013_and_counted_and_a_fast_one_misses_nothing() {
-    let harness = Harness::start(|config| config.limits.backlog_bytes = 256 << 10).await;
+    let harness = Harness::start(|config| {
+        config.limits.backlog_bytes = 256 << 10;
+        // It may take its time to read what is under way, and what comes behind that.
+        config.limits.close = PATIENCE;
+    })
+    .await;
     let mut slow = Client::with_small_buffer(harness.address(), "/broadcast").await;
     slow.ask(r#"{"ping":1}"#).await;
     let mut fast = harness.client("/broadcast").await;
@@ -36,8 +41,13 @@ async fn a_slow_reader_is_closed_with_1013_and_counted_and_a_fast_one_misses_not
 
 #[tokio::test]
 async fn what_a_slow_reader_does_read_is_in_order_and_without_a_gap() {
-    let harness = Harness::start(|config| config.limits.backlog_bytes = 256 << 10).await;
-    let mut slow = Client::with_small_buffer(harness.address(), "/ticker?rate=100000").await;
+    let harness = Harness::start(|config| {
+        config.limits.backlog_bytes = 256 << 10;
+        // It may take its time to read what is under way, and what comes behind that.
+        config.limits.close = PATIENCE;
+    })
+    .await;
+    let mut slow = Client::with_small_buffer(harness.address(), "/ticker?rate=10000").await;
     let counted = async { while harness.drops("/ticker", "slow_reader").await == 0 {} };
     timeout(PATIENCE, counted).await.expect("a reader that never reads must be noticed");
     let mut last = slow.json().await["seq"].as_u64().unwrap();
@@ -81,7 +91,7 @@ async fn send_without_reading(
 async fn a_client_that_sends_without_reading_is_slowed_down_and_then_closed_with_1013() {
     let harness = Harness::start(|config| {
         config.limits.write = Duration::from_millis(300);
-        // Megabytes are in the buffers of the system, and the client takes them a few kilobytes at a time.
+        // The client may take its time to read what is under way.
         config.limits.close = PATIENCE;
     })
     .await;
