@@ -15,7 +15,10 @@ async fn everyone_in_a_crowd_gets_everything_once_and_in_order() {
     let harness = Harness::start(|_| ()).await;
     let mut crowd = Vec::new();
     for _ in 0..CROWD {
-        crowd.push(harness.client("/broadcast").await);
+        let mut member = harness.client("/broadcast").await;
+        // Its pong tells that the server counts it among the connected.
+        member.ask(r#"{"ping":1}"#).await;
+        crowd.push(member);
     }
     let mut speaker = harness.client("/broadcast").await;
     speaker.ask(r#"{"ping":1}"#).await;

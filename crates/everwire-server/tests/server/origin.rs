@@ -20,7 +20,7 @@ async fn a_page_of_another_host_is_refused_with_what_to_do() {
 #[tokio::test]
 async fn a_page_whose_name_was_rebound_to_this_machine_is_refused() {
     let harness = Harness::start(|_| {}).await;
-    let headers = "Host: evil.example\r\nOrigin: http://evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    let headers = "Host: evil.example\r\nOrigin: http://evil.example\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let answer = raw(harness.address(), &format!("GET /echo HTTP/1.1\r\n{headers}\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");

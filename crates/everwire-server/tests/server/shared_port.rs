@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -7,7 +9,12 @@ use crate::harness::Harness;
 async fn two_servers_on_one_port_are_each_given_some_of_the_connections() {
     let first = Harness::start(|config| config.reuse_port = true).await;
     let address = first.address();
-    let second = Harness::start(|config| (config.reuse_port, config.listen) = (true, address)).await;
+    let second = Harness::start(|config| {
+        (config.reuse_port, config.listen) = (true, address);
+        // Its clients do not read before it has gone.
+        config.limits.close = Duration::ZERO;
+    })
+    .await;
     let mut clients = Vec::new();
     for _ in 0..40 {
         clients.push(first.client("/echo").await);
