@@ -45,7 +45,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("ws://{}/echo", listener.local_addr().unwrap())).unwrap();
         assert_eq!(listeners(&url), [std::process::id()]);
-        drop(listener);
+    }
+
+    #[test]
+    fn a_port_that_is_held_and_not_listened_on_has_no_listener() {
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let url = Url::parse(&format!("ws://{}/echo", held.local_addr().unwrap())).unwrap();
         assert!(listeners(&url).is_empty());
     }
 

@@ -1,23 +1,39 @@
 //! Runs that do not come to the end that was planned: what is known is told nevertheless.
 
+use std::path::Path;
+use std::time::Duration;
+
 use crate::support::{Load, Run, Told, folder, signal};
 
 #[tokio::test]
 async fn a_chart_that_cannot_be_written_takes_nothing_of_the_result() {
     let server = Load::start().await;
-    let folder = folder("gone");
-    let flags =
-        format!("--connections 3 --duration 1s --charts {} --json {}.jsonl", folder.display(), folder.display());
-    let mut run = Run::start(&format!("{} {flags}", server.url("/echo")));
-    run.until_stderr("sending").await;
-    std::fs::remove_dir(&folder).unwrap();
-    let output = run.end().await;
+    let folder = folder("unwritable");
+    // A file cannot take the place of a folder.
+    std::fs::create_dir_all(folder.join("throughput.svg")).unwrap();
+    let lines = folder.join("run.jsonl");
+    let flags = format!("--connections 3 --duration 1s --charts {} --json {}", folder.display(), lines.display());
+    let output = Run::start(&format!("{} {flags}", server.url("/echo"))).end().await;
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.contains("3 sent, 3 answered"));
     assert!(output.stderr.contains("cannot write") && output.stderr.contains("throughput.svg"), "{}", output.stderr);
-    let lines = folder.with_extension("jsonl");
     assert!(std::fs::read_to_string(&lines).unwrap().lines().last().unwrap().contains(r#""type":"summary""#));
-    std::fs::remove_file(lines).unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Waits until lines in this file tell of a second of load in which something was answered, and gives how much was in all.
+async fn until_answered(lines: &Path) -> u64 {
+    let mut pace = tokio::time::interval(Duration::from_millis(10));
+    loop {
+        pace.tick().await;
+        let text = std::fs::read_to_string(lines).unwrap();
+        // The last line may be half written.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let answered: u64 = Told::seconds(whole).iter().map(|second| second.answered).sum();
+        if answered > 0 {
+            return answered;
+        }
+    }
 }
 
 #[tokio::test]
@@ -29,9 +45,7 @@ async fn a_run_that_is_interrupted_tells_what_is_known() {
     let mut run = Run::start(&format!("{} {flags}", server.url("/echo")));
     run.until_stderr("sending").await;
     let lines = folder.join("run.jsonl");
-    while !std::fs::read_to_string(&lines).unwrap().contains(r#""phase":"load""#) {
-        tokio::task::yield_now().await;
-    }
+    let answered = until_answered(&lines).await;
     run.signal("INT").await;
     let ended = run.end().await;
     assert_eq!(ended.status.code(), Some(130), "{}", ended.stderr);
@@ -40,7 +54,7 @@ async fn a_run_that_is_interrupted_tells_what_is_known() {
     let Told { summary, seconds } = Told::read(&std::fs::read_to_string(&lines).unwrap());
     assert!(summary.interrupted && summary.problem.is_none());
     assert!((1.0..50.0).contains(&summary.load_s), "{}", summary.load_s);
-    assert!(summary.round_trips.sent >= 150 && summary.round_trips.lost == 0, "{:?}", summary.round_trips);
+    assert!(summary.round_trips.answered >= answered && summary.round_trips.lost == 0, "{:?}", summary.round_trips);
     assert_eq!(seconds.iter().map(|second| second.answered).sum::<u64>(), summary.round_trips.answered);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -72,14 +86,18 @@ async fn a_run_of_which_nobody_reads_the_lines_ends() {
 #[tokio::test]
 async fn a_second_signal_ends_the_program_at_once() {
     let server = Load::start().await;
-    let flags = "--connections 1 --ping-period 1ms --duration 60s --grace 60s";
+    let lines = folder("twice").with_extension("jsonl");
+    let flags = format!("--connections 1 --ping-period 1ms --duration 60s --grace 60s --json {}", lines.display());
     let mut run = Run::start(&format!("{} {flags}", server.url("/echo?fault=half-open:2")));
     run.until_stderr("sending").await;
+    // One of the many that were sent by then is answered: there are others to wait for.
+    assert_eq!(until_answered(&lines).await, 1);
     run.signal("INT").await;
     run.until_stderr("waiting").await;
     run.signal("TERM").await;
     let ended = run.end().await;
     assert_eq!((ended.status.code(), ended.stdout.as_str()), (Some(130), ""));
+    std::fs::remove_file(lines).unwrap();
 }
 
 #[cfg(target_os = "linux")]
@@ -90,9 +108,7 @@ async fn what_was_known_before_a_worker_was_killed_is_told_with_the_reason() {
     let lines = folder("killed").with_extension("jsonl");
     let mut run = Run::start(&format!("{} {flags} {}", server.url("/echo"), lines.display()));
     run.until_stderr("sending").await;
-    while !std::fs::read_to_string(&lines).unwrap().contains(r#""phase":"load""#) {
-        tokio::task::yield_now().await;
-    }
+    let answered = until_answered(&lines).await;
     let workers = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", run.pid())).unwrap();
     signal("KILL", workers.split_whitespace().last().unwrap()).await;
     let ended = run.end().await;
@@ -101,6 +117,6 @@ async fn what_was_known_before_a_worker_was_killed_is_told_with_the_reason() {
     assert!(ended.stdout.contains("Incomplete") && ended.stdout.contains("Round trip"), "{}", ended.stdout);
     let summary = Told::read(&std::fs::read_to_string(&lines).unwrap()).summary;
     assert!(summary.problem.unwrap().contains("worker process 2"));
-    assert!(!summary.interrupted && summary.round_trips.answered >= 100 && summary.load_s >= 1.0);
+    assert!(!summary.interrupted && summary.round_trips.answered >= answered && summary.load_s >= 1.0);
     std::fs::remove_file(lines).unwrap();
 }

@@ -11,6 +11,7 @@ use everwire_load::{Phase, Second, Summary};
 
 use support::{Load, Run, Told, program};
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpSocket;
 
 #[tokio::test]
 async fn every_message_of_every_connection_is_answered_and_told_of_second_by_second() {
@@ -48,8 +49,9 @@ async fn a_warm_up_is_told_second_by_second_and_counted_nowhere() {
     assert_eq!((deliveries.published, deliveries.expected, deliveries.delivered), (5, 50, 50));
     let warm_up: Vec<&Second> = told.seconds.iter().filter(|second| second.phase == Phase::WarmUp).collect();
     assert_eq!(warm_up.len(), 2);
-    // The second one may be told a little late, with what was counted by then.
-    assert_eq!((warm_up[0].connected, warm_up[0].sent, warm_up[0].answered), (21, 0, 0));
+    assert_eq!(warm_up[0].connected, 21);
+    // One that is told late tells what was counted by then.
+    assert!(warm_up[0].lasted_s >= 2.0 || (warm_up[0].sent, warm_up[0].answered) == (0, 0), "{:?}", warm_up[0]);
     assert_eq!(told.seconds.iter().map(|second| second.answered).sum::<u64>(), 100);
 }
 
@@ -79,7 +81,7 @@ async fn two_processes_share_the_connections_and_their_results_are_one() {
 #[tokio::test]
 async fn connections_that_are_cut_come_back_and_what_is_lost_by_it_is_told() {
     let server = Load::start().await;
-    let told = server.told("/echo?fault=drop:3", "--connections 60 --ping-period 100ms --duration 2s --grace 0").await;
+    let told = server.told("/echo?fault=drop:3", "--connections 60 --ping-period 100ms --duration 2s --grace 2s").await;
     let Summary { round_trips, disconnects, reconnects, reasons, .. } = told.summary;
     assert_eq!(round_trips.sent, 1200);
     assert!(disconnects >= 60 && reconnects > 0, "{disconnects} {reconnects}");
@@ -162,9 +164,10 @@ async fn a_person_gets_a_table_and_charts() {
 
 #[tokio::test]
 async fn what_cannot_be_done_is_told_with_what_to_do() {
-    let server = Load::start().await;
-    let url = server.url("/echo");
-    server.stop().await;
+    // Nobody else is given a port that is held here, where nobody listens.
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let url = format!("ws://{}/echo", held.local_addr().unwrap());
     for (args, advice) in [
         (format!("{url} --duration 1s"), "Is the server running there"),
         (format!("{url} --json /there/is/no/folder/x"), "name another place"),

@@ -36,23 +36,28 @@ impl Load {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Told::read(&String::from_utf8(output.stdout).unwrap())
     }
-
-    pub(crate) async fn stop(self) {
-        self.0.stop().await;
-    }
 }
 
 impl Told {
     /// Reads what `--json` has written.
     pub(crate) fn read(lines: &str) -> Self {
-        let mut told: Vec<Record> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let Some(Record::Summary(summary)) = told.pop() else { panic!("the last line is the summary") };
-        let seconds = told.into_iter().map(|record| match record {
+        let (seconds, summary) = lines.trim_end().rsplit_once('\n').unwrap_or(("", lines));
+        let Record::Summary(summary) = record(summary) else { panic!("the last line is the summary") };
+        Self { seconds: Self::seconds(seconds), summary: *summary }
+    }
+
+    /// Reads what it has written before the summary.
+    pub(crate) fn seconds(lines: &str) -> Vec<Second> {
+        let seconds = lines.lines().map(|line| match record(line) {
             Record::Second(second) => *second,
             Record::Summary(_) => panic!("there is one summary"),
         });
-        Self { seconds: seconds.collect(), summary: *summary }
+        seconds.collect()
     }
+}
+
+fn record(line: &str) -> Record {
+    serde_json::from_str(line).unwrap()
 }
 
 /// Runs the program to its end.
@@ -134,7 +139,8 @@ impl Run {
 
 /// Sends a signal to a process, or to a process group by its negative number.
 pub(crate) async fn signal(signal: &str, to: &str) {
-    let status = Command::new("kill").args(["-s", signal, "--", to]).status().await.unwrap();
+    // The shell has a `kill` of its own also where the program of that name is not installed.
+    let status = Command::new("sh").args(["-c", &format!("kill -s {signal} -- {to}")]).status().await.unwrap();
     assert!(status.success());
 }
 
