@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_product_is_old_when_a_source_below_a_folder_is_newer() {
-        let folder = std::env::temp_dir().join(format!("xtask-dist-{}", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         let (product, source) = (folder.join("product"), folder.join("sources/one"));
         fs::create_dir_all(folder.join("sources")).unwrap();
         fs::write(&source, "").unwrap();
@@ -86,6 +87,5 @@ mod tests {
         File::create(&source).unwrap().set_modified(latest).unwrap();
         assert!(!is_up_to_date(&product, sources()));
         assert!(!is_up_to_date(&product, [folder.join("missing")]));
-        fs::remove_dir_all(&folder).unwrap();
     }
 }
