@@ -44,7 +44,8 @@ mod tests {
     fn who_listens_on_a_port_is_found() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("ws://{}/echo", listener.local_addr().unwrap())).unwrap();
-        assert_eq!(listeners(&url), [std::process::id()]);
+        // A child that another test is starting holds all that this process does, for a moment.
+        assert!(listeners(&url).contains(&std::process::id()));
     }
 
     #[test]

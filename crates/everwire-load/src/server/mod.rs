@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn a_process_is_seen_with_its_memory_and_the_time_it_takes() {
         let mut watch = Watch::new([std::process::id()]);
-        assert_eq!(watch.count(), 1);
+        // Another test may have children at this moment, which belong to this process too.
+        assert!(watch.count() >= 1);
         let before = watch.look().unwrap();
         assert!(before.memory > 100_000, "{}", before.memory);
         // Busy until the system has counted it.
