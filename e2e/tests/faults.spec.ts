@@ -10,6 +10,8 @@ test.use({ serverFlags: flags });
 for (const { name, endpoint, visit, lives } of demos) {
   test.describe(`the ${name} page`, () => {
     test("survives everything that its menu does to the line", async ({ page, errors }) => {
+      // Five recoveries, each of which may take its time.
+      test.setTimeout(6 * recovery.timeout);
       errors.expectLostConnections();
       await drawLongDelays(page);
       const sockets = Sockets.of(page, endpoint);
