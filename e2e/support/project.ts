@@ -8,6 +8,9 @@ import { promisify } from "node:util";
 const execute = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 
+/** How long a build may take, in ms: it has a time of its own beside that of the first test that needs it. */
+export const BUILD_TIMEOUT = 180_000;
+
 /**
  * A folder of somebody who has installed the packed package: the tarball is unpacked in its `node_modules`, and nothing of the
  * sources is in reach.
@@ -53,7 +56,7 @@ export class Project {
   async run(program: string, ...args: string[]): Promise<string> {
     const environment = { ...process.env, PATH: `${join(root, "node_modules/.bin")}${delimiter}${process.env["PATH"]}` };
     try {
-      return (await execute(program, args, { cwd: this.folder, env: environment, timeout: 60_000 })).stdout;
+      return (await execute(program, args, { cwd: this.folder, env: environment, timeout: BUILD_TIMEOUT })).stdout;
     } catch (error) {
       const { stdout, stderr } = error as { stdout: string; stderr: string };
       throw new Error(`${program} ${args.join(" ")} failed:\n${stdout}${stderr}`, { cause: error });

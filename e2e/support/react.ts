@@ -1,7 +1,7 @@
 import { type Page } from "@playwright/test";
 import { type Tests, type Wish } from "../react/main.tsx";
 import { Companion } from "./companion.ts";
-import { Project } from "./project.ts";
+import { BUILD_TIMEOUT, Project } from "./project.ts";
 import { expect, test as base } from "./test.ts";
 
 export { expect };
@@ -21,7 +21,7 @@ export const test = base.extend<Fixtures, { application: Project; site: string }
     },
     { scope: "worker" },
   ],
-  site: [async ({ application }, use) => use(await application.build()), { scope: "worker" }],
+  site: [async ({ application }, use) => use(await application.build()), { scope: "worker", timeout: BUILD_TIMEOUT }],
   companion: async ({ site, serverFlags }, use) => {
     const companion = await Companion.start(serverFlags, site);
     await use(companion);

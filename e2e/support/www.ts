@@ -1,5 +1,5 @@
 import { Companion } from "./companion.ts";
-import { Project } from "./project.ts";
+import { BUILD_TIMEOUT, Project } from "./project.ts";
 import { expect, test as base } from "./test.ts";
 
 export { expect };
@@ -12,7 +12,7 @@ export const test = base.extend<object, { site: string }>({
       await use(await www.build());
       await www.remove();
     },
-    { scope: "worker" },
+    { scope: "worker", timeout: BUILD_TIMEOUT },
   ],
   companion: async ({ site, serverFlags }, use) => {
     const companion = await Companion.start(serverFlags, site);

@@ -2,7 +2,7 @@ import { type Page } from "@playwright/test";
 import { randomUUID } from "node:crypto";
 import { type Kind, type Library, type Tests } from "../../libraries/main.ts";
 import { Companion } from "../companion.ts";
-import { Project } from "../project.ts";
+import { BUILD_TIMEOUT, Project } from "../project.ts";
 import { TcpLink } from "../tcp-link.ts";
 import { expect, test as base } from "../test.ts";
 import { centrifuge } from "./centrifuge.ts";
@@ -30,7 +30,7 @@ export const test = base.extend<Fixtures, { site: string }>({
       await use(await application.build());
       await application.remove();
     },
-    { scope: "worker" },
+    { scope: "worker", timeout: BUILD_TIMEOUT },
   ],
   companion: async ({ site, serverFlags }, use) => {
     const companion = await Companion.start(serverFlags, site);
