@@ -20,8 +20,8 @@ export function fileOf(name: string, size: number): Picked {
   return { name, mimeType: "application/octet-stream", buffer };
 }
 
-/** A size with which a file is under way for twenty seconds over a slow line, whatever a busy machine makes of a visitor's steps. */
-export const large = 100_000_000;
+/** A size with which a file is under way for fifteen seconds over a slow line, whatever a busy machine makes of a visitor's steps. */
+export const large = 80_000_000;
 
 /**
  * Makes a file that takes little room on disk. Each 64 KiB of it begin with where they are, so that a piece in the wrong place
@@ -171,6 +171,6 @@ export class Transfer {
   }
 
   async arrives(): Promise<void> {
-    await expect(this.tag).toHaveText("Arrived", { timeout: 60_000 });
+    await expect(this.tag).toHaveText("Arrived", { timeout: 120_000 });
   }
 }

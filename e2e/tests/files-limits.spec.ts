@@ -54,6 +54,7 @@ test.describe("a file store that waits for five seconds only", () => {
   test.use({ serverFlags: ["--unfinished-ttl", "5"] });
 
   test("says so, and that a file starts over which it let go of", async ({ page }, info) => {
+    test.setTimeout(180_000);
     const letGo = new Promise<void>((resolve) => {
       page.on("websocket", (socket) => {
         socket.on("framereceived", ({ payload }) => {

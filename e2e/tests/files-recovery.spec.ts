@@ -8,6 +8,9 @@ import { expect, test } from "../support/test.ts";
 const name = "large.bin";
 
 test.describe("file transfer", () => {
+  // A slow machine takes most of a minute to send such a file, beside the time to notice what happened to the line.
+  test.describe.configure({ timeout: 180_000 });
+
   test("goes on by itself from the last acknowledged byte when the line was cut", async ({ page, errors }, info) => {
     errors.expectLostConnections();
     const files = await FilesPage.visit(page);
@@ -49,7 +52,7 @@ test.describe("file transfer", () => {
     const at = ((await transfer.percent()) * large) / 100;
     await page.reload();
     await files.ready();
-    await expect(files.left).toContainText("large.bin (100.0 MB) is not finished");
+    await expect(files.left).toContainText("large.bin (80.0 MB) is not finished");
 
     const offsets = offsetsOf(files);
     await page.reload();
@@ -107,7 +110,7 @@ test.describe("file transfer", () => {
   });
 
   test("goes on in the page where it was chosen last", async ({ context, page }, info) => {
-    const path = await makeFile(info.outputPath("huge.bin"), 2 * large);
+    const path = await makeFile(info.outputPath("huge.bin"));
     const first = await FilesPage.visit(page);
     const second = await FilesPage.visit(await context.newPage());
     const transfer = await first.sendSlowly(path);

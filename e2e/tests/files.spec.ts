@@ -47,6 +47,7 @@ test.describe("file transfer", () => {
   });
 
   test("pauses where it is and resumes from there", async ({ page }, info) => {
+    test.setTimeout(180_000);
     const path = await makeFile(info.outputPath("large.bin"));
     const files = await FilesPage.visit(page);
     const transfer = await files.sendSlowly(path);
