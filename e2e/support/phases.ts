@@ -12,13 +12,15 @@ export class Phases {
     await page.evaluate(() => {
       const seen: string[] = [];
       Object.assign(globalThis, { phasesSeen: seen });
-      const look = ({ target }: MutationRecord) => {
-        if (target instanceof HTMLElement && target.classList.contains("everwire-badge")) {
-          seen.push(target.dataset["phase"] ?? "");
-        }
+      const look = (all: MutationRecord[]) => {
+        const changes = all.filter(({ target }) => target instanceof Element && target.matches(".everwire-badge"));
+        // One that was followed by another at once is only in what that one tells of before.
+        const phase = ({ target }: MutationRecord, index: number) =>
+          changes[index + 1]?.oldValue ?? (target as HTMLElement).dataset["phase"] ?? "";
+        seen.push(...changes.map(phase));
       };
-      const observer = new MutationObserver((changes) => changes.forEach(look));
-      observer.observe(document, { subtree: true, attributeFilter: ["data-phase"] });
+      const observer = new MutationObserver(look);
+      observer.observe(document, { subtree: true, attributeFilter: ["data-phase"], attributeOldValue: true });
     });
     return new Phases(page);
   }
