@@ -20,7 +20,7 @@ const PORT: u16 = 9137;
 const STARTS: usize = 3;
 
 /// The seconds that all tests of one file may take together, and that a driver may take to listen.
-const LIMITS: [(&str, &str); 2] = [("WASM_BINDGEN_TEST_TIMEOUT", "180"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60")];
+const LIMITS: [(&str, &str); 2] = [("WASM_BINDGEN_TEST_TIMEOUT", "600"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60")];
 
 /// A crate with tests for browsers, and the places where they run.
 struct Suite {
