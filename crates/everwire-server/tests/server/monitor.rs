@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::client::Client;
 use crate::harness::{Harness, PATIENCE};
 
-async fn watched() -> Harness {
+pub(crate) async fn watched() -> Harness {
     Harness::start(|config| config.monitor = true).await
 }
 
@@ -20,7 +20,7 @@ async fn sample(client: &mut Client) -> Value {
 }
 
 /// The first sample that is as a test wants it.
-async fn sample_with(client: &mut Client, what: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn sample_with(client: &mut Client, what: &str, mut is_wanted: impl FnMut(&Value) -> bool) -> Value {
     let wanted = async {
         loop {
             let sample = sample(client).await;

@@ -8,28 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::Value;
-use tokio::time::timeout;
 
 use crate::client::Client;
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::Harness;
+use crate::monitor::{sample_with, watched};
 
 async fn monitor() -> (Harness, Client) {
-    let harness = Harness::start(|config| config.monitor = true).await;
+    let harness = watched().await;
     let client = harness.client("/monitor").await;
     (harness, client)
-}
-
-/// The first sample that is as a test wants it.
-async fn sample_with(client: &mut Client, what: &str, mut is_wanted: impl FnMut(&Value) -> bool) -> Value {
-    let wanted = async {
-        loop {
-            let news = client.json().await;
-            if news["type"] == "sample" && is_wanted(&news) {
-                return news;
-            }
-        }
-    };
-    timeout(PATIENCE, wanted).await.unwrap_or_else(|_| panic!("no sample with {what}"))
 }
 
 /// A line of `/proc/meminfo`, in bytes.

@@ -11,14 +11,19 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::client::Client;
 use crate::harness::{Harness, PATIENCE};
 
-#[tokio::test]
-async fn a_slow_reader_is_closed_with_1013_and_counted_and_a_fast_one_misses_nothing() {
-    let harness = Harness::start(|config| {
+/// A server that soon finds a reader slow.
+async fn harness() -> Harness {
+    Harness::start(|config| {
         config.limits.backlog_bytes = 256 << 10;
         // It may take its time to read what is under way, and what comes behind that.
         config.limits.close = PATIENCE;
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_closed_with_1013_and_counted_and_a_fast_one_misses_nothing() {
+    let harness = harness().await;
     let mut slow = Client::with_small_buffer(harness.address(), "/broadcast").await;
     slow.ask(r#"{"ping":1}"#).await;
     let mut fast = harness.client("/broadcast").await;
@@ -41,12 +46,7 @@ async fn a_slow_reader_is_closed_with_1013_and_counted_and_a_fast_one_misses_not
 
 #[tokio::test]
 async fn what_a_slow_reader_does_read_is_in_order_and_without_a_gap() {
-    let harness = Harness::start(|config| {
-        config.limits.backlog_bytes = 256 << 10;
-        // It may take its time to read what is under way, and what comes behind that.
-        config.limits.close = PATIENCE;
-    })
-    .await;
+    let harness = harness().await;
     let mut slow = Client::with_small_buffer(harness.address(), "/ticker?rate=10000").await;
     let counted = async { while harness.drops("/ticker", "slow_reader").await == 0 {} };
     timeout(PATIENCE, counted).await.expect("a reader that never reads must be noticed");
