@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { expect, type Locator, type Page } from "@playwright/test";
 import { Line } from "./line.ts";
@@ -114,6 +114,11 @@ export class FilesPage {
     const answer = await this.page.request.get(String(address));
     expect(answer.status()).toBe(200);
     return answer.body();
+  }
+
+  /** Asserts that the server gives out what is in the file at a path. */
+  async gives(path: string): Promise<void> {
+    expect(sha256(await this.fetch(basename(path)))).toBe(sha256(await readFile(path)));
   }
 
   /** Sends the file at a path so slowly that a visitor can act meanwhile, and waits until a part of it has arrived. */

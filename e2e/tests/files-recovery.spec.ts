@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { type TestInfo } from "@playwright/test";
 import { Companion } from "../support/companion.ts";
-import { FilesPage, fileOf, large, makeFile, sha256 } from "../support/files-page.ts";
+import { FilesPage, fileOf, large, makeFile } from "../support/files-page.ts";
 import { recovery } from "../support/line.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -21,7 +20,7 @@ test.describe("file transfer", () => {
     await transfer.arrives();
     expect(offsets.at(-1), "where the server wanted the rest from").toBeGreaterThanOrEqual(at);
     await expect(transfer.notice).toHaveCount(0);
-    await expectEqual(files, info);
+    await files.gives(info.outputPath(name));
   });
 
   test("goes on by itself when the line had gone silent", async ({ page, errors }, info) => {
@@ -30,7 +29,7 @@ test.describe("file transfer", () => {
     const transfer = await files.sendSlowly(await makeLarge(info));
     await files.line.break("Go silent");
     await transfer.arrives();
-    await expectEqual(files, info);
+    await files.gives(info.outputPath(name));
   });
 
   test("says so and starts over when the server was started anew", async ({ page, companion, errors }, info) => {
@@ -42,7 +41,7 @@ test.describe("file transfer", () => {
     await companion.restart();
     await transfer.arrives();
     await expect(transfer.notice).toContainText("The server no longer had what was sent, so it starts over.");
-    await expectEqual(files, info);
+    await files.gives(info.outputPath(name));
   });
 
   test("resumes after a reload when the same file is chosen again", async ({ page }, info) => {
@@ -61,7 +60,7 @@ test.describe("file transfer", () => {
     await files.transfer(name).arrives();
     expect(offsets[0]).toBeGreaterThanOrEqual(at);
     await expect(files.left).toHaveCount(0);
-    await expectEqual(files, info);
+    await files.gives(info.outputPath(name));
   });
 
   test("lets go of what an earlier visit left when the visitor does not want it", async ({ page }, info) => {
@@ -103,7 +102,7 @@ test.describe("file transfer", () => {
       await expect(transfer.notice).toHaveCount(0);
       await expect(files.stored).toHaveCount(1);
       await expect(files.link(name)).toHaveAttribute("href", new RegExp(`^${other.address}/files/`));
-      await expectEqual(files, info);
+      await files.gives(info.outputPath(name));
     } finally {
       await other.kill();
     }
@@ -124,11 +123,6 @@ test.describe("file transfer", () => {
 /** Makes the file that is under way when something happens to it. */
 function makeLarge(info: TestInfo): Promise<string> {
   return makeFile(info.outputPath(name));
-}
-
-/** The server gives out what was sent. */
-async function expectEqual(files: FilesPage, info: TestInfo): Promise<void> {
-  expect(sha256(await files.fetch(name))).toBe(sha256(await readFile(info.outputPath(name))));
 }
 
 /** The offsets that the server names as it takes a file up, in the order in which it does. */
