@@ -1,11 +1,12 @@
 // Runs conformance tests and answers with plain data, so that any driver of a browser can start it.
 import { Check } from "./check.js";
 
-/** The classes by name; each is to behave as the browser's own. */
+/** The classes by name; each but that for development is to behave as the browser's own. */
 const classes = {
   browser: async () => WebSocket,
   strict: async () => (await import("/everwire/index.js")).EverSocket.with({ reconnect: false }),
   standard: async () => (await import("/everwire/index.js")).EverSocket,
+  development: async () => (await import("/everwire/inline.js")).EverSocket,
 };
 
 /** How many tests run at a time where many wait for what does not come. Else one: browsers make dials wait for each other. */

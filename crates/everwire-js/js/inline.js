@@ -1,10 +1,12 @@
 // The wasm module is in this file, and nothing else has to be served.
 import wasm from "../build/everwire.wasm";
+import { development } from "./development.js";
 import * as everwire from "./index.js";
 
+everwire.setChecks(development);
 everwire.initSync(wasm);
 
-// Bindings of this module's own, so that what imports them runs the line above: a bundler leaves out a module that only passes
+// Bindings of this module's own, so that what imports them runs the lines above: a bundler leaves out a module that only passes
 // on the bindings of another.
 export const { EverSocket, defaults, init, initSync } = everwire;
 export default EverSocket;

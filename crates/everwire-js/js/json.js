@@ -1,4 +1,5 @@
 import { byteLength } from "./arguments.js";
+import { checks } from "./checks.js";
 import { dispatch, event } from "./events.js";
 
 /** How many messages may wait for a loop that has fallen behind. */
@@ -11,9 +12,10 @@ export class JsonView {
   /** It stays here when a loop ends, for the next one. */
   #unread = [];
 
-  constructor(socket, { maxUnread = MAX_UNREAD } = {}) {
+  constructor(socket, options) {
+    checks?.json(options);
     this.#socket = socket;
-    this.#maxUnread = maxUnread;
+    this.#maxUnread = options?.maxUnread ?? MAX_UNREAD;
   }
 
   send(value, options) {

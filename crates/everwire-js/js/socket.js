@@ -1,4 +1,5 @@
 import { parseAddress, parseProtocols, textsOf } from "./arguments.js";
+import { checks } from "./checks.js";
 import { drive } from "./driver.js";
 import { Emitter } from "./emitter.js";
 import { closed, closeWith, DISPOSE } from "./ending.js";
@@ -16,15 +17,11 @@ export class EverSocket extends Emitter {
   constructor(url, protocols = undefined, options = undefined) {
     super();
     if (!arguments.length) throw new TypeError("1 argument required: new EverSocket(url).");
+    checks?.construct(url, protocols, options);
     const { reconnect = true, signal, WebSocket = globalThis.WebSocket } = options ?? {};
     if (!WebSocket) throw exception("There is no WebSocket here: pass the class of the package ws as option WebSocket.", "NotSupportedError");
     const isAsked = (source) => typeof source === "function";
-    if (!reconnect) {
-      if (isAsked(url) || isAsked(protocols)) {
-        throw new TypeError("reconnect: false takes no function: use shouldReconnect: () => false.");
-      }
-      return new (plainClass(WebSocket, signal))(...(protocols === undefined ? [url] : [url, protocols]));
-    }
+    if (!reconnect) return new (plainClass(WebSocket, signal))(...(protocols === undefined ? [url] : [url, protocols]));
     // All arguments are converted before any is checked (WebIDL).
     const address = isAsked(url) ? url : `${url}`;
     const offered = isAsked(protocols) ? protocols : textsOf(protocols);
@@ -34,6 +31,7 @@ export class EverSocket extends Emitter {
   }
 
   static with(options) {
+    checks?.options(options);
     const { reconnect, WebSocket = globalThis.WebSocket, signal } = options;
     if (reconnect === false) return plainClass(WebSocket, signal);
     return named(
@@ -59,6 +57,7 @@ export class EverSocket extends Emitter {
 
   send(data, options = undefined) {
     if (!arguments.length) throw new TypeError("1 argument required: send(data).");
+    checks?.send(options);
     return this.#driver.send(data, options);
   }
 

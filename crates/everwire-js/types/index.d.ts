@@ -290,9 +290,9 @@ type Handler<Type extends keyof EverSocketEventMap> = ((this: any, event: EverSo
 export class EverSocket extends EventTarget implements WebSocket {
   /**
    * @param url The address, or a function that gives it for each attempt.
-   * @param protocols Subprotocols, most wanted first.
+   * @param protocols Subprotocols, most wanted first. `null` is the one of that name, as in a browser.
    * @throws DOMException `SyntaxError` for an address or subprotocol that the browser's class would refuse.
-   * @throws TypeError for an option that makes no sense; the message says what to write.
+   * @throws TypeError, in a build for development, for an option that makes no sense; the message says what to write.
    */
   constructor(url: AddressSource, protocols?: ProtocolsSource, options?: EverSocketOptions);
 

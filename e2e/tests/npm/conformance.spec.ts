@@ -22,11 +22,11 @@ async function check(play: Play, script: string, kind: Kind): Promise<void> {
 }
 
 const places = { window: inWindow, "dedicated worker": inWorker };
-const kinds: Record<Kind, string> = {
+const kinds = {
   browser: "the browser's WebSocket is what the tests say",
   strict: "EverSocket without reconnecting is indistinguishable from the browser's WebSocket",
   standard: "EverSocket is as the browser's WebSocket but for the documented differences",
-};
+} satisfies Partial<Record<Kind, string>>;
 
 test("each documented difference has tests, and each difference of a test is documented", async ({ chromium }) => {
   const documented = [...readFileSync(resolve(import.meta.dirname, "../../../docs/websocket-differences.md"), "utf8").matchAll(/^\| \*\*(.+?)\*\* \|/gm)];

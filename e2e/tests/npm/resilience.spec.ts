@@ -1,12 +1,12 @@
-import { failures, inWindow, inWorker, resilience, type Result } from "../../support/npm/conformance.ts";
+import { failures, inWindow, inWorker, type Kind, resilience, type Result } from "../../support/npm/conformance.ts";
 import { expect, type Play, test } from "../../support/npm/test.ts";
 
 test.describe.configure({ timeout: 180_000 });
 
 const only = process.env["CONFORMANCE"];
 
-async function check(play: Play, script: string): Promise<void> {
-  const results = (await play(script, ["standard", resilience, only])) as Result[];
+async function check(play: Play, script: string, kind: Kind = "standard", modules: string[] = resilience): Promise<void> {
+  const results = (await play(script, [kind, modules, only])) as Result[];
   expect(results.length).toBeGreaterThan(0);
   expect(failures(results)).toEqual([]);
 }
@@ -20,3 +20,6 @@ for (const [place, script] of Object.entries({ window: inWindow, "dedicated work
     await check(firefox!, script);
   });
 }
+
+test("A build for development refuses slips with a sentence that helps", ({ chromium }) =>
+  check(chromium, inWindow, "development", ["resilience/development"]));

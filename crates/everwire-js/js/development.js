@@ -1,0 +1,160 @@
+// What a build for development refuses: slips that would otherwise be without effect, or have one that nobody meant. The entries for
+// Node.js and `everwire/inline`, which is that of bundlers while developing, bring these checks along.
+import { defaults } from "./defaults.js";
+import { exception } from "./events.js";
+
+/** The names within each group of options. */
+const GROUPS = {
+  backoff: Object.keys(defaults.backoff),
+  watermarks: Object.keys(defaults.watermarks),
+  outbox: Object.keys(defaults.outbox),
+  heartbeat: [...Object.keys(defaults.heartbeat), "ping", "pong", "silence"],
+};
+const TIMES = ["connectTimeout", "closeTimeout"];
+const OPTIONS = [...Object.keys(GROUPS), ...TIMES, "reconnect", "shouldReconnect", "signal", "WebSocket"];
+const SEND_OPTIONS = ["timeToLive", "key"];
+/** What other libraries call it. */
+const OTHER_NAMES = {
+  ttl: "timeToLive",
+  maxReconnectionDelay: "backoff: { max }",
+  minReconnectionDelay: "backoff: { floor }",
+  reconnectionDelayGrowFactor: "backoff: { factor }",
+  minUptime: "backoff: { stableAfter }",
+  connectionTimeout: "connectTimeout",
+  maxEnqueuedMessages: "outbox: { maxMessages }",
+  shouldReconnectOnClose: "shouldReconnect",
+  webSocketImpl: "WebSocket",
+};
+/** Pairs within a group of which the first must not be above the second, where both are given. */
+const ORDERED = {
+  backoff: [["floor", "first"], ["first", "max"]],
+  watermarks: [["low", "high"]],
+  heartbeat: [["minDeadline", "maxDeadline"]],
+};
+
+export const development = {
+  /** The arguments of the constructor. */
+  construct(url, protocols, options) {
+    if (typeof url?.then === "function") refuse("The address is a promise: pass the function that makes it, new EverSocket(() => promise).");
+    checkProtocols(protocols, options);
+    this.options(options);
+    if (options?.reconnect === false && [url, protocols].some((source) => typeof source === "function")) {
+      refuse("reconnect: false takes no function: use shouldReconnect: () => false.");
+    }
+  },
+
+  options(options) {
+    if (options === undefined || options === null) return;
+    if (typeof options !== "object") refuse(`The options have to be an object such as { heartbeat: true }, and are ${show(options)}.`);
+    for (const [name, value] of given(options)) {
+      if (!OPTIONS.includes(name)) checkStranger(name, value, OPTIONS);
+    }
+    for (const name of Object.keys(GROUPS)) checkGroup(name, options[name]);
+    for (const name of TIMES) checkNumber(name, options[name]);
+    checkValues(options);
+  },
+
+  /** The second argument of `send`, which is none of ours where a library passes a callback, or an index. */
+  send(options) {
+    if (typeof options !== "object" || options === null) return;
+    for (const [name, value] of given(options)) {
+      if (!SEND_OPTIONS.includes(name)) checkStranger(name, value, SEND_OPTIONS);
+    }
+    const { timeToLive, key } = options;
+    checkNumber("timeToLive", timeToLive);
+    if (!["undefined", "string", "number"].includes(typeof key)) refuse(`key has to be a string, and is ${show(key)}.`);
+  },
+
+  json(options) {
+    if (options === undefined) return;
+    if (!isGroup(options)) refuse(`The options of json() have to be an object such as { maxUnread: 100 }, and are ${show(options)}.`);
+    for (const [name] of given(options)) {
+      if (name !== "maxUnread") refuse(`There is no option ${name} of json(): the name is maxUnread.`);
+    }
+    checkNumber("maxUnread", options.maxUnread);
+  },
+};
+
+function checkProtocols(protocols, options) {
+  const isOptions = isGroup(protocols) && !protocols[Symbol.iterator] && Object.keys(protocols).some((name) => OPTIONS.includes(name));
+  // The error that follows in any build, with more to say.
+  if (isOptions) throw exception("The options are the third argument: new EverSocket(url, [], options).", "SyntaxError");
+  if (protocols === null && options) refuse('null is the subprotocol "null", as in the browser\'s class: write [] or undefined for none.');
+}
+
+/** A name that is no option. Libraries pass options that are meant for other classes, so only one that is plainly a slip is refused. */
+function checkStranger(name, value, known) {
+  const write = (what) => refuse(`There is no option ${name}: write ${what}.`);
+  if (known === OPTIONS) {
+    const group = Object.keys(GROUPS).find((group) => GROUPS[group].includes(name));
+    if (group) write(`${group}: { ${name}: ${show(value)} }`);
+    if (/^on[a-z]+$/.test(name)) write(`socket.${name} = …`);
+  }
+  if (Object.hasOwn(OTHER_NAMES, name)) write(OTHER_NAMES[name]);
+  const meant = known.find((other) => isNear(name.toLowerCase(), other.toLowerCase()));
+  if (meant) write(meant);
+}
+
+function checkGroup(name, group) {
+  if (group === undefined || (name === "heartbeat" && (group === null || typeof group === "boolean"))) return;
+  const [first] = GROUPS[name];
+  const example = `{ ${first}: ${typeof group === "number" ? group : defaults[name][first]} }`;
+  if (!isGroup(group)) refuse(`${name} has to be ${name === "heartbeat" ? "true, false or " : ""}an object such as ${example}, and is ${show(group)}.`);
+  for (const [key, value] of given(group)) {
+    const option = `${name}.${key}`;
+    if (!GROUPS[name].includes(key)) refuse(`There is no option ${option}: the names are ${GROUPS[name].join(", ")}.`);
+    if (key === "ping" || key === "pong") checkFunction(option, value, key === "ping" ? '() => "ping"' : '(data) => data === "pong"');
+    else if (key !== "whenFull") checkNumber(option, value);
+  }
+  if (group.silence !== undefined && given(group).length > 1) refuse("heartbeat.silence sends no pings: leave the other options of heartbeat out.");
+  checkOrder(name, group);
+}
+
+function checkOrder(name, group) {
+  for (const [lower, upper] of ORDERED[name] ?? []) {
+    if (group[lower] > group[upper]) refuse(`${name}.${lower} (${group[lower]}) must not be above ${name}.${upper} (${group[upper]}).`);
+  }
+  // No delay is below the floor, which would leave `max` without effect, whichever of the two is the default.
+  const { floor, max } = { ...defaults.backoff, ...Object.fromEntries(given(group)) };
+  if (name === "backoff" && floor > max) refuse(`backoff.floor (${floor}) must not be above backoff.max (${max}): give both.`);
+}
+
+function checkValues({ outbox, reconnect, shouldReconnect, signal, WebSocket }) {
+  if (![undefined, "refuse", "drop-oldest"].includes(outbox?.whenFull)) refuse('outbox.whenFull has to be "refuse" or "drop-oldest".');
+  if (!["undefined", "boolean"].includes(typeof reconnect)) refuse(`reconnect has to be true or false, and is ${show(reconnect)}.`);
+  checkFunction("shouldReconnect", shouldReconnect, "() => false");
+  if (signal && typeof signal.addEventListener !== "function") refuse("signal has to be an AbortSignal: pass controller.signal.");
+  if (WebSocket && typeof WebSocket !== "function") refuse(`The option WebSocket has to be a class, and is ${show(WebSocket)}.`);
+}
+
+function checkNumber(name, value) {
+  if (value !== undefined && !(typeof value === "number" && value >= 0)) refuse(`${name} has to be a number from 0 on, and is ${show(value)}.`);
+}
+
+function checkFunction(name, value, example) {
+  if (value !== undefined && typeof value !== "function") refuse(`${name} has to be a function such as ${example}, and is ${show(value)}.`);
+}
+
+function refuse(sentence) {
+  throw new TypeError(sentence);
+}
+
+/** What is not left out: `undefined` stands for the default. */
+const given = (options) => Object.entries(options).filter(([, value]) => value !== undefined);
+
+const isGroup = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const show = (value) => (typeof value === "string" ? JSON.stringify(value) : typeof value === "function" ? "a function" : String(value));
+
+/** Whether two names differ in at most two letters that were left out, added or mistaken (Levenshtein's distance). */
+function isNear(one, other) {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const [index, letter] of [...one].entries()) {
+    const next = [index + 1];
+    for (const [place, wanted] of [...other].entries()) {
+      next.push(Math.min(row[place] + (letter === wanted ? 0 : 1), row[place + 1] + 1, next[place] + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) <= Math.min(2, other.length / 3);
+}
