@@ -40,6 +40,7 @@ mod cli;
 mod clock;
 mod config;
 mod connection;
+mod deadline;
 mod drain;
 mod endpoints;
 mod everwire;

@@ -10,15 +10,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
 use super::metered::Metered;
 use super::patience::{Patience, Progress};
 use crate::Everwire;
+use crate::deadline::{DeadlineTimer, within};
 use crate::lab::Meter;
 use crate::origin::ReachedBy;
 
@@ -58,10 +59,10 @@ async fn connection(stream: TcpStream, arrival: Arrival, router: Router, everwir
     let Some(tls) = everwire.config().tls.clone() else {
         return requests(stream, arrival, router, &everwire).await;
     };
-    match timeout(everwire.config().limits.handshake, tls.accept(stream)).await {
-        Ok(Ok(stream)) => requests(stream, arrival, router, &everwire).await,
-        Ok(Err(error)) => tracing::debug!(%error, address = %arrival.from, "TLS handshake failed"),
-        Err(_) => everwire.metrics().handshake_timeouts.add(1),
+    match within(everwire.config().limits.handshake, tls.accept(stream)).await {
+        Some(Ok(stream)) => requests(stream, arrival, router, &everwire).await,
+        Some(Err(error)) => tracing::debug!(%error, address = %arrival.from, "TLS handshake failed"),
+        None => everwire.metrics().handshake_timeouts.add(1),
     }
 }
 
@@ -91,7 +92,7 @@ where
     let mut http = http1::Builder::new();
     // The first request has the patience of the stream, which answers when it is over; hyper's own, a little
     // longer, holds for the requests after it.
-    http.timer(TokioTimer::new()).header_read_timeout(patience + Duration::from_secs(1)).max_buf_size(32 << 10);
+    http.timer(DeadlineTimer).header_read_timeout(patience + Duration::from_secs(1)).max_buf_size(32 << 10);
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = serving.as_mut() => served,

@@ -6,9 +6,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::Instant;
 
 use crate::Limits;
+use crate::deadline::Deadline;
 
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     content-type: text/plain; charset=utf-8\r\n\
@@ -28,14 +29,12 @@ pub(super) struct Patience<S> {
     write: Duration,
     progress: Progress,
     /// Since a write found no room.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stalled: Option<Deadline>,
 }
 
 #[derive(Debug)]
 struct Wait {
-    timer: Pin<Box<Sleep>>,
-    /// Whether what had arrived by then was read, after the time was over.
-    has_looked: bool,
+    deadline: Deadline,
     /// Bytes of the refusal that were written.
     refused: usize,
 }
@@ -73,7 +72,7 @@ impl Progress {
 impl<S> Patience<S> {
     /// Waits as long as the limits say, from when it was `accepted` for a handshake, and for each write.
     pub(super) fn new(stream: S, accepted: Instant, limits: &Limits, progress: &Progress) -> Self {
-        let wait = Wait { timer: Box::pin(sleep_until(accepted + limits.handshake)), has_looked: false, refused: 0 };
+        let wait = Wait { deadline: Deadline::at(accepted + limits.handshake), refused: 0 };
         Self { stream, wait: Some(wait), write: limits.write, progress: progress.clone(), stalled: None }
     }
 }
@@ -90,8 +89,8 @@ impl<S> Patience<S> {
             return written;
         }
         let patience = self.write;
-        let timer = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
-        timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        let deadline = self.stalled.get_or_insert_with(|| Deadline::after(patience));
+        Pin::new(deadline).poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -103,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Patience<S> {
             self.wait = None;
             return Poll::Ready(Ok(false));
         }
-        if wait.timer.as_mut().poll(cx).is_pending() {
+        if Pin::new(&mut wait.deadline).poll(cx).is_pending() {
             return Poll::Ready(Ok(false));
         }
         while wait.refused < TOO_SLOW.len() {
@@ -112,21 +111,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Patience<S> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         Poll::Ready(Ok(true))
     }
-
-    /// What has arrived by the end of the time, once: where all of us was held up, the request may have come long ago.
-    fn poll_look(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(wait) = self.wait.as_mut().filter(|wait| !wait.has_looked) else { return Poll::Pending };
-        ready!(wait.timer.as_mut().poll(cx));
-        wait.has_looked = true;
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patience<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Poll::Ready(looked) = self.poll_look(cx, buffer) {
-            return Poll::Ready(looked);
-        }
         if ready!(self.poll_too_slow(cx))? {
             // Reads as the end of the stream.
             return Poll::Ready(Ok(()));
@@ -165,8 +153,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::{advance, sleep};
+
+    use super::*;
+    use crate::deadline::GRACE;
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_breaks_the_stream_and_one_that_takes_a_little_does_not() {
@@ -190,10 +181,11 @@ mod tests {
         let (mut peer, stream) = duplex(1 << 10);
         let mut stream = Patience::new(stream, Instant::now(), &limits, &Progress::default());
         peer.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-        // Nothing runs while the machine stands still.
-        tokio::time::advance(2 * limits.handshake).await;
+        // Nothing runs while the process is stopped.
+        advance(2 * limits.handshake).await;
         let mut buffer = [0; 100];
         assert_eq!(stream.read(&mut buffer).await.unwrap(), 16);
+        advance(2 * GRACE).await;
         peer.write_all(b"a: b\r\n").await.unwrap();
         assert_eq!(stream.read(&mut buffer).await.unwrap(), 0, "the end");
         assert!(peer.read(&mut buffer).await.unwrap() > 0 && buffer.starts_with(b"HTTP/1.1 408 "));

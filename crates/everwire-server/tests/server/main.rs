@@ -28,6 +28,8 @@ mod process;
 mod replay;
 mod shared_port;
 mod slow_reader;
+#[cfg(unix)]
+mod stopped;
 mod ticker;
 mod tls;
 mod tracker;

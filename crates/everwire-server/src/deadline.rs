@@ -1,0 +1,99 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::rt::{Sleep as HyperSleep, Timer};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How long after its deadline a peer is still given the chance to have been in time.
+///
+/// A process that was stopped (SIGSTOP, a debugger, a suspended machine) finds its timers elapsed before it knows what its
+/// sockets have received: on Linux the wait for their events ends with `EINTR`, and the runtime goes on to its timers. It
+/// asks for events each time before it looks at timers, so what arrived in time is read before a second timer elapses.
+pub(crate) const GRACE: Duration = Duration::from_millis(100);
+
+/// A deadline for a peer: a timer that elapses [`GRACE`] late, and never before the runtime has asked the sockets for
+/// what they hold. Whoever polls it must read in the meantime, since the first of its two steps wakes the task.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    timer: Pin<Box<Sleep>>,
+    is_in_grace: bool,
+}
+
+impl Deadline {
+    pub(crate) fn at(deadline: Instant) -> Self {
+        Self { timer: Box::pin(sleep_until(deadline)), is_in_grace: false }
+    }
+
+    pub(crate) fn after(time: Duration) -> Self {
+        Self::at(Instant::now() + time)
+    }
+}
+
+impl Future for Deadline {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            if self.is_in_grace {
+                return Poll::Ready(());
+            }
+            self.is_in_grace = true;
+            self.timer.as_mut().reset(Instant::now() + GRACE);
+        }
+    }
+}
+
+/// The output of `future`, or `None` where it misses its deadline.
+pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = Deadline::after(time) => None,
+    }
+}
+
+/// Has hyper's own time limits elapse as [`Deadline`]s.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeadlineTimer;
+
+impl Timer for DeadlineTimer {
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn HyperSleep>> {
+        Box::pin(Deadline::after(time))
+    }
+
+    fn sleep_until(&self, deadline: std::time::Instant) -> Pin<Box<dyn HyperSleep>> {
+        Box::pin(Deadline::at(deadline.into()))
+    }
+}
+
+impl HyperSleep for Deadline {}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, poll_fn};
+    use std::pin::pin;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_passed_unseen_elapses_only_after_a_second_timer() {
+        let mut deadline = pin!(Deadline::after(Duration::from_secs(10)));
+        // Nothing runs while the process is stopped.
+        advance(Duration::from_secs(60)).await;
+        assert!(poll_fn(|cx| Poll::Ready(deadline.as_mut().poll(cx))).await.is_pending());
+        let resumed = Instant::now();
+        deadline.await;
+        assert_eq!(resumed.elapsed(), GRACE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_ready_within_the_grace_is_in_time() {
+        let late = Duration::from_secs(10) + GRACE / 2;
+        assert_eq!(within(Duration::from_secs(10), async { tokio::time::sleep(late).await }).await, Some(()));
+        assert_eq!(within(Duration::from_secs(10), pending::<()>()).await, None);
+    }
+}
