@@ -4,13 +4,14 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::mailbox::{Pieces, Taken};
 use super::ping::Pong;
-use super::wire::Written;
-use super::{End, Ending, Mailbox};
+use super::wire::{Incoming, Written};
+use super::{End, Ending, Frames, Mailbox};
 use crate::Everwire;
+use crate::deadline::GRACE;
 use crate::endpoints::Endpoint;
 use crate::fault::{Faults, Script};
 use crate::limits::Pace;
@@ -37,6 +38,8 @@ pub(crate) struct Dialogue {
     active: Instant,
     /// Since when the peer has not taken what is being written.
     stalled: Option<Instant>,
+    /// Since when the peer looks late. It has [`GRACE`] from here, in which what it did in time is found out.
+    late: Option<Instant>,
 }
 
 /// Messages that arrived together.
@@ -63,7 +66,7 @@ impl Dialogue {
             script
         });
         let pace = Pace::new(everwire.config().limits.messages_per_second, now);
-        Self { mailbox, session, endpoint, everwire, script, pace, active: now, stalled: None }
+        Self { mailbox, session, endpoint, everwire, script, pace, active: now, stalled: None, late: None }
     }
 
     pub(super) fn metrics(&self) -> &EndpointMetrics {
@@ -77,10 +80,10 @@ impl Dialogue {
     /// Receives from `next` what has arrived, up to a measure, by calling it with what takes a message.
     pub(super) fn receive<T>(
         &mut self,
-        next: impl FnOnce(&mut dyn FnMut(Result<Message, Error>) -> ControlFlow<()>) -> T,
+        next: impl FnOnce(&mut dyn FnMut(Incoming) -> ControlFlow<()>) -> T,
     ) -> (T, Option<Ending>) {
         let mut batch = Batch::default();
-        let result = next(&mut |message| self.take_in(message, &mut batch));
+        let result = next(&mut |incoming| self.take_in(incoming, &mut batch));
         if batch.messages > 0 {
             self.session.settle();
             self.metrics().messages_in.add(batch.messages);
@@ -89,11 +92,16 @@ impl Dialogue {
         (result, batch.ending)
     }
 
-    fn take_in(&mut self, message: Result<Message, Error>, batch: &mut Batch) -> ControlFlow<()> {
-        batch.ending = match message {
-            Err(error) => Some(Ending::from_error(error)),
-            Ok(Message::Close(_)) => Some(Ending::Gone),
-            Ok(message) => {
+    fn take_in(&mut self, incoming: Incoming, batch: &mut Batch) -> ControlFlow<()> {
+        batch.ending = match incoming {
+            // By way of the mailbox, like everything else: while some of it is unwritten nobody may write directly.
+            Incoming::Answer(frames) => {
+                self.mailbox.send_control(&frames);
+                None
+            }
+            Incoming::Error(error) => Some(Ending::from_error(error)),
+            Incoming::Message(Message::Close(_)) => Some(Ending::Gone),
+            Incoming::Message(message) => {
                 self.active = *batch.at.get_or_insert_with(Instant::now);
                 self.answer(message, batch)
             }
@@ -144,8 +152,8 @@ impl Dialogue {
             }
             let now = Instant::now();
             // A fault acts on messages; a pong is none.
-            let (control, messages): (Pieces, Pieces) =
-                taken.pieces.into_iter().partition(|piece| piece.messages() == 0);
+            let frames = taken.pieces.into_iter().flat_map(Frames::split);
+            let (control, messages): (Pieces, Pieces) = frames.partition(|frame| frame.messages() == 0);
             script.take(messages, now);
             taken.pieces = control.into_iter().chain(script.next(now)).collect();
         }
@@ -193,19 +201,36 @@ impl Dialogue {
         }
     }
 
+    /// The time of [`deadline`](Self::deadline) has come. Call it after an attempt to write and to read.
     pub(super) fn on_alarm(&mut self) -> Option<Ending> {
         let now = Instant::now();
+        if self.session.due().is_some_and(|due| due <= now) {
+            self.session.on_due();
+        }
+        let Some(ending) = self.lateness(now) else {
+            self.late = None;
+            return None;
+        };
+        let since = *self.late.get_or_insert(now);
+        (now >= since + GRACE).then_some(ending)
+    }
+
+    /// How the connection ends if the peer does nothing more.
+    fn lateness(&mut self, now: Instant) -> Option<Ending> {
         let limits = &self.everwire.config().limits;
-        if self.stalled.is_some_and(|since| now >= since + limits.write) {
+        self.active = self.mailbox.direct_at().map_or(self.active, |at| at.max(self.active));
+        if let Some(since) = self.stalled {
+            let over = now.checked_duration_since(since + limits.write)?;
+            if self.late.is_none() && over > GRACE {
+                // The alarm itself came late, so this process stood still, and nothing could be taken from it.
+                self.stalled = Some(now);
+                return None;
+            }
             return Some(Ending::slow_reader());
         }
-        self.active = self.mailbox.direct_at().map_or(self.active, |at| at.max(self.active));
         if !limits.idle.is_zero() && now >= self.active + limits.idle {
             let reason = format!("no message for {} s", limits.idle.as_secs_f64());
             return Some(Ending::refused(1001, DropReason::Idle, reason));
-        }
-        if self.session.due().is_some_and(|due| due <= now) {
-            self.session.on_due();
         }
         None
     }
@@ -213,11 +238,15 @@ impl Dialogue {
     /// When something happens without any message.
     pub(super) fn deadline(&self) -> Instant {
         let limits = &self.everwire.config().limits;
-        let idle = self.active + if limits.idle.is_zero() { FAR } else { limits.idle };
+        let verdict = match (self.late, self.stalled) {
+            (Some(since), _) => since + GRACE,
+            // What the peer says meanwhile is not read, so that it is not idle.
+            (None, Some(since)) => since + limits.write,
+            (None, None) => self.active + if limits.idle.is_zero() { FAR } else { limits.idle },
+        };
         // What is held back has to wait for the peer like everything else.
         let script = self.script.as_ref().filter(|_| self.stalled.is_none()).and_then(|script| script.due());
-        let stalled = self.stalled.map(|since| since + limits.write);
-        [self.session.due(), script, stalled].into_iter().flatten().fold(idle, Instant::min)
+        [self.session.due(), script].into_iter().flatten().fold(verdict, Instant::min)
     }
 
     fn fault_due(&self) -> Option<Ending> {

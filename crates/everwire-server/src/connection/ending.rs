@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::Wire;
-use super::wire::Written;
+use super::wire::{Incoming, Written};
 use crate::Everwire;
+use crate::deadline::within;
 use crate::endpoints::Endpoint;
 use crate::fault::Fatal;
 use crate::metrics::{DropReason, EndpointMetrics};
@@ -107,7 +107,7 @@ impl Ending {
                 }
             }
             Self::Gone => {
-                let _ = timeout(patience, goodbye.answer_close()).await;
+                let _ = within(patience, goodbye.answer_close()).await;
             }
             Self::Close { code, reason, bytes_follow, counted } => {
                 if counted == Some(DropReason::SlowReader) {
@@ -115,7 +115,7 @@ impl Ending {
                 }
                 let frame = CloseFrame { code: code.into(), reason: reason.as_ref().into() };
                 // A peer that never answers, or never reads, is cut when the time is over.
-                let _ = timeout(patience, goodbye.close(frame, bytes_follow)).await;
+                let _ = within(patience, goodbye.close(frame, bytes_follow)).await;
             }
         }
     }
@@ -144,12 +144,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
             let mut has_ended = false;
             while !has_ended {
                 poll_fn(|cx| {
-                    let receive = |message| {
-                        has_ended = matches!(message, Err(_) | Ok(Message::Close(_)));
+                    // After a close frame nothing is answered any more.
+                    let receive = |incoming| {
+                        has_ended = matches!(incoming, Incoming::Error(_) | Incoming::Message(Message::Close(_)));
                         if has_ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                     };
-                    // After a close frame nothing is answered any more.
-                    self.wire.poll_receive(cx, receive, &mut Vec::new())
+                    self.wire.poll_receive(cx, receive)
                 })
                 .await;
             }

@@ -20,6 +20,8 @@ pub(crate) struct FramesMut {
 /// The first byte of a whole, uncompressed message: FIN and the opcode (RFC 6455 section 5.2).
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
+/// The bit that tells a control frame from a message.
+const CONTROL: u8 = 0x08;
 
 impl Frames {
     /// One message.
@@ -68,8 +70,7 @@ impl Frames {
         std::iter::from_fn(move || {
             let (header, payload) = lengths(&self.bytes)?;
             let bytes = self.bytes.split_to(header + payload);
-            // A frame of the protocol's own is no message, and never stands between some.
-            let (messages, payload) = if self.messages == 0 { (0, 0) } else { (1, payload as u64) };
+            let (messages, payload) = if bytes[0] & CONTROL == 0 { (1, payload as u64) } else { (0, 0) };
             Some(Self { bytes, messages, payload })
         })
     }
@@ -100,6 +101,11 @@ impl FramesMut {
         self.bytes.put_slice(payload);
         self.messages += 1;
         self.payload += payload.len() as u64;
+    }
+
+    /// Adds frames that the protocol itself needs, which count as no message.
+    pub(super) fn push_control(&mut self, frames: &[u8]) {
+        self.bytes.extend_from_slice(frames);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -114,10 +114,11 @@ impl Mailbox {
     }
 
     /// Puts in frames that the protocol itself needs.
-    pub(super) fn send_control(&self, frames: Vec<u8>) {
-        if !frames.is_empty() {
-            self.put(|queue| queue.push(Frames::control(frames)));
-        }
+    pub(super) fn send_control(&self, frames: &[u8]) {
+        self.put(|queue| {
+            queue.tail.push_control(frames);
+            frames.len()
+        });
     }
 
     /// Sends `value` as JSON text.

@@ -115,10 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Reads what has arrived; ready when there may be more.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         let Self { wire, dialogue } = self;
-        let mut answers = Vec::new();
-        let (read, ending) = dialogue.receive(|receive| wire.poll_receive(cx, receive, &mut answers));
-        // By way of the mailbox, like everything else: while some of it is unwritten nobody may write directly.
-        dialogue.mailbox.send_control(answers);
+        let (read, ending) = dialogue.receive(|receive| wire.poll_receive(cx, receive));
         read.map(|()| ending)
     }
 }

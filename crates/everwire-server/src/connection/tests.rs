@@ -10,8 +10,11 @@ use tokio::time::{Duration, Instant, advance, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::*;
+use crate::deadline::GRACE;
 use crate::endpoints::Endpoint;
 use crate::fault::Faults;
 use crate::metrics::DropReason;
@@ -137,6 +140,57 @@ async fn what_arrives_together_is_answered_to_the_last() {
     }
 }
 
+/// A part of a message.
+fn fragment(opcode: Data, payload: &'static str, is_final: bool) -> Message {
+    Message::Frame(Frame::message(payload, OpCode::Data(opcode), is_final))
+}
+
+/// What RFC 6455 section 5.4 wants where control frames come between fragments, and Autobahn's cases 5.6 to 5.8 and 10 test.
+#[tokio::test]
+async fn pongs_and_answers_go_out_in_the_order_in_which_they_were_asked_for() {
+    for faults in [None, Faults::parse("delay:0")] {
+        let (connection, mut client, ..) = echo_over(1 << 20, faults).await;
+        for message in [
+            Message::text("whole"),
+            Message::Ping("1".into()),
+            fragment(Data::Text, "in ", false),
+            Message::Ping("2".into()),
+            fragment(Data::Continue, "two ", false),
+            Message::Ping("3".into()),
+            Message::Ping("4".into()),
+            fragment(Data::Continue, "parts", true),
+            Message::Ping("5".into()),
+        ] {
+            client.feed(message).await.unwrap();
+        }
+        client.flush().await.unwrap();
+        tokio::spawn(connection.run());
+        let pong = |payload: &'static str| Message::Pong(payload.into());
+        let (whole, parts) = (Message::text("whole"), Message::text("in two parts"));
+        for answer in [whole, pong("1"), pong("2"), pong("3"), pong("4"), parts, pong("5")] {
+            let next = timeout(Duration::from_secs(20), client.next()).await.expect("an answer");
+            assert_eq!(next.unwrap().unwrap(), answer);
+        }
+    }
+}
+
+/// A process that stood still has given its peer nothing to take.
+#[tokio::test(start_paused = true)]
+async fn a_reader_is_not_slow_because_the_process_was_stopped() {
+    let (mut connection, _client, mailbox, _) = echo_over(8, None).await;
+    mailbox.send(Message::text("more than there is room for"));
+    let write = connection.dialogue.everwire.config().limits.write;
+    let mut alarm = pin!(sleep_until(connection.dialogue.deadline()));
+    let mut poll = async || poll_fn(|cx| Poll::Ready(connection.poll_end(cx, alarm.as_mut()))).await;
+    assert!(poll().await.is_pending());
+    advance(10 * write).await;
+    assert!(poll().await.is_pending());
+    advance(write).await;
+    assert!(poll().await.is_pending(), "it has the grace");
+    advance(GRACE).await;
+    assert!(matches!(poll().await, Poll::Ready(Ending::Close { code: 1013, .. })));
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_faults_too_every_message_is_answered() {
     let (connection, mut client, ..) = echo_over(1 << 20, Faults::parse("delay:50")).await;
@@ -167,7 +221,7 @@ async fn who_says_something_in_time_is_not_idle_and_who_does_not_is_told() {
     }
     let start = Instant::now();
     let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else { panic!("a close frame") };
-    assert_eq!((frame.code, start.elapsed()), (1001.into(), idle));
+    assert_eq!((frame.code, start.elapsed()), (1001.into(), idle + GRACE));
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,6 +251,8 @@ async fn who_is_only_written_to_directly_is_not_idle() {
     advance(idle - 3 * second).await;
     assert!(dialogue.on_alarm().is_none());
     advance(second).await;
+    assert!(dialogue.on_alarm().is_none(), "it has the grace");
+    advance(GRACE).await;
     assert!(matches!(dialogue.on_alarm(), Some(Ending::Close { code: 1001, .. })));
 }
 

@@ -47,6 +47,17 @@ struct Unwritten {
     offset: usize,
 }
 
+/// What has arrived.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Message(Message),
+    /// Frames with which the protocol answers by itself. They are sent before the answer to whatever arrived later: a ping
+    /// between two fragments gets its pong before the message is answered (RFC 6455 sections 5.4 and 5.5.2).
+    Answer(Vec<u8>),
+    /// The last.
+    Error(Error),
+}
+
 /// What was written to its end.
 #[derive(Debug, Default)]
 pub(super) struct Written {
@@ -113,40 +124,46 @@ impl<S> Wire<S> {
         &mut self,
         input: &[u8],
         has_ended: bool,
-        receive: &mut impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
-        answers: &mut Vec<u8>,
+        receive: &mut impl FnMut(Incoming) -> ControlFlow<()>,
     ) -> usize {
         let mut memory = Memory { input, has_ended, output: Vec::new() };
         self.is_drained = false;
         loop {
             let message = self.protocol.read(&mut memory);
-            if matches!(&message, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock) {
-                self.is_drained = true;
-                break;
+            // tungstenite writes the pong when it is asked for what follows the ping.
+            if !memory.output.is_empty() {
+                let _ = receive(Incoming::Answer(std::mem::take(&mut memory.output)));
             }
-            let is_last = message.is_err();
-            if receive(message).is_break() || is_last {
-                break;
+            match message {
+                Ok(message) => {
+                    if receive(Incoming::Message(message)).is_break() {
+                        break;
+                    }
+                }
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_drained = true;
+                    break;
+                }
+                Err(error) => {
+                    let _ = receive(Incoming::Error(error));
+                    break;
+                }
             }
         }
-        let Memory { input: rest, output, .. } = memory;
-        answers.extend(output);
-        input.len() - rest.len()
+        input.len() - memory.input.len()
     }
 }
 
 impl<S: AsyncRead + Unpin> Wire<S> {
-    /// Hands over messages that have arrived until `receive` has enough; an error is the last. Ready when there may
-    /// be more. What the protocol itself answers, to a ping or a close frame, is added to `answers`.
+    /// Hands over what has arrived until `receive` has enough. Ready when there may be more.
     pub(super) fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
-        mut receive: impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
-        answers: &mut Vec<u8>,
+        mut receive: impl FnMut(Incoming) -> ControlFlow<()>,
     ) -> Poll<()> {
         if !self.unread.is_empty() || !self.is_drained {
             let mut input = std::mem::take(&mut self.unread);
-            let decoded = self.decode(&input, false, &mut receive, answers);
+            let decoded = self.decode(&input, false, &mut receive);
             input.advance(decoded);
             self.unread = input;
             return Poll::Ready(());
@@ -156,10 +173,10 @@ impl<S: AsyncRead + Unpin> Wire<S> {
             match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
                 Ok(()) => {
                     let has_ended = buffer.filled().is_empty();
-                    let decoded = self.decode(buffer.filled(), has_ended, &mut receive, answers);
+                    let decoded = self.decode(buffer.filled(), has_ended, &mut receive);
                     self.unread = Bytes::copy_from_slice(&buffer.filled()[decoded..]);
                 }
-                Err(error) => drop(receive(Err(error.into()))),
+                Err(error) => drop(receive(Incoming::Error(error.into()))),
             }
             Poll::Ready(())
         })

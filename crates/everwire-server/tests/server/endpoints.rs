@@ -2,6 +2,8 @@ use everwire_server::Clock;
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::client::Client;
 use crate::harness::Harness;
@@ -210,4 +212,20 @@ async fn the_routes_can_be_nested_in_another_application() {
     let mut client = Client::connect(address, "/live/echo").await;
     assert_eq!(client.ask("mounted").await, "mounted");
     let _: Value = Client::connect(address, "/live/ticker").await.json().await;
+}
+
+#[tokio::test]
+async fn a_ping_between_two_fragments_is_answered_before_the_message() {
+    let harness = Harness::start(|_| {}).await;
+    for path in ["/echo", "/broadcast"] {
+        let mut client = harness.client(path).await;
+        let fragment =
+            |opcode, text: &'static str, is_final| Message::Frame(Frame::message(text, OpCode::Data(opcode), is_final));
+        client.socket.feed(fragment(Data::Text, "first ", false)).await.unwrap();
+        client.socket.feed(Message::Ping("between".into())).await.unwrap();
+        client.socket.feed(fragment(Data::Continue, "last", true)).await.unwrap();
+        client.socket.flush().await.unwrap();
+        assert_eq!(client.message().await, Message::Pong("between".into()), "{path}");
+        assert_eq!(client.message().await, Message::text("first last"), "{path}");
+    }
 }
