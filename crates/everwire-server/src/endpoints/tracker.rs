@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::Clock;
@@ -9,67 +10,115 @@ use crate::connection::{Mailbox, json};
 use crate::hub::{Hub, Membership};
 use crate::session::Session;
 
-/// Where everyone is who shares a position, by number.
-pub(crate) type Positions = BTreeMap<u64, Position>;
+/// Everyone who shares a position, by id.
+pub(crate) type Positions = BTreeMap<u64, Participant>;
 
-/// Somebody's last position.
+/// Someone who shares a position.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Participant {
+    position: Position,
+    /// The number of the connection that reported it last. Only the end of that connection removes the participant: one
+    /// that was lost and replaced ends later, by a timeout.
+    holder: u64,
+}
+
+/// A participant's last position.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Position {
+struct Position {
     id: u64,
     lat: f64,
     lon: f64,
     /// Radius in metres.
     accuracy: f64,
-    /// When the server heard of it.
+    /// When the server received it.
     time: f64,
 }
 
-/// What a client says.
+/// A message from a client. A secret makes the connection report for the participant that it names, until another secret
+/// is sent; a connection without one is a participant of its own.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Report {
-    Position { lat: f64, lon: f64, accuracy: f64 },
-    Leave,
+    Position { lat: f64, lon: f64, accuracy: f64, secret: Option<Secret> },
+    Leave { secret: Option<Secret> },
 }
 
-/// What the server says.
+/// What proves that two connections are of the same participant. The participant's id follows from it and not the other way
+/// round: so the id is public, survives a restart of the server, and cannot be taken by anyone else.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Secret(String);
+
+/// A message to a client.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum News {
-    Welcome { id: u64 },
-    Positions { positions: Vec<Position> },
+    /// The id of the connection's participant.
+    Welcome {
+        id: u64,
+    },
+    Positions {
+        positions: Vec<Position>,
+    },
     Position(Position),
-    Left { id: u64 },
+    Left {
+        id: u64,
+    },
 }
 
 /// `/tracker`: positions of everyone who shares, to everyone; leaving removes you.
 pub(super) struct Tracker {
     membership: Membership<Positions>,
     clock: Clock,
+    /// The participant that this connection reports for: one alone, or each new secret would leave a position behind.
+    id: u64,
 }
 
 impl Tracker {
     pub(super) fn new(hub: &Arc<Hub<Positions>>, clock: Clock, mailbox: &Arc<Mailbox>) -> Self {
-        let membership = hub.join(mailbox, |positions, id| {
-            let positions = positions.values().copied().collect();
+        let membership = hub.join(mailbox, |participants, id| {
+            let positions = participants.values().map(|participant| participant.position).collect();
             vec![json(&News::Welcome { id }), json(&News::Positions { positions })]
         });
-        Self { membership, clock }
+        let id = membership.number();
+        Self { membership, clock, id }
+    }
+
+    /// Reports for the participant of `secret` from now on.
+    fn identify(&mut self, secret: Option<Secret>) {
+        let Some(id) = secret.map(|secret| secret.id()).filter(|id| *id != self.id) else { return };
+        self.remove_if_held();
+        self.id = id;
+        self.membership.mailbox().send(json(&News::Welcome { id }));
     }
 
     fn moved(&self, lat: f64, lon: f64, accuracy: f64) {
-        let id = self.membership.number();
+        let (id, holder) = (self.id, self.membership.number());
         let position = Position { id, lat, lon, accuracy, time: self.clock.now_ms() };
-        self.membership.hub().gather(|positions, _| {
-            positions.insert(id, position);
+        self.membership.hub().gather(|participants, _| {
+            participants.insert(id, Participant { position, holder });
             Some(json(&News::Position(position)))
         });
     }
 
-    /// Forgets the position; says so only if there was one.
+    /// Removes the participant, whichever connection holds it: this one has proven that it may.
     fn leave(&self) {
-        let id = self.membership.number();
-        self.membership.hub().update(|positions, _| positions.remove(&id).map(|_| json(&News::Left { id })));
+        self.remove_if(|_| true);
+    }
+
+    /// Removes the participant unless another connection reports for it by now.
+    fn remove_if_held(&self) {
+        let number = self.membership.number();
+        self.remove_if(|participant| participant.holder == number);
+    }
+
+    fn remove_if(&self, condition: impl FnOnce(&Participant) -> bool) {
+        let id = self.id;
+        self.membership.hub().update(|participants, _| {
+            participants.get(&id).filter(|participant| condition(participant))?;
+            participants.remove(&id);
+            Some(json(&News::Left { id }))
+        });
     }
 }
 
@@ -80,12 +129,16 @@ impl Session for Tracker {
             _ => None,
         };
         match report {
-            Some(Report::Leave) => self.leave(),
-            Some(Report::Position { lat, lon, accuracy }) if is_on_earth(lat, lon, accuracy) => {
+            Some(Report::Leave { secret }) => {
+                self.identify(secret);
+                self.leave();
+            }
+            Some(Report::Position { lat, lon, accuracy, secret }) if is_on_earth(lat, lon, accuracy) => {
+                self.identify(secret);
                 self.moved(lat, lon, accuracy);
             }
             _ => self.membership.mailbox().send_error(
-                r#"send {"type":"position","lat":-90..90,"lon":-180..180,"accuracy":metres} or {"type":"leave"}"#,
+                r#"send {"type":"position","lat":-90..90,"lon":-180..180,"accuracy":metres} or {"type":"leave"}; with "secret":"16 to 128 characters" you keep your id over a reconnect"#,
             ),
         }
     }
@@ -97,10 +150,57 @@ impl Session for Tracker {
 
 impl Drop for Tracker {
     fn drop(&mut self) {
-        self.leave();
+        self.remove_if_held();
+    }
+}
+
+impl Secret {
+    /// 2⁵² and above, up to what JavaScript's numbers hold exactly: connections are numbered from 1 and never get there.
+    fn id(&self) -> u64 {
+        let digest = Sha256::digest(&self.0);
+        let start = digest.iter().take(8).fold(0, |start, byte| start << 8 | u64::from(*byte));
+        1 << 52 | start >> 12
+    }
+}
+
+impl TryFrom<String> for Secret {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        // A shorter one might be guessed, and a longer one is a mistake.
+        if (16..=128).contains(&text.len()) { Ok(Self(text)) } else { Err("a secret of 16 to 128 bytes") }
     }
 }
 
 fn is_on_earth(lat: f64, lon: f64, accuracy: f64) -> bool {
     lat.abs() <= 90.0 && lon.abs() <= 180.0 && accuracy >= 0.0 && accuracy.is_finite()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn join(hub: &Arc<Hub<Positions>>) -> (Tracker, Arc<Mailbox>) {
+        let mailbox = Arc::new(Mailbox::new(10_000));
+        (Tracker::new(hub, Clock::from_fn(|| 0.0), &mailbox), mailbox)
+    }
+
+    #[test]
+    fn a_connection_that_was_replaced_removes_nobody_when_it_ends() {
+        let hub = Hub::new(Positions::default());
+        let here = r#"{"type":"position","lat":1,"lon":2,"accuracy":3,"secret":"0123456789abcdef"}"#;
+        let (mut lost, _) = join(&hub);
+        lost.received(Message::text(here));
+        let (mut replacement, mailbox) = join(&hub);
+        replacement.received(Message::text(here));
+        replacement.settle();
+        mailbox.sent();
+        drop(lost);
+        assert_eq!(mailbox.sent().0, [], "somebody is said to have left");
+        let (late, mailbox) = join(&hub);
+        assert!(mailbox.sent().0[1].to_text().unwrap().contains(r#""lat":1"#), "the participant is gone");
+        drop((replacement, late));
+        let (_late, mailbox) = join(&hub);
+        assert!(!mailbox.sent().0[1].to_text().unwrap().contains(r#""lat":1"#), "a ghost is left");
+    }
 }
