@@ -7,7 +7,7 @@
 //! - [`components`]: what the pages share
 //! - [`map`]: a map of the world that works without internet
 //! - [`server`], [`mod@line`], [`fault`]: which server the pages talk to, the way there, and what breaks it
-//! - [`theme`], [`storage`]: what the visitor chose, and where that is kept
+//! - [`theme`], [`storage`]: what the visitor chose, and where that is kept; [`secret`]: what only this browser knows
 //! - [`mod@format`]: numbers, sizes and times as people read them
 //! - [`job`], [`mod@now`], [`ticks`]: what goes on in the background, what time it is, and drawing as it passes
 
@@ -22,6 +22,7 @@ mod map;
 mod now;
 mod pages;
 mod routes;
+mod secret;
 mod server;
 mod storage;
 mod theme;

@@ -19,6 +19,11 @@ export class TrackerPage {
   readonly map: Locator;
   readonly people: Locator;
   readonly markers: Locator;
+  /** The visitor's own marker. */
+  readonly me: Locator;
+  readonly followButton: Locator;
+  /** The scale on the map: "20 km". */
+  readonly scale: Locator;
 
   private constructor(page: Page) {
     this.page = page;
@@ -30,6 +35,9 @@ export class TrackerPage {
     this.map = page.getByRole("region", { name: /^Map of everyone/ });
     this.people = page.getByRole("region", { name: /^On the map/ }).getByRole("listitem");
     this.markers = this.map.locator(".pin");
+    this.me = this.map.locator(".pin.who-me");
+    this.followButton = page.getByRole("button", { name: "Follow me" });
+    this.scale = this.map.locator(".leaflet-control-scale-line");
   }
 
   /** Opens the page, and waits until it is connected and has its map. */
@@ -60,6 +68,15 @@ export class TrackerPage {
       const { told } = globalThis as unknown as { told?: GeolocationCoordinates };
       return told?.latitude === latitude && told.longitude === longitude;
     }, place);
+  }
+
+  /** How far the visitor's marker is from the middle of the map, in pixels. */
+  async fromTheMiddle(): Promise<number> {
+    const [map, me] = [await this.map.boundingBox(), await this.me.boundingBox()];
+    if (map === null || me === null) {
+      return Infinity;
+    }
+    return Math.hypot(me.x + me.width / 2 - map.x - map.width / 2, me.y + me.height / 2 - map.y - map.height / 2);
   }
 
   async choosePrecision(name: "Exact" | "10 m" | "1 km" | "10 km"): Promise<void> {

@@ -19,7 +19,7 @@ test.describe("the tracker", () => {
 
     await ann.share();
     await expect(bo.others).toHaveCount(1);
-    expect(ann.sockets.sent[0]).toBe('{"type":"position","lat":52.52,"lon":13.405,"accuracy":8.0}');
+    expect(ann.sockets.sent[0]).toMatch(/^{"type":"position","lat":52\.52,"lon":13\.405,"accuracy":8\.0,"secret":"[0-9a-f]{32}"}$/);
   });
 
   test("takes who stops off everybody's map, and asks the device no more", async ({ visitor }) => {
@@ -33,7 +33,7 @@ test.describe("the tracker", () => {
     await expect(bo.markers).toHaveCount(0);
     await expect(bo.page.getByText(nobody)).toBeVisible();
     await expect(ann.markers).toHaveCount(0);
-    expect(ann.sockets.sent.at(-1)).toBe('{"type":"leave"}');
+    expect(ann.sockets.sent.at(-1)).toMatch(/^{"type":"leave","secret":"[0-9a-f]{32}"}$/);
 
     const sent = ann.sockets.sent.length;
     await device.context().setGeolocation({ latitude: 48.137, longitude: 11.575, accuracy: 8 });

@@ -23,6 +23,40 @@ test.describe("the tracker", () => {
     await expect(ann.people).toHaveText([/Me/]);
   });
 
+  test("knows a visitor as the same one over every reconnect, and shows no second", async ({ visitor, companion, errors }) => {
+    errors.expectLostConnections();
+    const ann = await TrackerPage.visit(await visitor(deviceAt(52.52, 13.405)));
+    const bo = await TrackerPage.visit(await visitor(deviceAt(48.137, 11.575)));
+    await ann.share();
+    await bo.share();
+    await expect(ann.others).toHaveCount(1);
+    await expect(bo.others).toHaveCount(1);
+    const names = async () => [await bo.others.locator(".person-name").innerText(), await ann.others.locator(".person-name").innerText()];
+    const before = await names();
+
+    // The server goes on with the connection that fell silent: it notices much later than the page.
+    for (const how of ["Cut the line", "Go silent"] as const) {
+      const sent = ann.sockets.sent.length;
+      await ann.line.break(how);
+      await ann.line.down();
+      await ann.line.open();
+      await expect.poll(() => ann.sockets.sent.length).toBeGreaterThan(sent);
+      await expect(ann.people).toHaveCount(2);
+      await expect(bo.people).toHaveCount(2);
+      expect(await names()).toEqual(before);
+    }
+
+    await companion.kill();
+    await ann.line.down();
+    await bo.line.down();
+    await companion.restart();
+    await ann.line.open();
+    await bo.line.open();
+    await expect(ann.others).toHaveCount(1);
+    await expect(bo.others).toHaveCount(1);
+    expect(await names()).toEqual(before);
+  });
+
   test("stays silent after a reconnect when the visitor has stopped meanwhile", async ({ visitor, companion, errors }) => {
     errors.expectLostConnections();
     const ann = await TrackerPage.visit(await visitor(deviceAt(52.52, 13.405)));

@@ -22,6 +22,7 @@ pub(crate) enum Icon {
     Close,
     Search,
     Check,
+    Locate,
 }
 
 impl Icon {
@@ -54,6 +55,7 @@ impl Icon {
             Self::ChevronDown => "m5.5 8 4.5 4.5L14.5 8",
             Self::Close => "m5 5 10 10M15 5 5 15",
             Self::Search => "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11ZM13 13l4 4",
+            Self::Locate => "M10 14.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9ZM10 2v3.5M10 14.5V18M2 10h3.5M14.5 10H18",
             Self::Check => "m4.5 10.5 3.5 3.5 7.5-8",
         }
     }

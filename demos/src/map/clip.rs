@@ -19,6 +19,12 @@ impl Rect {
             max: Point::new(rect.max.x.max(point.x), rect.max.y.max(point.y)),
         })
     }
+
+    /// How far it is from a point, 0 within it.
+    pub(super) fn distance_to(&self, point: Point) -> f64 {
+        let beyond = |at: f64, min: f64, max: f64| (min - at).max(at - max).max(0.0);
+        beyond(point.x, self.min.x, self.max.x).hypot(beyond(point.y, self.min.y, self.max.y))
+    }
 }
 
 /// The part of an area's outline within `rect` (Sutherland and Hodgman). Where the outline leaves the rectangle, the

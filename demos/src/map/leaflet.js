@@ -85,11 +85,39 @@ export function setPoints(line, degrees) {
 /** Moves the view so that a box is in it, but no closer than `maxZoom`. */
 export function showBox(map, south, west, north, east, maxZoom) {
   const box = [[south, west], [north, east]];
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+  flights.add(map);
+  map.once("moveend", () => flights.delete(map));
+  if (wantsNoMotion()) {
     map.fitBounds(box, { maxZoom, padding: [40, 40], animate: false });
   } else {
     map.flyToBounds(box, { maxZoom, padding: [40, 40], duration: 0.7 });
   }
+}
+
+/** Maps that `showBox` is moving: another move would end theirs half-way. */
+const flights = new WeakSet();
+
+/** Moves the middle of the view to a place. */
+export function follow(map, at) {
+  if (!flights.has(map)) {
+    map.panTo(at, { animate: !wantsNoMotion() });
+  }
+}
+
+/** Has zooming by wheel, fingers or double click keep the middle of the view, or what is under the pointer. */
+export function setFollowing(map, isFollowing) {
+  const zoom = isFollowing ? "center" : true;
+  Object.assign(map.options, { doubleClickZoom: zoom, scrollWheelZoom: zoom, touchZoom: zoom });
+}
+
+/** Calls `moved()` when the visitor moves the view, with a pointer or by the arrow keys. */
+export function onMovedByHand(map, moved) {
+  map.on("dragstart", () => moved());
+  map.on("keydown", ({ originalEvent }) => originalEvent.key.startsWith("Arrow") && moved());
+}
+
+function wantsNoMotion() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 /** Scrolls the page to the map if it is out of sight, as on a phone. */

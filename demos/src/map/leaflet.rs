@@ -42,6 +42,14 @@ extern "C" {
     #[wasm_bindgen(js_name = showBox)]
     pub(super) fn show_box(map: &Map, south: f64, west: f64, north: f64, east: f64, max_zoom: f64);
 
+    pub(super) fn follow(map: &Map, at: &LatLng);
+
+    #[wasm_bindgen(js_name = setFollowing)]
+    pub(super) fn set_following(map: &Map, is_following: bool);
+
+    #[wasm_bindgen(js_name = onMovedByHand)]
+    pub(super) fn on_moved_by_hand(map: &Map, moved: &Closure<dyn FnMut()>);
+
     pub(super) fn reveal(map: &Map);
 }
 

@@ -1,7 +1,7 @@
 use super::LatLon;
 use super::clip::Rect;
 use super::country_name::CountryName;
-use super::mercator::{Point, project};
+use super::mercator::{CIRCUMFERENCE, Point, project};
 use super::topology::{Rings, Topology};
 
 /// How far beyond the map's edge an outline goes around a pole, so that its line is out of sight.
@@ -43,6 +43,23 @@ impl Outlines {
             land: topology.land().iter().map(Area::project).collect(),
             borders: topology.borders().iter().map(|places| Line::project(places)).collect(),
         })
+    }
+
+    /// How far the nearest coast or border is from a place, in metres on the map at that place; none where there is no line.
+    pub(super) fn nearest_line(&self, place: LatLon) -> Option<f64> {
+        let here = project(place.normalised());
+        let coasts = self.land.iter().flat_map(|area| area.rings.iter().map(|ring| (ring, &area.bounds)));
+        let borders = self.borders.iter().map(|line| (&line.points, &line.bounds));
+        let mut nearest = f64::INFINITY;
+        for (points, bounds) in coasts.chain(borders) {
+            // The line may be nearest in the neighbouring copy of the world.
+            for here in [-1.0, 0.0, 1.0].map(|shift| Point::new(here.x + shift, here.y)) {
+                if bounds.distance_to(here) < nearest {
+                    nearest = points.windows(2).map(|side| here.distance_to(side[0], side[1])).fold(nearest, f64::min);
+                }
+            }
+        }
+        nearest.is_finite().then(|| nearest * CIRCUMFERENCE * place.lat.to_radians().cos())
     }
 }
 
@@ -118,6 +135,18 @@ mod tests {
         assert_eq!((outlines.land.len(), outlines.borders.len()), (1, 1));
         let names: Vec<_> = outlines.names.iter().map(|name| name.text.as_str()).collect();
         assert_eq!(names, ["West", "East"]);
+    }
+
+    #[test]
+    fn the_nearest_line_is_the_nearest_coast_or_border_in_any_copy_of_the_world() {
+        let outlines = Outlines::parse(TWO_SQUARES).unwrap();
+        let kilometres = |lat, lon| outlines.nearest_line(LatLon::new(lat, lon)).unwrap() / 1e3;
+        // A degree of the equator is 111 km.
+        assert!((kilometres(5.0, 11.0) - 110.7).abs() < 1.0, "{} from the border", kilometres(5.0, 11.0));
+        assert!((kilometres(0.5, 15.0) - 55.6).abs() < 1.0, "{} from the coast", kilometres(0.5, 15.0));
+        assert!((kilometres(0.0, 361.0) - kilometres(0.0, 1.0)).abs() < 1e-6);
+        assert!((kilometres(5.0, 179.0) / kilometres(5.0, -159.0) - 1.0).abs() < 0.01, "both are 159° from a coast");
+        assert_eq!(Outlines::default().nearest_line(LatLon::new(0.0, 0.0)), None);
     }
 
     #[test]

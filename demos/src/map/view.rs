@@ -6,7 +6,7 @@ use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use super::outlines_file;
-use super::{Sight, TileSource, WorldMap};
+use super::{Outlines, Sight, TileSource, WorldMap};
 use crate::theme::ThemeWatch;
 
 /// The map of a [`MapView`], for what is asked of it rather than shown: to move, or where its middle is.
@@ -35,8 +35,10 @@ pub(crate) struct MapViewProps {
     pub(crate) label: AttrValue,
     pub(crate) sights: Rc<Vec<Sight>>,
     pub(crate) tiles: Option<TileSource>,
-    /// The map is there and can be asked to move.
+    /// The map is there and can be asked to move; again when the outlines are.
     pub(crate) on_ready: Callback<()>,
+    /// The visitor moved the view by hand.
+    pub(crate) on_moved: Callback<()>,
     /// An image of the tile server did not come.
     pub(crate) on_tile_error: Callback<()>,
 }
@@ -49,7 +51,8 @@ pub(crate) fn MapView(props: &MapViewProps) -> Html {
     let is_ready = use_state_eq(|| false);
     {
         let (handle, trouble, is_ready) = (props.handle.clone(), trouble.setter(), is_ready.setter());
-        let (on_ready, on_tile_error) = (props.on_ready.clone(), props.on_tile_error.clone());
+        let (on_ready, on_moved) = (props.on_ready.clone(), props.on_moved.clone());
+        let on_tile_error = props.on_tile_error.clone();
         let element = element.clone();
         use_effect_with((), move |()| {
             let is_alive = Rc::new(());
@@ -62,7 +65,9 @@ pub(crate) fn MapView(props: &MapViewProps) -> Html {
             if let Some(element) = element.cast::<HtmlElement>() {
                 let (handle, is_alive) = (handle.clone(), Rc::downgrade(&is_alive));
                 spawn_local(async move {
-                    let map = match WorldMap::open(element, move || on_tile_error.emit(())).await {
+                    let map = match WorldMap::open(element, move || on_tile_error.emit(()), move || on_moved.emit(()))
+                        .await
+                    {
                         // The page was left while Leaflet was loading: the map goes at once.
                         Ok(_) if is_alive.upgrade().is_none() => return,
                         Ok(map) => map,
@@ -71,11 +76,12 @@ pub(crate) fn MapView(props: &MapViewProps) -> Html {
                     handle.map.replace(Some(map));
                     is_ready.set(true);
                     on_ready.emit(());
-                    match outlines_file::fetch().await {
-                        Ok(outlines) => {
-                            handle.with(|map| map.set_outlines(outlines));
-                        }
-                        Err(error) => trouble.set(Some(error.to_string())),
+                    let outlines = outlines_file::fetch().await.unwrap_or_else(|error| {
+                        trouble.set(Some(error.to_string()));
+                        Outlines::default()
+                    });
+                    if handle.with(|map| map.set_outlines(outlines)).is_some() {
+                        on_ready.emit(());
                     }
                 });
             }

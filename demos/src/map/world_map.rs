@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -23,22 +23,38 @@ const OVERLAP: f64 = 1.0;
 /// Closest view that is chosen for the visitor: a few streets.
 const CLOSE: f64 = 16.0;
 
+/// Least that is seen around a single place where there are only outlines, as a radius in metres: mostly a country's name and
+/// some of its shape. Nearer by there is a line of which nobody can tell what it is, and at 1:50 million it is off by
+/// some kilometres.
+const OUTLINES_NEAR: f64 = 250_000.0;
+
+/// How much further than the nearest line the view reaches, so that a part of it is seen and not its tip.
+const WITH_MARGIN: f64 = 1.25;
+
 /// A map of the world in an element of the page, without any network. Dropping it takes it off the page.
 pub(crate) struct WorldMap {
     leaflet: Leaflet,
     map: Map,
     outlines: Rc<RefCell<Outlines>>,
+    /// Whether the outlines came, or will not.
+    has_outlines: Cell<bool>,
     painted: GridLayer,
     tiles: Option<GridLayer>,
     pins: BTreeMap<u64, Pin>,
     on_tile_error: Closure<dyn FnMut()>,
-    // Leaflet calls it for each tile, until the map is removed.
+    // Leaflet calls them until the map is removed: for each tile, and when the view is moved by hand.
     _paint: Closure<Paint>,
+    _on_moved: Closure<dyn FnMut()>,
 }
 
 impl WorldMap {
-    /// Loads Leaflet and shows the world, still without land. `on_tile_error` is called for each tile that does not come.
-    pub(crate) async fn open(element: HtmlElement, on_tile_error: impl Fn() + 'static) -> Result<Self, LoadError> {
+    /// Loads Leaflet and shows the world, still without land. `on_tile_error` is called for each tile that does not come,
+    /// `on_moved` when the visitor moves the view by hand.
+    pub(crate) async fn open(
+        element: HtmlElement,
+        on_tile_error: impl Fn() + 'static,
+        on_moved: impl Fn() + 'static,
+    ) -> Result<Self, LoadError> {
         let leaflet = JsFuture::from(leaflet::load()).await.map_err(|_| LoadError)?;
         let leaflet: Leaflet = leaflet.unchecked_into();
         let map = leaflet::create_map(&leaflet, &element);
@@ -47,14 +63,27 @@ impl WorldMap {
         let painted = leaflet::painted_layer(&leaflet, SIDE, "Natural Earth", &paint);
         map.set_view(&leaflet.lat_lng(25.0, 10.0), 2.0);
         painted.add_to(&map);
-        let on_tile_error = Closure::new(on_tile_error);
-        let pins = BTreeMap::new();
-        Ok(Self { leaflet, map, outlines, painted, tiles: None, pins, on_tile_error, _paint: paint })
+        let (on_tile_error, on_moved) = (Closure::new(on_tile_error), Closure::new(on_moved));
+        leaflet::on_moved_by_hand(&map, &on_moved);
+        let (pins, has_outlines) = (BTreeMap::new(), Cell::default());
+        Ok(Self {
+            leaflet,
+            map,
+            outlines,
+            has_outlines,
+            painted,
+            tiles: None,
+            pins,
+            on_tile_error,
+            _paint: paint,
+            _on_moved: on_moved,
+        })
     }
 
-    /// Shows land, borders and names.
+    /// Shows land, borders and names; none where they could not be loaded.
     pub(crate) fn set_outlines(&self, outlines: Outlines) {
         self.outlines.replace(outlines);
+        self.has_outlines.set(true);
         self.repaint();
     }
 
@@ -92,9 +121,19 @@ impl WorldMap {
         }
     }
 
-    /// Moves so that all of these circles on the ground, places with radii in metres, are in view.
-    pub(crate) fn show_circles(&self, circles: &[(LatLon, f64)]) {
-        let Some((first, _)) = circles.first() else { return };
+    /// Moves so that all of these circles on the ground, places with radii in metres, are in view. Around a single one
+    /// there is also something of the map to be seen: without images of a tile server the next coast or border, and not
+    /// an empty grid. Says whether it moves; it does not before it is known where those are.
+    pub(crate) fn show_circles(&self, circles: &[(LatLon, f64)]) -> bool {
+        let mut circles = circles.to_vec();
+        if let ([(place, metres)], None) = (&mut circles[..], &self.tiles) {
+            if !self.has_outlines.get() {
+                return false;
+            }
+            let line = self.outlines.borrow().nearest_line(*place).unwrap_or_default();
+            *metres = metres.max(OUTLINES_NEAR).max(line * WITH_MARGIN);
+        }
+        let Some((first, _)) = circles.first() else { return false };
         // In the copy of the world that the visitor looks at, and all in the same.
         let first = first.nearest_copy_to(self.centre());
         let boxes = circles.iter().map(|(place, metres)| around(place.nearest_copy_to(first), *metres));
@@ -102,6 +141,18 @@ impl WorldMap {
         if let Some([south, west, north, east]) = whole {
             leaflet::show_box(&self.map, south, west, north, east, CLOSE);
         }
+        true
+    }
+
+    /// Moves the middle of the view to a place, as it is zoomed.
+    pub(crate) fn follow(&self, place: LatLon) {
+        let place = place.nearest_copy_to(self.centre());
+        leaflet::follow(&self.map, &self.leaflet.lat_lng(place.lat, place.lon));
+    }
+
+    /// While the view follows somebody, zooming keeps its middle where it is.
+    pub(crate) fn set_following(&self, is_following: bool) {
+        leaflet::set_following(&self.map, is_following);
     }
 
     /// Scrolls the page to the map if it is out of sight.

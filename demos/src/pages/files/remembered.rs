@@ -1,11 +1,9 @@
 use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
-use web_sys::window;
 
-use super::checksum::hex;
 use super::transfer::{Stage, Transfer};
-use crate::storage;
+use crate::{secret, storage};
 
 const SECRET: &str = "files.secret";
 const UNFINISHED: &str = "files.unfinished";
@@ -32,7 +30,7 @@ pub(super) fn secret() -> String {
         let known = || storage::read(SECRET).filter(|secret| secret.len() == 32);
         let secret = secret.get_or_insert_with(|| {
             known().unwrap_or_else(|| {
-                let secret = random();
+                let secret = secret::random();
                 storage::write(SECRET, Some(&secret));
                 secret
             })
@@ -85,18 +83,6 @@ fn keep(list: Vec<Unfinished>) {
     let text = serde_json::to_string(&list).ok().filter(|_| !list.is_empty());
     storage::write(UNFINISHED, text.as_deref());
     UNFINISHED_NOW.set(Some(list));
-}
-
-fn random() -> String {
-    let mut bytes = [0; 16];
-    let is_random = window()
-        .and_then(|window| window.crypto().ok())
-        .is_some_and(|crypto| crypto.get_random_values_with_u8_array(&mut bytes).is_ok());
-    // Every browser that runs WebAssembly has random values; without them the key would still be good for this page.
-    if !is_random {
-        bytes.fill_with(|| (js_sys::Math::random() * 256.0) as u8);
-    }
-    hex(&bytes)
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 use everwire::Event;
 
 use super::fix::Fix;
+use super::identity::Identity;
 use super::participants::Participants;
 use super::precision::Precision;
 use super::problem::Problem;
 use super::server_clock::ServerClock;
 use super::sharing::Sharing;
 use super::wire::{News, Report, Told};
+use crate::map::LatLon;
 
 /// Everything the page knows. Events change it as they come, and none is lost between two renders; what they ask to be
 /// sent is what the methods return.
@@ -18,6 +20,8 @@ pub(super) struct Desk {
     pub(super) wish: Option<Wish>,
     /// The participant that was picked on the map or in the list.
     pub(super) picked: Option<u64>,
+    /// Whether the view keeps the visitor in its middle.
+    is_following: bool,
     clock: ServerClock,
 }
 
@@ -44,9 +48,48 @@ impl Desk {
         None
     }
 
-    pub(super) fn start(&mut self) {
+    /// The visitor pressed the button, and shares under this identity unless they share already.
+    pub(super) fn start(&mut self, identity: Identity) {
+        self.sharing.start(identity);
+        if let Some(identity) = self.sharing.identity() {
+            self.participants.i_am(identity.id());
+        }
+        self.follow();
+    }
+
+    /// The view moves to the visitor and stays with them.
+    pub(super) fn follow(&mut self) {
         self.wish = Some(Wish::Me);
-        self.sharing.start();
+        self.is_following = true;
+    }
+
+    /// The visitor moves the view by hand, or wants to see something else.
+    pub(super) fn stop_following(&mut self) {
+        self.is_following = false;
+        self.wish = self.wish.filter(|wish| *wish != Wish::Me);
+    }
+
+    /// The visitor picked somebody: the view moves there.
+    pub(super) fn pick(&mut self, id: u64) {
+        self.stop_following();
+        (self.picked, self.wish) = (Some(id), Some(Wish::One(id)));
+    }
+
+    /// The view moves so that everyone is in it.
+    pub(super) fn show_everyone(&mut self) {
+        self.stop_following();
+        self.wish = Some(Wish::Everyone);
+    }
+
+    /// Whether the view stays with the visitor; none while they are not on the map.
+    pub(super) fn is_following(&self) -> Option<bool> {
+        self.participants.me().map(|_| self.is_following)
+    }
+
+    /// Where the middle of the view should be, once it has moved where it was wished to.
+    pub(super) fn followed(&self) -> Option<LatLon> {
+        let me = self.participants.me().filter(|_| self.is_following && self.wish.is_none());
+        me.map(|me| me.position.place)
     }
 
     pub(super) fn measured(&mut self, fix: Fix, now: f64) -> Option<Report> {
@@ -79,7 +122,7 @@ impl Desk {
                 // An empty map has nobody to move to, and must not jump when somebody comes later.
                 self.wish = self.wish.filter(|wish| *wish != Wish::Everyone || !positions.is_empty());
             }
-            Told::Welcome { .. } | Told::Left { .. } => {}
+            Told::Welcome {} | Told::Left { .. } => {}
         }
         self.participants.hear(told);
         // What was still on its way when the visitor stopped is not shown.
@@ -89,6 +132,7 @@ impl Desk {
     fn leave_map(&mut self) {
         if !self.sharing.is_wanted() {
             self.participants.forget_me();
+            self.stop_following();
         }
     }
 }
@@ -101,6 +145,14 @@ mod tests {
 
     const HOME: Fix = Fix { place: LatLon::new(52.52, 13.4), accuracy: 4.0 };
 
+    fn me() -> Identity {
+        Identity::new("my secret")
+    }
+
+    fn report(fix: Fix) -> Option<Report> {
+        Some(Report::position(fix, &me()))
+    }
+
     fn told(told: Told) -> Event<News> {
         Event::Message(News::Told(told))
     }
@@ -112,11 +164,10 @@ mod tests {
     fn sharing() -> Desk {
         let mut desk = Desk::new(Precision::Exact);
         desk.hear(Event::Opened(Default::default()), 0.0);
-        desk.hear(told(Told::Welcome { id: 1 }), 0.0);
         desk.hear(told(Told::Positions { positions: vec![] }), 0.0);
-        desk.start();
-        assert_eq!(desk.measured(HOME, 0.0), Some(HOME.into()));
-        desk.hear(told(Told::Position(position(1, 0.0))), 0.0);
+        desk.start(me());
+        assert_eq!(desk.measured(HOME, 0.0), report(HOME));
+        desk.hear(told(Told::Position(position(me().id(), 0.0))), 0.0);
         desk
     }
 
@@ -128,21 +179,64 @@ mod tests {
     }
 
     #[test]
-    fn sharing_resumes_on_a_new_connection_under_its_new_number() {
+    fn sharing_resumes_on_a_new_connection_as_the_same_participant() {
         let mut desk = sharing();
-        assert_eq!(desk.hear(Event::Opened(Default::default()), 5.0), Some(HOME.into()));
-        desk.hear(told(Told::Welcome { id: 2 }), 5.0);
-        desk.hear(told(Told::Positions { positions: vec![] }), 5.0);
-        desk.hear(told(Told::Position(position(2, 5.0))), 5.0);
-        let numbers: Vec<_> = desk.participants.all().map(|(id, _)| id).collect();
-        assert_eq!(numbers, [2]);
+        assert_eq!(desk.hear(Event::Opened(Default::default()), 5.0), report(HOME));
+        desk.hear(told(Told::Welcome {}), 5.0);
+        // The server has not noticed yet that the old connection is gone.
+        desk.hear(told(Told::Positions { positions: vec![position(me().id(), 0.0)] }), 5.0);
+        desk.hear(told(Told::Position(position(me().id(), 5.0))), 5.0);
+        let ids: Vec<_> = desk.participants.all().map(|(id, _)| id).collect();
+        assert_eq!(ids, [me().id()]);
+        assert!(desk.participants.me().is_some());
+    }
+
+    #[test]
+    fn after_a_stop_without_a_connection_no_ghost_of_the_visitor_comes_back() {
+        let mut desk = sharing();
+        assert_eq!(desk.stop(), Some(Report::leave(&me())));
+        desk.hear(Event::Opened(Default::default()), 5.0);
+        desk.hear(told(Told::Positions { positions: vec![position(me().id(), 0.0)] }), 5.0);
+        assert_eq!(desk.participants.all().count(), 0);
+    }
+
+    #[test]
+    fn the_view_follows_the_visitor_from_the_start_until_they_look_elsewhere() {
+        let mut desk = sharing();
+        assert_eq!((desk.wish, desk.is_following()), (Some(Wish::Me), Some(true)));
+        assert_eq!(desk.followed(), None, "it is on its way there");
+        desk.wish = None;
+        assert_eq!(desk.followed(), Some(HOME.place));
+        for look_elsewhere in [Desk::stop_following, |desk: &mut Desk| desk.pick(9), Desk::show_everyone] {
+            let mut desk = desk.clone();
+            look_elsewhere(&mut desk);
+            desk.wish = None;
+            assert_eq!((desk.followed(), desk.is_following()), (None, Some(false)));
+            desk.follow();
+            assert_eq!((desk.wish, desk.is_following()), (Some(Wish::Me), Some(true)));
+        }
+    }
+
+    #[test]
+    fn a_view_moved_by_hand_before_the_first_position_stays_where_it_is() {
+        let mut desk = Desk::new(Precision::Exact);
+        desk.start(me());
+        desk.stop_following();
+        assert_eq!(desk.wish, None);
+    }
+
+    #[test]
+    fn nobody_is_followed_who_does_not_share() {
+        let mut desk = sharing();
+        desk.stop();
+        assert_eq!((desk.wish, desk.followed(), desk.is_following()), (None, None, None));
     }
 
     #[test]
     fn an_own_position_that_was_under_way_at_the_stop_does_not_bring_the_visitor_back() {
         let mut desk = sharing();
-        assert_eq!(desk.stop(), Some(Report::Leave));
-        desk.hear(told(Told::Position(position(1, 1.0))), 1.0);
+        assert_eq!(desk.stop(), Some(Report::leave(&me())));
+        desk.hear(told(Told::Position(position(me().id(), 1.0))), 1.0);
         assert_eq!(desk.participants.all().count(), 0);
         assert_eq!(desk.hear(Event::Opened(Default::default()), 2.0), None);
     }

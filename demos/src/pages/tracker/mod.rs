@@ -6,7 +6,7 @@
 //! - [`desk`]: everything the page knows, of
 //!   - [`wire`]: what is said between the page and the server
 //!   - [`participants`], [`trail`]: who is on the map
-//!   - [`sharing`], [`precision`], [`problem`]: what the visitor wants others to know
+//!   - [`sharing`], [`identity`], [`precision`], [`problem`]: what the visitor wants others to know, and as whom
 //!   - [`server_clock`]: how old a position is
 //! - [`source`]: where positions come from: [`geolocation`], or a [`walk`] from a [`start_place`] by [`dice`]
 //! - [`remembered`]: what is kept for the next visit
@@ -17,6 +17,7 @@ mod dice;
 mod fix;
 mod frame;
 mod geolocation;
+mod identity;
 mod page;
 mod participants;
 mod parts;

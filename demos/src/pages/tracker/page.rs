@@ -5,7 +5,7 @@ use yew::prelude::*;
 use super::desk::{Desk, Wish};
 use super::now;
 use super::participants::Participant;
-use super::parts::{People, Person, PrecisionChoice, Privacy, ShareCard, Simulation, TileCard};
+use super::parts::{FollowButton, People, Person, PrecisionChoice, Privacy, ShareCard, Simulation, TileCard};
 use super::sights::{class, letters, name, sights};
 use super::start_place::StartPlace;
 use super::tracking::{Tracking, use_tracking};
@@ -63,7 +63,15 @@ pub(crate) fn TrackerPage() -> Html {
     });
     let on_everyone = use_callback((), {
         let tracking = tracking.clone();
-        move |(), ()| tracking.wish_for_everyone()
+        move |(), ()| tracking.show_everyone()
+    });
+    let on_moved = use_callback((), {
+        let tracking = tracking.clone();
+        move |(), ()| tracking.set_following(false)
+    });
+    let on_follow = use_callback((), {
+        let tracking = tracking.clone();
+        move |follow, ()| tracking.set_following(follow)
     });
     let on_simulate = use_callback((), {
         let walk_from = walk_from.setter();
@@ -71,7 +79,10 @@ pub(crate) fn TrackerPage() -> Html {
     });
     use_effect({
         let (tracking, map) = (tracking.clone(), map.clone());
-        move || fulfil(&tracking, &map)
+        move || {
+            fulfil(&tracking, &map);
+            follow(&tracking, &map);
+        }
     });
 
     let desk = tracking.desk();
@@ -86,7 +97,10 @@ pub(crate) fn TrackerPage() -> Html {
             <div class="tracker">
                 <section class={classes!("tracker-map", (!is_connected).then_some("is-stale"))} aria-label="Map">
                     <MapView handle={(*map).clone()} label="Map of everyone who shares. Arrow keys move it, plus and minus zoom."
-                        sights={Rc::new(sights(&desk.participants, &on_pick))} tiles={(*tiles).clone()} {on_ready} {on_tile_error} />
+                        sights={Rc::new(sights(&desk.participants, &on_pick))} tiles={(*tiles).clone()} {on_ready} {on_moved} {on_tile_error} />
+                    if let Some(is_following) = desk.is_following() {
+                        <FollowButton {is_following} {on_follow} />
+                    }
                 </section>
                 <div class="tracker-side stack">
                     <ShareCard is_wanted={desk.sharing.is_wanted()} told={desk.sharing.told()} problem={desk.sharing.problem()}
@@ -111,15 +125,27 @@ fn fulfil(tracking: &Tracking, map: &MapHandle) {
         return;
     }
     let moved = map.with(|map| {
-        map.show_circles(&circles);
+        let is_moving = map.show_circles(&circles);
         // Somebody was picked in the list, from where a phone does not show the map.
-        if matches!(wish, Wish::One(_)) {
+        if is_moving && matches!(wish, Wish::One(_)) {
             map.reveal();
         }
+        is_moving
     });
-    if moved.is_some() {
+    if moved == Some(true) {
         tracking.wish_came_true();
     }
+}
+
+/// Keeps the visitor in the middle of the view for as long as they want that.
+fn follow(tracking: &Tracking, map: &MapHandle) {
+    let desk = tracking.desk();
+    map.with(|map| {
+        map.set_following(desk.is_following() == Some(true));
+        if let Some(place) = desk.followed() {
+            map.follow(place);
+        }
+    });
 }
 
 /// What has to be in view.
@@ -142,7 +168,7 @@ fn circles(desk: &Desk, wish: Wish) -> Vec<(LatLon, f64)> {
 fn people(desk: &Desk, server_time: Option<f64>, is_simulated: bool) -> Vec<Person> {
     let here = desk.participants.me().map(|me| me.position.place);
     let person = |(id, participant): (u64, &Participant)| {
-        let is_me = desk.participants.my_number() == Some(id);
+        let is_me = desk.participants.my_id() == Some(id);
         let position = participant.position;
         Person {
             id,

@@ -1,20 +1,23 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::trail::Trail;
 use super::wire::{Position, Told};
 
-/// Nobody moves faster, in metres a second. A longer way between two connections is not a way but another person: a
-/// server that was restarted gives out its numbers again.
+/// Nobody moves faster, in metres a second. A longer way between two connections is not a way but another person: of those
+/// who have no secret, a server that was restarted gives out the ids again.
 const FASTEST: f64 = 100.0;
+
+/// How many who left are remembered, in case that they have only lost their connection.
+const MOST_AWAY: usize = 100;
 
 /// Everyone who shares a position, as the server told it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Participants {
-    /// The number of this page's connection, which is also that of its participant.
+    /// The id of this page's participant; none before the visitor shared.
     me: Option<u64>,
     present: BTreeMap<u64, Participant>,
-    /// My own trail, kept while my number changes with the connection.
-    my_trail: Option<Trail>,
+    /// Who left, the latest last: their trails go on if they come back.
+    away: VecDeque<(u64, Participant)>,
 }
 
 /// Somebody who shares a position.
@@ -28,25 +31,31 @@ impl Participants {
     /// Takes in what the server told.
     pub(super) fn hear(&mut self, told: Told) {
         match told {
-            Told::Welcome { id } => self.begin(id),
+            Told::Welcome {} => {}
             Told::Positions { positions } => self.replace(positions),
             Told::Position(position) => self.moved(position),
             Told::Left { id } => {
-                self.present.remove(&id);
+                if let Some(participant) = self.present.remove(&id) {
+                    self.went_away(id, participant);
+                }
             }
         }
     }
 
+    /// The visitor shares under this id from now on.
+    pub(super) fn i_am(&mut self, id: u64) {
+        self.me = Some(id);
+    }
+
     /// The visitor stopped sharing: leaves the map at once, without waiting for the server to say so.
     pub(super) fn forget_me(&mut self) {
-        self.my_trail = None;
         if let Some(me) = self.me {
             self.present.remove(&me);
         }
     }
 
-    /// The number of this page's participant.
-    pub(super) fn my_number(&self) -> Option<u64> {
+    /// The id of this page's participant.
+    pub(super) fn my_id(&self) -> Option<u64> {
         self.me
     }
 
@@ -59,7 +68,7 @@ impl Participants {
         self.present.get(&id)
     }
 
-    /// Everyone on the map: the visitor first, then the others by number.
+    /// Everyone on the map: the visitor first, then the others by id.
     pub(super) fn all(&self) -> impl Iterator<Item = (u64, &Participant)> {
         let me = self.me;
         let mine = me.and_then(|id| Some((id, self.present.get(&id)?)));
@@ -67,37 +76,52 @@ impl Participants {
         mine.into_iter().chain(others.filter(move |(id, _)| Some(*id) != me))
     }
 
-    /// A new connection, under a new number. The participant of the old one is a ghost of this page.
-    fn begin(&mut self, id: u64) {
-        if let Some(ghost) = self.me.replace(id).and_then(|old| self.present.remove(&old)) {
-            self.my_trail = Some(ghost.trail);
-        }
-    }
-
-    /// The whole truth of a new connection: who is not in it has gone meanwhile. A trail goes on only where the same
-    /// person can have walked it.
+    /// The whole truth of a new connection: who is not in it has gone meanwhile. Only the visitor is still there, and about
+    /// to say so.
     fn replace(&mut self, positions: Vec<Position>) {
-        let mut before = std::mem::take(&mut self.present);
-        for position in positions {
-            if let Some(known) = before.remove(&position.id).filter(|known| known.can_have_moved_to(&position)) {
-                self.present.insert(position.id, known);
+        let before = std::mem::take(&mut self.present);
+        for (id, participant) in before {
+            if self.me == Some(id) {
+                self.present.insert(id, participant);
+            } else {
+                self.went_away(id, participant);
             }
-            self.moved(position);
         }
+        positions.into_iter().for_each(|position| self.moved(position));
     }
 
     fn moved(&mut self, position: Position) {
-        let kept = if self.me == Some(position.id) { self.my_trail.take() } else { None };
-        let participant = self
-            .present
-            .entry(position.id)
-            .or_insert_with(|| Participant { position, trail: kept.unwrap_or_default() });
-        participant.position = position;
-        participant.trail.push(position.place);
+        let id = position.id;
+        if !self.present.contains_key(&id) {
+            let participant = self.came_back(&position).unwrap_or_else(|| Participant::new(position));
+            self.present.insert(id, participant);
+        }
+        if let Some(participant) = self.present.get_mut(&id) {
+            participant.position = position;
+            participant.trail.push(position.place);
+        }
+    }
+
+    fn went_away(&mut self, id: u64, participant: Participant) {
+        if self.away.len() == MOST_AWAY {
+            self.away.pop_front();
+        }
+        self.away.push_back((id, participant));
+    }
+
+    /// Who was away under this id, if it can be the same person.
+    fn came_back(&mut self, position: &Position) -> Option<Participant> {
+        let index = self.away.iter().position(|(id, _)| *id == position.id)?;
+        let (_, participant) = self.away.remove(index)?;
+        participant.can_have_moved_to(position).then_some(participant)
     }
 }
 
 impl Participant {
+    fn new(position: Position) -> Self {
+        Self { position, trail: Trail::default() }
+    }
+
     fn can_have_moved_to(&self, position: &Position) -> bool {
         let seconds = (position.time - self.position.time) / 1e3;
         let metres = self.position.place.distance_to(position.place);
@@ -114,18 +138,17 @@ mod tests {
         Position { id, place: LatLon::new(lat, 0.0), accuracy: 5.0, time: seconds * 1e3 }
     }
 
-    fn connected(id: u64, positions: Vec<Position>) -> Participants {
+    fn connected(positions: Vec<Position>) -> Participants {
         let mut participants = Participants::default();
-        reconnect(&mut participants, id, positions);
+        participants.hear(Told::Positions { positions });
         participants
     }
 
-    fn reconnect(participants: &mut Participants, id: u64, positions: Vec<Position>) {
-        participants.hear(Told::Welcome { id });
+    fn reconnect(participants: &mut Participants, positions: Vec<Position>) {
         participants.hear(Told::Positions { positions });
     }
 
-    fn numbers(participants: &Participants) -> Vec<u64> {
+    fn ids(participants: &Participants) -> Vec<u64> {
         participants.all().map(|(id, _)| id).collect()
     }
 
@@ -134,59 +157,81 @@ mod tests {
     }
 
     #[test]
-    fn the_visitor_comes_first_and_the_others_by_number() {
-        let mut participants = connected(5, vec![at(9, 1.0, 0.0), at(2, 2.0, 0.0)]);
+    fn the_visitor_comes_first_and_the_others_by_id() {
+        let mut participants = connected(vec![at(9, 1.0, 0.0), at(2, 2.0, 0.0)]);
+        participants.i_am(5);
         participants.hear(Told::Position(at(5, 3.0, 1.0)));
-        assert_eq!(numbers(&participants), [5, 2, 9]);
+        assert_eq!(ids(&participants), [5, 2, 9]);
         assert_eq!(participants.me().unwrap().position, at(5, 3.0, 1.0));
     }
 
     #[test]
     fn who_leaves_is_gone() {
-        let mut participants = connected(1, vec![at(2, 2.0, 0.0)]);
+        let mut participants = connected(vec![at(2, 2.0, 0.0)]);
         participants.hear(Told::Left { id: 2 });
         assert_eq!(participants.all().count(), 0);
     }
 
     #[test]
     fn who_vanished_while_the_line_was_down_does_not_remain() {
-        let mut participants = connected(1, vec![at(2, 2.0, 0.0), at(3, 3.0, 0.0)]);
-        reconnect(&mut participants, 4, vec![at(3, 3.0, 0.0)]);
-        assert_eq!(numbers(&participants), [3]);
+        let mut participants = connected(vec![at(2, 2.0, 0.0), at(3, 3.0, 0.0)]);
+        reconnect(&mut participants, vec![at(3, 3.0, 0.0)]);
+        assert_eq!(ids(&participants), [3]);
     }
 
     #[test]
-    fn my_own_ghost_of_the_old_connection_does_not_remain_and_my_trail_goes_on() {
-        let mut participants = connected(1, vec![]);
-        participants.hear(Told::Position(at(1, 1.0, 0.0)));
-        participants.hear(Told::Position(at(1, 1.000_1, 10.0)));
-        reconnect(&mut participants, 7, vec![]);
-        assert_eq!(participants.all().count(), 0);
-        participants.hear(Told::Position(at(7, 1.000_2, 20.0)));
-        assert_eq!((numbers(&participants), steps(&participants, 7)), (vec![7], 3));
+    fn over_a_reconnect_the_visitor_stays_the_same_and_nobody_else() {
+        let mut participants = connected(vec![]);
+        participants.i_am(7);
+        participants.hear(Told::Position(at(7, 1.0, 0.0)));
+        for left_behind in [vec![], vec![at(7, 1.0, 0.0)]] {
+            reconnect(&mut participants, left_behind);
+            assert_eq!(ids(&participants), [7]);
+        }
+        participants.hear(Told::Position(at(7, 1.000_1, 20.0)));
+        assert_eq!((ids(&participants), steps(&participants, 7)), (vec![7], 2));
     }
 
     #[test]
     fn a_trail_goes_on_over_a_reconnect_if_the_way_can_have_been_walked() {
-        let mut participants = connected(1, vec![at(2, 0.0, 0.0)]);
-        reconnect(&mut participants, 3, vec![at(2, 0.001, 60.0)]);
+        let mut participants = connected(vec![at(2, 0.0, 0.0)]);
+        reconnect(&mut participants, vec![at(2, 0.001, 60.0)]);
         assert_eq!(steps(&participants, 2), 2);
     }
 
     #[test]
-    fn a_number_given_out_again_by_a_restarted_server_inherits_no_trail() {
-        let mut participants = connected(1, vec![at(2, 0.0, 0.0)]);
-        reconnect(&mut participants, 1, vec![at(2, 50.0, 60.0)]);
+    fn the_trail_of_somebody_else_goes_on_after_they_lost_their_connection() {
+        let mut participants = connected(vec![at(2, 0.0, 0.0)]);
+        participants.hear(Told::Left { id: 2 });
+        participants.hear(Told::Position(at(2, 0.001, 60.0)));
+        assert_eq!((ids(&participants), steps(&participants, 2)), (vec![2], 2));
+    }
+
+    #[test]
+    fn an_id_given_out_again_by_a_restarted_server_inherits_no_trail() {
+        let mut participants = connected(vec![at(2, 0.0, 0.0)]);
+        reconnect(&mut participants, vec![at(2, 50.0, 60.0)]);
         assert_eq!(steps(&participants, 2), 1);
     }
 
     #[test]
+    fn of_those_who_left_no_more_than_a_hundred_are_remembered() {
+        let mut participants = Participants::default();
+        for id in 0..200 {
+            participants.hear(Told::Position(at(id, 0.0, 0.0)));
+            participants.hear(Told::Left { id });
+        }
+        assert_eq!(participants.away.len(), MOST_AWAY);
+    }
+
+    #[test]
     fn stopping_takes_me_and_my_trail_off_the_map_before_the_server_says_so() {
-        let mut participants = connected(1, vec![at(2, 2.0, 0.0)]);
+        let mut participants = connected(vec![at(2, 2.0, 0.0)]);
+        participants.i_am(1);
         participants.hear(Told::Position(at(1, 1.0, 0.0)));
         participants.forget_me();
-        assert_eq!(numbers(&participants), [2]);
-        reconnect(&mut participants, 3, vec![]);
+        assert_eq!(ids(&participants), [2]);
+        participants.i_am(3);
         participants.hear(Told::Position(at(3, 1.5, 9.0)));
         assert_eq!(steps(&participants, 3), 1, "a new start has no past");
     }

@@ -1,4 +1,5 @@
 use super::fix::Fix;
+use super::identity::Identity;
 use super::precision::Precision;
 use super::problem::Problem;
 use super::wire::Report;
@@ -16,6 +17,8 @@ pub(super) struct Sharing {
     precision: Precision,
     stage: Stage,
     problem: Option<Problem>,
+    /// Who shares, or shared last; none before the first start.
+    identity: Option<Identity>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -38,9 +41,10 @@ impl Sharing {
         Self { precision, ..Self::default() }
     }
 
-    /// The visitor pressed the button.
-    pub(super) fn start(&mut self) {
+    /// The visitor pressed the button, and shares under this identity unless they share already.
+    pub(super) fn start(&mut self, identity: Identity) {
         if self.stage == Stage::Off {
+            self.identity = Some(identity);
             self.problem = None;
             self.stage = Stage::Locating;
         }
@@ -74,7 +78,7 @@ impl Sharing {
         }
     }
 
-    /// A new connection, to which the visitor is nobody yet.
+    /// A new connection, on which the visitor has said nothing yet.
     pub(super) fn connected(&mut self, now: f64) -> Option<Report> {
         self.repeat(now)
     }
@@ -91,9 +95,14 @@ impl Sharing {
     pub(super) fn stop(&mut self) -> Option<Report> {
         self.problem = None;
         match std::mem::take(&mut self.stage) {
-            Stage::On { .. } => Some(Report::Leave),
+            Stage::On { .. } => self.identity.as_ref().map(Report::leave),
             Stage::Off | Stage::Locating => None,
         }
+    }
+
+    /// Who shares, or shared last.
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     pub(super) fn precision(&self) -> Precision {
@@ -122,21 +131,22 @@ impl Sharing {
         let fix = self.precision.apply(measured);
         let Stage::On { told, told_at, .. } = self.stage else {
             self.stage = Stage::On { measured, told: fix, told_at: now };
-            return Some(fix.into());
+            return self.report(fix);
         };
         let is_news = fix != told;
         self.stage = Stage::On { measured, told: fix, told_at: if is_news { now } else { told_at } };
-        is_news.then(|| fix.into())
+        if is_news { self.report(fix) } else { None }
     }
 
     fn repeat(&mut self, now: f64) -> Option<Report> {
-        match &mut self.stage {
-            Stage::On { told, told_at, .. } => {
-                *told_at = now;
-                Some((*told).into())
-            }
-            Stage::Off | Stage::Locating => None,
-        }
+        let Stage::On { told, told_at, .. } = &mut self.stage else { return None };
+        *told_at = now;
+        let fix = *told;
+        self.report(fix)
+    }
+
+    fn report(&self, fix: Fix) -> Option<Report> {
+        self.identity.as_ref().map(|identity| Report::position(fix, identity))
     }
 }
 
@@ -150,10 +160,18 @@ mod tests {
     const HOME: Fix = Fix { place: LatLon::new(52.520_008, 13.404_954), accuracy: 4.0 };
     const NEXT_DOOR: Fix = Fix { place: LatLon::new(52.520_2, 13.405_1), accuracy: 4.0 };
 
+    fn me() -> Identity {
+        Identity::new("my secret")
+    }
+
+    fn report(fix: Fix) -> Option<Report> {
+        Some(Report::position(fix, &me()))
+    }
+
     fn sharing(precision: Precision) -> Sharing {
         let mut sharing = Sharing::new(precision);
-        sharing.start();
-        assert_eq!(sharing.measured(HOME, 0.0), Some(precision.apply(HOME).into()));
+        sharing.start(me());
+        assert_eq!(sharing.measured(HOME, 0.0), report(precision.apply(HOME)));
         sharing
     }
 
@@ -168,20 +186,20 @@ mod tests {
     fn another_precision_holds_at_once() {
         let mut sharing = sharing(Precision::Exact);
         let coarse = Precision::TenKilometres.apply(HOME);
-        assert_eq!(sharing.set_precision(Precision::TenKilometres, 1.0), Some(coarse.into()));
+        assert_eq!(sharing.set_precision(Precision::TenKilometres, 1.0), report(coarse));
     }
 
     #[test]
     fn a_new_connection_is_told_the_last_position() {
         let mut sharing = sharing(Precision::Exact);
-        assert_eq!(sharing.connected(5.0), Some(HOME.into()));
+        assert_eq!(sharing.connected(5.0), report(HOME));
     }
 
     #[test]
     fn who_stays_says_so_twice_a_minute_unless_the_device_is_lost() {
         let mut sharing = sharing(Precision::Exact);
         assert_eq!(sharing.tick(STILL_HERE - 1.0), None);
-        assert_eq!(sharing.tick(STILL_HERE), Some(HOME.into()));
+        assert_eq!(sharing.tick(STILL_HERE), report(HOME));
         assert_eq!(sharing.tick(STILL_HERE + 1.0), None);
         sharing.failed(Problem::Unavailable);
         assert_eq!(sharing.tick(9.0 * STILL_HERE), None);
@@ -196,14 +214,14 @@ mod tests {
         assert_eq!(weak.problem(), None, "a position ends the problem");
 
         let mut refused = sharing(Precision::Exact);
-        assert_eq!((refused.failed(Problem::Denied), refused.is_wanted()), (Some(Report::Leave), false));
+        assert_eq!((refused.failed(Problem::Denied), refused.is_wanted()), (Some(Report::leave(&me())), false));
         assert_eq!(refused.problem(), Some(Problem::Denied));
     }
 
     #[test]
     fn a_position_that_comes_after_the_stop_is_not_told() {
         let mut sharing = sharing(Precision::Exact);
-        assert_eq!(sharing.stop(), Some(Report::Leave));
+        assert_eq!(sharing.stop(), Some(Report::leave(&me())));
         assert_eq!(sharing.measured(NEXT_DOOR, 1.0), None);
         assert_eq!(sharing.stop(), None);
     }
@@ -211,8 +229,18 @@ mod tests {
     #[test]
     fn a_second_start_does_not_forget_that_others_know() {
         let mut sharing = sharing(Precision::Exact);
-        sharing.start();
-        assert_eq!(sharing.stop(), Some(Report::Leave));
+        sharing.start(me());
+        assert_eq!(sharing.stop(), Some(Report::leave(&me())));
+    }
+
+    #[test]
+    fn a_second_start_while_sharing_keeps_the_identity_and_one_after_a_stop_does_not() {
+        let mut sharing = sharing(Precision::Exact);
+        sharing.start(Identity::new("another"));
+        assert_eq!(sharing.identity(), Some(&me()));
+        sharing.stop();
+        sharing.start(Identity::new("another"));
+        assert_eq!(sharing.identity(), Some(&Identity::new("another")));
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -251,7 +279,7 @@ mod tests {
                 let now = index as f64 * 20_000.0;
                 let was_wanted = sharing.is_wanted();
                 let sent = match step {
-                    Step::Start => { sharing.start(); None }
+                    Step::Start => { sharing.start(me()); None }
                     Step::Stop => sharing.stop(),
                     Step::Measured(fix) => {
                         measured = Some(fix);
@@ -263,10 +291,10 @@ mod tests {
                     Step::Tick => sharing.tick(now),
                 };
                 match sent {
-                    Some(Report::Leave) => prop_assert!(was_wanted && !sharing.is_wanted()),
+                    Some(Report::Leave { .. }) => prop_assert!(was_wanted && !sharing.is_wanted()),
                     Some(position) => {
                         prop_assert!(was_wanted);
-                        let allowed = measured.map(|fix| Report::from(sharing.precision().apply(fix)));
+                        let allowed = measured.and_then(|fix| report(sharing.precision().apply(fix)));
                         prop_assert_eq!(Some(position), allowed);
                     }
                     None => {}

@@ -1,5 +1,6 @@
 use yew::Callback;
 
+use super::identity::short;
 use super::participants::{Participant, Participants};
 use super::readable;
 use crate::map::Sight;
@@ -10,7 +11,7 @@ const COLOURS: u64 = 7;
 /// Everyone on the map, as the map shows them.
 pub(super) fn sights(participants: &Participants, on_pick: &Callback<u64>) -> Vec<Sight> {
     let sight = |(id, participant): (u64, &Participant)| {
-        let is_me = participants.my_number() == Some(id);
+        let is_me = participants.my_id() == Some(id);
         let position = participant.position;
         Sight {
             id,
@@ -29,15 +30,15 @@ pub(super) fn sights(participants: &Participants, on_pick: &Callback<u64>) -> Ve
 
 /// What somebody is called in a sentence.
 pub(super) fn name(id: u64, is_me: bool) -> String {
-    if is_me { "Me".to_owned() } else { format!("Participant {id}") }
+    if is_me { "Me".to_owned() } else { format!("Participant {}", short(id)) }
 }
 
 /// What somebody is called on a marker.
 pub(super) fn letters(id: u64, is_me: bool) -> String {
-    if is_me { "Me".to_owned() } else { id.to_string() }
+    if is_me { "Me".to_owned() } else { short(id) }
 }
 
-/// The class that gives somebody's marker, trail and row their colour. The number is what tells people apart; the colour
+/// The class that gives somebody's marker, trail and row their colour. The letters are what tells people apart; the colour
 /// helps the eye.
 pub(super) fn class(id: u64, is_me: bool) -> String {
     if is_me { "who-me".to_owned() } else { format!("who-{}", id % COLOURS) }

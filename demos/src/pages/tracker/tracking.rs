@@ -6,9 +6,10 @@ use everwire_yew::{ConnectionStatus, SocketOptions, UseSocket, use_socket};
 use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
-use super::desk::{Desk, Wish};
+use super::desk::Desk;
 use super::fix::Fix;
 use super::frame::use_render_per_frame;
+use super::identity::Identity;
 use super::now;
 use super::precision::Precision;
 use super::problem::Problem;
@@ -16,10 +17,6 @@ use super::remembered;
 use super::source::Source;
 use super::wire::{News, Report};
 use crate::map::LatLon;
-
-/// Of the messages that wait for a connection, only the last of this kind is sent: a position that was overtaken, or that
-/// a stop overtook, never leaves the page.
-const WHERE_I_AM: &str = "where I am";
 
 /// How often ages are shown anew, in milliseconds.
 const TICK: u32 = 1_000;
@@ -89,10 +86,7 @@ impl Tracking {
 
     /// The visitor pressed the button: shares the device's positions, or a walk around a place.
     pub(super) fn start(&self, walk_from: Option<LatLon>) {
-        self.change(|desk| {
-            desk.start();
-            None
-        });
+        self.look(|desk| desk.start(Identity::random()));
         let on_fix = {
             let tracking = self.clone();
             move |fix: Fix| tracking.change(|desk| desk.measured(fix, now()))
@@ -125,18 +119,17 @@ impl Tracking {
 
     /// The visitor picked somebody: the view moves there.
     pub(super) fn pick(&self, id: u64) {
-        self.change(|desk| {
-            (desk.picked, desk.wish) = (Some(id), Some(Wish::One(id)));
-            None
-        });
+        self.look(|desk| desk.pick(id));
     }
 
     /// Moves the view so that everyone is in it.
-    pub(super) fn wish_for_everyone(&self) {
-        self.change(|desk| {
-            desk.wish = Some(Wish::Everyone);
-            None
-        });
+    pub(super) fn show_everyone(&self) {
+        self.look(Desk::show_everyone);
+    }
+
+    /// Has the view follow the visitor, or not any more.
+    pub(super) fn set_following(&self, follow: bool) {
+        self.look(if follow { Desk::follow } else { Desk::stop_following });
     }
 
     /// The view has moved where it should.
@@ -156,6 +149,14 @@ impl Tracking {
         self.change(|desk| desk.failed(problem));
     }
 
+    /// Changes what is seen and nothing that is sent.
+    fn look(&self, change: impl FnOnce(&mut Desk)) {
+        self.change(|desk| {
+            change(desk);
+            None
+        });
+    }
+
     /// Changes the desk, sends what that asks for, and renders.
     fn change(&self, change: impl FnOnce(&mut Desk) -> Option<Report>) {
         let report = change(&mut self.desk.borrow_mut());
@@ -171,7 +172,9 @@ impl Tracking {
 }
 
 fn send(handle: &SocketHandle, report: &Report) {
-    let options = SendOptions { key: Some(WHERE_I_AM.to_owned()), ..SendOptions::default() };
+    // Of the messages about a participant that wait for a connection, only the last is sent: a position that was overtaken,
+    // or that a stop overtook, never leaves the page. A stop waits on when the visitor starts again, as somebody else.
+    let options = SendOptions { key: Some(report.secret().to_owned()), ..SendOptions::default() };
     if let Ok(text) = serde_json::to_string(report) {
         // It is refused only when the connection is over. If it is opened again, the position is told again.
         let _ = handle.send_with(text, options);

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fix::Fix;
+use super::identity::Identity;
 use crate::map::LatLon;
 
 /// What the page tells the server.
@@ -8,9 +9,9 @@ use crate::map::LatLon;
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(super) enum Report {
     /// Here I am.
-    Position { lat: f64, lon: f64, accuracy: f64 },
+    Position { lat: f64, lon: f64, accuracy: f64, secret: String },
     /// Forget me; I go on watching.
-    Leave,
+    Leave { secret: String },
 }
 
 /// What the server tells the page.
@@ -28,10 +29,8 @@ pub(super) enum News {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(super) enum Told {
-    /// The number under which the server knows this connection. A new connection has a new one.
-    Welcome {
-        id: u64,
-    },
+    /// The connection's id, which the page has no use for: it knows its participant's.
+    Welcome {},
     /// Everyone who shares now; whoever is missing does not any more.
     Positions {
         positions: Vec<Position>,
@@ -54,9 +53,20 @@ pub(super) struct Position {
     pub(super) time: f64,
 }
 
-impl From<Fix> for Report {
-    fn from(Fix { place: LatLon { lat, lon }, accuracy }: Fix) -> Self {
-        Self::Position { lat, lon, accuracy }
+impl Report {
+    pub(super) fn position(Fix { place: LatLon { lat, lon }, accuracy }: Fix, identity: &Identity) -> Self {
+        Self::Position { lat, lon, accuracy, secret: identity.secret().to_owned() }
+    }
+
+    /// The secret of the participant that it is about.
+    pub(super) fn secret(&self) -> &str {
+        match self {
+            Self::Position { secret, .. } | Self::Leave { secret } => secret,
+        }
+    }
+
+    pub(super) fn leave(identity: &Identity) -> Self {
+        Self::Leave { secret: identity.secret().to_owned() }
     }
 }
 
@@ -70,10 +80,13 @@ mod tests {
 
     #[test]
     fn reports_are_written_as_the_server_reads_them() {
-        let report = Report::from(Fix { place: LatLon::new(52.5, 13.25), accuracy: 10.0 });
-        let text = serde_json::to_string(&report).unwrap();
-        assert_eq!(text, r#"{"type":"position","lat":52.5,"lon":13.25,"accuracy":10.0}"#);
-        assert_eq!(serde_json::to_string(&Report::Leave).unwrap(), r#"{"type":"leave"}"#);
+        let me = Identity::new("my secret");
+        let text = |report| serde_json::to_string(&report).unwrap();
+        assert_eq!(
+            text(Report::position(Fix { place: LatLon::new(52.5, 13.25), accuracy: 10.0 }, &me)),
+            r#"{"type":"position","lat":52.5,"lon":13.25,"accuracy":10.0,"secret":"my secret"}"#
+        );
+        assert_eq!(text(Report::leave(&me)), r#"{"type":"leave","secret":"my secret"}"#);
     }
 
     #[test]
@@ -83,7 +96,7 @@ mod tests {
         assert_eq!(read(json), News::Told(Told::Position(ann)));
         let all = format!(r#"{{"type":"positions","positions":[{}]}}"#, json.replace(r#""type":"position","#, ""));
         assert_eq!(read(&all), News::Told(Told::Positions { positions: vec![ann] }));
-        assert_eq!(read(r#"{"type":"welcome","id":7}"#), News::Told(Told::Welcome { id: 7 }));
+        assert_eq!(read(r#"{"type":"welcome","id":7}"#), News::Told(Told::Welcome {}));
         assert_eq!(read(r#"{"type":"left","id":7}"#), News::Told(Told::Left { id: 7 }));
         assert_eq!(read(r#"{"error":"send this"}"#), News::Refused { error: "send this".into() });
     }
