@@ -74,9 +74,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     if (isAsked) tell(code.INPUT_HEARD, link.attempt);
     counts.messagesIn += 1;
     counts.bytesIn += sizeOf(data);
-    // Those of the package ws are events of its own.
-    if (event instanceof Event) pass(target, event, data);
-    else dispatch(target, new MessageEvent("message", { data }));
+    pass(target, event, data);
   });
 
   function handle(input, a, b, c) {

@@ -1,20 +1,25 @@
-// Two facts shape this file. Making and dispatching a second MessageEvent costs more than all the rest of a message's way (2 µs in
-// Chromium); and an event of the browser's socket names that socket as its target. So the browser's own event is passed on, with
-// a prototype that names the right target, to a list of listeners that is kept here. All other events are left to the browser.
+// Three facts shape this file. Making and dispatching a second MessageEvent costs more than all the rest of a message's way (2 µs in
+// Chromium). An event of the browser's socket names that socket as its target. And libraries patch `addEventListener` of the platform
+// to keep the context in which a listener was added (zone.js, tracing), which the platform does by itself for what it knows of, such as
+// `signal`. So every listener is the platform's, and the browser's own event is passed on, with a prototype that names the right target:
+// what is dispatched for it is an empty event, one and the same for all messages, which costs far less than a new one with data.
+import { dispatch } from "./events.js";
 
-/** The event whose propagation a listener has just stopped. */
-let stopped;
-/** The event that is being passed on, and its data: Chromium takes long to read it from an event whose prototype was changed. */
+/** What is dispatched for a message that is passed on, once there was one. */
+let standIn;
+/**
+ * The message that is being passed on, and what is dispatched for it. The data is here since Chromium takes long to read it from an
+ * event whose prototype was changed.
+ */
 let passing;
-let passingData;
 
 /** Passes on a message that another target is dispatching. */
 export let pass;
 
 /** An EventTarget that passes on another one's messages as its own. */
 export class Emitter extends EventTarget {
-  /** The listeners to messages, those that capture first. An array that stands here is never changed: dispatching needs no copy. */
-  #listeners = [];
+  /** What is added to the platform's list for each listener to messages: adding one twice has to add the same twice. */
+  #added = new WeakMap();
   /** The `on…` handlers, by type. */
   #handlers = {};
   /** What makes another target's event one of this one. */
@@ -25,59 +30,24 @@ export class Emitter extends EventTarget {
 
   addEventListener(type, callback, options) {
     if (!isForMessages(arguments)) return super.addEventListener(...arguments);
-    const { capture, once, signal } = flags(options);
-    if (signal?.aborted || this.#find(callback, capture)) return;
-    const listener = { callback, capture: !!capture, once };
-    // A message that is dispatched by a page comes from the browser, which sets its target and phase.
-    if (!this.#prototype) super.addEventListener(type, (event) => this.#relay(event));
     this.#prototype ??= prototypeFor(this);
-    // At its target an event meets the listeners that capture first (DOM, "dispatch").
-    this.#listeners = [...this.#listeners, listener].sort((one, other) => other.capture - one.capture);
-    signal?.addEventListener("abort", () => this.#remove(listener), { once: true });
+    if (!this.#added.has(callback)) this.#added.set(callback, (event) => this.#call(callback, event));
+    super.addEventListener(type, this.#added.get(callback), options);
   }
 
   removeEventListener(type, callback, options) {
     if (!isForMessages(arguments)) return super.removeEventListener(...arguments);
-    const listener = this.#find(callback, flags(options).capture);
-    if (listener) this.#remove(listener);
+    super.removeEventListener(type, this.#added.get(callback), options);
   }
 
-  #find(callback, capture) {
-    return this.#listeners.find((listener) => listener.callback === callback && listener.capture === !!capture);
-  }
-
-  #remove(listener) {
-    listener.isRemoved = true;
-    this.#listeners = this.#listeners.filter((other) => other !== listener);
-  }
-
-  #relay(event) {
-    event.stopImmediatePropagation = stop;
-    this.#run(event);
-    delete event.stopImmediatePropagation;
-  }
-
-  #run(event) {
-    let hasCaptured = false;
-    for (const listener of this.#listeners) {
-      if (listener.isRemoved) continue;
-      if (hasCaptured && !listener.capture && event.cancelBubble) break;
-      hasCaptured = listener.capture;
-      if (listener.once) this.#remove(listener);
-      const { callback } = listener;
-      try {
-        if (typeof callback === "function") callback.call(this, event);
-        else callback.handleEvent(event);
-      } catch (error) {
-        report(error);
-      }
-      if (stopped === event) break;
-    }
-    stopped = undefined;
+  #call(callback, event) {
+    if (event === passing?.standIn) ({ event } = passing);
+    if (typeof callback === "function") callback.call(this, event);
+    else callback.handleEvent(event);
   }
 
   #setHandler(type, given) {
-    const value = typeof given === "function" || typeof given === "object" ? given : null;
+    const value = isObject(given) && given;
     const handler = this.#handlers[type];
     if (handler && value) {
       handler.value = value;
@@ -97,11 +67,14 @@ export class Emitter extends EventTarget {
   static {
     pass = (emitter, event, data) => {
       if (!emitter.#prototype) return;
+      // Those of the package ws are events of its own.
+      if (!(event instanceof Event)) return void dispatch(emitter, new MessageEvent("message", { data }));
       Object.setPrototypeOf(event, emitter.#prototype);
-      passing = event;
-      passingData = data;
-      emitter.#run(event);
-      passing = passingData = undefined;
+      // A listener may bring about the next message before it returns, with classes other than the browser's.
+      const outer = passing;
+      passing = { event, data, standIn: outer ? new Event("message") : (standIn ??= new Event("message")) };
+      dispatch(emitter, passing.standIn);
+      passing = outer;
     };
     Emitter.attributes = (target, types) => {
       for (const type of types) {
@@ -122,9 +95,10 @@ export class Emitter extends EventTarget {
 }
 
 /** Whether a listener is one to messages. The browser takes the others, and refuses what is none. */
-const isForMessages = ([type, callback]) => `${type}` === "message" && (typeof callback === "function" || (typeof callback === "object" && callback !== null));
+const isForMessages = ([type, callback]) => `${type}` === "message" && isObject(callback);
 
-const flags = (options) => (typeof options === "object" && options !== null ? options : { capture: options });
+/** A function is an object, too. */
+const isObject = (value) => Object(value) === value;
 
 /** Reports an exception of a listener, which must not keep others from being called. */
 export const report = (error) =>
@@ -134,30 +108,32 @@ export const report = (error) =>
         throw error;
       });
 
-function stop() {
-  stopped = this;
-  Event.prototype.stopImmediatePropagation.call(this);
-}
-
 function prototypeFor(target) {
   const parent = MessageEvent.prototype;
-  const original = (name, event) => Reflect.get(parent, name, event);
-  const getters = {
-    target: () => target,
-    srcElement: () => target,
+  const stop = (name) =>
+    function () {
+      parent[name].call(this);
+      if (this === passing?.event) passing.standIn[name]();
+    };
+  return {
+    __proto__: parent,
+    get target() {
+      return target;
+    },
+    get srcElement() {
+      return target;
+    },
     // These are empty once the event has been dispatched, as those of an event that was not passed on.
-    currentTarget: (event) => original("currentTarget", event) && target,
-    composedPath: (event) => () => (original("currentTarget", event) ? [target] : []),
-    data: (event) => (event === passing ? passingData : original("data", event)),
+    get currentTarget() {
+      return super.currentTarget && target;
+    },
+    composedPath() {
+      return super.currentTarget ? [target] : [];
+    },
+    get data() {
+      return this === passing?.event ? passing.data : super.data;
+    },
+    stopPropagation: stop("stopPropagation"),
+    stopImmediatePropagation: stop("stopImmediatePropagation"),
   };
-  const prototype = Object.create(parent, { stopImmediatePropagation: { value: stop } });
-  for (const [name, read] of Object.entries(getters)) {
-    Object.defineProperty(prototype, name, {
-      get() {
-        return read(this);
-      },
-      enumerable: true,
-    });
-  }
-  return prototype;
 }
