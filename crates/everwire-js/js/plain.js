@@ -1,5 +1,5 @@
 import { exception } from "./events.js";
-import { JsonView } from "./json.js";
+import { jsonView } from "./json.js";
 import { closed, closeWith, DISPOSE } from "./ending.js";
 
 /** Every socket of the classes below, since they do not inherit from EverSocket. */
@@ -29,7 +29,7 @@ export function plainClass(WebSocket, signal) {
     }
 
     json(options) {
-      return new JsonView(this, options);
+      return jsonView(this, options);
     }
 
     [DISPOSE]() {

@@ -4,7 +4,7 @@ import { drive } from "./driver.js";
 import { Emitter } from "./emitter.js";
 import { closed, closeWith, DISPOSE } from "./ending.js";
 import { exception } from "./events.js";
-import { JsonView } from "./json.js";
+import { jsonView } from "./json.js";
 import { readOptions } from "./options.js";
 import { isPlain, named, plainClass } from "./plain.js";
 
@@ -74,7 +74,7 @@ export class EverSocket extends Emitter {
   }
 
   json(options) {
-    return new JsonView(this, options);
+    return jsonView(this, options);
   }
 
   [DISPOSE]() {

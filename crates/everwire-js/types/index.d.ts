@@ -201,12 +201,13 @@ export interface LatencyEvent extends Event {
  * - `"connection-lost"`: `messages` messages, of which the browser still held `bytes` bytes, were handed over and may not have left.
  * - `"expired"`, `"evicted"`, `"replaced"`, `"closed"`: `data` will not be sent, since its time to live ran out, the outbox was full
  *   and it the oldest, a newer one has the same key, or the socket was closed.
- * - `"unread"`: `data` was received, and let go since a loop over `json()` had fallen too far behind.
+ * - `"unread"`: `data` was received and dropped, since the loops over a `json()` view had fallen too far behind; or, without `data`, so
+ *   many messages came between two loops over it.
  */
 export interface DropEvent extends Event {
   readonly type: "drop";
   readonly reason: "connection-lost" | "expired" | "evicted" | "replaced" | "closed" | "unread";
-  /** The message, but for `"connection-lost"`. */
+  /** The message, where the event is about one. */
   readonly data?: any;
   readonly bytes: number;
   readonly messages: number;
@@ -262,7 +263,15 @@ export interface EverSocketEventMap {
   drop: DropEvent;
 }
 
-/** Messages as values. A text that is not JSON makes the loop throw; the next loop goes on behind it. */
+/**
+ * Messages as values. One view has one queue: where several loops run over it, each message goes to the one that has waited longest. A
+ * loop that has to see every message needs a view of its own.
+ *
+ * A text that is not JSON makes its loop throw; the next loop goes on behind it. Leaving a loop, by `break` or `return()`, settles at
+ * once. What came before that waits for the next loop. What comes while no loop runs is not kept: the next loop begins with a `drop`
+ * event that says how much it was, unless the socket counts nothing (`reconnect: false`). A `next()` that lost a race still takes a
+ * message, unless its loop is left by `return()`.
+ */
 export interface JsonView<In, Out = In> extends AsyncIterable<In> {
   /** Sends a value as JSON. Throws a TypeError for what JSON cannot hold (`undefined`, a function, a cycle). */
   send(value: Out, options?: SendOptions): SendOutcome;
@@ -270,9 +279,9 @@ export interface JsonView<In, Out = In> extends AsyncIterable<In> {
   [Symbol.asyncIterator](): AsyncIterableIterator<In>;
 }
 
-/** How far a loop over `json()` may fall behind. */
+/** How far the loops over a `json()` view may fall behind. */
 export interface JsonOptions {
-  /** The most messages that wait for it; the oldest beyond that are let go, with a `drop` event. Default: 65536. */
+  /** The most messages that wait for them; the oldest beyond that are dropped, with a `drop` event. Default: 65536. */
   maxUnread?: number;
 }
 

@@ -105,4 +105,87 @@ export default {
     t.equal(dropped, [["unread", "1", 1]], "drops");
     t.equal([(await first).value, (await loop.next()).value], [0, 2], "values");
   },
+  "two loops over one view share its messages, each of which goes to the one that has waited longest": async (t) => {
+    const socket = await open(t);
+    const view = socket.json();
+    const [one, other] = [view[Symbol.asyncIterator](), view[Symbol.asyncIterator]()];
+    const calls = [one.next(), other.next(), other.next(), one.next()];
+    ["1", "2", "3", "4", "5"].forEach((text) => socket.send(text));
+    t.equal((await Promise.all(calls)).map(({ value }) => value), [1, 2, 3, 4], "what each call gives");
+    t.equal((await one.next()).value, 5, "what waited for the next call");
+  },
+  "two views have all messages each": async (t) => {
+    const socket = await open(t);
+    const loops = [socket.json(), socket.json()].map((view) => view[Symbol.asyncIterator]());
+    const firsts = loops.map((loop) => loop.next());
+    socket.send("1");
+    t.equal((await Promise.all(firsts)).map(({ value }) => value), [1, 1], "values");
+  },
+  "return settles at once, also what waits, and takes no message": async (t) => {
+    const socket = await open(t);
+    const view = socket.json();
+    const left = view[Symbol.asyncIterator]();
+    const waits = [left.next(), left.next()];
+    const other = view[Symbol.asyncIterator]().next();
+    t.equal(await left.return("done"), { value: "done", done: true }, "what return gives");
+    t.equal((await Promise.all(waits)).map(({ done }) => done), [true, true], "what the calls before it give");
+    socket.send("1");
+    t.equal((await other).value, 1, "what the other loop gets");
+    t.equal((await left.next()).done, true, "a loop that was left");
+  },
+  "a loop that throws settles what else waits in it, and no other loop": async (t) => {
+    const socket = await open(t);
+    const view = socket.json();
+    const loop = view[Symbol.asyncIterator]();
+    const calls = [loop.next().catch(({ name }) => name), loop.next()];
+    const other = view[Symbol.asyncIterator]().next();
+    ["{oops", "1"].forEach((text) => socket.send(text));
+    t.equal([await calls[0], (await calls[1]).done, (await other).value], ["SyntaxError", true, 1], "what each call gives");
+  },
+  "what came before a loop was left waits for the next one": async (t) => {
+    const socket = await open(t);
+    const view = socket.json();
+    const got = [];
+    const loop = view[Symbol.asyncIterator]();
+    const first = loop.next();
+    ["1", "2", "3"].forEach((text) => socket.send(text));
+    await t.until(() => socket.stats.messagesIn === 3);
+    got.push((await first).value);
+    await loop.return();
+    for await (const value of view) {
+      got.push(value);
+      if (value === 3) break;
+    }
+    t.equal(got, [1, 2, 3], "values");
+  },
+  "the next loop says how much came between two loops": async (t) => {
+    const socket = await open(t);
+    const dropped = [];
+    socket.ondrop = ({ reason, messages, bytes }) => dropped.push([reason, messages, bytes]);
+    const view = socket.json();
+    const firstOf = async () => {
+      for await (const value of view) return value;
+    };
+    const first = firstOf();
+    socket.send("1");
+    t.equal(await first, 1, "value");
+    ["20", "30"].forEach((text) => socket.send(text));
+    await t.until(() => socket.stats.messagesIn === 3);
+    t.equal(dropped, [], "drops while no loop has asked");
+    const second = firstOf();
+    t.equal(dropped, [["unread", 2, 4]], "drops");
+    socket.send("4");
+    t.equal(await second, 4, "value");
+    // Nothing came between the two: nothing is said.
+    const third = firstOf();
+    socket.send("5");
+    t.equal([await third, dropped.length], [5, 1], "value and drops");
+  },
+  "loops end when the socket is closed, all that wait": async (t) => {
+    const socket = await open(t);
+    const view = socket.json();
+    const calls = [view, view].map((view) => view[Symbol.asyncIterator]().next());
+    socket.close();
+    t.equal((await Promise.all(calls)).map(({ done }) => done), [true, true], "done");
+  },
 };
