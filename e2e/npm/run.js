@@ -6,6 +6,7 @@ const classes = {
   browser: async () => WebSocket,
   strict: async () => (await import("/everwire/index.js")).EverSocket.with({ reconnect: false }),
   standard: async () => (await import("/everwire/index.js")).EverSocket,
+  extended: async () => class extends (await import("/everwire/index.js")).EverSocket {}.with({ reconnect: false }),
   development: async () => (await import("/everwire/inline.js")).EverSocket,
 };
 
@@ -47,7 +48,7 @@ export async function run(kind, names, only) {
   const waiting = [...tests];
   const lane = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const isKnown = kind === "standard" && next.differs !== null;
+      const isKnown = ["standard", "extended"].includes(kind) && next.differs !== null;
       next.failure = await failure(Socket, next.test, isKnown ? shortPatience : patience);
     }
   };

@@ -1,6 +1,9 @@
-import { exception } from "./events.js";
+import { pass } from "./emitter.js";
+import { closed, closeWith, DISPOSE, opened } from "./ending.js";
+import { closeEvent, dispatch, event } from "./events.js";
 import { jsonView } from "./json.js";
-import { closed, closeWith, DISPOSE } from "./ending.js";
+
+const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
 
 /** Every socket of the classes below, since they do not inherit from EverSocket. */
 const plainSockets = new WeakSet();
@@ -21,11 +24,8 @@ export function plainClass(WebSocket, signal) {
     /** There is never another connection. */
     reconnect() {}
 
-    async ready() {
-      if (!this.readyState) {
-        await new Promise((settled) => ["open", "close"].forEach((type) => this.addEventListener(type, settled, { once: true })));
-      }
-      if (this.readyState > 1) throw exception("The socket is closed: make a new one.", "InvalidStateError");
+    ready() {
+      return opened(this);
     }
 
     json(options) {
@@ -36,8 +36,35 @@ export function plainClass(WebSocket, signal) {
       return closed(this);
     }
   }
-  return named(Plain);
+  return declare(Plain);
 }
 
-/** Gives a class its public name, which a minifier takes away. */
-export const named = (Class) => Object.defineProperty(Class, "name", { value: "EverSocket", configurable: true });
+/**
+ * Has an EverSocket dispatch what the platform's socket dispatches, and gives that socket: it is all the driver that is needed where no
+ * second one follows. This serves classes that extend EverSocket, which the browser's cannot be put below.
+ */
+export function passOn(target, socket) {
+  socket.onopen = () => dispatch(target, event("open"));
+  socket.onmessage = (event) => pass(target, event, event.data);
+  socket.onerror = ({ message }) => dispatch(target, event("error", message && { message }));
+  socket.onclose = (event) => dispatch(target, closeEvent(event));
+  return socket;
+}
+
+/**
+ * Declares a class as WebIDL has it: by its public name, which a minifier takes away, with constants that nobody can redefine, and with
+ * attributes of its own. Methods are inherited, so that a change of the parent's reaches them.
+ */
+export function declare(Class) {
+  Object.defineProperty(Class, "name", { value: "EverSocket", configurable: true });
+  const { prototype } = Class;
+  for (const [name, value] of Object.entries(STATES)) {
+    for (const holder of [Class, prototype]) Object.defineProperty(holder, name, { value, enumerable: true });
+  }
+  for (let parent = prototype; (parent = Object.getPrototypeOf(parent)); ) {
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(parent))) {
+      if (descriptor.get && descriptor.enumerable && !Object.hasOwn(prototype, name)) Object.defineProperty(prototype, name, descriptor);
+    }
+  }
+  return Class;
+}

@@ -2,17 +2,18 @@ import { parseAddress, parseProtocols, textsOf } from "./arguments.js";
 import { checks } from "./checks.js";
 import { drive } from "./driver.js";
 import { Emitter } from "./emitter.js";
-import { closed, closeWith, DISPOSE } from "./ending.js";
+import { closed, closeWith, DISPOSE, opened } from "./ending.js";
 import { exception } from "./events.js";
 import { jsonView } from "./json.js";
 import { readOptions } from "./options.js";
-import { isPlain, named, plainClass } from "./plain.js";
-
-const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
+import { declare, isPlain, passOn, plainClass } from "./plain.js";
 
 /** See `types/index.d.ts`, which documents each member. */
 export class EverSocket extends Emitter {
+  /** That of `driver.js`, or the platform's own socket. */
   #driver;
+  /** Has the signal among the options close the socket: see `closeWith`. */
+  #follow;
 
   constructor(url, protocols = undefined, options = undefined) {
     super();
@@ -21,20 +22,23 @@ export class EverSocket extends Emitter {
     const { reconnect = true, signal, WebSocket = globalThis.WebSocket } = options ?? {};
     if (!WebSocket) throw exception("There is no WebSocket here: pass the class of the package ws as option WebSocket.", "NotSupportedError");
     const isAsked = (source) => typeof source === "function";
-    if (!reconnect) return new (plainClass(WebSocket, signal))(...(protocols === undefined ? [url] : [url, protocols]));
-    // All arguments are converted before any is checked (WebIDL).
-    const address = isAsked(url) ? url : `${url}`;
-    const offered = isAsked(protocols) ? protocols : textsOf(protocols);
-    const sources = [isAsked(url) ? url : parseAddress(address), isAsked(protocols) ? protocols : parseProtocols(offered)];
-    this.#driver = drive(this, WebSocket, sources, readOptions(options ?? {}));
-    if (signal) closeWith(this, signal);
+    if (reconnect) {
+      // All arguments are converted before any is checked (WebIDL).
+      const address = isAsked(url) ? url : `${url}`;
+      const offered = isAsked(protocols) ? protocols : textsOf(protocols);
+      const sources = [isAsked(url) ? url : parseAddress(address), isAsked(protocols) ? protocols : parseProtocols(offered)];
+      this.#driver = drive(this, WebSocket, sources, readOptions(options ?? {}));
+    } else {
+      this.#driver = passOn(this, new WebSocket(...(protocols === undefined ? [url] : [url, protocols])));
+    }
+    if (signal) this.#follow = closeWith(this, signal);
   }
 
   static with(options) {
     checks?.options(options);
-    const { reconnect, WebSocket = globalThis.WebSocket, signal } = options;
-    if (reconnect === false) return plainClass(WebSocket, signal);
-    return named(
+    const { reconnect = true, WebSocket = globalThis.WebSocket, signal } = options;
+    if (!reconnect && this === EverSocket) return plainClass(WebSocket, signal);
+    return declare(
       class extends this {
         constructor(url, protocols = undefined, more = undefined) {
           super(...(arguments.length ? [url, protocols, { ...options, ...more }] : []));
@@ -66,11 +70,12 @@ export class EverSocket extends Emitter {
   }
 
   reconnect() {
-    this.#driver.reconnect();
+    this.#driver.reconnect?.();
+    this.#follow?.();
   }
 
   ready() {
-    return this.#driver.ready();
+    return this.#driver.ready?.() ?? opened(this);
   }
 
   json(options) {
@@ -82,7 +87,7 @@ export class EverSocket extends Emitter {
   }
 
   static {
-    const { prototype } = named(this);
+    const { prototype } = this;
     for (const name of ["url", "readyState", "bufferedAmount", "extensions", "protocol", "stats", "serverTime"]) {
       const attribute = {
         get [name]() {
@@ -92,9 +97,7 @@ export class EverSocket extends Emitter {
       Object.defineProperty(prototype, name, Object.getOwnPropertyDescriptor(attribute, name));
     }
     Emitter.attributes(this, ["open", "message", "error", "close", "reconnecting", "reconnected", "latency", "drop"]);
-    for (const [name, value] of Object.entries(STATES)) {
-      for (const holder of [this, prototype]) Object.defineProperty(holder, name, { value, enumerable: true });
-    }
+    declare(this);
     // A class hides its members from enumeration; the browser's interfaces show theirs.
     for (const name of Object.getOwnPropertyNames(prototype)) {
       if (name !== "constructor") Object.defineProperty(prototype, name, { enumerable: true });

@@ -127,8 +127,9 @@ export interface WatermarkOptions {
 /** Everything that can be chosen. Whatever is left out has the default in {@link defaults}. */
 export interface EverSocketOptions {
   /**
-   * Whether a lost connection is made again. With `false` the socket is indistinguishable from the browser's own, which it hands
-   * everything to: a drop is a close, nothing waits, nothing is added, and no other option but `WebSocket` and `signal` has an effect.
+   * Whether a lost connection is made again. With `false` there is one connection, of which the browser decides everything: a drop is a
+   * close, `send` throws an `InvalidStateError` before it is open, nothing waits, `stats` and `serverTime` are `undefined`, and no other
+   * option but `WebSocket` and `signal` has an effect. `EverSocket.with({ reconnect: false })` is the browser's own class, extended.
    * Default: true.
    */
   reconnect?: boolean;
@@ -305,7 +306,10 @@ export class EverSocket extends EventTarget implements WebSocket {
    */
   constructor(url: AddressSource, protocols?: ProtocolsSource, options?: EverSocketOptions);
 
-  /** This class with options of its own, for libraries that take a WebSocket class. */
+  /**
+   * This class with options of its own, for libraries that take a WebSocket class. With `reconnect: false`, that of EverSocket itself
+   * extends the browser's class; that of a class which extends EverSocket goes on to extend it.
+   */
   static with(options: EverSocketOptions): typeof EverSocket;
 
   static readonly CONNECTING: 0;
@@ -363,7 +367,10 @@ export class EverSocket extends EventTarget implements WebSocket {
    */
   close(code?: number, reason?: string): void;
 
-  /** Makes a new connection now: in place of the present one, without waiting for the next attempt, or after a close. */
+  /**
+   * Makes a new connection now: in place of the present one, without waiting for the next attempt, or after a close. With
+   * `reconnect: false` it has no effect.
+   */
   reconnect(): void;
 
   /**
@@ -375,7 +382,7 @@ export class EverSocket extends EventTarget implements WebSocket {
   /** The messages as values. */
   json<In = unknown, Out = In>(options?: JsonOptions): JsonView<In, Out>;
 
-  /** What it has done so far; a new object each time. */
+  /** What it has done so far; a new object each time. `undefined` with `reconnect: false`. */
   readonly stats: EverSocketStats;
   /** The server's clock now, in ms since the Unix epoch, by the NTP formula from answered pings that carried it. */
   readonly serverTime: number | undefined;

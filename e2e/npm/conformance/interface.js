@@ -46,10 +46,10 @@ export default {
   },
   ...Object.fromEntries(
     Object.entries(states).map(([name, value]) => [
-      `${name} is a constant of the class, the prototype and the instance`,
+      `${name} is a constant of the class itself and of the prototype, and one of the instance`,
       (t) => {
         for (const holder of [t.Socket, t.Socket.prototype]) {
-          const constant = inherited(holder, name);
+          const constant = own(holder, name);
           t.equal(constant.value, value, "value");
           t.equal(flags(constant), { writable: false, enumerable: true, configurable: false }, "flags");
         }
@@ -65,9 +65,9 @@ export default {
   ),
   ...Object.fromEntries(
     readOnly.map((name) => [
-      `${name} is an accessor of the prototype that cannot be set`,
+      `${name} is an accessor of the prototype itself that cannot be set`,
       (t) => {
-        const { get, set, enumerable, configurable } = inherited(t.Socket.prototype, name);
+        const { get, set, enumerable, configurable } = own(t.Socket.prototype, name);
         t.equal(typeof get, "function", "getter");
         t.equal(set, undefined, "setter");
         t.ok(enumerable && configurable, "being enumerable and configurable");
@@ -84,9 +84,9 @@ export default {
   ),
   ...Object.fromEntries(
     writable.map((name) => [
-      `${name} is an accessor of the prototype that can be set`,
+      `${name} is an accessor of the prototype itself that can be set`,
       (t) => {
-        const { get, set, enumerable, configurable } = inherited(t.Socket.prototype, name);
+        const { get, set, enumerable, configurable } = own(t.Socket.prototype, name);
         t.ok(enumerable && configurable, "being enumerable and configurable");
         t.equal([get.name, get.length], [`get ${name}`, 0], "name and length of the getter");
         t.equal([set.name, set.length], [`set ${name}`, 1], "name and length of the setter");
@@ -116,10 +116,10 @@ export default {
   "an instance has no property of its own": (t) => t.equal(Reflect.ownKeys(t.dial(t.at("/echo"))).map(String), [], "keys"),
   "accessors and methods on what is no socket are a TypeError": (t) => {
     for (const name of [...readOnly, ...writable]) {
-      t.throws("TypeError", () => inherited(t.Socket.prototype, name).get.call({}), `the getter ${name}`);
+      t.throws("TypeError", () => own(t.Socket.prototype, name).get.call({}), `the getter ${name}`);
     }
     for (const name of writable) {
-      t.throws("TypeError", () => inherited(t.Socket.prototype, name).set.call({}, null), `the setter ${name}`);
+      t.throws("TypeError", () => own(t.Socket.prototype, name).set.call({}, null), `the setter ${name}`);
     }
     for (const name of Object.keys(methods)) {
       t.throws("TypeError", () => t.Socket.prototype[name].call({}, "x"), name);

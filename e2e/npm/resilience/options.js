@@ -35,23 +35,83 @@ export default {
     t.after(() => socket.close());
     t.equal([socket.send("a"), socket.send("b"), socket.send("c")], ["queued", "queued", "refused"], "outcomes");
   },
-  "reconnect: false is one connection of the browser's own class": async (t) => {
-    const sockets = [new t.Socket(t.at("/gone"), [], { reconnect: false }), new (t.Socket.with({ reconnect: false }))(t.at("/gone"))];
-    t.ok(sockets.every((socket) => socket instanceof WebSocket && socket instanceof t.Socket), "being of both classes");
-    const closes = await Promise.all(sockets.map((socket) => t.next(socket, "close")));
-    t.equal(closes.map(({ code }) => code), [1006, 1006], "codes");
+  "a class from with() has constants and attributes of its own, and constants that cannot be redefined": (t) => {
+    for (const Class of [t.Socket, t.Socket.with({}), t.Socket.with({ reconnect: false }), class extends t.Socket {}.with({})]) {
+      for (const holder of [Class, Class.prototype]) {
+        t.equal(Object.getOwnPropertyDescriptor(holder, "OPEN"), { value: 1, writable: false, enumerable: true, configurable: false }, "a constant");
+        t.throws("TypeError", () => Object.defineProperty(holder, "OPEN", { value: 2 }));
+      }
+      const { enumerable, configurable, set } = Object.getOwnPropertyDescriptor(Class.prototype, "readyState");
+      t.equal([enumerable, configurable, set], [true, true, undefined], "an attribute");
+      t.ok(Object.hasOwn(Class.prototype, "onmessage"), "having an attribute that can be set");
+    }
+  },
+  "with({ reconnect: false }) is the browser's own class, and one connection": async (t) => {
+    const socket = t.track(new (t.Socket.with({ reconnect: false }))(t.at("/gone")));
+    t.ok(socket instanceof WebSocket && socket instanceof t.Socket, "being of both classes");
+    t.equal((await t.next(socket, "close")).code, 1006, "code");
+  },
+  "the option reconnect: false is one connection, whose drop is a close": async (t) => {
+    const socket = t.dial(t.at("/gone"), [], { reconnect: false });
+    const log = t.log(socket, ["open", "error", "close", "reconnecting"]);
+    t.throws("InvalidStateError", () => socket.send("x"));
+    const { code, wasClean } = await t.next(socket, "close");
+    await t.turn(10);
+    t.equal([code, wasClean, socket.readyState, log.at(-1), log.includes("reconnecting")], [1006, false, 3, "close", false], "the end");
+    t.equal(socket.send("x"), undefined, "what send says");
+  },
+  "a subclass stays one with reconnect: false, whether by the option or by with()": async (t) => {
+    class Mine extends t.Socket {
+      constructor(url, protocols, options) {
+        super(url, protocols, { reconnect: false, ...options });
+      }
+      say(text) {
+        this.send(`mine: ${text}`);
+      }
+    }
+    const url = t.at("/echo");
+    const sockets = [new Mine(url), new (Mine.with({ reconnect: false }))(url), new (class extends t.Socket.with({ reconnect: false }) {
+      say = Mine.prototype.say;
+    })(url)];
+    for (const socket of sockets.map((socket) => t.track(socket))) {
+      t.ok(socket instanceof t.Socket && socket.constructor !== t.Socket, "being of its class");
+      await t.next(socket, "open");
+      socket.binaryType = "arraybuffer";
+      socket.say("hello");
+      t.equal((await t.next(socket, "message")).data, "mine: hello", "data");
+      t.equal([socket.url, socket.readyState, socket.protocol, socket.binaryType], [url, 1, "", "arraybuffer"], "attributes");
+    }
+    t.ok(sockets[0] instanceof Mine && sockets[1] instanceof Mine, "being of the application's class");
+  },
+  "a change of the prototype reaches a socket that does not reconnect": async (t) => {
+    const { send } = t.Socket.prototype;
+    t.after(() => (t.Socket.prototype.send = send));
+    const sent = [];
+    t.Socket.prototype.send = function (data) {
+      sent.push(data);
+      return send.call(this, data);
+    };
+    const socket = t.dial(t.at("/echo"), [], { reconnect: false });
+    await t.next(socket, "open");
+    socket.send("x");
+    t.equal([(await t.next(socket, "message")).data, sent], ["x", ["x"]], "data and what was seen");
   },
   "a socket that does not reconnect has the further methods too": async (t) => {
     const controller = new AbortController();
-    const socket = new t.Socket(t.at("/echo"), [], { reconnect: false, signal: controller.signal });
+    const options = { reconnect: false, signal: controller.signal };
+    for (const socket of [new t.Socket(t.at("/echo"), [], options), new (t.Socket.with(options))(t.at("/echo"))]) {
+      await socket.ready();
+      const loop = socket.json()[Symbol.asyncIterator]();
+      const first = loop.next();
+      socket.json().send({ a: 1 });
+      t.equal((await first).value.a, 1, "value");
+    }
+    const socket = t.dial(t.at("/echo"), [], options);
     await socket.ready();
-    const loop = socket.json()[Symbol.asyncIterator]();
-    const first = loop.next();
-    socket.json().send({ a: 1 });
-    t.equal((await first).value.a, 1, "value");
     controller.abort();
     await socket[Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]();
-    t.equal(await socket.ready().catch(({ name }) => name), "InvalidStateError", "error of ready");
+    socket.reconnect();
+    t.equal([socket.readyState, await socket.ready().catch(({ name }) => name)], [3, "InvalidStateError"], "error of ready");
   },
   "another class can be passed in": async (t) => {
     const made = [];

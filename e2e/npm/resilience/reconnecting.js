@@ -296,6 +296,20 @@ export default {
     t.equal(socket.readyState, 2, "readyState");
     await t.next(socket, "close");
   },
+  "a signal closes it also after a close and a reconnect": async (t) => {
+    const controller = new AbortController();
+    const socket = t.ever("/echo", { signal: controller.signal });
+    await t.next(socket, "open");
+    socket.close();
+    await t.next(socket, "close");
+    socket.reconnect();
+    await t.next(socket, "open");
+    socket.dispatchEvent(new CloseEvent("close"));
+    const closed = t.next(socket, "close");
+    controller.abort();
+    await closed;
+    t.equal(socket.readyState, 3, "readyState");
+  },
   "a signal that has aborted lets nothing open": async (t) => {
     const socket = t.ever("/echo", { signal: AbortSignal.abort() });
     const log = t.log(socket);

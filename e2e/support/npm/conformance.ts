@@ -1,5 +1,5 @@
 /** The classes that the conformance tests are run with: see `npm/run.js`. */
-export type Kind = "browser" | "strict" | "standard" | "development";
+export type Kind = "browser" | "strict" | "extended" | "standard" | "development";
 
 /** How a conformance test ended. */
 export interface Result {
