@@ -1,13 +1,16 @@
 use core::{fmt, future::Future, pin::Pin};
+use std::borrow::Cow;
 
 use everwire_core::Protocols;
 
 use crate::platform::Pointer;
 
 /// Where to dial: an address, and the subprotocols to offer where they differ from attempt to attempt, as credentials do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    /// `ws://` or `wss://`; in a browser also `http://`, `https://` and what is relative to the page.
+    /// `ws://` or `wss://`, or `http://` or `https://`, which mean the same; in a browser also what is relative to the page. A user and
+    /// a password before the host (`wss://user:password@host/`) are sent as Basic authentication (RFC 7617); a native program
+    /// refuses them beside a header `Authorization` of its own.
     pub url: String,
     /// What to offer in place of the builder's subprotocols.
     pub protocols: Option<Protocols>,
@@ -22,6 +25,14 @@ impl From<String> for Address {
 impl From<&str> for Address {
     fn from(url: &str) -> Self {
         url.to_owned().into()
+    }
+}
+
+/// Credentials are left out.
+impl fmt::Debug for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, protocols } = self;
+        formatter.debug_struct("Address").field("url", &without_credentials(url)).field("protocols", protocols).finish()
     }
 }
 
@@ -54,8 +65,45 @@ pub(crate) enum AddressSource {
 impl fmt::Debug for AddressSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fixed(url) => url.fmt(formatter),
+            Self::Fixed(url) => without_credentials(url).fmt(formatter),
             Self::Provider(_) => formatter.write_str("provider"),
         }
+    }
+}
+
+/// An address, which may be wrong, without `user:password@`: for logs and errors.
+pub(crate) fn without_credentials(url: &str) -> Cow<'_, str> {
+    let is_before_authority = |c: char| matches!(c, '/' | '\\') || c.is_whitespace() || c.is_control();
+    let scheme = url.find(':').map_or(0, |colon| colon + 1);
+    let (scheme, rest) = url.split_at(scheme);
+    let authority = rest.trim_start_matches(is_before_authority);
+    let start = url.len() - authority.len();
+    let authority = authority.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    match (authority.rfind('@'), scheme.contains('@')) {
+        (Some(at), false) => Cow::Owned([&url[..start], &url[start + at + 1..]].concat()),
+        _ => Cow::Borrowed(url),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_left_out_of_what_is_printed_also_where_the_address_is_wrong() {
+        for (url, printed) in [
+            ("wss://user:pass@host/x@y?z@", "wss://host/x@y?z@"),
+            ("wss://a@b:c@host", "wss://host"),
+            ("ws:\\\\user:pass@host\\x", "ws:\\\\host\\x"),
+            ("ws: \n//user:pass@ho st", "ws: \n//ho st"),
+            ("ws://host/@x", "ws://host/@x"),
+            ("user:pass@host", "user:host"),
+            ("", ""),
+        ] {
+            assert_eq!(without_credentials(url), printed, "{url}");
+        }
+        let address = Address::from("wss://user:pass@host/");
+        let source = AddressSource::Fixed(address.url.clone());
+        assert!(!format!("{address:?} {source:?}").contains("pass"));
     }
 }

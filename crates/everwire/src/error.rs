@@ -1,7 +1,7 @@
 use everwire_core::Refusal;
 use thiserror::Error;
 
-use crate::Message;
+use crate::{Message, address::without_credentials};
 
 /// Why a socket could not be made. Everything that can only be known by dialling is an event instead.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -10,7 +10,7 @@ pub enum OpenError {
     /// The address is none that a WebSocket can be opened to.
     #[error("{url:?} is not an address for a WebSocket: {problem}")]
     Address {
-        /// The address as it was given.
+        /// The address as it was given, without credentials.
         url: String,
         /// What is wrong with it and what to do.
         problem: String,
@@ -23,6 +23,12 @@ pub enum OpenError {
     /// A native program opened a socket outside of a tokio runtime.
     #[error("a socket needs a tokio runtime: open it from within one, such as under #[tokio::main]")]
     NoRuntime,
+}
+
+impl OpenError {
+    pub(crate) fn address(url: &str, problem: &str) -> Self {
+        Self::Address { url: without_credentials(url).into_owned(), problem: problem.to_owned() }
+    }
 }
 
 /// Why a message was not accepted. It comes back unchanged.

@@ -6,7 +6,7 @@
 //! - [`Event`] and what it carries; [`Message`]: what comes out and goes in
 //! - [`Heartbeat`], [`Backoff`], [`ClosePolicy`], [`OutboxLimits`], [`InboxLimits`], [`Watermarks`]: the knobs
 //! - [`Stats`], [`State`], [`ReadyState`]: what is known of the connection
-//! - `Headers` of the handshake, in native programs
+//! - `Headers` of the handshake and `RootCertificates`, in native programs
 //! - [`OpenError`], [`SendError`], [`DecodeError`]: what can go wrong
 
 mod address;
@@ -45,6 +45,8 @@ pub use json::{DecodeError, JsonSendError, JsonSocket};
 pub use message::{BinaryType, Message};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{Headers, HeadersError};
+#[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
+pub use native::{RootCertificates, RootCertificatesError};
 pub use socket::{Closing, Socket, SocketHandle};
 pub use stats::{ReadyState, State, Stats};
 

@@ -30,7 +30,7 @@ pub(super) fn random_seed() -> u64 {
 
 /// Checks an address as the browser's constructor would, which would throw (WHATWG WebSockets, "constructor").
 pub(super) fn check_address(url: &str) -> Result<(), OpenError> {
-    let wrong = |problem: &str| OpenError::Address { url: url.to_owned(), problem: problem.to_owned() };
+    let wrong = |problem: &str| OpenError::address(url, problem);
     let base = global("location").and_then(|location| Reflect::get(&location, &"href".into()).ok()?.as_string());
     let parsed = base
         .and_then(|base| Url::new_with_base(url, &base).ok())
@@ -39,7 +39,8 @@ pub(super) fn check_address(url: &str) -> Result<(), OpenError> {
     if !matches!(parsed.protocol().as_str(), "ws:" | "wss:" | "http:" | "https:") {
         return Err(wrong("its scheme has to be ws or wss"));
     }
-    if !parsed.hash().is_empty() {
+    // An empty fragment is one, too, of which `hash` does not tell.
+    if parsed.href().contains('#') {
         return Err(wrong("leave out the part from # on, which a server never sees"));
     }
     Ok(())

@@ -40,6 +40,10 @@ impl Headers {
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
+
+    pub(super) fn contains(&self, name: &HeaderName) -> bool {
+        self.0.iter().any(|(other, _)| other == name)
+    }
 }
 
 /// Values are left out: many a header is a credential.

@@ -5,8 +5,8 @@
 //!
 //! - `link`: one WebSocket and the task that serves it
 //! - `alarm`: the task that wakes the core
-//! - `route`: how the WebSocket comes about
-//! - `options`: what only a native program can choose; `headers` are a part of it
+//! - `target`: an address, parsed; `route`: how the WebSocket comes about, and what lies below it
+//! - `options`: what only a native program can choose; `headers` and `tls` are a part of it
 //! - `received`: a message as tungstenite gives it
 
 mod alarm;
@@ -15,6 +15,9 @@ mod link;
 mod options;
 mod received;
 mod route;
+mod target;
+#[cfg(feature = "rustls-own-roots")]
+mod tls;
 
 use core::time::Duration;
 use std::{
@@ -27,12 +30,17 @@ use std::{
 
 use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
 use tokio::runtime::Handle;
-use url::Url;
 
 pub use self::headers::{Headers, HeadersError};
-use self::{alarm::Alarm, link::Link, route::Route};
+#[cfg(feature = "rustls-own-roots")]
+pub use self::tls::{RootCertificates, RootCertificatesError};
+use self::{alarm::Alarm, link::Link, route::Route, target::Target};
 pub(crate) use self::{options::Options, received::Received};
-use crate::{Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, shared::Shared};
+use crate::{
+    Address, Attempt, BinaryType, Message, OpenError, SocketBuilder,
+    address::{AddressFuture, AddressSource},
+    shared::Shared,
+};
 
 /// Native programs have threads.
 pub(crate) type Pointer<T> = Arc<T>;
@@ -61,7 +69,7 @@ impl Platform {
     pub(crate) fn new(builder: &SocketBuilder) -> Result<Self, OpenError> {
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         if let AddressSource::Fixed(url) = &builder.source {
-            check_address(url)?;
+            Target::parse(url, &builder.native)?;
         }
         Ok(Self {
             runtime,
@@ -95,13 +103,15 @@ impl Platform {
     /// Asks for the address and opens a socket.
     pub(crate) fn dial(&self, shared: &Arc<Shared>, socket: SocketId, failures: u32) {
         // What a provider gave may be right next time; a fixed address that is refused stays so.
-        let (address, refused): (_, fn(String) -> Cause) = match &self.source {
+        let (address, refused): (AddressFuture, fn(String) -> Cause) = match &self.source {
             AddressSource::Fixed(url) => {
-                let address = Address::from(url.as_str());
-                let address: crate::address::AddressFuture = Box::pin(core::future::ready(Ok(address)));
-                (address, Cause::Refused)
+                (Box::pin(core::future::ready(Ok(Address::from(url.as_str())))), Cause::Refused)
             }
-            AddressSource::Provider(provide) => (provide(Attempt { failures }), Cause::Provider),
+            AddressSource::Provider(provide) => {
+                let provide = Arc::clone(provide);
+                // Called in the task of the link, which reports it where it panics.
+                (Box::pin(async move { provide(Attempt { failures }).await }), Cause::Provider)
+            }
         };
         let route = Route { address, protocols: self.protocols.clone(), options: self.options.clone(), refused };
         let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, route);
@@ -174,19 +184,4 @@ impl Platform {
 /// A strong pointer for as long as something is handed to the core; `None` after the socket's end.
 fn alive(shared: &Weak<Shared>) -> Option<Arc<Shared>> {
     shared.upgrade().filter(|shared| !shared.platform.is_released())
-}
-
-fn check_address(url: &str) -> Result<(), OpenError> {
-    let wrong = |problem: String| OpenError::Address { url: url.to_owned(), problem };
-    let parsed = Url::parse(url).map_err(|error| wrong(format!("{error}; write it as wss://host/path")))?;
-    if !matches!(parsed.scheme(), "ws" | "wss") {
-        return Err(wrong("its scheme has to be ws or wss".to_owned()));
-    }
-    if parsed.fragment().is_some() {
-        return Err(wrong("leave out the part from # on, which a server never sees".to_owned()));
-    }
-    if parsed.scheme() == "wss" && cfg!(not(feature = "rustls")) {
-        return Err(wrong("wss needs the feature `rustls` of the crate `everwire`".to_owned()));
-    }
-    Ok(())
 }

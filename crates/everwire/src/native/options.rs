@@ -1,20 +1,54 @@
 use std::net::IpAddr;
 
 use super::Headers;
+#[cfg(feature = "rustls-own-roots")]
+use super::RootCertificates;
 use crate::SocketBuilder;
 
 /// What only a native program can choose.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(super) read_buffer: usize,
+    pub(super) max_message_bytes: usize,
     pub(super) local_address: Option<IpAddr>,
     pub(super) headers: Headers,
+    #[cfg(feature = "rustls-own-roots")]
+    pub(super) root_certificates: Option<RootCertificates>,
 }
 
 impl Default for Options {
     /// Tungstenite's own read buffer of 128 KiB is many times what most connections need.
     fn default() -> Self {
-        Self { read_buffer: 16 << 10, local_address: None, headers: Headers::default() }
+        Self {
+            read_buffer: 16 << 10,
+            max_message_bytes: 64 << 20,
+            local_address: None,
+            headers: Headers::default(),
+            #[cfg(feature = "rustls-own-roots")]
+            root_certificates: None,
+        }
+    }
+}
+
+#[cfg(feature = "rustls-own-roots")]
+impl Options {
+    /// Whom to trust.
+    ///
+    /// # Errors
+    /// Where nobody can be trusted: what to do about that.
+    pub(super) fn roots(&self) -> Result<RootCertificates, String> {
+        self.root_certificates.clone().map_or_else(RootCertificates::standard, Ok)
+    }
+
+    pub(super) fn check_tls(&self) -> Result<(), String> {
+        self.roots().map(drop)
+    }
+}
+
+#[cfg(not(feature = "rustls-own-roots"))]
+impl Options {
+    pub(super) fn check_tls(&self) -> Result<(), String> {
+        Err("wss needs the feature `rustls` of the crate `everwire`".to_owned())
     }
 }
 
@@ -24,6 +58,14 @@ impl SocketBuilder {
     /// size, so whoever opens thousands for small messages may want less; a message may always be larger.
     pub fn read_buffer(mut self, bytes: usize) -> Self {
         self.native.read_buffer = bytes.max(256);
+        self
+    }
+
+    /// The most bytes that a message from the server may have, however many frames it comes in (64 MiB, as many as the inbox holds by
+    /// default). A larger one ends the connection with code 1009, and the [default policy](crate::ClosePolicy) does not try again:
+    /// the server would send it again. A server can have this much memory set aside by the header of a frame. A browser has no such limit.
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.native.max_message_bytes = bytes;
         self
     }
 
@@ -38,6 +80,14 @@ impl SocketBuilder {
     /// set none, so what runs in both puts a token into the address or a greeting.
     pub fn headers(mut self, headers: Headers) -> Self {
         self.native.headers = headers;
+        self
+    }
+
+    /// Which certificate authorities a server of `wss://` may come from, in place of the default (those of Mozilla with the feature
+    /// `rustls`, those of the operating system with `rustls-native-roots`, all of them with both).
+    #[cfg(feature = "rustls-own-roots")]
+    pub fn root_certificates(mut self, roots: RootCertificates) -> Self {
+        self.native.root_certificates = Some(roots);
         self
     }
 }

@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(not(target_family = "wasm"))]
+mod addresses;
 #[cfg(target_family = "wasm")]
 mod browser;
 mod closing;
 mod faults;
 mod flow;
+#[cfg(feature = "json")]
 mod json;
 mod messages;
 #[cfg(not(target_family = "wasm"))]
@@ -15,4 +18,6 @@ mod native;
 mod opening;
 mod reconnecting;
 mod server;
+#[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
+mod tls;
 mod tools;

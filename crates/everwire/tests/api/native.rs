@@ -14,6 +14,7 @@ fn sockets_can_move_between_threads() {
     fn movable<T: Send + Sync>() {}
     movable::<Socket>();
     movable::<SocketHandle>();
+    #[cfg(feature = "json")]
     movable::<everwire::JsonSocket<u8, u8>>();
 }
 
@@ -116,18 +117,7 @@ async fn several_threads_may_send_at_once() {
     assert_eq!(socket.state(), State::Open);
 }
 
-#[cfg(feature = "rustls")]
-#[tokio::test]
-async fn a_server_that_speaks_no_tls_is_a_failed_attempt_and_not_a_panic() {
-    let server = TestServer::start().await;
-    let url = server.url("/echo").replacen("ws:", "wss:", 1);
-    let mut socket = Socket::builder(url).backoff(eager()).open().unwrap();
-    let cause = dropped(&mut socket).await.cause;
-    let everwire::Cause::Closed { code: 1006, reason, .. } = cause else { panic!("{cause:?}") };
-    assert!(reason.contains("InvalidContentType"), "{reason}");
-}
-
-#[cfg(not(feature = "rustls"))]
+#[cfg(not(feature = "rustls-own-roots"))]
 #[tokio::test]
 async fn an_address_that_needs_tls_is_an_error_that_names_the_feature() {
     let OpenError::Address { problem, .. } = Socket::open("wss://example.org/").unwrap_err() else { panic!("taken") };

@@ -11,7 +11,10 @@ mod native {
 
     use everwire_server::{Config, RunningServer, Server};
 
-    pub(crate) struct TestServer(RunningServer);
+    pub(crate) struct TestServer {
+        running: RunningServer,
+        scheme: &'static str,
+    }
 
     impl TestServer {
         pub(crate) async fn start() -> Self {
@@ -21,19 +24,31 @@ mod native {
         pub(crate) async fn start_at(address: SocketAddr) -> Self {
             let config =
                 Config { listen: address, faults: true, drain: core::time::Duration::ZERO, ..Config::default() };
-            Self(Server::bind(config).await.expect("the port is free").start())
+            Self { running: Server::bind(config).await.expect("the port is free").start(), scheme: "ws" }
+        }
+
+        #[cfg(feature = "rustls-own-roots")]
+        pub(crate) async fn start_with_tls(cert: &str, key: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let (cert_file, key_file) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+            std::fs::write(&cert_file, cert).unwrap();
+            std::fs::write(&key_file, key).unwrap();
+            let tls = everwire_server::Tls::from_pem_files(&cert_file, &key_file).unwrap();
+            let listen = ([127, 0, 0, 1], 0).into();
+            let config = Config { listen, tls: Some(tls), drain: core::time::Duration::ZERO, ..Config::default() };
+            Self { running: Server::bind(config).await.expect("the port is free").start(), scheme: "wss" }
         }
 
         pub(crate) fn url(&self, path: &str) -> String {
-            format!("ws://{}{path}", self.0.local_addr())
+            format!("{}://{}{path}", self.scheme, self.address())
         }
 
         pub(crate) fn address(&self) -> SocketAddr {
-            self.0.local_addr()
+            self.running.local_addr()
         }
 
         pub(crate) async fn stop(self) {
-            self.0.stop().await;
+            self.running.stop().await;
         }
     }
 }

@@ -1,0 +1,182 @@
+use core::fmt;
+use std::sync::{Arc, OnceLock};
+
+use thiserror::Error;
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, pem::PemObject},
+    },
+};
+
+/// The certificate authorities that a server's certificate for `wss://` has to come from, for
+/// [`SocketBuilder::root_certificates`](crate::SocketBuilder::root_certificates); native programs with one of the features `rustls`,
+/// `rustls-native-roots` and `rustls-own-roots` only.
+///
+/// Cloning is cheap, and clones share their TLS sessions.
+///
+/// ```no_run
+/// # #[cfg(feature = "rustls")]
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use everwire::{RootCertificates, Socket};
+///
+/// let own = RootCertificates::from_pem(std::fs::read("company-ca.pem")?)?;
+/// let socket = Socket::builder("wss://intranet.example/feed").root_certificates(own.and(RootCertificates::mozilla())).open()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RootCertificates {
+    roots: Arc<RootCertStore>,
+    config: Arc<ClientConfig>,
+}
+
+/// Root certificates that cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RootCertificatesError {
+    /// There is none.
+    #[error("there is no certificate in it: it should hold `-----BEGIN CERTIFICATE-----` and what follows")]
+    Empty,
+    /// One of them is broken.
+    #[error("its certificate number {number} cannot be read: {problem}")]
+    Unreadable {
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The operating system has none, or does not hand them out.
+    #[error(
+        "the operating system has no root certificates ({0}): install its package `ca-certificates`, or name a file by the environment variable SSL_CERT_FILE"
+    )]
+    System(String),
+}
+
+impl RootCertificates {
+    /// The certificates in a text of PEM: of a company's own authority, or the certificate of a single server that has signed it
+    /// itself.
+    ///
+    /// # Errors
+    /// A text with no certificate, or with one that is broken.
+    pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, RootCertificatesError> {
+        let mut roots = RootCertStore::empty();
+        for (index, certificate) in CertificateDer::pem_slice_iter(pem.as_ref()).enumerate() {
+            let unreadable = |problem| RootCertificatesError::Unreadable { number: index + 1, problem };
+            let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+            roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+        }
+        if roots.is_empty() { Err(RootCertificatesError::Empty) } else { Ok(Self::new(roots)) }
+    }
+
+    /// Those that Mozilla trusts, as of when this program was built. The default with the feature `rustls`.
+    #[cfg(feature = "rustls")]
+    pub fn mozilla() -> Self {
+        Self::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
+    }
+
+    /// Those of the operating system, as of now, which takes some milliseconds to read. The default with the feature
+    /// `rustls-native-roots`.
+    ///
+    /// # Errors
+    /// An operating system that has none.
+    #[cfg(feature = "rustls-native-roots")]
+    pub fn native() -> Result<Self, RootCertificatesError> {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        // A system may hold old ones that nothing reads any more; they are no reason to do without the others.
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            let problems: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+            return Err(RootCertificatesError::System(problems.join("; ")));
+        }
+        Ok(Self::new(roots))
+    }
+
+    /// These and the other ones.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut roots = Arc::unwrap_or_clone(self.roots);
+        roots.roots.extend(other.roots.roots.iter().cloned());
+        Self::new(roots)
+    }
+
+    /// Those that the features of this crate choose, read once.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    pub(super) fn standard() -> Result<Self, String> {
+        static STANDARD: OnceLock<Result<RootCertificates, String>> = OnceLock::new();
+        STANDARD.get_or_init(Self::of_features).clone()
+    }
+
+    #[cfg(all(feature = "rustls", feature = "rustls-native-roots"))]
+    fn of_features() -> Result<Self, String> {
+        // Mozilla's are good for most servers where the operating system has none.
+        let mozilla = Self::mozilla();
+        Ok(Self::native().map_or(mozilla.clone(), |native| native.and(mozilla)))
+    }
+
+    #[cfg(all(feature = "rustls", not(feature = "rustls-native-roots")))]
+    fn of_features() -> Result<Self, String> {
+        Ok(Self::mozilla())
+    }
+
+    #[cfg(all(feature = "rustls-native-roots", not(feature = "rustls")))]
+    fn of_features() -> Result<Self, String> {
+        Self::native().map_err(|error| error.to_string())
+    }
+
+    #[cfg(not(any(feature = "rustls", feature = "rustls-native-roots")))]
+    fn of_features() -> Result<Self, String> {
+        Err("wss needs root certificates: name them by SocketBuilder::root_certificates, or add the feature `rustls` of the crate `everwire`".to_owned())
+    }
+
+    pub(super) fn connector(&self) -> TlsConnector {
+        self.config.clone().into()
+    }
+
+    fn new(roots: RootCertStore) -> Self {
+        let roots = Arc::new(roots);
+        // The provider is named: which one is the process's default, if any, depends on what else is compiled into a program, and
+        // rustls panics where there is none, or more than one.
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has what TLS 1.2 and 1.3 need")
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        // As a browser does: a WebSocket over HTTP/2 is another handshake.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self { roots, config: Arc::new(config) }
+    }
+}
+
+impl fmt::Debug for RootCertificates {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RootCertificates").field("count", &self.roots.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_refused_with_what_it_should_be() {
+        let error = RootCertificates::from_pem("no PEM").unwrap_err();
+        assert!(error.to_string().contains("BEGIN CERTIFICATE"), "{error}");
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let error = RootCertificates::from_pem(broken).unwrap_err();
+        assert!(error.to_string().contains("certificate number 1"), "{error}");
+    }
+
+    #[cfg(feature = "rustls")]
+    #[test]
+    fn own_roots_and_mozillas_can_be_trusted_together() {
+        let mozilla = RootCertificates::mozilla();
+        let both = mozilla.clone().and(mozilla.clone());
+        assert_eq!(both.roots.len(), 2 * mozilla.roots.len());
+    }
+}

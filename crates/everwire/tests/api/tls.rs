@@ -1,0 +1,84 @@
+//! `wss://` in native programs: nobody but the client's own configuration chooses how TLS is done and who is trusted.
+
+#[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
+use everwire::Cause;
+use everwire::{RootCertificates, RootCertificatesError, Socket};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+#[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
+use crate::tools::{dropped, eager};
+use crate::{
+    server::TestServer,
+    tools::{opened, text},
+};
+
+/// A server with a certificate that it has signed itself, and that certificate as a root.
+async fn server() -> (TestServer, RootCertificates) {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+    let server = TestServer::start_with_tls(&cert.pem(), &signing_key.serialize_pem()).await;
+    (server, RootCertificates::from_pem(cert.pem()).unwrap())
+}
+
+/// Without a provider of cryptography in its configuration rustls panicked in the socket's task, and the application heard of a
+/// timeout, again and again.
+#[tokio::test]
+async fn a_server_whose_certificate_is_trusted_is_talked_to() {
+    let (server, roots) = server().await;
+    for url in [server.url("/echo"), server.url("/echo").replacen("127.0.0.1", "LOCALHOST", 1)] {
+        let mut socket = Socket::builder(&url).root_certificates(roots.clone()).open().unwrap();
+        assert_eq!(opened(&mut socket).await.url, url.to_ascii_lowercase());
+        socket.send("secret").unwrap();
+        assert_eq!(text(&mut socket).await, "secret");
+    }
+}
+
+#[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
+#[tokio::test]
+async fn a_server_that_nobody_vouches_for_is_named_at_once_with_what_to_do() {
+    let (server, _) = server().await;
+    let mut socket = Socket::builder(server.url("/echo")).backoff(eager()).open().unwrap();
+    let cause = dropped(&mut socket).await.cause;
+    let Cause::Closed { code: 1006, reason, .. } = cause else { panic!("{cause:?}") };
+    assert!(reason.contains("UnknownIssuer") && reason.contains("SocketBuilder::root_certificates"), "{reason}");
+}
+
+#[tokio::test]
+async fn several_roots_are_trusted_together() {
+    let (server, roots) = server().await;
+    let (_other, strangers) = self::server().await;
+    let mut socket = Socket::builder(server.url("/echo")).root_certificates(strangers.and(roots)).open().unwrap();
+    opened(&mut socket).await;
+}
+
+#[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_a_failed_attempt_and_not_a_panic() {
+    let server = TestServer::start().await;
+    let url = server.url("/echo").replacen("ws:", "wss:", 1);
+    let mut socket = Socket::builder(url).backoff(eager()).open().unwrap();
+    let cause = dropped(&mut socket).await.cause;
+    let Cause::Closed { code: 1006, reason, .. } = cause else { panic!("{cause:?}") };
+    assert!(reason.contains("InvalidContentType"), "{reason}");
+}
+
+#[cfg(not(any(feature = "rustls", feature = "rustls-native-roots")))]
+#[tokio::test]
+async fn where_no_roots_were_named_an_address_that_needs_them_is_an_error_that_says_so() {
+    let error = Socket::open("wss://example.org/").unwrap_err().to_string();
+    assert!(error.contains("SocketBuilder::root_certificates"), "{error}");
+}
+
+#[cfg(feature = "rustls-native-roots")]
+#[test]
+fn the_operating_system_has_roots_or_the_error_says_what_to_install() {
+    match RootCertificates::native() {
+        Ok(roots) => assert!(!format!("{roots:?}").contains("count: 0")),
+        Err(error) => assert!(error.to_string().contains("ca-certificates"), "{error}"),
+    }
+}
+
+#[test]
+fn a_text_without_certificates_is_refused() {
+    assert_eq!(RootCertificates::from_pem("").unwrap_err(), RootCertificatesError::Empty);
+}
