@@ -178,6 +178,20 @@ impl Shared {
         }
     }
 
+    /// Something has arrived that shows that the link lives and is no message, or not all of one.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn heard(self: &Pointer<Self>, socket: SocketId, at: Duration) {
+        let mut inner = self.lock();
+        if !inner.connection.listens_to(socket) {
+            return;
+        }
+        inner.heard = Some((socket, at));
+        if inner.connection.awaits_answer() {
+            drop(inner);
+            self.drive(|_, _| {});
+        }
+    }
+
     /// The next event, its message as `read` makes it; registers the reader where there is none. `None` where the connection is
     /// over and all was read.
     pub(crate) fn poll_event<T, E>(
@@ -268,7 +282,9 @@ impl Shared {
         inner.is_acting = true;
         while let Some(action) = inner.actions.pop_front() {
             drop(inner);
+            let acting = Acting(self);
             self.perform(action);
+            drop(acting);
             inner = self.lock();
         }
         inner.is_acting = false;
@@ -301,6 +317,17 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing here is left half done by a panic that could only come from a caller's closure.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets the next caller go on with the actions where one of the application's closures has panicked in this one.
+struct Acting<'a>(&'a Shared);
+
+impl Drop for Acting<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().is_acting = false;
+        }
     }
 }
 

@@ -207,7 +207,8 @@ pub enum Cause<Text = String> {
     /// The socket closed, with what the platform told about it. A refused connection is code 1006 in a browser, and so is a
     /// handshake answered with any HTTP status but 101.
     Closed {
-        /// The close code; 1005 where the frame had none, 1006 where there was no frame.
+        /// The close code; 1005 where the frame had none, 1006 where there was no frame, 1009 with an unclean close where this side
+        /// ended the connection because of a message above its limit.
         code: u16,
         /// The reason in the close frame.
         reason: Text,

@@ -1,10 +1,14 @@
-use core::{future::Future, pin::pin};
-use std::{sync::Weak, time::Instant};
+use core::{future::Future, panic::AssertUnwindSafe, pin::pin};
+use std::{
+    panic::catch_unwind,
+    sync::{Arc, Weak},
+    time::Instant,
+};
 
 use everwire_core::Input;
 use tokio::{select, sync::watch, time::sleep_until};
 
-use super::alive;
+use super::{alive, cause_of_panic};
 use crate::shared::Shared;
 
 /// The time at which the core is woken next. Dropping or ending it ends the task that waits for it.
@@ -59,10 +63,24 @@ impl Alarm {
                 let Ok(rung) = rung else { return };
                 if rung {
                     let Some(shared) = alive(&shared) else { return };
-                    let wall = shared.platform.wall();
-                    shared.handle(Input::Wake { wall });
+                    ring(&shared);
                 }
             }
         }
+    }
+}
+
+/// Wakes the core. The words of a heartbeat are the application's: where they panic the connection is lost, and the alarm goes on.
+fn ring(shared: &Arc<Shared>) {
+    let wall = shared.platform.wall();
+    let woken = catch_unwind(AssertUnwindSafe(|| shared.handle(Input::Wake { wall })));
+    if let Err(panic) = woken
+        && let Some(socket) = shared.platform.socket()
+    {
+        let buffered = shared.platform.buffered_amount();
+        shared.platform.abandon();
+        let dropped = Input::Dropped { socket, cause: cause_of_panic(&*panic), buffered };
+        // A close policy may panic, too. It is asked again at the next ring.
+        let _ = catch_unwind(AssertUnwindSafe(|| shared.handle(dropped)));
     }
 }

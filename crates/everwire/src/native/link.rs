@@ -1,31 +1,51 @@
-use core::time::Duration;
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicU64, Ordering},
+use core::{
+    future::poll_fn,
+    panic::AssertUnwindSafe,
+    task::{Context, Poll},
+    time::Duration,
+};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use everwire_core::{Cause, CloseCode, CloseReason, Input, SocketId};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::{
+    io::AsyncReadExt,
     runtime::Handle,
     select,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::AbortHandle,
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{
-    self, Error,
+    self, Bytes, Error,
+    error::CapacityError,
     handshake::client::Response,
-    protocol::{CloseFrame, frame::coding::CloseCode as WireCode},
+    protocol::{
+        CloseFrame,
+        frame::{
+            Frame,
+            coding::{CloseCode as WireCode, Data, OpCode},
+        },
+    },
 };
 
 use super::{
-    Received, alive,
-    route::{Route, Stream},
+    Received, alive, cause_of_panic,
+    route::{Route, Stream, WRITE_BYTES},
 };
 use crate::{Message, shared::Shared};
 
-/// For how long a socket that nobody holds any more goes on with its closing handshake.
+/// For how long a socket that nobody holds any more, or whose server has closed, goes on without getting anywhere.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// What a frame takes up beside its payload, roughly: its header, so that many empty ones are not one write.
+const FRAME_OVERHEAD: usize = 16;
 
 /// One WebSocket, served by a task of its own. Dropping it ends the task and with it the TCP connection.
 pub(super) struct Link {
@@ -48,7 +68,12 @@ impl Link {
         let (commands, inbound) = unbounded_channel();
         let buffered = Arc::new(AtomicU64::new(0));
         let server = Server { shared, socket, buffered: buffered.clone() };
-        let task = runtime.spawn(server.serve(route, inbound));
+        let task = runtime.spawn(async move {
+            // A provider of addresses and the words of a heartbeat are the application's, and may panic.
+            if let Err(panic) = AssertUnwindSafe(server.serve(route, inbound)).catch_unwind().await {
+                server.dropped(cause_of_panic(&*panic));
+            }
+        });
         Self { socket, commands, buffered, task: Task(Some(task.abort_handle())) }
     }
 
@@ -92,66 +117,53 @@ struct Server {
 }
 
 impl Server {
-    async fn serve(self, route: Route, commands: UnboundedReceiver<Command>) {
+    async fn serve(&self, route: Route, commands: UnboundedReceiver<Command>) {
         let (stream, response, url) = match route.connect().await {
             Ok(connected) => connected,
             Err(cause) => return self.dropped(cause),
         };
         self.opened(&response, url);
-        let cause = self.exchange(stream, commands).await;
-        self.dropped(cause);
+        let mut exchange = Exchange::new(stream);
+        let error = self.exchange(&mut exchange, commands).await;
+        self.dropped(exchange.cause(error.as_ref()));
+        if let Some(frame) = error.as_ref().and_then(complaint) {
+            // There is nothing to do where the server does not take it.
+            let _ = timeout(LAST_WORDS, exchange.complain(frame)).await;
+        }
     }
 
     /// Moves messages in both directions until the socket is gone.
-    async fn exchange(&self, stream: Stream, mut commands: UnboundedReceiver<Command>) -> Cause {
-        let (mut writer, mut reader) = stream.split();
-        let mut close = CloseSeen::default();
+    async fn exchange(&self, exchange: &mut Exchange, mut commands: UnboundedReceiver<Command>) -> Option<Error> {
+        let mut is_held = true;
+        // Ends what gets nowhere, once the application has let go of the link or the server has closed it.
+        let mut give_up_at = None;
         loop {
-            select! {
-                command = commands.recv() => {
-                    let Some(command) = command else {
-                        // The link was let go of; what it asked for last is on its way.
-                        let _ = tokio::time::timeout(LAST_WORDS, async { while let Some(Ok(_)) = reader.next().await {} }).await;
-                        return Cause::closed(1006, "", false);
-                    };
-                    if let Err(error) = self.write(&mut writer, command, &mut commands).await {
-                        return close.cause(Some(&error));
+            let step = select! {
+                command = commands.recv(), if is_held => {
+                    is_held = command.is_some();
+                    command.into_iter().for_each(|command| exchange.push(command));
+                    while let Ok(command) = commands.try_recv() {
+                        exchange.push(command);
                     }
+                    Step::Commanded
                 }
-                message = reader.next() => match message {
-                    Some(Ok(message)) => self.read(message, &mut close),
-                    Some(Err(error)) => return close.cause(Some(&error)),
-                    None => return close.cause(None),
-                },
+                step = poll_fn(|cx| exchange.poll(cx)) => step,
+                () = until(give_up_at) => return None,
+            };
+            match step {
+                Step::Commanded => {}
+                Step::Received(message) => self.received(message),
+                Step::Heard => self.heard(),
+                Step::Written(bytes) => {
+                    self.buffered.fetch_sub(bytes, Ordering::Relaxed);
+                    give_up_at = None;
+                }
+                Step::Ended(error) => return error,
+            }
+            if !is_held || exchange.close.is_some() {
+                give_up_at = give_up_at.or_else(|| Some(Instant::now() + LAST_WORDS));
             }
         }
-    }
-
-    /// Writes a command and all that wait behind it, and flushes once.
-    async fn write(
-        &self,
-        writer: &mut (impl futures_util::Sink<tungstenite::Message, Error = Error> + Unpin),
-        first: Command,
-        commands: &mut UnboundedReceiver<Command>,
-    ) -> Result<(), Error> {
-        let mut next = Some(first);
-        let mut written = 0;
-        while let Some(command) = next {
-            match command {
-                Command::Send(message) => {
-                    written += message.len() as u64;
-                    writer.feed(into_wire(message)).await?;
-                }
-                Command::Close(code, reason) => {
-                    let frame = CloseFrame { code: WireCode::from(code.value()), reason: reason.as_str().into() };
-                    writer.feed(tungstenite::Message::Close(Some(frame))).await?;
-                }
-            }
-            next = commands.try_recv().ok();
-        }
-        writer.flush().await?;
-        self.buffered.fetch_sub(written, Ordering::Relaxed);
-        Ok(())
     }
 
     fn opened(&self, response: &Response, url: String) {
@@ -163,16 +175,15 @@ impl Server {
         shared.opened(self.socket, url, protocol, extensions);
     }
 
-    fn read(&self, message: tungstenite::Message, close: &mut CloseSeen) {
-        let received = match message {
-            tungstenite::Message::Text(text) => Received::Text(text),
-            tungstenite::Message::Binary(bytes) => Received::Binary(bytes),
-            tungstenite::Message::Close(frame) => return close.frame = Some(frame),
-            // Tungstenite answers protocol pings by itself.
-            _ => return,
-        };
+    fn received(&self, received: Received) {
         if let Some(shared) = alive(&self.shared) {
             shared.received(self.socket, received, shared.platform.now());
+        }
+    }
+
+    fn heard(&self) {
+        if let Some(shared) = alive(&self.shared) {
+            shared.heard(self.socket, shared.platform.now());
         }
     }
 
@@ -184,27 +195,185 @@ impl Server {
     }
 }
 
-/// The close frame of the server, if one came.
-#[derive(Default)]
-struct CloseSeen {
-    frame: Option<Option<CloseFrame>>,
+/// A WebSocket, what waits to be written to it, and how it ends.
+///
+/// Reading and writing go on side by side: a server that reads no more while it writes, as an echo does that cannot get rid of what it
+/// has read, would otherwise wait for this side and this side for it.
+struct Exchange {
+    stream: Stream,
+    queue: VecDeque<Command>,
+    /// A message of which the first frames have been written.
+    rest: Option<Rest>,
+    /// How many bytes of messages are on their way into the network.
+    writing: Option<u64>,
+    /// Who has the first turn next: neither side may keep the other waiting.
+    is_readers_turn: bool,
+    /// The close frame of the server, if one came.
+    close: Option<Option<CloseFrame>>,
 }
 
-impl CloseSeen {
+struct Rest {
+    kind: Data,
+    bytes: Bytes,
+}
+
+/// What has happened.
+enum Step {
+    /// The application has asked for something.
+    Commanded,
+    /// A message has arrived.
+    Received(Received),
+    /// Something has arrived that is no message, or not all of one.
+    Heard,
+    /// The network has taken so many bytes of messages.
+    Written(u64),
+    /// The WebSocket is gone.
+    Ended(Option<Error>),
+}
+
+impl Exchange {
+    fn new(stream: Stream) -> Self {
+        Self { stream, queue: VecDeque::new(), rest: None, writing: None, is_readers_turn: true, close: None }
+    }
+
+    fn push(&mut self, command: Command) {
+        self.queue.push_back(command);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let is_readers_turn = self.is_readers_turn;
+        self.is_readers_turn = !is_readers_turn;
+        let first = if is_readers_turn { self.poll_read(cx) } else { self.poll_write(cx) };
+        if first.is_ready() {
+            return first;
+        }
+        if is_readers_turn { self.poll_write(cx) } else { self.poll_read(cx) }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let read = self.stream.poll_next_unpin(cx);
+        let was_heard = self.stream.get_mut().take_heard();
+        Poll::Ready(match read {
+            Poll::Ready(Some(Ok(tungstenite::Message::Text(text)))) => Step::Received(Received::Text(text)),
+            Poll::Ready(Some(Ok(tungstenite::Message::Binary(bytes)))) => Step::Received(Received::Binary(bytes)),
+            Poll::Ready(Some(Ok(tungstenite::Message::Close(frame)))) => {
+                self.close = Some(frame);
+                // The server listens no more. Tungstenite answers while the stream is read.
+                self.queue.clear();
+                self.rest = None;
+                Step::Heard
+            }
+            // Tungstenite answers protocol pings by itself.
+            Poll::Ready(Some(Ok(_))) => Step::Heard,
+            Poll::Ready(Some(Err(error))) => Step::Ended(Some(error)),
+            Poll::Ready(None) => Step::Ended(None),
+            Poll::Pending if was_heard => Step::Heard,
+            Poll::Pending => return Poll::Pending,
+        })
+    }
+
+    /// Writes as much of what waits as goes out in one piece, and flushes it.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.writing.is_none() {
+            if self.queue.is_empty() && self.rest.is_none() {
+                return Poll::Pending;
+            }
+            // Answers to pings may be waiting, of which a server that does not read can ask for many.
+            if let Err(error) = core::task::ready!(self.stream.poll_flush_unpin(cx)) {
+                return Poll::Ready(Step::Ended(Some(error)));
+            }
+            match self.feed() {
+                Ok(bytes) => self.writing = Some(bytes),
+                Err(error) => return Poll::Ready(Step::Ended(Some(error))),
+            }
+        }
+        Poll::Ready(match core::task::ready!(self.stream.poll_flush_unpin(cx)) {
+            Ok(()) => Step::Written(self.writing.take().unwrap_or_default()),
+            Err(error) => Step::Ended(Some(error)),
+        })
+    }
+
+    /// Hands frames to tungstenite until they are enough for a write; returns how many bytes of messages they hold.
+    fn feed(&mut self) -> Result<u64, Error> {
+        let (mut bytes, mut room) = (0, WRITE_BYTES);
+        while room > 0
+            && let Some(frame) = self.next_frame()
+        {
+            let payload = match &frame {
+                tungstenite::Message::Frame(frame) => frame.payload().len(),
+                _ => 0,
+            };
+            bytes += payload as u64;
+            room = room.saturating_sub(payload + FRAME_OVERHEAD);
+            self.stream.start_send_unpin(frame)?;
+        }
+        Ok(bytes)
+    }
+
+    fn next_frame(&mut self) -> Option<tungstenite::Message> {
+        let (kind, mut bytes, is_first) = match self.rest.take() {
+            Some(Rest { kind, bytes }) => (kind, bytes, false),
+            None => match self.queue.pop_front()? {
+                Command::Send(Message::Text(text)) => (Data::Text, text.into(), true),
+                Command::Send(Message::Binary(bytes)) => (Data::Binary, bytes.into(), true),
+                Command::Close(code, reason) => {
+                    let frame = CloseFrame { code: WireCode::from(code.value()), reason: reason.as_str().into() };
+                    return Some(tungstenite::Message::Close(Some(frame)));
+                }
+            },
+        };
+        let rest = bytes.split_off(bytes.len().min(WRITE_BYTES));
+        let is_last = rest.is_empty();
+        if !is_last {
+            self.rest = Some(Rest { kind, bytes: rest });
+        }
+        let kind = if is_first { kind } else { Data::Continue };
+        Some(tungstenite::Message::Frame(Frame::message(bytes, OpCode::Data(kind), is_last)))
+    }
+
     /// What a browser would report: the frame's code, 1005 for a frame without one, 1006 where none came.
     fn cause(&self, error: Option<&Error>) -> Cause {
         let failed = error.filter(|error| !matches!(error, Error::ConnectionClosed | Error::AlreadyClosed));
-        match &self.frame {
-            Some(Some(frame)) => Cause::closed(frame.code.into(), frame.reason.as_str(), true),
-            Some(None) => Cause::closed(1005, "", true),
-            None => Cause::closed(1006, failed.map(Error::to_string).unwrap_or_default(), false),
+        match (&self.close, failed) {
+            (Some(Some(frame)), _) => Cause::closed(frame.code.into(), frame.reason.as_str(), true),
+            (Some(None), _) => Cause::closed(1005, "", true),
+            (None, Some(Error::Capacity(CapacityError::MessageTooLong { size, max_size }))) => Cause::closed(
+                1009,
+                format!(
+                    "the server sent a message of {size} bytes or more, and this side takes {max_size}: raise SocketBuilder::max_message_bytes"
+                ),
+                false,
+            ),
+            (None, failed) => Cause::closed(1006, failed.map(Error::to_string).unwrap_or_default(), false),
         }
+    }
+
+    /// Tells the server why this side has failed the connection, and lets it finish.
+    async fn complain(&mut self, frame: CloseFrame) {
+        if self.stream.send(tungstenite::Message::Close(Some(frame))).await.is_err() {
+            return;
+        }
+        // Closing a TCP connection on which something is unread could take the frame along.
+        let mut unread = vec![0; 4 << 10];
+        while let Ok(1..) = self.stream.get_mut().read(&mut unread).await {}
     }
 }
 
-fn into_wire(message: Message) -> tungstenite::Message {
-    match message {
-        Message::Text(text) => tungstenite::Message::Text(text.into()),
-        Message::Binary(bytes) => tungstenite::Message::Binary(bytes.into()),
+/// What to tell the server of a message that this side could not take (RFC 6455, section 7.4.1).
+fn complaint(error: &Error) -> Option<CloseFrame> {
+    let code = match error {
+        Error::Capacity(_) => WireCode::Size,
+        Error::Utf8(_) => WireCode::Invalid,
+        Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => return None,
+        Error::Protocol(_) => WireCode::Protocol,
+        _ => return None,
+    };
+    Some(CloseFrame { code, reason: "".into() })
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => core::future::pending().await,
     }
 }

@@ -19,7 +19,7 @@ mod target;
 #[cfg(feature = "rustls-own-roots")]
 mod tls;
 
-use core::time::Duration;
+use core::{any::Any, time::Duration};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -155,6 +155,10 @@ impl Platform {
         self.alarm.end();
     }
 
+    fn socket(&self) -> Option<SocketId> {
+        self.link().as_ref().map(Link::socket)
+    }
+
     pub(crate) fn is_released(&self) -> bool {
         self.is_released.load(Ordering::Relaxed)
     }
@@ -184,4 +188,11 @@ impl Platform {
 /// A strong pointer for as long as something is handed to the core; `None` after the socket's end.
 fn alive(shared: &Weak<Shared>) -> Option<Arc<Shared>> {
     shared.upgrade().filter(|shared| !shared.platform.is_released())
+}
+
+/// What the application is told where one of its own closures has panicked in a task of this crate.
+fn cause_of_panic(panic: &(dyn Any + Send)) -> Cause {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let reason = format!("a task of the connection panicked: {}", said.unwrap_or("it did not say why"));
+    Cause::closed(1006, reason, false)
 }

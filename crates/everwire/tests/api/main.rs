@@ -12,6 +12,8 @@ mod faults;
 mod flow;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(not(target_family = "wasm"))]
+mod large;
 mod messages;
 #[cfg(not(target_family = "wasm"))]
 mod native;

@@ -9,7 +9,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use crate::tools::{dropped, eager};
 use crate::{
     server::TestServer,
-    tools::{opened, text},
+    tools::{message, opened, text},
 };
 
 /// A server with a certificate that it has signed itself, and that certificate as a root.
@@ -31,6 +31,15 @@ async fn a_server_whose_certificate_is_trusted_is_talked_to() {
         socket.send("secret").unwrap();
         assert_eq!(text(&mut socket).await, "secret");
     }
+}
+
+#[tokio::test]
+async fn a_message_that_is_larger_than_all_buffers_passes_over_tls() {
+    let (server, roots) = server().await;
+    let large = vec![7; 1 << 20];
+    let mut socket = Socket::builder(server.url("/echo")).root_certificates(roots).open().unwrap();
+    socket.send(large.clone()).unwrap();
+    assert!(message(&mut socket).await == large.into());
 }
 
 #[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
