@@ -1,4 +1,4 @@
-import { init } from "everwire";
+import { init, type SendOutcome } from "everwire";
 import { useEverSocket } from "everwire/react";
 import { StrictMode, useEffect } from "react";
 import { createRoot } from "react-dom/client";
@@ -9,17 +9,26 @@ export interface Wish {
   readonly keep?: number;
   /** Whether each drawing makes the address and the list of subprotocols anew. */
   readonly isAnew?: boolean;
+  /** Whether the address is a function that each drawing makes anew, and whose address has the label as its token. */
+  readonly isAsked?: boolean;
+  readonly json?: boolean;
+  /** Whether another attempt follows a drop; the component leaves it to the socket otherwise. */
+  readonly retries?: boolean;
   /** Goes along with each message that the component hears of. */
   readonly label?: string;
 }
 
 const tests = {
   /** What `onMessage` was called with, and the label of the function that was called. */
-  heard: [] as { label: string; data: string }[],
+  heard: [] as { label: string; data: unknown }[],
   events: [] as string[],
   /** How often React ran the effects of the component. */
   mounted: 0,
   socket: null as ReturnType<typeof useEverSocket>["socket"],
+  /** The function `send` of each drawing. */
+  sends: [] as ((data: any) => SendOutcome)[],
+  /** What a component said that sent when it was mounted. */
+  atMount: [] as string[],
   show,
 };
 export type Tests = typeof tests;
@@ -28,26 +37,30 @@ export type Tests = typeof tests;
 await init();
 Object.assign(globalThis, { tests });
 
-function Feed({ url, keep, isAnew = false, label = "" }: Wish) {
+function Feed({ url, keep, isAnew = false, isAsked = false, json = false, retries, label = "" }: Wish) {
   const address = isAnew && url !== null ? new URL(url, location.href.replace("http", "ws")) : url;
-  const { socket, readyState, reconnecting, messages } = useEverSocket<string>(address, {
+  const { socket, readyState, reconnecting, messages, send } = useEverSocket(isAsked ? async () => `${url}?token=${label}` : address, {
     ...(isAnew && { protocols: ["one", "two"] }),
     ...(keep !== undefined && { keep }),
-    onMessage: ({ data }) => tests.heard.push({ label, data }),
+    ...(retries !== undefined && { shouldReconnect: () => retries }),
+    json,
+    onMessage: (_, data) => tests.heard.push({ label, data }),
     onEvent: ({ type }) => tests.events.push(type),
     backoff: { floor: 20, first: 100, max: 200 },
   });
   tests.socket = socket;
+  tests.sends.push(send);
   useEffect(() => {
     tests.mounted += 1;
+    if (json) tests.atMount.push((send as (value: unknown) => SendOutcome)({ at: "mount" }));
   }, []);
   return (
     <>
-      <p role="status">{["connecting", "open", "closing", "closed"][readyState]}</p>
+      <p role="status">{readyState === null ? "no socket" : ["connecting", "open", "closing", "closed"][readyState]}</p>
       <p role="alert">{reconnecting && `attempt ${reconnecting.attempt}`}</p>
       <ol>
         {messages.map((message, index) => (
-          <li key={index}>{message}</li>
+          <li key={index}>{json ? JSON.stringify(message) : message}</li>
         ))}
       </ol>
     </>

@@ -1,32 +1,49 @@
-import type { AddressSource, EverSocket, EverSocketEventMap, EverSocketOptions, ProtocolsSource, ReconnectingEvent } from "everwire";
+import type { AddressSource, Data as SocketData, EverSocket, EverSocketEventMap, EverSocketOptions, ProtocolsSource, ReconnectingEvent, SendOptions, SendOutcome } from "everwire";
 
-/** Options of the socket, which are read when it is made, and what the component wants of it. */
-export interface UseEverSocketOptions extends EverSocketOptions {
-  /** Subprotocols; others make another socket. */
+/** Options of the socket, which are read when it is made, and what the component wants of it. Of functions the latest is called. */
+export interface UseEverSocketOptions<Data = any> extends EverSocketOptions {
+  /** Subprotocols; others make another socket. A function is called for each attempt, and is the same as any other. */
   protocols?: ProtocolsSource;
-  /** Is called once for each message, in order, whatever React draws or leaves out. The latest function counts. */
-  onMessage?: (event: MessageEvent) => void;
-  /** Is called for each event but messages. The latest function counts. */
+  /**
+   * Whether messages are JSON: `messages` and `onMessage` then have the values, and `send` takes one. A message that is no JSON is left
+   * out, and reported as an exception of a listener is. Default: false.
+   */
+  json?: boolean;
+  /** Is called once for each message, in order, whatever React draws or leaves out. `data` is `event.data` or, with `json`, its value. */
+  onMessage?: (event: MessageEvent, data: Data) => void;
+  /** Is called for each event but messages. */
   onEvent?: (event: EverSocketEventMap[Exclude<keyof EverSocketEventMap, "message">]) => void;
   /** How many of the latest messages `messages` holds. Default: 0. */
   keep?: number;
 }
 
 /** What a component sees of its socket. */
-export interface EverSocketState<Data = any> {
+export interface EverSocketState<Data = any, Out = SocketData> {
   /** `null` before the component was first mounted, and without an address. */
   readonly socket: EverSocket | null;
-  readonly readyState: 0 | 1 | 2 | 3;
+  /** That of the socket; `null` where there is none. */
+  readonly readyState: 0 | 1 | 2 | 3 | null;
   /** The attempt that is waited for. */
   readonly reconnecting: ReconnectingEvent | null;
   /** The latest round trip in ms, with a heartbeat that pings. */
   readonly roundTrip: number | undefined;
   /** The latest messages, oldest first, none left out. */
   readonly messages: readonly Data[];
+  /**
+   * Sends a message, with `json` a value, by the component's socket; `"refused"` where there is none. It is the same function for as
+   * long as the component lives.
+   */
+  readonly send: (data: Out, options?: SendOptions) => SendOutcome;
 }
 
 /**
  * A socket for as long as the component is mounted; one under Strict Mode, too. Another address or other subprotocols make another
- * socket; `null` makes none. A function as address has to be the same over renders: use `useCallback`.
+ * socket; `null` makes none. A function as address may be written inline: every function is the same address, and the latest one is
+ * called for each attempt. Where what it depends on should make another connection at once, call `socket.reconnect()` or give the
+ * component another `key`.
  */
-export function useEverSocket<Data = any>(url: AddressSource | null | undefined, options?: UseEverSocketOptions): EverSocketState<Data>;
+export function useEverSocket<In = unknown, Out = In>(
+  url: AddressSource | null | undefined,
+  options: UseEverSocketOptions<In> & { json: true },
+): EverSocketState<In, Out>;
+export function useEverSocket<Data = any>(url: AddressSource | null | undefined, options?: UseEverSocketOptions<Data>): EverSocketState<Data>;

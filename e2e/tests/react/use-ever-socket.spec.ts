@@ -69,12 +69,56 @@ test("keeps the socket while address and subprotocols say the same, made anew or
 
 test("makes no socket without an address, and closes the one it had", async ({ feed, page }) => {
   await feed.show({ url: null });
-  await expect(page.getByRole("status")).toHaveText("closed");
+  await expect(page.getByRole("status")).toHaveText("no socket");
   expect(await feed.connections()).toEqual({ total: 0, open: 0 });
   await feed.open({ url: "/echo" });
   await feed.show({ url: null });
-  await expect(page.getByRole("status")).toHaveText("closed");
+  await expect(page.getByRole("status")).toHaveText("no socket");
   await expect.poll(() => feed.connections()).toEqual({ total: 1, open: 0 });
+});
+
+// What many write first: it made a connection for each drawing, and each connection made a drawing.
+test("keeps its socket while the address is a function written inline, and asks the latest for each attempt", async ({ feed, page }) => {
+  const dials: string[] = [];
+  page.on("websocket", (socket) => dials.push(new URL(socket.url()).search));
+  await feed.open({ url: "/echo", isAsked: true, label: "first" });
+  await feed.show({ url: "/echo", isAsked: true, label: "second" });
+  await feed.send("hello");
+  await expect.poll(() => feed.heard()).toEqual([{ label: "second", data: "hello" }]);
+  expect(await feed.connections()).toEqual({ total: 1, open: 1 });
+  await feed.evaluate((tests) => tests.socket!.reconnect(), null);
+  await expect.poll(() => dials).toEqual(["?token=first", "?token=second"]);
+  await feed.show({ url: "/echo?another" });
+  await expect.poll(() => feed.connections()).toEqual({ total: 3, open: 1 });
+});
+
+test("asks the latest shouldReconnect", async ({ feed, page, companion, errors }) => {
+  errors.expectLostConnections();
+  await feed.open({ url: "/echo", retries: true });
+  await feed.show({ url: "/echo", retries: false });
+  await companion.kill();
+  await expect(page.getByRole("status")).toHaveText("closed");
+});
+
+test("sends by one function over all drawings, which refuses where there is no socket", async ({ feed }) => {
+  await feed.open({ url: "/echo", label: "first" });
+  await feed.show({ url: "/echo", label: "second" });
+  const send = (text: string) => feed.evaluate((tests, text) => tests.sends[0]!(text), text);
+  expect(await send("hello")).toBe("sent");
+  await expect.poll(() => feed.heard()).toEqual([{ label: "second", data: "hello" }]);
+  expect(await feed.evaluate((tests) => new Set(tests.sends.slice(-1).concat(tests.sends[0]!)).size, null)).toBe(1);
+  await feed.show({ url: null });
+  await expect.poll(() => send("lost")).toBe("refused");
+});
+
+test("gives and takes values with json, from the mount on, and leaves out what is no JSON", async ({ feed, errors }) => {
+  errors.expect(/JSON/);
+  await feed.open({ url: "/echo", json: true, keep: 10 });
+  await expect.poll(() => feed.heard()).toEqual([{ label: "", data: { at: "mount" } }, { label: "", data: { at: "mount" } }]);
+  expect(await feed.evaluate((tests) => tests.atMount, null)).toEqual(["queued", "queued"]);
+  await feed.send("{oops");
+  await feed.evaluate((tests) => tests.sends[0]!([1, null]), null);
+  await expect(feed.messages).toHaveText(['{"at":"mount"}', '{"at":"mount"}', "[1,null]"]);
 });
 
 test("closes when the component is taken off, and opens when it is put on again", async ({ feed }) => {
@@ -105,5 +149,5 @@ test("shows that the connection was lost and is back, and goes on with the same 
 
 test("draws on a server, where no socket is made", async ({ application }) => {
   const drawn = await application.run("node", "server.mjs");
-  expect(drawn).toContain("{&quot;socket&quot;:null,&quot;readyState&quot;:3,&quot;messages&quot;:[]}");
+  expect(drawn).toContain("{&quot;socket&quot;:null,&quot;readyState&quot;:null,&quot;messages&quot;:[]}");
 });

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::workspace::Workspace;
 
 /// A module for each entry of the `exports` map.
-const ENTRIES: [&str; 4] = ["js/index.js", "js/inline.js", "js/node.js", "js/react.js"];
+const ENTRIES: [&str; 5] = ["js/index.js", "js/inline.js", "js/inline-react.js", "js/node.js", "js/react.js"];
 
 /// What stays an import. All entries share the module that `index.js` is, so that an application has one core, whichever it
 /// imports.
