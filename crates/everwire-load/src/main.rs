@@ -1,5 +1,6 @@
 //! The program: a command line over the library, and the worker processes that it starts itself as.
 
+use std::io::{Write, stderr};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,12 +20,12 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
         Ok(Outcome::Missed(limits)) => {
-            limits.iter().for_each(|limit| eprintln!("limit missed: {limit}"));
+            limits.iter().for_each(|limit| say(&format!("limit missed: {limit}")));
             ExitCode::from(MISSED)
         }
         Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
         Err(error @ RunError::Unusable(_)) => {
-            eprintln!("{error}");
+            say(&error.to_string());
             ExitCode::from(UNUSABLE)
         }
         Err(error) => fail(&error.to_string()),
@@ -32,6 +33,11 @@ fn main() -> ExitCode {
 }
 
 fn fail(problem: &str) -> ExitCode {
-    eprintln!("{problem}");
+    say(problem);
     ExitCode::FAILURE
+}
+
+/// `eprintln` panics where nobody reads stderr, or its disk is full; the exit code is to say what came of it even then.
+fn say(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }

@@ -1,5 +1,5 @@
 use core::time::Duration;
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -75,7 +75,8 @@ impl Progress {
 
     fn line(&self, line: impl FnOnce() -> String) {
         if let Self::Lines = self {
-            eprintln!("{}", line());
+            // A run goes on where nobody can read how it goes.
+            let _ = writeln!(stderr(), "{}", line());
         }
     }
 }

@@ -87,11 +87,8 @@ pub fn run(asked: Cli) -> Result<Outcome, RunError> {
     let mut summary = conduct.summary(cli::command(std::env::args()));
     summary.problem = ran.as_ref().err().map(ToString::to_string);
     summary.missed = output.limits.missed(&summary);
-    // What can fail comes after what cannot, and what takes time comes last.
-    if !lines.are_on_stdout() {
-        // Whoever has closed stdout does not want to read it.
-        let _ = io::stdout().write_all(table::of(&summary).as_bytes());
-    }
+    // What takes time comes last.
+    let shown = if lines.are_on_stdout() { Ok(()) } else { show(&table::of(&summary)) };
     let outcome = match summary {
         Summary { interrupted: true, .. } => Outcome::Interrupted,
         _ if summary.missed.is_empty() => Outcome::Complete,
@@ -100,8 +97,19 @@ pub fn run(asked: Cli) -> Result<Outcome, RunError> {
     let written = lines.write(&Record::Summary(Box::new(summary)));
     let drawn = output.charts.as_deref().map_or(Ok(()), |charts| draw(charts, conduct.seconds()));
     conduct.end();
-    ran.and(written).and(drawn)?;
+    ran.and(shown).and(written).and(drawn)?;
     Ok(outcome)
+}
+
+fn show(table: &str) -> Result<(), RunError> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(table.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever has closed stdout does not want to read it.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(RunError::Write { path: "stdout".into(), error })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn draw(charts: &Path, seconds: &[Second]) -> Result<(), RunError> {

@@ -1,9 +1,10 @@
 //! Runs that do not come to the end that was planned: what is known is told nevertheless.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{Load, Run, Told, folder, signal};
+use crate::support::{Load, Run, Told, command, folder, signal};
 
 #[tokio::test]
 async fn a_chart_that_cannot_be_written_takes_nothing_of_the_result() {
@@ -81,6 +82,28 @@ async fn a_run_of_which_nobody_reads_the_lines_ends() {
     run.close_stdout();
     let ended = run.end().await;
     assert_eq!((ended.status.code(), ended.stderr.contains("stdout was closed")), (Some(1), true), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_run_whose_progress_nobody_reads_goes_to_its_end() {
+    let server = Load::start().await;
+    let mut command = command(&[&server.url("/echo"), "--connections", "1", "--duration", "1s"]);
+    let (_, closed) = std::io::pipe().unwrap();
+    let output = command.stdout(Stdio::piped()).stderr(closed).spawn().unwrap().wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 sent, 1 answered"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_result_that_finds_no_room_on_the_disk_is_no_success() {
+    let server = Load::start().await;
+    let mut command = command(&[&server.url("/echo"), "--connections", "1", "--duration", "1s"]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("cannot write stdout: No space left on device"), "{said}");
 }
 
 #[tokio::test]

@@ -144,7 +144,7 @@ pub(crate) async fn signal(signal: &str, to: &str) {
     assert!(status.success());
 }
 
-fn command(args: &[&str]) -> Command {
+pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_everwire-load"));
     command.args(args).stdin(Stdio::null()).kill_on_drop(true);
     command
