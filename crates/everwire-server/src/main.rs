@@ -1,18 +1,25 @@
 //! The companion server's command line.
 
+mod log;
 mod open_files;
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
 use everwire_server::{Cli, Server, StopSignal};
-use tracing_subscriber::EnvFilter;
+
+use crate::log::Log;
+
+fn main() -> ExitCode {
+    let log = Log::install();
+    let code = serve(&log);
+    log.flush();
+    code
+}
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stderr().is_terminal()).with_writer(stderr).init();
+async fn serve(log: &Log) -> ExitCode {
     let config = match Cli::parse().into_config() {
         Ok(config) => config,
         Err(error) => {
@@ -40,12 +47,14 @@ async fn main() -> ExitCode {
     let _ = writeln!(stdout(), "listening on {}", server.url());
     let _ = stdout().flush();
 
+    let log = log.clone();
     server
         .run_until(async move {
             stop.received().await;
             tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
             tokio::spawn(async move {
                 stop.received().await;
+                log.flush();
                 std::process::exit(1);
             });
         })

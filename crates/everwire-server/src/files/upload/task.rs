@@ -170,11 +170,11 @@ impl Task {
 
     /// The disk does not take it.
     async fn abandon(&mut self, error: &io::Error) -> Next {
-        tracing::warn!(%error, id = %self.plan.id, "an upload cannot be written");
         if let Some(store) = self.plan.store.upgrade() {
             store.forget(&self.plan.resume, self.plan.id);
         }
         self.fail(told(error));
+        tracing::warn!(%error, id = %self.plan.id, "an upload cannot be written");
         self.remove().await;
         Next::Ended
     }
