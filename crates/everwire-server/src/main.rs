@@ -53,7 +53,7 @@ async fn serve(log: &Log) -> ExitCode {
             stop.received().await;
             tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
             tokio::spawn(async move {
-                stop.received().await;
+                stop.received_again().await;
                 log.flush();
                 std::process::exit(1);
             });
