@@ -68,8 +68,20 @@ fn make_private(path: &Path) -> io::Result<()> {
 }
 
 fn is_left_behind(folder: &Path) -> bool {
-    let Ok(lock) = File::options().write(true).open(folder.join(LOCK)) else { return false };
+    let Some(lock) = open_lock(&folder.join(LOCK)) else { return false };
     !matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
+}
+
+/// Opens the lock of a folder that somebody made. In a folder that all users share that may be anybody, and the lock anything: to
+/// open a pipe would wait until somebody reads it, and a link leads anywhere.
+fn open_lock(path: &Path) -> Option<File> {
+    let mut options = File::options();
+    options.write(true);
+    // Between a look at what it is and the opening it could become something else.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOFOLLOW);
+    let lock = options.open(path).ok()?;
+    lock.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(lock)
 }
 
 #[cfg(test)]
@@ -104,5 +116,23 @@ mod tests {
         Folder::remove_leftovers(parent.path()).unwrap();
 
         assert!(!left.exists() && stranger.exists() && running.path.exists());
+    }
+
+    /// Anybody may make one in a folder that all users share.
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_is_no_file_is_left_alone_and_holds_nobody_up() {
+        let parent = tempfile::tempdir().unwrap();
+        for (name, make) in [("fifo", "mkfifo lock"), ("link", "ln -s /dev/null lock"), ("folder", "mkdir lock")] {
+            let folder = parent.path().join(format!("{PREFIX}{name}"));
+            fs::create_dir(&folder).unwrap();
+            let made = std::process::Command::new("sh").args(["-c", make]).current_dir(&folder).status().unwrap();
+            assert!(made.success(), "{make}");
+        }
+        let (done, is_done) = std::sync::mpsc::channel();
+        let path = parent.path().to_owned();
+        std::thread::spawn(move || done.send(Folder::remove_leftovers(&path)));
+        is_done.recv_timeout(std::time::Duration::from_secs(20)).expect("it does not wait").unwrap();
+        assert_eq!(folders(parent.path()), 3);
     }
 }

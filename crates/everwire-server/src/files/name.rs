@@ -1,6 +1,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// The most bytes of a name: what common file systems hold.
 const LONGEST: usize = 255;
@@ -20,6 +21,8 @@ pub(crate) enum BadName {
     Path,
     #[error("The name holds characters that cannot be seen; rename the file.")]
     Invisible,
+    #[error("The name holds one of < > : \" | ? *, which Windows reserves; rename the file.")]
+    Character,
     #[error("The name begins or ends with a space or ends with a dot, which some systems drop; rename the file.")]
     Edge,
     #[error("The name is one that some systems reserve; rename the file.")]
@@ -39,6 +42,9 @@ impl FileName {
         }
         if text.chars().any(is_invisible) {
             return Err(BadName::Invisible);
+        }
+        if text.contains(['<', '>', ':', '"', '|', '?', '*']) {
+            return Err(BadName::Character);
         }
         if text.starts_with(char::is_whitespace) || text.ends_with(|char: char| char.is_whitespace() || char == '.') {
             return Err(BadName::Edge);
@@ -60,20 +66,31 @@ impl fmt::Display for FileName {
     }
 }
 
-/// Control characters, and those that turn the direction of text: with them `exe.txt` is shown where `txt.exe` is meant.
+/// What has no form of its own: with it two names look the same, and `exe.txt` is shown where `txt.exe` is meant. Variation selectors
+/// are not among it, although nobody sees them either: an emoji in a name usually has one behind it.
 fn is_invisible(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
+    matches!(char.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
+        || matches!(
+            char,
+            // The joiner that joins nothing, fillers in the place of a letter, an empty Braille pattern.
+            '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
+            // What Unicode keeps for more of this kind.
+            | '\u{2065}' | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}'
+        )
 }
 
 /// The names of devices in Windows, which with any ending still name the device.
 fn is_reserved(text: &str) -> bool {
-    let stem = text.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let stem = text.split('.').next().unwrap_or_default().trim_end().to_uppercase();
     let numbered = |device: &str| {
-        let number = stem.strip_prefix(device).map(str::as_bytes);
-        matches!(number, Some([b'1'..=b'9']))
+        let number = stem.strip_prefix(device).map(|rest| rest.chars().collect::<Vec<_>>());
+        // Also the digits that Windows takes for some of the others.
+        matches!(number.as_deref(), Some(['0'..='9' | '\u{b9}' | '\u{b2}' | '\u{b3}']))
     };
-    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
+    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$")
+        || numbered("COM")
+        || numbered("LPT")
 }
 
 #[cfg(test)]
@@ -82,8 +99,20 @@ mod tests {
 
     #[test]
     fn names_as_people_give_them_are_taken_as_they_are() {
-        for name in ["a", "report (2).pdf", "Übersicht, final?.txt", ".bashrc", "data.tar.gz", "コン.txt", "COM10.txt"]
-        {
+        for name in [
+            "a",
+            "report (2).pdf",
+            "Übersicht, final!.txt",
+            ".bashrc",
+            "data.tar.gz",
+            "コン.txt",
+            "COM10.txt",
+            "COMA.txt",
+            "console.log",
+            "e\u{301}.txt",
+            "\u{2764}\u{fe0f} us.jpg",
+            "नमस्ते.txt",
+        ] {
             assert_eq!(FileName::parse(name).unwrap().as_str(), name);
         }
     }
@@ -99,6 +128,16 @@ mod tests {
             ("a\nb", BadName::Invisible),
             ("a\0", BadName::Invisible),
             ("invoice\u{202e}fdp.exe", BadName::Invisible),
+            ("a\u{85}b", BadName::Invisible),
+            ("a\u{2028}b", BadName::Invisible),
+            ("\u{3164}", BadName::Invisible),
+            ("a\u{115f}b", BadName::Invisible),
+            ("a\u{2800}b", BadName::Invisible),
+            ("a<b", BadName::Character),
+            ("final?.txt", BadName::Character),
+            ("a.txt:stream", BadName::Character),
+            ("\"a\"", BadName::Character),
+            ("*", BadName::Character),
             (" a", BadName::Edge),
             ("a.", BadName::Edge),
             ("a ", BadName::Edge),
@@ -106,9 +145,49 @@ mod tests {
             ("Com1.txt", BadName::Reserved),
             ("LPT9", BadName::Reserved),
             ("aux .c", BadName::Reserved),
+            ("com0", BadName::Reserved),
+            ("COM\u{b9}.txt", BadName::Reserved),
+            ("lpt\u{b3}", BadName::Reserved),
+            ("conin$", BadName::Reserved),
+            ("CONOUT$.log", BadName::Reserved),
         ] {
             assert_eq!(FileName::parse(name), Err(why), "{name:?}");
         }
+    }
+
+    /// A part of a name that was left out of an earlier list stands for each range of Unicode 16.
+    #[test]
+    fn every_character_of_the_format_category_is_refused() {
+        let format = [
+            0xad..=0xad,
+            0x600..=0x605,
+            0x61c..=0x61c,
+            0x6dd..=0x6dd,
+            0x70f..=0x70f,
+            0x890..=0x891,
+            0x8e2..=0x8e2,
+            0x180e..=0x180e,
+            0x200b..=0x200f,
+            0x202a..=0x202e,
+            0x2060..=0x2064,
+            0x2066..=0x206f,
+            0xfeff..=0xfeff,
+            0xfff9..=0xfffb,
+            0x110bd..=0x110bd,
+            0x110cd..=0x110cd,
+            0x13430..=0x1343f,
+            0x1bca0..=0x1bca3,
+            0x1d173..=0x1d17a,
+            0xe0001..=0xe0001,
+            0xe0020..=0xe007f,
+        ];
+        let mut count = 0;
+        for code in format.into_iter().flatten() {
+            let name = format!("a{}b", char::from_u32(code).unwrap());
+            assert_eq!(FileName::parse(&name), Err(BadName::Invisible), "U+{code:04X}");
+            count += 1;
+        }
+        assert_eq!(count, 170, "as many as there are");
     }
 
     #[test]
