@@ -36,13 +36,15 @@ pub struct Cli {
     #[arg(long)]
     monitor: bool,
 
-    /// Also let pages of this origin connect, like `https://example.org`, or `*` for any. Pages of the server's own host
-    /// and of localhost may always connect, and so may programs that are not browsers. Over a loopback address the own host is
-    /// an address or localhost, so that behind a proxy on the same machine this is needed. Can be repeated.
+    /// Also let pages of this origin connect, like `https://example.org`, `https://*.example.org` for all its subdomains, `null`,
+    /// `file://`, or `*` for any. Pages of the server's own host and of localhost may always connect, and so may programs that are not
+    /// browsers. Over a loopback address the server answers only to an address, to localhost, and to the hosts given here, so that
+    /// behind a proxy on the same machine this is needed. Can be repeated.
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
 
-    /// When stopping, close the sockets spread over so many seconds, so that their clients do not return at once.
+    /// When stopping (Ctrl-C, SIGTERM, SIGHUP), close the sockets spread over so many seconds, so that their clients do not return at
+    /// once.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     drain: Duration,
 
@@ -121,8 +123,8 @@ struct LimitFlags {
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().message_bytes)]
     max_message_bytes: usize,
 
-    /// Connections in all; more are refused with HTTP 503. The server raises its limit on open files as far as the system lets it
-    /// (`ulimit -H -n`): that has to be some more.
+    /// Connections in all, each from the moment that it is accepted; a request on one more is refused with HTTP 503. The server raises
+    /// its limit on open files as far as the system lets it (`ulimit -H -n`): that has to be some more, or it holds fewer.
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().connections)]
     max_connections: usize,
 
@@ -138,7 +140,7 @@ struct LimitFlags {
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     idle_timeout: Duration,
 
-    /// Time for a client to connect and send its request.
+    /// Time for a client to connect and send the head of its request, then for its body, and then until its next one.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = some_seconds)]
     handshake_timeout: Duration,
 

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::{ConnectInfo, OriginalUri, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -12,9 +12,11 @@ use crate::Everwire;
 use crate::connection::{Connection, Dialogue, Direct, Mailbox, Tcp, Wire};
 use crate::endpoints::{Endpoint, Opening};
 use crate::fault::{Faults, GRAMMAR};
+use crate::host::Host;
 use crate::lab;
-use crate::limits::{Full, Permit};
+use crate::limits::{Full, Permit, Place};
 use crate::metrics::DropReason;
+use crate::origin::Foreign;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::serve;
@@ -25,9 +27,9 @@ pub(crate) async fn answer(everwire: Everwire, endpoint: Endpoint, mut request: 
     if !Upgrade::is_wanted(&request) {
         return match everwire.pages() {
             // A page of the application may have the same path as an endpoint.
-            Some(pages) if wants_a_page(&request) => pages.index(request).await,
+            Some(pages) if wants_a_page(&request) => pages.index(&everwire, request).await,
             _ => {
-                let sentence = format!("{} is a WebSocket; connect to it with ws: or wss:.", endpoint.path());
+                let sentence = format!("{} is a WebSocket; connect to it with ws: or wss:.", original_path(&request));
                 Refusal::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence).into_response()
             }
         };
@@ -107,14 +109,32 @@ impl Accepted {
     }
 }
 
+/// Whether the request names the server by a name that it has (RFC 9112 section 3.2), or by one that a page let lead here.
+pub(crate) fn check_host(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
+    let host = Host::of(request).map_err(|bad| Refusal::bad_request(bad.to_string()))?;
+    let Some((host, port)) = host.filter(|(host, _)| !everwire.config().origins.may_call(host, request)) else {
+        return Ok(());
+    };
+    let scheme = if everwire.config().tls.is_some() { "https" } else { "http" };
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let sentence = format!(
+        "On its own machine this server is called by an address or localhost, and not {host}; \
+         start it with --allow-origin {scheme}://{host}{port}."
+    );
+    Err(Refusal::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
+}
+
 pub(crate) fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
-    match everwire.config().origins.refused(request) {
-        None => Ok(()),
-        Some(origin) => {
-            let sentence = format!("Pages of {origin} may not connect; start the server with --allow-origin {origin}.");
-            Err(Refusal::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
+    let sentence = match everwire.config().origins.foreign(request) {
+        None => return Ok(()),
+        Some(Foreign::Unlisted(origin)) => {
+            format!("Pages of {origin} may not connect; start the server with --allow-origin {origin}.")
         }
-    }
+        Some(Foreign::Unreadable) => {
+            "`Origin` holds something else than the origin of a page; leave it out.".to_owned()
+        }
+    };
+    Err(Refusal::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
 }
 
 /// The faults that a request asks for.
@@ -129,29 +149,58 @@ pub(crate) fn faults(everwire: &Everwire, query: &Query) -> Result<Option<Faults
     }
 }
 
-/// Takes a place for as long as the permit is held.
-pub(crate) fn admit(everwire: &Everwire, request: &Request) -> Result<Permit, Refusal> {
-    everwire.admit(client_address(request)).map_err(|full| no_room(everwire, full))
+/// The place that the request's connection took when it was accepted. Where the routes are part of another application, which
+/// accepts by itself, the request takes one.
+pub(crate) fn admit(everwire: &Everwire, request: &Request) -> Result<Arc<Permit>, Refusal> {
+    let place = match request.extensions().get::<Place>() {
+        Some(Place::Admitted(permit)) => Ok(Arc::clone(permit)),
+        Some(Place::Refused { why, .. }) => Err(*why),
+        None => everwire.admission().admit(client_address(request)).map(Arc::new),
+    };
+    place.map_err(|full| no_room(everwire, full))
+}
+
+/// Whether the request's connection is within the limits, for an answer that takes no place beside it.
+pub(crate) fn check_place(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
+    match request.extensions().get::<Place>() {
+        Some(Place::Refused { why, .. }) => Err(no_room(everwire, *why)),
+        _ => Ok(()),
+    }
+}
+
+/// Takes a place among the open files.
+pub(crate) fn open_file(everwire: &Everwire, request: &Request) -> Result<Arc<Permit>, Refusal> {
+    let place = everwire.admission().open_file(client_address(request)).map(Arc::new);
+    place.ok_or_else(|| {
+        let sentence = "The server reads as many files as the system lets it; try again later.";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::ServerFull, sentence)
+    })
 }
 
 fn no_room(everwire: &Everwire, full: Full) -> Refusal {
-    let limits = &everwire.config().limits;
+    let most = everwire.admission();
     match full {
         Full::Server => Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             DropReason::ServerFull,
-            format!("The server holds {} connections, as many as it may; try again later.", limits.connections),
+            format!("The server holds {} connections, as many as it may; try again later.", most.connections()),
         ),
         Full::Address => Refusal::new(
             StatusCode::TOO_MANY_REQUESTS,
             DropReason::AddressFull,
-            format!("Your address holds {} connections, as many as it may; close one.", limits.connections_per_address),
+            format!("Your address holds {} connections, as many as it may; close one.", most.connections_per_address()),
         ),
     }
 }
 
 fn client_address(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+/// The path as the client sent it, also below a path of the application that has the routes.
+pub(crate) fn original_path(request: &Request) -> &str {
+    let uri = request.extensions().get::<OriginalUri>().map_or(request.uri(), |original| &original.0);
+    uri.path()
 }
 
 fn wants_a_page(request: &Request) -> bool {

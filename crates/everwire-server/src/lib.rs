@@ -2,13 +2,15 @@
 //! that hold for anyone who connects.
 //!
 //! The binary `everwire-server` is this library with a command line. To mount the endpoints in an axum
-//! application of your own, merge [`router`] into it:
+//! application of your own, merge or nest [`router`] into it. It has neither a fallback nor `/healthz` and `/metrics`, which most
+//! applications have themselves; [`Everwire::probes`] are the latter:
 //!
 //! ```
 //! use axum::Router;
-//! use everwire_server::{Config, router};
+//! use everwire_server::{Config, Everwire};
 //!
-//! let app: Router = Router::new().nest("/live", router(Config::default()));
+//! let everwire = Everwire::new(Config::default());
+//! let app: Router = Router::new().nest("/live", everwire.router()).nest("/live", everwire.probes());
 //! # drop(app);
 //! ```
 //!
@@ -30,7 +32,8 @@
 //! # Layout
 //! - what a server is made of: [`Config`], [`Limits`], [`Origins`], [`FileLimits`], [`FeedSource`], [`Tls`], [`Clock`]
 //! - how it runs: [`Server`] accepts connections, [`Everwire`] is the state behind the routes, [`router`] the routes
-//! - `handshake` decides whether a request becomes a WebSocket, `upgrade` speaks the HTTP of it
+//! - `handshake` decides whether a request becomes a WebSocket, `upgrade` speaks the HTTP of it; `host` and `origin` say by which
+//!   names and from which pages
 //! - `connection` is the one loop that every endpoint shares: pings, limits, faults, counters, coalesced writes
 //! - `endpoints` and `ticker` say what each path does, as a `Session` inside that loop
 //! - `hub` sends one encoded message to many, `metrics` counts, `monitor` tells what the machine does
@@ -47,6 +50,8 @@ mod everwire;
 mod fault;
 mod files;
 mod handshake;
+mod held;
+mod host;
 mod hub;
 mod lab;
 mod limits;

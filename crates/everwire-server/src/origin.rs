@@ -1,7 +1,9 @@
 use std::net::IpAddr;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::header;
+
+use crate::host::Host;
 
 /// Which web pages may connect, by the `Origin` header that browsers send with every WebSocket handshake.
 ///
@@ -9,53 +11,177 @@ use axum::http::{HeaderMap, Uri, header};
 /// to a server on the visitor's machine or network. Programs that are not browsers send no `Origin` and may
 /// connect. Pages of the same host (any port) and of localhost may connect, others when listed.
 ///
-/// Whoever reaches the server by a loopback address has to call it by an address or `localhost`: any other name is listed or
-/// refused, since a page can have its own name lead to the visitor's machine (DNS rebinding). So a proxy on the same machine
-/// that passes on the name by which it was called needs that listed.
+/// Whoever reaches the server by a loopback address has to call it by an address or `localhost`, whatever is asked for: any other
+/// name is the host of a listed origin or refused, since a page can have its own name lead to the visitor's machine (DNS rebinding),
+/// and then reads as a page of that host, without an `Origin`. So a proxy on the same machine that passes on the name by which it
+/// was called needs that listed.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
-    allowed: Vec<String>,
+    allowed: Vec<Pattern>,
     any: bool,
 }
 
 /// A text that is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not an origin: write it as the browser does, like https://example.org or http://10.0.0.5:8080, or * for any"
+    "`{0}` is not an origin: write it as the browser sends it, like https://example.org or http://10.0.0.5:8080 (letters beyond \
+     ASCII as xn--), https://*.example.org for all its subdomains, or * for any"
 )]
 pub struct BadOrigin(String);
 
+/// Why a page may not connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// Its origin is none of those allowed.
+    Unlisted(String),
+    /// What it sent is no origin.
+    Unreadable,
+}
+
+/// An origin that a page can have (RFC 6454 section 6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    /// That of a page which has none to share, like a sandboxed frame.
+    Null,
+    Tuple {
+        scheme: String,
+        /// `None` is a page without a host, like one of `file://`.
+        host: Option<Host>,
+        /// `None` is the scheme's own.
+        port: Option<u16>,
+    },
+}
+
+/// What was listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    Exact(Origin),
+    /// Every name that ends like this one, which begins with a dot.
+    Subdomains {
+        scheme: String,
+        ending: String,
+        port: Option<u16>,
+    },
+}
+
 impl Origins {
-    /// Also allows pages of `origin` (scheme, host and port, as a browser writes them), or of any for `*`.
+    /// Also allows pages of `origin` (scheme, host and port, as a browser sends them), of all subdomains for `https://*.example.org`,
+    /// of `null` or `file://` where a browser sends that, or of any for `*`.
     pub fn allow(mut self, origin: &str) -> Result<Self, BadOrigin> {
-        match origin {
-            "*" => self.any = true,
-            "null" => self.allowed.push(origin.to_owned()),
-            _ => {
-                let origin = origin.trim_end_matches('/').to_ascii_lowercase();
-                let uri: Uri = origin.parse().map_err(|_| BadOrigin(origin.clone()))?;
-                if uri.scheme().is_none() || uri.authority().is_none() || uri.path() != "/" {
-                    return Err(BadOrigin(origin));
-                }
-                self.allowed.push(origin);
-            }
+        if origin == "*" {
+            self.any = true;
+        } else {
+            self.allowed.push(Pattern::parse(origin).ok_or_else(|| BadOrigin(origin.to_owned()))?);
         }
         Ok(self)
     }
 
-    /// The origin that must be refused, when there is one.
-    pub(crate) fn refused<'r>(&self, request: &'r Request) -> Option<&'r str> {
-        let headers = request.headers();
-        let origin = headers.get(header::ORIGIN)?;
-        let Ok(origin) = origin.to_str() else { return Some("(not text)") };
-        let allowed = self.any
-            || self.allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
-            || host_of(origin).is_some_and(|host| {
-                let is_own =
-                    requested_host(headers).as_ref() == Some(&host) && (!is_local(request) || is_address(&host));
-                is_own || is_localhost(&host)
-            });
-        (!allowed).then_some(origin)
+    /// Whether, and why, the page that sent the request may not connect.
+    pub(crate) fn foreign(&self, request: &Request) -> Option<Foreign> {
+        let mut headers = request.headers().get_all(header::ORIGIN).iter();
+        let text = headers.next()?;
+        if self.any {
+            return None;
+        }
+        let Some((text, origin)) = text.to_str().ok().and_then(|text| Some((text, Origin::parse(text)?))) else {
+            return Some(Foreign::Unreadable);
+        };
+        // A browser sends one.
+        if headers.next().is_some() {
+            return Some(Foreign::Unreadable);
+        }
+        let is_own = || {
+            let own = Host::of(request).ok().flatten();
+            own.is_some_and(|(own, _)| origin.host() == Some(&own) && (!is_local(request) || own.is_address()))
+        };
+        let may = self.allowed.iter().any(|pattern| pattern.matches(&origin))
+            || origin.host().is_some_and(Host::is_localhost)
+            || is_own();
+        (!may).then(|| Foreign::Unlisted(text.to_owned()))
+    }
+
+    /// Whether a request may call the server by this name.
+    pub(crate) fn may_call(&self, host: &Host, request: &Request) -> bool {
+        !is_local(request)
+            || self.any
+            || host.is_localhost()
+            || host.is_address()
+            || self.allowed.iter().any(|pattern| pattern.has_host(host))
+    }
+}
+
+impl Origin {
+    fn parse(text: &str) -> Option<Self> {
+        if text == "null" {
+            return Some(Self::Null);
+        }
+        let (scheme, rest) = text.split_once("://")?;
+        let scheme = parse_scheme(scheme)?;
+        if rest.is_empty() {
+            // A page of the web always has a host.
+            return (!is_web(&scheme)).then_some(Self::Tuple { scheme, host: None, port: None });
+        }
+        let (host, port) = Host::parse_with_port(rest)?;
+        let port = port.filter(|port| default_port(&scheme) != Some(*port));
+        Some(Self::Tuple { scheme, host: Some(host), port })
+    }
+
+    fn host(&self) -> Option<&Host> {
+        match self {
+            Self::Null => None,
+            Self::Tuple { host, .. } => host.as_ref(),
+        }
+    }
+}
+
+impl Pattern {
+    /// Reads what somebody lists. `None` is also what no page's origin could ever match.
+    fn parse(text: &str) -> Option<Self> {
+        // The slash of an address that was copied, or the three of file:///.
+        let bare = text.trim_end_matches('/');
+        let text = if bare.ends_with(':') { format!("{bare}//") } else { bare.to_owned() };
+        let pattern = match Origin::parse(&text)? {
+            Origin::Tuple { scheme, host: Some(Host::Name(name)), port } if name.starts_with("*.") => {
+                Self::Subdomains { scheme, ending: name[1..].to_owned(), port }
+            }
+            origin => Self::Exact(origin),
+        };
+        pattern.can_match().then_some(pattern)
+    }
+
+    fn can_match(&self) -> bool {
+        let is_name = |name: &str| {
+            let is_address = Host::Name(name.to_owned()).is_address();
+            !name.contains('*') && !name.contains("..") && name.len() > 1 && !is_address
+        };
+        match self {
+            Self::Exact(Origin::Null) => true,
+            Self::Exact(Origin::Tuple { scheme, host, .. }) => {
+                !is_web_socket(scheme) && !matches!(host, Some(Host::Name(name)) if !is_name(name))
+            }
+            Self::Subdomains { scheme, ending, .. } => !is_web_socket(scheme) && is_name(ending),
+        }
+    }
+
+    fn matches(&self, origin: &Origin) -> bool {
+        match (self, origin) {
+            (Self::Exact(exact), origin) => exact == origin,
+            (Self::Subdomains { scheme, port, .. }, Origin::Tuple { scheme: of, host: Some(host), port: at }) => {
+                scheme == of && port == at && self.has_host(host)
+            }
+            _ => false,
+        }
+    }
+
+    fn has_host(&self, host: &Host) -> bool {
+        match (self, host) {
+            (Self::Exact(exact), host) => exact.host() == Some(host),
+            (Self::Subdomains { ending, .. }, Host::Name(name)) => {
+                // The name has more in front, and not an empty label.
+                name.strip_suffix(ending.as_str()).is_some_and(|front| !front.is_empty() && !front.ends_with('.'))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -68,23 +194,28 @@ fn is_local(request: &Request) -> bool {
     request.extensions().get::<ReachedBy>().is_some_and(|by| by.0.to_canonical().is_loopback())
 }
 
-fn is_address(host: &str) -> bool {
-    host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+/// A scheme of RFC 3986 section 3.1, in small letters.
+fn parse_scheme(text: &str) -> Option<String> {
+    let is_valid = text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_valid.then(|| text.to_ascii_lowercase())
 }
 
-fn host_of(origin: &str) -> Option<String> {
-    let uri: Uri = origin.parse().ok()?;
-    uri.scheme()?;
-    Some(uri.host()?.to_ascii_lowercase())
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
 }
 
-fn requested_host(headers: &HeaderMap) -> Option<String> {
-    let uri: Uri = headers.get(header::HOST)?.to_str().ok()?.parse().ok()?;
-    Some(uri.host()?.to_ascii_lowercase())
+fn is_web(scheme: &str) -> bool {
+    default_port(scheme).is_some()
 }
 
-fn is_localhost(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1" || host == "[::1]"
+/// What a page connects to, and never where it comes from.
+fn is_web_socket(scheme: &str) -> bool {
+    matches!(scheme, "ws" | "wss")
 }
 
 #[cfg(test)]
@@ -99,7 +230,7 @@ mod tests {
     }
 
     fn asks(origins: &Origins, host: &str, origin: &str) -> bool {
-        origins.refused(&request(host, origin)).is_none()
+        origins.foreign(&request(host, origin)).is_none()
     }
 
     #[test]
@@ -118,7 +249,7 @@ mod tests {
             let mut request = request(&format!("{host}:9001"), &format!("http://{host}:9001"));
             request.extensions_mut().insert(ReachedBy(by.into()));
             let origins = listed.iter().fold(Origins::default(), |origins, origin| origins.allow(origin).unwrap());
-            origins.refused(&request).is_none()
+            origins.foreign(&request).is_none()
         };
         assert!(asks([127, 0, 0, 1], "127.0.0.1", &[]));
         assert!(asks([127, 0, 0, 1], "127.0.0.2", &[]));
@@ -149,13 +280,91 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_cannot_be_listed() {
-        for text in ["friend.example", "https://friend.example/path", "https://", ""] {
+        for text in [
+            "friend.example",
+            "https://friend.example/path",
+            "https://",
+            "http:",
+            "",
+            "/",
+            "https://friend.example:port",
+            "https://ann@friend.example",
+            "https://friend.example, https://other.example",
+            "https://b\u{fc}cher.example",
+        ] {
+            assert!(Origins::default().allow(text).is_err(), "{text:?}");
+        }
+    }
+
+    /// It would be accepted without a word, and never match.
+    #[test]
+    fn what_no_page_can_have_as_its_origin_cannot_be_listed() {
+        for text in [
+            "wss://friend.example",
+            "ws://*.friend.example",
+            "https://*",
+            "https://*.",
+            "https://*friend.example",
+            "https://friend.*",
+            "https://a.*.example",
+            "https://*.*.example",
+            "https://*.0.0.1",
+            "http://127.1",
+        ] {
             assert!(Origins::default().allow(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
+    fn the_forms_in_which_people_write_an_origin_match_what_a_browser_sends() {
+        for (listed, sent) in [
+            ("https://friend.example:443", "https://friend.example"),
+            ("http://friend.example:80/", "http://friend.example"),
+            ("HTTPS://FRIEND.EXAMPLE", "https://friend.example"),
+            ("http://[0:0:0:0:0:0:0:2]:80", "http://[::2]"),
+            ("file://", "file://"),
+            ("file:///", "file://"),
+            ("null", "null"),
+            ("app://obsidian.md", "app://obsidian.md"),
+        ] {
+            let origins = Origins::default().allow(listed).unwrap();
+            assert!(asks(&origins, "demo.example", sent), "{listed} and {sent}");
+        }
+    }
+
+    #[test]
+    fn a_star_in_front_of_a_name_is_all_its_subdomains_and_nothing_else() {
+        let origins = Origins::default().allow("https://*.Friend.example").unwrap();
+        for origin in ["https://a.friend.example", "https://a.b.friend.example"] {
+            assert!(asks(&origins, "demo.example", origin), "{origin}");
+        }
+        for origin in [
+            "https://friend.example",
+            "https://.friend.example",
+            "https://a..friend.example",
+            "https://notfriend.example",
+            "http://a.friend.example",
+            "https://a.friend.example:8443",
+            "https://a.friend.example.evil.example",
+            "https://friend.example.evil.example",
+        ] {
+            assert!(!asks(&origins, "demo.example", origin), "{origin}");
+        }
+        let with_port = Origins::default().allow("https://*.friend.example:8443").unwrap();
+        assert!(asks(&with_port, "demo.example", "https://a.friend.example:8443"));
+        assert!(!asks(&with_port, "demo.example", "https://a.friend.example"));
+    }
+
+    #[test]
+    fn two_origins_are_none() {
+        let mut twice = request("demo.example", "https://demo.example");
+        twice.headers_mut().append(header::ORIGIN, "https://demo.example".parse().unwrap());
+        assert_eq!(Origins::default().foreign(&twice), Some(Foreign::Unreadable));
+        assert!(!asks(&Origins::default(), "demo.example", "https://demo.example https://demo.example"));
+    }
+
+    #[test]
     fn a_program_without_an_origin_is_allowed() {
-        assert_eq!(Origins::default().refused(&Request::new(Body::empty())), None);
+        assert_eq!(Origins::default().foreign(&Request::new(Body::empty())), None);
     }
 }

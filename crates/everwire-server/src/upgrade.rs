@@ -1,7 +1,11 @@
+use std::collections::HashSet;
+
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::Response;
+use data_encoding::BASE64;
+use hyper::body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -25,21 +29,27 @@ impl Upgrade {
         has_token(request.headers(), header::UPGRADE, "websocket")
     }
 
-    /// Takes what is needed out of the request, or says what is wrong with it.
+    /// Takes what is needed out of the request, or says what is wrong with it: everything that section 4.2.1 asks for, but the host,
+    /// which every request needs.
     pub(crate) fn from_request(request: &mut Request) -> Result<Self, Refusal> {
         if request.method() != Method::GET || !has_token(request.headers(), header::CONNECTION, "upgrade") {
             return Err(Refusal::bad_request("A WebSocket handshake is a GET with `Connection: Upgrade`."));
         }
-        if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
-            let sentence = "This server speaks WebSocket version 13.";
-            return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence));
+        if request.version() < Version::HTTP_11 {
+            return Err(Refusal::bad_request("A WebSocket handshake needs HTTP/1.1."));
         }
-        let accept = request
-            .headers()
-            .get(header::SEC_WEBSOCKET_KEY)
-            .and_then(|key| HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok())
-            .ok_or_else(|| Refusal::bad_request("The handshake lacks `Sec-WebSocket-Key`."))?;
-        let protocol = first_protocol(request.headers());
+        // What follows the head belongs to the WebSocket. A body would be taken for it by one side and not by the other.
+        if !request.body().is_end_stream() {
+            return Err(Refusal::bad_request("A WebSocket handshake has no body."));
+        }
+        let headers = request.headers();
+        check_version(headers)?;
+        let key = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes())).ok_or_else(|| {
+            Refusal::bad_request("A WebSocket handshake has one `Sec-WebSocket-Key`: 16 bytes in base64.")
+        })?;
+        let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is visible ASCII");
+        let protocol = first_protocol(headers)?;
+        check_extensions(headers)?;
         let on_upgrade = request
             .extensions_mut()
             .remove::<OnUpgrade>()
@@ -71,9 +81,102 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
+/// The value of a header that may be there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
+    let version = only(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
+    // Section 4.3: 0 to 255, without zeros in front.
+    let is_number = |text: &str| text.parse::<u8>().is_ok_and(|number| number.to_string() == text);
+    match version {
+        Some("13") => Ok(()),
+        Some(other) if is_number(other) => {
+            let sentence = "This server speaks WebSocket version 13.";
+            Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence))
+        }
+        _ => Err(Refusal::bad_request(
+            "A WebSocket handshake has one `Sec-WebSocket-Version`, and that is a number: 13.",
+        )),
+    }
+}
+
+/// Whether it is exactly how base64 writes 16 bytes.
+fn is_key(key: &[u8]) -> bool {
+    // The last character before the padding stands for the high half of a byte, whose other bits are 0.
+    BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16)
+}
+
 /// The endpoints speak no subprotocol, but a browser fails a connection that asks for some and is granted none. So
 /// the first is granted, which lets a client's handling of subprotocols be tried.
-fn first_protocol(headers: &HeaderMap) -> Option<HeaderValue> {
-    let offered = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
-    HeaderValue::from_str(offered.split(',').next()?.trim()).ok()
+fn first_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+    let bad = || {
+        Refusal::bad_request("`Sec-WebSocket-Protocol` is a list of names, each of them once, like `chat, v2.chat`.")
+    };
+    let mut first = None;
+    let mut seen = HashSet::new();
+    for value in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
+        for protocol in elements(value.to_str().map_err(|_| bad())?) {
+            if !is_token(protocol) || !seen.insert(protocol) {
+                return Err(bad());
+            }
+            first = first.or(Some(protocol));
+        }
+    }
+    if first.is_none() && headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
+        return Err(bad());
+    }
+    first.map(|protocol| HeaderValue::from_str(protocol).map_err(|_| bad())).transpose()
+}
+
+/// The server grants no extension, but a handshake that breaks the grammar is refused whatever it asks for.
+fn check_extensions(headers: &HeaderMap) -> Result<(), Refusal> {
+    let bad = || Refusal::bad_request("`Sec-WebSocket-Extensions` is not written as RFC 6455 section 9.1 has it.");
+    let mut count = 0;
+    for value in headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS) {
+        // No comma is valid within a quoted value, which has to be a token as well.
+        for extension in elements(value.to_str().map_err(|_| bad())?) {
+            let mut parts = extension.split(';').map(str::trim);
+            let is_valid = parts.next().is_some_and(is_token) && parts.all(is_parameter);
+            if !is_valid {
+                return Err(bad());
+            }
+            count += 1;
+        }
+    }
+    if count == 0 && headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) { Err(bad()) } else { Ok(()) }
+}
+
+fn is_parameter(text: &str) -> bool {
+    let Some((name, value)) = text.split_once('=') else { return is_token(text) };
+    let (name, value) = (name.trim(), value.trim());
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    is_token(name)
+        && quoted.map_or_else(|| is_token(value), |value| unescaped(value).is_some_and(|value| is_token(&value)))
+}
+
+/// The text of a quoted string (RFC 9110 section 5.6.4).
+fn unescaped(quoted: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut chars = quoted.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => text.push(chars.next()?),
+            '"' => return None,
+            char => text.push(char),
+        }
+    }
+    Some(text)
+}
+
+/// The elements of a list; empty ones count for nothing (RFC 9110 section 5.6.1.2).
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|element| !element.is_empty())
+}
+
+/// A `token` of RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

@@ -28,7 +28,7 @@ impl Wire {
     }
 
     pub(crate) async fn get(&mut self, path: &str) {
-        self.send(format!("GET {path} HTTP/1.1\r\nhost: lab\r\nuser-agent: a raw one\r\n\r\n")).await;
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: a raw one\r\n\r\n")).await;
     }
 
     /// Reads until what was received has come true.
@@ -147,7 +147,7 @@ async fn an_event_source_goes_on_where_it_was() {
     wire.until(|text| ids(text).len() >= 2).await;
     let last = ids(&String::from_utf8_lossy(&wire.received))[1];
     let mut again = Wire::connect(&harness);
-    again.send(format!("GET /lab/events?rate=20 HTTP/1.1\r\nhost: lab\r\nlast-event-id: {last}\r\n\r\n")).await;
+    again.send(format!("GET /lab/events?rate=20 HTTP/1.1\r\nhost: localhost\r\nlast-event-id: {last}\r\n\r\n")).await;
     again.until(|text| !ids(text).is_empty()).await;
     let text = String::from_utf8_lossy(&again.received).into_owned();
     assert_eq!(ids(&text)[0], last + 1);
@@ -172,7 +172,7 @@ async fn a_call_comes_back_by_whatever_transport_reads_the_answers() {
     let post = |name: &str, body: &str| {
         let (name, length) = (name.to_owned(), body.len());
         format!(
-            "POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            "POST /lab/echo?call={name} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
         )
     };
     for path in ["poll", "long-poll", "stream", "events"] {
@@ -196,7 +196,7 @@ async fn calls_under_one_name_after_another_are_all_answered() {
     for number in 0..200 {
         let body = format!(r#"{{"call":{number}}}"#);
         let post = format!(
-            "POST /lab/echo?call=n-{number} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST /lab/echo?call=n-{number} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
         let answer = raw(harness.address(), &post).await;
@@ -277,7 +277,7 @@ mod faults {
         harness.get("/lab/poll?call=a").await;
         for path in ["poll", "long-poll", "stream", "events"] {
             let post = format!(
-                "POST /lab/echo?call={path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: 1\r\n\r\n1"
+                "POST /lab/echo?call={path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 1\r\n\r\n1"
             );
             raw(harness.address(), &post).await;
             let start = Instant::now();

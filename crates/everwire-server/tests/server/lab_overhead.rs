@@ -32,8 +32,10 @@ fn overhead(account: &Value) -> usize {
 async fn call(harness: &Harness, name: &str, text: &str) {
     let mut wire = Wire::connect(harness);
     let length = text.len();
-    wire.send(format!("POST /lab/echo?call={name} HTTP/1.1\r\nhost: lab\r\ncontent-length: {length}\r\n\r\n{text}"))
-        .await;
+    wire.send(format!(
+        "POST /lab/echo?call={name} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{text}"
+    ))
+    .await;
     wire.until(|text| text.contains("\r\n\r\n")).await;
 }
 
@@ -86,8 +88,10 @@ async fn a_call_is_counted_with_its_body_as_payload() {
     let mut wire = Wire::connect(&harness);
     for calls in 1..=2 {
         let before = wire.received.len();
-        wire.send("POST /lab/echo?call=c&account=p HTTP/1.1\r\nhost: lab\r\ncontent-length: 10\r\n\r\n0123456789")
-            .await;
+        wire.send(
+            "POST /lab/echo?call=c&account=p HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n0123456789",
+        )
+        .await;
         wire.answer(before).await;
         let account = assert_counted(&harness, "p", &wire).await;
         assert_eq!(number(&account, "payload"), 10 * calls);
@@ -131,7 +135,7 @@ async fn a_websocket_takes_two_bytes_down_and_six_up_and_two_more_beyond_125_byt
     let harness = Harness::start(|_| {}).await;
     let mut wire = Wire::connect(&harness);
     wire.send(
-        "GET /lab/socket?call=c&account=p HTTP/1.1\r\nhost: lab\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        "GET /lab/socket?call=c&account=p HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     )
     .await;

@@ -1,10 +1,11 @@
 use futures_util::SinkExt;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::harness::{Harness, raw};
+use crate::harness::{Harness, PATIENCE, connect, raw};
 
 #[tokio::test]
 async fn text_that_is_not_utf8_closes_with_1007() {
@@ -65,4 +66,147 @@ async fn a_broken_handshake_is_refused_in_words() {
 async fn what_is_no_http_is_refused() {
     let harness = Harness::start(|_| {}).await;
     assert!(raw(harness.address(), "\x16\x03\x01\x00\x05hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+}
+
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const VERSION: &str = "Sec-WebSocket-Version: 13\r\n";
+const HOST: &str = "Host: localhost\r\n";
+const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+
+/// The status that answers these lines.
+async fn status(harness: &Harness, lines: &[&str]) -> String {
+    let mut stream = connect(harness.address());
+    stream.write_all((lines.concat() + "\r\n").as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("an answer in time").unwrap();
+    String::from_utf8_lossy(&answer[9..]).into_owned()
+}
+
+/// What RFC 6455 section 4.2.1 wants, in any order of the headers.
+#[tokio::test]
+async fn a_handshake_as_it_should_be_is_accepted() {
+    let harness = Harness::start(|_| {}).await;
+    let get = "GET /echo HTTP/1.1\r\n";
+    for lines in [
+        &[get, HOST, UPGRADE, KEY, VERSION][..],
+        &[get, VERSION, KEY, "Connection: keep-alive, upgrade\r\nUpgrade: WebSocket\r\n", HOST],
+        &[get, HOST, UPGRADE, KEY, VERSION, "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Protocol: c,,\r\n"],
+        &[get, HOST, UPGRADE, KEY, VERSION, "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"],
+        &[
+            get,
+            HOST,
+            UPGRADE,
+            KEY,
+            VERSION,
+            "Sec-WebSocket-Extensions: a; b=1; c=\"\\2\", d\r\nSec-WebSocket-Extensions: e\r\n",
+        ],
+        &["GET http://localhost/echo HTTP/1.1\r\n", HOST, UPGRADE, KEY, VERSION],
+        &[get, "Host: [::1]:9001\r\n", UPGRADE, KEY, VERSION],
+    ] {
+        assert_eq!(status(&harness, lines).await, "101", "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_against_rfc_6455_is_refused_with_400() {
+    let harness = Harness::start(|_| {}).await;
+    let get = "GET /echo HTTP/1.1\r\n";
+    let keys = [
+        "",
+        "Sec-WebSocket-Key:\r\n",
+        "Sec-WebSocket-Key: x\r\n",
+        // 15 and 17 bytes.
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZSE=\r\n",
+        // Another alphabet, no padding, and bits that belong to no byte.
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j_-==\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+    ];
+    for key in keys {
+        assert_eq!(status(&harness, &[get, HOST, UPGRADE, key, VERSION]).await, "400", "{key}");
+    }
+    for version in [
+        "",
+        "Sec-WebSocket-Version: x\r\n",
+        "Sec-WebSocket-Version: 13, 8\r\n",
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 13\r\n",
+        "Sec-WebSocket-Version: 013\r\n",
+        "Sec-WebSocket-Version: 256\r\n",
+    ] {
+        assert_eq!(status(&harness, &[get, HOST, UPGRADE, KEY, version]).await, "400", "{version}");
+    }
+    for more in [
+        "Sec-WebSocket-Protocol:\r\n",
+        "Sec-WebSocket-Protocol: ,\r\n",
+        "Sec-WebSocket-Protocol: a b\r\n",
+        "Sec-WebSocket-Protocol: a/b\r\n",
+        "Sec-WebSocket-Protocol: a, a\r\n",
+        "Sec-WebSocket-Extensions:\r\n",
+        "Sec-WebSocket-Extensions: a;\r\n",
+        "Sec-WebSocket-Extensions: a; b=\r\n",
+        "Sec-WebSocket-Extensions: a; b=\"c d\"\r\n",
+        "Sec-WebSocket-Extensions: a; b=\"c\r\n",
+        "Sec-WebSocket-Extensions: a b\r\n",
+        "Content-Length: 5\r\n",
+        "Transfer-Encoding: chunked\r\n",
+    ] {
+        assert_eq!(status(&harness, &[get, HOST, UPGRADE, KEY, VERSION, more]).await, "400", "{more}");
+    }
+    for (start, upgrade) in [
+        ("POST /echo HTTP/1.1\r\n", UPGRADE),
+        ("HEAD /echo HTTP/1.1\r\n", UPGRADE),
+        ("GET /echo HTTP/1.0\r\n", UPGRADE),
+        (get, "Upgrade: websocket\r\n"),
+        (get, "Upgrade: websocket\r\nConnection: close\r\n"),
+    ] {
+        assert_eq!(status(&harness, &[start, HOST, upgrade, KEY, VERSION]).await, "400", "{start}{upgrade}");
+    }
+}
+
+/// RFC 9112 section 3.2.
+#[tokio::test]
+async fn a_request_without_one_valid_host_is_refused_with_400() {
+    let harness = Harness::start(|_| {}).await;
+    for host in [
+        "",
+        "Host:\r\n",
+        "Host: localhost\r\nHost: localhost\r\n",
+        "Host: localhost\r\nHost: evil.example\r\n",
+        "Host: local host\r\n",
+        "Host: localhost:port\r\n",
+        "Host: localhost:99999\r\n",
+        "Host: localhost:80:80\r\n",
+        "Host: :80\r\n",
+        "Host: localhost/\r\n",
+        "Host: user@localhost\r\n",
+        "Host: http://localhost\r\n",
+        "Host: [::1\r\n",
+        "Host: ::1\r\n",
+        "Host: [localhost]\r\n",
+        "Host: local%host\r\n",
+        "Host: local\\host\r\n",
+        "Host: lo\"calhost\r\n",
+        "Host: localh\u{f6}st\r\n",
+    ] {
+        for start in
+            ["GET /healthz HTTP/1.1\r\n", "GET /nowhere HTTP/1.1\r\n", "GET http://localhost/metrics HTTP/1.1\r\n"]
+        {
+            assert_eq!(status(&harness, &[start, host]).await, "400", "{start}{host}");
+        }
+        let handshake = ["GET /echo HTTP/1.1\r\n", host, UPGRADE, KEY, VERSION];
+        assert_eq!(status(&harness, &handshake).await, "400", "{host}");
+    }
+    for host in
+        ["localhost", "LOCALHOST:9001", "localhost:", "127.0.0.1:9001", "[::1]", "[::ffff:7f00:1]:80", "a.localhost"]
+    {
+        assert_eq!(
+            status(&harness, &["GET /healthz HTTP/1.1\r\n", &format!("Host: {host}\r\n")]).await,
+            "200",
+            "{host}"
+        );
+    }
+    // Which had no such header.
+    assert_eq!(status(&harness, &["GET /healthz HTTP/1.0\r\n"]).await, "200");
 }
