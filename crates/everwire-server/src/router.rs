@@ -1,35 +1,72 @@
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 
 use crate::endpoints::Endpoint;
 use crate::{Config, Everwire, files, handshake, lab};
 
-/// The routes of a server, to merge or nest into an application of your own.
-///
-/// Serve the application with `into_make_service_with_connect_info::<SocketAddr>()`, or the limit of connections
-/// per address cannot hold. To close the sockets when it stops, make the routes with [`Everwire::router`] instead.
+/// The routes of a server, to merge or nest into an application of your own: see [`Everwire::router`], which they are made with where
+/// the application also wants to close the sockets when it stops, or to have `/healthz` and `/metrics`.
 pub fn router(config: Config) -> Router {
     Everwire::new(config).router()
 }
 
 impl Everwire {
-    /// The routes over this state.
+    /// The endpoints, `/files` and `/lab`, to merge or nest into an application of your own.
+    ///
+    /// There is no fallback among them, so that the application's own answers to every other path; with [`Config::dist`] there is one, which
+    /// serves the pages, and then the application can have none.
+    ///
+    /// Serve the application with `into_make_service_with_connect_info::<SocketAddr>()`, or the limit of connections
+    /// per address cannot hold.
     pub fn router(&self) -> Router {
+        let check_host = from_fn_with_state(self.clone(), check_host);
+        let routes = match self.pages() {
+            Some(_) => self.routes().fallback(elsewhere).layer(check_host),
+            None => self.routes().route_layer(check_host),
+        };
+        routes.with_state(self.clone())
+    }
+
+    /// `/healthz` and `/metrics`, for an application that has none of its own. They count what goes over the other routes of this state.
+    pub fn probes(&self) -> Router {
+        probes().route_layer(from_fn_with_state(self.clone(), check_host)).with_state(self.clone())
+    }
+
+    /// Everything that a server has.
+    pub(crate) fn site(&self) -> Router {
+        let routes = self.routes().merge(probes()).fallback(elsewhere);
+        routes.layer(from_fn_with_state(self.clone(), check_host)).with_state(self.clone())
+    }
+
+    fn routes(&self) -> Router<Self> {
         let mut router = Router::new();
         for endpoint in Endpoint::ALL {
             let answer = move |State(everwire), request| handshake::answer(everwire, endpoint, request);
             router = router.route(endpoint.path(), any(answer));
         }
-        router
-            .merge(files::routes())
-            .merge(lab::routes())
-            .route("/healthz", get(healthz))
-            .route("/metrics", get(metrics))
-            .fallback(elsewhere)
-            .with_state(self.clone())
+        router.merge(files::routes()).merge(lab::routes())
+    }
+}
+
+fn probes() -> Router<Everwire> {
+    Router::new().route("/healthz", get(healthz)).route("/metrics", get(metrics))
+}
+
+/// Passes on what names the server by one of its names. A page that was read under another one could read everything else, too.
+async fn check_host(State(everwire): State<Everwire>, request: Request, next: Next) -> Response {
+    match handshake::check_host(&everwire, &request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.path() == request.uri().path());
+            if let Some(endpoint) = endpoint {
+                everwire.metrics().of(endpoint).dropped(refusal.reason);
+            }
+            refusal.into_response()
+        }
     }
 }
 
@@ -48,7 +85,10 @@ async fn metrics(State(everwire): State<Everwire>) -> Response {
 
 async fn elsewhere(State(everwire): State<Everwire>, request: Request) -> Response {
     if let Some(pages) = everwire.pages() {
-        return pages.serve(request).await;
+        return pages.serve(&everwire, request).await;
+    }
+    if let Err(refusal) = handshake::check_place(&everwire, &request) {
+        return refusal.into_response();
     }
     let endpoints: Vec<&str> = Endpoint::ALL.into_iter().map(Endpoint::path).collect();
     let path = request.uri().path();

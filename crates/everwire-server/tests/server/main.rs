@@ -23,10 +23,12 @@ mod metrics;
 mod monitor;
 #[cfg(target_os = "linux")]
 mod monitor_machine;
+mod mounted;
 mod origin;
 mod process;
 mod replay;
 mod shared_port;
+mod slots;
 mod slow_reader;
 #[cfg(unix)]
 mod stopped;
