@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::drain::{self, Drain};
 use crate::endpoints::{Endpoint, Hubs};
 use crate::files::Store;
 use crate::lab::Lab;
-use crate::limits::{Admission, Full, Permit};
+use crate::limits::Admission;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::pages::Pages;
@@ -43,7 +42,7 @@ impl Everwire {
     /// A server's state with nobody connected.
     pub fn new(config: Config) -> Self {
         Self(Arc::new(Shared {
-            admission: Admission::new(&config.limits),
+            admission: Admission::new(&config.limits, config.files.files),
             pages: config.dist.as_deref().map(Pages::new),
             metrics: Metrics::default(),
             drain: Drain::default(),
@@ -127,8 +126,8 @@ impl Everwire {
         self.0.pages.as_ref()
     }
 
-    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<Permit, Full> {
-        self.0.admission.admit(address)
+    pub(crate) fn admission(&self) -> &Arc<Admission> {
+        &self.0.admission
     }
 
     /// Counts a connection among the open ones for as long as the presence is held.

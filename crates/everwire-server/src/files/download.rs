@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -5,25 +7,32 @@ use axum::response::{IntoResponse, Response};
 use tower_http::services::ServeFile;
 use tower_service::Service;
 
-use super::held::held;
 use super::id::FileId;
 use super::name::FileName;
 use super::wire::FileInfo;
 use crate::endpoints::Endpoint;
+use crate::held::held;
+use crate::limits::Permit;
+use crate::refusal::Refusal;
 use crate::{Everwire, handshake};
 
 /// Sends a file to whoever asks, whole or in part. Nothing of it is ever shown or run as a page of this server.
 pub(super) async fn answer(State(everwire): State<Everwire>, Path(id): Path<String>, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let place = handshake::check_origin(&everwire, &request).and_then(|()| handshake::admit(&everwire, &request));
-    match place {
-        Ok(permit) => readable_by(origin, held(serve(&everwire, &id, request).await, permit)),
+    match places(&everwire, &request) {
+        Ok(places) => readable_by(origin, held(serve(&everwire, &id, request).await, places)),
         Err(refusal) => {
             everwire.metrics().of(Endpoint::Files).dropped(refusal.reason);
             let origin = origin.filter(|_| refusal.status != StatusCode::FORBIDDEN);
             readable_by(origin, refusal.into_response())
         }
     }
+}
+
+/// What an answer takes until it is read: a connection, and an open file.
+fn places(everwire: &Everwire, request: &Request) -> Result<[Arc<Permit>; 2], Refusal> {
+    handshake::check_origin(everwire, request)?;
+    Ok([handshake::admit(everwire, request)?, handshake::open_file(everwire, request)?])
 }
 
 async fn serve(everwire: &Everwire, id: &str, mut request: Request) -> Response {
@@ -107,10 +116,10 @@ mod tests {
 
     #[test]
     fn a_name_cannot_break_out_of_its_header() {
-        let name = FileName::parse("a\"; x=\u{fc} 100%.txt").unwrap();
+        let name = FileName::parse("a'; x=\u{fc} 100%.txt").unwrap();
         assert_eq!(
             attachment(&name),
-            "attachment; filename=\"a__ x__ 100_.txt\"; filename*=UTF-8''a%22%3B%20x%3D%C3%BC%20100%25.txt"
+            "attachment; filename=\"a__ x__ 100_.txt\"; filename*=UTF-8''a%27%3B%20x%3D%C3%BC%20100%25.txt"
         );
     }
 }

@@ -6,12 +6,11 @@
 //!   holds no more
 //! - `transfer`: a connection's part in it; `wire`: what is said there
 //! - `upload`: the task that writes one file and answers for it; `partial`: that file on disk
-//! - `download`: a file by HTTP; `held`: its place among the connections
+//! - `download`: a file by HTTP
 //! - `folder`: the temporary folder; `name`, `id`, `resume`: what is checked before it is used
 
 mod download;
 mod folder;
-mod held;
 mod id;
 mod limits;
 mod name;

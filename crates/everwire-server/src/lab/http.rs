@@ -16,7 +16,9 @@ use super::outflow::{Delivery, Outflow};
 use super::source;
 use super::visit::{Visit, answer, fresh};
 use crate::Everwire;
+use crate::deadline::within;
 use crate::fault::Network;
+use crate::metrics::DropReason;
 use crate::refusal::Refusal;
 
 /// How messages are written where each has a line.
@@ -85,7 +87,13 @@ pub(super) async fn echo(State(everwire): State<Everwire>, request: Request) -> 
         let name = visit.query.text("call").unwrap_or_default();
         let log = source::calls(&visit.everwire, name)?;
         let too_long = || Refusal::bad_request(format!("A call has up to {LONGEST_CALL} bytes."));
-        let body = to_bytes(request.into_body(), LONGEST_CALL).await.map_err(|_| too_long())?;
+        let too_late = || {
+            let sentence = "The body did not arrive in time; send the request again.";
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, DropReason::LateRequest, sentence)
+        };
+        // As long as its head had, or who never sends it would hold a place for nothing.
+        let body = within(visit.everwire.config().limits.handshake, to_bytes(request.into_body(), LONGEST_CALL));
+        let body = body.await.ok_or_else(too_late)?.map_err(|_| too_long())?;
         let text = String::from_utf8(body.to_vec()).ok().filter(|text| !text.chars().any(char::is_control));
         let text = text.ok_or_else(|| Refusal::bad_request("A call is a line of UTF-8 text."))?;
         if let Some(account) = &visit.account {

@@ -25,7 +25,7 @@ pub(super) struct Visit {
     pub(super) account: Option<Arc<Account>>,
     pub(super) network: Network,
     /// Its place among the connections.
-    _permit: Permit,
+    _permit: Arc<Permit>,
 }
 
 impl Visit {

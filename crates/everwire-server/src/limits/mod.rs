@@ -3,7 +3,7 @@
 mod admission;
 mod pace;
 
-pub(crate) use admission::{Admission, Full, Permit};
+pub(crate) use admission::{Admission, Full, Permit, Place};
 pub(crate) use pace::Pace;
 
 use std::time::Duration;
@@ -13,7 +13,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes in one message from a client; a larger one closes the connection with 1009.
     pub message_bytes: usize,
-    /// WebSockets, downloads and requests of the lab in all; more are refused with HTTP 503.
+    /// Connections in all, each from the moment that it is accepted, whatever it is used for; a request on one more is refused with
+    /// HTTP 503. [`Server`](crate::Server) holds fewer where the system permits too few open files. Where the routes are part of
+    /// another application, WebSockets, downloads and requests of the lab are counted instead.
     pub connections: usize,
     /// The same from one address (IPv6: one /64 network); more are refused with HTTP 429.
     pub connections_per_address: usize,
@@ -23,7 +25,9 @@ pub struct Limits {
     /// How long a connection may be without a message in either direction before it is closed with 1001.
     /// Zero is no limit.
     pub idle: Duration,
-    /// How long a client may take from TCP connect to the end of its request.
+    /// How long a client may take from TCP connect to the end of the head of its request, with TLS or without; then for the
+    /// body of that request; and after the answer until its next one. What comes later is answered with HTTP 408, or not at
+    /// all where no request was begun.
     pub handshake: Duration,
     /// Bytes that may wait for one slow reader before it is closed with 1013.
     pub backlog_bytes: usize,

@@ -14,6 +14,8 @@ pub(crate) struct Metrics {
     endpoints: [EndpointMetrics; Endpoint::ALL.len()],
     /// Connections that did not finish a request in time, and so belong to no endpoint.
     pub(crate) handshake_timeouts: Counter,
+    /// Connections over the limits that were ended before they could ask for anything.
+    pub(crate) connections_cut: Counter,
 }
 
 /// The counters of one endpoint.
@@ -41,12 +43,13 @@ pub(crate) enum DropReason {
     StreamsFull,
     Origin,
     BadRequest,
+    LateRequest,
     Draining,
     Fault,
 }
 
 impl DropReason {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::SlowReader,
         Self::MessageTooBig,
         Self::TooManyMessages,
@@ -57,6 +60,7 @@ impl DropReason {
         Self::StreamsFull,
         Self::Origin,
         Self::BadRequest,
+        Self::LateRequest,
         Self::Draining,
         Self::Fault,
     ];
@@ -74,6 +78,7 @@ impl DropReason {
             Self::StreamsFull => "streams_full",
             Self::Origin => "origin",
             Self::BadRequest => "bad_request",
+            Self::LateRequest => "late_request",
             Self::Draining => "draining",
             Self::Fault => "fault",
         }

@@ -42,6 +42,9 @@ pub(crate) fn render(metrics: &Metrics) -> String {
     let name = "everwire_handshake_timeouts_total";
     head(&mut text, name, "counter", "Connections that did not send a whole request in time.");
     line(&mut text, format_args!("{name} {}", metrics.handshake_timeouts.value()));
+    let name = "everwire_connections_cut_total";
+    head(&mut text, name, "counter", "Connections over the limits that were ended without an answer.");
+    line(&mut text, format_args!("{name} {}", metrics.connections_cut.value()));
     if let Some(bytes) = resident_bytes() {
         let name = "process_resident_memory_bytes";
         head(&mut text, name, "gauge", "Resident memory of the server's process.");

@@ -18,28 +18,38 @@ use tower_service::Service;
 
 use super::metered::Metered;
 use super::patience::{Patience, Progress};
-use crate::Everwire;
 use crate::deadline::{DeadlineTimer, within};
 use crate::lab::Meter;
+use crate::limits::Place;
 use crate::origin::ReachedBy;
+use crate::{Everwire, Limits};
+
+/// How long a connection over the limits may take for its one request, and to read that it is over them.
+const REFUSAL: Duration = Duration::from_secs(5);
 
 /// How a connection came.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Arrival {
     at: Instant,
     from: SocketAddr,
     /// By which of the server's addresses, where the system tells.
     by: Option<ReachedBy>,
+    place: Place,
 }
 
 /// Accepts connections for ever, each served by a task of its own.
 pub(super) async fn connections(listener: &TcpListener, everwire: &Everwire) -> Infallible {
-    let router = everwire.router();
+    let router = everwire.site();
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
+                // Before anything is spent on it: an idle connection holds a descriptor like every other.
+                let Some(place) = everwire.admission().accept(from.ip()) else {
+                    everwire.metrics().connections_cut.add(1);
+                    continue;
+                };
                 let by = stream.local_addr().ok().map(|own| ReachedBy(own.ip()));
-                let arrival = Arrival { at: Instant::now(), from, by };
+                let arrival = Arrival { at: Instant::now(), from, by, place };
                 tokio::spawn(connection(stream, arrival, router.clone(), everwire.clone()));
             }
             Err(error) => {
@@ -56,11 +66,16 @@ async fn connection(stream: TcpStream, arrival: Arrival, router: Router, everwir
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    let mut limits = everwire.config().limits.clone();
+    if let Place::Refused { .. } = arrival.place {
+        limits.handshake = limits.handshake.min(REFUSAL);
+        limits.write = limits.write.min(REFUSAL);
+    }
     let Some(tls) = everwire.config().tls.clone() else {
-        return requests(stream, arrival, router, &everwire).await;
+        return requests(stream, arrival, router, &everwire, &limits).await;
     };
-    match within(everwire.config().limits.handshake, tls.accept(stream)).await {
-        Some(Ok(stream)) => requests(stream, arrival, router, &everwire).await,
+    match within(limits.handshake, tls.accept(stream)).await {
+        Some(Ok(stream)) => requests(stream, arrival, router, &everwire, &limits).await,
         Some(Err(error)) => tracing::debug!(%error, address = %arrival.from, "TLS handshake failed"),
         None => everwire.metrics().handshake_timeouts.add(1),
     }
@@ -68,22 +83,25 @@ async fn connection(stream: TcpStream, arrival: Arrival, router: Router, everwir
 
 /// Serves the HTTP requests of a connection. When one of them becomes a WebSocket this ends, and hyper's buffers
 /// are freed; the WebSocket has a task of its own.
-async fn requests<S>(stream: S, arrival: Arrival, router: Router, everwire: &Everwire)
+async fn requests<S>(stream: S, arrival: Arrival, router: Router, everwire: &Everwire, limits: &Limits)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // Who is in the middle of a download gets some of the time in which the WebSockets are closed.
     let _held = everwire.drain_state().hold();
-    let patience = everwire.config().limits.handshake;
+    let patience = limits.handshake;
+    let (accepted, from) = (arrival.at, arrival.from);
+    let is_refused = matches!(arrival.place, Place::Refused { .. });
     let progress = Progress::default();
     let meter = Arc::<Meter>::default();
-    let stream = Patience::new(Metered::new(stream, &meter), arrival.at, &everwire.config().limits, &progress);
+    let stream = Patience::new(Metered::new(stream, &meter), accepted, limits, &progress);
     let begun = progress.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         begun.begin();
         meter.next_request();
         request.extensions_mut().insert(Arc::clone(&meter));
         request.extensions_mut().insert(ConnectInfo(arrival.from));
+        request.extensions_mut().insert(arrival.place.clone());
         if let Some(by) = arrival.by {
             request.extensions_mut().insert(by);
         }
@@ -91,7 +109,8 @@ where
     });
     let mut http = http1::Builder::new();
     // The first request has the patience of the stream, which answers when it is over; hyper's own, a little
-    // longer, holds for the requests after it.
+    // longer, holds for the requests after it, and so for a connection that has none.
+    http.keep_alive(!is_refused);
     http.timer(DeadlineTimer).header_read_timeout(patience + Duration::from_secs(1)).max_buf_size(32 << 10);
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
@@ -103,9 +122,9 @@ where
     };
     progress.end();
     if let Err(error) = served {
-        tracing::debug!(%error, address = %arrival.from, "connection ended");
+        tracing::debug!(%error, address = %from, "connection ended");
     }
-    if arrival.at.elapsed() >= patience && !progress.has_begun() {
+    if accepted.elapsed() >= patience && !progress.has_begun() {
         everwire.metrics().handshake_timeouts.add(1);
     }
 }

@@ -53,6 +53,12 @@ impl Server {
         socket.bind(config.listen)?;
         let listener = socket.listen(BACKLOG)?;
         let everwire = Everwire::new(config);
+        let (most, asked) = (everwire.admission().connections(), everwire.config().limits.connections);
+        if most < asked {
+            tracing::warn!(
+                "holds {most} connections instead of {asked}: the system lets it open too few files (`ulimit -n`)"
+            );
+        }
         everwire.files().remove_leftovers();
         Ok(Self { listener, everwire })
     }

@@ -83,7 +83,7 @@ impl<S> Patience<S> {
     }
 
     /// What a write leads to: a peer that takes nothing for too long has gone, as far as anybody can tell.
-    fn in_time(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() || self.progress.is_over() {
             self.stalled = None;
             return written;
@@ -142,18 +142,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
         self.stream.is_write_vectored()
     }
 
+    // With TLS a write that found no room has ended all the same: what it left is written by these.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.in_time(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.in_time(cx, shut)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, duplex};
     use tokio::time::{advance, sleep};
 
     use super::*;
@@ -173,6 +176,24 @@ mod tests {
         peer.read_exact(&mut [0; 2]).await.unwrap();
         assert_eq!(writing.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(start.elapsed().as_secs(), 29 + 30);
+    }
+
+    /// As TLS does, which has a buffer of its own.
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_of_what_is_buffered_breaks_the_stream_when_it_is_flushed_or_shut() {
+        let limits = Limits { write: Duration::from_secs(30), ..Limits::default() };
+        for shuts in [false, true] {
+            let (_peer, stream) = duplex(4);
+            let progress = Progress::default();
+            progress.begin();
+            let mut stream = BufWriter::new(stream);
+            stream.write_all(b"more than four").await.unwrap();
+            let mut stream = Patience::new(stream, Instant::now(), &limits, &progress);
+            let start = Instant::now();
+            let written = if shuts { stream.shutdown().await } else { stream.flush().await };
+            assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            assert_eq!(start.elapsed(), limits.write + GRACE);
+        }
     }
 
     #[tokio::test(start_paused = true)]

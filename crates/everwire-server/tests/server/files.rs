@@ -163,9 +163,19 @@ async fn who_fetches_files_holds_connections_of_its_address_until_they_are_read(
     let gone = async { while harness.metric(r#"everwire_connections{endpoint="/files"}"#).await != 0 {} };
     timeout(PATIENCE, gone).await.expect("the sender's place is free");
 
-    let mut reader = connect_with_small_buffers(harness.address()).await;
-    reader.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).await.unwrap();
-    reader.read_exact(&mut [0; 1]).await.unwrap();
+    let read = async {
+        loop {
+            let mut reader = connect_with_small_buffers(harness.address()).await;
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            reader.write_all(request.as_bytes()).await.unwrap();
+            let mut status = [0; 12];
+            reader.read_exact(&mut status).await.unwrap();
+            if &status == b"HTTP/1.1 200" {
+                break reader;
+            }
+        }
+    };
+    let reader = timeout(PATIENCE, read).await.expect("a place for the reader");
     let refused = get(&harness, &path, "Origin: http://127.0.0.1:8080\r\n").await;
     assert!(refused.head.starts_with("http/1.1 429") && refused.head.contains("retry-after"), "{}", refused.head);
     assert!(String::from_utf8_lossy(&refused.body).contains("Your address holds 1 connections"));

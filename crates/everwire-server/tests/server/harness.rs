@@ -43,6 +43,12 @@ impl Harness {
         http(self.address(), path, "").await
     }
 
+    /// Connects as soon as the server has noticed that a place is free.
+    pub(crate) async fn becomes_free(&self) {
+        let connect = async { while Client::try_connect(self.address(), "/echo", &[]).await.is_err() {} };
+        timeout(PATIENCE, connect).await.expect("a place that was given back");
+    }
+
     /// The value of one line of `/metrics`.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").await;
@@ -77,6 +83,16 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = std::net::TcpStream::connect(address).unwrap();
     stream.set_nonblocking(true).unwrap();
     TcpStream::from_std(stream).unwrap()
+}
+
+/// The same from another address of this machine. Linux gives it all of 127.0.0.0/8.
+#[cfg(target_os = "linux")]
+pub(crate) fn connect_from(from: [u8; 4], address: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    TcpStream::from_std(socket.into()).unwrap()
 }
 
 /// A connection on whose way to the client only some tens of kilobytes have room, and not the megabytes that are usual within

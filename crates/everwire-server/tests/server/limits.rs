@@ -5,7 +5,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Client;
 use crate::harness::{Harness, PATIENCE, connect, raw};
 
 #[tokio::test]
@@ -47,7 +46,7 @@ async fn more_connections_than_the_server_holds_are_refused_with_503() {
     assert!(sentence.contains("2 connections"), "{sentence}");
     assert_eq!(harness.drops("/echo", "server_full").await, 1);
     drop(first);
-    becomes_free(&harness).await;
+    harness.becomes_free().await;
 }
 
 #[tokio::test]
@@ -59,13 +58,7 @@ async fn more_connections_than_an_address_may_hold_are_refused_with_429() {
     assert!(sentence.contains("Your address"), "{sentence}");
     assert_eq!(harness.drops("/echo", "address_full").await, 1);
     drop(first);
-    becomes_free(&harness).await;
-}
-
-/// Connects as soon as the server has noticed that somebody left.
-async fn becomes_free(harness: &Harness) {
-    let connect = async { while Client::try_connect(harness.address(), "/echo", &[]).await.is_err() {} };
-    timeout(PATIENCE, connect).await.expect("a place that was given back");
+    harness.becomes_free().await;
 }
 
 #[tokio::test]

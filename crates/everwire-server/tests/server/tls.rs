@@ -1,6 +1,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use everwire_server::{Tls, TlsError};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -57,6 +58,18 @@ async fn wss_works_with_a_certificate_and_a_key() {
     assert_eq!(client.ask("secret").await, "secret");
     let (closed, ()) = tokio::join!(client.closed(), harness.server.stop());
     assert_eq!(closed.0, 1001);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_begin_with_tls_in_time_is_let_go() {
+    let localhost = Localhost::new();
+    let tls = Tls::from_pem_files(&localhost.cert(), &localhost.key()).unwrap();
+    let harness = Harness::start(|config| {
+        config.tls = Some(tls);
+        config.limits.handshake = Duration::from_millis(100);
+    })
+    .await;
+    assert_eq!(raw(harness.address(), "").await, "");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -8,18 +9,18 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::limits::Permit;
 
-/// The body of an answer that keeps its place among the connections until it is written, or its reader has gone.
-struct Held {
+/// The body of an answer that keeps its places until it is written, or its reader has gone.
+struct Held<const N: usize> {
     body: Body,
-    _permit: Permit,
+    _permits: [Arc<Permit>; N],
 }
 
-/// Gives an answer its place.
-pub(super) fn held(response: Response, permit: Permit) -> Response {
-    response.map(|body| Body::new(Held { body, _permit: permit }))
+/// Gives an answer the places that it takes: among the connections, among the open files.
+pub(crate) fn held<const N: usize>(response: Response, permits: [Arc<Permit>; N]) -> Response {
+    response.map(|body| Body::new(Held { body, _permits: permits }))
 }
 
-impl HttpBody for Held {
+impl<const N: usize> HttpBody for Held<N> {
     type Data = Bytes;
     type Error = axum::Error;
 
