@@ -29,6 +29,8 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   let isActing, page, timer;
   /** When the timer rings. */
   let alarmAt = Infinity;
+  /** When the last socket was dialled. A core hears of it that takes the place of one which is over, for the least time between two. */
+  let dialledAt = -Infinity;
   /** The time of the latest happening. */
   let now = 0;
   /** When the latest message came that the core has not heard of, 0 for none. It asks for it only when it is to judge the link. */
@@ -105,8 +107,10 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   }
 
   function perform(action, a, b, c, d, e, f) {
-    if (action === code.ACTION_DIAL) link.dial(a, b);
-    else if (action === code.ACTION_TRANSMIT) transmit(outbox.take(a));
+    if (action === code.ACTION_DIAL) {
+      dialledAt = now;
+      link.dial(a, b);
+    } else if (action === code.ACTION_TRANSMIT) transmit(outbox.take(a));
     else if (action === code.ACTION_PROBE) probe(a);
     else if (action === code.ACTION_MEASURE) handle(code.INPUT_BUFFERED, a, link.measure(), 0);
     else if (action === code.ACTION_CLOSE) link.socket.close(...closing.args);
@@ -251,7 +255,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     }
     page = new AbortController();
     watchPage(tell, page.signal);
-    tell(code.INPUT_OPEN);
+    tell(code.INPUT_OPEN, performance.now() - dialledAt);
     for (const [key, { bytes, options }] of outbox.entries()) {
       wasm?.send(core, now, bytes, key, lifetime(options), outbox.numberOf(options?.key), false);
     }

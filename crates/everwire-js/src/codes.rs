@@ -4,6 +4,7 @@
 
 /// What happened. The operands stand behind.
 pub mod input {
+    /// `a`: how long ago a core before this one dialled last for the same socket, infinite for never.
     pub const OPEN: u32 = 0;
     pub const RECONNECT: u32 = 1;
     /// `a`: the close code.

@@ -13,7 +13,7 @@ use crate::{body::Body, codes::input};
 pub(crate) fn tell(core: At<'_, Body>, input: u32, a: f64, b: f64, c: f64) {
     let socket = SocketId(a as u64);
     match input {
-        input::OPEN => core.open(),
+        input::OPEN => core.open_after(Time::from_millis_f64(a)),
         input::RECONNECT => core.reconnect(),
         // JavaScript has checked the code and keeps the reason.
         input::CLOSE => core.close(CloseCode::new(a as u16).unwrap_or_default(), ()),

@@ -24,7 +24,7 @@ fn numbers(done: &[(u32, [f64; 6])]) -> Vec<u32> {
 fn open(mut knobs: Knobs) -> Core {
     knobs.turn(knob::FLOOR, 0.0);
     let mut core = Core::new(knobs, 0.5);
-    core.handle(0.0, input::OPEN, 0.0, 0.0, 0.0);
+    core.handle(0.0, input::OPEN, f64::INFINITY, 0.0, 0.0);
     obey(&mut core);
     core.handle(100.0, input::OPENED, 1.0, 0.0, 0.0);
     obey(&mut core);
@@ -35,7 +35,7 @@ fn open(mut knobs: Knobs) -> Core {
 fn a_connection_opens_talks_is_lost_comes_back_and_is_closed() {
     let mut core = Core::new(Knobs::new(), 0.5);
     assert_eq!(core.send(0.0, 5, 1, 0.0, 0, false), sent::QUEUED);
-    assert_eq!(core.handle(0.0, input::OPEN, 0.0, 0.0, 0.0), status::ACTIONS);
+    assert_eq!(core.handle(0.0, input::OPEN, f64::INFINITY, 0.0, 0.0), status::ACTIONS);
     let done = obey(&mut core);
     assert_eq!(numbers(&done), [action::DIAL, action::ALARM]);
     assert_eq!((done[0].1[0], done[1].1[0]), (1.0, 15_000.0), "socket 1, given up after the connect timeout");
@@ -106,7 +106,7 @@ fn the_latest_of_a_key_replaces_the_one_before_and_time_to_live_runs_out() {
 fn what_goes_ahead_overtakes_what_the_opening_has_just_released() {
     let mut core = Core::new(Knobs::new(), 0.5);
     core.send(0.0, 1, 1, 0.0, 0, false);
-    core.handle(0.0, input::OPEN, 0.0, 0.0, 0.0);
+    core.handle(0.0, input::OPEN, f64::INFINITY, 0.0, 0.0);
     obey(&mut core);
     core.handle(100.0, input::OPENED, 1.0, 0.0, 0.0);
     assert_eq!(core.poll(), action::OPENED);
@@ -150,4 +150,23 @@ fn where_javascript_judges_every_ending_but_a_refused_address_is_retried() {
     assert_eq!(final_to_the_default(false).0, action::ENDED);
     let (number, operands) = final_to_the_default(true);
     assert_eq!((number, operands[1]), (action::DROPPED, 0.0), "the default would not have tried again");
+}
+
+#[test]
+fn credentials_that_are_renewed_may_be_refused() {
+    assert_eq!(after_close(4401.0, &[]).0, action::ENDED);
+    for knobs in [&[knob::RENEW_CREDENTIALS][..], &[knob::RENEW_CREDENTIALS, knob::RETRY_ALL]] {
+        let (number, operands) = after_close(4401.0, knobs);
+        assert_eq!((number, operands[1]), (action::DROPPED, 1.0), "the default tries again");
+    }
+}
+
+#[test]
+fn a_core_that_takes_the_place_of_another_keeps_to_the_floor_after_its_last_dial() {
+    let mut core = Core::new(Knobs::new(), 0.5);
+    core.handle(1_000.0, input::OPEN, 100.0, 0.0, 0.0);
+    let done = obey(&mut core);
+    assert_eq!((numbers(&done), done[0].1[0]), (vec![action::ALARM], 1_400.0));
+    core.handle(1_400.0, input::WAKE, 1e12, 0.0, 0.0);
+    assert_eq!(numbers(&obey(&mut core)), [action::DIAL, action::ALARM]);
 }

@@ -58,7 +58,7 @@ export interface Drop {
 
 /** When attempts are made. Times are in ms. */
 export interface BackoffOptions {
-  /** The least delay after a close by the server, and the least time between two dials. Default: 500. */
+  /** The least delay after a close by the server, and the least time between two dials, also for `reconnect()`. Default: 500. */
   floor?: number;
   /** The ceiling of the first delay, which is drawn between `floor` and it. Default: 6000, so that 10,000 clients lost at once come back spread out. */
   first?: number;
@@ -368,8 +368,9 @@ export class EverSocket extends EventTarget implements WebSocket {
   close(code?: number, reason?: string): void;
 
   /**
-   * Makes a new connection now: in place of the present one, without waiting for the next attempt, or after a close. With
-   * `reconnect: false` it has no effect.
+   * Makes a new connection now: in place of the present one, without waiting for the next attempt, or after a close. A call while an
+   * attempt is under way changes nothing, and there is never less than `backoff.floor` between two. With `reconnect: false` it has
+   * no effect.
    */
   reconnect(): void;
 

@@ -264,19 +264,47 @@ export default {
     socket.reconnect();
     await t.next(socket, "open");
   },
-  "reconnect() again and again makes no socket too many": async (t) => {
-    const socket = t.ever();
-    for (let count = 0; count < 10; count += 1) {
-      socket.reconnect();
+  "reconnect() again and again makes one socket more": async (t) => {
+    let made = 0;
+    class Counted extends WebSocket {
+      constructor(...args) {
+        super(...args);
+        made += 1;
+      }
+    }
+    const socket = t.ever("/echo", { WebSocket: Counted });
+    for (const expected of [1, 2]) {
+      for (let count = 0; count < 100; count += 1) socket.reconnect();
+      await t.next(socket, "open");
+      t.equal(made, expected, "sockets made");
     }
     await t.next(socket, "open");
     socket.send("x");
     t.equal((await t.next(socket, "message")).data, "x", "data");
-    // The server hears of those that were given up in its own time.
-    await t.until(async () => (await t.server("seen")).filter(({ code }) => code === null).length === 1);
+  },
+  "reconnect() as soon as it is open keeps to the floor": async (t) => {
+    const socket = t.ever("/echo", { backoff: { floor: 300, first: 300, max: 300 } });
+    await t.next(socket, "open");
+    const opened = performance.now();
+    const drop = t.next(socket, "reconnecting");
+    socket.reconnect();
+    t.ok((await drop).delay <= 300, "no longer than the floor");
+    await t.next(socket, "open");
+    // Since the first dial, which was before it opened, and not before that.
+    t.ok(performance.now() - opened > 100, "the second dial waits");
+  },
+  "reconnect() as soon as it is closed keeps to the floor": async (t) => {
+    const dials = [];
+    const url = t.at("/close", { code: 1000 });
+    const socket = t.dial(() => (dials.push(performance.now()), url), [], { backoff: { floor: 100, first: 100, max: 100 } });
+    socket.onclose = () => socket.reconnect();
+    await t.until(() => dials.length >= 4);
+    const gaps = dials.slice(1).map((at, index) => at - dials[index]);
+    // A timer may ring a little early.
+    t.ok(gaps.every((gap) => gap > 98), `gaps of ${gaps}`);
   },
   "close while it waits ends it": async (t) => {
-    const socket = t.ever("/echo", { backoff: { floor: 600_000, first: 600_000, max: 600_000 } });
+    const socket = t.ever("/echo", { backoff: { floor: 5, first: 1e9, max: 1e9 } });
     await t.next(socket, "open");
     const down = t.next(socket, "reconnecting");
     await t.server("cut");

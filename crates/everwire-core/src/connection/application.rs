@@ -4,23 +4,27 @@ use super::{Action, Cause, Connection, Ended, Event, Phase, Retry};
 use crate::{CloseCode, Payload, terms::ReasonOf, time::Time};
 
 impl<M: Payload> Connection<M> {
-    pub(super) fn open(&mut self, now: Time) {
+    /// A connection before this one dialled last so long ago.
+    pub(super) fn open(&mut self, now: Time, last_dial: Time) {
         if self.phase == Phase::Idle {
-            self.dial(now);
+            self.earliest_dial = now + self.config.backoff.floor - last_dial;
+            self.dial_soonest(now);
         }
     }
 
     pub(super) fn reconnect(&mut self, now: Time) {
         match self.phase {
+            // An attempt that was just begun is what the application asks for. A call in a loop would otherwise dial each time.
+            Phase::Connecting { .. } => return,
             Phase::Idle | Phase::Waiting { .. } => {}
             Phase::Closed => self.failures = 0,
-            Phase::Connecting { socket, .. } | Phase::Open { socket, .. } | Phase::Closing { socket, .. } => {
+            Phase::Open { socket, .. } | Phase::Closing { socket, .. } => {
                 let at_risk = self.leave(socket);
-                let retry = Retry { attempt: self.failures.saturating_add(1), at: now.planned() };
+                let retry = Retry { attempt: self.failures.saturating_add(1), at: self.soonest_dial(now).planned() };
                 self.notify(Event::Dropped { cause: Cause::Requested, at_risk, retry });
             }
         }
-        self.dial(now);
+        self.dial_soonest(now);
     }
 
     pub(super) fn close(&mut self, now: Time, code: CloseCode, reason: ReasonOf<M>) {

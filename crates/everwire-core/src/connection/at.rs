@@ -40,7 +40,13 @@ impl<'a, M: Payload> At<'a, M> {
 
     /// [`Input::Open`].
     pub fn open(self) {
-        self.connection.open(self.now);
+        self.open_after(Time::NEVER);
+    }
+
+    /// As [`Input::Open`], for a connection that takes the place of one which is over and dialled last so long ago: that dial counts
+    /// for the least time between two.
+    pub fn open_after(self, last_dial: Time) {
+        self.connection.open(self.now, last_dial);
     }
 
     /// [`Input::Reconnect`].

@@ -18,7 +18,8 @@ pub struct SocketId(pub u64);
 pub enum Input<M: Payload> {
     /// The application wants the connection.
     Open,
-    /// The application wants an attempt now: while waiting, after a stop, or in place of a socket that it mistrusts.
+    /// The application wants an attempt now: while waiting, after a stop, or in place of a socket that it mistrusts. It joins an
+    /// attempt that is under way, and comes no sooner after the last dial than [`Backoff::floor`](crate::Backoff::floor).
     Reconnect,
     /// The application is done.
     Close {

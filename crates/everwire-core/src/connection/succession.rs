@@ -22,12 +22,17 @@ impl<M: Payload> Connection<M> {
 
     /// Dials at once, or as soon as the floor allows.
     pub(super) fn dial_soonest(&mut self, now: Time) {
-        let soonest = now.max(self.earliest_dial);
+        let soonest = self.soonest_dial(now);
         if soonest <= now {
             self.dial(now);
         } else {
             self.phase = Phase::Waiting { until: soonest };
         }
+    }
+
+    /// When the floor allows the next dial.
+    pub(super) fn soonest_dial(&self, now: Time) -> Time {
+        now.max(self.earliest_dial)
     }
 
     /// A connection that has lasted starts the count of failures anew.

@@ -246,26 +246,29 @@ fn reconnect_works_after_the_limit_was_reached_and_the_limit_holds_again() {
 }
 
 #[test]
-fn reconnect_dials_at_once_in_every_state() {
+fn reconnect_dials_at_once_in_every_state_but_joins_an_attempt() {
     let mut idle = World::new(Config::default(), 13);
     idle.input(Input::Reconnect);
     assert_eq!(idle.dials, [idle.now]);
 
+    let mut connecting = idle;
+    connecting.input(Input::Reconnect);
+    assert_eq!(connecting.dials.len(), 1);
+
     let mut waiting = World::open(Config::default(), 14);
+    waiting.run_for(s(1));
     waiting.drop_socket();
     waiting.input(Input::Reconnect);
     assert_eq!(waiting.dials.len(), 2);
 
     let mut open = World::open(Config::default(), 15);
+    open.run_for(s(1));
     open.input(Input::Reconnect);
     assert_eq!(open.dials.len(), 2);
     assert_eq!(open.drops(), [&Cause::Requested]);
 
-    let mut connecting = open;
-    connecting.input(Input::Reconnect);
-    assert_eq!(connecting.dials.len(), 3);
-
     let mut closing = World::open(Config::default(), 16);
+    closing.run_for(s(1));
     closing.close();
     closing.input(Input::Reconnect);
     assert_eq!(closing.dials.len(), 2);
@@ -276,5 +279,59 @@ fn reconnect_dials_at_once_in_every_state() {
     closed.run_for(s(1));
     assert_eq!(closed.client.state(), State::Closed);
     closed.input(Input::Reconnect);
-    closed.run_until_open();
+    assert_eq!(closed.dials.len(), 2);
+}
+
+#[test]
+fn reconnect_in_a_loop_makes_one_attempt() {
+    let mut world = World::open(Config::default(), 18);
+    world.run_for(s(10));
+    for _ in 0..100 {
+        world.input(Input::Reconnect);
+    }
+    assert_eq!((world.dials.len(), world.drops().len()), (2, 1));
+    world.run_until_open();
+    assert_eq!(world.dials.len(), 2);
+}
+
+#[test]
+fn reconnect_as_soon_as_it_is_open_or_closed_again_keeps_to_the_floor() {
+    let leave: [fn(&mut World); 2] = [|_| {}, World::close];
+    for leave in leave {
+        let mut world = World::open(Config::default(), 19);
+        for _ in 0..20 {
+            leave(&mut world);
+            world.input(Input::Reconnect);
+            let Event::Dropped { cause: Cause::Requested, retry, .. } = *world.last_event() else {
+                panic!("{:?}", world.last_event());
+            };
+            world.run_until_open();
+            assert_eq!(world.dials.last().copied(), retry.at, "it was made when it was announced");
+        }
+        let closest = world.dials.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
+        assert_eq!(closest, ms(500));
+    }
+}
+
+#[test]
+fn reconnect_whenever_it_is_over_keeps_to_the_floor() {
+    let mut world = World::new(Config::default(), 20);
+    world.server.greets = Greets::Closes(1000, ms(10));
+    world.input(Input::Open);
+    for _ in 0..20 {
+        world.run_until_state("closed", |state| state == State::Closed);
+        world.input(Input::Reconnect);
+    }
+    let closest = world.dials.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
+    assert_eq!(closest, ms(500));
+}
+
+#[test]
+fn reconnect_brings_an_attempt_that_waits_for_the_floor_no_further_forward() {
+    let mut world = World::open(Config::default(), 21);
+    world.input(Input::Reconnect);
+    let announced = last_retry(&world).at;
+    world.run_for(ms(100));
+    world.input(Input::Reconnect);
+    assert_eq!(world.client.state(), State::Waiting { until: announced });
 }

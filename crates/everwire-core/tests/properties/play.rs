@@ -168,6 +168,12 @@ impl Player {
         self.rules.nothing_is_left(&self.client);
         assert_eq!(self.client.poll_deadline(), None);
         self.input(Input::Reconnect);
+        if let State::Waiting { until } = self.client.state() {
+            // A floor without end leaves no time to dial.
+            let Some(until) = until else { return };
+            self.pass(until - self.now);
+            self.wake();
+        }
         let socket = self.client.state().socket().expect("it dials");
         self.input(Input::Opened { socket, greeting: Vec::new() });
         assert!(self.client.state().is_open());

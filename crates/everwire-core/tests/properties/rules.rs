@@ -19,8 +19,6 @@ pub(crate) struct Rules {
     is_brought_forward: bool,
     /// How far the wall clock was ahead at the last wake.
     wall_ahead: Duration,
-    /// The application asked for an attempt, which needs no floor.
-    is_asked_for: bool,
     /// Accepted, and neither transmitted nor reported: by number.
     waiting: BTreeMap<u64, MessageId>,
     last_transmitted: u64,
@@ -39,7 +37,6 @@ impl Rules {
             announced: None,
             is_brought_forward: false,
             wall_ahead: Duration::ZERO,
-            is_asked_for: false,
             waiting: BTreeMap::new(),
             last_transmitted: 0,
             spins: (Duration::ZERO, 0),
@@ -50,10 +47,12 @@ impl Rules {
     /// Notes what an input allows, and what the driver knows by it.
     pub(crate) fn before(&mut self, now: Duration, client: &Connection<Parcel>, input: &Input<Parcel>) {
         self.progress = false;
-        self.is_asked_for = matches!(input, Input::Open | Input::Reconnect);
         if matches!(
             input,
-            Input::Network(Network::Online) | Input::Page(Page::Visible | Page::Resumed | Page::Restored)
+            Input::Open
+                | Input::Reconnect
+                | Input::Network(Network::Online)
+                | Input::Page(Page::Visible | Page::Resumed | Page::Restored)
         ) {
             self.is_brought_forward = true;
         }
@@ -105,14 +104,11 @@ impl Rules {
     fn dial(&mut self, now: Duration, before: State, socket: SocketId) {
         assert_eq!(self.socket, None, "two sockets at once");
         if let (Some(announced), State::Waiting { .. }) = (self.announced, before)
-            && !self.is_asked_for
             && !self.is_brought_forward
         {
             assert!(now >= announced, "an attempt before its time");
         }
-        if let Some(last) = self.last_dial
-            && !self.is_asked_for
-        {
+        if let Some(last) = self.last_dial {
             assert!(now >= last.saturating_add(self.floor), "an attempt sooner after the last than the floor");
         }
         self.last_dial = Some(now);

@@ -59,7 +59,8 @@ impl SocketHandle {
         Closing { shared: self.shared.clone() }
     }
 
-    /// Makes an attempt now: in place of waiting, of an open connection that is mistrusted, or after the end.
+    /// Makes an attempt now: in place of waiting, of an open connection that is mistrusted, or after the end. A call while an
+    /// attempt is under way changes nothing, and there is never less than [`Backoff::floor`](crate::Backoff::floor) between two.
     pub fn reconnect(&self) {
         if !self.shared.platform.is_released() {
             self.shared.handle(Input::Reconnect);

@@ -48,7 +48,8 @@ async fn bytes_are_not_wrapped_in_a_blob() {
 #[wasm_bindgen_test]
 async fn reconnecting_does_not_leak() {
     let server = TestServer::start().await;
-    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    let backoff = Backoff { floor: Duration::ZERO, ..Backoff::default() };
+    let mut socket = Socket::builder(server.url("/echo")).backoff(backoff).open().unwrap();
     opened(&mut socket).await;
     // Whatever is allocated once, such as the inbox's room, is allocated by the first few.
     for _ in 0..50 {

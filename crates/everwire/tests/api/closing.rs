@@ -158,7 +158,7 @@ async fn retries_end_where_the_application_says_and_can_be_asked_for_again() {
         assert_eq!(socket.state(), State::Closed);
         socket.reconnect();
     }
-    assert_eq!(socket.state(), State::Connecting);
+    assert_ne!(socket.state(), State::Closed);
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
