@@ -15,11 +15,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// What follows where no policy says otherwise; see [`ClosePolicy`].
-    pub fn by_default<Text>(cause: &Cause<Text>) -> Self {
+    /// What follows where no policy says otherwise; see [`ClosePolicy`]. `renews_credentials` says whether each attempt has
+    /// credentials of its own; see [`ClosePolicy::renewing_credentials`].
+    pub fn by_default<Text>(cause: &Cause<Text>, renews_credentials: bool) -> Self {
         match cause {
             Cause::Refused(_) => Self::Stop,
-            Cause::Closed { code, .. } if is_final(*code) => Self::Stop,
+            Cause::Closed { code, .. } if is_final(*code, renews_credentials) => Self::Stop,
             Cause::Closed { local_fault: true, .. } | Cause::HeartbeatTimeout { .. } | Cause::NetworkChanged => {
                 Self::RetrySoon
             }
@@ -32,10 +33,13 @@ impl Verdict {
 ///
 /// The default stops where the server has said that it is done (1000) or that it would refuse the same client again (1002,
 /// 1003, 1007, 1008, 1009, 1010, 3000, 3003, and 4400 to 4499 but 4408 and 4429, which private protocols derive from the HTTP
-/// statuses), and retries everything else. A policy is not asked about what the application or the page's life cycle did
-/// ([`Cause::Requested`], [`Cause::Suspended`]).
+/// statuses), and retries everything else; see [`Self::renewing_credentials`] for the two codes that depend on the credentials. A
+/// policy is not asked about what the application or the page's life cycle did ([`Cause::Requested`], [`Cause::Suspended`]).
 #[derive(Clone, Default)]
-pub struct ClosePolicy(Option<Arc<Amend>>);
+pub struct ClosePolicy {
+    amend: Option<Arc<Amend>>,
+    renews_credentials: bool,
+}
 
 type Amend = dyn Fn(&Cause, Verdict) -> Verdict + Send + Sync;
 
@@ -47,13 +51,21 @@ impl ClosePolicy {
 
     /// A policy that is told what the default would say, to change a case and keep the rest.
     pub fn amending(judge: impl Fn(&Cause, Verdict) -> Verdict + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(judge)))
+        Self { amend: Some(Arc::new(judge)), renews_credentials: false }
+    }
+
+    /// The same for a connection whose credentials are new for each attempt, since a provider gives its address: the default
+    /// then retries 3000 and 4401, by which a server says that it does not accept the credentials, such as a token that has
+    /// expired. 1008 and the codes for what is forbidden (3003, 4403) stay final: another token of the same client changes nothing
+    /// about a policy that it violates or a right that it lacks.
+    pub fn renewing_credentials(self) -> Self {
+        Self { renews_credentials: true, ..self }
     }
 
     /// What follows from this cause.
     pub fn judge(&self, cause: &Cause) -> Verdict {
-        let verdict = Verdict::by_default(cause);
-        self.0.as_ref().map_or(verdict, |judge| judge(cause, verdict))
+        let verdict = Verdict::by_default(cause, self.renews_credentials);
+        self.amend.as_ref().map_or(verdict, |judge| judge(cause, verdict))
     }
 }
 
@@ -64,14 +76,22 @@ impl Judge<String> for ClosePolicy {
 }
 
 /// Whether a server that closed with this code would do so again (the registry of RFC 6455, section 7.4.1, and IANA's).
-fn is_final(code: u16) -> bool {
-    matches!(code, 1000 | 1002 | 1003 | 1007..=1010 | 3000 | 3003)
-        || (matches!(code, 4400..=4499) && !matches!(code, 4408 | 4429))
+fn is_final(code: u16, renews_credentials: bool) -> bool {
+    match code {
+        // IANA's "Unauthorized", and the HTTP status of that name.
+        3000 | 4401 => !renews_credentials,
+        4408 | 4429 => false,
+        1000 | 1002 | 1003 | 1007..=1010 | 3003 | 4400..=4499 => true,
+        _ => false,
+    }
 }
 
 impl fmt::Debug for ClosePolicy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("ClosePolicy")
+        formatter
+            .debug_struct("ClosePolicy")
+            .field("renews_credentials", &self.renews_credentials)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,12 +100,7 @@ mod tests {
     use super::*;
 
     fn judge(code: u16) -> Verdict {
-        ClosePolicy::default().judge(&Cause::Closed {
-            code,
-            reason: String::new(),
-            was_clean: true,
-            local_fault: false,
-        })
+        ClosePolicy::default().judge(&Cause::closed(code, "", true))
     }
 
     #[test]
@@ -104,6 +119,23 @@ mod tests {
         assert_eq!(policy.judge(&Cause::closed(4_404, "", true)), Verdict::Retry);
         assert_eq!(policy.judge(&Cause::closed(4_401, "", true)), Verdict::Stop);
         assert_eq!(policy.judge(&Cause::NetworkChanged), Verdict::RetrySoon);
+    }
+
+    #[test]
+    fn credentials_that_were_refused_are_worth_another_attempt_where_that_has_others() {
+        let policy = ClosePolicy::default().renewing_credentials();
+        for code in [3000, 4401] {
+            assert_eq!(policy.judge(&Cause::closed(code, "", true)), Verdict::Retry, "{code}");
+        }
+        for code in [1000, 1008, 3003, 4400, 4403, 4404] {
+            assert_eq!(policy.judge(&Cause::closed(code, "", true)), Verdict::Stop, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_amended_policy_is_told_what_the_default_says_of_credentials() {
+        let policy = ClosePolicy::amending(|_, by_default| by_default).renewing_credentials();
+        assert_eq!(policy.judge(&Cause::closed(4_401, "", true)), Verdict::Retry);
     }
 
     #[test]

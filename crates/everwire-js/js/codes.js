@@ -95,3 +95,4 @@ export const KNOB_PING_MAX_DEADLINE = 19;
 export const KNOB_PING_WAKE_DEADLINE = 20;
 export const KNOB_PING_SAMPLE_EVERY = 21;
 export const KNOB_SILENCE = 22;
+export const KNOB_RENEW_CREDENTIALS = 23;

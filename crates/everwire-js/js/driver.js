@@ -78,6 +78,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     counts.bytesIn += sizeOf(data);
     pass(target, event, data);
   });
+  if (link.asks) knobs.push([code.KNOB_RENEW_CREDENTIALS, 1]);
 
   function handle(input, a, b, c) {
     try {

@@ -13,6 +13,8 @@ export function createLink(WebSocket, sources, tell, receive) {
   /** The bytes in the present socket's buffer when they were last counted. */
   let held = 0;
   const link = {
+    /** Whether a function gives the address or the subprotocols of each attempt, and with them new credentials. */
+    asks: sources.some(isAsked),
     /** The number of the present attempt; 0 for none. */
     attempt: 0,
     /** The present socket. */
@@ -36,7 +38,7 @@ export function createLink(WebSocket, sources, tell, receive) {
       link.abandon();
       link.attempt = attempt;
       link.told = NOTHING_TOLD;
-      if (!sources.some(isAsked)) return connect(sources, INPUT_REFUSED);
+      if (!link.asks) return connect(sources, INPUT_REFUSED);
       const unlessLate = (act) => (result) => link.attempt === attempt && act(result, INPUT_PROVIDER_FAILED);
       const ask = async (source) => (isAsked(source) ? source({ failures }) : source);
       Promise.all(sources.map(ask)).then(unlessLate(connect), unlessLate(fail));

@@ -5,14 +5,14 @@ use everwire_core::{Action, AtRisk, Cause, DiscardReason, Ended, Event, Time, Ve
 use crate::{
     body::Body,
     codes::{action, cause, discarded},
-    numbers::Count,
+    numbers::{Count, Policy},
 };
 
 /// What goes with an action.
 pub(crate) type Operands = [f64; 6];
 
 /// Writes the operands and returns the action's number.
-pub(crate) fn write(action: Action<Body>, operands: &mut Operands) -> u32 {
+pub(crate) fn write(action: Action<Body>, policy: Policy, operands: &mut Operands) -> u32 {
     match action {
         Action::Dial { socket, failures } => {
             operands[0] = socket.0 as f64;
@@ -36,11 +36,11 @@ pub(crate) fn write(action: Action<Body>, operands: &mut Operands) -> u32 {
             action::CLOSE
         }
         Action::Abandon { .. } => action::ABANDON,
-        Action::Notify(event) => tell(event, operands),
+        Action::Notify(event) => tell(event, policy, operands),
     }
 }
 
-fn tell(event: Event<Body>, operands: &mut Operands) -> u32 {
+fn tell(event: Event<Body>, policy: Policy, operands: &mut Operands) -> u32 {
     match event {
         Event::Opened { is_reconnect, .. } => {
             operands[0] = is_reconnect.into();
@@ -51,7 +51,7 @@ fn tell(event: Event<Body>, operands: &mut Operands) -> u32 {
             action::LATENCY
         }
         Event::Dropped { cause, at_risk, retry } => {
-            let by_default = Verdict::by_default(&cause) != Verdict::Stop;
+            let by_default = policy.by_default(&cause) != Verdict::Stop;
             let at = retry.at.map_or(-1.0, Time::as_millis_f64);
             let AtRisk { bytes, messages: Count(messages) } = at_risk;
             *operands =

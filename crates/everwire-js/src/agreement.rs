@@ -29,7 +29,8 @@ fn javascript_repeats_every_number_that_crosses_the_border() {
 
 #[test]
 fn javascript_tells_the_defaults_that_the_core_has() {
-    let Config { backoff, outbox, watermarks, connect_timeout, close_timeout, .. } = Config::standard(Policy::Default);
+    let Config { backoff, outbox, watermarks, connect_timeout, close_timeout, .. } =
+        Config::standard(Policy::default());
     let Heartbeat::Ping(ping) = Heartbeat::standard() else { panic!("pings are the default heartbeat") };
     let none = f64::INFINITY;
     let to_millis = Time::as_millis_f64;

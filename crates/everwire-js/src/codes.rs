@@ -158,4 +158,6 @@ pub mod knob {
     pub const PING_SAMPLE_EVERY: u32 = 21;
     /// A link is dead after this much silence.
     pub const SILENCE: u32 = 22;
+    /// Any number: credentials that were refused are worth another attempt, since a function gives new ones.
+    pub const RENEW_CREDENTIALS: u32 = 23;
 }

@@ -5,12 +5,15 @@ use crate::{
     actions::{self, Operands},
     body::Body,
     codes::{action, input, sent, status},
-    inputs, statistics,
+    inputs,
+    numbers::Policy,
+    statistics,
 };
 
 /// The connection of one socket.
 pub struct Core {
     connection: Connection<Body>,
+    policy: Policy,
     operands: Operands,
     /// When JavaScript's timer rings.
     alarm: Option<Time>,
@@ -19,8 +22,10 @@ pub struct Core {
 impl Core {
     /// A connection that waits to be opened. All its random numbers follow from the bits of `seed`.
     pub fn new(knobs: Knobs, seed: f64) -> Self {
+        let config = knobs.into_config();
         Self {
-            connection: Connection::new(knobs.into_config(), seed.to_bits()),
+            policy: config.close_policy,
+            connection: Connection::new(config, seed.to_bits()),
             operands: Operands::default(),
             alarm: None,
         }
@@ -62,7 +67,7 @@ impl Core {
     /// The next thing to do: one of [`codes::action`](crate::codes::action), whose operands [`operand`](Self::operand) tells.
     pub fn poll(&mut self) -> u32 {
         if let Some(action) = self.connection.poll_action() {
-            return actions::write(action, &mut self.operands);
+            return actions::write(action, self.policy, &mut self.operands);
         }
         if self.is_alarm_due() {
             self.alarm = self.connection.poll_deadline();

@@ -13,7 +13,7 @@ pub struct Knobs {
 impl Knobs {
     /// All at their defaults.
     pub fn new() -> Self {
-        Self { config: Config { heartbeat: Heartbeat::Off, ..Config::standard(Policy::Default) }, pings: None }
+        Self { config: Config { heartbeat: Heartbeat::Off, ..Config::standard(Policy::default()) }, pings: None }
     }
 
     /// Turns one of [`codes::knob`](crate::codes::knob); times are in milliseconds.
@@ -33,7 +33,8 @@ impl Knobs {
             knob::OUTBOX_BYTES => outbox.max_bytes = value as usize,
             knob::OUTBOX_TIME_TO_LIVE => outbox.time_to_live = value.is_finite().then_some(time),
             knob::DROP_OLDEST => outbox.when_full = WhenFull::DropOldest,
-            knob::RETRY_ALL => *close_policy = Policy::RetryAll,
+            knob::RETRY_ALL => close_policy.retries_all = true,
+            knob::RENEW_CREDENTIALS => close_policy.renews_credentials = true,
             knob::PING_SAMPLE_EVERY => self.pings().sample_every = value.is_finite().then_some(time),
             knob::SILENCE => *heartbeat = Heartbeat::Silence(time),
             _ => {}

@@ -136,19 +136,21 @@ fn a_message_on_a_free_way_asks_for_nothing_more_than_that_it_is_handed_over() {
     }
 }
 
+/// What follows when the server has closed with this code, where these knobs were turned.
+fn after_close(code: f64, turned: &[u32]) -> (u32, [f64; 6]) {
+    let mut knobs = Knobs::new();
+    for knob in turned {
+        knobs.turn(*knob, 1.0);
+    }
+    let mut core = open(knobs);
+    core.handle(200.0, input::CLOSED, 1.0, code, 0.0);
+    obey(&mut core).swap_remove(0)
+}
+
 #[test]
 fn where_javascript_judges_every_ending_but_a_refused_address_is_retried() {
-    let final_to_the_default = |retry_all: bool| {
-        let mut knobs = Knobs::new();
-        if retry_all {
-            knobs.turn(knob::RETRY_ALL, 1.0);
-        }
-        let mut core = open(knobs);
-        core.handle(200.0, input::CLOSED, 1.0, 1000.0, 0.0);
-        obey(&mut core).swap_remove(0)
-    };
-    assert_eq!(final_to_the_default(false).0, action::ENDED);
-    let (number, operands) = final_to_the_default(true);
+    assert_eq!(after_close(1000.0, &[]).0, action::ENDED);
+    let (number, operands) = after_close(1000.0, &[knob::RETRY_ALL]);
     assert_eq!((number, operands[1]), (action::DROPPED, 0.0), "the default would not have tried again");
 }
 

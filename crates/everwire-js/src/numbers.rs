@@ -25,19 +25,26 @@ impl FromIterator<MessageId> for Count {
 }
 
 /// Which endings are worth another attempt.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Policy {
-    /// Those that the core would find worth it.
-    Default,
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Policy {
     /// All but a refused address, since JavaScript judges.
-    RetryAll,
+    pub(crate) retries_all: bool,
+    /// A function gives the address or the subprotocols of each attempt.
+    pub(crate) renews_credentials: bool,
+}
+
+impl Policy {
+    /// What the core would find.
+    pub(crate) fn by_default(self, cause: &Cause<()>) -> Verdict {
+        Verdict::by_default(cause, self.renews_credentials)
+    }
 }
 
 impl Judge<()> for Policy {
     fn judge(&self, cause: &Cause<()>) -> Verdict {
-        match (Verdict::by_default(cause), self) {
-            (Verdict::Stop, Self::RetryAll) if !matches!(cause, Cause::Refused(())) => Verdict::Retry,
-            (verdict, _) => verdict,
+        match self.by_default(cause) {
+            Verdict::Stop if self.retries_all && !matches!(cause, Cause::Refused(())) => Verdict::Retry,
+            verdict => verdict,
         }
     }
 }

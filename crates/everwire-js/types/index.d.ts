@@ -150,7 +150,8 @@ export interface EverSocketOptions {
   closeTimeout?: number;
   /**
    * Whether another attempt follows. Default: `byDefault`, which is false for the codes that would come again (1000, 1002, 1003,
-   * 1007 to 1010, 3000, 3003, 4400 to 4499 but 4408 and 4429).
+   * 1007 to 1010, 3000, 3003, 4400 to 4499 but 4408 and 4429). It is true for 3000 and 4401, which refuse the credentials, where a
+   * function gives the address or the subprotocols: the next attempt has others.
    * It is asked for every cause but `"requested"`; `() => false` makes one connection, for libraries that reconnect by themselves.
    */
   shouldReconnect?: (drop: Drop, byDefault: boolean) => boolean;

@@ -91,7 +91,8 @@ impl SocketBuilder {
         self
     }
 
-    /// Which endings are worth another attempt.
+    /// Which endings are worth another attempt. Where a provider gives the address, the default that a policy amends
+    /// [renews credentials](ClosePolicy::renewing_credentials).
     pub fn close_policy(mut self, policy: ClosePolicy) -> Self {
         self.config.close_policy = policy;
         self
@@ -149,7 +150,11 @@ impl SocketBuilder {
     }
 
     pub(crate) fn core_config(&self) -> Config {
-        Config { heartbeat: self.heartbeat.schedule.clone(), ..self.config.clone() }
+        let mut config = Config { heartbeat: self.heartbeat.schedule.clone(), ..self.config.clone() };
+        if matches!(self.source, AddressSource::Provider(_)) {
+            config.close_policy = config.close_policy.renewing_credentials();
+        }
+        config
     }
 }
 

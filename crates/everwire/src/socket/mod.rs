@@ -63,7 +63,8 @@ impl Socket {
     }
 
     /// The choices about a socket whose address is asked for at each attempt: for tokens that expire. An error is a failed
-    /// attempt, and so is an answer that stays out for longer than the connect timeout.
+    /// attempt, and so is an answer that stays out for longer than the connect timeout. A server that refuses the credentials
+    /// (close codes 3000 and 4401) is dialled again with the next ones, where a fixed address would end the connection.
     pub fn builder_with<F, Fut, A, E>(provide: F) -> SocketBuilder
     where
         F: Fn(Attempt) -> Fut + MaybeSendSync + 'static,

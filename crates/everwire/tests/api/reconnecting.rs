@@ -7,12 +7,12 @@ use core::{
 };
 use std::sync::Arc;
 
-use everwire::{Address, AtRisk, Attempt, Cause, Protocols, Socket};
+use everwire::{Address, AtRisk, Attempt, Cause, Ended, Protocols, Socket};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{
     server::TestServer,
-    tools::{dropped, eager, opened, text},
+    tools::{closed, dropped, eager, opened, text},
 };
 
 /// A rejected address promise leaves the client stuck for ever (reconnecting-websocket#134).
@@ -60,6 +60,28 @@ async fn credentials_are_not_replayed_but_asked_for_at_each_attempt() {
     socket.reconnect();
     assert_eq!(opened(&mut socket).await.protocol, "token-1");
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+/// A token that has expired ends the connection for good, though the next one is at hand (nyaruka/rapidpro#6836).
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn credentials_that_the_server_refuses_are_renewed_where_a_provider_gives_them() {
+    let server = TestServer::start().await;
+    let urls = [server.url("/echo?fault=close:4401"), server.url("/echo?fault=close:3000"), server.url("/echo")];
+    let asked = Arc::new(AtomicU32::new(0));
+    let provide = move |_| {
+        let url = urls[asked.fetch_add(1, Ordering::Relaxed) as usize].clone();
+        async move { Ok::<_, String>(url) }
+    };
+    let mut socket = Socket::builder_with(provide).backoff(eager()).open().unwrap();
+    for refused in [4401, 3000] {
+        let dropped = dropped(&mut socket).await;
+        assert!(matches!(dropped.cause, Cause::Closed { code, .. } if code == refused), "{dropped:?}");
+        assert!(dropped.retry_in >= Some(eager().floor), "{dropped:?}");
+    }
+    opened(&mut socket).await;
+    let mut fixed = Socket::builder(server.url("/echo?fault=close:4401")).backoff(eager()).open().unwrap();
+    let ended = closed(&mut fixed).await.ended;
+    assert!(matches!(ended, Ended::Final(Cause::Closed { code: 4401, .. })), "{ended:?}");
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
