@@ -34,6 +34,7 @@ pub struct SocketBuilder {
     pub(crate) inbox: InboxLimits,
     pub(crate) binary_type: BinaryType,
     pub(crate) greeting: Option<Pointer<Greeting>>,
+    pub(crate) report_transmitted: bool,
     #[cfg(not(target_family = "wasm"))]
     pub(crate) native: crate::native::Options,
     config: Config,
@@ -53,6 +54,7 @@ impl SocketBuilder {
             inbox: InboxLimits::default(),
             binary_type: BinaryType::default(),
             greeting: None,
+            report_transmitted: false,
             #[cfg(not(target_family = "wasm"))]
             native: crate::native::Options::default(),
             config: Config::default(),
@@ -138,6 +140,13 @@ impl SocketBuilder {
     /// What to send first on every connection, before anything that waits: credentials, subscriptions.
     pub fn greeting(mut self, greeting: impl Fn(&Opened) -> Vec<Message> + MaybeSendSync + 'static) -> Self {
         self.greeting = Some(Pointer::new(greeting));
+        self
+    }
+
+    /// Whether an [`Event::Transmitted`](crate::Event::Transmitted) follows when a message that waited in the outbox is handed to
+    /// the platform (false): for an application that shows what has left, or measures from then. Each is kept until it is read.
+    pub fn report_transmitted(mut self, report: bool) -> Self {
+        self.report_transmitted = report;
         self
     }
 

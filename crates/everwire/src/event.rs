@@ -18,6 +18,9 @@ pub enum Event<T = Message> {
     Dropped(Dropped),
     /// A message that had been accepted will not be sent.
     Discarded(Discarded),
+    /// A message for which `send` returned [`Sent::Queued`](crate::Sent::Queued) was handed to the platform. Only where
+    /// [`SocketBuilder::report_transmitted`](crate::SocketBuilder::report_transmitted) asks for it.
+    Transmitted(MessageId),
     /// The application did not read for so long that the inbox overflowed.
     Lagged {
         /// How many messages, the oldest, were let go.
@@ -39,6 +42,7 @@ impl<T> Event<T> {
             Self::Latency(round_trip) => Event::Latency(round_trip),
             Self::Dropped(dropped) => Event::Dropped(dropped),
             Self::Discarded(discarded) => Event::Discarded(discarded),
+            Self::Transmitted(id) => Event::Transmitted(id),
             Self::Lagged { missed } => Event::Lagged { missed },
             Self::Closed(closed) => Event::Closed(closed),
         })

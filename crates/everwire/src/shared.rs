@@ -37,6 +37,8 @@ pub(crate) struct Shared {
 struct Inner {
     connection: Connection<Payload>,
     inbox: Inbox,
+    /// The messages that wait in the outbox, oldest first, where the application asked to be told when they leave.
+    queued: Option<VecDeque<MessageId>>,
     /// The time that the core was told last.
     told: Duration,
     /// The latest message that the core has not heard of. Only its judgement of the link depends on it, so it is told when there is
@@ -85,6 +87,7 @@ impl Shared {
         let inner = Inner {
             connection,
             inbox: Inbox::new(builder.inbox.clone()),
+            queued: builder.report_transmitted.then(VecDeque::new),
             told: Duration::ZERO,
             heard: None,
             actions: VecDeque::new(),
@@ -126,8 +129,15 @@ impl Shared {
     pub(crate) fn send(self: &Pointer<Self>, message: Message, options: SendOptions) -> Result<Sent, Refused<Payload>> {
         let mut inner = self.lock();
         let Some((socket, id)) = inner.transmit_now(&self.platform, message.len(), options.ahead) else {
-            drop(inner);
-            return self.drive(|connection, now| connection.send(now, Payload::Ours(message), options));
+            let now = inner.catch_up(self.platform.now());
+            let result = inner.connection.send(now, Payload::Ours(message), options);
+            if let (Ok(Sent::Queued(id)), Some(queued)) = (&result, &mut inner.queued) {
+                queued.push_back(*id);
+            }
+            inner.sort_actions(now);
+            inner.note_progress();
+            self.act(inner);
+            return result;
         };
         inner.is_acting = true;
         drop(inner);
@@ -377,6 +387,16 @@ impl Inner {
                 _ => self.actions.push_back(action),
             }
         }
+        self.report_transmitted();
+    }
+
+    /// Reports the messages that have left the outbox. Those that were discarded are not among them any more.
+    fn report_transmitted(&mut self) {
+        let Some(queued) = &mut self.queued else { return };
+        let oldest = self.connection.outbox().oldest();
+        while let Some(id) = queued.pop_front_if(|id| oldest.is_none_or(|oldest| *id < oldest)) {
+            self.inbox.push(Event::Transmitted(id));
+        }
     }
 
     fn note_progress(&mut self) {
@@ -412,6 +432,11 @@ impl Inner {
                 Event::Dropped(Dropped { cause, at_risk, attempt: retry.attempt, retry_in })
             }
             Core::Discarded { id, message, reason } => {
+                if let Some(queued) = &mut self.queued
+                    && let Ok(index) = queued.binary_search(&id)
+                {
+                    queued.remove(index);
+                }
                 Event::Discarded(Discarded { id, message: message.into_message(), reason })
             }
             Core::Closed { ended, at_risk } => {

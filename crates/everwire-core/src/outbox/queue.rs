@@ -64,6 +64,12 @@ impl<M: Payload> Outbox<M> {
         self.waiting.is_empty()
     }
 
+    /// The name of the message that has waited longest. Messages leave in the order in which they were accepted: every one
+    /// before it was transmitted or discarded.
+    pub fn oldest(&self) -> Option<MessageId> {
+        self.waiting.iter().next().map(|waiting| waiting.id)
+    }
+
     /// How many bytes wait.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -256,5 +262,18 @@ mod tests {
         assert_eq!(bench.ids(), [2, 4]);
         assert_eq!(bench.discarded, [(1, DiscardReason::Expired), (3, DiscardReason::Expired)]);
         assert_eq!((bench.outbox.bytes(), bench.outbox.next_expiry()), (2, NOW + Time::from_secs(9)));
+    }
+
+    #[test]
+    fn the_oldest_is_the_next_to_leave() {
+        let mut bench = Bench::new(OutboxLimits::default());
+        assert_eq!(bench.outbox.oldest(), None);
+        for options in [keyed("a"), SendOptions::default(), keyed("a")] {
+            bench.push("m", options).unwrap();
+        }
+        for id in [2, 3] {
+            assert_eq!(bench.outbox.oldest(), Some(MessageId(id)));
+            assert_eq!(bench.outbox.pop().map(|waiting| waiting.id), Some(MessageId(id)));
+        }
     }
 }

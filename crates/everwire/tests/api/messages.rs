@@ -121,6 +121,37 @@ async fn a_message_with_a_key_waits_only_in_its_latest_form() {
     assert_eq!(text(&mut socket).await, "2");
 }
 
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn what_waited_is_reported_when_it_was_transmitted_where_that_is_asked_for() {
+    let server = TestServer::start().await;
+    for is_asked_for in [true, false] {
+        let mut socket = Socket::builder(server.url("/echo")).report_transmitted(is_asked_for).open().unwrap();
+        let keyed = || SendOptions { key: Some("latest".to_owned()), ..SendOptions::default() };
+        let replaced = socket.send_with("replaced", keyed()).unwrap().id();
+        let waited = [socket.send("one").unwrap().id(), socket.send_with("two", keyed()).unwrap().id()];
+        let mut told = Vec::new();
+        while told.last().is_none_or(|last| last != "not queued") {
+            let event = next(&mut socket, "all was echoed", |event| match event {
+                Event::Opened(_) => Some("opened".to_owned()),
+                Event::Discarded(discarded) => Some(format!("discarded {:?}", discarded.id)),
+                Event::Transmitted(id) => Some(format!("transmitted {id:?}")),
+                Event::Message(message) => Some(message.as_text().unwrap().to_owned()),
+                _ => None,
+            });
+            told.push(event.await);
+            if told.last().is_some_and(|last| last == "two") {
+                assert!(matches!(socket.send("not queued"), Ok(Sent::Transmitted(_))));
+            }
+        }
+        let mut expected = vec![format!("discarded {replaced:?}"), "opened".to_owned()];
+        if is_asked_for {
+            expected.extend(waited.map(|id| format!("transmitted {id:?}")));
+        }
+        expected.extend(["one", "two", "not queued"].map(str::to_owned));
+        assert_eq!(told, expected);
+    }
+}
+
 /// After `CLOSED`, a browser's `send` does not throw, and a wrapper that trusts it loses messages (gloo#499).
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn a_send_after_the_end_does_not_succeed_and_the_message_comes_back() {
