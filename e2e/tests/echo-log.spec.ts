@@ -31,6 +31,40 @@ test.describe("the echo tester's log", () => {
     await expect(echo.amount).toBeEmpty();
   });
 
+  test("shows a message as queued until it is sent, and counts its round trip from there", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    const echo = await EchoPage.connected(page);
+    await companion.kill();
+    await echo.line.down();
+    await echo.send("while away");
+    await expect(echo.sent("while away")).toHaveText(/^…Queued .*queued$/);
+
+    await companion.restart();
+    await echo.line.open();
+    await expect(echo.received("while away")).toBeVisible();
+    await expect(echo.sent("while away")).toHaveText(/^↑Sent /);
+
+    const facts = page.getByRole("region", { name: "Selected line" }).locator("p");
+    await echo.sent("while away").click();
+    await expect(facts).toHaveText(/^Sent text · queued [\d:.]+, sent [\d:.]+ · 10 bytes$/);
+    const [queued, sent] = [...(await facts.innerText()).matchAll(/(?:queued|sent) ([\d:.]+)/g)].map(([, time]) => Date.parse(`1970-01-01T${time}Z`));
+    const outage = (Number(sent) - Number(queued) + 86_400_000) % 86_400_000;
+    await echo.received("while away").click();
+    await expect(facts).toContainText("round trip");
+    const trip = Number(/round trip ([\d.]+) ms/.exec(await facts.innerText())?.[1]);
+    expect(trip).toBeLessThan(outage);
+  });
+
+  test("lets go of the selected line when it is cleared", async ({ page }) => {
+    const echo = await EchoPage.connected(page);
+    await echo.send("to be forgotten");
+    await echo.received("to be forgotten").click();
+    const selected = page.getByRole("region", { name: "Selected line" });
+    await expect(selected).toBeVisible();
+    await page.getByRole("button", { name: "Clear" }).click();
+    await expect(selected).toHaveCount(0);
+  });
+
   test("copies a line, where a page may do that", async ({ page, context, visitor, companion }) => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const detail = async (page: Page) => {

@@ -18,6 +18,7 @@ impl Choice {
     /// The socket that was asked for. `line` leads to the address.
     pub(super) fn options(&self, line: &Line) -> SocketOptions {
         let builder = line.builder().protocols(self.protocols.clone()).heartbeat(self.heartbeat.heartbeat());
+        let builder = builder.report_transmitted(true);
         SocketOptions::with_builder(self.press.to_string(), builder)
     }
 }

@@ -37,10 +37,7 @@ impl Session {
 
     /// Notes what the socket says.
     pub(super) fn happened(&self, event: Event) {
-        // Only an end asks for it, and it is not free.
-        let is_end = matches!(event, Event::Dropped(_) | Event::Closed(_));
-        let queued = self.handle().filter(|_| is_end).map_or(0, |handle| handle.stats().queued_messages);
-        self.change(|record| record.happened(now(), event, queued));
+        self.change(|record| record.happened(now(), event));
     }
 
     /// Sends a message and notes it in the log.

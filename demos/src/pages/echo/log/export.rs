@@ -1,10 +1,11 @@
 use serde::Serialize;
 
 use super::super::hex;
-use super::{Body, Line, Origin};
+use super::{Body, Line, Origin, Transmission};
 
 /// One line as one line of JSON, with a line break at its end. Times are milliseconds since the Unix epoch; a binary payload
-/// stands in hexadecimal digits.
+/// stands in hexadecimal digits. A message that waited in the outbox has the time when it left; one that is still there or was
+/// discarded says so.
 pub(in crate::pages::echo) fn export(line: &Line) -> String {
     let exported = Exported {
         time: line.time,
@@ -12,6 +13,15 @@ pub(in crate::pages::echo) fn export(line: &Line) -> String {
             Origin::Sent => "sent",
             Origin::Received => "received",
             Origin::Connection => "connection",
+        },
+        state: match line.transmission {
+            Transmission::AtOnce | Transmission::Later(_) => None,
+            Transmission::Queued => Some("queued"),
+            Transmission::Never => Some("discarded"),
+        },
+        transmitted: match line.transmission {
+            Transmission::Later(at) => Some(at),
+            _ => None,
         },
         size: line.size(),
         round_trip_ms: line.round_trip.map(|round_trip| round_trip.as_secs_f64() * 1e3),
@@ -31,6 +41,10 @@ pub(in crate::pages::echo) fn export(line: &Line) -> String {
 struct Exported<'line> {
     time: f64,
     direction: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transmitted: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +72,7 @@ mod tests {
     use super::*;
 
     fn line(origin: Origin, body: Body) -> Line {
-        Line { time: 1_700_000_000_123.5, origin, body, round_trip: None }
+        Line::new(1_700_000_000_123.5, origin, body)
     }
 
     fn exported(line: &Line) -> Value {
@@ -82,6 +96,20 @@ mod tests {
             exported(&line(Origin::Connection, Body::Event(Tone::Good, "Opened".into()))),
             json!({"time": time, "direction": "connection", "event": "Opened"})
         );
+    }
+
+    #[test]
+    fn a_message_is_not_exported_as_sent_before_it_was() {
+        let exported = |transmission| {
+            let mut line = line(Origin::Sent, Body::Text("hi".into()));
+            line.transmission = transmission;
+            let value = exported(&line);
+            (value["state"].clone(), value["transmitted"].clone())
+        };
+        assert_eq!(exported(Transmission::AtOnce), (json!(null), json!(null)));
+        assert_eq!(exported(Transmission::Queued), (json!("queued"), json!(null)));
+        assert_eq!(exported(Transmission::Later(1.5)), (json!(null), json!(1.5)));
+        assert_eq!(exported(Transmission::Never), (json!("discarded"), json!(null)));
     }
 
     proptest! {

@@ -10,8 +10,23 @@ pub(in crate::pages::echo) struct Line {
     pub(in crate::pages::echo) time: f64,
     pub(in crate::pages::echo) origin: Origin,
     pub(in crate::pages::echo) body: Body,
-    /// For a reply: how long after its message it came.
+    /// What became of a message of the visitor.
+    pub(in crate::pages::echo) transmission: Transmission,
+    /// For a reply: how long after its message was transmitted it came.
     pub(in crate::pages::echo) round_trip: Option<Duration>,
+}
+
+/// When a message was handed to the network.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(in crate::pages::echo) enum Transmission {
+    #[default]
+    AtOnce,
+    /// It waits in the outbox.
+    Queued,
+    /// It waited in the outbox until then, in milliseconds since the Unix epoch.
+    Later(f64),
+    /// It was discarded.
+    Never,
 }
 
 /// Where a line comes from.
@@ -54,6 +69,11 @@ pub(in crate::pages::echo) enum Kind {
 }
 
 impl Line {
+    /// A line of what happened at once.
+    pub(in crate::pages::echo) fn new(time: f64, origin: Origin, body: Body) -> Self {
+        Self { time, origin, body, transmission: Transmission::default(), round_trip: None }
+    }
+
     pub(in crate::pages::echo) fn kind(&self) -> Kind {
         match self.body {
             Body::Text(_) => Kind::Text,
@@ -107,7 +127,7 @@ mod tests {
     use super::*;
 
     fn line(body: Body) -> Line {
-        Line { time: 0.0, origin: Origin::Sent, body, round_trip: None }
+        Line::new(0.0, Origin::Sent, body)
     }
 
     #[test]

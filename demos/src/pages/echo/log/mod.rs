@@ -9,6 +9,6 @@ mod view;
 
 pub(super) use export::export;
 pub(super) use filter::Filter;
-pub(super) use line::{Body, Kind, Line, Origin, Tone};
+pub(super) use line::{Body, Kind, Line, Origin, Tone, Transmission};
 pub(super) use store::{Limits, Log};
 pub(super) use view::View;

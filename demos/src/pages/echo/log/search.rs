@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     fn finds(search: &str, body: Body) -> bool {
-        Search::new(search).finds(&Line { time: 0.0, origin: Origin::Sent, body, round_trip: None })
+        Search::new(search).finds(&Line::new(0.0, Origin::Sent, body))
     }
 
     #[test]

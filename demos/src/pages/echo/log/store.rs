@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::Line;
+use super::{Line, Transmission};
 
 /// The latest lines. A line's number counts from the first line ever and is never given to another.
 #[derive(Debug)]
@@ -57,6 +57,14 @@ impl Log {
         self.lines.get(index)
     }
 
+    /// Notes what became of a line's message; nothing where the line is gone.
+    pub(in crate::pages::echo) fn set_transmission(&mut self, number: u64, transmission: Transmission) {
+        let index = number.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        if let Some(line) = index.and_then(|index| self.lines.get_mut(index)) {
+            line.transmission = transmission;
+        }
+    }
+
     /// The number of the oldest line that is kept, or of the next one where there is none.
     pub(in crate::pages::echo) fn first(&self) -> u64 {
         self.first
@@ -104,7 +112,7 @@ mod tests {
     use super::*;
 
     fn text(length: usize) -> Line {
-        Line { time: 0.0, origin: Origin::Sent, body: Body::Text("x".repeat(length).into()), round_trip: None }
+        Line::new(0.0, Origin::Sent, Body::Text("x".repeat(length).into()))
     }
 
     #[test]

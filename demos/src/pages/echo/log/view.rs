@@ -111,7 +111,7 @@ mod tests {
             prop::collection::vec(0xaa..0xae_u8, 0..3).prop_map(|bytes| Body::Binary(bytes.into())),
             "[ab]{0,2}".prop_map(|text| Body::Event(Tone::Plain, text.into())),
         ];
-        let line = (origin.clone(), body).prop_map(|(origin, body)| Line { time: 0.0, origin, body, round_trip: None });
+        let line = (origin.clone(), body).prop_map(|(origin, body)| Line::new(0.0, origin, body));
         let kind = prop::sample::select(vec![Kind::Text, Kind::Binary, Kind::Event]);
         let filter = ("[abAB]{0,2}", prop::option::of(origin), prop::option::of(kind));
         prop_oneof![
@@ -156,7 +156,7 @@ mod tests {
             let mut view = View::default();
             view.set_filter(Filter::new(&text, None, None), &log);
             for _ in 0..pushes {
-                log.push(Line { time: 0.0, origin: Origin::Sent, body: Body::Text("a".into()), round_trip: None });
+                log.push(Line::new(0.0, Origin::Sent, Body::Text("a".into())));
                 view.catch_up(&log, usize::MAX);
             }
             prop_assert_eq!(view.left(), log.let_go());
@@ -168,7 +168,7 @@ mod tests {
     fn a_search_through_a_large_log_goes_on_in_the_next_frame() {
         let mut log = Log::new(Limits::default());
         for _ in 0..1_000 {
-            log.push(Line { time: 0.0, origin: Origin::Sent, body: Body::Text("needle".into()), round_trip: None });
+            log.push(Line::new(0.0, Origin::Sent, Body::Text("needle".into())));
         }
         let mut view = View::default();
         view.set_filter(Filter::new("needle", None, None), &log);

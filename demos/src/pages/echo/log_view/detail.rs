@@ -4,7 +4,8 @@ use super::row::look;
 use crate::components::{CopyButton, Icon};
 use crate::format;
 use crate::pages::echo::clock_text::clock_text;
-use crate::pages::echo::log::{Body, Line};
+use crate::pages::echo::frames::use_redraw;
+use crate::pages::echo::log::{Body, Line, Transmission};
 use crate::pages::echo::session::Session;
 use crate::pages::echo::{hex, json_text};
 
@@ -22,12 +23,17 @@ pub(super) struct DetailProps {
 /// The whole of a line: JSON laid out, bytes as a dump.
 #[component]
 pub(super) fn Detail(props: &DetailProps) -> Html {
+    // A message that is queued is sent while it is looked at.
+    use_redraw(&props.session, 200);
     // Kept by the detail, so that it stays readable when the log has let the line go.
-    let line = use_memo(props.number, |number| props.session.record().log.line(*number).cloned());
+    let kept = use_mut_ref(|| None::<Line>);
+    if let Some(line) = props.session.record().log.line(props.number) {
+        kept.replace(Some(line.clone()));
+    }
+    let content = use_memo(props.number, |_| kept.borrow().as_ref().map(content));
     let shown = use_state(|| SHOWN);
-    let Some(line) = (*line).as_ref() else { return html! {} };
+    let (Some(line), Some(content)) = (kept.borrow().clone(), (*content).clone()) else { return html! {} };
 
-    let content = content(line);
     let whole = {
         let content = content.clone();
         Callback::from(move |()| content.whole())
@@ -37,18 +43,11 @@ pub(super) fn Detail(props: &DetailProps) -> Html {
         Callback::from(move |_: MouseEvent| shown.set(*shown * 8))
     };
     let (text, hidden) = content.first(*shown);
-    let (_, _, said) = look(line);
-    let when = clock_text(line.time, js_sys::Date::new_0().get_timezone_offset());
-    let facts = [
-        Some(format!("{said}{}", content.name())),
-        Some(when),
-        line.size().map(|size| format!("{} bytes", format::count(size as u64))),
-        line.round_trip.map(|round_trip| format!("round trip {:.2} ms", round_trip.as_secs_f64() * 1e3)),
-    ];
+    let facts = facts(&line, content.name(), js_sys::Date::new_0().get_timezone_offset());
     html! {
         <section class="log-detail" aria-label="Selected line">
             <div class="log-detail-head">
-                <p class="number">{ facts.into_iter().flatten().collect::<Vec<_>>().join(" · ") }</p>
+                <p class="number">{ facts }</p>
                 // A button a line, so that another line's does not say that it was copied.
                 <CopyButton key={props.number} text={whole} />
                 <button type="button" class="icon-button" aria-label="Close the selected line" onclick={props.on_close.reform(|_: MouseEvent| ())}>
@@ -63,6 +62,23 @@ pub(super) fn Detail(props: &DetailProps) -> Html {
             }
         </section>
     }
+}
+
+/// What is known of a line beside its content, which is called `name`. `behind_utc`: the minutes that the visitor's clock is
+/// behind UTC.
+fn facts(line: &Line, name: &str, behind_utc: f64) -> String {
+    let (_, _, said) = look(line);
+    let accepted = clock_text(line.time, behind_utc);
+    let facts = [
+        Some(format!("{said}{name}")),
+        Some(match line.transmission {
+            Transmission::Later(at) => format!("queued {accepted}, sent {}", clock_text(at, behind_utc)),
+            _ => accepted,
+        }),
+        line.size().map(|size| format!("{} bytes", format::count(size as u64))),
+        line.round_trip.map(|round_trip| format!("round trip {:.2} ms", round_trip.as_secs_f64() * 1e3)),
+    ];
+    facts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 /// What a line holds, in the form that suits it.
@@ -127,7 +143,7 @@ mod tests {
     use crate::pages::echo::log::Origin;
 
     fn of(body: Body) -> Content {
-        content(&Line { time: 0.0, origin: Origin::Received, body, round_trip: None })
+        content(&Line::new(0.0, Origin::Received, body))
     }
 
     #[test]
@@ -135,6 +151,19 @@ mod tests {
         assert_eq!(of(Body::Text("{\"a\":1}".into())).first(SHOWN).0, "{\n  \"a\": 1\n}");
         assert_eq!(of(Body::Text("{not json".into())).first(SHOWN).0, "{not json");
         assert_eq!(of(Body::Text("12".into())).name(), "text");
+    }
+
+    #[test]
+    fn a_message_that_waited_says_since_when_and_until_when() {
+        let mut line = Line::new(1_000.0, Origin::Sent, Body::Text("hi".into()));
+        let facts = |line: &Line| facts(line, "text", 0.0);
+        assert_eq!(facts(&line), "Sent text · 00:00:01.000 · 2 bytes");
+        line.transmission = Transmission::Queued;
+        assert_eq!(facts(&line), "Queued text · 00:00:01.000 · 2 bytes");
+        line.transmission = Transmission::Later(5_250.0);
+        assert_eq!(facts(&line), "Sent text · queued 00:00:01.000, sent 00:00:05.250 · 2 bytes");
+        line.transmission = Transmission::Never;
+        assert_eq!(facts(&line), "Not sent: text · 00:00:01.000 · 2 bytes");
     }
 
     #[test]

@@ -30,9 +30,16 @@ pub(super) fn LogCard(props: &SessionProps) -> Html {
         Callback::from(move |follow| following.set(follow))
     };
     let on_leave = on_select.reform(|()| None);
+    let on_clear = {
+        let (session, selected) = (session.clone(), selected.clone());
+        Callback::from(move |()| {
+            session.change(|record| record.log.clear());
+            selected.set(None);
+        })
+    };
     html! {
         <section class="card log" aria-labelledby="log-heading">
-            <Toolbar session={session.clone()} following={*following} on_follow={on_follow.clone()} />
+            <Toolbar session={session.clone()} following={*following} on_follow={on_follow.clone()} {on_clear} />
             <LogList session={session.clone()} selected={*selected} {on_select} following={*following} {on_follow} />
             if let Some(number) = *selected {
                 <Detail key={number} session={session.clone()} {number} on_close={on_leave} />

@@ -2,7 +2,7 @@ use yew::prelude::*;
 
 use crate::format;
 use crate::pages::echo::clock_text::clock_text;
-use crate::pages::echo::log::{Body, Line, Origin, Tone};
+use crate::pages::echo::log::{Body, Line, Origin, Tone, Transmission};
 
 /// Where a row stands among all.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ pub(super) fn row(line: &Line, position: Position, behind_utc: f64) -> Html {
             <span class="log-time">{ clock_text(line.time, behind_utc) }</span>
             <span class="log-what">{ line.preview() }</span>
             <span class="log-size">{ line.size().map(|size| format::bytes(size as u64)) }</span>
-            <span class="log-trip">{ line.round_trip.map(format::duration) }</span>
+            <span class="log-trip">{ outcome(line) }</span>
         </div>
     }
 }
@@ -38,10 +38,23 @@ pub(super) fn row(line: &Line, position: Position, behind_utc: f64) -> Html {
 /// The class of a line, its sign, and what the sign says.
 pub(super) fn look(line: &Line) -> (&'static str, &'static str, &'static str) {
     match (line.origin, &line.body) {
-        (Origin::Sent, _) => ("log-sent", "\u{2191}", "Sent "),
+        (Origin::Sent, _) => match line.transmission {
+            Transmission::AtOnce | Transmission::Later(_) => ("log-sent", "\u{2191}", "Sent "),
+            Transmission::Queued => ("log-sent log-queued", "\u{2026}", "Queued "),
+            Transmission::Never => ("log-sent log-unsent", "\u{00d7}", "Not sent: "),
+        },
         (Origin::Received, _) => ("log-received", "\u{2193}", "Received "),
         (Origin::Connection, Body::Event(Tone::Good, _)) => ("log-event log-good", "\u{25cf}", ""),
         (Origin::Connection, Body::Event(Tone::Bad, _)) => ("log-event log-bad", "\u{25cf}", ""),
         (Origin::Connection, _) => ("log-event", "\u{25cb}", ""),
+    }
+}
+
+/// A reply's round trip, or why a message has not left.
+fn outcome(line: &Line) -> Option<String> {
+    match line.transmission {
+        Transmission::Queued => Some("queued".to_owned()),
+        Transmission::Never => Some("not sent".to_owned()),
+        Transmission::AtOnce | Transmission::Later(_) => line.round_trip.map(format::duration),
     }
 }

@@ -43,7 +43,7 @@ mod tests {
 
     fn push(log: &mut Log, view: &mut View, count: usize) {
         for _ in 0..count {
-            log.push(Line { time: 0.0, origin: Origin::Sent, body: Body::Text("x".into()), round_trip: None });
+            log.push(Line::new(0.0, Origin::Sent, Body::Text("x".into())));
         }
         view.catch_up(log, usize::MAX);
     }

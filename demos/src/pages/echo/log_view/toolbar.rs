@@ -13,6 +13,7 @@ pub(super) struct ToolbarProps {
     /// Whether the list stays at its end.
     pub(super) following: bool,
     pub(super) on_follow: Callback<bool>,
+    pub(super) on_clear: Callback<()>,
 }
 
 const ORIGINS: [(&str, Option<Origin>); 4] = [
@@ -58,10 +59,7 @@ pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
         let session = session.clone();
         Callback::from(move |_: MouseEvent| save(&session.record()))
     };
-    let on_clear = {
-        let session = session.clone();
-        Callback::from(move |_: MouseEvent| session.change(|record| record.log.clear()))
-    };
+    let on_clear = props.on_clear.reform(|_: MouseEvent| ());
     let (all, shown, let_go) = session.change_quietly(|record| {
         record.catch_up();
         (record.log.len() as u64, record.view.len() as u64, record.log.let_go())

@@ -22,23 +22,14 @@ pub(in crate::pages::echo) struct Echoes {
 struct Waiting {
     id: MessageId,
     content: Content,
-    sent_at: Duration,
-    /// Whether it waited in the outbox first.
-    was_queued: bool,
+    /// None while it waits in the outbox.
+    transmitted_at: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Content {
     length: usize,
     hash: u64,
-}
-
-/// A reply's place among what was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::pages::echo) struct Echoed {
-    pub(in crate::pages::echo) round_trip: Duration,
-    /// Whether the time was spent on the network alone: a message that waited for a connection says nothing about the link.
-    pub(in crate::pages::echo) is_sample: bool,
 }
 
 impl Echoes {
@@ -49,38 +40,51 @@ impl Echoes {
     /// through for each of ten thousand messages a second of other people's.
     const AHEAD: usize = 512;
 
-    pub(in crate::pages::echo) fn sent(&mut self, id: MessageId, payload: &[u8], sent_at: Duration, was_queued: bool) {
+    /// The socket accepted a message; `transmitted_at` is none where it waits in the outbox.
+    pub(in crate::pages::echo) fn accepted(&mut self, id: MessageId, payload: &[u8], transmitted_at: Option<Duration>) {
         if self.waiting.len() == Self::MOST {
             self.waiting.pop_front();
         }
-        self.waiting.push_back(Waiting { id, content: Content::of(payload), sent_at, was_queued });
+        self.waiting.push_back(Waiting { id, content: Content::of(payload), transmitted_at });
     }
 
-    /// The message that `payload` repeats, if it repeats any.
-    pub(in crate::pages::echo) fn received(&mut self, payload: &[u8], now: Duration) -> Option<Echoed> {
+    /// A message that waited in the outbox has left: its round trip starts now.
+    pub(in crate::pages::echo) fn transmitted(&mut self, id: MessageId, now: Duration) {
+        // Messages are named in the order in which they are accepted.
+        if let Ok(index) = self.waiting.binary_search_by_key(&id, |waiting| waiting.id) {
+            self.waiting[index].transmitted_at = Some(now);
+        }
+    }
+
+    /// The round trip of the message that `payload` repeats, if it repeats any.
+    pub(in crate::pages::echo) fn received(&mut self, payload: &[u8], now: Duration) -> Option<Duration> {
         if self.waiting.is_empty() {
             return None;
         }
         let content = Content::of(payload);
-        let ahead = self.waiting.iter().take(Self::AHEAD).position(|waiting| waiting.content == content)?;
-        self.waiting.drain(..ahead);
-        let echoed = self.waiting.pop_front()?;
+        // They leave in order, so that nothing is skipped that is still here.
+        let transmitted =
+            self.waiting.iter().take(Self::AHEAD).map_while(|waiting| Some((waiting, waiting.transmitted_at?)));
+        let (ahead, (_, at)) = transmitted.enumerate().find(|(_, (waiting, _))| waiting.content == content)?;
+        self.waiting.drain(..=ahead);
         self.lost += ahead as u64;
         self.is_echo = true;
-        Some(Echoed { round_trip: now.saturating_sub(echoed.sent_at), is_sample: !echoed.was_queued })
+        Some(now.saturating_sub(at))
     }
 
     /// A message will not be sent after all.
     pub(in crate::pages::echo) fn discarded(&mut self, id: MessageId) {
-        self.waiting.retain(|waiting| waiting.id != id);
+        if let Ok(index) = self.waiting.binary_search_by_key(&id, |waiting| waiting.id) {
+            self.waiting.remove(index);
+        }
     }
 
-    /// The connection is gone, and with it what was under way: all but the `queued` newest, which still wait in the outbox.
-    pub(in crate::pages::echo) fn dropped(&mut self, queued: usize) {
-        let gone = self.waiting.len().saturating_sub(queued);
-        self.waiting.drain(..gone);
+    /// The connection is gone, and with it what was under way; what waits in the outbox still does.
+    pub(in crate::pages::echo) fn dropped(&mut self) {
+        let before = self.waiting.len();
+        self.waiting.retain(|waiting| waiting.transmitted_at.is_none());
         if self.is_echo {
-            self.lost += gone as u64;
+            self.lost += (before - self.waiting.len()) as u64;
         }
     }
 
@@ -111,13 +115,13 @@ mod tests {
     fn sent(payloads: &[&str]) -> Echoes {
         let mut echoes = Echoes::default();
         for (id, payload) in payloads.iter().enumerate() {
-            echoes.sent(MessageId(id as u64), payload.as_bytes(), ms(id as u64), false);
+            echoes.accepted(MessageId(id as u64), payload.as_bytes(), Some(ms(id as u64)));
         }
         echoes
     }
 
     fn round_trip(echoes: &mut Echoes, payload: &str, now: u64) -> Option<Duration> {
-        echoes.received(payload.as_bytes(), ms(now)).map(|echoed| echoed.round_trip)
+        echoes.received(payload.as_bytes(), ms(now))
     }
 
     #[test]
@@ -150,17 +154,27 @@ mod tests {
     fn a_drop_loses_what_was_under_way_but_not_what_still_waits() {
         let mut echoes = sent(&["a", "b"]);
         assert_eq!(round_trip(&mut echoes, "a", 5), Some(ms(5)));
-        echoes.sent(MessageId(7), b"later", ms(20), true);
-        echoes.dropped(1);
+        echoes.accepted(MessageId(7), b"later", None);
+        echoes.dropped();
         assert_eq!(echoes.lost(), 1);
-        assert_eq!(echoes.received(b"later", ms(50)), Some(Echoed { round_trip: ms(30), is_sample: false }));
+        echoes.transmitted(MessageId(7), ms(40));
+        assert_eq!(round_trip(&mut echoes, "later", 50), Some(ms(10)));
+    }
+
+    #[test]
+    fn a_message_in_the_outbox_has_no_echo_yet() {
+        let mut echoes = sent(&["a"]);
+        echoes.accepted(MessageId(1), b"b", None);
+        assert_eq!(round_trip(&mut echoes, "b", 5), None, "somebody else said the same");
+        assert_eq!(round_trip(&mut echoes, "a", 5), Some(ms(5)));
+        assert_eq!(echoes.lost(), 0);
     }
 
     #[test]
     fn an_endpoint_that_does_not_echo_loses_nothing() {
         let mut echoes = sent(&["Ann"]);
         assert_eq!(round_trip(&mut echoes, "Hello Ann!", 5), None);
-        echoes.dropped(0);
+        echoes.dropped();
         assert_eq!(echoes.lost(), 0);
     }
 
@@ -179,7 +193,7 @@ mod tests {
             let mut echoes = Echoes::default();
             let payloads: Vec<String> = fates.iter().enumerate().map(|(n, (id, _))| format!("{id} {n}")).collect();
             for (id, payload) in payloads.iter().enumerate() {
-                echoes.sent(MessageId(id as u64), payload.as_bytes(), Duration::ZERO, false);
+                echoes.accepted(MessageId(id as u64), payload.as_bytes(), Some(Duration::ZERO));
             }
             let mut echoed = 0;
             for (payload, (_, arrives)) in payloads.iter().zip(&fates) {
@@ -189,7 +203,7 @@ mod tests {
                     echoed += 1;
                 }
             }
-            echoes.dropped(0);
+            echoes.dropped();
             let lost = if echoed == 0 { 0 } else { fates.len() as u64 - echoed };
             prop_assert_eq!(echoes.lost(), lost);
         }
