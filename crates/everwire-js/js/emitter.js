@@ -15,6 +15,8 @@ let passing;
 
 /** Passes on a message that another target is dispatching. */
 export let pass;
+/** Makes the `on…` attributes of a class that extends Emitter. */
+export let addHandlers;
 
 /** An EventTarget that passes on another one's messages as its own. */
 export class Emitter extends EventTarget {
@@ -24,9 +26,6 @@ export class Emitter extends EventTarget {
   #handlers = {};
   /** What makes another target's event one of this one. */
   #prototype;
-
-  /** Makes the `on…` attributes of a class. */
-  static attributes;
 
   addEventListener(type, callback, options) {
     if (!isForMessages(arguments)) return super.addEventListener(...arguments);
@@ -76,7 +75,7 @@ export class Emitter extends EventTarget {
       dispatch(emitter, passing.standIn);
       passing = outer;
     };
-    Emitter.attributes = (target, types) => {
+    addHandlers = (prototype, types) => {
       for (const type of types) {
         const name = `on${type}`;
         const attribute = {
@@ -87,10 +86,17 @@ export class Emitter extends EventTarget {
             this.#setHandler(type, value);
           },
         };
-        Object.defineProperty(target.prototype, name, Object.getOwnPropertyDescriptor(attribute, name));
+        Object.defineProperty(prototype, name, Object.getOwnPropertyDescriptor(attribute, name));
       }
     };
-    for (const name of ["addEventListener", "removeEventListener"]) Object.defineProperty(this.prototype, name, { enumerable: true });
+    show(this.prototype);
+  }
+}
+
+/** Has for-in find the members of a class, which hides them, as it finds those of the browser's interfaces. */
+export function show(prototype) {
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    if (name !== "constructor") Object.defineProperty(prototype, name, { enumerable: true });
   }
 }
 

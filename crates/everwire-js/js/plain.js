@@ -15,8 +15,8 @@ export const isPlain = (socket) => plainSockets.has(socket);
  */
 export function plainClass(WebSocket, signal) {
   class Plain extends WebSocket {
-    constructor(url, protocols = undefined) {
-      super(...[url, protocols].slice(0, arguments.length));
+    constructor(url) {
+      super(...arguments);
       plainSockets.add(this);
       if (signal) closeWith(this, signal);
     }

@@ -1,7 +1,7 @@
 import { parseAddress, parseProtocols, textsOf } from "./arguments.js";
 import { checks } from "./checks.js";
 import { drive } from "./driver.js";
-import { Emitter } from "./emitter.js";
+import { addHandlers, Emitter, show } from "./emitter.js";
 import { closed, closeWith, DISPOSE, opened } from "./ending.js";
 import { exception } from "./events.js";
 import { jsonView } from "./json.js";
@@ -96,12 +96,9 @@ export class EverSocket extends Emitter {
       };
       Object.defineProperty(prototype, name, Object.getOwnPropertyDescriptor(attribute, name));
     }
-    Emitter.attributes(this, ["open", "message", "error", "close", "reconnecting", "reconnected", "latency", "drop"]);
+    addHandlers(prototype, ["open", "message", "error", "close", "reconnecting", "reconnected", "latency", "drop"]);
     declare(this);
-    // A class hides its members from enumeration; the browser's interfaces show theirs.
-    for (const name of Object.getOwnPropertyNames(prototype)) {
-      if (name !== "constructor") Object.defineProperty(prototype, name, { enumerable: true });
-    }
+    show(prototype);
     Object.defineProperty(prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });
   }
 }
