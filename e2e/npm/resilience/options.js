@@ -1,3 +1,5 @@
+import { inWindow } from "../check.js";
+
 export default {
   "options that make no sense leave the defaults as they are": async (t) => {
     const socket = t.ever("/echo", {
@@ -125,6 +127,14 @@ export default {
     await t.next(t.ever("/echo", { WebSocket: Mine }, {}, ["chat"]), "open");
     t.equal(made, [1, 2], "how many arguments it was given");
   },
+  "a class of another realm can be passed in, whose messages keep all that they say": inWindow(async (t) => {
+    const frame = document.createElement("iframe");
+    document.body.append(frame);
+    t.after(() => frame.remove());
+    const socket = t.ever("/greet", { WebSocket: frame.contentWindow.WebSocket });
+    const { data, isTrusted, origin, target } = await t.next(socket, "message");
+    t.equal([data, isTrusted, origin, target === socket], ["hello", true, location.origin.replace("http", "ws"), true], "the event");
+  }),
   "an address or a subprotocol that cannot be is an error at once": (t) => {
     t.throws("SyntaxError", () => new t.Socket("ftp://localhost"));
     t.throws("SyntaxError", () => new t.Socket(t.at("/echo"), ["a", "a"]));
