@@ -50,13 +50,18 @@ export class Emitter extends EventTarget {
     const handler = this.#handlers[type];
     if (handler && value) {
       handler.value = value;
+      // It keeps its place among the listeners, and what patches `addEventListener` does not see the change. Angular would not redraw.
+      handler.zone = globalThis.Zone?.current;
     } else if (handler) {
       this.removeEventListener(type, handler.listen);
       delete this.#handlers[type];
     } else if (value) {
       const handler = { value };
       handler.listen = (event) => {
-        if (typeof handler.value === "function" && handler.value.call(this, event) === false) event.preventDefault();
+        const { value, zone } = handler;
+        if (typeof value !== "function") return;
+        const result = zone ? zone.run(value, this, [event]) : value.call(this, event);
+        if (result === false) event.preventDefault();
       };
       this.#handlers[type] = handler;
       this.addEventListener(type, handler.listen);
@@ -106,13 +111,11 @@ const isForMessages = ([type, callback]) => `${type}` === "message" && isObject(
 /** A function is an object, too. */
 const isObject = (value) => Object(value) === value;
 
-/** Reports an exception of a listener, which must not keep others from being called. */
+/** Reports an exception of a function that an application has passed, as that of a listener is. */
 export const report = (error) =>
-  globalThis.reportError
-    ? reportError(error)
-    : queueMicrotask(() => {
-        throw error;
-      });
+  queueMicrotask(() => {
+    throw error;
+  });
 
 function prototypeFor(target) {
   const parent = MessageEvent.prototype;

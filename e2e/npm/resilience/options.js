@@ -95,8 +95,8 @@ export default {
     };
     const socket = t.dial(t.at("/echo"), [], { reconnect: false });
     await t.next(socket, "open");
-    socket.send("x");
-    t.equal([(await t.next(socket, "message")).data, sent], ["x", ["x"]], "data and what was seen");
+    socket.send("by the changed one");
+    t.equal([(await t.next(socket, "message")).data, sent.at(-1)], ["by the changed one", "by the changed one"], "data and what was seen");
   },
   "a socket that does not reconnect has the further methods too": async (t) => {
     const controller = new AbortController();

@@ -38,7 +38,9 @@ test("listeners run in the zone where they were added, whichever the socket was 
         zones.other.run(() => {
           socket.addEventListener("message", { handleEvent: note("an object") }, { once: true });
           socket.onmessage = note("a handler");
+          socket.onopen = note("a handler");
         });
+        zones.one.run(() => (socket.onopen = note("a handler set again")));
         const gone = note("a removed listener");
         zones.removed.run(() => socket.addEventListener("message", gone));
         socket.removeEventListener("message", gone);
@@ -53,6 +55,7 @@ test("listeners run in the zone where they were added, whichever the socket was 
   }, `${peer.address.replace("http", "ws")}/echo`);
   const expected = [
     "a listener: open in one",
+    "a handler set again: open in one",
     "a listener: message in one",
     "an object: message in other",
     "a handler: message in other",
