@@ -1,46 +1,56 @@
-/** The compiled module, once there is one. */
+/** The compiled module, once there is one; or a function that returns it or its bytes, for the first socket to call. */
 let compiled;
-/** Its loading, while it is under way. */
+/** The load whose result counts, while one is under way. */
 let loading;
+/** `[ready, failed]` of each socket and each caller of `init` that waits for the module. */
+const waiting = [];
 /** What its instance exports, once a socket has needed one. */
 let wasm;
 /** How to tell those whose cores live in that instance that it is gone. */
 const stranding = new Set();
 
 /** Loads the module; at once where it is loaded already. */
-export async function init(source) {
-  if (compiled) return;
-  loading ??= compile(source);
-  try {
-    compiled ??= await loading;
-  } finally {
-    loading = undefined;
-  }
-}
+export const init = (source) => new Promise((ready, failed) => whenLoaded(ready, failed, source));
 
-/** Loads the module at once. */
+/** Loads the module at once; a function only when the first socket needs it, so that a file can name its module as it is imported. */
 export function initSync(source) {
-  compiled ??= source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
-}
-
-async function compile(source = new URL("everwire.wasm", import.meta.url)) {
-  let from = await source;
-  if (from instanceof WebAssembly.Module) return from;
-  if (typeof from === "string" || from instanceof URL || from instanceof Request) from = await fetch(from);
-  if (!(from instanceof Response)) return WebAssembly.compile(from);
-  if (!from.ok) throw new Error(`${from.url} answered with the status ${from.status}.`);
-  // Compiling while it comes in would need a content type that not every server sends, and gain nothing at this size.
-  return WebAssembly.compile(await from.arrayBuffer());
+  compiled ??= moduleOf(source);
+  settle(0);
 }
 
 /** Calls back when the module is there, at once if it is; or tells why it cannot be had. */
-export function whenLoaded(ready, failed) {
-  if (compiled) ready();
-  else init().then(ready, failed);
+export function whenLoaded(ready, failed, source) {
+  if (compiled) return ready();
+  waiting.push([ready, failed]);
+  // A source that the application names replaces a load under way: a socket made during an import has begun it before the
+  // application could say where the module is.
+  if (loading && source === undefined) return;
+  const load = (loading = compile(source));
+  const ifCurrent = (settle) => (result) => load === loading && settle(result);
+  load.then(ifCurrent(initSync)).catch(ifCurrent((error) => settle(1, error)));
+}
+
+function settle(outcome, error) {
+  loading = undefined;
+  for (const waiter of waiting.splice(0)) waiter[outcome](error);
+}
+
+// Sources are told apart by their members, since their classes may be those of another realm.
+const moduleOf = (source) => ("byteLength" in source ? new WebAssembly.Module(source) : source);
+
+async function compile(source = new URL("everwire.wasm", import.meta.url)) {
+  let from = await source;
+  // A text, a URL, a Request.
+  if (from.trim ?? from.href ?? from.method) from = await fetch(from);
+  if (from.ok === false) throw new Error(`${from.url} answered ${from.status}.`);
+  // Compiling while it comes in would need a content type that not every server sends, and gain nothing at this size.
+  from = (await from.arrayBuffer?.()) ?? from;
+  return from.byteLength ? WebAssembly.compile(from) : from;
 }
 
 /** A core, which has to be given back: the exports to call, and the number by which they know it. `strand` is told if it is lost. */
 export function takeCore(strand, knobs) {
+  compiled = moduleOf(compiled.call?.() ?? compiled);
   wasm ??= new WebAssembly.Instance(compiled).exports;
   for (const [knob, value] of knobs) wasm.turn(knob, value);
   const core = wasm.create(Math.random());

@@ -408,12 +408,16 @@ export type ModuleSource = string | URL | Request | Response | BufferSource | We
 
 /**
  * Loads the wasm module, from beside this file unless told otherwise. Calling it is optional: the first socket does. Call it to
- * load earlier, or from elsewhere.
+ * load earlier, or from elsewhere: a source that is given here replaces a load that a socket has begun, and all sockets wait for it.
+ * Without effect where the module is there already, as it is in Node.js, with `everwire/inline` and during development.
  * @throws if it cannot be loaded; the next call tries again.
  */
 export function init(source?: ModuleSource | Promise<ModuleSource>): Promise<void>;
 
-/** Loads the wasm module at once, from its bytes or compiled: where compiling or fetching is not allowed. */
-export function initSync(source: BufferSource | WebAssembly.Module): void;
+/**
+ * Loads the wasm module at once, from its bytes or compiled: where compiling or fetching is not allowed. A function is called when the
+ * first socket needs the module.
+ */
+export function initSync(source: BufferSource | WebAssembly.Module | (() => BufferSource | WebAssembly.Module)): void;
 
 export default EverSocket;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { type Page } from "@playwright/test";
+import { readFile } from "node:fs/promises";
+import { type Page, type Route } from "@playwright/test";
 import { Companion } from "../../support/companion.ts";
 import { built } from "../../support/npm/peer.ts";
 import { sabotaged } from "../../support/npm/sabotage.ts";
@@ -205,6 +206,97 @@ test.describe("the wasm module", () => {
     release?.();
     await ever.until("message", 2);
     expect(await ever.echoed()).toEqual(["one", "two"]);
+  });
+
+  test.describe("that the application names while a socket loads the default one", () => {
+    let ever: Ever;
+    /** Answers the socket's request for the default module. */
+    let answer: (how: { status: number; body?: Buffer }) => Promise<void>;
+
+    test.beforeEach(async ({ page, peer }) => {
+      const asked = new Promise<Route>((resolve) => void page.route("**/everwire/everwire.wasm", resolve));
+      ever = new Ever(page);
+      await ever.load(peer.address);
+      await ever.connect(peer.address.replace("http", "ws") + "/echo", {}, ["early"]);
+      const route = await asked;
+      answer = (how) => route.fulfill(how);
+    });
+
+    /** Names a module, and says how `init` ends. */
+    const init = (page: Page, source: string): Promise<string> =>
+      page.evaluate((source) => (globalThis as any).everwire.init(source).then(() => "loaded", ({ message }: Error) => message), source);
+
+    test("is what that socket waits for, although the default is not there", async ({ page }) => {
+      const module = await readFile(`${built}/everwire.wasm`);
+      await page.route("**/named.wasm", async (route) => {
+        await answer({ status: 404 });
+        await route.fulfill({ body: module });
+      });
+      expect(await init(page, "/named.wasm")).toBe("loaded");
+      await ever.until("message");
+      expect(await ever.echoed()).toEqual(["early"]);
+      expect(await ever.types()).toEqual(["open", "message"]);
+    });
+
+    test("is the one that counts, although the default comes before it", async ({ page }) => {
+      const bad = Buffer.from(await sabotaged(`${built}/everwire.wasm`));
+      const good = await readFile(`${built}/everwire.wasm`);
+      await page.route("**/named.wasm", async (route) => {
+        await answer({ status: 200, body: bad });
+        await route.fulfill({ body: good });
+      });
+      expect(await init(page, "/named.wasm")).toBe("loaded");
+      await ever.until("open");
+      // The default would trap.
+      await page.evaluate(() => (globalThis as any).socket.reconnect());
+      await ever.until("open", 2);
+      expect(await ever.types()).not.toContain("error");
+    });
+
+    test("and is not there either is an error of both that names it", async ({ page }) => {
+      await page.route("**/named.wasm", (route) => route.fulfill({ status: 404 }));
+      expect(await init(page, "/named.wasm")).toMatch(/named\.wasm answered 404/);
+      await ever.until("close");
+      expect((await ever.told()).find(({ type }) => type === "error")?.message).toMatch(/named\.wasm answered 404/);
+    });
+
+    test("need not be waited for where it is given as bytes: that socket dials at once", async ({ page }) => {
+      const module = await readFile(`${built}/everwire.wasm`);
+      await page.evaluate((bytes) => (globalThis as any).everwire.initSync(Uint8Array.from(bytes)), [...module]);
+      await ever.until("message");
+      expect(await ever.echoed()).toEqual(["early"]);
+      await answer({ status: 404 });
+    });
+  });
+
+  test("may come from another realm, in each of its forms", async ({ page, peer }) => {
+    await page.goto(peer.address);
+    const outcomes = await page.evaluate(async () => {
+      const frame = document.body.appendChild(document.createElement("iframe")).contentWindow as any;
+      const address = `${location.origin}/everwire/everwire.wasm`;
+      const bytes = await (await frame.fetch(address)).arrayBuffer();
+      const sources = {
+        URL: new frame.URL(address),
+        Request: new frame.Request(address),
+        Response: await frame.fetch(address),
+        ArrayBuffer: bytes,
+        Uint8Array: new frame.Uint8Array(bytes),
+        Module: await frame.WebAssembly.compile(bytes),
+      };
+      const outcomes: Record<string, string> = {};
+      for (const [name, source] of Object.entries(sources)) {
+        // Under an address of its own it is another instance of the package, which has no module yet.
+        const { init, EverSocket } = await import(`/everwire/index.js?${name}`);
+        const loaded: string = await init(source).then(() => "loaded", String);
+        const socket = new EverSocket(location.href.replace("http", "ws") + "echo");
+        const next = await new Promise<string>((resolve) => (socket.onopen = socket.onerror = ({ type }: Event) => resolve(type)));
+        outcomes[name] = `${loaded}, ${next}`;
+        socket.close();
+      }
+      return outcomes;
+    });
+    const names = ["URL", "Request", "Response", "ArrayBuffer", "Uint8Array", "Module"];
+    expect(outcomes).toEqual(Object.fromEntries(names.map((name) => [name, "loaded, open"])));
   });
 
   test("that is not served is an error and a close that say so, and what waited comes back", async ({ page, peer }) => {

@@ -15,6 +15,7 @@ everwire.init(null);
 check<Equal<ReturnType<typeof everwire.initSync>, void>>();
 everwire.initSync(new ArrayBuffer(0));
 everwire.initSync(new WebAssembly.Module(new Uint8Array()));
+everwire.initSync(() => new Uint8Array());
 // @ts-expect-error Nothing is loaded from nowhere.
 everwire.initSync();
 
