@@ -1,5 +1,5 @@
-// What a build for development refuses: slips that would otherwise be without effect, or have one that nobody meant. The entries for
-// Node.js and `everwire/inline`, which is that of bundlers while developing, bring these checks along.
+// What a build for development refuses: slips that would otherwise be without effect, or have one that nobody meant. The entry
+// `everwire/inline`, which is also that of Node.js and of bundlers while developing, brings these checks along.
 import { defaults } from "./defaults.js";
 import { exception } from "./events.js";
 

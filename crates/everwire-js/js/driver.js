@@ -252,7 +252,8 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     try {
       [wasm, core] = takeCore(strand, knobs);
     } catch (error) {
-      return fail("cannot be started", error);
+      // Not at once: a constructor returns before its socket fails, or nobody could listen.
+      return queueMicrotask(() => readyState || fail("cannot be started", error));
     }
     page = new AbortController();
     watchPage(tell, page.signal);

@@ -1,3 +1,5 @@
+"use client";
+
 import { EverSocket } from "everwire";
 import { hookFor } from "./hook.js";
 

@@ -169,7 +169,7 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
         },
         Tool {
             name: "npm packages", version: "of package-lock.json".into(), source: Source::Npm,
-            why: "wasm-opt, which makes the demos small, esbuild, which makes the npm package, and the end-to-end tests' runner", takes: "20 s",
+            why: "wasm-opt, which makes the demos small, esbuild, which makes the npm package, and the end-to-end tests' runner", takes: "1 min",
             needs: &[Lint, Demos, EndToEnd, Npm, Bench, BenchServer, Lab],
         },
     ])

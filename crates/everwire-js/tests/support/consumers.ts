@@ -6,7 +6,7 @@ import webpack from "webpack";
 import { type Project } from "../../../../e2e/support/project.ts";
 
 /** The files of `application/everwire`, by which the application gets the package. */
-export type Everwire = "default" | "inline" | "served" | "unbundled";
+export type Everwire = "default" | "inline" | "served" | "unbundled" | "unbundled-inline";
 
 /** A way from the sources of an application to something that a browser loads. */
 export interface Consumer {
@@ -36,7 +36,13 @@ export function withVite(project: Project): Promise<string> {
 }
 
 async function withWebpack(project: Project): Promise<string> {
-  const compiler = webpack({ context: project.folder, mode: "production", output: { path: project.path("dist") } });
+  await compile({ context: project.folder, mode: "production", output: { path: project.path("dist") } });
+  return page(project, "main.js");
+}
+
+/** Runs webpack, and fails for a warning, too. */
+export async function compile(configuration: webpack.Configuration): Promise<void> {
+  const compiler = webpack(configuration);
   const stats = await new Promise<webpack.Stats>((resolve, reject) => {
     compiler.run((error, stats) => (stats === undefined ? reject(error) : resolve(stats)));
   });
@@ -44,7 +50,6 @@ async function withWebpack(project: Project): Promise<string> {
   if (stats.hasErrors() || stats.hasWarnings()) {
     throw new Error(stats.toString());
   }
-  return page(project, "main.js");
 }
 
 async function withEsbuild(project: Project): Promise<string> {

@@ -1,0 +1,1 @@
+export { EverSocket } from "../node_modules/everwire/dist/inline.js";

@@ -1,0 +1,5 @@
+import { Echo } from "../echo.js";
+
+export default function Page() {
+  return <Echo />;
+}

@@ -1,0 +1,1 @@
+export { Echo as default } from "../echo.js";

@@ -1,0 +1,4 @@
+export default {
+  build: { ssr: "bundled.js" },
+  ssr: { noExternal: true },
+};
