@@ -40,10 +40,26 @@ impl Workspace {
 
     /// Where cargo puts what it builds, wherever the person has told it to.
     pub(crate) fn target(&self) -> Result<PathBuf> {
-        let metadata = self.command("cargo").args(["metadata", "--format-version", "1", "--no-deps"]).output()?;
-        let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+        let metadata = self.metadata()?;
         let target = metadata["target_directory"].as_str().context("cargo metadata names no target_directory")?;
         Ok(target.into())
+    }
+
+    /// The crates of the workspace with their features, sorted.
+    pub(crate) fn features(&self) -> Result<Vec<(String, Vec<String>)>> {
+        let metadata = self.metadata()?;
+        let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
+        let features = packages.iter().map(|package| {
+            let name = package["name"].as_str().context("a package has no name")?;
+            let features = package["features"].as_object().context("a package has no list of features")?;
+            Ok((name.to_owned(), features.keys().cloned().collect()))
+        });
+        features.collect()
+    }
+
+    fn metadata(&self) -> Result<serde_json::Value> {
+        let metadata = self.command("cargo").args(["metadata", "--format-version", "1", "--no-deps"]).output()?;
+        Ok(serde_json::from_str(&metadata)?)
     }
 
     /// The version of a crate that Cargo.lock has settled on.

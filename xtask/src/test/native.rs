@@ -19,14 +19,29 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
         let test = workspace.command("cargo").args(["test", "--no-fail-fast"]).args(bench::NATIVE);
         test.args(&options.filter).env("CARGO_TARGET_DIR", workspace.target()?).run()
     });
-    // What the features add, and that the crate stands without those that are on by default.
+    // What the features add.
     summary.step("native, features", || {
-        let bare = ["check", "--package", "everwire", "--no-default-features"];
-        workspace.command("cargo").args(bare).run()?;
-        let full =
-            ["test", "--package", "everwire", "--package", "everwire-core", "--all-features", "--lib", "--test", "api"];
-        workspace.command("cargo").args(full).args(&options.filter).run()
+        let packages = ["everwire", "everwire-core", "everwire-load"].map(|name| ["--package", name]).concat();
+        let full = ["test", "--all-features", "--lib", "--test", "api", "--test", "program"];
+        workspace.command("cargo").args(full).args(packages).args(&options.filter).run()
     });
+    if options.filter.is_none() {
+        summary.step("native, each feature alone", || each_feature_alone(workspace));
+    }
+}
+
+/// Builds each crate by itself without features and with each of them, and without what its tests depend on: as an application has it
+/// that depends on nothing else. Cargo gives a dependency the features that any crate of a build asks for, so that what one has
+/// forgotten another one may bring along.
+fn each_feature_alone(workspace: &Workspace) -> Result<()> {
+    for (package, features) in workspace.features()? {
+        let alone = ["check", "--package", &package, "--no-default-features"];
+        workspace.command("cargo").args(alone).run()?;
+        for feature in features {
+            workspace.command("cargo").args(alone).args(["--features", &feature]).run()?;
+        }
+    }
+    Ok(())
 }
 
 /// Builds the companion server for the tests. The other crates and the tests are built along, since cargo chooses the
