@@ -1,10 +1,9 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use url::Url;
-
 use crate::clock::Clock;
 use crate::crew::Crew;
+use crate::dialect::address::shown;
 use crate::interrupt::Interrupt;
 use crate::interval::Interval;
 use crate::ledger::Ledger;
@@ -105,7 +104,7 @@ impl Conduct {
             return Ok(());
         }
         let reasons = counts.reasons.iter().map(|(reason, times)| format!("\n  {times} x {reason}")).collect();
-        Err(RunError::Nobody { url: self.plan.url.clone(), reasons })
+        Err(RunError::Nobody { url: shown(&self.plan.url).into(), reasons })
     }
 
     /// Has messages sent, at first perhaps to warm up.
@@ -170,7 +169,13 @@ impl Conduct {
     fn hear(&mut self) -> Result<(), RunError> {
         let (report, problem) = self.crew.report();
         self.ledger.add(&report);
-        problem.map_or(Ok(()), |problem| Err(problem.into()))
+        if let Some(problem) = problem {
+            return Err(problem.into());
+        }
+        match &self.ledger.total().counts.too_large {
+            Some(reason) => Err(RunError::TooLarge { payload: self.plan.payload, reason: reason.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn cut(&mut self, phase: Phase, lines: &mut Lines) -> Result<Second, RunError> {
@@ -183,8 +188,7 @@ impl Conduct {
 
 fn watch_server(plan: &Plan, pids: &[u32]) -> Result<Watch, RunError> {
     if pids.is_empty() {
-        let url = Url::parse(&plan.url).ok();
-        return Ok(Watch::new(url.iter().flat_map(listeners)));
+        return Ok(Watch::new(listeners(&plan.url)));
     }
     match pids.iter().find(|pid| Watch::new([**pid]).count() == 0) {
         Some(missing) => Err(RunError::NoProcess(*missing)),

@@ -45,6 +45,8 @@ pub(crate) struct Counts {
     /// Messages that the socket had no room for.
     pub(crate) overflowed: u64,
     pub(crate) unexpected: u64,
+    /// Why a connection ended over a message that is too large to pass, if one did.
+    pub(crate) too_large: Option<String>,
     pub(crate) reasons: BTreeMap<String, u64>,
     pub(crate) handshake: Histogram,
     pub(crate) round_trip: Histogram,
@@ -77,6 +79,11 @@ impl Counts {
         self.reasons(harmless(reason), 1);
     }
 
+    /// Takes note of a message that is too large to pass, and why that is known.
+    pub(crate) fn too_large(&mut self, reason: &str) {
+        self.too_large.get_or_insert_with(|| harmless(reason));
+    }
+
     fn reasons(&mut self, reason: String, times: u64) {
         let is_known = self.reasons.contains_key(&reason) || self.reasons.len() < REASONS;
         let reason = if is_known { reason } else { "other reasons".to_owned() };
@@ -101,6 +108,7 @@ impl Counts {
         self.delivered_again += other.delivered_again;
         self.overflowed += other.overflowed;
         self.unexpected += other.unexpected;
+        self.too_large = self.too_large.take().or_else(|| other.too_large.clone());
         for (reason, times) in &other.reasons {
             self.reasons(reason.clone(), *times);
         }

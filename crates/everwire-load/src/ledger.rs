@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use crate::dialect::address::shown;
 use crate::interval::Interval;
 use crate::plan::Plan;
 use crate::record::{Deliveries, LoadUse, Opening, Phase, RoundTrips, SHORTEST, Second, ServerUse, Setting, Summary};
@@ -237,7 +238,7 @@ fn percent(from: Option<Use>, to: Option<Use>) -> Option<f64> {
 impl Setting {
     fn of(plan: &Plan) -> Self {
         Self {
-            url: plan.url.clone(),
+            url: shown(&plan.url).into(),
             dialect: plan.dialect.to_string(),
             connections: plan.connections,
             subscribers: plan.subscribers,

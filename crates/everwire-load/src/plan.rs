@@ -2,6 +2,7 @@ use core::time::Duration;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::dialect::Purpose;
 use crate::schedule::Period;
@@ -12,9 +13,9 @@ pub struct Plan {
     /// Drawn for each run.
     pub(crate) run: u32,
     /// Where those connect that ping.
-    pub(crate) url: String,
+    pub(crate) url: Url,
     /// Where those connect that publish and subscribe.
-    pub(crate) subscribe_url: String,
+    pub(crate) subscribe_url: Url,
     pub(crate) dialect: Dialect,
     /// Connections that ping or subscribe.
     pub(crate) connections: u32,
@@ -34,6 +35,8 @@ pub struct Plan {
     pub(crate) subprotocols: Vec<String>,
     /// What the requests that open connections say beside what they have to.
     pub(crate) headers: Vec<(String, String)>,
+    /// Whom to trust where the address is one of `wss://`, as PEM; `None` for the default.
+    pub(crate) root_certificates: Option<String>,
     /// For how long messages are sent before they count.
     pub(crate) warm_up: Duration,
     /// For how long messages are sent that count.

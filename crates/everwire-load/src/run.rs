@@ -10,7 +10,7 @@ use crate::crew::CrewError;
 use crate::lines::Lines;
 use crate::progress::Progress;
 use crate::record::{Record, Second, Summary};
-use crate::{Cli, Unusable, cli, files, table};
+use crate::{Cli, Unusable, files, table};
 
 /// The first argument with which the program starts itself as a worker: then it is to call `serve`.
 pub const AS_WORKER: &str = "--as-worker";
@@ -44,6 +44,16 @@ pub enum RunError {
         /// Why not, and how often.
         reasons: String,
     },
+    /// `--payload`.
+    #[error(
+        "a message of --payload {payload} is too large to come back ({reason}): use a smaller one, or raise the limit of the server"
+    )]
+    TooLarge {
+        /// How many bytes the messages have.
+        payload: usize,
+        /// How that is known.
+        reason: String,
+    },
     /// `--server-pid`.
     #[error("there is no process {0}: leave out --server-pid to watch whoever listens on the server's port")]
     NoProcess(u32),
@@ -70,9 +80,10 @@ pub enum RunError {
 ///
 /// # Errors
 /// A run that could not be made, or not to its end; what is known of it is printed nevertheless. Messages that were lost are a
-/// result and not an error.
+/// result and not an error, unless none of their size can pass.
 pub fn run(asked: Cli) -> Result<Outcome, RunError> {
     files::raise_limit();
+    let command = asked.shown_command(std::env::args());
     let (plan, output) = asked.into_plan()?;
     if let Some(charts) = &output.charts {
         fs::create_dir_all(charts).map_err(|error| RunError::Write { path: charts.clone(), error })?;
@@ -84,7 +95,7 @@ pub fn run(asked: Cli) -> Result<Outcome, RunError> {
         return Err(nobody);
     }
 
-    let mut summary = conduct.summary(cli::command(std::env::args()));
+    let mut summary = conduct.summary(command);
     summary.problem = ran.as_ref().err().map(ToString::to_string);
     summary.missed = output.limits.missed(&summary);
     // What takes time comes last.

@@ -11,7 +11,6 @@ use clap::{Args, Parser};
 use everwire::{Headers, Protocols};
 use url::Url;
 
-pub(crate) use command::command;
 pub use unusable::Unusable;
 
 use crate::dialect::address;
@@ -30,8 +29,9 @@ use crate::{Dialect, Plan, units};
 #[command(name = "everwire-load", version, max_term_width = 110, after_help = EXAMPLES)]
 pub struct Cli {
     /// The server's echo, like ws://127.0.0.1:9001/echo. For wss:// build with `--features rustls`.
-    #[arg(value_name = "URL", value_parser = url)]
-    url: Url,
+    /// user:password@ before the host is sent as Basic authentication and not printed.
+    #[arg(value_name = "URL")]
+    url: String,
 
     /// What the server speaks.
     #[arg(long, value_enum, default_value_t = Dialect::Plain)]
@@ -77,8 +77,8 @@ struct ClientFlags {
     subscribers: f64,
 
     /// Where the subscribers and the publishers connect [default: URL].
-    #[arg(long, value_name = "URL", value_parser = url)]
-    subscribe_url: Option<Url>,
+    #[arg(long, value_name = "URL")]
+    subscribe_url: Option<String>,
 
     /// How many connections to open for publishing, beside --connections [default: 1 if there are subscribers].
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
@@ -89,8 +89,14 @@ struct ClientFlags {
     subprotocol: Vec<String>,
 
     /// A header for the requests that open connections, like 'Authorization: Bearer x'; may be given several times.
-    #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
-    header: Vec<(String, String)>,
+    #[arg(long, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+
+    /// A file of certificates (PEM) to trust for wss://, in place of the default: of an authority, or of a server that has signed
+    /// its own.
+    #[cfg(feature = "rustls-own-roots")]
+    #[arg(long, value_name = "FILE")]
+    root_certificates: Option<PathBuf>,
 
     /// The client's own addresses, to be taken in turn. One address can open some 28,000 connections to a server; where the
     /// server is this machine, others of 127.0.0.0/8 are added by themselves.
@@ -195,6 +201,11 @@ impl Cli {
         if subscribers > 0 && publishers == 0 {
             return Err(Unusable::NoPublishers);
         }
+        let root_certificates = clients.root_certificates()?;
+        let url = parse_url("URL", &url)?;
+        let subscribe_url =
+            clients.subscribe_url.as_deref().map(|url| parse_url("--subscribe-url", url)).transpose()?;
+        let headers = clients.header.iter().map(|header| parse_header(header)).collect::<Result<_, _>>()?;
         Protocols::new(&clients.subprotocol)?;
         if messages.binary && dialect != Dialect::Plain {
             return Err(Unusable::Binary);
@@ -205,10 +216,10 @@ impl Cli {
         if total.div_ceil(processes) > most {
             return Err(Unusable::Files { most, needed: files::processes_for(total) });
         }
-        let subscribe_url = clients.subscribe_url.unwrap_or_else(|| url.clone());
+        let subscribe_url = subscribe_url.unwrap_or_else(|| url.clone());
         let urls = [url, subscribe_url];
         let source_addresses = files::source_addresses(&urls, total, clients.source_address)?;
-        let [url, subscribe_url] = urls.map(|url| address::complete(dialect, url).into());
+        let [url, subscribe_url] = urls.map(|url| address::complete(dialect, url));
         let plan = Plan {
             run: fastrand::u32(..),
             url,
@@ -223,7 +234,8 @@ impl Cli {
             payload: messages.payload,
             binary: messages.binary,
             subprotocols: clients.subprotocol,
-            headers: clients.header,
+            headers,
+            root_certificates,
             warm_up: run.warm_up,
             duration: run.duration,
             grace: run.grace,
@@ -234,25 +246,49 @@ impl Cli {
         };
         Ok((plan, output))
     }
+
+    /// The command line as the result tells it, without credentials.
+    pub(crate) fn shown_command(&self, args: impl Iterator<Item = String>) -> String {
+        let addresses: Vec<&str> =
+            [Some(&self.url), self.clients.subscribe_url.as_ref()].into_iter().flatten().map(String::as_str).collect();
+        command::command(args, &addresses)
+    }
 }
 
-fn url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("{error}; write it like ws://127.0.0.1:9001/echo"))?;
+impl ClientFlags {
+    #[cfg(feature = "rustls-own-roots")]
+    fn root_certificates(&self) -> Result<Option<String>, Unusable> {
+        let Some(file) = &self.root_certificates else { return Ok(None) };
+        let unusable = |problem: String| Unusable::RootCertificates { file: file.clone(), problem };
+        let pem = std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
+        everwire::RootCertificates::from_pem(&pem).map_err(|error| unusable(error.to_string()))?;
+        Ok(Some(pem))
+    }
+
+    #[cfg(not(feature = "rustls-own-roots"))]
+    fn root_certificates(&self) -> Result<Option<String>, Unusable> {
+        Ok(None)
+    }
+}
+
+fn parse_url(flag: &'static str, text: &str) -> Result<Url, Unusable> {
+    let wrong = |problem: String| Unusable::Address { flag, problem };
+    let url = Url::parse(text).map_err(|error| wrong(format!("{error}; write it like ws://127.0.0.1:9001/echo")))?;
     match url.scheme() {
-        "ws" if url.has_host() => Ok(url),
-        "wss" if cfg!(feature = "rustls") && url.has_host() => Ok(url),
-        "wss" => Err("wss needs the feature rustls: build with `--features rustls`".to_owned()),
-        _ => Err("write it with ws:// or wss://, like ws://127.0.0.1:9001/echo".to_owned()),
+        "ws" => Ok(url),
+        "wss" if cfg!(feature = "rustls-own-roots") => Ok(url),
+        "wss" => Err(wrong("wss needs the feature rustls: build with `--features rustls`".to_owned())),
+        _ => Err(wrong("write it with ws:// or wss://, like ws://127.0.0.1:9001/echo".to_owned())),
     }
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("write it like 'Authorization: Bearer x'")?;
+fn parse_header(text: &str) -> Result<(String, String), Unusable> {
+    let wrong = |problem: String| Unusable::Header { problem };
+    let (name, value) =
+        text.split_once(':').ok_or_else(|| wrong("write it like 'Authorization: Bearer x'".to_owned()))?;
     let header = (name.trim().to_owned(), value.trim().to_owned());
-    match Headers::new([header.clone()]) {
-        Ok(_) => Ok(header),
-        Err(error) => Err(error.to_string()),
-    }
+    Headers::new([header.clone()]).map_err(|error| wrong(error.to_string()))?;
+    Ok(header)
 }
 
 fn payload(text: &str) -> Result<usize, String> {

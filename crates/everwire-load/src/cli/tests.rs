@@ -38,6 +38,20 @@ fn no_process_is_without_a_connection() {
 }
 
 #[test]
+fn what_is_wrong_with_an_address_or_a_header_is_told_without_its_credentials() {
+    for args in [
+        ["http://user:secret@h/", "--header=a:b"],
+        ["ws://user:secret@h h/", "--header=a:b"],
+        ["ws://h/", "--header=Authorization: secr\u{e9}t secret"],
+        ["ws://h/", "--subscribe-url=ws://user:secret@h:x"],
+    ] {
+        let cli = Cli::try_parse_from(["everwire-load", "--subscribers=1"].iter().chain(&args)).unwrap();
+        let problem = cli.into_plan().unwrap_err().to_string();
+        assert!(!problem.contains("secret"), "{problem}");
+    }
+}
+
+#[test]
 fn bad_input_is_told_with_what_to_do() {
     for (flags, advice) in [
         (&["--connections", "0"][..], "1..=10000000"),

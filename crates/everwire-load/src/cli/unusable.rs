@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 /// Why the flags, each of them well formed, cannot be used.
@@ -9,6 +11,28 @@ pub enum Unusable {
     NoSubscribers {
         /// The flag.
         flag: &'static str,
+    },
+    /// An address that cannot be dialled, of which no more is said than what is wrong: it may hold credentials.
+    #[error("{flag}: {problem}")]
+    Address {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A header that no request can carry; its value may be a credential.
+    #[error("--header: {problem}")]
+    Header {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A file of root certificates that is of no use.
+    #[error("--root-certificates {}: {problem}", file.display())]
+    RootCertificates {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// Subprotocols that no server could be offered.
     #[error("--subprotocol: {0}")]

@@ -160,6 +160,11 @@ impl Agent {
         });
     }
 
+    /// The connection ended over a message that is too large to pass, now and at any other time.
+    pub(super) fn too_large(&mut self, reason: &str) {
+        self.meter.note(|_, counts| counts.too_large(reason));
+    }
+
     /// Another attempt follows, at that time.
     pub(super) fn dials(&mut self, at: Instant) {
         self.dialled = at;

@@ -10,7 +10,8 @@ mod agent;
 use std::sync::Arc;
 
 use everwire::{
-    Cause, ClosePolicy, Discarded, Ended, Event, Headers, Heartbeat, Message, OutboxLimits, Protocols, Socket, Verdict,
+    Cause, ClosePolicy, Discarded, Ended, Event, Headers, Heartbeat, Message, OutboxLimits, Protocols, Socket,
+    SocketBuilder, Verdict,
 };
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -34,6 +35,42 @@ pub(crate) struct Company {
     pub(crate) clock: Clock,
     pub(crate) meter: Arc<Meter>,
     pub(crate) signal: watch::Receiver<Signal>,
+    pub(crate) trust: Trust,
+}
+
+/// Whom to trust where the address is one of `wss://`: the default, or what the command line says.
+#[derive(Clone, Default)]
+pub(crate) struct Trust {
+    #[cfg(feature = "rustls-own-roots")]
+    roots: Option<everwire::RootCertificates>,
+}
+
+impl Trust {
+    #[cfg(feature = "rustls-own-roots")]
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let roots = plan.root_certificates.as_ref();
+        Self {
+            roots: roots.map(|pem| everwire::RootCertificates::from_pem(pem).expect("the command line was checked")),
+        }
+    }
+
+    #[cfg(not(feature = "rustls-own-roots"))]
+    pub(crate) fn new(_: &Plan) -> Self {
+        Self {}
+    }
+
+    #[cfg(feature = "rustls-own-roots")]
+    fn apply(&self, builder: SocketBuilder) -> SocketBuilder {
+        match &self.roots {
+            Some(roots) => builder.root_certificates(roots.clone()),
+            None => builder,
+        }
+    }
+
+    #[cfg(not(feature = "rustls-own-roots"))]
+    fn apply(&self, builder: SocketBuilder) -> SocketBuilder {
+        builder
+    }
 }
 
 /// What the clients are to do now.
@@ -51,11 +88,11 @@ pub(crate) enum Signal {
 
 /// Connects, and stays until it is told to end.
 pub(crate) async fn run(company: Company, part: Part) {
-    let Company { plan, clock, meter, mut signal } = company;
+    let Company { plan, clock, meter, mut signal, trust } = company;
     let mut agent = Agent::new(Arc::clone(&plan), part, clock, Arc::clone(&meter), Instant::now());
-    let mut socket = match open(&plan, part) {
+    let mut socket = match open(&plan, part, &trust) {
         Ok(socket) => socket,
-        Err(error) => return agent.dropped(error.to_string()),
+        Err(error) => return agent.dropped(told(error)),
     };
     let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
@@ -110,20 +147,23 @@ fn perform(agent: &mut Agent, socket: &Socket, action: Action, is_binary: bool) 
     }
 }
 
-fn open(plan: &Plan, part: Part) -> Result<Socket, everwire::OpenError> {
+fn open(plan: &Plan, part: Part, trust: &Trust) -> Result<Socket, everwire::OpenError> {
     let url = if part.purpose == Purpose::Ping { &plan.url } else { &plan.subscribe_url };
     let protocols = Protocols::new(&plan.subprotocols).expect("the command line was checked");
     let headers = Headers::new(plan.headers.iter().cloned()).expect("the command line was checked");
-    let mut builder = Socket::builder(url.as_str())
+    let mut builder = trust
+        .apply(Socket::builder(url.as_str()))
         .protocols(protocols)
         .headers(headers)
         .read_buffer(plan.payload.next_power_of_two().clamp(1 << 10, 16 << 10))
         // What is on the wire is the load that was asked for and nothing else.
         .heartbeat(Heartbeat::off())
         .outbox(outbox(plan.payload))
-        // A client under load comes back whatever the server said.
+        .max_message_bytes(room_for(plan.payload))
+        // A client under load comes back whatever the server said, unless it has said that no message of this size will pass.
         .close_policy(ClosePolicy::amending(|cause, verdict| match cause {
             Cause::Refused(_) => verdict,
+            cause if is_over_size(cause) => verdict,
             _ => Verdict::Retry,
         }));
     if let Some(address) = plan.source_address(part.number) {
@@ -142,12 +182,27 @@ fn outbox(payload: usize) -> OutboxLimits {
     }
 }
 
+/// What comes back may be wrapped in a dialect, or be several messages in one.
+fn room_for(payload: usize) -> usize {
+    (64 << 20).max(payload.saturating_mul(4))
+}
+
+/// Whether the connection ended because a message was too large, for the server or for this side (RFC 6455, section 7.4.1).
+fn is_over_size(cause: &Cause) -> bool {
+    matches!(cause, Cause::Closed { code: 1009, .. })
+}
+
+/// What is wrong, in the words of this program, whose user has a command line.
+fn told(problem: impl ToString) -> String {
+    problem.to_string().replace("SocketBuilder::root_certificates", "--root-certificates FILE")
+}
+
 fn handle(agent: &mut Agent, event: Event) -> Vec<Action> {
     match event {
         Event::Opened(_) => agent.opened(),
         Event::Message(message) => agent.heard(&text_of(message), Instant::now()),
         Event::Dropped(dropped) => {
-            agent.dropped(dropped.cause.to_string());
+            agent.dropped(told(&dropped.cause));
             if let Some(wait) = dropped.retry_in {
                 agent.dials(Instant::now() + wait);
             }
@@ -155,7 +210,10 @@ fn handle(agent: &mut Agent, event: Event) -> Vec<Action> {
         }
         Event::Closed(closed) => {
             if let Ended::Final(cause) | Ended::Exhausted(cause) = closed.ended {
-                agent.dropped(cause.to_string());
+                agent.dropped(told(&cause));
+                if is_over_size(&cause) {
+                    agent.too_large(&told(&cause));
+                }
             }
             Vec::new()
         }

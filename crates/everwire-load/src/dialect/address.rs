@@ -1,4 +1,4 @@
-//! What a dialect adds to a URL that does not say it.
+//! What a dialect adds to a URL that does not say it, and what of a URL is printed.
 
 use url::Url;
 
@@ -23,6 +23,15 @@ pub(crate) fn complete(dialect: Dialect, mut url: Url) -> Url {
         Dialect::Socketcluster => {}
     }
     url
+}
+
+/// The address as it is printed: results are shown to others, and credentials are not.
+pub(crate) fn shown(url: &Url) -> Url {
+    let mut shown = url.clone();
+    // Neither can fail for an address with a host.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@
 
 mod cut_short;
 mod support;
+#[cfg(feature = "rustls-own-roots")]
+mod tls;
 
 use everwire_load::{Phase, Second, Summary};
 
-use support::{Load, Run, Told, program};
+use support::{Ended, Load, Run, Told, program};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpSocket;
 
@@ -121,6 +123,45 @@ async fn binary_messages_are_answered_as_text_is() {
     let told = server.told("/echo", "--connections 5 --ping-period 100ms --duration 1s --binary").await;
     assert!(told.summary.setting.binary);
     assert_eq!((told.summary.round_trips.answered, told.summary.unexpected), (50, 0));
+}
+
+/// It used to be told as "4 of 4 lost", with the exit code of success.
+#[tokio::test]
+async fn messages_that_are_too_large_for_the_server_make_the_run_fail() {
+    // The server takes 1 MiB unless it is told otherwise.
+    let server = Load::start().await;
+    let args = format!("{} --connections 2 --payload 2MiB --duration 60s --json -", server.url("/echo"));
+    let output = program(&args).await;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("1009") && stderr.contains("use a smaller one"), "{stderr}");
+    let summary = Told::read(&String::from_utf8(output.stdout).unwrap()).summary;
+    assert_eq!(summary.problem.as_deref(), stderr.trim_end().lines().last());
+    assert!(summary.round_trips.sent > 0 && summary.round_trips.answered == 0, "{:?}", summary.round_trips);
+}
+
+/// The credentials of an address reach the server, and nothing that is printed.
+#[tokio::test]
+async fn credentials_of_an_address_are_sent_and_not_printed() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://user:secret@{}/", listener.local_addr().unwrap());
+    let mut run = Run::of(&[&url, "--connections", "1", "--json", "-"]);
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut request = String::new();
+    while !request.ends_with("\r\n\r\n") {
+        request.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    assert!(request.contains("authorization: Basic dXNlcjpzZWNyZXQ=\r\n"), "{request}");
+    run.until_stderr("opening").await;
+    run.signal("INT").await;
+    let ended = run.end().await;
+    assert!(!ended.stdout.contains("secret") && !ended.stderr.contains("secret"), "{} {}", ended.stdout, ended.stderr);
+    let Summary { setting, command, .. } = Told::read(&ended.stdout).summary;
+    assert_eq!(setting.url, url.replace("user:secret@", ""));
+    assert!(command.contains(&setting.url), "{command}");
+    drop((stream, listener));
+    let Ended { stderr, .. } = Run::of(&[&url, "--connections", "1"]).end().await;
+    assert!(stderr.contains("no connection to ws://127.0.0.1") && !stderr.contains("secret"), "{stderr}");
 }
 
 /// A server that sees the requests and answers none.

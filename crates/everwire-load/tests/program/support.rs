@@ -7,7 +7,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// A server to put a load on.
-pub(crate) struct Load(RunningServer);
+pub(crate) struct Load {
+    server: RunningServer,
+    scheme: &'static str,
+}
 
 /// What the program has told.
 pub(crate) struct Told {
@@ -17,17 +20,17 @@ pub(crate) struct Told {
 
 impl Load {
     pub(crate) async fn start() -> Self {
-        let config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            faults: true,
-            drain: core::time::Duration::ZERO,
-            ..Config::default()
-        };
-        Self(Server::bind(config).await.unwrap().start())
+        Self { server: Server::bind(config()).await.unwrap().start(), scheme: "ws" }
+    }
+
+    #[cfg(feature = "rustls-own-roots")]
+    pub(crate) async fn start_with_tls(tls: everwire_server::Tls) -> Self {
+        let config = Config { tls: Some(tls), ..config() };
+        Self { server: Server::bind(config).await.unwrap().start(), scheme: "wss" }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("ws://{}{path}", self.0.local_addr())
+        format!("{}://{}{path}", self.scheme, self.server.local_addr())
     }
 
     pub(crate) async fn told(&self, path: &str, flags: &str) -> Told {
@@ -36,6 +39,11 @@ impl Load {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Told::read(&String::from_utf8(output.stdout).unwrap())
     }
+}
+
+fn config() -> Config {
+    let listen = ([127, 0, 0, 1], 0).into();
+    Config { listen, faults: true, drain: core::time::Duration::ZERO, ..Config::default() }
 }
 
 impl Told {
