@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 use yew::prelude::*;
 
 use crate::live::Live;
-use crate::reader::{Incoming, Reader, Trouble};
-use crate::{ConnectionStatus, SocketOptions};
+use crate::offline::use_offline;
+use crate::reader::{Change, Incoming, Reader};
+use crate::{ConnectionStatus, DownReason, SocketOptions};
 
 /// A socket of JSON messages that lives as long as the component: `Tx` on the way out, `Rx` on the way in.
 ///
@@ -22,7 +23,7 @@ use crate::{ConnectionStatus, SocketOptions};
 /// between two renders. A message that is not an `Rx` is an error in its place and ends nothing. `on_event` may be
 /// another callback in every render: the latest is called.
 ///
-/// The component renders again when the state of the connection changes, and not for a message: what a message means
+/// The component renders again when the state of the connection changes or the browser goes offline or online, and not for a message: what a message means
 /// for the page is the callback's to say. A callback that keeps messages in a `use_state` should push them to a
 /// `use_mut_ref` first, since a state handle knows the value of its own render alone.
 #[hook]
@@ -53,8 +54,9 @@ where
         let live = Rc::clone(&live);
         // Before the first effect nothing is known but that there will be a socket.
         let state = if options.builder().is_some() { State::Connecting } else { State::Closed };
-        use_reducer_eq(move || Shown(ConnectionStatus::new(state, None, live)))
+        use_reducer_eq(move || Known(ConnectionStatus::new(state, live)))
     };
+    let shown = status.0.shown(&options, use_offline());
     let latest = use_mut_ref(|| on_event.clone());
     *latest.borrow_mut() = on_event;
     {
@@ -64,13 +66,13 @@ where
             move || drop(reader)
         });
     }
-    UseSocket { status: status.0.clone(), types: PhantomData }
+    UseSocket { status: shown, types: PhantomData }
 }
 
 fn open<S>(
     options: &SocketOptions,
     live: Rc<Live>,
-    status: UseReducerDispatcher<Shown>,
+    status: UseReducerDispatcher<Known>,
     latest: Rc<RefCell<Callback<S::Item>>>,
     view: fn(Socket) -> S,
 ) -> Option<Reader<S>>
@@ -80,24 +82,24 @@ where
 {
     let Some(builder) = options.builder() else {
         live.replace_handle(None);
-        status.dispatch((State::Closed, Trouble::Gone));
+        status.dispatch((State::Closed, Change::Gone));
         return None;
     };
     match builder.open() {
         Ok(socket) => {
             live.replace_handle(Some(socket.handle()));
-            status.dispatch((socket.state(), Trouble::Gone));
+            status.dispatch((socket.state(), Change::Gone));
             let on_event = move |event| {
                 // Cloned first: the callback may render, and a render puts the next callback there.
                 let on_event = latest.borrow().clone();
                 on_event.emit(event);
             };
-            let on_state = move |state, trouble| status.dispatch((state, trouble));
+            let on_state = move |state, change| status.dispatch((state, change));
             Some(Reader::start(view(socket), &live, on_state, on_event))
         }
         Err(error) => {
             live.replace_handle(None);
-            status.dispatch((State::Closed, Trouble::Is(error.to_string())));
+            status.dispatch((State::Closed, Change::Down(DownReason::Unusable(error))));
             None
         }
     }
@@ -105,18 +107,18 @@ where
 
 /// The status as a reducer, so that a change builds on what was known before it.
 #[derive(PartialEq)]
-struct Shown(ConnectionStatus);
+struct Known(ConnectionStatus);
 
-impl Reducible for Shown {
-    type Action = (State, Trouble);
+impl Reducible for Known {
+    type Action = (State, Change);
 
-    fn reduce(self: Rc<Self>, (state, trouble): Self::Action) -> Rc<Self> {
-        let trouble = match trouble {
-            Trouble::Same => self.0.trouble().cloned(),
-            Trouble::Gone => None,
-            Trouble::Is(trouble) => Some(trouble.into()),
+    fn reduce(self: Rc<Self>, (state, change): Self::Action) -> Rc<Self> {
+        let down_reason = match change {
+            Change::Same => self.0.down_reason().cloned(),
+            Change::Gone => None,
+            Change::Down(reason) => Some(reason),
         };
-        let status = ConnectionStatus::new(state, trouble, Rc::clone(&self.0.live));
+        let status = self.0.then(state, down_reason);
         if status == self.0 { self } else { Self(status).into() }
     }
 }

@@ -47,16 +47,20 @@
 //! - [`use_socket`], [`use_raw_socket`]: a socket that lives as long as a component
 //! - [`SocketOptions`]: where to and how; another value opens another socket
 //! - [`UseSocket`], [`ConnectionStatus`]: what the hooks give
+//! - [`DownReason`]: why a connection is not open, as data and in words
 //! - [`ConnectionBadge`]: how the connection is, for people
 
 mod badge;
+mod down_reason;
 mod hook;
 mod live;
+mod offline;
 mod options;
 mod reader;
 mod status;
 
 pub use badge::{BadgeProps, ConnectionBadge};
+pub use down_reason::{DownReason, WasOpen};
 pub use hook::{UseSocket, use_raw_socket, use_socket};
 pub use options::SocketOptions;
 pub use status::ConnectionStatus;

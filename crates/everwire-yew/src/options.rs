@@ -12,24 +12,30 @@ use yew::AttrValue;
 pub struct SocketOptions {
     key: AttrValue,
     builder: Option<SocketBuilder>,
+    /// Where it leads, as far as it is known: a provider's address is not.
+    address: Option<AttrValue>,
 }
 
 impl SocketOptions {
     /// A socket to a fixed address with every default. The address is the key.
     pub fn new(url: impl Into<AttrValue>) -> Self {
         let url = url.into();
-        Self { builder: Some(Socket::builder(url.as_str())), key: url }
+        Self { builder: Some(Socket::builder(url.as_str())), address: Some(url.clone()), key: url }
     }
 
     /// A socket with settings of your own, or with an address provider.
     pub fn with_builder(key: impl Into<AttrValue>, builder: SocketBuilder) -> Self {
-        Self { key: key.into(), builder: Some(builder) }
+        Self { key: key.into(), builder: Some(builder), address: None }
     }
 
     /// No socket, for as long as these are the options. A hook cannot be left out of a render, but this way its socket
     /// can.
     pub fn idle() -> Self {
-        Self { key: AttrValue::Static(""), builder: None }
+        Self { key: AttrValue::Static(""), builder: None, address: None }
+    }
+
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.address.as_deref()
     }
 
     pub(crate) fn builder(&self) -> Option<SocketBuilder> {

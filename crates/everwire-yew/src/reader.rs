@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use everwire::{DecodeError, Ended, Event, State};
+use everwire::{Cause, DecodeError, Ended, Event, State};
 use futures_util::Stream;
 use futures_util::future::{Either, select};
 use gloo_timers::future::sleep;
 
 use crate::live::Live;
+use crate::{DownReason, WasOpen};
 
 /// Reads a socket for as long as it is held. Dropping it closes the socket at once, and no event is told after that.
 pub(crate) struct Reader<S> {
@@ -29,7 +30,7 @@ where
     pub(crate) fn start(
         socket: S,
         live: &Rc<Live>,
-        on_state: impl Fn(State, Trouble) + 'static,
+        on_state: impl Fn(State, Change) + 'static,
         on_event: impl Fn(S::Item) + 'static,
     ) -> Self {
         let reader = Self { socket: Rc::new(RefCell::new(Some(socket))), live: Rc::clone(live) };
@@ -48,12 +49,14 @@ impl<S> Drop for Reader<S> {
     }
 }
 
-/// What the state's change had as its reason.
-pub(crate) enum Trouble {
+/// What the state's change did to the reason why the connection is down.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Change {
     /// The one that was known before.
     Same,
+    /// There is none any more.
     Gone,
-    Is(String),
+    Down(DownReason),
 }
 
 /// What can come out of a socket, as far as the status depends on it.
@@ -64,30 +67,45 @@ pub(crate) trait Incoming {
 pub(crate) enum News {
     Nothing,
     RoundTrip(Duration),
-    Trouble(Trouble),
+    Opened,
+    Dropped(Cause),
+    Ended(Ended),
 }
 
 impl<T> Incoming for Event<T> {
     fn news(&self) -> News {
         match self {
-            Self::Opened(_) => News::Trouble(Trouble::Gone),
+            Self::Opened(_) => News::Opened,
             Self::Latency(round_trip) => News::RoundTrip(*round_trip),
-            Self::Dropped(dropped) => News::Trouble(Trouble::Is(dropped.cause.to_string())),
-            Self::Closed(closed) => News::Trouble(Trouble::Is(how_it_ended(&closed.ended))),
+            Self::Dropped(dropped) => News::Dropped(dropped.cause.clone()),
+            Self::Closed(closed) => News::Ended(closed.ended.clone()),
             _ => News::Nothing,
         }
     }
 }
 
-fn how_it_ended(ended: &Ended) -> String {
-    match ended {
-        Ended::ByApplication { code, reason, .. } if reason.is_empty() => {
-            format!("closed by this page with code {code}")
-        }
-        Ended::ByApplication { code, reason, .. } => format!("closed by this page with code {code}: {reason}"),
-        Ended::Final(cause) => format!("over, since another attempt would fail the same way: {cause}"),
-        Ended::Exhausted(cause) => format!("over, after as many attempts as allowed: {cause}"),
-        _ => "over".to_owned(),
+/// Remembers whether there was an open connection, which the events that follow do not say.
+#[derive(Debug, Default)]
+struct Memory {
+    was_open: WasOpen,
+}
+
+impl Memory {
+    /// What news do to the status; `None` where they leave it alone.
+    fn take(&mut self, news: News) -> Option<Change> {
+        let was_open = self.was_open;
+        let change = match news {
+            News::Nothing | News::RoundTrip(_) => return None,
+            News::Opened => Change::Gone,
+            News::Dropped(cause) => Change::Down(DownReason::Dropped { cause, was_open }),
+            News::Ended(ended) => Change::Down(DownReason::Ended { ended, was_open }),
+        };
+        self.was_open = match (&change, was_open) {
+            (Change::Gone, _) => WasOpen::UntilNow,
+            (_, WasOpen::Never) => WasOpen::Never,
+            (_, WasOpen::Earlier | WasOpen::UntilNow) => WasOpen::Earlier,
+        };
+        Some(change)
     }
 }
 
@@ -116,18 +134,20 @@ where
     S: Stream + Unpin,
     S::Item: Incoming,
 {
-    async fn read(self, on_state: impl Fn(State, Trouble), on_event: impl Fn(S::Item)) {
+    async fn read(self, on_state: impl Fn(State, Change), on_event: impl Fn(S::Item)) {
+        let mut memory = Memory::default();
         loop {
             match self.next().await {
                 Next::Item(item) => {
-                    match item.news() {
-                        News::Nothing => {}
-                        News::RoundTrip(round_trip) => self.live.measured(round_trip),
-                        News::Trouble(trouble) => on_state(self.state(), trouble),
+                    let news = item.news();
+                    if let News::RoundTrip(round_trip) = news {
+                        self.live.measured(round_trip);
+                    } else if let Some(change) = memory.take(news) {
+                        on_state(self.state(), change);
                     }
                     on_event(item);
                 }
-                Next::Look => on_state(self.state(), Trouble::Same),
+                Next::Look => on_state(self.state(), Change::Same),
                 Next::Gone => break,
             }
         }
@@ -165,5 +185,26 @@ where
             // A connection that is over yields nothing, until somebody reconnects and nudges.
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_attempt_is_told_from_a_lost_connection_and_from_an_address_that_never_worked() {
+        let mut memory = Memory::default();
+        let cut = || Cause::closed(1006, "", false);
+        let mut was_open = |news| match memory.take(news) {
+            Some(Change::Down(DownReason::Dropped { was_open, .. })) => Some(was_open),
+            _ => None,
+        };
+        assert_eq!(was_open(News::Dropped(cut())), Some(WasOpen::Never));
+        assert_eq!(was_open(News::Dropped(cut())), Some(WasOpen::Never));
+        assert_eq!(was_open(News::Opened), None);
+        assert_eq!(was_open(News::Dropped(cut())), Some(WasOpen::UntilNow));
+        assert_eq!(was_open(News::Nothing), None);
+        assert_eq!(was_open(News::Dropped(cut())), Some(WasOpen::Earlier));
     }
 }

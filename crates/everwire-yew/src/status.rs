@@ -5,23 +5,43 @@ use everwire::State;
 use yew::AttrValue;
 
 use crate::live::Live;
+use crate::{DownReason, SocketOptions};
 
 /// How a connection is, as a value to render from and to hand to other components.
 ///
-/// It changes when the connection's state does, and not with messages or the round trip; [`ConnectionBadge`] follows
-/// those by itself.
+/// It changes when the connection's state does, and when the browser goes offline or online, and not with messages or the round
+/// trip; [`ConnectionBadge`] follows those by itself.
 ///
 /// [`ConnectionBadge`]: crate::ConnectionBadge
 #[derive(Clone)]
 pub struct ConnectionStatus {
     state: State,
+    attempt: Option<u32>,
+    down_reason: Option<DownReason>,
+    is_offline: bool,
     trouble: Option<AttrValue>,
     pub(crate) live: Rc<Live>,
 }
 
 impl ConnectionStatus {
-    pub(crate) fn new(state: State, trouble: Option<AttrValue>, live: Rc<Live>) -> Self {
-        Self { state, trouble, live }
+    pub(crate) fn new(state: State, live: Rc<Live>) -> Self {
+        Self { state, attempt: None, down_reason: None, is_offline: false, trouble: None, live }
+    }
+
+    /// The status that follows. The number of an attempt outlasts the wait for it.
+    pub(crate) fn then(&self, state: State, down_reason: Option<DownReason>) -> Self {
+        let attempt = match state {
+            State::Waiting { attempt, .. } => Some(attempt),
+            State::Connecting => self.attempt,
+            _ => None,
+        };
+        Self { state, attempt, down_reason, ..self.clone() }
+    }
+
+    /// The status as it is shown: with what the browser says of its network, and in words.
+    pub(crate) fn shown(&self, options: &SocketOptions, is_offline: bool) -> Self {
+        let trouble = self.down_reason.as_ref().map(|reason| reason.explain(options.address(), is_offline).into());
+        Self { is_offline, trouble, ..self.clone() }
     }
 
     /// Where the connection stands. The time until the next attempt is as of when the wait began.
@@ -34,9 +54,15 @@ impl ConnectionStatus {
         self.state == State::Open
     }
 
-    /// Whether there is no socket: the options are [`idle`](crate::SocketOptions::idle), or it could not be opened.
+    /// Whether there is no socket: the options are [`idle`](SocketOptions::idle), or it could not be opened.
     pub fn is_idle(&self) -> bool {
         self.state == State::Closed && self.live.handle().is_none()
+    }
+
+    /// Whether the browser says that this device has no network. An attempt then waits for the network, whatever time
+    /// [`state`](Self::state) names.
+    pub fn is_offline(&self) -> bool {
+        self.is_offline
     }
 
     /// Where the connection stands now, which may be further than what was told.
@@ -45,8 +71,19 @@ impl ConnectionStatus {
         self.live.state().unwrap_or(self.state)
     }
 
-    /// Why the connection is not open, in a sentence: how it was lost, why an attempt failed, how it ended, or what is
-    /// wrong with the address.
+    /// The number of the attempt that follows or is under way, since a connection was last stable, from 1. `None` while the
+    /// connection is open or over, and for the very first attempt.
+    pub fn attempt(&self) -> Option<u32> {
+        self.attempt
+    }
+
+    /// Why the connection is not open, as data. It stays until the connection is open again.
+    pub fn down_reason(&self) -> Option<&DownReason> {
+        self.down_reason.as_ref()
+    }
+
+    /// Why the connection is not open, in a sentence or two for people: what is likely, and what to do. It names the address where
+    /// [`SocketOptions::new`] was given one; [`DownReason::explain`] takes it from elsewhere.
     pub fn trouble(&self) -> Option<&AttrValue> {
         self.trouble.as_ref()
     }
@@ -66,7 +103,12 @@ impl PartialEq for ConnectionStatus {
             }
             (state, other) => state == other,
         };
-        same_wait && self.trouble == other.trouble && Rc::ptr_eq(&self.live, &other.live)
+        same_wait
+            && self.attempt == other.attempt
+            && self.down_reason == other.down_reason
+            && self.is_offline == other.is_offline
+            && self.trouble == other.trouble
+            && Rc::ptr_eq(&self.live, &other.live)
     }
 }
 
@@ -75,7 +117,9 @@ impl fmt::Debug for ConnectionStatus {
         formatter
             .debug_struct("ConnectionStatus")
             .field("state", &self.state)
-            .field("trouble", &self.trouble)
+            .field("attempt", &self.attempt)
+            .field("down_reason", &self.down_reason)
+            .field("is_offline", &self.is_offline)
             .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@ use yew::prelude::*;
 
 use crate::ConnectionStatus;
 use countdown::use_countdown;
-use words::{Phase, round_trip};
+use words::Phase;
 
 /// What [`ConnectionBadge`] shows.
 #[derive(Properties, PartialEq, Clone, Debug)]
@@ -26,47 +26,45 @@ pub struct BadgeProps {
     pub class: Classes,
 }
 
-/// A small badge: the state of the connection, the latest round trip, and while the connection is down the time until
-/// the next attempt with a button that makes it now.
+/// A small badge: the state of the connection, the latest round trip, and while the connection is down the number of the next
+/// attempt, the time until then, and a button that makes it now. While the browser is offline it says that instead of a time.
 ///
 /// # Markup
 /// It comes without a style; `badge.css` in this crate is one to take or to begin with. The elements are
 ///
 /// | class | is |
 /// |---|---|
-/// | `everwire-badge` | the badge; `data-phase` is `connecting`, `open`, `waiting`, `closing`, `closed` or `idle` |
+/// | `everwire-badge` | the badge; `data-phase` is `connecting`, `open`, `waiting`, `offline`, `closing`, `closed`, `failed` or `idle` |
 /// | `everwire-badge-dot` | a spot for the colour of the state |
 /// | `everwire-badge-state` | the state in a word; a screen reader says it when it changes |
-/// | `everwire-badge-detail` | the round trip, or the time until the next attempt |
+/// | `everwire-badge-detail` | the round trip, or the next attempt and the time until then |
 /// | `everwire-badge-now` | the button |
 ///
-/// The numbers are kept from screen readers' announcements: they change too often. Why the connection is down is the
-/// badge's `title`.
+/// `closed` is an end that a side wanted, `failed` one that nobody did. The numbers are kept from screen readers' announcements: they
+/// change too often. Why the connection is down is the badge's `title`.
 #[component]
 pub fn ConnectionBadge(props: &BadgeProps) -> Html {
     let BadgeProps { status, class } = props;
     let countdown = use_countdown(status);
     let sample = use_round_trip(status);
     // Read anew: an attempt that begins, or a state that was reached through a handle, has no event.
-    let phase = Phase::of(status.state_now(), status.is_idle());
-    let detail = match phase {
-        Phase::Open => sample.map(round_trip),
-        Phase::Waiting => countdown.map(|seconds| format!("next try in {seconds} s")),
-        _ => None,
-    };
+    let phase = Phase::of(status.state_now(), status);
+    let detail = phase.detail(status.attempt(), countdown, sample);
     let now = {
         let status = status.clone();
         Callback::from(move |_| status.reconnect())
     };
+    let title = status.trouble().filter(|_| phase != Phase::Open).cloned();
     html! {
-        <div class={classes!("everwire-badge", class.clone())} data-phase={phase.name()} title={status.trouble().cloned()}>
+        <div class={classes!("everwire-badge", class.clone())} data-phase={phase.name()} {title}>
             <span class="everwire-badge-dot" aria-hidden="true"></span>
             <span class="everwire-badge-state" role="status">{ phase.words() }</span>
             if let Some(detail) = detail {
-                <span class="everwire-badge-detail">{ detail }</span>
+                // Another phase has another element: one that is kept would move, which browsers count as a shift of the layout.
+                <span class="everwire-badge-detail" key={phase.name()}>{ detail }</span>
             }
-            if phase.can_reconnect() {
-                <button type="button" class="everwire-badge-now" aria-label="Connect now" onclick={now}>{ "now" }</button>
+            if let Some(words) = phase.button() {
+                <button type="button" class="everwire-badge-now" onclick={now}>{ words }</button>
             }
         </div>
     }
