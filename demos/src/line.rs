@@ -76,6 +76,11 @@ impl Line {
         self.endpoint.split('?').next().unwrap_or_default()
     }
 
+    /// The address that it leads to without parameters, as far as it is known by now.
+    pub(crate) fn address(&self) -> Option<String> {
+        self.server.known_base().map(|base| format!("{base}{}", self.endpoint()))
+    }
+
     /// Has the next attempt meet this fault, or none.
     pub(crate) fn arm(&self, fault: Option<Fault>) {
         *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = fault;

@@ -58,10 +58,14 @@ impl Server {
         }
     }
 
+    /// The address in front of an endpoint's path, as far as it is known by now.
+    pub(crate) fn known_base(&self) -> Option<String> {
+        self.choice.clone().or_else(found)
+    }
+
     /// Host and port, as far as they are known by now.
     pub(crate) fn host(&self) -> Option<String> {
-        let base = self.choice.clone().or_else(found)?;
-        base.split_once("://").map(|(_, host)| host.to_owned())
+        self.known_base()?.split_once("://").map(|(_, host)| host.to_owned())
     }
 
     /// Whether it breaks connections on request. It refuses the handshake if not; asked for a delay of nothing, it has

@@ -15,7 +15,7 @@ export class Line {
   readonly badge: Locator;
   /** The state in a word. */
   readonly state: Locator;
-  /** The round trip while the line is open, the time until the next attempt while it is down. */
+  /** The round trip while the line is open, the next attempt and the time until then while it is down. */
   readonly detail: Locator;
   /** The button that makes the next attempt now. */
   readonly now: Locator;
@@ -31,7 +31,7 @@ export class Line {
     this.badge = page.locator(".everwire-badge");
     this.state = this.badge.getByRole("status");
     this.detail = this.badge.locator(".everwire-badge-detail");
-    this.now = this.badge.getByRole("button", { name: "Connect now" });
+    this.now = this.badge.getByRole("button", { name: "Reconnect now" });
     this.trouble = page.locator(".line-trouble");
     this.notice = page.locator(".line-bar .notice");
     this.menuButton = page.getByRole("button", { name: /^Break/ });
@@ -45,7 +45,7 @@ export class Line {
 
   /** Waits until the page has noticed that it is not connected. */
   async down(): Promise<void> {
-    await expect(this.state).toHaveText("Reconnecting", recovery);
+    await expect(this.state).toHaveText(/^(Reconnecting|Offline)$/, recovery);
   }
 
   /** Has the connection broken, as a visitor does. */

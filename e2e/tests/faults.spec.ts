@@ -46,7 +46,7 @@ for (const { name, endpoint, visit, lives } of demos) {
       });
       await test.step("slowed down", async () => {
         await line.break("Slow it down");
-        await expect(line.notice).toContainText("holds every message back for 800 ms");
+        await expect(line.notice).toContainText("Every message comes 800 ms late");
         await expect(line.detail, "the round trip has the delay").toHaveText(/^([89]\d\d ms|\d+\.\d s)$/, recovery);
         await line.notice.getByRole("button", { name: "Restore the line" }).click();
         await recovered("delay:800");
@@ -54,7 +54,7 @@ for (const { name, endpoint, visit, lives } of demos) {
       });
       await test.step("fed garbage", async () => {
         await line.break("Send garbage");
-        await expect(line.notice).toContainText("sends garbage");
+        await expect(line.notice).toContainText("Garbage comes");
         await line.open();
         await lives(page);
         expect(sockets.faults.at(-1), "the garbage was borne").toBe("garbage");

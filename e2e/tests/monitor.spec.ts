@@ -23,7 +23,7 @@ test.describe("a server that was not asked to tell", () => {
     const dialled = page.waitForEvent("websocket", (socket) => socket.url().endsWith("/monitor"));
     await monitor.off.getByRole("button", { name: "Look again" }).click();
     await dialled;
-    await expect(monitor.line.state).toHaveText("Closed");
+    await expect(monitor.line.state).toHaveText("Disconnected");
     await expect(monitor.off).toBeVisible();
   });
 

@@ -30,7 +30,7 @@ test.describe("a page", () => {
     // From here on time stands still: the attempt that is planned never comes by itself.
     await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 2_000);
     await expect(line.state).toHaveText("Reconnecting");
-    await expect(line.detail).toHaveText(/next try in \d+ s/);
+    await expect(line.detail).toHaveText(/attempt \d+ in \d+ s/);
     await companion.restart();
     const dials = sockets.faults.length;
 

@@ -10,7 +10,7 @@ test.describe("the stock ticker", () => {
 
     await companion.kill();
     await ticker.line.down();
-    await expect(ticker.line.detail).toHaveText(/next try in \d+ s/, recovery);
+    await expect(ticker.line.detail).toHaveText(/attempt \d+ in \d+ s/, recovery);
     await expect(ticker.rows, "the last prices stay").toHaveCount(9);
 
     await companion.restart();

@@ -11,7 +11,7 @@ test.describe("the tracker", () => {
 
     await companion.kill();
     await ann.line.down();
-    await expect(ann.standing).toContainText("The connection is down, so nobody sees you.");
+    await expect(ann.standing).toContainText("Hidden. Sharing resumes with");
     await bo.line.down();
     await expect(bo.page.getByText("The connection is down. This is where everyone was.")).toBeVisible();
 

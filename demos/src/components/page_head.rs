@@ -1,5 +1,5 @@
-use everwire::State;
-use everwire_yew::{ConnectionBadge, ConnectionStatus};
+use everwire::{Cause, State};
+use everwire_yew::{ConnectionBadge, ConnectionStatus, DownReason};
 use yew::prelude::*;
 
 use super::{BreakMenu, ServerMenu};
@@ -58,25 +58,37 @@ pub(crate) fn LineBar(props: &LineBarProps) -> Html {
             status.reconnect();
         })
     };
+    let wire = Wire::of(status.state(), status.down_reason(), status.is_offline());
     html! {
         <div class="line-bar">
-            <div class="line" data-phase={phase(status)}>
+            <div class="line" data-wire={wire.name()}>
                 <ConnectionBadge status={status.clone()} />
-                <span class="wire" aria-hidden="true"><span class="wire-half"></span><span class="wire-half"></span></span>
+                <span class="wire" aria-hidden="true">
+                    <span class="wire-run"></span><span class="wire-tip"></span><span class="wire-tip"></span><span class="wire-run"></span>
+                </span>
                 <ServerMenu line={line.clone()} host={line.server().host().map(AttrValue::from)} />
                 <BreakMenu line={line.clone()} status={status.clone()} {on_break} />
             </div>
-            if let Some(fault) = *lasting {
-                <p class="notice notice-waiting" role="status">
-                    <span>{ what_lasts(fault) }</span>
-                    <button type="button" class="button button-small" onclick={restore}>{ "Restore the line" }</button>
-                </p>
-            }
-            if let Some(trouble) = status.trouble().filter(|_| !status.is_open()) {
-                <p class="line-trouble">{ trouble }</p>
-            }
+            // It keeps its room when there is nothing to say, so that a drop moves nothing.
+            <div class="line-note" role="status">
+                if let Some(trouble) = trouble(line, status) {
+                    <p class="line-trouble">{ trouble }</p>
+                } else if let Some(fault) = *lasting {
+                    <p class="notice notice-waiting">
+                        <span>{ what_lasts(fault) }</span>
+                        <button type="button" class="button button-small" onclick={restore}>{ "Restore the line" }</button>
+                    </p>
+                }
+            </div>
         </div>
     }
+}
+
+/// Why the line is down, where the visitor did not just ask for another connection.
+fn trouble(line: &Line, status: &ConnectionStatus) -> Option<String> {
+    let reason = status.down_reason().filter(|_| !status.is_open())?;
+    let is_requested = matches!(reason, DownReason::Dropped { cause: Cause::Requested, .. });
+    (!is_requested).then(|| reason.explain(line.address().as_deref(), status.is_offline()))
 }
 
 /// The fault that the connection has for as long as it lives. Once that connection is lost the next one has none.
@@ -97,15 +109,86 @@ fn use_lasting_fault(status: &ConnectionStatus) -> UseStateHandle<Option<Fault>>
 
 fn what_lasts(fault: Fault) -> String {
     match fault {
-        Fault::Delay(ms) => format!("The server holds every message back for {ms} ms, as you asked."),
-        _ => "The server sends garbage between the messages, as you asked.".to_owned(),
+        Fault::Delay(ms) => format!("Every message comes {ms} ms late, as you asked."),
+        _ => "Garbage comes between the messages, as you asked.".to_owned(),
     }
 }
 
-fn phase(status: &ConnectionStatus) -> &'static str {
-    match status.state() {
-        State::Open => "open",
-        State::Connecting => "connecting",
-        _ => "broken",
+/// What the wire between the page and the server looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    /// Messages flow.
+    Whole,
+    /// An attempt is under way.
+    Reaching,
+    /// Lost or refused.
+    Torn,
+    /// Apart for a while: the server said goodbye, or there is no network.
+    Parted,
+    /// Not connected, or no longer, and nothing is wrong with that.
+    AtRest,
+}
+
+impl Wire {
+    fn of(state: State, reason: Option<&DownReason>, is_offline: bool) -> Self {
+        let is_fine = reason.is_none_or(DownReason::is_normal);
+        match state {
+            State::Open => Self::Whole,
+            State::Connecting => Self::Reaching,
+            State::Closing => Self::Parted,
+            State::Waiting { .. } if is_fine || is_offline => Self::Parted,
+            _ if is_fine => Self::AtRest,
+            _ => Self::Torn,
+        }
+    }
+
+    /// Its name for style sheets.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Reaching => "reaching",
+            Self::Torn => "torn",
+            Self::Parted => "parted",
+            Self::AtRest => "at-rest",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use everwire::Ended;
+    use everwire_yew::WasOpen;
+
+    use super::*;
+
+    const WAITING: State = State::Waiting { attempt: 1, retry_in: None };
+
+    fn dropped(code: u16) -> DownReason {
+        DownReason::Dropped { cause: Cause::closed(code, "", code != 1006), was_open: WasOpen::UntilNow }
+    }
+
+    fn ended(code: u16) -> DownReason {
+        let ended = Ended::Final(Cause::closed(code, "", true));
+        DownReason::Ended { ended, was_open: WasOpen::UntilNow }
+    }
+
+    #[test]
+    fn a_wire_that_was_never_used_is_not_torn() {
+        assert_eq!(Wire::of(State::Closed, None, false), Wire::AtRest);
+        assert_eq!(Wire::of(State::Connecting, None, false), Wire::Reaching);
+    }
+
+    #[test]
+    fn a_normal_end_does_not_look_like_a_failure() {
+        assert_eq!(Wire::of(State::Closed, Some(&ended(1000)), false), Wire::AtRest);
+        assert_eq!(Wire::of(State::Closed, Some(&ended(1001)), false), Wire::AtRest);
+        assert_eq!(Wire::of(WAITING, Some(&dropped(1001)), false), Wire::Parted);
+        assert_eq!(Wire::of(State::Closed, Some(&ended(1008)), false), Wire::Torn);
+    }
+
+    #[test]
+    fn a_lost_connection_tears_the_wire_unless_there_is_no_network() {
+        assert_eq!(Wire::of(WAITING, Some(&dropped(1006)), false), Wire::Torn);
+        assert_eq!(Wire::of(WAITING, Some(&dropped(1006)), true), Wire::Parted);
     }
 }

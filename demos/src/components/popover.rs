@@ -23,12 +23,13 @@ pub(crate) struct PopoverProps {
     pub(crate) children: Html,
 }
 
-/// A button with a panel that it opens. The panel follows the button in reading order; Escape, a press elsewhere and moving
-/// the focus elsewhere close it.
+/// A button with a panel that it opens, below the button or above it, wherever there is room. The panel follows the button in reading
+/// order; Escape, a press elsewhere and moving the focus elsewhere close it.
 #[component]
 pub(crate) fn Popover(props: &PopoverProps) -> Html {
     let whole = use_node_ref();
     let button = use_node_ref();
+    let room = use_room(&button, props.open);
     use_presses_outside(&whole, props.open, props.on_toggle.clone());
 
     let toggle = {
@@ -70,13 +71,59 @@ pub(crate) fn Popover(props: &PopoverProps) -> Html {
             >
                 { props.button.clone() }
             </button>
-            <div class="popover-panel" id={props.id.clone()} role="group" aria-label={props.label.clone()} hidden={!props.open}>
+            <div
+                class={classes!("popover-panel", room.is_above.then_some("is-above"))}
+                id={props.id.clone()}
+                role="group"
+                aria-label={props.label.clone()}
+                hidden={!props.open}
+                style={format!("--room: {}px", room.height)}
+            >
                 if props.open {
                     { props.children.clone() }
                 }
             </div>
         </div>
     }
+}
+
+/// Where a panel opens, and how high it may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Room {
+    is_above: bool,
+    /// In CSS pixels.
+    height: f64,
+}
+
+impl Room {
+    /// A panel that is less high than this below its button opens above it, where there is more.
+    const ENOUGH: f64 = 280.0;
+    /// What stays free between the panel, its button and the edge of the window.
+    const MARGIN: f64 = 16.0;
+
+    /// `top` and `bottom` are the button's, from the upper edge of a window so high.
+    fn beside(top: f64, bottom: f64, window: f64) -> Self {
+        let (above, below) = (top - Self::MARGIN, window - bottom - Self::MARGIN);
+        let is_above = below < Self::ENOUGH && above > below;
+        Self { is_above, height: if is_above { above } else { below }.max(0.0) }
+    }
+}
+
+/// Looks for room each time the panel opens.
+#[hook]
+fn use_room(button: &NodeRef, open: bool) -> Room {
+    let room = use_state_eq(|| Room { is_above: false, height: 640.0 });
+    {
+        let (room, button) = (room.setter(), button.clone());
+        use_effect_with(open, move |open| {
+            let place = button.cast::<HtmlElement>().filter(|_| *open).map(|button| button.get_bounding_client_rect());
+            let height = window().and_then(|window| window.inner_height().ok()?.as_f64());
+            if let (Some(place), Some(height)) = (place, height) {
+                room.set(Room::beside(place.top(), place.bottom(), height));
+            }
+        });
+    }
+    *room
 }
 
 #[hook]
@@ -105,4 +152,17 @@ fn use_presses_outside(whole: &NodeRef, open: bool, on_toggle: Callback<bool>) {
 
 fn contains(whole: &NodeRef, node: &Node) -> bool {
     whole.get().is_some_and(|whole| whole.contains(Some(node)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panel_opens_below_its_button_where_there_is_enough_room_and_else_where_there_is_more() {
+        assert_eq!(Room::beside(400.0, 432.0, 900.0), Room { is_above: false, height: 452.0 });
+        assert_eq!(Room::beside(500.0, 532.0, 720.0), Room { is_above: true, height: 484.0 });
+        assert_eq!(Room::beside(20.0, 52.0, 300.0), Room { is_above: false, height: 232.0 });
+        assert_eq!(Room::beside(0.0, 40.0, 50.0), Room { is_above: false, height: 0.0 });
+    }
 }

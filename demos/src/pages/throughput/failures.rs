@@ -5,16 +5,17 @@ use yew::prelude::*;
 use super::fleet::Fleet;
 use super::pinger::Link;
 
-/// The connections that are not open although they should be, by reason. Nothing where there are none.
+/// The connections that are not open although they should be, by reason. It keeps its place where there are none, so that nothing
+/// moves when one fails.
 pub(super) fn failures(fleet: Option<&Fleet>) -> Html {
     let links = fleet.map(|fleet| fleet.each(|pinger| pinger.link().clone())).unwrap_or_default();
     let failed = by_reason(links);
-    if failed.is_empty() {
-        return Html::default();
-    }
     html! {
         <section class="card" aria-labelledby="failures">
             <div class="card-head"><h2 id="failures">{ "Connections that failed" }</h2></div>
+            if failed.is_empty() {
+                <p class="field-note">{ "None." }</p>
+            }
             <ul class="throughput-failures">
                 { for failed.into_iter().map(|((why, is_final), count)| html! {
                     <li>

@@ -2,9 +2,11 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use everwire::{Ended, Event, Heartbeat, Message, SocketHandle};
+use everwire::{Event, Heartbeat, Message, SocketHandle};
+use everwire_yew::DownReason;
 use futures_util::StreamExt;
 use gloo_timers::callback::Interval;
+use web_sys::window;
 
 use super::choice::Choice;
 use super::pauses::Pauses;
@@ -126,8 +128,14 @@ impl Fleet {
                 self.send_due(index, handle);
                 self.dial();
             }
-            Event::Dropped(dropped) => self.went_down(index, dropped.cause.to_string(), false),
-            Event::Closed(closed) => self.went_down(index, how_it_ended(&closed.ended), true),
+            Event::Dropped(dropped) => {
+                let was_open = self.pingers[index].borrow().was_open();
+                self.went_down(index, &DownReason::Dropped { cause: dropped.cause, was_open });
+            }
+            Event::Closed(closed) => {
+                let was_open = self.pingers[index].borrow().was_open();
+                self.went_down(index, &DownReason::Ended { ended: closed.ended, was_open });
+            }
             _ => {}
         }
     }
@@ -149,7 +157,10 @@ impl Fleet {
         }
     }
 
-    fn went_down(self: &Rc<Self>, index: usize, why: String, is_final: bool) {
+    fn went_down(self: &Rc<Self>, index: usize, reason: &DownReason) {
+        let is_offline = window().is_some_and(|window| !window.navigator().on_line());
+        let why = reason.explain(self.line.address().as_deref(), is_offline);
+        let is_final = !matches!(reason, DownReason::Dropped { .. });
         self.pingers[index].borrow_mut().went_down(now(), why, is_final);
         self.dial();
     }
@@ -177,13 +188,6 @@ impl Fleet {
     }
 }
 
-fn how_it_ended(ended: &Ended) -> String {
-    match ended {
-        Ended::Final(cause) | Ended::Exhausted(cause) => cause.to_string(),
-        _ => "closed by this page".to_owned(),
-    }
-}
-
 /// One connection, for as long as its fleet lives.
 async fn converse(fleet: Weak<Fleet>, index: usize, line: Line) {
     // Pings are all that is sent, so that the server's counters show them alone.
@@ -191,7 +195,7 @@ async fn converse(fleet: Weak<Fleet>, index: usize, line: Line) {
     let mut socket = match builder.open() {
         Ok(socket) => socket,
         Err(error) => {
-            fleet.upgrade().iter().for_each(|fleet| fleet.went_down(index, error.to_string(), true));
+            fleet.upgrade().iter().for_each(|fleet| fleet.went_down(index, &DownReason::Unusable(error.clone())));
             return;
         }
     };

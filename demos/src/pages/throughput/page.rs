@@ -80,8 +80,8 @@ pub(crate) fn ThroughputPage() -> Html {
                     <Controls is_running={number.is_some()} {on_start} {on_stop} />
                     { figures(fleet.as_deref()) }
                 </section>
-                { failures(fleet.as_deref().filter(|_| number.is_some())) }
                 { charts }
+                { failures(fleet.as_deref().filter(|_| number.is_some())) }
             </div>
         </>
     }

@@ -1,5 +1,7 @@
 use std::collections::VecDeque;
 
+use everwire_yew::WasOpen;
+
 use super::allowance::Allowance;
 
 /// One connection that keeps a number of pings under way: for each that comes back it sends another. Times are
@@ -80,6 +82,15 @@ impl Pinger {
         due
     }
 
+    /// Whether it was open until now or before.
+    pub(super) fn was_open(&self) -> WasOpen {
+        match self.link {
+            Link::Open(_) => WasOpen::UntilNow,
+            _ if self.open_for > 0.0 => WasOpen::Earlier,
+            _ => WasOpen::Never,
+        }
+    }
+
     pub(super) fn link(&self) -> &Link {
         &self.link
     }
@@ -115,9 +126,12 @@ mod tests {
     #[test]
     fn what_was_under_way_when_the_line_broke_is_never_waited_for() {
         let mut pinger = Pinger::new(2);
+        assert_eq!(pinger.was_open(), WasOpen::Never);
         pinger.opened(0.0);
         pinger.take_due(0.0);
+        assert_eq!(pinger.was_open(), WasOpen::UntilNow);
         pinger.went_down(5.0, "cut".to_owned(), false);
+        assert_eq!(pinger.was_open(), WasOpen::Earlier);
         assert_eq!((pinger.take_due(6.0), pinger.answered(6.0)), (0, None));
         pinger.opened(100.0);
         assert_eq!(pinger.take_due(100.0), 2);

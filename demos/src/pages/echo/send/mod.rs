@@ -94,7 +94,7 @@ fn hint(session: &Session, state: State) -> String {
         State::Closing => "The connection is closing.".to_owned(),
         _ => match session.handle().map_or(0, |handle| handle.stats().queued_messages) {
             0 if state == State::Open => "Ctrl + Enter sends, too.".to_owned(),
-            0 => "Messages wait until the connection is there.".to_owned(),
+            0 => "Messages wait for the connection.".to_owned(),
             1 => "1 message waits for the connection.".to_owned(),
             waiting => format!("{waiting} messages wait for the connection."),
         },

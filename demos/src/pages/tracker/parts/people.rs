@@ -40,14 +40,13 @@ pub(crate) fn People(props: &PeopleProps) -> Html {
                     <button type="button" class="button button-small" onclick={everyone}>{ "Show everyone" }</button>
                 }
             </div>
-            if !props.is_connected && !props.people.is_empty() {
-                <p class="field-note">{ "The connection is down. This is where everyone was." }</p>
-            }
             if props.people.is_empty() {
                 <p class="empty">{ "Nobody shares a position at the moment. Open this page a second time, or on a phone, and share there too." }</p>
             } else {
                 <ul class="people">{ for props.people.iter().map(|person| row(person, &props.on_pick)) }</ul>
-                if has_others && !has_distances {
+                if !props.is_connected {
+                    <p class="field-note">{ "The connection is down. This is where everyone was." }</p>
+                } else if has_others && !has_distances {
                     <p class="field-note">{ "Share your position to see how far away the others are." }</p>
                 }
             }

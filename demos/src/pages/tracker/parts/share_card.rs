@@ -36,7 +36,7 @@ pub(crate) fn ShareCard(props: &ShareCardProps) -> Html {
         <section class="card tracker-share stack" aria-labelledby="share-heading">
             <div class="card-head">
                 <h2 id="share-heading">{ "Your position" }</h2>
-                <span class={class}>{ tag }</span>
+                <span {class} key={tag}>{ tag }</span>
             </div>
             if props.is_wanted {
                 <button type="button" class="button button-danger" onclick={stop}>{ "Stop sharing" }</button>
@@ -62,14 +62,14 @@ pub(crate) fn ShareCard(props: &ShareCardProps) -> Html {
 /// What others know at the moment.
 fn standing(props: &ShareCardProps) -> Html {
     match props.told {
-        Some(_) if !props.is_connected => html! {
-            <p class="notice notice-waiting">
-                { "The connection is down, so nobody sees you. As soon as it is back, sharing resumes with your last position." }
-            </p>
-        },
+        // As many lines with the connection and without, so that a drop moves nothing.
         Some(fix) => html! {
             <p class="tracker-told">
-                { if props.is_simulated { "Others see a simulated position" } else { "Others see you at" } }
+                { match (props.is_connected, props.is_simulated) {
+                    (false, _) => "Hidden. Sharing resumes with",
+                    (true, true) => "Others see a simulated position",
+                    (true, false) => "Others see you at",
+                } }
                 <br />
                 <span class="number">{ readable::place(fix.place) }</span>
                 <span class="tracker-within number">{ format!("within {}", readable::distance(fix.accuracy)) }</span>
