@@ -1,5 +1,5 @@
 use js_sys::{Array, Object, Reflect};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, window};
 
 use super::style::{ChartKind, ChartStyle, Series, XAxis};
@@ -9,14 +9,20 @@ use super::uplot::{UPlot, bars};
 pub(super) struct Plot {
     chart: UPlot,
     height: i32,
+    // The chart asks it for its range with all that it draws.
+    _range: Range,
 }
+
+/// Says how far the vertical axis reaches, of the smallest and the greatest value; both are null where there is none.
+type Range = Closure<dyn Fn(JsValue, Option<f64>, Option<f64>) -> Array>;
 
 impl Plot {
     /// Puts a chart into an element. `None` where the library did not load: the page does without.
     pub(super) fn new(style: &ChartStyle, reaches: f64, columns: &Array, target: &HtmlElement) -> Option<Self> {
-        let options = options(style, reaches, target);
+        let range = from_zero(reaches);
+        let options = options(style, &range, target);
         let chart = UPlot::new(&options, &complete(columns, style), target).ok()?;
-        Some(Self { chart, height: style.height })
+        Some(Self { chart, height: style.height, _range: range })
     }
 
     pub(super) fn draw(&self, columns: &Array) {
@@ -42,7 +48,7 @@ fn complete(columns: &Array, style: &ChartStyle) -> Array {
     (0..=style.series.len()).map(|_| Array::new()).collect()
 }
 
-fn options(style: &ChartStyle, reaches: f64, target: &HtmlElement) -> Object {
+fn options(style: &ChartStyle, range: &Range, target: &HtmlElement) -> Object {
     let color = |token: &str| -> JsValue { color_of(target, token).into() };
     let is_time = style.x == XAxis::Time;
     let x_label: JsValue = match &style.x {
@@ -77,7 +83,7 @@ fn options(style: &ChartStyle, reaches: f64, target: &HtmlElement) -> Object {
         let has_bars = style.kind == ChartKind::Bars && index == 0;
         series.push(&series_options(has_bars, each, &color(each.color)));
     }
-    let y: JsValue = object([("range", from_zero(reaches).into())]).into();
+    let y: JsValue = object([("range", range.as_ref().clone())]).into();
     object([
         ("width", target.client_width().max(120).into()),
         ("height", style.height.into()),
@@ -108,8 +114,9 @@ fn series_options(has_bars: bool, series: &Series, color: &JsValue) -> Object {
     options
 }
 
-/// The vertical axis begins at zero, and leaves a tenth of room above what is beyond its usual end.
-fn from_zero(reaches: f64) -> Object {
+/// The vertical axis begins at zero, and leaves a tenth of room above what is beyond its usual end. It is there without a value,
+/// too: the first label of the horizontal axis reaches below it, and would be cut at the edge of the chart.
+fn from_zero(reaches: f64) -> Range {
     let end = |pad: f64, hard: bool, at: f64| -> JsValue {
         let options = object([("pad", pad.into()), ("soft", at.into()), ("mode", 1.into())]);
         if hard {
@@ -117,7 +124,11 @@ fn from_zero(reaches: f64) -> Object {
         }
         options.into()
     };
-    object([("min", end(0.0, true, 0.0)), ("max", end(0.1, false, reaches))])
+    let config = object([("min", end(0.0, true, 0.0)), ("max", end(0.1, false, reaches))]);
+    Closure::new(move |_, min: Option<f64>, max: Option<f64>| match min.zip(max) {
+        Some((min, max)) => UPlot::range_num(min, max, &config),
+        None => Array::of2(&0.into(), &reaches.max(1.0).into()),
+    })
 }
 
 /// What a design token stands for at this moment.

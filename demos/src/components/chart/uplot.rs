@@ -22,6 +22,10 @@ extern "C" {
     #[wasm_bindgen(method, js_class = "uPlot")]
     pub(super) fn destroy(this: &UPlot);
 
+    /// The range of an axis for these values.
+    #[wasm_bindgen(static_method_of = UPlot, js_class = "uPlot", js_name = rangeNum)]
+    pub(super) fn range_num(min: f64, max: f64, config: &Object) -> Array;
+
     /// Makes what draws a series as bars.
     #[wasm_bindgen(js_namespace = ["uPlot", "paths"], js_name = bars, catch)]
     pub(super) fn bars(options: &Object) -> Result<JsValue, JsValue>;
