@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type Page } from "@playwright/test";
 import { LabPage, type Transport, names, transports } from "../support/lab-page.ts";
+import { drawLongDelays } from "../support/lot.ts";
 import { PagesServer } from "../support/pages-server.ts";
 import { expect, test } from "../support/test.ts";
 import { WireTap } from "../support/wire-tap.ts";
@@ -30,6 +31,25 @@ test.describe("the transport lab", () => {
     await lab.choose("Messages a second", "1");
     await lab.start();
     await expect.poll(() => lab.number("socket", "Messages"), "it starts from nothing").toBeLessThan(stopped);
+  });
+
+  test("shows no count that nobody made, and starts nothing, while the server is away", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    await drawLongDelays(page);
+    const lab = await LabPage.visit(page);
+    const [start, run] = [lab.controls.getByRole("button", { name: "Start" }), lab.experiment.getByRole("button", { name: "Run" })];
+    await companion.kill();
+    await lab.line.down();
+    await expect(start).toBeDisabled();
+    await expect(run).toBeDisabled();
+    for (const transport of transports) {
+      const shown = await lab.card(transport).getByRole("definition").allInnerTexts();
+      expect(new Set(shown), names[transport]).toEqual(new Set(["–"]));
+    }
+    await companion.restart();
+    await lab.line.now.click();
+    await expect(start).toBeEnabled();
+    await expect(run).toBeEnabled();
   });
 
   test("counts what really goes over the wire", async ({ page, companion }) => {

@@ -53,7 +53,9 @@ pub(crate) fn LabPage() -> Html {
     let socket = use_raw_socket(line.options(), on_event);
     bench.hold_clock(socket.handle());
     let server = line.server().clone();
-    let offers_faults = use_offers_faults(&server, socket.status().is_open());
+    // Without a server there is nothing to measure.
+    let is_open = socket.status().is_open();
+    let offers_faults = use_offers_faults(&server, is_open);
     let conditions = settings.on_a_server_that(offers_faults == Some(true));
     use_run(&bench, &server, &conditions, *chosen, *is_running);
 
@@ -82,7 +84,7 @@ pub(crate) fn LabPage() -> Html {
                     settings={conditions}
                     on_settings={Callback::from({ let settings = settings.setter(); move |to| settings.set(to) })}
                     is_running={*is_running}
-                    can_run={!chosen.transports().is_empty()}
+                    can_run={is_open && !chosen.transports().is_empty()}
                     is_trying={*is_trying}
                     on_run={set_running}
                     {offers_faults}
@@ -100,6 +102,7 @@ pub(crate) fn LabPage() -> Html {
                 <OverheadCard {bench} is_running={*is_running} />
                 <ExperimentCard
                     {server}
+                    {is_open}
                     settings={conditions}
                     chosen={*chosen}
                     results={(*results).clone()}

@@ -55,6 +55,11 @@ impl Track {
         }
     }
 
+    /// Whether the server has said anything: before that its counts are not zero but unknown.
+    pub(super) fn has_begun(&self) -> bool {
+        self.cursor.is_some()
+    }
+
     pub(super) fn latest(&self) -> Option<f64> {
         self.latencies.back().copied()
     }
@@ -102,6 +107,7 @@ mod tests {
     #[test]
     fn what_is_skipped_or_told_to_be_missing_is_lost() {
         let mut track = Track::default();
+        assert!(!track.has_begun());
         for told in
             [Told::Beginning { cursor: 5, gap: 0 }, message(6), message(9), Told::Beginning { cursor: 20, gap: 11 }]
         {
@@ -109,6 +115,7 @@ mod tests {
         }
         track.take(&message(21), 0.0, None);
         assert_eq!((track.messages, track.lost), (3, 2 + 11));
+        assert!(track.has_begun());
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Statement {
 pub(in crate::pages::lab) struct Running {
     /// When messages came already.
     first: Option<Statement>,
-    pub(in crate::pages::lab) total: Statement,
+    latest: Option<Statement>,
 }
 
 impl Running {
@@ -64,19 +64,25 @@ impl Running {
         if self.first.is_none() && statement.messages > 0 {
             self.first = Some(statement);
         }
-        self.total = statement;
+        self.latest = Some(statement);
+    }
+
+    /// All that was counted; `None` before the server has said anything.
+    pub(in crate::pages::lab) fn total(&self) -> Option<Statement> {
+        self.latest
     }
 
     /// What was added after the transport was set up.
     pub(in crate::pages::lab) fn steady(&self) -> Statement {
-        self.first.map(|first| self.total.since(&first)).unwrap_or_default()
+        self.latest.zip(self.first).map(|(latest, first)| latest.since(&first)).unwrap_or_default()
     }
 
     /// The bytes that are left when each message is taken for as much as later ones took: the request and the head of an answer
     /// that never ends, or a handshake.
     pub(in crate::pages::lab) fn set_up(&self) -> Option<f64> {
         let each = self.steady().overhead_of_a_message()?;
-        Some((self.total.overhead() as f64 - each * self.total.messages as f64).max(0.0))
+        let total = self.latest?;
+        Some((total.overhead() as f64 - each * total.messages as f64).max(0.0))
     }
 }
 
@@ -103,6 +109,7 @@ mod tests {
     #[test]
     fn the_handshake_stands_apart_from_what_each_message_takes() {
         let mut running = Running::default();
+        assert_eq!(running.total(), None, "nothing counted is not a count of nothing");
         running.take(statement(1, 500, 150, 0, 0));
         assert_eq!((running.set_up(), running.steady()), (None, Statement::default()));
         running.take(statement(1, 500, 150 + 3 * 130, 3, 3 * 128));

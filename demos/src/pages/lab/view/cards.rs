@@ -37,7 +37,7 @@ pub(in crate::pages::lab) fn Cards(props: &CardsProps) -> Html {
 
 fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Callback<Chosen>) -> Html {
     let track = bench.track(transport);
-    let total = track.bytes.total;
+    let total = track.bytes.total();
     let steady = track.bytes.steady();
     let summary = Summary::of(&Sorted::of(track.latencies.iter().copied()));
     let onchange = {
@@ -48,6 +48,7 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
             }
         })
     };
+    let known = |number: u64| or_dash(track.has_begun().then(|| format::count(number)));
     let set_up = track.bytes.set_up().filter(|_| !transport.asks());
     html! {
         <li class="card lab-card" style={format!("--lab-color: var({})", transport.color())} data-transport={transport.key()}>
@@ -60,10 +61,10 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
                 <span>{ "bytes a message" }</span>
             </p>
             <dl class="lab-figures">
-                { figure("Messages", format::count(track.messages)) }
-                { figure("Requests", format::count(total.requests)) }
-                { figure("Payload", format::bytes(total.payload)) }
-                { figure("Overhead", format::bytes(total.overhead())) }
+                { figure("Messages", known(track.messages)) }
+                { figure("Requests", or_dash(total.map(|total| format::count(total.requests)))) }
+                { figure("Payload", or_dash(total.map(|total| format::bytes(total.payload)))) }
+                { figure("Overhead", or_dash(total.map(|total| format::bytes(total.overhead())))) }
                 if transport.asks() {
                     { figure("A request", or_dash(steady.overhead_of_a_request().map(|bytes| format!("{} B", overhead(bytes))))) }
                 } else {
@@ -72,10 +73,8 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
                 { figure("Latency now", or_dash(track.latest().map(|latency| format!("{} ms", ms(latency))))) }
                 { wide_figure("Mean ± SD", or_dash(summary.map(|summary| format!("{} ± {} ms", ms(summary.mean), ms(summary.deviation))))) }
                 { wide_figure("p50 / p99", or_dash(summary.map(|summary| format!("{} / {} ms", ms(summary.p50), ms(summary.p99))))) }
-                { figure("Lost", format::count(track.lost)) }
-                if track.troubles > 0 {
-                    { figure("Reconnects", format::count(track.troubles)) }
-                }
+                { figure("Lost", known(track.lost)) }
+                { figure("Reconnects", known(track.troubles)) }
             </dl>
         </li>
     }

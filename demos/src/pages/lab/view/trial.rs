@@ -21,6 +21,8 @@ const DRAW_EVERY: u32 = 400;
 #[derive(Properties, PartialEq)]
 pub(in crate::pages::lab) struct ExperimentCardProps {
     pub(in crate::pages::lab) server: Server,
+    /// Whether the server is there.
+    pub(in crate::pages::lab) is_open: bool,
     pub(in crate::pages::lab) settings: Settings,
     pub(in crate::pages::lab) chosen: Chosen,
     pub(in crate::pages::lab) results: Option<ResultsRef>,
@@ -38,7 +40,7 @@ struct Running {
 /// Sets of calls over each transport, with what came of them.
 #[component]
 pub(in crate::pages::lab) fn ExperimentCard(props: &ExperimentCardProps) -> Html {
-    let ExperimentCardProps { server, settings, chosen, results, on_results, on_trying } = props;
+    let ExperimentCardProps { server, is_open, settings, chosen, results, on_results, on_trying } = props;
     let calls = use_state_eq(|| Plan::CALLS[0]);
     let sets = use_state_eq(|| Plan::SETS[0]);
     let running = use_state(|| None::<Rc<Running>>);
@@ -89,7 +91,7 @@ pub(in crate::pages::lab) fn ExperimentCard(props: &ExperimentCardProps) -> Html
             <div class="lab-fields lab-trial">
                 { choice("Calls a set", &numbers(&Plan::CALLS), *calls, is_running, { let calls = calls.setter(); move |to| calls.set(to) }) }
                 { choice("Sets", &numbers(&Plan::SETS), *sets, is_running, { let sets = sets.setter(); move |to| sets.set(to) }) }
-                { toggle(is_running, "Run", "Abort", !plan.transports.is_empty(), on_toggle) }
+                { toggle(is_running, "Run", "Abort", *is_open && !plan.transports.is_empty(), on_toggle) }
             </div>
             // What changes all the time is not announced, only how it ended.
             <p class="visually-hidden" role="status">
