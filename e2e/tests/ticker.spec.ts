@@ -62,6 +62,16 @@ test.describe("the stock ticker", () => {
     await expect.poll(isSorted, "from the greatest").toBe(true);
   });
 
+  test("has no row of the nine in a scroller of its own on a phone, and says how many there are", async ({ page }) => {
+    await page.setViewportSize({ width: 390, height: 844 });
+    await TickerPage.visit(page);
+    const scroller = page.getByRole("region", { name: "Table of quotes" });
+    expect(await scroller.evaluate((table) => table.scrollHeight - table.clientHeight)).toBeLessThanOrEqual(0);
+    await expect(page.getByText("9 companies", { exact: true })).toBeVisible();
+    await page.getByText("All 509").click();
+    await expect(page.getByText("509 companies", { exact: true })).toBeVisible();
+  });
+
   test("filters by symbol and by company", async ({ page }) => {
     const ticker = await TickerPage.visit(page);
     await ticker.filter.fill("nvd");

@@ -12,6 +12,9 @@ use super::tools::BoardTools;
 /// frame they would be too restless to read.
 const SORT_EVERY: u32 = 30;
 
+/// So many rows the page itself scrolls through. More scroll within the table.
+const FEW: usize = 20;
+
 /// The rows that are drawn beyond those in sight.
 const MARGIN: usize = 4;
 
@@ -47,7 +50,7 @@ pub(super) fn Board(props: &BoardProps) -> Html {
     html! {
         <section class="card ticker-board" aria-label="Quotes">
             <BoardTools filter={props.filter.clone()} on_filter={props.on_filter.clone()} sorting={props.sorting} on_sort={props.on_sort.clone()} shown={order.len()} {total} />
-            <div class="scroll ticker-scroll" ref={scroller} tabindex="0" role="region" aria-label="Table of quotes" onscroll={sight.on_scroll}>
+            <div class={classes!("scroll", "ticker-scroll", (order.len() <= FEW).then_some("is-whole"))} ref={scroller} tabindex="0" role="region" aria-label="Table of quotes" onscroll={sight.on_scroll}>
                 <table class="ticker-table" role="table" aria-rowcount={(order.len() + 1).to_string()}>
                     <thead role="rowgroup">
                         <tr role="row" aria-rowindex="1">

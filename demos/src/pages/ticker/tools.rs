@@ -36,6 +36,11 @@ pub(super) fn BoardTools(props: &BoardToolsProps) -> Html {
     };
     let sorted_by = props.sorting.column();
     let count = |number: usize| format::count(number.try_into().unwrap_or(u64::MAX));
+    let amount = match (props.shown, props.total) {
+        (_, 0) => String::new(),
+        (shown, total) if shown == total => format!("{} companies", count(total)),
+        (shown, total) => format!("{} of {}", count(shown), count(total)),
+    };
     html! {
         <div class="card-head ticker-tools">
             <label class="search">
@@ -52,7 +57,7 @@ pub(super) fn BoardTools(props: &BoardToolsProps) -> Html {
                     }) }
                 </select>
             </label>
-            <p class="field-note number" role="status">{ format!("{} of {}", count(props.shown), count(props.total)) }</p>
+            <p class="field-note number" role="status">{ amount }</p>
         </div>
     }
 }
