@@ -29,6 +29,50 @@ test.describe("the start page", () => {
     await new Line(page).open();
   });
 
+  test("has something to show while the application is loading", async ({ page }) => {
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route("**/*_bg.wasm", async (route) => {
+      await released;
+      await route.continue();
+    });
+    const asked = page.waitForRequest("**/*_bg.wasm");
+    await page.goto("/tracker", { waitUntil: "commit" });
+    await asked;
+    const loading = page.getByText("Loading the demos…");
+    await expect(loading).toBeVisible();
+
+    release();
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Geolocation tracker");
+    await expect(loading).toHaveCount(0);
+  });
+
+  for (const [what, files] of [
+    ["module", "**/*_bg.wasm"],
+    ["script", "**/everwire-demos-*.js"],
+  ] as const) {
+    test(`says what to do where the application's ${what} cannot be loaded`, async ({ page, errors }) => {
+      errors.expect(/Failed to load resource|Failed to fetch|net::ERR_FAILED/);
+      await page.route(files, (route) => route.abort());
+      await page.goto("/");
+      await expect(page.getByRole("heading", { name: "The demos could not be loaded" })).toBeVisible();
+      await expect(page.getByText("Loading the demos…")).toHaveCount(0);
+
+      await page.unroute(files);
+      await page.getByRole("button", { name: "Reload" }).click();
+      await expect(page.getByRole("heading", { level: 1 })).toHaveText("A WebSocket that stays connected");
+    });
+  }
+
+  test("says what it needs where JavaScript is off", async ({ visitor, companion }) => {
+    const page = await visitor({ javaScriptEnabled: false });
+    await page.goto(companion.address);
+    await expect(page.getByRole("heading", { name: "These demos need JavaScript" })).toBeVisible();
+    await expect(page.getByText("Loading the demos…")).toBeHidden();
+  });
+
   test("leads to each demo and back", async ({ page }) => {
     await page.goto("/");
     const demos = page.getByRole("navigation", { name: "Demos" });
