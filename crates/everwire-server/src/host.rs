@@ -2,7 +2,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::extract::Request;
-use axum::http::{Version, header};
+use axum::http::uri::Scheme;
+use axum::http::{Method, Version, header};
 
 /// A host as a URI names it (RFC 3986 section 3.2.2): in small letters, an address in its usual form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub(crate) enum Host {
     Name(String),
 }
 
-/// Why a request names no host.
+/// Why a request does not say which resource it is for (RFC 9112 section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadHost {
     #[error("A request names its host in a `Host` header (RFC 9112 section 3.2).")]
@@ -20,6 +21,8 @@ pub(crate) enum BadHost {
     Several,
     #[error("The `Host` of the request is neither a name nor an address, with a port or without.")]
     Invalid,
+    #[error("The target of a request is a path, or an http or https URL.")]
+    Target,
 }
 
 impl Host {
@@ -50,6 +53,9 @@ impl Host {
 
     /// The host that a request is for, and its port. `None` is a request of HTTP/1.0, which need not say.
     pub(crate) fn of(request: &Request) -> Result<Option<(Self, Option<u16>)>, BadHost> {
+        if !has_target(request) {
+            return Err(BadHost::Target);
+        }
         let mut headers = request.headers().get_all(header::HOST).iter();
         let header = match (headers.next(), headers.next()) {
             (_, Some(_)) => return Err(BadHost::Several),
@@ -99,6 +105,20 @@ impl fmt::Display for Host {
             Self::Address(IpAddr::V6(address)) => write!(formatter, "[{address}]"),
             Self::Address(IpAddr::V4(address)) => address.fmt(formatter),
             Self::Name(name) => name.fmt(formatter),
+        }
+    }
+}
+
+/// Whether the target has a form that goes with the method (RFC 9112 sections 3.2.1 to 3.2.4).
+fn has_target(request: &Request) -> bool {
+    let (method, uri) = (request.method(), request.uri());
+    match (uri.scheme(), uri.authority()) {
+        (Some(scheme), _) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
+        (None, Some(_)) => method == Method::CONNECT,
+        (None, None) => {
+            // Not `path`, which is a slash where there is none.
+            let target = uri.path_and_query().map_or("", |target| target.as_str());
+            target.starts_with('/') || (target == "*" && method == Method::OPTIONS)
         }
     }
 }

@@ -167,6 +167,27 @@ async fn a_handshake_against_rfc_6455_is_refused_with_400() {
 
 /// RFC 9112 section 3.2.
 #[tokio::test]
+async fn a_request_whose_target_is_no_path_and_no_http_url_is_refused_with_400() {
+    let harness = Harness::start(|_| {}).await;
+    for target in
+        ["healthz", "localhost:80", "*", "ws://localhost/echo", "ftp://localhost/healthz", "http:/healthz", "?x"]
+    {
+        let start = format!("GET {target} HTTP/1.1\r\n");
+        assert_eq!(status(&harness, &[&start, HOST]).await, "400", "{target}");
+        assert_eq!(status(&harness, &[&start, HOST, UPGRADE, KEY, VERSION]).await, "400", "{target}");
+    }
+    for (start, code) in [
+        ("GET http://localhost/healthz HTTP/1.1\r\n", "200"),
+        ("GET HTTPS://LOCALHOST:443/healthz?x=1 HTTP/1.1\r\n", "200"),
+        ("OPTIONS * HTTP/1.1\r\n", "404"),
+        ("CONNECT localhost:80 HTTP/1.1\r\n", "404"),
+    ] {
+        assert_eq!(status(&harness, &[start, HOST]).await, code, "{start}");
+    }
+}
+
+/// RFC 9112 section 3.2.
+#[tokio::test]
 async fn a_request_without_one_valid_host_is_refused_with_400() {
     let harness = Harness::start(|_| {}).await;
     for host in [

@@ -8,6 +8,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
@@ -32,6 +33,18 @@ impl Localhost {
         Self { folder, roots }
     }
 
+    /// A connection that trusts the certificate.
+    async fn connect(&self, harness: &Harness) -> TlsStream<TcpStream> {
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        let stream = TcpStream::connect(harness.address()).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    }
+
     fn cert(&self) -> PathBuf {
         self.folder.path().join("cert.pem")
     }
@@ -46,18 +59,25 @@ async fn wss_works_with_a_certificate_and_a_key() {
     let localhost = Localhost::new();
     let tls = Tls::from_pem_files(&localhost.cert(), &localhost.key()).unwrap();
     let harness = Harness::start(|config| config.tls = Some(tls)).await;
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(localhost.roots.clone())
-        .with_no_client_auth();
-    let stream = TcpStream::connect(harness.address()).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    let stream = localhost.connect(&harness).await;
     let mut client = Client::over(stream, "wss://localhost/echo", &[]).await.unwrap();
     assert_eq!(client.ask("secret").await, "secret");
     let (closed, ()) = tokio::join!(client.closed(), harness.server.stop());
     assert_eq!(closed.0, 1001);
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_is_told_so_over_tls() {
+    let localhost = Localhost::new();
+    let tls = Tls::from_pem_files(&localhost.cert(), &localhost.key()).unwrap();
+    let harness = Harness::start(|config| {
+        config.tls = Some(tls);
+        config.limits.connections_per_address = 1;
+    })
+    .await;
+    let _first = localhost.connect(&harness).await;
+    let second = localhost.connect(&harness).await;
+    assert_eq!(Client::over(second, "wss://localhost/echo", &[]).await.err().unwrap().0, 429);
 }
 
 #[tokio::test]
