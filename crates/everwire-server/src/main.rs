@@ -18,6 +18,19 @@ fn main() -> ExitCode {
     code
 }
 
+/// Has a write beyond the limit on the size of a file (`ulimit -f`) fail like one to a full disk, be it of the log or of what a client
+/// sends. Unless somebody listens to the signal, it ends the process.
+#[cfg(unix)]
+fn outlive_large_files() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if let Err(error) = signal(SignalKind::from_raw(libc::SIGXFSZ)) {
+        tracing::warn!("files that grow too large would end the server: {error}");
+    }
+}
+
+#[cfg(not(unix))]
+fn outlive_large_files() {}
+
 #[tokio::main]
 async fn serve(log: &Log) -> ExitCode {
     let config = match Cli::parse().into_config() {
@@ -28,6 +41,7 @@ async fn serve(log: &Log) -> ExitCode {
         }
     };
     open_files::raise_limit();
+    outlive_large_files();
     let mut stop = match StopSignal::listen() {
         Ok(stop) => stop,
         Err(error) => {

@@ -56,3 +56,17 @@ async fn nobody_else_on_the_machine_can_read_the_files() {
     let folder = parent.path().join(&folders(parent.path())[0]);
     assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
 }
+
+#[tokio::test]
+async fn a_file_that_grows_beyond_what_the_system_lets_the_server_write_does_not_end_it() {
+    // 100 blocks of 512 bytes, or of 1024.
+    let mut process = Process::after("ulimit -f 100", &["--drain", "0"]);
+    let mut sender = Sender::at(process.address, "/files").await;
+    sender.ready("large", 200_000, &key(1)).await;
+    sender.chunk(0, &[7; 200_000]).await;
+    let failed = sender.next().await;
+    assert!(failed["error"].as_str().unwrap().contains("cannot write the file"), "{failed}");
+    sender.send("small", b"hello", &key(2)).await;
+    process.signal("-TERM");
+    assert!(process.end().await.success());
+}

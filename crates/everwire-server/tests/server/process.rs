@@ -42,7 +42,7 @@ impl Process {
 
     /// The same by a shell that prepares something first.
     #[cfg(unix)]
-    fn after(preparation: &str, flags: &[&str]) -> Self {
+    pub(crate) fn after(preparation: &str, flags: &[&str]) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("{preparation} && exec \"$0\" \"$@\""), PROGRAM]);
         Self::by(shell, flags, Stdio::null())
