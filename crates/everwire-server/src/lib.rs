@@ -2,8 +2,7 @@
 //! that hold for anyone who connects.
 //!
 //! The binary `everwire-server` is this library with a command line. To mount the endpoints in an axum
-//! application of your own, merge or nest [`router`] into it. It has neither a fallback nor `/healthz` and `/metrics`, which most
-//! applications have themselves; [`Everwire::probes`] are the latter:
+//! application of your own, merge or nest [`router`] into it, or [`Everwire::router`] to have a hand on what is behind:
 //!
 //! ```
 //! use axum::Router;

@@ -1,6 +1,6 @@
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -17,21 +17,25 @@ pub fn router(config: Config) -> Router {
 impl Everwire {
     /// The endpoints, `/files` and `/lab`, to merge or nest into an application of your own.
     ///
-    /// There is no fallback among them, so that the application's own answers to every other path; with [`Config::dist`] there is one, which
-    /// serves the pages, and then the application can have none.
+    /// There is no fallback among them, so that the application's own answers to every other path; with [`Config::dist`] there is one,
+    /// which serves the pages, and then the application can have none. Served alone, or merged into an application that has
+    /// neither a fallback nor these paths, they also answer `/healthz` and `/metrics`; an application that counts on these, or nests
+    /// the routes, adds [`probes`](Self::probes).
     ///
     /// Serve the application with `into_make_service_with_connect_info::<SocketAddr>()`, or the limit of connections
     /// per address cannot hold.
     pub fn router(&self) -> Router {
-        let check_host = from_fn_with_state(self.clone(), check_host);
         let routes = match self.pages() {
-            Some(_) => self.routes().fallback(elsewhere).layer(check_host),
-            None => self.routes().route_layer(check_host),
+            Some(_) => self.routes().fallback(elsewhere),
+            None => self.routes(),
         };
-        routes.with_state(self.clone())
+        // A layer is also around the fallback that every router has by itself, and that gives way to any other. A route would collide
+        // with the application's, which axum answers with a panic.
+        let routes = routes.layer(from_fn_with_state(self.clone(), probe));
+        routes.layer(from_fn_with_state(self.clone(), check_host)).with_state(self.clone())
     }
 
-    /// `/healthz` and `/metrics`, for an application that has none of its own. They count what goes over the other routes of this state.
+    /// `/healthz` and `/metrics`, to merge or nest into an application that has none of its own. They tell of this state.
     pub fn probes(&self) -> Router {
         probes().route_layer(from_fn_with_state(self.clone(), check_host)).with_state(self.clone())
     }
@@ -67,6 +71,15 @@ async fn check_host(State(everwire): State<Everwire>, request: Request, next: Ne
             }
             refusal.into_response()
         }
+    }
+}
+
+/// Answers what no route is for.
+async fn probe(everwire: State<Everwire>, request: Request, next: Next) -> Response {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/healthz") => healthz(everwire).await,
+        (&Method::GET | &Method::HEAD, "/metrics") => metrics(everwire).await,
+        _ => next.run(request).await,
     }
 }
 

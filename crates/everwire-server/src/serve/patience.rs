@@ -157,7 +157,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter, duplex};
-    use tokio::time::{advance, sleep};
+    use tokio::time::{advance, sleep, timeout};
 
     use super::*;
     use crate::deadline::GRACE;
@@ -190,7 +190,8 @@ mod tests {
             stream.write_all(b"more than four").await.unwrap();
             let mut stream = Patience::new(stream, Instant::now(), &limits, &progress);
             let start = Instant::now();
-            let written = if shuts { stream.shutdown().await } else { stream.flush().await };
+            let written = async { if shuts { stream.shutdown().await } else { stream.flush().await } };
+            let written = timeout(Duration::from_secs(3600), written).await.expect("an end");
             assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
             assert_eq!(start.elapsed(), limits.write + GRACE);
         }

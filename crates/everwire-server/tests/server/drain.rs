@@ -79,7 +79,7 @@ async fn a_mounted_router_refuses_new_sockets_while_it_drains() {
     let everwire = everwire_server::Everwire::new(everwire_server::Config::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let app = everwire.router().merge(everwire.probes());
+    let app = everwire.router();
     tokio::spawn(async move { axum::serve(listener, app).await });
     let mut client = crate::client::Client::connect(address, "/echo").await;
     client.ask("hi").await;

@@ -40,6 +40,19 @@ async fn an_application_with_a_fallback_and_probes_of_its_own_can_merge_the_rout
 }
 
 #[tokio::test]
+async fn an_application_that_has_nothing_of_its_own_has_the_servers_probes() {
+    let page = || Router::new().route("/", get(|| async { "my page" }));
+    let everwire = Everwire::new(Config::default());
+    let with_probes = || everwire.router().merge(everwire.probes());
+    for app in [everwire.router(), page().merge(everwire.router()), with_probes()] {
+        let address = serve(app).await;
+        assert!(http(address, "/healthz", "").await.ends_with("ok\n"));
+        assert!(http(address, "/metrics", "").await.contains("everwire_connections{endpoint=\"/echo\"} 0"));
+        assert!(http(address, "/elsewhere", "").await.starts_with("HTTP/1.1 404 "));
+    }
+}
+
+#[tokio::test]
 async fn an_application_without_probes_can_have_the_servers() {
     let everwire = Everwire::new(Config::default());
     let app = Router::new().nest("/live", everwire.router()).nest("/ops", everwire.probes());
