@@ -129,17 +129,17 @@ mod tests {
 
     use super::*;
 
-    /// Takes what is written when it is let, and as it is let.
+    /// Says what it is given to write, and writes it when it is let, and as it is let.
     struct Target {
+        given: Sender<String>,
         verdicts: Receiver<io::Result<()>>,
-        taken: Sender<String>,
     }
 
     impl Write for Target {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // A test that has ended lets nothing more.
+            // A test that has ended reads and lets nothing more.
+            let _ = self.given.send(String::from_utf8_lossy(bytes).into_owned());
             self.verdicts.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))?;
-            let _ = self.taken.send(String::from_utf8_lossy(bytes).into_owned());
             Ok(bytes.len())
         }
 
@@ -148,49 +148,50 @@ mod tests {
         }
     }
 
-    fn log() -> (Log, Sender<io::Result<()>>, Receiver<String>) {
-        let ((verdict, verdicts), (taken, written)) = (channel(), channel());
-        (Log::to(Target { verdicts, taken }), verdict, written)
+    fn log() -> (Log, Receiver<String>, Sender<io::Result<()>>) {
+        let ((given, text), (verdict, verdicts)) = (channel(), channel());
+        (Log::to(Target { given, verdicts }), text, verdict)
     }
 
     #[test]
     fn what_is_logged_is_written() {
-        let (mut log, verdict, written) = log();
-        log.write_all(b"a line\n").unwrap();
+        let (mut log, text, verdict) = log();
         verdict.send(Ok(())).unwrap();
+        log.write_all(b"a line\n").unwrap();
         log.flush();
-        assert_eq!(written.try_recv().unwrap(), "a line\n");
+        assert_eq!(text.try_recv().unwrap(), "a line\n");
+        assert!(!log.queue().is_writing);
     }
 
     #[test]
     fn a_target_that_takes_nothing_holds_up_nobody_and_what_it_missed_is_counted() {
-        let (mut log, verdict, written) = log();
+        let (mut log, text, verdict) = log();
+        log.write_all(b"it hangs\n").unwrap();
+        assert_eq!(text.recv().unwrap(), "it hangs\n");
         let line = [&[b'a'; 999][..], b"\n"].concat();
         let lines = 3 * MOST / line.len();
         for _ in 0..lines {
             log.write_all(&line).unwrap();
         }
         assert!(log.queue().text.len() <= MOST);
-        for _ in 0..3 {
-            verdict.send(Ok(())).unwrap();
-        }
-        let (first, second) = (written.recv().unwrap(), written.recv().unwrap());
-        let (count, rest) = second.split_once(' ').unwrap();
-        assert!(rest.starts_with("lines of the log are missing here"), "{rest:.100}");
-        let whole = first.lines().count() + rest.lines().count() - 1;
-        assert_eq!(whole + count.parse::<usize>().unwrap(), lines);
+        verdict.send(Ok(())).unwrap();
+        let text = text.recv().unwrap();
+        let (notice, rest) = text.split_once('\n').unwrap();
+        let (count, words) = notice.split_once(' ').unwrap();
+        assert_eq!(words, "lines of the log are missing here: they could not be written");
+        assert_eq!(rest.lines().count() + count.parse::<usize>().unwrap(), lines);
     }
 
     #[test]
     fn what_could_not_be_written_is_counted_and_the_log_goes_on() {
-        let (mut log, verdict, written) = log();
+        let (mut log, text, verdict) = log();
         verdict.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
         log.write_all(b"lost\n").unwrap();
         log.flush();
+        assert_eq!(text.recv().unwrap(), "lost\n");
         log.write_all(b"there is room again\n").unwrap();
-        verdict.send(Ok(())).unwrap();
         assert_eq!(
-            written.recv().unwrap(),
+            text.recv().unwrap(),
             "1 lines of the log are missing here: they could not be written\nthere is room again\n"
         );
     }
