@@ -4,6 +4,8 @@
 //! stopped, a pipe that nobody reads. So a thread of its own writes it, and what finds no room is left out and counted.
 //! `tracing-appender` does the like, but prints to stdout, and panics where that fails, when it ends while it cannot write.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt;
 use std::io::{self, IsTerminal, Write, stderr};
 use std::mem;
 use std::panic;
@@ -49,8 +51,9 @@ impl Log {
             // It would be printed to stderr.
             .log_internal_errors(false)
             .init();
+        let panics = log.clone();
         // The standard hook waits until stderr takes what it says.
-        panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        panic::set_hook(Box::new(move |panic| panics.record(panic)));
         log
     }
 
@@ -65,6 +68,16 @@ impl Log {
             }
         });
         log
+    }
+
+    /// Writes a panic, whatever the filter says, with its backtrace where `RUST_BACKTRACE` asks for one.
+    fn record(&self, panic: &dyn fmt::Display) {
+        let trace = Backtrace::capture();
+        let trace = if trace.status() == BacktraceStatus::Captured { format!("{trace}\n") } else { String::new() };
+        let thread = thread::current();
+        let text = format!("thread '{}' {panic}\n{trace}", thread.name().unwrap_or("without a name"));
+        // A log takes everything, or counts it as lost.
+        let _ = self.clone().write_all(text.as_bytes());
     }
 
     /// Waits, but not for long, until everything is written.
@@ -161,6 +174,18 @@ mod tests {
         log.flush();
         assert_eq!(text.try_recv().unwrap(), "a line\n");
         assert!(!log.queue().is_writing);
+    }
+
+    #[test]
+    fn a_panic_is_written_like_every_line() {
+        let (log, text, verdict) = log();
+        verdict.send(Ok(())).unwrap();
+        log.record(&"panicked at here:\nwhy");
+        let text = text.recv().unwrap();
+        assert!(
+            text.starts_with("thread 'log::tests::a_panic_is_written_like_every_line' panicked at here:\nwhy\n"),
+            "{text}"
+        );
     }
 
     #[test]
