@@ -77,7 +77,7 @@ export default {
     })(url)];
     for (const socket of sockets.map((socket) => t.track(socket))) {
       t.ok(socket instanceof t.Socket && socket.constructor !== t.Socket, "being of its class");
-      await t.next(socket, "open");
+      await socket.ready();
       socket.binaryType = "arraybuffer";
       socket.say("hello");
       t.equal((await t.next(socket, "message")).data, "mine: hello", "data");
