@@ -52,7 +52,7 @@ impl<T> Event<T> {
 /// A connection that is open.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Opened {
-    /// The address that was dialled, as the platform writes it.
+    /// The address that was dialled, as the platform writes it; in native programs without user and password.
     pub url: String,
     /// The subprotocol that the server chose; empty where it chose none.
     pub protocol: String,

@@ -64,6 +64,27 @@ async fn large_messages_to_an_echo_that_waits_do_not_wait_for_ever() {
     assert_eq!(socket.buffered_amount(), 0);
 }
 
+/// Dropping a socket does not wait; what was sent goes out all the same, as long as the server takes it.
+#[tokio::test]
+async fn what_was_sent_before_a_drop_arrives_however_large_it_is() {
+    let (told, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let url = serve_one(|mut stream| async move {
+        while let Some(Ok(message)) = stream.next().await {
+            told.send((message.is_close(), message.len())).unwrap();
+        }
+    });
+    let mut socket = roomy(url.await).open().unwrap();
+    opened(&mut socket).await;
+    for _ in 0..2 {
+        socket.send(vec![0; 20 * MIB]).unwrap();
+    }
+    drop(socket);
+    for _ in 0..2 {
+        assert_eq!(within("a message arrived", received.recv()).await, Some((false, 20 * MIB)));
+    }
+    assert!(matches!(within("the connection was closed", received.recv()).await, Some((true, _))));
+}
+
 /// A message whose parts arrive one by one is a sign of life, although there is nothing to read before its end.
 #[tokio::test]
 async fn a_heartbeat_does_not_kill_a_link_on_which_a_large_message_arrives_slowly() {

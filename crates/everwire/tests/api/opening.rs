@@ -39,6 +39,7 @@ async fn a_bad_address_is_not_a_panic_but_an_error_that_says_what_to_do() {
     for (url, advice) in [
         ("ftp://example.org/", "scheme has to be ws or wss"),
         ("ws://example.org/#part", "leave out the part from #"),
+        ("ws://example.org/#", "leave out the part from #"),
         ("ws://", "write it as wss://host/path"),
     ] {
         let OpenError::Address { url: named, problem } = Socket::open(url).unwrap_err() else { panic!("{url}") };
