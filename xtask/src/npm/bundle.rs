@@ -59,6 +59,7 @@ pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
 fn shorten(workspace: &Workspace, dist: &Path, file: &str) -> Result<()> {
     let map = format!("content={file}.map,url={file}.map");
     let terser = workspace.command("terser").folder(dist).args([file, "--module", "--ecma=2022"]);
-    let terser = terser.args(["--compress", "passes=5,keep_fargs=false,directives=false", "--mangle"]);
+    // Parameters stay as they are written: a default of `undefined` is what makes `length` that of the browser's class.
+    let terser = terser.args(["--compress", "passes=5,directives=false", "--mangle"]);
     terser.args(["--source-map", &map, "--output", file]).run()
 }
