@@ -1,11 +1,14 @@
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use tower_http::services::{ServeDir, ServeFile};
+use tower_http::services::ServeDir;
+use tower_http::services::fs::{Backend, DefaultServeDirFallback, TokioBackend, TokioFile};
 
 use crate::held::held;
 use crate::{Everwire, handshake};
@@ -38,8 +41,7 @@ impl Pages {
     async fn file(&self, request: Request) -> Response {
         let (is_page, is_hashed, folder_location) = (is_page(&request), is_hashed(&request), folder_location(&request));
         let (parts, _) = request.into_parts();
-        let mut files = ServeDir::new(&self.folder).precompressed_br().precompressed_gzip();
-        match files.try_call(Request::from_parts(parts.clone(), Body::empty())).await {
+        match self.files().try_call(Request::from_parts(parts.clone(), Body::empty())).await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND && is_page => {
                 self.page(Request::from_parts(parts, Body::empty())).await
             }
@@ -56,9 +58,14 @@ impl Pages {
         }
     }
 
-    async fn page(&self, request: Request) -> Response {
-        let mut index = ServeFile::new(self.folder.join("index.html")).precompressed_br().precompressed_gzip();
-        match index.try_call(request).await {
+    fn files(&self) -> ServeDir<DefaultServeDirFallback, RegularFiles> {
+        let files = ServeDir::with_backend(&self.folder, RegularFiles(TokioBackend));
+        files.precompressed_br().precompressed_gzip()
+    }
+
+    async fn page(&self, mut request: Request) -> Response {
+        *request.uri_mut() = Uri::from_static("/index.html");
+        match self.files().try_call(request).await {
             Ok(response) => cached(response.into_response(), false),
             Err(error) if is_missing(&error) => {
                 let folder = self.folder.display();
@@ -66,6 +73,31 @@ impl Pages {
             }
             Err(error) => failed(&error),
         }
+    }
+}
+
+/// Reads regular files. To open a pipe would wait until somebody writes to it, and hold up a thread meanwhile.
+#[derive(Clone, Debug)]
+struct RegularFiles(TokioBackend);
+
+impl Backend for RegularFiles {
+    type File = TokioFile;
+    type Metadata = Metadata;
+    type OpenFuture = Pin<Box<dyn Future<Output = io::Result<TokioFile>> + Send>>;
+    type MetadataFuture = <TokioBackend as Backend>::MetadataFuture;
+
+    fn open(&self, path: PathBuf) -> Self::OpenFuture {
+        let files = self.0.clone();
+        Box::pin(async move {
+            if !files.metadata(path.clone()).await?.is_file() {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            files.open(path).await
+        })
+    }
+
+    fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
+        self.0.metadata(path)
     }
 }
 

@@ -1,8 +1,9 @@
 use std::fs;
 
 use tempfile::TempDir;
+use tokio::time::timeout;
 
-use crate::harness::{Harness, http};
+use crate::harness::{Harness, PATIENCE, http};
 
 /// A server of an application, and the folder that the application's folder is in.
 async fn harness() -> (Harness, TempDir) {
@@ -90,6 +91,25 @@ async fn a_redirect_stays_on_this_server() {
     assert!(harness.get("/docs").await.contains("location: /docs/\r\n"));
     assert!(harness.get("//docs?x=1").await.contains("location: /docs/?x=1\r\n"));
     assert!(harness.get("/docs/").await.ends_with("the documentation"));
+}
+
+/// Whoever opens one waits until somebody writes to it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_among_the_pages_is_not_found_and_holds_nobody_up() {
+    let (harness, parent) = harness().await;
+    let dist = parent.path().join("dist");
+    let made =
+        std::process::Command::new("mkfifo").args(["a.js", "b.js.gz", "page"]).current_dir(&dist).status().unwrap();
+    assert!(made.success());
+    fs::write(dist.join("b.js"), "export {}").unwrap();
+    let get = async |path| {
+        let answer = http(harness.address(), path, "Accept-Encoding: gzip\r\n");
+        timeout(PATIENCE, answer).await.expect("an answer in time")
+    };
+    assert!(get("/a.js").await.starts_with("HTTP/1.1 404 "));
+    assert!(get("/b.js").await.ends_with("export {}"));
+    assert!(get("/page").await.contains("the application"));
 }
 
 /// A build writes them beside the file.
