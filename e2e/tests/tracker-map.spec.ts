@@ -11,6 +11,18 @@ test.describe("the tracker's map", () => {
     await expect(ann.scale, "wide enough for coasts, borders and a country's name").toHaveText(/^(50|100) km$/);
   });
 
+  test("shows a newcomer where everyone is, and from nearby only when they want that", async ({ visitor }) => {
+    for (const longitude of [13.405, 13.408]) {
+      const neighbour = await TrackerPage.visit(await visitor(deviceAt(52.52, longitude)));
+      await neighbour.share();
+    }
+    const ann = await TrackerPage.visit(await visitor());
+    await expect(ann.markers).toHaveCount(2);
+    await expect(ann.scale).toHaveText(/^(50|100) km$/);
+    await ann.page.getByRole("button", { name: "Show everyone" }).click();
+    await expect(ann.scale).toHaveText(/^\d+ m$/);
+  });
+
   test("follows a visitor who moves until they move the map, and again when they want that", async ({ visitor }) => {
     const page = await visitor(deviceAt(52.52, 13.405));
     const ann = await TrackerPage.visit(page);

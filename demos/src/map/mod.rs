@@ -31,4 +31,4 @@ pub(crate) use outlines::Outlines;
 pub(crate) use pin::Sight;
 pub(crate) use tile_source::{TileSource, TileUrlError};
 pub(crate) use view::{MapHandle, MapView};
-pub(crate) use world_map::WorldMap;
+pub(crate) use world_map::{Surroundings, WorldMap};

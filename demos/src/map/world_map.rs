@@ -23,13 +23,22 @@ const OVERLAP: f64 = 1.0;
 /// Closest view that is chosen for the visitor: a few streets.
 const CLOSE: f64 = 16.0;
 
-/// Least that is seen around a single place where there are only outlines, as a radius in metres: mostly a country's name and
+/// Least that is seen around places where there are only outlines, as a radius in metres: mostly a country's name and
 /// some of its shape. Nearer by there is a line of which nobody can tell what it is, and at 1:50 million it is off by
 /// some kilometres.
 const OUTLINES_NEAR: f64 = 250_000.0;
 
 /// How much further than the nearest line the view reaches, so that a part of it is seen and not its tip.
 const WITH_MARGIN: f64 = 1.25;
+
+/// Whether what is around a place has to be in view with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surroundings {
+    /// The next coast or border at least, and not an empty grid.
+    Shown,
+    /// The view is as near as it can be.
+    CutOff,
+}
 
 /// A map of the world in an element of the page, without any network. Dropping it takes it off the page.
 pub(crate) struct WorldMap {
@@ -121,26 +130,26 @@ impl WorldMap {
         }
     }
 
-    /// Moves so that all of these circles on the ground, places with radii in metres, are in view. Around a single one
-    /// there is also something of the map to be seen: without images of a tile server the next coast or border, and not
-    /// an empty grid. Says whether it moves; it does not before it is known where those are.
-    pub(crate) fn show_circles(&self, circles: &[(LatLon, f64)]) -> bool {
-        let mut circles = circles.to_vec();
-        if let ([(place, metres)], None) = (&mut circles[..], &self.tiles) {
-            if !self.has_outlines.get() {
-                return false;
-            }
-            let line = self.outlines.borrow().nearest_line(*place).unwrap_or_default();
-            *metres = metres.max(OUTLINES_NEAR).max(line * WITH_MARGIN);
-        }
+    /// Moves so that all of these circles on the ground, places with radii in metres, are in view; where that is asked for,
+    /// together with as much around them as tells where they are. Says whether it moves: without outlines it is not known
+    /// yet how much that is.
+    pub(crate) fn show_circles(&self, circles: &[(LatLon, f64)], surroundings: Surroundings) -> bool {
         let Some((first, _)) = circles.first() else { return false };
         // In the copy of the world that the visitor looks at, and all in the same.
         let first = first.nearest_copy_to(self.centre());
         let boxes = circles.iter().map(|(place, metres)| around(place.nearest_copy_to(first), *metres));
-        let whole = boxes.reduce(|a, b| [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]);
-        if let Some([south, west, north, east]) = whole {
-            leaflet::show_box(&self.map, south, west, north, east, CLOSE);
+        let Some(mut whole) = boxes.reduce(joined) else { return false };
+        // Images of a tile server show something at any zoom.
+        if surroundings == Surroundings::Shown && self.tiles.is_none() {
+            if !self.has_outlines.get() {
+                return false;
+            }
+            let middle = LatLon::new((whole[0] + whole[2]) / 2.0, (whole[1] + whole[3]) / 2.0);
+            let line = self.outlines.borrow().nearest_line(middle).unwrap_or_default();
+            whole = joined(whole, around(middle, OUTLINES_NEAR.max(line * WITH_MARGIN)));
         }
+        let [south, west, north, east] = whole;
+        leaflet::show_box(&self.map, south, west, north, east, CLOSE);
         true
     }
 
@@ -184,6 +193,11 @@ fn around(place: LatLon, metres: f64) -> [f64; 4] {
     let north = (metres / EARTH_RADIUS).to_degrees();
     let east = north / place.lat.to_radians().cos().max(0.01);
     [place.lat - north, place.lon - east, place.lat + north, place.lon + east]
+}
+
+/// The smallest box around two.
+fn joined(a: [f64; 4], b: [f64; 4]) -> [f64; 4] {
+    [a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]
 }
 
 fn painter(element: HtmlElement, outlines: Rc<RefCell<Outlines>>) -> Closure<Paint> {

@@ -28,6 +28,9 @@ pub(super) struct Desk {
 /// Where the view shall move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
+    /// Everyone, from so far that it is seen where on Earth they are.
+    Overview,
+    /// Everyone, from as near as possible.
     Everyone,
     Me,
     One(u64),
@@ -35,7 +38,7 @@ pub(super) enum Wish {
 
 impl Desk {
     pub(super) fn new(precision: Precision) -> Self {
-        Self { sharing: Sharing::new(precision), wish: Some(Wish::Everyone), ..Self::default() }
+        Self { sharing: Sharing::new(precision), wish: Some(Wish::Overview), ..Self::default() }
     }
 
     /// The connection did or brought something.
@@ -120,7 +123,7 @@ impl Desk {
             Told::Positions { positions } => {
                 positions.iter().for_each(|position| self.clock.hear(position.time, now));
                 // An empty map has nobody to move to, and must not jump when somebody comes later.
-                self.wish = self.wish.filter(|wish| *wish != Wish::Everyone || !positions.is_empty());
+                self.wish = self.wish.filter(|wish| *wish != Wish::Overview || !positions.is_empty());
             }
             Told::Welcome {} | Told::Left { .. } => {}
         }
@@ -244,7 +247,7 @@ mod tests {
     #[test]
     fn an_empty_map_does_not_jump_when_somebody_comes() {
         let mut desk = Desk::new(Precision::Exact);
-        assert_eq!(desk.wish, Some(Wish::Everyone));
+        assert_eq!(desk.wish, Some(Wish::Overview));
         desk.hear(told(Told::Positions { positions: vec![] }), 0.0);
         assert_eq!(desk.wish, None);
     }

@@ -12,7 +12,7 @@ use super::tracking::{Tracking, use_tracking};
 use super::{readable, remembered};
 use crate::components::PageHead;
 use crate::line::use_line;
-use crate::map::{LatLon, MapHandle, MapView, TileSource, WorldMap};
+use crate::map::{LatLon, MapHandle, MapView, Surroundings, TileSource, WorldMap};
 
 /// Closest that the view moves to somebody by itself, as the radius of what is then to be seen, in metres.
 const NEAR: f64 = 250.0;
@@ -124,8 +124,10 @@ fn fulfil(tracking: &Tracking, map: &MapHandle) {
     if circles.is_empty() {
         return;
     }
+    // Who are close to each other are told apart only from nearby, if that was asked for.
+    let surroundings = if wish == Wish::Everyone { Surroundings::CutOff } else { Surroundings::Shown };
     let moved = map.with(|map| {
-        let is_moving = map.show_circles(&circles);
+        let is_moving = map.show_circles(&circles, surroundings);
         // Somebody was picked in the list, from where a phone does not show the map.
         if is_moving && matches!(wish, Wish::One(_)) {
             map.reveal();
@@ -155,7 +157,7 @@ fn circles(desk: &Desk, wish: Wish) -> Vec<(LatLon, f64)> {
         vec![(position.place, position.accuracy.max(NEAR))]
     };
     match wish {
-        Wish::Everyone => {
+        Wish::Overview | Wish::Everyone => {
             let positions = desk.participants.all().map(|(_, participant)| participant.position);
             positions.map(|position| (position.place, position.accuracy)).collect()
         }
