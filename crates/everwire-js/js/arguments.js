@@ -41,7 +41,7 @@ export function parseProtocols(protocols) {
 /** The arguments of `close` as the browser takes them. */
 export function parseClose(code, reason) {
   // Both are converted before either is checked (WebIDL); the plus refuses a big integer.
-  if (code !== undefined) code = clamp(+code);
+  if (code !== undefined) code = rounded(+code);
   if (reason !== undefined) reason = `${reason}`;
   if (code !== undefined) {
     if (code !== 1000 && (code < 3000 || code > 4999)) {
@@ -57,14 +57,42 @@ export function parseClose(code, reason) {
   return code === undefined && reason === undefined ? [] : [code ?? 1000, reason ?? ""];
 }
 
-/** WebIDL's `[Clamp] unsigned short`, which rounds halves to the even neighbour. */
-function clamp(number) {
+/** As WebIDL's `[Clamp]`, which rounds halves to the even neighbour; whatever it would clamp is no code either way. */
+function rounded(number) {
   const floor = Math.floor(number);
-  const rounded = number - floor === 0.5 ? floor + (floor % 2) : Math.round(number);
-  return Math.min(Math.max(rounded || 0, 0), 65_535);
+  return (number - floor === 0.5 ? floor + (floor % 2) : Math.round(number)) || 0;
 }
+
+/** The class of a value, whichever realm or library it is from, where `instanceof` knows those of this realm alone. */
+export const classOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
 
 /** How many bytes a message takes. */
 export function byteLength(data) {
-  return typeof data === "string" ? new TextEncoder().encode(data).length : (data.byteLength ?? data.size);
+  return typeof data === "string" ? new TextEncoder().encode(data).length : sizeOf(data);
+}
+
+/** The same, but that a text counts in UTF-16 units, since its bytes are only known by copying it. */
+export function sizeOf(data) {
+  if (typeof data === "string") return data.length;
+  // Of a DataView whose buffer was transferred no attribute can be read.
+  return data.buffer?.byteLength === 0 ? 0 : +(data.byteLength ?? data.size);
+}
+
+/** What the browser's `send` takes its argument for: bytes of any kind stay what they are, and all else is text. */
+export function parseData(data) {
+  const isBytes = typeof data === "object" && (ArrayBuffer.isView(data) || /Blob$|File$|Buffer$/.test(classOf(data)));
+  // A template refuses a symbol, as the browser does.
+  return isBytes ? data : `${data}`;
+}
+
+/** A message that nothing that happens to its buffer can change any more. Throws where the browser's `send` would. */
+export function copied(data) {
+  if (typeof data === "string") return data;
+  const isView = ArrayBuffer.isView(data);
+  const buffer = isView ? data.buffer : data;
+  // WebSocket and Blob take and refuse the same (WebIDL): memory that is shared, or that can be resized.
+  if (buffer.resizable || /^Shared/.test(classOf(buffer))) new Blob([data]);
+  if (buffer.size) return data;
+  const bytes = buffer.byteLength ? new Uint8Array(buffer, data.byteOffset, data.byteLength).slice() : new Uint8Array();
+  return isView ? bytes : bytes.buffer;
 }

@@ -22,10 +22,10 @@ export const INPUT_WAKE = 18;
 
 export const STATUS_ACTIONS = 1;
 
-export const SENT_TRANSMITTED = 0;
+export const SENT_REFUSED = 0;
+export const SENT_TRANSMITTED = 2;
 export const SENT_ORDERED = 4;
 export const SENT_QUEUED = 8;
-export const SENT_REFUSED = 12;
 
 export const ACTION_NONE = 0;
 export const ACTION_DIAL = 1;

@@ -1,4 +1,4 @@
-import { byteLength, parseClose } from "./arguments.js";
+import { byteLength, copied, parseClose, parseData, sizeOf } from "./arguments.js";
 import * as code from "./codes.js";
 import { pass, report } from "./emitter.js";
 import { closeEvent, dispatch, event, exception } from "./events.js";
@@ -56,23 +56,34 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   let lastStats = NO_STATS;
 
   const tellOf = (type, fields) => dispatch(target, event(type, fields));
-  const stat = (number) => wasm.stat(core, number);
+  /** Calls into wasm. What is thrown there, and nowhere else, is a trap. */
+  const ask = (name, ...operands) => {
+    try {
+      return wasm?.[name](core, ...operands);
+    } catch (error) {
+      trapped(error);
+    }
+  };
+  const stat = (number) => ask("stat", number);
   const stats = () => (wasm ? readStats(stat) : lastStats);
   const isReady = () => readyState === 1 && stat(code.STAT_IS_READY) === 1;
 
   /** Tells the core what happened, and does what follows. */
-  const tell = (input, a = 0, b = 0, c = 0) => {
+  const tell = (...happening) => {
     isAsked = false;
     now = performance.now();
-    if (handle(input, a, b, c) & code.STATUS_ACTIONS) act();
+    // The events of some environments have a time on another scale, such as that of the wall clock.
+    if (heardAt) ask("handle", Math.min(heardAt, now), code.INPUT_HEARD, link.attempt);
+    heardAt = 0;
+    if (ask("handle", now, ...happening) & code.STATUS_ACTIONS) act();
   };
 
   const link = createLink(WebSocket, sources, tell, (event) => {
     const { data } = event;
     const answer = words?.read(data);
     if (answer) return tell(code.INPUT_PONG, link.attempt, ...answer);
-    // An event knows when it was made, which is quicker read than the clock.
-    if (isWatched) heardAt = event.timeStamp ?? performance.now();
+    // An event knows when it was made, which is quicker read than the clock. One of another maker may not know.
+    if (isWatched) heardAt = event.timeStamp >= now ? event.timeStamp : performance.now();
     if (isAsked) tell(code.INPUT_HEARD, link.attempt);
     counts.messagesIn += 1;
     counts.bytesIn += sizeOf(data);
@@ -80,28 +91,19 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   });
   if (link.asks) knobs.push([code.KNOB_RENEW_CREDENTIALS, 1]);
 
-  function handle(input, a, b, c) {
-    try {
-      if (heardAt) {
-        now = Math.max(now, heardAt);
-        wasm.handle(core, heardAt, code.INPUT_HEARD, link.attempt, 0, 0);
-        heardAt = 0;
-      }
-      return wasm.handle(core, now, input, a, b, c);
-    } catch (error) {
-      trapped(error);
-    }
-  }
-
   /** Does what the core asks for, one thing after the other, whatever else is asked for meanwhile. */
   function act() {
     if (isActing) return;
     isActing = true;
-    try {
-      let action;
-      while ((action = wasm?.poll(core))) perform(action, ...[0, 1, 2, 3, 4, 5].map((index) => wasm.operand(core, index)));
-    } catch (error) {
-      trapped(error);
+    let action;
+    while ((action = ask("poll"))) {
+      const operands = [0, 1, 2, 3, 4, 5].map((index) => ask("operand", index));
+      try {
+        perform(action, ...operands);
+      } catch (error) {
+        // The platform does not do what it has to. Whatever was handed to it may be lost.
+        link.fail(error, code.INPUT_CLOSED, -1006, Infinity);
+      }
     }
     isActing = false;
     if (waiting.length && isReady()) for (const [resolve] of waiting.splice(0)) resolve();
@@ -113,7 +115,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
       link.dial(a, b);
     } else if (action === code.ACTION_TRANSMIT) transmit(outbox.take(a));
     else if (action === code.ACTION_PROBE) probe(a);
-    else if (action === code.ACTION_MEASURE) handle(code.INPUT_BUFFERED, a, link.measure(), 0);
+    else if (action === code.ACTION_MEASURE) ask("handle", now, code.INPUT_BUFFERED, a, link.measure());
     else if (action === code.ACTION_CLOSE) link.socket.close(...closing.args);
     else if (action === code.ACTION_ABANDON) link.abandon();
     else if (action === code.ACTION_OPENED) opened();
@@ -122,15 +124,16 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     else if (action === code.ACTION_DISCARDED) discarded(outbox.take(a), DISCARDED[b]);
     else if (action === code.ACTION_ALARM) setAlarm(a);
     else if (action === code.ACTION_ENDED) {
-      mayBeLost(d, e);
-      end();
+      mayBeLost(b, c);
+      end(CAUSES[a]);
     }
   }
 
   function transmit({ data, bytes }) {
+    link.socket.send(data);
     counts.messagesOut += 1;
     counts.bytesOut += bytes;
-    link.socket.send(data);
+    return "sent";
   }
 
   function probe(number) {
@@ -160,13 +163,15 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     const drop = { cause: CAUSES[cause], code: closeCode, reason, wasClean, attempt, delay: at < 0 ? Infinity : Math.round(Math.max(at - now, 0)) };
     readyState = 0;
     counts.dropped += 1;
+    closing = undefined;
     lost ??= { at: now, attempts: 0 };
     lost.attempts += 1;
+    lost.cause = drop.cause;
     mayBeLost(bytes, messages);
     // What the application itself has asked for is no matter of policy. What the page's life has ended is: a library that keeps a
     // session has to hear of it.
     if (cause === code.CAUSE_REQUESTED || isRetried(drop, !!byDefault)) return tellOf("reconnecting", drop);
-    tell(code.INPUT_CLOSE, 1000);
+    tell(code.INPUT_CLOSE);
   }
 
   function isRetried(drop, byDefault) {
@@ -197,12 +202,12 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     timer = setTimeout(ring, Math.min(Math.ceil(Math.max(at - now, 0)), LONGEST_TIMEOUT));
   }
 
-  /** The connection is over. */
-  function end() {
-    if (!closing?.wasConnecting) return finish(link.told, !closing && link.told.isError);
-    // Closed before it was open: the browser tells later, with an error.
-    leaveCore();
-    queueMicrotask(() => finish(NOTHING_TOLD, true));
+  /** The connection is over, for a cause that the core has found, or since the application has closed it or is against a retry. */
+  function end(cause = lost?.cause) {
+    // The browser has an error here that says nothing.
+    if (closing?.wasConnecting) return finish(NOTHING_TOLD, true);
+    const { told } = link;
+    finish(told, !closing && told.isError, { message: told.reason || `No connection: ${cause}.` });
   }
 
   function fail(how, error) {
@@ -210,24 +215,26 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     finish({ ...NOTHING_TOLD, reason: message }, true, { message, error });
   }
 
-  function finish(told, isError, details = told.reason ? { message: told.reason } : {}) {
+  function finish(told, isError, details) {
     leaveCore();
     link.abandon();
-    readyState = 3;
-    refuseWaiting();
-    for (const message of outbox.drain()) discarded(message, "closed");
-    const close = () => dispatch(target, closeEvent(told));
-    if (!isError) return close();
-    tellOf("error", details);
-    // What a listener of `error` has put off comes before `close`, as in a browser.
-    queueMicrotask(close);
+    readyState = 2;
+    // An address may be refused, or the module, before the constructor has returned and anybody listens.
+    queueMicrotask(() => {
+      readyState = 3;
+      refuseWaiting();
+      for (const message of outbox.drain()) discarded(message, "closed");
+      if (isError) tellOf("error", details);
+      // What a listener of `error` has put off comes before `close`, as in a browser.
+      queueMicrotask(() => dispatch(target, closeEvent(told)));
+    });
   }
 
   function leaveCore() {
     clearTimeout(timer);
     page?.abort();
     lastStats = stats();
-    if (wasm) giveBack(strand, core);
+    if (giveBack(strand)) ask("release");
     wasm = undefined;
   }
 
@@ -252,36 +259,40 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     try {
       [wasm, core] = takeCore(strand, knobs);
     } catch (error) {
-      // Not at once: a constructor returns before its socket fails, or nobody could listen.
-      return queueMicrotask(() => readyState || fail("cannot be started", error));
+      trapped(error);
+      return fail("cannot be started", error);
     }
     page = new AbortController();
     watchPage(tell, page.signal);
     tell(code.INPUT_OPEN, performance.now() - dialledAt);
-    for (const [key, { bytes, options }] of outbox.entries()) {
-      wasm?.send(core, now, bytes, key, lifetime(options), outbox.numberOf(options?.key), false);
-    }
+    for (const [key, { bytes, timeToLive, number }] of outbox.entries()) ask("send", now, bytes, false, key, timeToLive, number);
     act();
   }
 
   /** The time, or that of the latest happening while a timer sees to it that it is not long ago. */
   function clock(timeToLive) {
-    const isGood = alarmAt - now <= CLOCK_GOOD_FOR && timeToLive === 0 && limits.timeToLive === Infinity;
+    const isGood = alarmAt - now <= CLOCK_GOOD_FOR && isNaN(timeToLive) && limits.timeToLive === Infinity;
     return isGood ? now : (now = performance.now());
   }
 
-  function keepUntilLoaded(data, options) {
-    if (outbox.size >= limits.maxMessages || outbox.bytes + byteLength(data) > limits.maxBytes) return "refused";
-    outbox.put(data, options);
-    return "queued";
+  /** Has a message wait in the outbox, or says that there is no room. */
+  function queue(message) {
+    const { bytes, timeToLive, name } = message;
+    const hasRoom = outbox.size < limits.maxMessages && outbox.bytes + bytes <= limits.maxBytes;
+    const outcome = wasm ? ask("send", clock(timeToLive), bytes, isOpening, outbox.nextKey, timeToLive, outbox.numberOf(name)) : hasRoom && code.SENT_QUEUED;
+    const isQueued = outcome & code.SENT_QUEUED;
+    const isAccepted = isQueued || outcome & code.SENT_ORDERED;
+    if (isAccepted) outbox.put(message);
+    if (outcome & code.STATUS_ACTIONS) act();
+    return isQueued ? "queued" : isAccepted ? "sent" : "refused";
   }
 
   start();
 
   return {
-    get url() {
-      return link.url;
-    },
+    // `url` and `binaryType`.
+    __proto__: link,
+
     get readyState() {
       return readyState;
     },
@@ -290,12 +301,6 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     },
     get extensions() {
       return extensions;
-    },
-    get binaryType() {
-      return link.binaryType;
-    },
-    set binaryType(type) {
-      link.setBinaryType(type);
     },
     get bufferedAmount() {
       return outbox.bytes + (link.socket?.bufferedAmount ?? 0);
@@ -309,26 +314,20 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     },
 
     send(data, options) {
-      // A template refuses a symbol, as the browser does, in every state.
-      if (typeof data !== "string" && !isBinary(data)) data = `${data}`;
-      if (readyState > 1) return "refused";
-      if (!wasm) return keepUntilLoaded(data, options);
-      // What has to wait counts against the outbox's limit of bytes; what does not is not worth counting a text's bytes.
-      const bytes = readyState ? sizeOf(data) : byteLength(data);
-      const timeToLive = lifetime(options);
-      const latest = outbox.numberOf(options?.key);
-      let outcome;
+      // What can throw does so before the core has heard of the message.
+      data = parseData(data);
+      const timeToLive = +options?.timeToLive;
+      const name = options?.key?.toString();
+      // What may go at once is not copied, and the bytes of a text are not counted.
+      const bytes = sizeOf(data);
+      const outcome = readyState === 1 ? ask("send", clock(timeToLive), bytes, isOpening) : 0;
       try {
-        outcome = wasm.send(core, clock(timeToLive), bytes, outbox.nextKey, timeToLive, latest, isOpening);
-      } catch (error) {
-        trapped(error);
-        return "refused";
+        if (outcome & code.SENT_TRANSMITTED) return transmit({ data, bytes });
+      } finally {
+        if (outcome & code.STATUS_ACTIONS) act();
       }
-      const became = outcome & code.SENT_REFUSED;
-      if (became === code.SENT_TRANSMITTED) transmit({ data, bytes });
-      else if (became !== code.SENT_REFUSED) outbox.put(data, options);
-      if (outcome & code.STATUS_ACTIONS) act();
-      return became === code.SENT_QUEUED ? "queued" : became === code.SENT_REFUSED ? "refused" : "sent";
+      data = copied(data);
+      return readyState > 1 ? "refused" : queue({ data, bytes: byteLength(data), timeToLive, name });
     },
 
     close(...given) {
@@ -336,7 +335,7 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
       if (readyState > 1) return;
       closing = { args, wasConnecting: !readyState };
       readyState = 2;
-      if (wasm) tell(code.INPUT_CLOSE, args[0] ?? 1000);
+      if (wasm) tell(code.INPUT_CLOSE);
       else end();
     },
 
@@ -354,11 +353,3 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
     },
   };
 }
-
-/** In bytes; of a text in UTF-16 units, since its bytes are only known by copying it. */
-const sizeOf = (data) => (typeof data === "string" ? data.length : (data.byteLength ?? data.size));
-
-/** 0 where the message does not say. */
-const lifetime = (options) => (options?.timeToLive === undefined ? 0 : Math.max(options.timeToLive, 1));
-
-const isBinary = (data) => typeof data === "object" && data !== null && ("byteLength" in data || data instanceof Blob);

@@ -71,8 +71,12 @@ export class Emitter extends EventTarget {
   static {
     pass = (emitter, event, data) => {
       if (!emitter.#prototype) return;
-      // Those of the package ws are events of its own; those of a frame's class are the platform's, of another realm.
-      if (!(event instanceof Event) && `${event}` !== "[object MessageEvent]") return void dispatch(emitter, new MessageEvent("message", { data }));
+      try {
+        // The platform knows its events, those of a frame's class, too. Those of the package ws are events of its own.
+        Reflect.get(MessageEvent.prototype, "source", event);
+      } catch {
+        return void dispatch(emitter, new MessageEvent("message", { data }));
+      }
       Object.setPrototypeOf(event, emitter.#prototype);
       // A listener may bring about the next message before it returns, with classes other than the browser's.
       const outer = passing;

@@ -18,13 +18,13 @@ function standard(data) {
 }
 
 function custom(pong, data) {
-  let answer;
   try {
-    answer = pong(data);
+    const answer = pong(data) ?? false;
+    const { ping = -1, serverTime = 0 } = typeof answer === "number" ? { ping: answer } : Object(answer);
+    // The plus refuses what wasm would: a call of it that throws is a trap.
+    return answer === false ? undefined : [+ping, +serverTime];
   } catch (error) {
     report(error);
+    return undefined;
   }
-  if (answer === undefined || answer === null || answer === false) return undefined;
-  const { ping = -1, serverTime = 0 } = typeof answer === "number" ? { ping: answer } : Object(answer);
-  return [ping, serverTime];
 }

@@ -12,6 +12,7 @@ export function createLink(WebSocket, sources, tell, receive) {
   const isAsked = (source) => typeof source === "function";
   /** The bytes in the present socket's buffer when they were last counted. */
   let held = 0;
+  let binaryType = "blob";
   const link = {
     /** Whether a function gives the address or the subprotocols of each attempt, and with them new credentials. */
     asks: sources.some(isAsked),
@@ -23,13 +24,16 @@ export function createLink(WebSocket, sources, tell, receive) {
     url: isAsked(sources[0]) ? "" : sources[0],
     /** What the latest close event or failed function has told. */
     told: NOTHING_TOLD,
-    binaryType: "blob",
 
-    setBinaryType(type) {
+    get binaryType() {
+      return binaryType;
+    },
+
+    set binaryType(type) {
       // A template refuses a symbol, as the browser does.
       type = `${type}`;
       if (type !== "blob" && type !== "arraybuffer") return;
-      link.binaryType = type;
+      binaryType = type;
       if (link.socket) link.socket.binaryType = type;
     },
 
@@ -41,62 +45,63 @@ export function createLink(WebSocket, sources, tell, receive) {
       if (!link.asks) return connect(sources, INPUT_REFUSED);
       const unlessLate = (act) => (result) => link.attempt === attempt && act(result, INPUT_PROVIDER_FAILED);
       const ask = async (source) => (isAsked(source) ? source({ failures }) : source);
-      Promise.all(sources.map(ask)).then(unlessLate(connect), unlessLate(fail));
+      Promise.all(sources.map(ask)).then(unlessLate(connect), unlessLate(link.fail));
     },
 
     /** Counts the bytes that the present socket has yet to hand to the network. */
     measure() {
-      return (held = link.socket.bufferedAmount);
+      return (held = +link.socket.bufferedAmount);
     },
 
     /** Listens no more, then closes: a browser may take a minute until a dead socket is gone, and nobody waits for it. */
     abandon() {
       const { socket } = link;
-      forget();
+      link.attempt = 0;
+      link.socket = undefined;
       if (!socket) return;
       socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close();
+      try {
+        socket.close();
+      } catch {
+        // Nothing of it is of interest any more.
+      }
+    },
+
+    /** The attempt has failed, or the platform has thrown, so that its socket is as good as cut. `input` tells the core. */
+    fail(error, input, ...operands) {
+      const { attempt } = link;
+      link.abandon();
+      link.told = { ...NOTHING_TOLD, reason: String(error?.message ?? error) };
+      tell(input, attempt, ...operands);
     },
   };
 
-  function forget() {
-    link.attempt = 0;
-    link.socket = undefined;
-  }
-
   function connect([address, protocols], failure) {
     const { attempt } = link;
-    let socket;
     try {
       link.url = parseAddress(address);
       const offered = parseProtocols(protocols);
-      socket = offered.length ? new WebSocket(link.url, offered) : new WebSocket(link.url);
+      const socket = (link.socket = offered.length ? new WebSocket(link.url, offered) : new WebSocket(link.url));
+      held = 0;
+      socket.binaryType = binaryType;
+      socket.onopen = () => tell(INPUT_OPENED, attempt);
+      socket.onmessage = receive;
+      let failed;
+      socket.onerror = (event) => {
+        failed = event;
+      };
+      socket.onclose = ({ code, reason, wasClean }) => {
+        // The event of a browser does not say what went wrong; that of the package ws does.
+        link.told = { code, reason: reason || failed?.message || "", wasClean, isError: !!failed };
+        // Chromium has let go of what it held before it tells of a cut, so that only an earlier look knows of it.
+        const buffered = +socket.bufferedAmount || (wasClean ? 0 : held);
+        link.attempt = 0;
+        link.socket = undefined;
+        tell(INPUT_CLOSED, attempt, wasClean ? +code : -code, buffered);
+      };
     } catch (error) {
-      return fail(error, failure);
+      link.fail(error, failure);
     }
-    link.socket = socket;
-    held = 0;
-    socket.binaryType = link.binaryType;
-    socket.onopen = () => tell(INPUT_OPENED, attempt);
-    socket.onmessage = receive;
-    let isError = false;
-    socket.onerror = () => {
-      isError = true;
-    };
-    socket.onclose = ({ code, reason, wasClean }) => {
-      link.told = { code, reason, wasClean, isError };
-      forget();
-      // Chromium has let go of what it held before it tells of a cut, so that only an earlier look knows of it.
-      const buffered = socket.bufferedAmount || (wasClean ? 0 : held);
-      tell(INPUT_CLOSED, attempt, wasClean ? code : -code, buffered);
-    };
-  }
-
-  function fail(error, failure) {
-    const { attempt } = link;
-    link.told = { ...NOTHING_TOLD, reason: String(error?.message ?? error) };
-    forget();
-    tell(failure, attempt);
   }
 
   return link;

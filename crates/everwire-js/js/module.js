@@ -48,7 +48,7 @@ async function compile(source = new URL("everwire.wasm", import.meta.url)) {
   return from.byteLength ? WebAssembly.compile(from) : from;
 }
 
-/** A core, which has to be given back: the exports to call, and the number by which they know it. `strand` is told if it is lost. */
+/** A core, which has to be released: the exports to call, and the number by which they know it. `strand` is told if it is lost. */
 export function takeCore(strand, knobs) {
   compiled = moduleOf(compiled.call?.() ?? compiled);
   wasm ??= new WebAssembly.Instance(compiled).exports;
@@ -58,9 +58,8 @@ export function takeCore(strand, knobs) {
   return [wasm, core];
 }
 
-export function giveBack(strand, core) {
-  if (stranding.delete(strand)) wasm.release(core);
-}
+/** Whether a core is there to be released, and was not lost before. */
+export const giveBack = (strand) => stranding.delete(strand);
 
 /**
  * The module has trapped: nothing in its memory can be trusted any more. All are told, none of their cores is touched again, and

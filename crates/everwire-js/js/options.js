@@ -18,7 +18,7 @@ import { wordsOf } from "./heartbeat.js";
  */
 export function readOptions({ backoff, outbox, watermarks, heartbeat, connectTimeout, closeTimeout, shouldReconnect }) {
   const knobs = [];
-  const turn = (knob, value) => value >= 0 && knobs.push([knob, value]);
+  const turn = (knob, value) => value >= 0 && knobs.push([knob, +value]);
   // The knobs of a group follow each other in the order of its defaults.
   const group = (name, first, given) => Object.keys(defaults[name]).forEach((key, index) => turn(first + index, given?.[key]));
 

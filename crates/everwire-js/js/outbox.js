@@ -1,10 +1,8 @@
-import { byteLength } from "./arguments.js";
-
 /** The messages that wait, by the key that the core knows them by. The core decides about them, and never sees them. */
 export function createOutbox() {
   const messages = new Map();
-  /** The numbers by which the core knows the application's keys, for as long as a message waits. */
-  const numbers = new Map();
+  /** The latest of the messages that wait, by the application's key. What does not wait is not here, whatever keys it has. */
+  const latest = new Map();
   const outbox = {
     bytes: 0,
     /** The key of the next message to be put here. */
@@ -14,11 +12,11 @@ export function createOutbox() {
       return messages.size;
     },
 
-    /** Keeps a message; what may change under the sender's hands is copied, as the browser would. */
-    put(data, options) {
-      const bytes = byteLength(data);
-      outbox.bytes += bytes;
-      messages.set(outbox.nextKey, { data: copied(data), bytes, options });
+    put(message) {
+      message.number = outbox.numberOf(message.name);
+      latest.set(message.name, message);
+      outbox.bytes += message.bytes;
+      messages.set(outbox.nextKey, message);
       outbox.nextKey = (outbox.nextKey + 1) >>> 0 || 1;
     },
 
@@ -26,7 +24,7 @@ export function createOutbox() {
       const message = messages.get(key);
       messages.delete(key);
       outbox.bytes -= message.bytes;
-      if (!messages.size) numbers.clear();
+      if (latest.get(message.name) === message) latest.delete(message.name);
       return message;
     },
 
@@ -39,18 +37,10 @@ export function createOutbox() {
       return [...messages.keys()].map(outbox.take);
     },
 
-    /** The number that stands for the application's key; 0 for none. */
-    numberOf(key) {
-      if (key === undefined) return 0;
-      const name = `${key}`;
-      if (!numbers.has(name)) numbers.set(name, numbers.size + 1);
-      return numbers.get(name);
+    /** The number by which the core knows the application's key `name`: that of the first message with it. 0 for none. */
+    numberOf(name) {
+      return name === undefined ? 0 : (latest.get(name)?.number ?? outbox.nextKey);
     },
   };
   return outbox;
-}
-
-function copied(data) {
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-  return data instanceof ArrayBuffer ? data.slice(0) : data;
 }

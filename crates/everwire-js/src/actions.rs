@@ -31,10 +31,7 @@ pub(crate) fn write(action: Action<Body>, policy: Policy, operands: &mut Operand
             operands[0] = socket.0 as f64;
             action::MEASURE
         }
-        Action::Close { code, .. } => {
-            operands[0] = code.value().into();
-            action::CLOSE
-        }
+        Action::Close { .. } => action::CLOSE,
         Action::Abandon { .. } => action::ABANDON,
         Action::Notify(event) => tell(event, policy, operands),
     }
@@ -42,10 +39,7 @@ pub(crate) fn write(action: Action<Body>, policy: Policy, operands: &mut Operand
 
 fn tell(event: Event<Body>, policy: Policy, operands: &mut Operands) -> u32 {
     match event {
-        Event::Opened { is_reconnect, .. } => {
-            operands[0] = is_reconnect.into();
-            action::OPENED
-        }
+        Event::Opened { .. } => action::OPENED,
         Event::Latency(round_trip) => {
             operands[0] = round_trip.as_millis_f64();
             action::LATENCY
@@ -71,15 +65,12 @@ fn tell(event: Event<Body>, policy: Policy, operands: &mut Operands) -> u32 {
             action::DISCARDED
         }
         Event::Closed { ended, at_risk } => {
-            let (cause, code, was_clean) = match ended {
-                Ended::ByApplication { code, was_clean, .. } => (cause::BY_APPLICATION, code, was_clean),
-                Ended::Final(cause @ Cause::Closed { code, was_clean, .. })
-                | Ended::Exhausted(cause @ Cause::Closed { code, was_clean, .. }) => (number(&cause), code, was_clean),
-                Ended::Final(cause) | Ended::Exhausted(cause) => (number(&cause), 1006, false),
-                _ => (cause::CLOSED, 1006, false),
+            let cause = match ended {
+                Ended::Final(cause) | Ended::Exhausted(cause) => number(&cause),
+                _ => cause::BY_APPLICATION,
             };
             let AtRisk { bytes, messages: Count(messages) } = at_risk;
-            *operands = [cause.into(), code.into(), was_clean.into(), bytes as f64, messages as f64, 0.0];
+            *operands = [cause.into(), bytes as f64, messages as f64, 0.0, 0.0, 0.0];
             action::ENDED
         }
         // Messages go without an action. The others are all known here; the enum is open for crates outside of this workspace.

@@ -7,7 +7,6 @@ pub mod input {
     /// `a`: how long ago a core before this one dialled last for the same socket, infinite for never.
     pub const OPEN: u32 = 0;
     pub const RECONNECT: u32 = 1;
-    /// `a`: the close code.
     pub const CLOSE: u32 = 2;
     /// `a`: the socket.
     pub const OPENED: u32 = 3;
@@ -43,16 +42,16 @@ pub mod status {
     pub const ACTIONS: u32 = 1;
 }
 
-/// What became of a message that was sent.
+/// What became of a message that was sent, as bits beside those of [`status`].
 pub mod sent {
+    /// Nothing: the outbox has no room for it, or the connection is closed, or it has to wait and has no key.
+    pub const REFUSED: u32 = 0;
     /// To be handed to the socket now.
-    pub const TRANSMITTED: u32 = 0;
+    pub const TRANSMITTED: u32 = 2;
     /// To be handed to the socket when its turn comes: an action will say.
     pub const ORDERED: u32 = 4;
     /// It waits in the outbox: an action will say what becomes of it.
     pub const QUEUED: u32 = 8;
-    /// The outbox has no room for it, or the connection is closed.
-    pub const REFUSED: u32 = 12;
 }
 
 /// What to do. The operands stand behind.
@@ -66,10 +65,8 @@ pub mod action {
     pub const PROBE: u32 = 3;
     /// The socket.
     pub const MEASURE: u32 = 4;
-    /// The close code.
     pub const CLOSE: u32 = 5;
     pub const ABANDON: u32 = 6;
-    /// Whether there was an open connection before.
     pub const OPENED: u32 = 7;
     /// The round trip in milliseconds.
     pub const LATENCY: u32 = 8;
@@ -78,7 +75,7 @@ pub mod action {
     pub const DROPPED: u32 = 9;
     /// The key of the message; [`discarded`](super::discarded).
     pub const DISCARDED: u32 = 10;
-    /// [`cause`](super::cause); the close code; whether the close was clean; the bytes and the number of messages that may be lost.
+    /// [`cause`](super::cause); the bytes and the number of messages that may be lost.
     pub const ENDED: u32 = 11;
     /// When to ring, in milliseconds.
     pub const ALARM: u32 = 12;

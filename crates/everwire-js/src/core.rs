@@ -41,18 +41,20 @@ impl Core {
         self.status()
     }
 
-    /// Sends the message that JavaScript knows by `key`. `time_to_live` is in milliseconds, 0 for what the outbox says; `latest`
-    /// is the number of the application's key, 0 for none; `ahead` sends before what waits. Returns
+    /// Sends the message that JavaScript knows by `key`, where that is not 0: a message without a key is taken only if it can be handed
+    /// to the socket at once, so that JavaScript need not copy it. `ahead` sends before what waits; `time_to_live` is in milliseconds,
+    /// not a number for what the outbox says; `latest` is the number of the application's key, 0 for none. Returns
     /// [`codes::sent`](crate::codes::sent) and [`codes::status`](crate::codes::status) in one.
-    pub fn send(&mut self, now: f64, size: u32, key: u32, time_to_live: f64, latest: u32, ahead: bool) -> u32 {
+    pub fn send(&mut self, now: f64, size: u32, ahead: bool, key: u32, time_to_live: f64, latest: u32) -> u32 {
         let now = Time::from_millis_f64(now);
-        // Where nothing else is to be done before, the way to the socket is free.
-        let is_free = ahead || !self.connection.has_actions();
-        if is_free && self.connection.transmit_now(now, size as usize, ahead).is_some() {
-            return sent::TRANSMITTED | self.status();
+        if key == 0 {
+            // Where nothing else is to be done before, the way to the socket is free.
+            let is_free = ahead || !self.connection.has_actions();
+            let is_sent = is_free && self.connection.transmit_now(now, size as usize, ahead).is_some();
+            return if is_sent { sent::TRANSMITTED | self.status() } else { sent::REFUSED };
         }
         let options = SendOptions {
-            time_to_live: (time_to_live > 0.0).then(|| Time::from_millis_f64(time_to_live)),
+            time_to_live: (!time_to_live.is_nan()).then(|| Time::from_millis_f64(time_to_live)),
             key: (latest > 0).then_some(latest),
             ahead,
         };

@@ -63,8 +63,8 @@ extern "C" fn handle(core: usize, now: f64, input: u32, a: f64, b: f64, c: f64) 
 
 /// [`Core::send`].
 #[unsafe(no_mangle)]
-extern "C" fn send(core: usize, now: f64, size: u32, key: u32, time_to_live: f64, latest: u32, ahead: bool) -> u32 {
-    ask(core, |core| core.send(now, size, key, time_to_live, latest, ahead))
+extern "C" fn send(core: usize, now: f64, size: u32, ahead: bool, key: u32, time_to_live: f64, latest: u32) -> u32 {
+    ask(core, |core| core.send(now, size, ahead, key, time_to_live, latest))
 }
 
 /// [`Core::poll`].

@@ -15,8 +15,8 @@ pub(crate) fn tell(core: At<'_, Body>, input: u32, a: f64, b: f64, c: f64) {
     match input {
         input::OPEN => core.open_after(Time::from_millis_f64(a)),
         input::RECONNECT => core.reconnect(),
-        // JavaScript has checked the code and keeps the reason.
-        input::CLOSE => core.close(CloseCode::new(a as u16).unwrap_or_default(), ()),
+        // JavaScript keeps the code and the reason.
+        input::CLOSE => core.close(CloseCode::NORMAL, ()),
         input::OPENED => core.opened(socket, Vec::new()),
         // The message itself goes to the application without the core.
         input::HEARD => _ = core.receive(socket),

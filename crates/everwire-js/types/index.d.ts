@@ -47,7 +47,10 @@ export interface Drop {
   readonly cause: Cause;
   /** The close code; 1006 where there was no close frame. */
   readonly code: number;
-  /** The reason in the close frame; for the cause `"provider"` the message of what was thrown. */
+  /**
+   * The reason in the close frame; for the cause `"provider"`, and where the platform has thrown, the message of what was thrown. With
+   * the class of the package `ws`, why the handshake failed, which browsers keep to themselves.
+   */
   readonly reason: string;
   readonly wasClean: boolean;
   /** Which attempt follows, counted from 1 since a connection was last stable. */

@@ -1,4 +1,5 @@
-import { differs } from "../check.js";
+import { differs, inWindow } from "../check.js";
+import { foreignData, oddData, outcome } from "../odd-data.js";
 
 async function echo(t, data) {
   const socket = await t.open();
@@ -9,41 +10,6 @@ async function echo(t, data) {
 }
 
 const buffer = () => Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7).buffer;
-
-/** What browsers do not agree about. */
-const odd = {
-  "shared memory": () => {
-    const bytes = new Uint8Array(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer, 0, 3);
-    bytes.set([7, 8, 9]);
-    return bytes;
-  },
-  "a buffer that can grow": () => new ArrayBuffer(2, { maxByteLength: 8 }),
-  "a view of a buffer that can grow": () => new Uint8Array(new ArrayBuffer(2, { maxByteLength: 8 })),
-  "a buffer that was detached": () => {
-    const bytes = buffer();
-    structuredClone(bytes, { transfer: [bytes] });
-    return bytes;
-  },
-  "a view of a buffer that was detached": () => {
-    const bytes = new Uint8Array(buffer());
-    structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
-    return bytes;
-  },
-};
-
-async function outcome(t, Socket, data) {
-  const socket = t.track(new Socket(t.at("/echo")));
-  socket.binaryType = "arraybuffer";
-  await t.next(socket, "open");
-  try {
-    socket.send(data);
-    return [...new Uint8Array((await t.next(socket, "message")).data)];
-  } catch (error) {
-    return error.name;
-  } finally {
-    socket.close();
-  }
-}
 
 /** What is sent, and what arrives. */
 const kinds = {
@@ -76,6 +42,14 @@ const kinds = {
   "a URL is sent as its text": [() => new URL("http://a/"), "http://a/"],
   "a date is sent as its text": [() => Object.assign(new Date(0), { toString: () => "date" }), "date"],
 };
+
+const asTheBrowsers = (table, where) =>
+  Object.fromEntries(
+    Object.entries(table).map(([name, make]) => [
+      `${name} is sent or refused as the browser's own class does`,
+      where(async (t) => t.equal(await outcome(t, t.Socket, make()), await outcome(t, WebSocket, make()), "outcome")),
+    ]),
+  );
 
 export default {
   ...Object.fromEntries(Object.entries(kinds).map(([name, [data, got]]) => [name, async (t) => t.equal(await echo(t, data()), got, "what arrived")])),
@@ -110,12 +84,8 @@ export default {
     const socket = t.dial(t.at("/echo"));
     t.throws("TypeError", () => socket.send(Symbol("x")));
   },
-  ...Object.fromEntries(
-    Object.entries(odd).map(([name, make]) => [
-      `${name} is sent or refused as the browser's own class does`,
-      async (t) => t.equal(await outcome(t, t.Socket, make()), await outcome(t, WebSocket, make()), "outcome"),
-    ]),
-  ),
+  ...asTheBrowsers(oddData, (test) => test),
+  ...asTheBrowsers(foreignData, inWindow),
   "while it connects, send is an InvalidStateError": differs("send while connecting", (t) => {
     const socket = t.dial(t.at("/hang"));
     for (const data of ["x", new ArrayBuffer(1), new Blob(["x"]), Uint8Array.of(1)]) {

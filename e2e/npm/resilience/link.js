@@ -52,6 +52,48 @@ export default {
     t.equal((await t.next(socket, "message")).data, "hello", "data");
     await t.until(() => reported.length >= 2);
   },
+  "a pong that gives what is no number is reported, and concerns no other socket": async (t) => {
+    const bystander = t.ever();
+    await t.next(bystander, "open");
+    const mine = new Error("mine, from a conversion");
+    const reported = t.reported((error) => error === mine);
+    const ping = {
+      valueOf() {
+        throw mine;
+      },
+    };
+    const socket = t.ever("/greet", { heartbeat: { ...soon, pong: (data) => data === "hello" && { ping } } });
+    t.equal((await t.next(socket, "message")).data, "hello", "data");
+    t.equal([reported.length, socket.readyState, bystander.readyState], [1, 1, 1], "reports and readyStates");
+  },
+  ...Object.fromEntries(
+    // mock-socket and the jsdom of Jest give the wall clock, fake timers a clock that stands still, other mocks nothing.
+    Object.entries({ "of the wall clock": () => Date.now(), "of the future": () => performance.now() + 1e6, "of the past": () => 1, "that is missing": () => undefined }).map(([name, time]) => [
+      `events with a time ${name} keep a link alive, and a dropped one is made again`,
+      async (t) => {
+        class Mock extends WebSocket {
+          set onmessage(listener) {
+            super.onmessage = listener && (({ data }) => listener({ data, timeStamp: time() }));
+          }
+        }
+        const socket = t.ever("/echo", { WebSocket: Mock, heartbeat: { silence: 400 } });
+        const log = t.log(socket, ["reconnecting", "open"]);
+        await t.next(socket, "open");
+        // For longer than the silence that is allowed.
+        for (const since = performance.now(); performance.now() - since < 700; ) {
+          socket.send("x");
+          await t.next(socket, "message");
+        }
+        t.equal(log, ["open"], "events while it talks");
+        const drop = t.next(socket, "reconnecting");
+        await t.server("cut");
+        t.ok((await drop).delay <= 40, `a delay of ${(await drop).delay}`);
+        await t.next(socket, "open");
+        // Nothing comes any more.
+        t.equal((await t.next(socket, "reconnecting")).cause, "heartbeat-timeout", "cause");
+      },
+    ]),
+  ),
   "a server that never answers is found out": async (t) => {
     const socket = t.ever("/quiet", { heartbeat: { ...soon, minDeadline: 50, maxDeadline: 100 } });
     const { cause } = await t.next(socket, "reconnecting");

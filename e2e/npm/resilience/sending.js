@@ -1,3 +1,6 @@
+import { inWindow } from "../check.js";
+import { foreignData, oddData, outcome } from "../odd-data.js";
+
 const texts = (count, name = "m") => Array.from({ length: count }, (_, index) => `${name}${index}`);
 const drops = (socket) => {
   const seen = [];
@@ -18,7 +21,97 @@ const arrived = (t, count) => t.until(async () => {
   return messages.length >= count && messages;
 });
 
+const asWhenOpen = (table, where) =>
+  Object.fromEntries(
+    Object.entries(table).map(([name, make]) => [
+      `${name} that has to wait is sent or refused as the browser's own class does when it is open`,
+      where(async (t) => t.equal(await outcome(t, t.Socket, make(), true), await outcome(t, WebSocket, make()), "outcome")),
+    ]),
+  );
+const transferred = () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+  return bytes;
+};
+/** Data that every browser refuses. */
+const refused = () => new ArrayBuffer(4, { maxByteLength: 8 });
+
+/** A class of sockets whose `method` throws from the moment at which `isBroken` is set. */
+function broken(method) {
+  return class Broken extends WebSocket {
+    static isBroken = false;
+    [method](...args) {
+      if (Broken.isBroken) throw new Error(`mine, from ${method}`);
+      return super[method](...args);
+    }
+  };
+}
+
 export default {
+  ...asWhenOpen(oddData, (test) => test),
+  ...asWhenOpen(foreignData, inWindow),
+  "a send that throws, open or not, concerns no other socket and no other message": async (t) => {
+    const bystander = t.ever();
+    await t.next(bystander, "open");
+    const log = t.log(bystander, ["error", "close", "reconnecting"]);
+    const waits = t.ever();
+    for (const data of [Symbol("x"), Object.create(null), refused()]) {
+      t.throws("TypeError", () => waits.send(data), "send");
+    }
+    t.throws("TypeError", () => waits.send("x", { timeToLive: 5n }), "send");
+    t.throws("TypeError", () => waits.send("x", { key: Object.create(null) }), "send");
+    t.equal([waits.send(transferred()), waits.send("after")], ["queued", "queued"], "outcomes");
+    await arrived(t, 2);
+    t.equal((await t.server("seen")).flatMap((seen) => seen.messages), ["0x", "after"], "messages");
+    const before = waits.stats;
+    t.throws("TypeError", () => waits.send(refused()), "send");
+    t.equal([waits.stats.messagesOut, waits.stats.bytesOut], [before.messagesOut, before.bytesOut], "what counts as sent");
+    await t.turn(5);
+    t.equal([log, bystander.readyState, waits.readyState], [[], 1, 1], "events and readyStates");
+  },
+  "a platform whose send throws for what waited loses that connection, and no other": async (t) => {
+    const bystander = t.ever();
+    await t.next(bystander, "open");
+    const Broken = broken("send");
+    const socket = t.ever("/echo", { WebSocket: Broken });
+    const dropped = drops(socket);
+    socket.send("x");
+    Broken.isBroken = true;
+    const { cause, reason } = await t.next(socket, "reconnecting");
+    t.equal([cause, reason], ["closed", "mine, from send"], "what reconnecting tells");
+    t.equal(dropped, [{ reason: "connection-lost", bytes: 1, messages: 1 }], "drops");
+    t.equal(socket.stats.messagesOut, 0, "messagesOut");
+    Broken.isBroken = false;
+    await t.next(socket, "open");
+    t.equal(bystander.readyState, 1, "readyState of the other");
+  },
+  "a platform whose send throws when it is open throws to the caller alone": async (t) => {
+    const Broken = broken("send");
+    const socket = t.ever("/echo", { WebSocket: Broken });
+    await t.next(socket, "open");
+    Broken.isBroken = true;
+    try {
+      socket.send("x");
+      t.ok(false, "throwing");
+    } catch ({ message }) {
+      t.equal(message, "mine, from send", "message");
+    }
+    Broken.isBroken = false;
+    t.equal([socket.stats.messagesOut, socket.send("y"), socket.readyState], [0, "sent", 1], "what counts as sent, outcome and readyState");
+    t.equal((await t.next(socket, "message")).data, "y", "data");
+  },
+  "a platform whose close throws is closed all the same": async (t) => {
+    const bystander = t.ever();
+    await t.next(bystander, "open");
+    const Broken = broken("close");
+    const socket = t.ever("/echo", { WebSocket: Broken, closeTimeout: 600_000 });
+    await t.next(socket, "open");
+    Broken.isBroken = true;
+    socket.close();
+    const { code, reason, wasClean } = await t.next(socket, "close");
+    t.equal([code, reason, wasClean], [1006, "mine, from close", false], "what close tells");
+    t.equal(bystander.readyState, 1, "readyState of the other");
+  },
   "send says sent when it is open": async (t) => {
     const socket = t.ever();
     await t.next(socket, "open");
