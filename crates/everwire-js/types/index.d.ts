@@ -253,13 +253,26 @@ export interface EverSocketStats {
   readonly queuedBytes: number;
 }
 
+/** A socket is about to close for good, since no connection could be made or it broke. */
+export interface FailureEvent extends Event {
+  /**
+   * Why. `undefined` where `close()` ended a socket that was not open: the browser's class has an error there, which says nothing.
+   */
+  readonly message?: string;
+  /** What was thrown, where the wasm module could not be loaded or has failed. */
+  readonly error?: unknown;
+}
+
 /** Every event of an {@link EverSocket}, by name. */
 export interface EverSocketEventMap {
   /** The connection is open, for the first time or again. What is sent from a listener goes out before what waited. */
   open: Event;
   message: MessageEvent;
-  /** The socket is about to close for good, not by the application's wish. */
-  error: Event;
+  /**
+   * Comes right before `close` where the browser's class has one: no connection could be made, it broke, or `close()` ended the socket
+   * before it was open or between two attempts. A final close by the server has none.
+   */
+  error: FailureEvent;
   /** The socket is closed for good. A drop is not a close: see `reconnecting`. */
   close: CloseEvent;
   reconnecting: ReconnectingEvent;
@@ -328,7 +341,10 @@ export class EverSocket extends EventTarget implements WebSocket {
   /** The address of the latest attempt; `""` before a function first gave one. */
   readonly url: string;
   readonly readyState: 0 | 1 | 2 | 3;
-  /** The bytes that wait in the outbox and in the browser's buffer. */
+  /**
+   * The bytes that wait in the outbox and in the browser's buffer. When `error` and `close` are dispatched, what waited in the outbox
+   * has come back by `drop` events, and does not count any more.
+   */
   readonly bufferedAmount: number;
   readonly extensions: string;
   readonly protocol: string;

@@ -232,6 +232,74 @@ export default {
       },
     ]),
   ),
+  "a final close by the server has no error before it": async (t) => {
+    const socket = t.ever("/close", {}, { code: 4403, reason: "no" });
+    const log = t.log(socket);
+    await t.next(socket, "close");
+    t.equal(log, ["open", "close"], "events");
+  },
+  "close while it waits has an error that says nothing before it, as while it connects": async (t) => {
+    const socket = t.ever("/echo", { backoff: { floor: 600_000, first: 600_000, max: 600_000 } });
+    await t.next(socket, "open");
+    const down = t.next(socket, "reconnecting");
+    await t.server("cut");
+    await down;
+    const failed = t.next(socket, "error");
+    const log = t.log(socket);
+    socket.close();
+    const { message } = await failed;
+    const { code, wasClean } = await t.next(socket, "close");
+    t.equal([message, log, code, wasClean], [undefined, ["error", "close"], 1006, false], "message, events and what close tells");
+  },
+  ...Object.fromEntries(
+    Object.entries({
+      "an address that the platform refuses": [
+        "the page is secure",
+        (t) => {
+          class Secure {
+            constructor() {
+              throw new DOMException("the page is secure", "SecurityError");
+            }
+          }
+          return t.ever("/echo", { WebSocket: Secure });
+        },
+      ],
+      "a connect timeout": ["No connection: connect-timeout.", (t) => t.ever("/hang", { connectTimeout: 60, backoff: { ...quickest, maxRetries: 0 } })],
+      "a connect timeout that shouldReconnect makes final": ["No connection: connect-timeout.", (t) => t.ever("/hang", { connectTimeout: 60, shouldReconnect: () => false })],
+      "a silence": ["No connection: heartbeat-timeout.", (t) => t.ever("/deaf", { heartbeat: { silence: 60 }, backoff: { ...quickest, maxRetries: 0 } })],
+      "a refused handshake": ["No connection: closed.", (t) => t.ever("/refuse", { backoff: { ...quickest, maxRetries: 0 } }, { status: 503 })],
+      "a function that throws": ["no token", (t) => t.dial(async () => { throw new Error("no token"); }, [], { backoff: { ...quickest, maxRetries: 0 } })],
+    }).map(([name, [message, start]]) => [
+      `${name} ends with an error that says so, and a close`,
+      async (t) => {
+        // The module is there, so that a socket may fail while it is made; nobody listens before.
+        await t.next(t.ever(), "open");
+        const socket = start(t);
+        const log = t.log(socket, ["error", "close"]);
+        const failed = t.next(socket, "error");
+        await t.next(socket, "close");
+        t.equal([(await failed).message, log, socket.readyState], [message, ["error", "close"], 3], "message, events and readyState");
+      },
+    ]),
+  ),
+  "what waited has come back when the error is dispatched": async (t) => {
+    const socket = t.ever("/refuse", { backoff: { ...quickest, maxRetries: 0 } }, { status: 503 });
+    const seen = [];
+    socket.ondrop = ({ data }) => seen.push(data);
+    socket.onerror = () => seen.push(socket.bufferedAmount);
+    socket.send("x");
+    await t.next(socket, "close");
+    t.equal(seen, ["x", 0], "drop, then bufferedAmount");
+  },
+  "reconnect() while it closes makes a connection whose failure is an error again": async (t) => {
+    const urls = [t.at("/echo"), t.at("/refuse", { status: 503 })];
+    const socket = t.dial(() => urls.shift(), [], { backoff: { ...quickest, maxRetries: 0 } });
+    await t.next(socket, "open");
+    const failed = t.next(socket, "error");
+    socket.close();
+    socket.reconnect();
+    t.equal((await failed).message, "No connection: closed.", "message");
+  },
   "shouldReconnect decides": async (t) => {
     const asked = [];
     const socket = t.ever("/bye", { shouldReconnect: (drop, byDefault) => (asked.push([drop.code, byDefault]), asked.length < 2) }, { code: 4401 });

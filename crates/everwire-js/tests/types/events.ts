@@ -1,11 +1,11 @@
-import { EverSocket, type Cause, type DropEvent, type LatencyEvent, type ReconnectedEvent, type ReconnectingEvent } from "everwire";
+import { EverSocket, type Cause, type DropEvent, type FailureEvent, type LatencyEvent, type ReconnectedEvent, type ReconnectingEvent } from "everwire";
 import { check, type Equal } from "./check.js";
 
 const socket = new EverSocket("/");
 
 socket.addEventListener("open", (event) => check<Equal<typeof event, Event>>());
 socket.addEventListener("message", (event) => check<Equal<typeof event, MessageEvent>>());
-socket.addEventListener("error", (event) => check<Equal<typeof event, Event>>());
+socket.addEventListener("error", (event) => check<Equal<typeof event, FailureEvent>>());
 socket.addEventListener("close", (event) => check<Equal<typeof event, CloseEvent>>(), { once: true });
 socket.addEventListener("reconnecting", (event) => check<Equal<typeof event, ReconnectingEvent>>());
 socket.addEventListener("reconnected", (event) => check<Equal<typeof event, ReconnectedEvent>>());
