@@ -1,3 +1,4 @@
+import { expectAccessible } from "../support/accessibility.ts";
 import { Line } from "../support/line.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -59,6 +60,7 @@ test.describe("the start page", () => {
       await page.goto("/");
       await expect(page.getByRole("heading", { name: "The demos could not be loaded" })).toBeVisible();
       await expect(page.getByText("Loading the demos…")).toHaveCount(0);
+      await expectAccessible(page);
 
       await page.unroute(files);
       await page.getByRole("button", { name: "Reload" }).click();
