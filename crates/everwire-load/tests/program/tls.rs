@@ -1,32 +1,54 @@
 //! `wss://`, by the program as it is built with one of the features for it.
 
+use std::path::{Path, PathBuf};
+
 use everwire_server::Tls;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
 use crate::support::{Load, folder, program};
 
+/// A server that has signed its own certificate, and the folder with that.
+async fn server(name: &str) -> (Load, PathBuf) {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let folder = folder(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("cert.pem"), cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), signing_key.serialize_pem()).unwrap();
+    let tls = Tls::from_pem_files(&folder.join("cert.pem"), &folder.join("key.pem")).unwrap();
+    (Load::start_with_tls(tls).await, folder)
+}
+
+fn file(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
+}
+
 #[tokio::test]
 async fn a_server_that_has_signed_its_own_certificate_is_trusted_by_a_file_and_not_without() {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let folder = folder("tls");
-    std::fs::create_dir_all(&folder).unwrap();
-    let (cert_file, key_file) = (folder.join("cert.pem"), folder.join("key.pem"));
-    std::fs::write(&cert_file, cert.pem()).unwrap();
-    std::fs::write(&key_file, signing_key.serialize_pem()).unwrap();
-    let server = Load::start_with_tls(Tls::from_pem_files(&cert_file, &key_file).unwrap()).await;
-
-    let flags =
-        format!("--connections 3 --ping-period 100ms --duration 1s --root-certificates {}", cert_file.display());
-    let round_trips = server.told("/echo", &flags).await.summary.round_trips;
-    assert_eq!((round_trips.sent, round_trips.answered), (30, 30));
+    let (server, folder) = server("tls").await;
+    let flags = "--connections 3 --ping-period 100ms --duration 1s --root-certificates";
+    let told = server.told("/echo", &format!("{flags} {}", file(&folder, "cert.pem"))).await;
+    assert_eq!((told.summary.round_trips.sent, told.summary.round_trips.answered), (30, 30));
 
     let output = program(&format!("{} --connections 1", server.url("/echo"))).await;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && stderr.contains("--root-certificates"), "{stderr}");
 
-    let output = program(&format!("wss://h/ --root-certificates {}", key_file.display())).await;
+    let output = program(&format!("wss://h/ --root-certificates {}", file(&folder, "key.pem"))).await;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr.contains("there is no certificate in it"), "{stderr}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[cfg(all(feature = "rustls-native-roots", target_os = "linux"))]
+#[tokio::test]
+async fn whom_the_operating_system_trusts_is_trusted() {
+    let (server, folder) = server("native-tls").await;
+    // By which Linux is told of another file.
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_everwire-load"));
+    command.env("SSL_CERT_FILE", file(&folder, "cert.pem"));
+    let run = command.arg(server.url("/echo")).args(["--connections", "1", "--duration", "1s", "--max-lost", "0"]);
+    let output = run.output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     std::fs::remove_dir_all(folder).unwrap();
 }
