@@ -78,8 +78,8 @@ test.describe("the line says", () => {
     const echo = await EchoPage.visit(page);
     const host = companion.address.replace("http://", "");
     for (const [address, check] of [
-      [`ws://${host}/ehco`, `No WebSocket answers at ${host}/ehco. Check that the server is running, the path is right`],
-      [`wss://${host}/echo`, "this port speaks TLS"],
+      [`ws://${host}/ehco`, `No WebSocket answers at ${host}/ehco. Check the server and the path, or try wss.`],
+      [`wss://${host}/echo`, "or try ws without TLS"],
       ["ws://127.0.0.1:25/", "Browsers do not connect to port 25"],
     ] as const) {
       await echo.address.fill(address);
@@ -118,6 +118,9 @@ test.describe("the line says", () => {
       await expect(line.state).toHaveText("Not connected");
       await expect(page.locator(".line")).toHaveAttribute("data-wire", "at-rest");
       await expect(line.trouble).toHaveCount(0);
+      await line.menuButton.click();
+      await expect(line.menu.getByRole("status")).toHaveText("There is nothing to break yet. Connect first.");
+      await expect(line.menu.getByRole("button", { name: /^Cut the line/ })).toBeDisabled();
     }
   });
 });

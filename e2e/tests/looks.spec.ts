@@ -1,6 +1,8 @@
+import { type Page } from "@playwright/test";
 import { EchoPage } from "../support/echo-page.ts";
 import { Line } from "../support/line.ts";
 import { tryLooks } from "../support/looks.ts";
+import { drawLongDelays } from "../support/lot.ts";
 import { expect, test } from "../support/test.ts";
 import { TickerPage } from "../support/ticker-page.ts";
 import { TrackerPage, deviceAt } from "../support/tracker-page.ts";
@@ -10,6 +12,44 @@ test.describe("on phone and desktop, light and dark, everybody can use", () => {
     await page.goto("/");
     await expect(new Line(page).detail).toHaveText(/\d m?s$/);
     await tryLooks(page, "start");
+  });
+
+  test("a page whose line is down", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    await drawLongDelays(page);
+    const ticker = await TickerPage.visit(page);
+    await ticker.pricesMove();
+    await companion.kill();
+    await standStill(page);
+    await tryLooks(page, "ticker-reconnecting");
+  });
+
+  test("a page that is offline", async ({ page, context, errors }) => {
+    errors.expectLostConnections();
+    await page.goto("/");
+    const line = new Line(page);
+    await line.open();
+    await context.setOffline(true);
+    await expect(line.state).toHaveText("Offline", { timeout: 60_000 });
+    await standStill(page);
+    await tryLooks(page, "start-offline");
+  });
+
+  test("an echo tester that reaches nobody", async ({ page, errors }) => {
+    errors.expectLostConnections();
+    await drawLongDelays(page);
+    const echo = await EchoPage.visit(page);
+    await echo.address.fill((await echo.address.inputValue()).replace("/echo", "/ehco"));
+    await echo.connectButton.click();
+    await standStill(page);
+    await tryLooks(page, "echo-unreachable");
+  });
+
+  test("an echo tester whose server is done", async ({ page }) => {
+    const echo = await EchoPage.connected(page, "hello");
+    await echo.send("Zoë");
+    await expect(echo.line.state).toHaveText("Closed");
+    await tryLooks(page, "echo-ended");
   });
 
   test("the menu that breaks the line", async ({ page }) => {
@@ -58,3 +98,15 @@ test.describe("on phone and desktop, light and dark, everybody can use", () => {
     });
   });
 });
+
+/** Has the page make one more attempt, and none after that: what it shows then, it goes on showing. */
+async function standStill(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const start = globalThis.setTimeout;
+    // The page's waits are longer than those that the check of its accessibility needs.
+    globalThis.setTimeout = ((run: () => void, ms = 0) => (ms > 100 ? 0 : start(run, ms))) as typeof setTimeout;
+  });
+  const line = new Line(page);
+  await line.now.click();
+  await expect(line.now).toBeVisible();
+}

@@ -116,19 +116,18 @@ fn dropped(cause: &Cause, was_open: WasOpen, address: Option<&Address<'_>>) -> S
 /// No attempt has ever succeeded, so that everything about the address is open to doubt.
 fn never_opened(address: Option<&Address<'_>>) -> String {
     let Some(address) = address else {
-        return "No WebSocket answers at this address. Check that the server is running and the address is right."
-            .to_owned();
+        return "No WebSocket answers at this address. Check the server and the address.".to_owned();
     };
     if let Some(port) = address.blocked_port() {
         return blocked(port);
     }
     let Address { host, path, is_secure } = address;
-    let check = if *is_secure { "this port speaks TLS" } else { "this port does not need wss" };
-    format!("No WebSocket answers at {host}{path}. Check that the server is running, the path is right and {check}.")
+    let other = if *is_secure { "ws without TLS" } else { "wss" };
+    format!("No WebSocket answers at {host}{path}. Check the server and the path, or try {other}.")
 }
 
 fn blocked(port: u16) -> String {
-    format!("Browsers do not connect to port {port}, which is reserved for another protocol. Use another port.")
+    format!("Browsers do not connect to port {port}: it is kept for another protocol. Use another port.")
 }
 
 /// The server sent a close frame.
@@ -271,10 +270,10 @@ mod tests {
         let explain = |address| lost(cut(), WasOpen::Never).explain(Some(address), false);
         assert_eq!(
             explain("ws://127.0.0.1:9001/ehco?token=secret"),
-            "No WebSocket answers at 127.0.0.1:9001/ehco. Check that the server is running, the path is right and this port does not need wss."
+            "No WebSocket answers at 127.0.0.1:9001/ehco. Check the server and the path, or try wss."
         );
         assert!(explain("wss://me:word@a.example/echo").starts_with("No WebSocket answers at a.example/echo. "));
-        assert!(explain("wss://a.example:9001").ends_with("and this port speaks TLS."));
+        assert!(explain("wss://a.example:9001").ends_with("or try ws without TLS."));
     }
 
     #[test]
@@ -282,8 +281,8 @@ mod tests {
         let words = |address, cause| lost(cause, WasOpen::Never).explain(Some(address), false);
         assert!(words("ws://a.example:25/", cut()).contains("do not connect to port 25"));
         assert!(words("ws://[::1]:6667/", Cause::Refused("insecure".to_owned())).contains("port 6667"));
-        assert!(!words("ws://[::1]/", cut()).contains("reserved"), "the end of an IPv6 address is no port");
-        assert!(!words("ws://a.example:9001/", cut()).contains("reserved"));
+        assert!(!words("ws://[::1]/", cut()).contains("kept for"), "the end of an IPv6 address is no port");
+        assert!(!words("ws://a.example:9001/", cut()).contains("kept for"));
     }
 
     #[test]

@@ -30,13 +30,16 @@ enum Readiness {
     Asking,
     Ready,
     Unwilling,
+    /// There is no connection yet.
+    Unconnected,
 }
 
 /// The menu of everything that can happen to a connection.
 #[component]
 pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
     let open = use_state(|| false);
-    let readiness = use_readiness(&props.line, *open);
+    let asked = use_readiness(&props.line, *open);
+    let readiness = if props.status.is_idle() { Readiness::Unconnected } else { asked };
     let code = use_state(|| 1012_u16);
     let choose_code = {
         let code = code.clone();
@@ -90,6 +93,9 @@ pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
 fn notice(readiness: Readiness, line: &Line) -> Html {
     match readiness {
         Readiness::Ready => html! {},
+        Readiness::Unconnected => {
+            html! { <p class="break-notice" role="status">{ "There is nothing to break yet. Connect first." }</p> }
+        }
         Readiness::Asking => {
             html! { <p class="break-notice" role="status">{ "Asking the server whether it takes part…" }</p> }
         }

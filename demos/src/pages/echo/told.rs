@@ -33,9 +33,18 @@ pub(super) fn dropped(dropped: &Dropped, was_open: bool) -> Vec<Told> {
         None => "the next attempt is made when the page is shown again".to_owned(),
     };
     let tone = if dropped.cause == Cause::Requested { Tone::Plain } else { Tone::Bad };
-    let mut told = vec![(tone, format!("{what}: {}; {retry}", dropped.cause))];
+    let mut told = vec![(tone, format!("{what}: {}; {retry}", why(&dropped.cause, was_open)))];
     told.extend(at_risk(&dropped.at_risk));
     told
+}
+
+/// What is known. A browser says 1006 of whatever had no close frame; what is likely then is told in the head of the page.
+fn why(cause: &Cause, was_open: bool) -> String {
+    match cause {
+        Cause::Closed { code: 1006, .. } if was_open => "the connection broke off without a close frame".to_owned(),
+        Cause::Closed { code: 1006, .. } => "no WebSocket answered at this address".to_owned(),
+        cause => cause.to_string(),
+    }
 }
 
 pub(super) fn discarded(discarded: &Discarded) -> Told {
@@ -130,6 +139,11 @@ mod tests {
         };
         let told = dropped(&event, false);
         assert_eq!(told.len(), 1, "nothing is at risk that was never handed over");
+        let cut = Dropped { cause: Cause::closed(1006, "", false), ..event };
+        for (was_open, words) in [(true, "broke off without a close frame"), (false, "no WebSocket answered")] {
+            let told = &dropped(&cut, was_open)[0].1;
+            assert!(told.contains(words) && !told.contains("1006"), "{told}");
+        }
         assert!(told[0].1.starts_with("Not connected:") && told[0].1.ends_with("trying again now"), "{}", told[0].1);
     }
 
