@@ -9,7 +9,7 @@ const execute = promisify(execFile);
 const root = resolve(import.meta.dirname, "../..");
 
 /** How long a build may take, in ms: it has a time of its own beside that of the first test that needs it. */
-export const BUILD_TIMEOUT = 180_000;
+export const BUILD_TIMEOUT = 300_000;
 
 /**
  * A folder of somebody who has installed the packed package: the tarball is unpacked in its `node_modules`, and nothing of the

@@ -19,8 +19,12 @@ import { wordsOf } from "./heartbeat.js";
 export function readOptions({ backoff, outbox, watermarks, heartbeat, connectTimeout, closeTimeout, shouldReconnect }) {
   const knobs = [];
   const turn = (knob, value) => value >= 0 && knobs.push([knob, +value]);
-  // The knobs of a group follow each other in the order of its defaults.
-  const group = (name, first, given) => Object.keys(defaults[name]).forEach((key, index) => turn(first + index, given?.[key]));
+  const limits = { ...defaults.outbox };
+  // The knobs of a group follow each other in the order of its defaults, and no two groups have a name in common.
+  const group = (name, first, given) =>
+    Object.keys(defaults[name]).forEach((key, index) => {
+      if (turn(first + index, given?.[key])) limits[key] = +given[key];
+    });
 
   group("backoff", KNOB_FLOOR, backoff);
   group("watermarks", KNOB_HIGH_WATER_MARK, watermarks);
@@ -33,8 +37,9 @@ export function readOptions({ backoff, outbox, watermarks, heartbeat, connectTim
   if (heartbeat?.silence !== undefined) {
     turn(KNOB_SILENCE, heartbeat.silence);
   } else if (heartbeat) {
-    group("heartbeat", KNOB_PING_AFTER_SILENCE, { afterSilence: defaults.heartbeat.afterSilence, ...heartbeat });
+    turn(KNOB_PING_AFTER_SILENCE, defaults.heartbeat.afterSilence);
+    group("heartbeat", KNOB_PING_AFTER_SILENCE, heartbeat);
     words = wordsOf(heartbeat.ping, heartbeat.pong);
   }
-  return { knobs, limits: { ...defaults.outbox, ...outbox }, words, isWatched: !!heartbeat, shouldReconnect };
+  return { knobs, limits, words, isWatched: !!heartbeat, shouldReconnect };
 }

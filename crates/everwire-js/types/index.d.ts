@@ -13,12 +13,12 @@ export type SendOutcome = "sent" | "queued" | "refused";
 /** What a single message asks for. */
 export interface SendOptions {
   /** How long it may wait in the outbox, in ms. Default: `outbox.timeToLive`. */
-  timeToLive?: number;
+  timeToLive?: number | undefined;
   /**
    * Makes it the latest of its kind: a waiting message with the same key is dropped in its favour. For positions, prices and
    * other values of which only the newest counts.
    */
-  key?: string;
+  key?: string | undefined;
 }
 
 /** Why a connection was lost or an attempt failed. */
@@ -62,43 +62,43 @@ export interface Drop {
 /** When attempts are made. Times are in ms. */
 export interface BackoffOptions {
   /** The least delay after a close by the server, and the least time between two dials, also for `reconnect()`. Default: 500. */
-  floor?: number;
+  floor?: number | undefined;
   /** The ceiling of the first delay, which is drawn between `floor` and it. Default: 6000, so that 10,000 clients lost at once come back spread out. */
-  first?: number;
+  first?: number | undefined;
   /** What the ceiling is multiplied by for each further attempt. Default: 2. */
-  factor?: number;
+  factor?: number | undefined;
   /** The greatest ceiling. Default: 30000. */
-  max?: number;
+  max?: number | undefined;
   /** The ceiling of the first delay after a fault on this side: the network changed, the machine woke. Default: 300. */
-  quick?: number;
+  quick?: number | undefined;
   /** The ceiling of the first delay after the heartbeat found a dead link. Default: 1500. */
-  quickAfterSilence?: number;
+  quickAfterSilence?: number | undefined;
   /** How long a connection must stay open before the count of attempts starts anew. Default: 5000. */
-  stableAfter?: number;
+  stableAfter?: number | undefined;
   /** How many retries in a row to make without a stable connection before closing for good. Default: Infinity. */
-  maxRetries?: number;
+  maxRetries?: number | undefined;
 }
 
 /** A ping after silence; the link is dead when nothing at all is heard before its deadline. Times are in ms. */
 export interface PingHeartbeat {
   /** How long the link may be silent before it is asked. Default: 7000. */
-  afterSilence?: number;
+  afterSilence?: number | undefined;
   /** The shortest deadline for an answer. Default: 2000. */
-  minDeadline?: number;
+  minDeadline?: number | undefined;
   /** The longest deadline, and the one before any round trip was measured. Default: 6000. */
-  maxDeadline?: number;
+  maxDeadline?: number | undefined;
   /** The longest deadline after the page came back, the machine woke or the network changed. Default: 2000. */
-  wakeDeadline?: number;
+  wakeDeadline?: number | undefined;
   /** How often the round trip is measured while messages flow; `Infinity` never. Default: 15000. */
-  sampleEvery?: number;
+  sampleEvery?: number | undefined;
   /** Makes the ping from its number. Default: the text `{"ping":N}`. */
-  ping?: (number: number) => Data;
+  ping?: ((number: number) => Data) | undefined;
   /**
    * Is shown every message and says whether it is the answer to a ping, which the application then does not get to see: the number
    * of the ping, or `true` where the answer does not tell, or both and the server's time in ms since the Unix epoch. Default: takes
    * `{"pong":N}`, `{"pong":N,"server_time":MS}`, and the ping itself come back from an echo.
    */
-  pong?: (data: any) => boolean | number | { ping?: number; serverTime?: number } | null | undefined;
+  pong?: ((data: any) => boolean | number | { ping?: number | undefined; serverTime?: number | undefined } | null | undefined) | undefined;
 }
 
 /** No pings: the link is dead when nothing was heard for this long. For servers that talk all the time. */
@@ -110,24 +110,24 @@ export interface SilenceHeartbeat {
 /** What may wait to be sent. */
 export interface OutboxOptions {
   /** The most messages. Default: 4096. */
-  maxMessages?: number;
+  maxMessages?: number | undefined;
   /** The most bytes. Default: 8388608 (8 MiB). */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** What happens to a message that does not fit: it is refused, or the oldest make room. Default: `"refuse"`. */
-  whenFull?: "refuse" | "drop-oldest";
+  whenFull?: "refuse" | "drop-oldest" | undefined;
   /** How long a message may wait, in ms. Default: Infinity. */
-  timeToLive?: number;
+  timeToLive?: number | undefined;
 }
 
 /** How much may sit in the browser's own buffer before messages wait in the outbox, in bytes. */
 export interface WatermarkOptions {
   /** Above this, `ready()` waits. Default: 1048576 (1 MiB). */
-  high?: number;
+  high?: number | undefined;
   /** Below this, it resolves again. Default: 262144 (256 KiB). */
-  low?: number;
+  low?: number | undefined;
 }
 
-/** Everything that can be chosen. Whatever is left out has the default in {@link defaults}. */
+/** Everything that can be chosen. Whatever is left out or `undefined` has the default in {@link defaults}. */
 export interface EverSocketOptions {
   /**
    * Whether a lost connection is made again. With `false` there is one connection, of which the browser decides everything: a drop is a
@@ -135,33 +135,33 @@ export interface EverSocketOptions {
    * option but `WebSocket` and `signal` has an effect. `EverSocket.with({ reconnect: false })` is the browser's own class, extended.
    * Default: true.
    */
-  reconnect?: boolean;
+  reconnect?: boolean | undefined;
   /** When attempts are made. */
-  backoff?: BackoffOptions;
+  backoff?: BackoffOptions | undefined;
   /**
    * How a dead link is told from a quiet one. `true` sends the text `{"ping":N}` after 7 s of silence, to a server that echoes or
    * answers `{"pong":N}`. Default: false, since a server must not be sent what it does not know.
    */
-  heartbeat?: boolean | PingHeartbeat | SilenceHeartbeat;
+  heartbeat?: boolean | PingHeartbeat | SilenceHeartbeat | undefined;
   /** What may wait to be sent. */
-  outbox?: OutboxOptions;
+  outbox?: OutboxOptions | undefined;
   /** How much may sit in the browser's buffer. */
-  watermarks?: WatermarkOptions;
+  watermarks?: WatermarkOptions | undefined;
   /** How long an attempt may take, in ms, the functions for address and protocols included. Default: 15000; not below 10000 for Firefox. */
-  connectTimeout?: number;
+  connectTimeout?: number | undefined;
   /** How long `close()` waits for the server's half of the closing handshake, in ms. Default: 3000. */
-  closeTimeout?: number;
+  closeTimeout?: number | undefined;
   /**
    * Whether another attempt follows. Default: `byDefault`, which is false for the codes that would come again (1000, 1002, 1003,
    * 1007 to 1010, 3000, 3003, 4400 to 4499 but 4408 and 4429). It is true for 3000 and 4401, which refuse the credentials, where a
    * function gives the address or the subprotocols: the next attempt has others.
    * It is asked for every cause but `"requested"`; `() => false` makes one connection, for libraries that reconnect by themselves.
    */
-  shouldReconnect?: (drop: Drop, byDefault: boolean) => boolean;
+  shouldReconnect?: ((drop: Drop, byDefault: boolean) => boolean) | undefined;
   /** Closes the socket when it aborts. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** The WebSocket class to use. Default: `globalThis.WebSocket`; Node.js before 22 has none: pass that of the package `ws`. */
-  WebSocket?: WebSocketClass;
+  WebSocket?: WebSocketClass | undefined;
 }
 
 /** The browser's WebSocket class, or one like it. */
@@ -300,7 +300,7 @@ export interface JsonView<In, Out = In> extends AsyncIterable<In> {
 /** How far the loops over a `json()` view may fall behind. */
 export interface JsonOptions {
   /** The most messages that wait for them; the oldest beyond that are dropped, with a `drop` event. Default: 65536. */
-  maxUnread?: number;
+  maxUnread?: number | undefined;
 }
 
 // With `this: EverSocket`, no EverSocket could stand where a WebSocket is asked for: there, a handler is called on a WebSocket.
@@ -314,7 +314,7 @@ type Handler<Type extends keyof EverSocketEventMap> = ((this: any, event: EverSo
  * a drop is not a close (`readyState` goes back to `CONNECTING`, `reconnecting` is fired, then `open` again), and `send` neither
  * throws nor discards, but says what became of the message.
  */
-export class EverSocket extends EventTarget implements WebSocket {
+export class EverSocket {
   /**
    * @param url The address, or a function that gives it for each attempt.
    * @param protocols Subprotocols, most wanted first. `null` is the one of that name, as in a browser.
@@ -349,7 +349,7 @@ export class EverSocket extends EventTarget implements WebSocket {
   readonly extensions: string;
   readonly protocol: string;
   /** Default: `"blob"`, as the browser's. */
-  binaryType: BinaryType;
+  binaryType: "blob" | "arraybuffer";
 
   onopen: Handler<"open">;
   onmessage: Handler<"message">;
@@ -365,13 +365,14 @@ export class EverSocket extends EventTarget implements WebSocket {
     listener: ((this: EverSocket, event: EverSocketEventMap[Type]) => any) | { handleEvent(event: EverSocketEventMap[Type]): any } | null,
     options?: boolean | AddEventListenerOptions,
   ): void;
-  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+  addEventListener(type: string, listener: ((event: Event) => any) | { handleEvent(event: Event): any } | null, options?: boolean | AddEventListenerOptions): void;
   removeEventListener<Type extends keyof EverSocketEventMap>(
     type: Type,
     listener: ((this: EverSocket, event: EverSocketEventMap[Type]) => any) | { handleEvent(event: EverSocketEventMap[Type]): any } | null,
     options?: boolean | EventListenerOptions,
   ): void;
-  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
+  removeEventListener(type: string, listener: ((event: Event) => any) | { handleEvent(event: Event): any } | null, options?: boolean | EventListenerOptions): void;
+  dispatchEvent(event: Event): boolean;
 
   /**
    * Sends a message, now or when it can be.
@@ -409,21 +410,23 @@ export class EverSocket extends EventTarget implements WebSocket {
   readonly serverTime: number | undefined;
 
   /** Closes and waits for the end: for `await using`. */
-  [Symbol.asyncDispose](): Promise<void>;
+  [asyncDispose](): Promise<void>;
 }
 
 /** The defaults of all options, in ms and bytes. */
 export const defaults: {
-  readonly backoff: Readonly<Required<BackoffOptions>>;
-  readonly heartbeat: Readonly<Required<Omit<PingHeartbeat, "ping" | "pong">>>;
-  readonly outbox: Readonly<Required<OutboxOptions>>;
-  readonly watermarks: Readonly<Required<WatermarkOptions>>;
+  readonly backoff: Defaults<BackoffOptions>;
+  readonly heartbeat: Defaults<Omit<PingHeartbeat, "ping" | "pong">>;
+  readonly outbox: Defaults<OutboxOptions>;
+  readonly watermarks: Defaults<WatermarkOptions>;
   readonly connectTimeout: number;
   readonly closeTimeout: number;
 };
 
+type Defaults<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+
 /** Where the wasm module comes from. */
-export type ModuleSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
+export type ModuleSource = string | URL | Request | Response | Bytes | CompiledModule;
 
 /**
  * Loads the wasm module, from beside this file unless told otherwise. Calling it is optional: the first socket does. Call it to
@@ -437,6 +440,54 @@ export function init(source?: ModuleSource | Promise<ModuleSource>): Promise<voi
  * Loads the wasm module at once, from its bytes or compiled: where compiling or fetching is not allowed. A function is called when the
  * first socket needs the module.
  */
-export function initSync(source: BufferSource | WebAssembly.Module | (() => BufferSource | WebAssembly.Module)): void;
+export function initSync(source: Bytes | CompiledModule | (() => Bytes | CompiledModule)): void;
 
 export default EverSocket;
+
+// What the platform has of its own: the types of the lib "dom" or "webworker", or those of @types/node, where a program has any of them.
+// A program without them gets what this package uses of each, and no global name that it has not asked for.
+
+type Platform<Name extends string, Otherwise> = typeof globalThis extends { [name in Name]: { prototype: infer Type } } ? Type : Otherwise;
+
+type Event = Platform<
+  "Event",
+  {
+    readonly type: string;
+    readonly target: any;
+    readonly currentTarget: any;
+    readonly timeStamp: number;
+    readonly defaultPrevented: boolean;
+    preventDefault(): void;
+    stopPropagation(): void;
+    stopImmediatePropagation(): void;
+  }
+>;
+type MessageEvent = Platform<"MessageEvent", Event & { readonly data: any }>;
+type CloseEvent = Platform<"CloseEvent", Event & { readonly code: number; readonly reason: string; readonly wasClean: boolean }>;
+type AbortSignal = Platform<
+  "AbortSignal",
+  {
+    readonly aborted: boolean;
+    addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
+    removeEventListener(type: "abort", listener: () => void): void;
+  }
+>;
+type Blob = Platform<"Blob", { readonly size: number; readonly type: string; arrayBuffer(): Promise<ArrayBuffer> }>;
+type URL = Platform<"URL", { readonly href: string }>;
+type Request = Platform<"Request", { readonly url: string; readonly method: string }>;
+type Response = Platform<"Response", { readonly url: string; readonly ok: boolean; readonly status: number; arrayBuffer(): Promise<ArrayBuffer> }>;
+type Bytes = ArrayBufferView | ArrayBuffer;
+type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Type } } } ? Type : object;
+
+interface EventListenerOptions {
+  capture?: boolean | undefined;
+}
+interface AddEventListenerOptions extends EventListenerOptions {
+  once?: boolean | undefined;
+  passive?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+declare const ownAsyncDispose: unique symbol;
+/** `Symbol.asyncDispose`, where the lib "esnext.disposable" or another declares it. */
+declare const asyncDispose: SymbolConstructor extends { readonly asyncDispose: infer Known } ? Known : typeof ownAsyncDispose;

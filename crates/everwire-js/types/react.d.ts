@@ -3,18 +3,18 @@ import type { AddressSource, Data as SocketData, EverSocket, EverSocketEventMap,
 /** Options of the socket, which are read when it is made, and what the component wants of it. Of functions the latest is called. */
 export interface UseEverSocketOptions<Data = any> extends EverSocketOptions {
   /** Subprotocols; others make another socket. A function is called for each attempt, and is the same as any other. */
-  protocols?: ProtocolsSource;
+  protocols?: ProtocolsSource | undefined;
   /**
    * Whether messages are JSON: `messages` and `onMessage` then have the values, and `send` takes one. A message that is no JSON is left
    * out, and reported as an exception of a listener is. Default: false.
    */
-  json?: boolean;
+  json?: boolean | undefined;
   /** Is called once for each message, in order, whatever React draws or leaves out. `data` is `event.data` or, with `json`, its value. */
-  onMessage?: (event: MessageEvent, data: Data) => void;
+  onMessage?: ((event: EverSocketEventMap["message"], data: Data) => void) | undefined;
   /** Is called for each event but messages. */
-  onEvent?: (event: EverSocketEventMap[Exclude<keyof EverSocketEventMap, "message">]) => void;
+  onEvent?: ((event: EverSocketEventMap[Exclude<keyof EverSocketEventMap, "message">]) => void) | undefined;
   /** How many of the latest messages `messages` holds. Default: 0. */
-  keep?: number;
+  keep?: number | undefined;
 }
 
 /** What a component sees of its socket. */

@@ -14,6 +14,15 @@ export default {
     t.equal(socket.send("x"), "sent", "outcome");
     t.equal((await t.next(socket, "message")).data, "x", "data");
   },
+  "an option that is undefined is left out, also until the wasm module is there": async (t) => {
+    // Under an address of its own it is an instance of the package that has yet to load its module.
+    const { EverSocket } = await import("/everwire/index.js?left-out");
+    const outbox = { maxMessages: undefined, maxBytes: undefined, whenFull: undefined, timeToLive: undefined };
+    const socket = t.track(new EverSocket(t.at("/echo"), [], { outbox, heartbeat: { afterSilence: undefined, sampleEvery: 1 } }));
+    const outcomes = Array.from({ length: 4_097 }, () => socket.send("x"));
+    t.equal(outcomes.slice(-2), ["queued", "refused"], "outcomes");
+    await t.next(socket, "latency");
+  },
   "options that it does not know are left alone, beside the groups": async (t) => {
     await t.next(t.ever("/echo", { maxPayload: 1, rejectUnauthorized: false }), "open");
   },
