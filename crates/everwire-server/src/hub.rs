@@ -1,6 +1,9 @@
 use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
+use smallvec::SmallVec;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -8,17 +11,22 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::connection::{Frames, FramesMut, Mailbox};
 
-/// Members that are sent to in one go, before other connections get their turn.
-const AT_ONCE: usize = 64;
-/// Bytes that may be gathered while earlier ones are still being delivered. Whoever says more helps to deliver, and holds
-/// up the others of its worker: so it is as much as several messages of the greatest size.
-const MOST_GATHERED: usize = 4 << 20;
+/// What the courier does in one turn, before other tasks get theirs: sends to so many members, or writes so many bytes.
+/// Either takes some 100 µs.
+const MEMBERS_A_TURN: usize = 64;
+const BYTES_A_TURN: usize = 128 << 10;
+/// Bytes of a round, which is longer by the message that goes beyond.
+const ROUND: usize = 128 << 10;
+/// Bytes that may wait while a round is under way. Members that send more are not read until there is room again. It is
+/// as much as several messages of the greatest size.
+const MOST_WAITING: usize = 4 << 20;
 
 /// A state that many connections share, and the connections that hear of its changes.
 ///
 /// One lock covers both, so that nobody misses a change between the welcome and the first message, or hears of
 /// changes in another order than somebody else. What is said to everybody is gathered, and delivered by rounds: while
 /// one goes from member to member, all that is said meanwhile becomes the next, in one piece and so in one write each.
+/// Nothing is written under the lock: one courier at a time keeps the order.
 #[derive(Debug)]
 pub(crate) struct Hub<T> {
     inner: Mutex<Inner<T>>,
@@ -34,7 +42,17 @@ struct Inner<T> {
     gathered: FramesMut,
     /// The first is under way.
     rounds: VecDeque<Round>,
+    /// Bytes of the rounds behind the first.
+    behind: usize,
     has_courier: bool,
+    /// Who waits for room.
+    waiting: Vec<Waker>,
+}
+
+/// A round and the members that get it next.
+struct Share {
+    frames: Frames,
+    mailboxes: SmallVec<[Arc<Mailbox>; MEMBERS_A_TURN]>,
 }
 
 /// A piece on its way to everybody.
@@ -64,7 +82,9 @@ impl<T: Send + 'static> Hub<T> {
                 next: 1,
                 gathered: FramesMut::default(),
                 rounds: VecDeque::new(),
+                behind: 0,
                 has_courier: false,
+                waiting: Vec::new(),
             }),
         })
     }
@@ -99,26 +119,30 @@ impl<T: Send + 'static> Hub<T> {
         let members = inner.members.len();
         if let Some(message) = change(&mut inner.state, members) {
             inner.gathered.push(&message);
+            if inner.gathered.len() >= ROUND {
+                inner.seal();
+            }
         }
     }
 
     /// Sends everybody what was gathered, whoever gathered it.
     pub(crate) fn send_gathered(self: &Arc<Self>) {
         let mut inner = self.inner();
-        let Ok(runtime) = Handle::try_current() else {
-            // Then there are no others that would have to wait.
-            while inner.deliver() {}
+        if inner.has_courier || inner.is_empty() {
             return;
-        };
-        while inner.is_full() {
-            inner.deliver();
-            // Between two turns of the others.
-            drop(inner);
-            inner = self.inner();
         }
-        if inner.has_work() && !inner.has_courier {
-            inner.has_courier = true;
-            runtime.spawn(Arc::clone(self).courier());
+        inner.has_courier = true;
+        drop(inner);
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(Arc::clone(self).courier())),
+            // Then there are no others that would have to wait.
+            Err(_) => {
+                while let Some(Share { frames, mailboxes }) = self.next_share() {
+                    for mailbox in mailboxes {
+                        mailbox.send_frames(&frames, Instant::now());
+                    }
+                }
+            }
         }
     }
 
@@ -127,16 +151,42 @@ impl<T: Send + 'static> Hub<T> {
         loop {
             // Those who have something to say already say it, and it becomes part of the round.
             yield_now().await;
-            let mut inner = self.inner();
-            if !inner.deliver() {
-                inner.has_courier = false;
-                return;
+            let Some(Share { frames, mailboxes }) = self.next_share() else { return };
+            mailboxes.iter().for_each(|mailbox| mailbox.prepare());
+            let mut now = Instant::now();
+            let mut written = 0;
+            for mailbox in mailboxes {
+                if written >= BYTES_A_TURN {
+                    yield_now().await;
+                    (now, written) = (Instant::now(), 0);
+                }
+                written += mailbox.send_frames(&frames, now);
             }
         }
+    }
+
+    /// Completes when there is room for more to be said.
+    pub(crate) async fn room(&self) {
+        poll_fn(|cx| if self.has_room(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 
 impl<T> Hub<T> {
+    /// Whether there is room for more to be said. Where there is not, `waker` is woken as soon as there is.
+    pub(crate) fn has_room(&self, waker: &Waker) -> bool {
+        let mut inner = self.inner();
+        let has_room = inner.has_room();
+        if !has_room && !inner.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
+            inner.waiting.push(waker.clone());
+        }
+        has_room
+    }
+
+    /// Whom to send what next. Without it the courier is done.
+    fn next_share(&self) -> Option<Share> {
+        self.inner().next_share()
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,43 +195,47 @@ impl<T> Hub<T> {
 impl<T> Inner<T> {
     /// Makes a round of what was gathered, for those who are here now.
     fn seal(&mut self) {
-        if !self.gathered.is_empty() {
-            self.rounds.push_back(Round { frames: self.gathered.take(), next: 0, end: self.next });
+        if self.gathered.is_empty() {
+            return;
         }
+        let frames = self.gathered.take();
+        if !self.rounds.is_empty() {
+            self.behind += frames.bytes().len();
+        }
+        self.rounds.push_back(Round { frames, next: 0, end: self.next });
     }
 
-    fn has_work(&self) -> bool {
-        !self.gathered.is_empty() || !self.rounds.is_empty()
+    fn is_empty(&self) -> bool {
+        self.gathered.is_empty() && self.rounds.is_empty()
     }
 
-    /// Whether too much waits for the round that is under way.
-    fn is_full(&mut self) -> bool {
-        if self.rounds.is_empty() && self.gathered.len() > MOST_GATHERED {
-            self.seal();
-        }
-        let behind = self.rounds.iter().skip(1).map(|round| round.frames.bytes().len());
-        self.gathered.len() + behind.sum::<usize>() > MOST_GATHERED
+    fn has_room(&self) -> bool {
+        self.gathered.len() + self.behind <= MOST_WAITING
     }
 
-    /// Sends some members what they have not got. Says whether there was anything to send.
-    fn deliver(&mut self) -> bool {
-        if self.rounds.is_empty() {
-            self.seal();
+    fn next_share(&mut self) -> Option<Share> {
+        loop {
+            if self.rounds.is_empty() {
+                self.seal();
+            }
+            let Some(round) = self.rounds.front_mut() else {
+                self.has_courier = false;
+                return None;
+            };
+            let mut mailboxes = SmallVec::new();
+            for (number, mailbox) in self.members.range(round.next..round.end).take(MEMBERS_A_TURN) {
+                round.next = number + 1;
+                mailboxes.push(Arc::clone(mailbox));
+            }
+            if !mailboxes.is_empty() {
+                return Some(Share { frames: round.frames.clone(), mailboxes });
+            }
+            self.rounds.pop_front();
+            self.behind -= self.rounds.front().map_or(0, |round| round.frames.bytes().len());
+            if self.has_room() {
+                self.waiting.drain(..).for_each(Waker::wake);
+            }
         }
-        let Some(round) = self.rounds.front_mut() else { return false };
-        let now = Instant::now();
-        let mut last = None;
-        let members = self.members.range(round.next..round.end).take(AT_ONCE);
-        members.clone().for_each(|(_, mailbox)| mailbox.prepare());
-        for (number, mailbox) in members {
-            mailbox.send_frames(&round.frames, now);
-            last = Some(*number);
-        }
-        match last {
-            Some(last) => round.next = last + 1,
-            None => drop(self.rounds.pop_front()),
-        }
-        true
     }
 }
 
@@ -209,7 +263,15 @@ impl<T> Drop for Membership<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
+
     use super::*;
+    use crate::connection::Tcp;
+    use crate::endpoints::Endpoint;
+    use crate::{Config, Everwire};
 
     #[test]
     fn everyone_is_sent_the_same_bytes_and_not_a_copy() {
@@ -252,12 +314,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_says_more_than_can_be_delivered_helps() {
+    async fn who_says_more_than_can_be_delivered_waits_for_room() {
         let hub = Hub::new(());
         let mailbox = Arc::new(Mailbox::new(100 << 20));
         let _membership = hub.join(&mailbox, |_, _| Vec::new());
-        (0..50).for_each(|_| hub.update(|_, _| Some(Message::binary(vec![0; 1 << 20]))));
-        assert!(mailbox.bytes() > 35 << 20, "{}", mailbox.bytes());
+        let say = || hub.update(|_, _| Some(Message::binary(vec![0; 1 << 20])));
+        let mut said = 0;
+        while hub.has_room(Waker::noop()) {
+            say();
+            said += 1;
+        }
+        assert!((5..8).contains(&said), "{said} messages");
+        timeout(Duration::from_secs(20), hub.room()).await.expect("room");
+        say();
+        while !hub.inner().is_empty() {
+            yield_now().await;
+        }
+        let (messages, _) = mailbox.sent();
+        assert_eq!(messages.len(), said + 1);
+    }
+
+    /// Many large writes would hold up whatever else the worker serves.
+    #[tokio::test]
+    async fn other_tasks_run_while_a_large_round_is_written() {
+        let everwire = Everwire::new(Config::default());
+        let hub = Hub::new(());
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let mut members = Vec::new();
+        for _ in 0..10 {
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let server = Tcp::new(listener.accept().await.unwrap().0);
+            let mailbox = Arc::new(Mailbox::with_direct(10 << 20, server.direct(&everwire, Endpoint::Broadcast)));
+            let membership = hub.join(&mailbox, |_, _| Vec::new());
+            members.push((client, server, membership));
+        }
+        hub.update(|_, _| Some(Message::binary(vec![0; 1 << 20])));
+        let mut turns = 0;
+        while !hub.inner().is_empty() {
+            yield_now().await;
+            turns += 1;
+        }
+        assert!(turns >= members.len(), "{turns} turns of another task");
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::task::Waker;
+
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -9,6 +11,12 @@ use tokio_tungstenite::tungstenite::Message;
 pub(crate) trait Session: Send {
     /// A text or binary message came in. Pings never come here, except to `/echo`.
     fn received(&mut self, message: Message);
+
+    /// Whether the session takes more messages now. Where it does not, the connection is not read, and `waker` is woken as
+    /// soon as it does.
+    fn is_ready(&mut self, _waker: &Waker) -> bool {
+        true
+    }
 
     /// All that arrived together has been received: what was kept back to leave together goes out.
     fn settle(&mut self) {}

@@ -77,6 +77,16 @@ impl Dialogue {
         self.endpoint
     }
 
+    /// Whether messages can be received now. Where they cannot, `waker` is woken as soon as they can.
+    pub(super) fn is_ready(&mut self, waker: &Waker) -> bool {
+        let is_ready = self.session.is_ready(waker);
+        if !is_ready {
+            // What the peer says meanwhile is not read, so that it is not idle.
+            self.active = Instant::now();
+        }
+        is_ready
+    }
+
     /// Receives from `next` what has arrived, up to a measure, by calling it with what takes a message.
     pub(super) fn receive<T>(
         &mut self,
@@ -102,7 +112,10 @@ impl Dialogue {
             Incoming::Error(error) => Some(Ending::from_error(error)),
             Incoming::Message(Message::Close(_)) => Some(Ending::Gone),
             Incoming::Message(message) => {
-                self.active = *batch.at.get_or_insert_with(Instant::now);
+                self.active = *batch.at.get_or_insert_with(|| {
+                    self.mailbox.attend();
+                    Instant::now()
+                });
                 self.answer(message, batch)
             }
         };

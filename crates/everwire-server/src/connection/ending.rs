@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError}
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::Wire;
+use super::turn::Turn;
 use super::wire::{Incoming, Written};
 use crate::Everwire;
 use crate::deadline::within;
@@ -166,7 +167,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
 
     async fn flush(&mut self) -> io::Result<()> {
         let mut written = Written::default();
-        let result = poll_fn(|cx| self.wire.poll_flush(cx, &mut written)).await;
+        let result = poll_fn(|cx| {
+            let mut turn = Turn::default();
+            let flushed = self.wire.poll_flush(cx, &mut turn, &mut written);
+            if flushed.is_pending() && turn.is_over() {
+                Turn::pass_on(cx);
+            }
+            flushed
+        })
+        .await;
         written.count(self.metrics);
         result
     }

@@ -49,6 +49,8 @@ struct Queue {
     tail: FramesMut,
     /// Who writes.
     writer: Option<Waker>,
+    /// Whether the writer is at work, and looks here before it rests.
+    is_attended: bool,
     /// The worker that served the connection last.
     worker: usize,
 }
@@ -98,11 +100,13 @@ impl Mailbox {
         });
     }
 
-    /// Puts in what others get too; it is shared, not copied.
-    pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) {
+    /// Puts in what others get too; it is shared, not copied. Says how many bytes were written directly.
+    pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) -> usize {
+        let mut written = 0;
         self.put(|queue| {
             if let Some(direct) = self.direct.as_ref().filter(|_| queue.waiting + queue.taken == 0) {
-                queue.begun = direct.write(frames);
+                written = direct.write(frames);
+                queue.begun = written;
                 queue.direct_at = Some(now);
                 if queue.begun == frames.bytes().len() {
                     queue.begun = 0;
@@ -111,6 +115,7 @@ impl Mailbox {
             }
             queue.push(frames.clone())
         });
+        written
     }
 
     /// Puts in frames that the protocol itself needs.
@@ -150,6 +155,12 @@ impl Mailbox {
         let mut queue = self.queue();
         queue.end.get_or_insert(end);
         queue.wake();
+    }
+
+    /// The connection receives messages, and takes out their answers by itself: to be woken for them would cost it one turn
+    /// for nothing.
+    pub(super) fn attend(&self) {
+        self.queue().is_attended = true;
     }
 
     /// Takes everything out, once what was taken before is written, and remembers whom to wake when there is more.
@@ -258,13 +269,14 @@ impl Queue {
     }
 
     fn remember(&mut self, waker: &Waker) {
+        self.is_attended = false;
         if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(waker)) {
             self.writer = Some(waker.clone());
         }
     }
 
     fn wake(&self) {
-        if let Some(writer) = &self.writer {
+        if let Some(writer) = self.writer.as_ref().filter(|_| !self.is_attended) {
             writer.wake_by_ref();
         }
     }
@@ -292,7 +304,21 @@ impl Mailbox {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
     use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+
+    impl Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     #[test]
     fn what_waits_comes_out_in_order_with_the_end_behind_it() {
@@ -319,6 +345,21 @@ mod tests {
         mailbox.send(message.clone());
         assert_eq!(mailbox.bytes(), 0);
         assert_eq!(mailbox.sent(), (Vec::new(), Some(End::Overflow)));
+    }
+
+    #[test]
+    fn a_connection_is_woken_once_and_not_for_the_answers_to_what_it_receives() {
+        let woken = Arc::new(Counting::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mailbox = Mailbox::new(1000);
+        mailbox.take(&waker);
+        mailbox.attend();
+        mailbox.send(Message::text("answer"));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        mailbox.take(&waker);
+        mailbox.send(Message::text("news"));
+        mailbox.send(Message::text("more news"));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]

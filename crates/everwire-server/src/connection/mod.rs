@@ -7,6 +7,7 @@ mod frames;
 mod mailbox;
 mod ping;
 mod tcp;
+mod turn;
 mod wire;
 
 pub(crate) use dialogue::Dialogue;
@@ -25,6 +26,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep_until};
 
 use mailbox::Taken;
+use turn::Turn;
 use wire::Written;
 
 /// A WebSocket and everything that belongs to it.
@@ -61,13 +63,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Ready with how the connection ends; until then it goes on.
     fn poll_end(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Poll<Ending> {
+        let mut turn = Turn::default();
         loop {
             // While the peer does not take what is written nothing is read either, so that one that sends without
             // reading is slowed by TCP and not by our memory.
-            let has_written = match self.poll_write(cx) {
+            let has_written = match self.poll_write(cx, &mut turn) {
                 Poll::Ready(Err(ending)) => return Poll::Ready(ending),
                 written => written.is_ready(),
             };
+            let may_read = has_written && self.dialogue.is_ready(cx.waker());
             // Activity only moves the deadline back; the alarm is set anew when it rings, not for each message.
             let deadline = self.dialogue.deadline();
             if deadline < alarm.deadline() || alarm.is_elapsed() {
@@ -75,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             if alarm.as_mut().poll(cx).is_ready() {
                 // Where all of us was held up, what tells that the peer is active may have come long ago.
-                if has_written && let Poll::Ready(Some(ending)) = self.poll_read(cx) {
+                if may_read && let Poll::Ready(Some(ending)) = self.poll_read(cx) {
                     return Poll::Ready(ending);
                 }
                 match self.dialogue.on_alarm() {
@@ -83,25 +87,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     None => continue,
                 }
             }
-            if !has_written {
+            if turn.is_over() {
+                Turn::pass_on(cx);
+                return Poll::Pending;
+            }
+            if !may_read {
                 return Poll::Pending;
             }
             if let Some(ending) = ready!(self.poll_read(cx)) {
                 return Poll::Ready(ending);
             }
+            turn.read();
         }
     }
 
-    /// Writes until there is nothing more to write now.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+    /// Writes until there is nothing more to write now, or the turn is over.
+    fn poll_write(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ending>> {
         let Self { wire, dialogue } = self;
         loop {
             let mut written = Written::default();
-            let flushed = wire.poll_flush(cx, &mut written);
+            let flushed = wire.poll_flush(cx, turn, &mut written);
             dialogue.wrote(&written);
             match flushed {
                 Poll::Ready(Ok(())) => dialogue.caught_up(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::from_error(error.into()))),
+                Poll::Pending if turn.is_over() => return Poll::Pending,
                 Poll::Pending => return dialogue.stalls(cx.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
             }
             match dialogue.next(cx.waker()) {

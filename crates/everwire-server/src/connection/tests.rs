@@ -273,6 +273,44 @@ async fn nobody_writes_into_the_middle_of_a_pong() {
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("free again"));
 }
 
+/// How often another task runs until the client has read as much as this.
+async fn turns_of_others_until(client: &mut WebSocketStream<DuplexStream>, messages: usize) -> usize {
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counting.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    for _ in 0..messages {
+        client.next().await.unwrap().unwrap();
+    }
+    other.abort();
+    turns.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn others_get_their_turn_while_much_is_written() {
+    let (connection, mut client, mailbox, _) = echo_over(16 << 20, None).await;
+    (0..50).for_each(|_| mailbox.send(Message::binary(vec![0; 64 << 10])));
+    tokio::spawn(connection.run());
+    let turns = turns_of_others_until(&mut client, 50).await;
+    assert!(turns >= 20, "{turns} turns during 3 MB");
+}
+
+#[tokio::test]
+async fn others_get_their_turn_while_much_is_read() {
+    let (connection, mut client, ..) = echo_over(16 << 20, None).await;
+    for _ in 0..10_000 {
+        client.feed(Message::text("short")).await.unwrap();
+    }
+    client.flush().await.unwrap();
+    tokio::spawn(connection.run());
+    let turns = turns_of_others_until(&mut client, 10_000).await;
+    assert!(turns >= 15, "{turns} turns during 10,000 messages");
+}
+
 /// A stream that takes everything at once, and needs a second to pass it on.
 struct Slow {
     stream: DuplexStream,
@@ -346,7 +384,9 @@ async fn what_a_fault_holds_back_counts_as_backlog() {
 async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader() {
     let (connection, mut client, mailbox) = echo_over_tcp(1000).await;
     let message = Message::binary(vec![7; 8 << 20]);
-    (0..3).for_each(|_| mailbox.send_frames(&Frames::of(&message), Instant::now()));
+    for _ in 0..3 {
+        mailbox.send_frames(&Frames::of(&message), Instant::now());
+    }
     assert_eq!(mailbox.bytes(), 0, "the mailbox has overflowed");
     tokio::spawn(connection.run());
     assert!(client.next().await.unwrap().unwrap() == message);
@@ -364,7 +404,9 @@ async fn what_goes_around_the_mailbox_keeps_its_place_among_what_goes_through_it
         for number in 0..1_000 {
             match number % 7 {
                 0 => mailbox.send(text(number)),
-                _ => mailbox.send_frames(&Frames::of(&text(number)), Instant::now()),
+                _ => {
+                    mailbox.send_frames(&Frames::of(&text(number)), Instant::now());
+                }
             }
         }
     });

@@ -11,11 +11,14 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::frames::Frames;
 use super::mailbox::Pieces;
+use super::turn::Turn;
 use crate::limits::Limits;
 use crate::metrics::EndpointMetrics;
 
 /// Bytes read in one go, and bytes of small pieces that are put together for one write.
 const AT_ONCE: usize = 32 << 10;
+/// Bytes of one write.
+const MOST_A_WRITE: usize = 128 << 10;
 
 thread_local! {
     /// A connection that waits needs no memory to read into: one that reads borrows this.
@@ -184,13 +187,24 @@ impl<S: AsyncRead + Unpin> Wire<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Wire<S> {
-    /// Writes until nothing is left; `written` learns what got out on the way.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, written: &mut Written) -> Poll<io::Result<()>> {
+    /// Writes until nothing is left, or the turn is over; `written` learns what got out on the way.
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        turn: &mut Turn,
+        written: &mut Written,
+    ) -> Poll<io::Result<()>> {
         let stream = &mut self.stream;
         while let Some(count) = self.unwritten.in_one_go(|bytes| Pin::new(&mut *stream).poll_write(cx, bytes)) {
             match ready!(count)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.unwritten.advance(count, written),
+                count => {
+                    self.unwritten.advance(count, written);
+                    turn.wrote(count);
+                }
+            }
+            if turn.is_over() && !self.unwritten.is_done() {
+                return Poll::Pending;
             }
         }
         self.unwritten = Unwritten::default();
@@ -213,7 +227,7 @@ impl Unwritten {
         let (first, more) = self.pieces[self.done..].split_first()?;
         let first = &first.bytes()[self.offset..];
         if more.is_empty() || first.len() >= AT_ONCE {
-            return Some(write(first));
+            return Some(write(&first[..first.len().min(MOST_A_WRITE)]));
         }
         // To copy short pieces is cheaper than to have the system gather them.
         Some(WRITE.with_borrow_mut(|together| {
@@ -227,6 +241,10 @@ impl Unwritten {
             }
             write(together)
         }))
+    }
+
+    fn is_done(&self) -> bool {
+        self.done == self.pieces.len()
     }
 
     fn advance(&mut self, count: usize, written: &mut Written) {

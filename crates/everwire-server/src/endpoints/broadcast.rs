@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::task::Waker;
 
 use tokio_tungstenite::tungstenite::Message;
 
@@ -20,6 +21,10 @@ impl Broadcast {
 impl Session for Broadcast {
     fn received(&mut self, message: Message) {
         self.membership.hub().gather(|_, _| Some(message));
+    }
+
+    fn is_ready(&mut self, waker: &Waker) -> bool {
+        self.membership.hub().has_room(waker)
     }
 
     fn settle(&mut self) {

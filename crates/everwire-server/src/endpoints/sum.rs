@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::task::Waker;
 
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::Message;
@@ -46,6 +47,10 @@ impl Session for Sum {
             *sum = Total { total, count: sum.count + 1 };
             Some(json(sum))
         });
+    }
+
+    fn is_ready(&mut self, waker: &Waker) -> bool {
+        self.membership.hub().has_room(waker)
     }
 
     fn settle(&mut self) {

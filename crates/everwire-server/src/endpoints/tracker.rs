@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::Waker;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -141,6 +142,10 @@ impl Session for Tracker {
                 r#"send {"type":"position","lat":-90..90,"lon":-180..180,"accuracy":metres} or {"type":"leave"}; with "secret":"16 to 128 characters" you keep your id over a reconnect"#,
             ),
         }
+    }
+
+    fn is_ready(&mut self, waker: &Waker) -> bool {
+        self.membership.hub().has_room(waker)
     }
 
     fn settle(&mut self) {

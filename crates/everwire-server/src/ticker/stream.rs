@@ -69,6 +69,7 @@ impl Stream {
         while let Some(next) = feed.next() {
             step = (step + STEP).max(start + next);
             sleep_until(step).await;
+            self.hub.room().await;
             step = Instant::now();
             trades.clear();
             feed.advance(step - start, &mut trades);
