@@ -159,6 +159,15 @@ struct LimitFlags {
     /// Distinct ticker streams, each a choice of symbols and a rate; more are refused with HTTP 503.
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().streams)]
     max_streams: usize,
+
+    /// How many of them the connections of one address may listen to; more are refused with HTTP 429.
+    #[arg(long, value_name = "COUNT", default_value_t = Limits::default().streams_per_address)]
+    max_streams_per_address: usize,
+
+    /// Ticker updates a second that the connections of one address may listen to, all together; more are refused with HTTP
+    /// 429.
+    #[arg(long, value_name = "COUNT", default_value_t = Limits::default().ticker_updates_per_address)]
+    max_ticker_updates_per_address: u64,
 }
 
 /// Why the flags, each of them well formed, cannot be used.
@@ -249,6 +258,8 @@ impl LimitFlags {
             write: self.write_timeout,
             close: self.close_timeout,
             streams: self.max_streams,
+            streams_per_address: self.max_streams_per_address,
+            ticker_updates_per_address: self.max_ticker_updates_per_address,
         }
     }
 }

@@ -26,8 +26,8 @@ pub struct Config {
     pub files: FileLimits,
     /// Where `/ticker` takes its prices from.
     pub feed: FeedSource,
-    /// How long after its last subscriber a ticker stream goes on counting, so that a client that reconnects can
-    /// tell what it missed.
+    /// How long after its last subscriber a ticker stream can be taken up again, so that a client that reconnects can tell
+    /// what it missed. Nothing is computed meanwhile.
     pub stream_linger: Duration,
     /// Over how long the sockets are closed when the server stops.
     pub drain: Duration,

@@ -58,7 +58,7 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
     if endpoint == Endpoint::Lab {
         lab::bill_socket(everwire, request, &query);
     }
-    let opening = endpoint.prepare(everwire, &query)?;
+    let opening = endpoint.prepare(everwire, &query, client_address(request))?;
     let held = everwire.drain_state().hold();
 
     let (response, upgraded) = upgrade.accept();

@@ -8,6 +8,7 @@ mod hello;
 mod sum;
 mod tracker;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(crate) use sum::Total;
@@ -88,7 +89,12 @@ impl Endpoint {
     }
 
     /// Reads the request's parameters, so that a mistake in them is answered with HTTP 400 before the handshake.
-    pub(crate) fn prepare(self, everwire: &Everwire, query: &Query) -> Result<Opening, Refusal> {
+    pub(crate) fn prepare(
+        self,
+        everwire: &Everwire,
+        query: &Query,
+        address: Option<IpAddr>,
+    ) -> Result<Opening, Refusal> {
         let hubs = everwire.hubs();
         Ok(match self {
             Self::Echo => Box::new(|mailbox| Box::new(echo::Echo::new(mailbox))),
@@ -109,7 +115,7 @@ impl Endpoint {
                 let clock = everwire.config().clock.clone();
                 Box::new(move |mailbox| Box::new(clock::ClockSession::new(clock, mailbox)))
             }
-            Self::Ticker => ticker::prepare(everwire, query)?,
+            Self::Ticker => ticker::prepare(everwire, query, address)?,
             Self::Tracker => {
                 let hub = Arc::clone(&hubs.tracker);
                 let clock = everwire.config().clock.clone();

@@ -210,7 +210,7 @@ fn descriptors() -> Option<usize> {
 }
 
 /// One household or server usually holds a whole IPv6 /64, so that single addresses of it would limit nobody.
-fn network_of(address: IpAddr) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {

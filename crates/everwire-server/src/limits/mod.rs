@@ -3,7 +3,7 @@
 mod admission;
 mod pace;
 
-pub(crate) use admission::{Admission, Full, Permit, Place};
+pub(crate) use admission::{Admission, Full, Permit, Place, network_of};
 pub(crate) use pace::Pace;
 
 use std::time::Duration;
@@ -37,6 +37,11 @@ pub struct Limits {
     pub close: Duration,
     /// Distinct ticker streams (a stream is a selection of symbols and a rate); more are refused with HTTP 503.
     pub streams: usize,
+    /// How many of them the connections of one address may listen to; more are refused with HTTP 429.
+    pub streams_per_address: usize,
+    /// Ticker updates a second that the connections of one address may listen to, all together; more are refused with
+    /// HTTP 429.
+    pub ticker_updates_per_address: u64,
 }
 
 impl Default for Limits {
@@ -52,6 +57,8 @@ impl Default for Limits {
             write: Duration::from_secs(30),
             close: Duration::from_secs(5),
             streams: 64,
+            streams_per_address: 16,
+            ticker_updates_per_address: 400_000,
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::{Feed, Quote, Trade};
+use super::{Company, Quote, Trade};
 
 /// The quotes of one stream, as its trades have made them.
 #[derive(Debug)]
@@ -7,8 +7,8 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn open(feed: &dyn Feed) -> Self {
-        let quote = |(company, price): (super::Company, f64)| Quote {
+    pub(super) fn open(opening: Vec<(Company, f64)>) -> Self {
+        let quote = |(company, price): (Company, f64)| Quote {
             symbol: company.symbol,
             company: company.name,
             price,
@@ -16,16 +16,14 @@ impl Board {
             low: price,
             high: price,
         };
-        Self { quotes: feed.opening().into_iter().map(quote).collect() }
+        Self { quotes: opening.into_iter().map(quote).collect() }
     }
 
-    /// Enters a trade and returns the symbol that it is of.
-    pub(super) fn enter(&mut self, trade: Trade) -> &str {
+    pub(super) fn enter(&mut self, trade: Trade) {
         let quote = &mut self.quotes[trade.company];
         quote.price = trade.price;
         quote.low = quote.low.min(trade.price);
         quote.high = quote.high.max(trade.price);
-        &quote.symbol
     }
 
     pub(super) fn quotes(&self) -> &[Quote] {

@@ -1,11 +1,12 @@
 //! The stock feed: `/ticker`.
 //!
-//! A [`Feed`] makes trades; a `stream` plays one feed to all its subscribers, with a snapshot for newcomers and
-//! sequence numbers; `streams` keeps the running ones, one for each selection of symbols and rate.
+//! A [`Feed`] makes trades; a `market` plays it to all streams of the same symbols; a `stream` is one rate of that, with a
+//! snapshot for newcomers and sequence numbers; `streams` keeps them, and who listens.
 
 mod board;
 mod companies;
 mod feed;
+mod market;
 mod replay;
 mod selection;
 mod source;
@@ -17,6 +18,7 @@ pub use replay::{Recording, RecordingError};
 pub use source::FeedSource;
 pub(crate) use streams::Streams;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::Message;
@@ -30,27 +32,29 @@ use crate::refusal::Refusal;
 use crate::session::Session;
 use companies::Company;
 use feed::{Feed, Quote, Trade};
+use market::Step;
 use selection::Selection;
-use stream::{Market, Stream};
+use stream::State;
+use streams::Listener;
 
-/// Reads which stream is wanted and finds or starts it.
-pub(crate) fn prepare(everwire: &Everwire, query: &Query) -> Result<Opening, Refusal> {
+/// Reads which stream is wanted and listens to it.
+pub(crate) fn prepare(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Opening, Refusal> {
     let selection = Selection::from_query(query, &everwire.config().feed)?;
-    let stream = everwire.streams().find_or_start(everwire, &selection)?;
-    Ok(Box::new(move |mailbox| Box::new(Ticker::new(stream, mailbox))))
+    let listener = everwire.streams().listen(everwire.config(), &selection, address)?;
+    Ok(Box::new(move |mailbox| Box::new(Ticker::new(listener, mailbox))))
 }
 
 /// One subscriber.
 struct Ticker {
-    _subscription: Membership<Market>,
-    /// Held so that the stream is known to be in use.
-    _stream: Arc<Stream>,
+    _subscription: Membership<State>,
+    _listener: Listener,
     mailbox: Arc<Mailbox>,
 }
 
 impl Ticker {
-    fn new(stream: Arc<Stream>, mailbox: &Arc<Mailbox>) -> Self {
-        Self { _subscription: stream.subscribe(mailbox), _stream: stream, mailbox: Arc::clone(mailbox) }
+    fn new(listener: Listener, mailbox: &Arc<Mailbox>) -> Self {
+        let subscription = listener.stream.subscribe(mailbox);
+        Self { _subscription: subscription, _listener: listener, mailbox: Arc::clone(mailbox) }
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::FeedSource;
 use crate::query::Query;
@@ -11,7 +12,7 @@ const MOST_UPDATES_PER_SECOND: u32 = 100_000;
 /// What a subscriber wants: these symbols, at this many updates a second in all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Selection {
-    pub(super) symbols: BTreeSet<String>,
+    pub(super) symbols: Arc<BTreeSet<String>>,
     /// A recording has its own rate and ignores this one.
     pub(super) rate: u32,
 }
@@ -20,7 +21,7 @@ impl Selection {
     /// Reads `symbols=A,B` (`*` for all) and `rate=N`.
     pub(super) fn from_query(query: &Query, source: &FeedSource) -> Result<Self, Refusal> {
         let mut rate = query.number("rate", 1..=MOST_UPDATES_PER_SECOND, DEFAULT_RATE)?;
-        if matches!(source, FeedSource::Replay { .. }) {
+        if !source.takes_rates() {
             rate = DEFAULT_RATE;
         }
         let symbols = match query.text("symbols").map(str::trim) {
@@ -28,7 +29,7 @@ impl Selection {
             Some("*") => source.symbols(),
             Some(list) => chosen(list, &source.symbols())?,
         };
-        Ok(Self { symbols, rate })
+        Ok(Self { symbols: Arc::new(symbols), rate })
     }
 }
 

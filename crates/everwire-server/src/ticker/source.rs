@@ -25,6 +25,11 @@ pub enum FeedSource {
 }
 
 impl FeedSource {
+    /// Whether a client may choose how many updates a second there are.
+    pub(super) fn takes_rates(&self) -> bool {
+        matches!(self, Self::Walk { .. })
+    }
+
     /// The companies that a client may choose from.
     pub(super) fn symbols(&self) -> BTreeSet<String> {
         match self {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::feed::CATCH_UP;
 use super::{Company, Feed, Trade};
 
 /// How far one trade moves a price, as a share of it (standard deviation, about).
@@ -10,16 +11,16 @@ const STEP: f64 = 0.002;
 /// plausible range within minutes; with it prices stay within about a third of the opening.
 const PULL: f64 = 0.0005;
 const LEAST_PRICE: f64 = 0.01;
-/// Trades of one call at most: after a machine's sleep, the hours that were missed are not made up for.
-const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// A random walk over companies: each trade moves the price of one, chosen at random, a little.
 pub(super) struct Walk {
     companies: Vec<(Company, f64)>,
     prices: Vec<f64>,
     rate: u32,
+    /// Since when it has this rate.
+    since: Duration,
     random: Rng,
-    /// Trades so far; skipped ones included.
+    /// Trades since then; skipped ones included.
     trades: u64,
 }
 
@@ -27,7 +28,7 @@ impl Walk {
     /// Makes `rate` trades a second. The same companies and the same seed give the same trades.
     pub(super) fn new(companies: Vec<(Company, f64)>, rate: u32, seed: u64) -> Self {
         let prices = companies.iter().map(|(_, price)| *price).collect();
-        Self { companies, prices, rate, random: Rng::with_seed(seed), trades: 0 }
+        Self { companies, prices, rate, since: Duration::ZERO, random: Rng::with_seed(seed), trades: 0 }
     }
 
     fn trade(&mut self) -> Trade {
@@ -42,7 +43,7 @@ impl Walk {
     }
 
     fn trades_until(&self, elapsed: Duration) -> u64 {
-        (elapsed.as_secs_f64() * f64::from(self.rate)) as u64
+        (elapsed.saturating_sub(self.since).as_secs_f64() * f64::from(self.rate)) as u64
     }
 }
 
@@ -57,14 +58,27 @@ impl Feed for Walk {
 
     fn next(&self) -> Option<Duration> {
         // A nanosecond more, so that rounding down in `trades_until` cannot miss the trade it was woken for.
-        Some(Duration::from_secs_f64((self.trades + 1) as f64 / f64::from(self.rate)) + Duration::from_nanos(1))
+        let next = Duration::from_secs_f64((self.trades + 1) as f64 / f64::from(self.rate));
+        Some(self.since + next + Duration::from_nanos(1))
+    }
+
+    fn set_rate(&mut self, elapsed: Duration, rate: u32) {
+        if rate != self.rate {
+            (self.rate, self.since, self.trades) = (rate, elapsed, 0);
+        }
+    }
+
+    fn skip_to(&mut self, elapsed: Duration) -> u64 {
+        let skipped = self.trades_until(elapsed).saturating_sub(self.trades);
+        self.trades += skipped;
+        skipped
     }
 
     fn advance(&mut self, elapsed: Duration, trades: &mut Vec<Trade>) {
-        let until = self.trades_until(elapsed);
-        let due = until.saturating_sub(self.trades).min(self.trades_until(CATCH_UP));
+        self.skip_to(elapsed.saturating_sub(CATCH_UP));
+        let due = self.trades_until(elapsed).saturating_sub(self.trades);
         trades.extend((0..due).map(|_| self.trade()));
-        self.trades = self.trades.max(until);
+        self.trades += due;
     }
 }
 

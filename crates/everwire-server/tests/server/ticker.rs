@@ -166,3 +166,16 @@ async fn a_stream_that_nobody_returns_to_ends_and_a_new_one_has_another_epoch() 
     assert_ne!(snapshot["epoch"], epoch);
     assert_eq!(seq(&snapshot), 0);
 }
+
+#[tokio::test]
+async fn one_address_is_refused_with_429_before_it_has_every_stream() {
+    let harness = Harness::start(|_| {}).await;
+    let mut clients = Vec::new();
+    for rate in 1..=16 {
+        clients.push(harness.client(&format!("/ticker?rate={rate}")).await);
+    }
+    let (status, sentence) = harness.refusal("/ticker?rate=17").await;
+    assert_eq!((status, sentence.contains("Your address")), (429, true), "{sentence}");
+    assert_eq!(harness.drops("/ticker", "streams_full").await, 1);
+    clients.push(harness.client("/ticker?rate=16").await);
+}

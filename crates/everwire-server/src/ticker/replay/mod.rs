@@ -1,11 +1,13 @@
 mod recording;
 
+use recording::Row;
 pub use recording::{Recording, RecordingError};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::feed::CATCH_UP;
 use super::{Company, Feed, Trade};
 
 /// A recording as a feed: each trade at its recorded time, and from the start again after the end.
@@ -42,21 +44,42 @@ impl Replay {
     }
 }
 
+impl Replay {
+    /// How many of so many rows are of the chosen symbols.
+    fn trades_before(&self, rows: usize) -> u64 {
+        let all = self.recording.rows();
+        let chosen = |rows: &[Row]| rows.iter().filter(|row| self.places[row.symbol].is_some()).count();
+        (rows / all.len() * chosen(all) + chosen(&all[..rows % all.len()])) as u64
+    }
+}
+
 impl Feed for Replay {
     fn opening(&self) -> Vec<(Company, f64)> {
         self.companies.clone()
     }
 
     fn rate(&self) -> f64 {
-        let chosen = self.recording.rows().iter().filter(|row| self.places[row.symbol].is_some()).count();
-        chosen as f64 / self.recording.seconds() * self.speed
+        self.trades_before(self.recording.rows().len()) as f64 / self.recording.seconds() * self.speed
     }
 
     fn next(&self) -> Option<Duration> {
         Some(self.at(self.rows))
     }
 
+    fn skip_to(&mut self, elapsed: Duration) -> u64 {
+        let before = self.trades_before(self.rows);
+        let played = elapsed.as_secs_f64() * self.speed;
+        let rounds = (played / self.recording.seconds()).floor();
+        let rows = self.recording.rows();
+        let within = rows.partition_point(|row| row.at <= played - rounds * self.recording.seconds());
+        self.rows = self.rows.max(rounds as usize * rows.len() + within);
+        self.trades_before(self.rows) - before
+    }
+
     fn advance(&mut self, elapsed: Duration, trades: &mut Vec<Trade>) {
+        if elapsed > CATCH_UP {
+            self.skip_to(elapsed - CATCH_UP);
+        }
         while self.at(self.rows) <= elapsed {
             let row = self.recording.rows()[self.rows % self.recording.rows().len()];
             trades.extend(self.places[row.symbol].map(|company| Trade { company, price: row.price }));
@@ -95,6 +118,17 @@ mod tests {
     #[test]
     fn a_higher_speed_divides_the_times() {
         assert_eq!(times(replay(&["NVDA", "XOM"], 10.0), 3), [(0, 0, 10.0), (50, 1, 20.0), (200, 0, 11.0)]);
+    }
+
+    #[test]
+    fn an_hour_of_sleep_is_not_made_up_for() {
+        let mut replay = replay(&["NVDA", "XOM"], 1.0);
+        let mut trades = Vec::new();
+        replay.advance(Duration::from_millis(3_600_100), &mut trades);
+        assert!(trades.len() <= 2, "{trades:?}");
+        assert_eq!(replay.skip_to(Duration::from_millis(3_612_100)), 12, "four rounds of three seconds");
+        let next = replay.next().unwrap();
+        assert!((3_612_100..3_615_100).contains(&next.as_millis()), "{next:?}");
     }
 
     #[test]
