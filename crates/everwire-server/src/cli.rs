@@ -144,6 +144,16 @@ struct LimitFlags {
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = some_seconds)]
     handshake_timeout: Duration,
 
+    /// Time for a message to arrive, from its first byte to its last; one that takes longer closes its connection with 1008.
+    /// 0 is no limit.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    message_timeout: Duration,
+
+    /// Bytes of unfinished messages and of unsent answers that all connections may hold together; a message that finds no room
+    /// waits until others are done.
+    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().buffered_bytes)]
+    max_buffered_bytes: usize,
+
     /// Bytes that may wait for a slow reader; beyond it is closed with 1013.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().backlog_bytes)]
     max_backlog_bytes: usize,
@@ -254,6 +264,8 @@ impl LimitFlags {
             messages_per_second: self.max_messages_per_second,
             idle: self.idle_timeout,
             handshake: self.handshake_timeout,
+            message: self.message_timeout,
+            buffered_bytes: self.max_buffered_bytes,
             backlog_bytes: self.max_backlog_bytes,
             write: self.write_timeout,
             close: self.close_timeout,

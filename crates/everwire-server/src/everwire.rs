@@ -9,7 +9,7 @@ use crate::drain::{self, Drain};
 use crate::endpoints::{Endpoint, Hubs};
 use crate::files::Store;
 use crate::lab::Lab;
-use crate::limits::Admission;
+use crate::limits::{Admission, Budget, Charge};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::pages::Pages;
@@ -28,6 +28,7 @@ struct Shared {
     config: Config,
     metrics: Metrics,
     admission: Arc<Admission>,
+    budget: Arc<Budget>,
     drain: Drain,
     hubs: Hubs,
     streams: Streams,
@@ -43,6 +44,7 @@ impl Everwire {
     pub fn new(config: Config) -> Self {
         Self(Arc::new(Shared {
             admission: Admission::new(&config.limits, config.files.files),
+            budget: Budget::new(config.limits.buffered_bytes),
             pages: config.dist.as_deref().map(Pages::new),
             metrics: Metrics::default(),
             drain: Drain::default(),
@@ -128,6 +130,11 @@ impl Everwire {
 
     pub(crate) fn admission(&self) -> &Arc<Admission> {
         &self.0.admission
+    }
+
+    /// A part of what all connections may hold together.
+    pub(crate) fn charge(&self) -> Charge {
+        self.0.budget.charge()
     }
 
     /// Counts a connection among the open ones for as long as the presence is held.

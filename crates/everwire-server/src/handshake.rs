@@ -101,8 +101,8 @@ impl Accepted {
             Some(direct) => Mailbox::with_direct(limits.backlog_bytes, direct),
             None => Mailbox::new(limits.backlog_bytes),
         };
-        let mailbox = Arc::new(mailbox);
-        let wire = Wire::new(stream, unread, limits);
+        let mailbox = Arc::new(mailbox.charged(everwire.charge()));
+        let wire = Wire::new(stream, unread, &everwire);
         let session = opening(&mailbox);
         let dialogue = Dialogue::new(everwire.clone(), endpoint, session, mailbox, faults);
         Connection::new(wire, dialogue).run().await;

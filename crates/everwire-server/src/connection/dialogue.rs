@@ -4,11 +4,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::decoder::Progress;
 use super::mailbox::{Pieces, Taken};
 use super::ping::Pong;
-use super::wire::{Incoming, Written};
+use super::wire::Written;
 use super::{End, Ending, Frames, Mailbox};
 use crate::Everwire;
 use crate::deadline::GRACE;
@@ -38,6 +39,9 @@ pub(crate) struct Dialogue {
     active: Instant,
     /// Since when the peer has not taken what is being written.
     stalled: Option<Instant>,
+    /// Since when a message arrives that is not complete yet.
+    unfinished: Option<Instant>,
+    progress: Progress,
     /// Since when the peer looks late. It has [`GRACE`] from here, in which what it did in time is found out.
     late: Option<Instant>,
 }
@@ -66,7 +70,19 @@ impl Dialogue {
             script
         });
         let pace = Pace::new(everwire.config().limits.messages_per_second, now);
-        Self { mailbox, session, endpoint, everwire, script, pace, active: now, stalled: None, late: None }
+        Self {
+            mailbox,
+            session,
+            endpoint,
+            everwire,
+            script,
+            pace,
+            active: now,
+            stalled: None,
+            unfinished: None,
+            progress: Progress::Nothing,
+            late: None,
+        }
     }
 
     pub(super) fn metrics(&self) -> &EndpointMetrics {
@@ -83,6 +99,7 @@ impl Dialogue {
         if !is_ready {
             // What the peer says meanwhile is not read, so that it is not idle.
             self.active = Instant::now();
+            self.unfinished = self.unfinished.map(|_| self.active);
         }
         is_ready
     }
@@ -90,11 +107,13 @@ impl Dialogue {
     /// Receives from `next` what has arrived, up to a measure, by calling it with what takes a message.
     pub(super) fn receive<T>(
         &mut self,
-        next: impl FnOnce(&mut dyn FnMut(Incoming) -> ControlFlow<()>) -> T,
+        next: impl FnOnce(&mut dyn FnMut(Result<Message, Error>) -> ControlFlow<()>) -> T,
     ) -> (T, Option<Ending>) {
         let mut batch = Batch::default();
-        let result = next(&mut |incoming| self.take_in(incoming, &mut batch));
+        let result = next(&mut |message| self.take_in(message, &mut batch));
         if batch.messages > 0 {
+            // Whatever is in the middle now began after the last of these.
+            self.unfinished = batch.at;
             self.session.settle();
             self.metrics().messages_in.add(batch.messages);
             self.metrics().bytes_in.add(batch.bytes);
@@ -102,16 +121,18 @@ impl Dialogue {
         (result, batch.ending)
     }
 
-    fn take_in(&mut self, incoming: Incoming, batch: &mut Batch) -> ControlFlow<()> {
-        batch.ending = match incoming {
-            // By way of the mailbox, like everything else: while some of it is unwritten nobody may write directly.
-            Incoming::Answer(frames) => {
-                self.mailbox.send_control(&frames);
-                None
-            }
-            Incoming::Error(error) => Some(Ending::from_error(error)),
-            Incoming::Message(Message::Close(_)) => Some(Ending::Gone),
-            Incoming::Message(message) => {
+    /// What there is of the next message after all that was received.
+    pub(super) fn has_received(&mut self, progress: Progress) {
+        self.progress = progress;
+        let since = || self.unfinished.unwrap_or_else(Instant::now);
+        self.unfinished = (progress != Progress::Nothing).then(since);
+    }
+
+    fn take_in(&mut self, message: Result<Message, Error>, batch: &mut Batch) -> ControlFlow<()> {
+        batch.ending = match message {
+            Err(error) => Some(Ending::from_error(error)),
+            Ok(Message::Close(_)) => Some(Ending::Gone),
+            Ok(message) => {
                 self.active = *batch.at.get_or_insert_with(|| {
                     self.mailbox.attend();
                     Instant::now()
@@ -132,6 +153,11 @@ impl Dialogue {
             let most = self.everwire.config().limits.messages_per_second;
             let reason = format!("more than {most} messages a second");
             return Some(Ending::refused(1008, DropReason::TooManyMessages, reason));
+        }
+        // At once, behind what was asked before and before what is asked later, also between two fragments of a message
+        // (RFC 6455 sections 5.4 and 5.5.2).
+        if let Message::Ping(payload) = &message {
+            self.mailbox.send_pong(payload);
         }
         if !matches!(message, Message::Text(_) | Message::Binary(_)) {
             return None;
@@ -241,7 +267,21 @@ impl Dialogue {
             }
             return Some(Ending::slow_reader());
         }
-        if !limits.idle.is_zero() && now >= self.active + limits.idle {
+        if let Some(since) = self.unfinished.filter(|_| !limits.message.is_zero())
+            && let Some(over) = now.checked_duration_since(since + limits.message)
+        {
+            if self.late.is_none() && over > GRACE {
+                self.unfinished = Some(now);
+                return None;
+            }
+            if self.progress == Progress::WaitsForRoom {
+                return Some(Ending::no_room());
+            }
+            let reason = format!("a message that is not complete after {} s", limits.message.as_secs_f64());
+            return Some(Ending::refused(1008, DropReason::Unfinished, reason));
+        }
+        let is_idle = now >= self.active + limits.idle && self.progress != Progress::WaitsForRoom;
+        if !limits.idle.is_zero() && is_idle {
             let reason = format!("no message for {} s", limits.idle.as_secs_f64());
             return Some(Ending::refused(1001, DropReason::Idle, reason));
         }
@@ -255,7 +295,11 @@ impl Dialogue {
             (Some(since), _) => since + GRACE,
             // What the peer says meanwhile is not read, so that it is not idle.
             (None, Some(since)) => since + limits.write,
-            (None, None) => self.active + if limits.idle.is_zero() { FAR } else { limits.idle },
+            (None, None) => {
+                let or_never = |limit: Duration| if limit.is_zero() { FAR } else { limit };
+                let idle = self.active + or_never(limits.idle);
+                self.unfinished.map_or(idle, |since| idle.min(since + or_never(limits.message)))
+            }
         };
         // What is held back has to wait for the peer like everything else.
         let script = self.script.as_ref().filter(|_| self.stalled.is_none()).and_then(|script| script.due());

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::Wire;
 use super::turn::Turn;
-use super::wire::{Incoming, Written};
+use super::wire::Written;
 use crate::Everwire;
 use crate::deadline::within;
 use crate::endpoints::Endpoint;
@@ -47,6 +47,10 @@ impl Ending {
 
     pub(crate) fn slow_reader() -> Self {
         Self::refused(1013, DropReason::SlowReader, "reading too slowly: what waited was dropped")
+    }
+
+    pub(crate) fn no_room() -> Self {
+        Self::refused(1013, DropReason::NoRoom, "the server has no room for more messages; come back later")
     }
 
     pub(crate) fn drained() -> Self {
@@ -146,8 +150,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
             while !has_ended {
                 poll_fn(|cx| {
                     // After a close frame nothing is answered any more.
-                    let receive = |incoming| {
-                        has_ended = matches!(incoming, Incoming::Error(_) | Incoming::Message(Message::Close(_)));
+                    let receive = |message| {
+                        has_ended = matches!(message, Err(_) | Ok(Message::Close(_)));
                         if has_ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                     };
                     self.wire.poll_receive(cx, receive)

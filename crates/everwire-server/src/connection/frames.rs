@@ -1,5 +1,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 
 /// Messages as they go over the wire, encoded once for however many receive them.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,7 @@ pub(crate) struct FramesMut {
 /// The first byte of a whole, uncompressed message: FIN and the opcode (RFC 6455 section 5.2).
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
+const PONG: u8 = 0x8a;
 /// The bit that tells a control frame from a message.
 const CONTROL: u8 = 0x08;
 
@@ -31,8 +34,11 @@ impl Frames {
         frames.take()
     }
 
-    /// Frames that the protocol itself needs, which count as no message.
-    pub(super) fn control(bytes: Vec<u8>) -> Self {
+    /// A close frame, which counts as no message. Its reason has at most 123 bytes.
+    pub(super) fn close(frame: Option<CloseFrame>) -> Self {
+        let mut bytes = Vec::new();
+        // Writing to memory does not fail.
+        let _ = Frame::close(frame).format(&mut bytes);
         Self { bytes: bytes.into(), messages: 0, payload: 0 }
     }
 
@@ -103,9 +109,19 @@ impl FramesMut {
         self.payload += payload.len() as u64;
     }
 
-    /// Adds frames that the protocol itself needs, which count as no message.
-    pub(super) fn push_control(&mut self, frames: &[u8]) {
-        self.bytes.extend_from_slice(frames);
+    /// Adds frames that are encoded already.
+    pub(super) fn extend(&mut self, frames: &Frames) {
+        self.bytes.extend_from_slice(&frames.bytes);
+        self.messages += frames.messages;
+        self.payload += frames.payload;
+    }
+
+    /// Adds the answer to a ping, whose payload has at most 125 bytes. It counts as no message.
+    pub(super) fn push_pong(&mut self, payload: &[u8]) {
+        self.bytes.reserve(2 + payload.len());
+        self.bytes.put_u8(PONG);
+        self.bytes.put_u8(payload.len() as u8);
+        self.bytes.put_slice(payload);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

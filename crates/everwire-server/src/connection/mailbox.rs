@@ -9,10 +9,15 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::frames::{Frames, FramesMut};
 use super::tcp::Direct;
+use crate::limits::Charge;
 use crate::metrics::{DropReason, this_worker};
 
 /// What shared frames cost beside their bytes, so that nobody can have a long queue of short ones for free.
 const OVERHEAD: usize = size_of::<Frames>();
+
+/// Bytes that many get and that are copied all the same where something waits already: to share them costs as much memory,
+/// and more time, since they are put together for a write in any case.
+const SHORT: usize = 512;
 
 /// Bytes of messages that are encoded in one run. A reader is slow that takes no piece for long, so none may be large.
 const RUN: usize = 32 << 10;
@@ -39,6 +44,9 @@ struct Queue {
     waiting: usize,
     /// Bytes that were taken out last, and may not be written yet.
     taken: usize,
+    /// How much of both is of this connection alone. What others hold too costs no memory for each.
+    own_waiting: usize,
+    own_taken: usize,
     end: Option<End>,
     /// When something was last written directly.
     direct_at: Option<Instant>,
@@ -53,6 +61,7 @@ struct Queue {
     is_attended: bool,
     /// The worker that served the connection last.
     worker: usize,
+    charge: Option<Charge>,
 }
 
 /// What was in a mailbox.
@@ -87,12 +96,19 @@ impl Mailbox {
         Self { limit, direct: Some(direct), queue: Mutex::default() }
     }
 
+    /// Charges for what waits here alone.
+    pub(crate) fn charged(self, charge: Charge) -> Self {
+        self.queue().charge = Some(charge);
+        self
+    }
+
     /// Puts a message in. After the end it goes nowhere.
     pub(crate) fn send(&self, message: Message) {
-        self.put(|queue| {
+        self.put(true, |queue| {
             let before = queue.tail.len();
             queue.tail.push(&message);
             let added = queue.tail.len() - before;
+            queue.own_waiting += added;
             if queue.tail.len() >= RUN {
                 queue.end_run();
             }
@@ -103,7 +119,7 @@ impl Mailbox {
     /// Puts in what others get too; it is shared, not copied. Says how many bytes were written directly.
     pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) -> usize {
         let mut written = 0;
-        self.put(|queue| {
+        self.put(false, |queue| {
             if let Some(direct) = self.direct.as_ref().filter(|_| queue.waiting + queue.taken == 0) {
                 written = direct.write(frames);
                 queue.begun = written;
@@ -113,16 +129,24 @@ impl Mailbox {
                     return 0;
                 }
             }
+            if queue.waiting > 0 && frames.bytes().len() <= SHORT {
+                queue.own_waiting += frames.bytes().len();
+                return queue.push_copy(frames);
+            }
+            queue.own_waiting += OVERHEAD;
             queue.push(frames.clone())
         });
         written
     }
 
-    /// Puts in frames that the protocol itself needs.
-    pub(super) fn send_control(&self, frames: &[u8]) {
-        self.put(|queue| {
-            queue.tail.push_control(frames);
-            frames.len()
+    /// Puts in the answer to a ping.
+    pub(super) fn send_pong(&self, payload: &[u8]) {
+        self.put(true, |queue| {
+            let before = queue.tail.len();
+            queue.tail.push_pong(payload);
+            let added = queue.tail.len() - before;
+            queue.own_waiting += added;
+            added
         });
     }
 
@@ -169,6 +193,8 @@ impl Mailbox {
         queue.remember(waker);
         queue.worker = this_worker();
         queue.taken = std::mem::take(&mut queue.waiting);
+        queue.own_taken = std::mem::take(&mut queue.own_waiting);
+        queue.settle();
         queue.end_run();
         let pieces = std::mem::take(&mut queue.pieces);
         Taken { pieces, begun: std::mem::take(&mut queue.begun), end: queue.end.clone() }
@@ -214,7 +240,7 @@ impl Mailbox {
     }
 
     /// `add` puts something into the queue, and says how many bytes that takes.
-    fn put(&self, add: impl FnOnce(&mut Queue) -> usize) {
+    fn put(&self, is_answer: bool, add: impl FnOnce(&mut Queue) -> usize) {
         let mut queue = self.queue();
         if queue.end.is_some() {
             return;
@@ -226,6 +252,11 @@ impl Mailbox {
         // Whoever put in the first message has woken the writer, who has not looked yet.
         let is_first = queue.waiting == 0;
         queue.waiting += add(&mut queue);
+        // Answers are bounded by what is read. What others say is not, and must not fill the memory.
+        if !queue.settle() && !is_answer {
+            queue.overflow();
+            return;
+        }
         if is_first && queue.waiting > 0 {
             queue.wake();
         }
@@ -243,6 +274,15 @@ impl Queue {
         let bytes = piece.bytes().len() + OVERHEAD;
         self.pieces.push(piece);
         bytes
+    }
+
+    /// Copies short frames behind everything else, and says how many bytes that takes.
+    fn push_copy(&mut self, frames: &Frames) -> usize {
+        self.tail.extend(frames);
+        if self.tail.len() >= RUN {
+            self.end_run();
+        }
+        frames.bytes().len()
     }
 
     /// Makes a piece of the tail.
@@ -264,8 +304,16 @@ impl Queue {
         self.tail = FramesMut::default();
         self.waiting = 0;
         self.taken = 0;
+        (self.own_waiting, self.own_taken) = (0, 0);
+        self.settle();
         self.end = Some(End::Overflow);
         self.wake();
+    }
+
+    /// Charges for what is here. Says whether there is room for it.
+    fn settle(&mut self) -> bool {
+        let bytes = self.own_waiting + self.own_taken;
+        self.charge.as_mut().is_none_or(|charge| charge.force(bytes))
     }
 
     fn remember(&mut self, waker: &Waker) {
@@ -309,6 +357,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
+    use crate::limits::Budget;
 
     /// Counts how often it is woken.
     #[derive(Default)]
@@ -371,6 +420,46 @@ mod tests {
         drop(taken);
         assert!(mailbox.pieces().is_empty());
         assert_eq!(mailbox.bytes(), 0);
+    }
+
+    /// A reader that is thousands of short messages behind must not cost more for each than the message has.
+    #[test]
+    fn short_messages_that_many_get_wait_in_few_pieces() {
+        let mailbox = Mailbox::new(1 << 20);
+        let short = Frames::of(&Message::text("short"));
+        for _ in 0..10_000 {
+            mailbox.send_frames(&short, Instant::now());
+        }
+        assert!(mailbox.bytes() < 80_000, "{} bytes", mailbox.bytes());
+        let pieces = mailbox.pieces();
+        assert!(pieces.len() < 10, "{} pieces", pieces.len());
+        assert_eq!(pieces.iter().map(Frames::messages).sum::<u64>(), 10_000);
+    }
+
+    #[test]
+    fn what_waits_for_one_is_charged_and_who_cannot_be_sent_what_others_say_is_slow() {
+        let budget = Budget::new(100_000);
+        let mailbox = || Mailbox::new(1 << 20).charged(budget.charge());
+        let (one, other) = (mailbox(), mailbox());
+        let large = Message::binary(vec![0; 60_000]);
+        one.send(large.clone());
+        // The memory is there once for all who get it.
+        for _ in 0..10 {
+            other.send_frames(&Frames::of(&large), Instant::now());
+        }
+        assert_eq!(other.sent().1, None);
+        other.send(large.clone());
+        let short = Frames::of(&Message::binary(vec![0; 500]));
+        let mut sent = 0;
+        while other.bytes() > 0 {
+            other.send_frames(&short, Instant::now());
+            sent += 1;
+        }
+        assert!(sent < 20, "{sent}");
+        assert_eq!(other.sent().1, Some(End::Overflow));
+        assert_eq!(one.sent().0, [large], "an answer is sent all the same");
+        drop((one, other));
+        assert!(budget.charge().force(100_000), "all of it is given back");
     }
 
     #[test]

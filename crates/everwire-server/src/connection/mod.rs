@@ -1,6 +1,7 @@
 //! The one loop that every endpoint shares: it reads, answers pings, keeps the limits, plays faults, counts, and
 //! writes everything that is ready in one go.
 
+mod decoder;
 mod dialogue;
 mod ending;
 mod frames;
@@ -126,6 +127,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         let Self { wire, dialogue } = self;
         let (read, ending) = dialogue.receive(|receive| wire.poll_receive(cx, receive));
+        if read.is_ready() {
+            dialogue.has_received(wire.progress());
+        }
         read.map(|()| ending)
     }
 }

@@ -6,13 +6,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::decoder::{Decoder, Progress};
 use super::frames::Frames;
 use super::mailbox::Pieces;
 use super::turn::Turn;
-use crate::limits::Limits;
+use crate::Everwire;
 use crate::metrics::EndpointMetrics;
 
 /// Bytes read in one go, and bytes of small pieces that are put together for one write.
@@ -28,17 +30,17 @@ thread_local! {
 
 /// A WebSocket on a stream.
 ///
-/// tungstenite decodes what came in, and answers pings and close frames, from and to memory. What goes out is encoded
-/// by whoever sends it, once for all receivers, so that the only thing left to do for each of them is the write.
+/// What goes out is encoded by whoever sends it, once for all receivers, so that the only thing left to do for each of them
+/// is the write.
 #[derive(Debug)]
 pub(crate) struct Wire<S> {
     stream: S,
-    protocol: WebSocketContext,
+    decoder: Decoder,
     /// Read from the stream, and not decoded yet.
     unread: Bytes,
-    /// Whether the protocol has nothing left to hand over: it reads ahead, and answers a ping when it is asked for more.
-    is_drained: bool,
     unwritten: Unwritten,
+    /// The peer's close frame, which is to be answered.
+    peer_closed: Option<Option<CloseFrame>>,
 }
 
 /// What is being written.
@@ -48,17 +50,6 @@ struct Unwritten {
     /// How many of them are done, and how much of the next.
     done: usize,
     offset: usize,
-}
-
-/// What has arrived.
-#[derive(Debug)]
-pub(super) enum Incoming {
-    Message(Message),
-    /// Frames with which the protocol answers by itself. They are sent before the answer to whatever arrived later: a ping
-    /// between two fragments gets its pong before the message is answered (RFC 6455 sections 5.4 and 5.5.2).
-    Answer(Vec<u8>),
-    /// The last.
-    Error(Error),
 }
 
 /// What was written to its end.
@@ -77,15 +68,9 @@ impl Written {
 
 impl<S> Wire<S> {
     /// The server's end of a stream whose handshake is done; `unread` came together with it.
-    pub(crate) fn new(stream: S, unread: Bytes, limits: &Limits) -> Self {
-        // A client's frame is gathered in a buffer of its own, which grows to what the frame needs. Most are short.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(128)
-            .write_buffer_size(0)
-            .max_message_size(Some(limits.message_bytes))
-            .max_frame_size(Some(limits.message_bytes));
-        let protocol = WebSocketContext::new(Role::Server, Some(config));
-        Self { stream, protocol, unread, is_drained: true, unwritten: Unwritten::default() }
+    pub(crate) fn new(stream: S, unread: Bytes, everwire: &Everwire) -> Self {
+        let decoder = Decoder::new(everwire.config().limits.message_bytes, everwire.charge());
+        Self { stream, decoder, unread, unwritten: Unwritten::default(), peer_closed: None }
     }
 
     /// The stream below, for what is no WebSocket any more.
@@ -98,17 +83,10 @@ impl<S> Wire<S> {
         self.unwritten.add(pieces, begun);
     }
 
-    /// Lets the close frame, or the answer to the peer's, be written.
+    /// Lets the close frame be written; where there is none, the answer to the peer's if it sent one.
     pub(super) fn write_close(&mut self, frame: Option<CloseFrame>) {
-        let mut memory = Memory::default();
-        // Fails when the closing handshake is done with this, and then the frame is in the memory.
-        let _ = match frame {
-            Some(frame) => self.protocol.close(&mut memory, Some(frame)),
-            None => self.protocol.flush(&mut memory),
-        };
-        if !memory.output.is_empty() {
-            self.unwritten.pieces.push(Frames::control(memory.output));
-        }
+        let frame = frame.map_or_else(|| self.peer_closed.take(), |frame| Some(Some(frame)));
+        self.unwritten.pieces.extend(frame.map(Frames::close));
     }
 
     /// Forgets what is not begun. The frame that is must be finished, or the peer could not tell where the next starts.
@@ -122,49 +100,44 @@ impl<S> Wire<S> {
         pieces.extend(under_way);
     }
 
+    /// What there is of the next message.
+    pub(super) fn progress(&self) -> Progress {
+        self.decoder.progress()
+    }
+
     /// Hands over what `input` holds until `receive` has enough, and says how much that was.
     fn decode(
         &mut self,
         input: &[u8],
         has_ended: bool,
-        receive: &mut impl FnMut(Incoming) -> ControlFlow<()>,
+        receive: &mut impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
     ) -> usize {
-        let mut memory = Memory { input, has_ended, output: Vec::new() };
-        self.is_drained = false;
-        loop {
-            let message = self.protocol.read(&mut memory);
-            // tungstenite writes the pong when it is asked for what follows the ping.
-            if !memory.output.is_empty() {
-                let _ = receive(Incoming::Answer(std::mem::take(&mut memory.output)));
+        let mut rest = input;
+        while let Some(next) = self.decoder.next(&mut rest) {
+            let is_last = next.is_err();
+            if let Ok(Message::Close(frame)) = &next {
+                self.peer_closed = Some(frame.clone());
             }
-            match message {
-                Ok(message) => {
-                    if receive(Incoming::Message(message)).is_break() {
-                        break;
-                    }
-                }
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.is_drained = true;
-                    break;
-                }
-                Err(error) => {
-                    let _ = receive(Incoming::Error(error));
-                    break;
-                }
+            if receive(next).is_break() || is_last {
+                return input.len() - rest.len();
             }
         }
-        input.len() - memory.input.len()
+        if has_ended {
+            let _ = receive(Err(ProtocolError::ResetWithoutClosingHandshake.into()));
+        }
+        input.len() - rest.len()
     }
 }
 
 impl<S: AsyncRead + Unpin> Wire<S> {
-    /// Hands over what has arrived until `receive` has enough. Ready when there may be more.
+    /// Hands over messages that have arrived until `receive` has enough; an error is the last. Ready when there may be more.
     pub(super) fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
-        mut receive: impl FnMut(Incoming) -> ControlFlow<()>,
+        mut receive: impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
     ) -> Poll<()> {
-        if !self.unread.is_empty() || !self.is_drained {
+        ready!(self.decoder.poll_room(cx));
+        if !self.unread.is_empty() {
             let mut input = std::mem::take(&mut self.unread);
             let decoded = self.decode(&input, false, &mut receive);
             input.advance(decoded);
@@ -179,7 +152,7 @@ impl<S: AsyncRead + Unpin> Wire<S> {
                     let decoded = self.decode(buffer.filled(), has_ended, &mut receive);
                     self.unread = Bytes::copy_from_slice(&buffer.filled()[decoded..]);
                 }
-                Err(error) => drop(receive(Incoming::Error(error.into()))),
+                Err(error) => drop(receive(Err(error.into()))),
             }
             Poll::Ready(())
         })
@@ -258,33 +231,5 @@ impl Unwritten {
             self.done += 1;
             self.offset = beyond;
         }
-    }
-}
-
-/// What the protocol reads from and writes to instead of a stream.
-#[derive(Default)]
-struct Memory<'a> {
-    input: &'a [u8],
-    /// Whether the stream is at its end behind the input.
-    has_ended: bool,
-    output: Vec<u8>,
-}
-
-impl io::Read for Memory<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() && !self.has_ended {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.input.read(buffer)
-    }
-}
-
-impl io::Write for Memory<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.output.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

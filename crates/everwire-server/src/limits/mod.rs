@@ -1,9 +1,11 @@
 //! What one client, and all of them together, may use.
 
 mod admission;
+mod budget;
 mod pace;
 
 pub(crate) use admission::{Admission, Full, Permit, Place, network_of};
+pub(crate) use budget::{Budget, Charge};
 pub(crate) use pace::Pace;
 
 use std::time::Duration;
@@ -29,6 +31,13 @@ pub struct Limits {
     /// body of that request; and after the answer until its next one. What comes later is answered with HTTP 408, or not at
     /// all where no request was begun.
     pub handshake: Duration,
+    /// How long a message may take from its first byte to its last; one that takes longer closes its connection with 1008.
+    /// Zero is no limit.
+    pub message: Duration,
+    /// Bytes of unfinished messages and of unsent answers that all connections may hold together, beside what each reads at
+    /// once (32 KiB). A message that finds no room is not read until others are done, and closes its connection with 1013
+    /// when that takes longer than [`message`](Self::message).
+    pub buffered_bytes: usize,
     /// Bytes that may wait for one slow reader before it is closed with 1013.
     pub backlog_bytes: usize,
     /// How long one message may take to be written before its reader is closed with 1013.
@@ -53,6 +62,8 @@ impl Default for Limits {
             messages_per_second: 10_000,
             idle: Duration::from_secs(300),
             handshake: Duration::from_secs(10),
+            message: Duration::from_secs(60),
+            buffered_bytes: 256 << 20,
             backlog_bytes: 4 << 20,
             write: Duration::from_secs(30),
             close: Duration::from_secs(5),

@@ -37,6 +37,8 @@ pub(crate) enum DropReason {
     MessageTooBig,
     TooManyMessages,
     Idle,
+    Unfinished,
+    NoRoom,
     Malformed,
     ServerFull,
     AddressFull,
@@ -49,11 +51,13 @@ pub(crate) enum DropReason {
 }
 
 impl DropReason {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::SlowReader,
         Self::MessageTooBig,
         Self::TooManyMessages,
         Self::Idle,
+        Self::Unfinished,
+        Self::NoRoom,
         Self::Malformed,
         Self::ServerFull,
         Self::AddressFull,
@@ -72,6 +76,8 @@ impl DropReason {
             Self::MessageTooBig => "message_too_big",
             Self::TooManyMessages => "too_many_messages",
             Self::Idle => "idle",
+            Self::Unfinished => "unfinished",
+            Self::NoRoom => "no_room",
             Self::Malformed => "malformed",
             Self::ServerFull => "server_full",
             Self::AddressFull => "address_full",

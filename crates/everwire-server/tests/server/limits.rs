@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use futures_util::SinkExt;
+use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
@@ -93,6 +94,67 @@ async fn an_idle_connection_is_closed_with_1001() {
     let mut silent = harness.client("/echo").await;
     assert_eq!(silent.closed().await, (1001, "no message for 0.3 s".to_owned()));
     assert_eq!(harness.drops("/echo", "idle").await, 1);
+}
+
+/// The first bytes of a message of a million.
+const BEGINNING: [u8; 16] = [0x82, 0xff, 0, 0, 0, 0, 0, 0x0f, 0x42, 0x40, 0, 0, 0, 0, 1, 2];
+
+#[tokio::test]
+async fn a_message_that_is_not_complete_in_time_closes_with_1008_also_among_pings() {
+    let harness = Harness::start(|config| config.limits.message = Duration::from_millis(300)).await;
+    let mut client = harness.client("/echo").await;
+    client.socket.get_mut().write_all(&[0x02, 0x81, 0, 0, 0, 0, 1]).await.unwrap();
+    let pings = async {
+        let mut pings = 0;
+        while client.socket.send(Message::Ping("between the fragments".into())).await.is_ok() {
+            match client.message().await {
+                Message::Pong(_) => pings += 1,
+                Message::Close(frame) => return (pings, frame.unwrap()),
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("no close frame");
+    };
+    let (pings, frame) = timeout(PATIENCE, pings).await.expect("a close frame");
+    assert_eq!((u16::from(frame.code), pings > 0), (1008, true), "{frame}");
+    assert_eq!(harness.drops("/echo", "unfinished").await, 1);
+}
+
+#[tokio::test]
+async fn a_message_that_finds_no_room_closes_with_1013_in_time_and_small_messages_pass() {
+    let harness = Harness::start(|config| {
+        config.limits.buffered_bytes = 200_000;
+        config.limits.message = Duration::from_millis(500);
+    })
+    .await;
+    let mut unconcerned = harness.client("/echo").await;
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let mut client = harness.client("/echo").await;
+        client.socket.get_mut().write_all(&BEGINNING).await.unwrap();
+        client.socket.get_mut().write_all(&[0; 40_000]).await.unwrap();
+        unconcerned.echoes(Message::text("still served")).await;
+        clients.push(client);
+    }
+    let mut codes = Vec::new();
+    for client in &mut clients {
+        codes.push(client.closed().await.0);
+    }
+    assert!(codes.contains(&1008) && codes.contains(&1013), "{codes:?}");
+    // What they held is given back.
+    unconcerned.echoes(Message::binary(vec![0; 180_000])).await;
+}
+
+#[tokio::test]
+async fn large_messages_of_many_connections_pass_in_turn_where_there_is_no_room_for_all() {
+    let harness = Harness::start(|config| config.limits.buffered_bytes = 1_000_000).await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(harness.client("/echo").await);
+    }
+    let large = Message::binary(vec![7; 400_000]);
+    let exchanges = clients.iter_mut().map(|client| client.echoes(large.clone()));
+    timeout(PATIENCE, join_all(exchanges)).await.expect("all in time");
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::time::{interval, timeout};
+#[cfg(target_os = "linux")]
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Client;
 #[cfg(target_os = "linux")]
@@ -249,6 +251,24 @@ async fn an_idle_connection_costs_at_most_16_kb() {
     }
     let each = (resident_bytes(&process).await - before) / CONNECTIONS;
     assert!(each <= 16 << 10, "{each} bytes");
+}
+
+/// What the system's allocator keeps for itself is not a matter of connections, and there are enough that it hides nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_connection_has_carried_takes_no_memory_afterwards() {
+    const CONNECTIONS: u64 = 200;
+    let process = Process::start(&[]);
+    let mut clients = vec![Client::connect(process.address, "/echo").await];
+    let before = resident_bytes(&process).await;
+    let large = Message::binary(vec![7; 300_000]);
+    for _ in 0..CONNECTIONS {
+        let mut client = Client::connect(process.address, "/echo").await;
+        client.echoes(large.clone()).await;
+        clients.push(client);
+    }
+    let each = resident_bytes(&process).await.saturating_sub(before) / CONNECTIONS;
+    assert!(each <= 32 << 10, "{each} bytes");
 }
 
 #[cfg(target_os = "linux")]
