@@ -74,8 +74,12 @@ export function byteLength(data) {
 /** The same, but that a text counts in UTF-16 units, since its bytes are only known by copying it. */
 export function sizeOf(data) {
   if (typeof data === "string") return data.length;
-  // Of a DataView whose buffer was transferred no attribute can be read.
-  return data.buffer?.byteLength === 0 ? 0 : +(data.byteLength ?? data.size);
+  try {
+    return +(data.byteLength ?? data.size);
+  } catch {
+    // A DataView whose buffer was transferred, of which no attribute can be read. To look at `buffer` first makes V8 allocate one.
+    return 0;
+  }
 }
 
 /** What the browser's `send` takes its argument for: bytes of any kind stay what they are, and all else is text. */
