@@ -45,7 +45,7 @@ pub(crate) struct Counts {
     /// Messages that the socket had no room for.
     pub(crate) overflowed: u64,
     pub(crate) unexpected: u64,
-    /// Why a connection ended over a message that is too large to pass, if one did.
+    /// The cause of the first connection that closed because a message was too large.
     pub(crate) too_large: Option<String>,
     pub(crate) reasons: BTreeMap<String, u64>,
     pub(crate) handshake: Histogram,
@@ -79,7 +79,7 @@ impl Counts {
         self.reasons(harmless(reason), 1);
     }
 
-    /// Takes note of a message that is too large to pass, and why that is known.
+    /// Records that a message was too large, with the cause.
     pub(crate) fn too_large(&mut self, reason: &str) {
         self.too_large.get_or_insert_with(|| harmless(reason));
     }

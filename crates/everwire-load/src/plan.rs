@@ -35,7 +35,7 @@ pub struct Plan {
     pub(crate) subprotocols: Vec<String>,
     /// What the requests that open connections say beside what they have to.
     pub(crate) headers: Vec<(String, String)>,
-    /// Whom to trust where the address is one of `wss://`, as PEM; `None` for the default.
+    /// The roots for `wss://`, as PEM; `None` for the default.
     pub(crate) root_certificates: Option<String>,
     /// For how long messages are sent before they count.
     pub(crate) warm_up: Duration,

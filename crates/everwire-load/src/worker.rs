@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::client::{self, Company, Signal, Trust};
+use crate::client::{self, Company, Roots, Signal};
 use crate::clock::Clock;
 use crate::files;
 use crate::meter::Meter;
@@ -52,8 +52,8 @@ async fn work(plan: Arc<Plan>, process: u32, mut orders: mpsc::UnboundedReceiver
     let clock = Clock::start();
     let meter = Arc::new(Meter::default());
     let (signals, signal) = watch::channel(Signal::Connect);
-    let trust = Trust::new(&plan);
-    let company = Company { plan, clock, meter: Arc::clone(&meter), signal, trust };
+    let roots = Roots::new(&plan);
+    let company = Company { plan, clock, meter: Arc::clone(&meter), signal, roots };
     let opening = tokio::spawn(open(company, process));
     while let Some(order) = orders.recv().await {
         match order? {

@@ -8,9 +8,9 @@ use crate::platform::Pointer;
 /// Where to dial: an address, and the subprotocols to offer where they differ from attempt to attempt, as credentials do.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address {
-    /// `ws://` or `wss://`, or `http://` or `https://`, which mean the same; in a browser also what is relative to the page. A user and
-    /// a password before the host (`wss://user:password@host/`) are sent as Basic authentication (RFC 7617); a native program
-    /// refuses them beside a header `Authorization` of its own.
+    /// `ws://` or `wss://`, or `http://` or `https://` with the same meaning; in a browser also relative to the page. Credentials
+    /// (`wss://user:password@host/`) are sent as Basic authentication (RFC 7617); native programs refuse them in combination with a
+    /// header `Authorization`.
     pub url: String,
     /// What to offer in place of the builder's subprotocols.
     pub protocols: Option<Protocols>,
@@ -71,7 +71,7 @@ impl fmt::Debug for AddressSource {
     }
 }
 
-/// An address, which may be wrong, without `user:password@`: for logs and errors.
+/// An address without `user:password@`, for logs and errors. It need not be valid.
 pub(crate) fn without_credentials(url: &str) -> Cow<'_, str> {
     let is_before_authority = |c: char| matches!(c, '/' | '\\') || c.is_whitespace() || c.is_control();
     let scheme = url.find(':').map_or(0, |colon| colon + 1);
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_are_left_out_of_what_is_printed_also_where_the_address_is_wrong() {
+    fn credentials_are_removed_also_from_invalid_addresses() {
         for (url, printed) in [
             ("wss://user:pass@host/x@y?z@", "wss://host/x@y?z@"),
             ("wss://a@b:c@host", "wss://host"),

@@ -188,7 +188,7 @@ impl Shared {
         }
     }
 
-    /// Something has arrived that shows that the link lives and is no message, or not all of one.
+    /// A sign of life that is no message: a control frame or a part of a message.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn heard(self: &Pointer<Self>, socket: SocketId, at: Duration) {
         let mut inner = self.lock();
@@ -330,7 +330,7 @@ impl Shared {
     }
 }
 
-/// Lets the next caller go on with the actions where one of the application's closures has panicked in this one.
+/// Releases the actions to the next caller if the application's code panics in this one.
 struct Acting<'a>(&'a Shared);
 
 impl Drop for Acting<'_> {

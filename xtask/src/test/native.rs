@@ -30,9 +30,8 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
     }
 }
 
-/// Builds each crate by itself without features and with each of them, and without what its tests depend on: as an application has it
-/// that depends on nothing else. Cargo gives a dependency the features that any crate of a build asks for, so that what one has
-/// forgotten another one may bring along.
+/// Builds each crate alone without features and with each of them, and without its dev-dependencies, as an application that depends on
+/// nothing else would. Cargo unifies the features of a build, so that one crate can hide what another one has forgotten to enable.
 fn each_feature_alone(workspace: &Workspace) -> Result<()> {
     for (package, features) in workspace.features()? {
         let alone = ["check", "--package", &package, "--no-default-features"];

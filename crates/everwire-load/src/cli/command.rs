@@ -2,8 +2,8 @@ use url::Url;
 
 use crate::dialect::address::shown;
 
-/// The command line as the result tells it. The values of headers are left out, and these addresses' credentials, since results are
-/// shown to others.
+/// The command line for the summary. Summaries are published, so the values of headers and the credentials of these addresses are
+/// left out.
 pub(super) fn command(args: impl Iterator<Item = String>, addresses: &[&str]) -> String {
     let mut is_header = false;
     let without_credentials = |arg: String| {

@@ -92,8 +92,7 @@ struct ClientFlags {
     #[arg(long, value_name = "NAME: VALUE")]
     header: Vec<String>,
 
-    /// A file of certificates (PEM) to trust for wss://, in place of the default: of an authority, or of a server that has signed
-    /// its own.
+    /// A PEM file of the certificates to trust for wss:// in place of the default: of an authority, or a server's self-signed one.
     #[cfg(feature = "rustls-own-roots")]
     #[arg(long, value_name = "FILE")]
     root_certificates: Option<PathBuf>,
@@ -247,7 +246,7 @@ impl Cli {
         Ok((plan, output))
     }
 
-    /// The command line as the result tells it, without credentials.
+    /// The command line for the summary, without credentials.
     pub(crate) fn shown_command(&self, args: impl Iterator<Item = String>) -> String {
         let addresses: Vec<&str> =
             [Some(&self.url), self.clients.subscribe_url.as_ref()].into_iter().flatten().map(String::as_str).collect();

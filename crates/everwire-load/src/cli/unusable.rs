@@ -12,7 +12,7 @@ pub enum Unusable {
         /// The flag.
         flag: &'static str,
     },
-    /// An address that cannot be dialled, of which no more is said than what is wrong: it may hold credentials.
+    /// An invalid address. It is not repeated, since it may hold credentials.
     #[error("{flag}: {problem}")]
     Address {
         /// The flag.
@@ -20,13 +20,13 @@ pub enum Unusable {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// A header that no request can carry; its value may be a credential.
+    /// An invalid header. Its value is not repeated, since it may be a credential.
     #[error("--header: {problem}")]
     Header {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// A file of root certificates that is of no use.
+    /// An unusable file of root certificates.
     #[error("--root-certificates {}: {problem}", file.display())]
     RootCertificates {
         /// The file.

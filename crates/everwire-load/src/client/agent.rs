@@ -160,7 +160,7 @@ impl Agent {
         });
     }
 
-    /// The connection ended over a message that is too large to pass, now and at any other time.
+    /// The connection closed because a message was too large; every other one of this size would fail the same way.
     pub(super) fn too_large(&mut self, reason: &str) {
         self.meter.note(|_, counts| counts.too_large(reason));
     }

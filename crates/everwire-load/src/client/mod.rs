@@ -35,22 +35,22 @@ pub(crate) struct Company {
     pub(crate) clock: Clock,
     pub(crate) meter: Arc<Meter>,
     pub(crate) signal: watch::Receiver<Signal>,
-    pub(crate) trust: Trust,
+    pub(crate) roots: Roots,
 }
 
-/// Whom to trust where the address is one of `wss://`: the default, or what the command line says.
+/// The roots for `wss://`: those of the command line, or the default.
 #[derive(Clone, Default)]
-pub(crate) struct Trust {
+pub(crate) struct Roots {
     #[cfg(feature = "rustls-own-roots")]
-    roots: Option<everwire::RootCertificates>,
+    chosen: Option<everwire::RootCertificates>,
 }
 
-impl Trust {
+impl Roots {
     #[cfg(feature = "rustls-own-roots")]
     pub(crate) fn new(plan: &Plan) -> Self {
         let roots = plan.root_certificates.as_ref();
         Self {
-            roots: roots.map(|pem| everwire::RootCertificates::from_pem(pem).expect("the command line was checked")),
+            chosen: roots.map(|pem| everwire::RootCertificates::from_pem(pem).expect("the command line was checked")),
         }
     }
 
@@ -61,7 +61,7 @@ impl Trust {
 
     #[cfg(feature = "rustls-own-roots")]
     fn apply(&self, builder: SocketBuilder) -> SocketBuilder {
-        match &self.roots {
+        match &self.chosen {
             Some(roots) => builder.root_certificates(roots.clone()),
             None => builder,
         }
@@ -88,11 +88,11 @@ pub(crate) enum Signal {
 
 /// Connects, and stays until it is told to end.
 pub(crate) async fn run(company: Company, part: Part) {
-    let Company { plan, clock, meter, mut signal, trust } = company;
+    let Company { plan, clock, meter, mut signal, roots } = company;
     let mut agent = Agent::new(Arc::clone(&plan), part, clock, Arc::clone(&meter), Instant::now());
-    let mut socket = match open(&plan, part, &trust) {
+    let mut socket = match open(&plan, part, &roots) {
         Ok(socket) => socket,
-        Err(error) => return agent.dropped(told(error)),
+        Err(error) => return agent.dropped(described(error)),
     };
     let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
@@ -147,11 +147,11 @@ fn perform(agent: &mut Agent, socket: &Socket, action: Action, is_binary: bool) 
     }
 }
 
-fn open(plan: &Plan, part: Part, trust: &Trust) -> Result<Socket, everwire::OpenError> {
+fn open(plan: &Plan, part: Part, roots: &Roots) -> Result<Socket, everwire::OpenError> {
     let url = if part.purpose == Purpose::Ping { &plan.url } else { &plan.subscribe_url };
     let protocols = Protocols::new(&plan.subprotocols).expect("the command line was checked");
     let headers = Headers::new(plan.headers.iter().cloned()).expect("the command line was checked");
-    let mut builder = trust
+    let mut builder = roots
         .apply(Socket::builder(url.as_str()))
         .protocols(protocols)
         .headers(headers)
@@ -159,8 +159,8 @@ fn open(plan: &Plan, part: Part, trust: &Trust) -> Result<Socket, everwire::Open
         // What is on the wire is the load that was asked for and nothing else.
         .heartbeat(Heartbeat::off())
         .outbox(outbox(plan.payload))
-        .max_message_bytes(room_for(plan.payload))
-        // A client under load comes back whatever the server said, unless it has said that no message of this size will pass.
+        .max_message_bytes(max_message_bytes(plan.payload))
+        // A client under load reconnects whatever the close code, except 1009: no message of this size will pass.
         .close_policy(ClosePolicy::amending(|cause, verdict| match cause {
             Cause::Refused(_) => verdict,
             cause if is_over_size(cause) => verdict,
@@ -182,18 +182,18 @@ fn outbox(payload: usize) -> OutboxLimits {
     }
 }
 
-/// What comes back may be wrapped in a dialect, or be several messages in one.
-fn room_for(payload: usize) -> usize {
+/// The largest message to accept: a dialect wraps payloads, and may put several into one message.
+fn max_message_bytes(payload: usize) -> usize {
     (64 << 20).max(payload.saturating_mul(4))
 }
 
-/// Whether the connection ended because a message was too large, for the server or for this side (RFC 6455, section 7.4.1).
+/// Whether a message was too large for the server or for this side (RFC 6455, section 7.4.1).
 fn is_over_size(cause: &Cause) -> bool {
     matches!(cause, Cause::Closed { code: 1009, .. })
 }
 
-/// What is wrong, in the words of this program, whose user has a command line.
-fn told(problem: impl ToString) -> String {
+/// A problem with the advice that fits a command line.
+fn described(problem: impl ToString) -> String {
     problem.to_string().replace("SocketBuilder::root_certificates", "--root-certificates FILE")
 }
 
@@ -202,7 +202,7 @@ fn handle(agent: &mut Agent, event: Event) -> Vec<Action> {
         Event::Opened(_) => agent.opened(),
         Event::Message(message) => agent.heard(&text_of(message), Instant::now()),
         Event::Dropped(dropped) => {
-            agent.dropped(told(&dropped.cause));
+            agent.dropped(described(&dropped.cause));
             if let Some(wait) = dropped.retry_in {
                 agent.dials(Instant::now() + wait);
             }
@@ -210,9 +210,9 @@ fn handle(agent: &mut Agent, event: Event) -> Vec<Action> {
         }
         Event::Closed(closed) => {
             if let Ended::Final(cause) | Ended::Exhausted(cause) = closed.ended {
-                agent.dropped(told(&cause));
+                agent.dropped(described(&cause));
                 if is_over_size(&cause) {
-                    agent.too_large(&told(&cause));
+                    agent.too_large(&described(&cause));
                 }
             }
             Vec::new()

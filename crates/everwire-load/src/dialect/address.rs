@@ -1,4 +1,4 @@
-//! What a dialect adds to a URL that does not say it, and what of a URL is printed.
+//! What a dialect adds to a URL, and the URL for output.
 
 use url::Url;
 
@@ -25,7 +25,7 @@ pub(crate) fn complete(dialect: Dialect, mut url: Url) -> Url {
     url
 }
 
-/// The address as it is printed: results are shown to others, and credentials are not.
+/// The address for output, without credentials.
 pub(crate) fn shown(url: &Url) -> Url {
     let mut shown = url.clone();
     // Neither can fail for an address with a host.

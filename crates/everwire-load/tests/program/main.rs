@@ -125,10 +125,10 @@ async fn binary_messages_are_answered_as_text_is() {
     assert_eq!((told.summary.round_trips.answered, told.summary.unexpected), (50, 0));
 }
 
-/// It used to be told as "4 of 4 lost", with the exit code of success.
+/// It used to report "4 of 4 lost" and exit with 0.
 #[tokio::test]
 async fn messages_that_are_too_large_for_the_server_make_the_run_fail() {
-    // The server takes 1 MiB unless it is told otherwise.
+    // The server's limit is 1 MiB by default.
     let server = Load::start().await;
     let args = format!("{} --connections 2 --payload 2MiB --duration 60s --json -", server.url("/echo"));
     let output = program(&args).await;
@@ -140,7 +140,6 @@ async fn messages_that_are_too_large_for_the_server_make_the_run_fail() {
     assert!(summary.round_trips.sent > 0 && summary.round_trips.answered == 0, "{:?}", summary.round_trips);
 }
 
-/// The credentials of an address reach the server, and nothing that is printed.
 #[tokio::test]
 async fn credentials_of_an_address_are_sent_and_not_printed() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

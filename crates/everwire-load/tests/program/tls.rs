@@ -7,7 +7,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 
 use crate::support::{Load, folder, program};
 
-/// A server that has signed its own certificate, and the folder with that.
+/// A server with a self-signed certificate, and the folder that holds it.
 async fn server(name: &str) -> (Load, PathBuf) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let folder = folder(name);
@@ -23,7 +23,7 @@ fn file(folder: &Path, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_server_that_has_signed_its_own_certificate_is_trusted_by_a_file_and_not_without() {
+async fn a_self_signed_certificate_is_trusted_if_a_file_names_it() {
     let (server, folder) = server("tls").await;
     let flags = "--connections 3 --ping-period 100ms --duration 1s --root-certificates";
     let told = server.told("/echo", &format!("{flags} {}", file(&folder, "cert.pem"))).await;
@@ -42,9 +42,9 @@ async fn a_server_that_has_signed_its_own_certificate_is_trusted_by_a_file_and_n
 
 #[cfg(all(feature = "rustls-native-roots", target_os = "linux"))]
 #[tokio::test]
-async fn whom_the_operating_system_trusts_is_trusted() {
+async fn the_roots_of_the_operating_system_are_trusted() {
     let (server, folder) = server("native-tls").await;
-    // By which Linux is told of another file.
+    // OpenSSL's variable, which replaces the system's file.
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_everwire-load"));
     command.env("SSL_CERT_FILE", file(&folder, "cert.pem"));
     let run = command.arg(server.url("/echo")).args(["--connections", "1", "--duration", "1s", "--max-lost", "0"]);

@@ -39,7 +39,7 @@ pub(super) fn check_address(url: &str) -> Result<(), OpenError> {
     if !matches!(parsed.protocol().as_str(), "ws:" | "wss:" | "http:" | "https:") {
         return Err(wrong("its scheme has to be ws or wss"));
     }
-    // An empty fragment is one, too, of which `hash` does not tell.
+    // `hash` is empty for an empty fragment, which the constructor refuses as well.
     if parsed.href().contains('#') {
         return Err(wrong("leave out the part from # on, which a server never sees"));
     }

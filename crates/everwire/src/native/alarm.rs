@@ -70,7 +70,7 @@ impl Alarm {
     }
 }
 
-/// Wakes the core. The words of a heartbeat are the application's: where they panic the connection is lost, and the alarm goes on.
+/// Wakes the core. A custom heartbeat may panic: that drops the connection, and the alarm goes on.
 fn ring(shared: &Arc<Shared>) {
     let wall = shared.platform.wall();
     let woken = catch_unwind(AssertUnwindSafe(|| shared.handle(Input::Wake { wall })));
@@ -80,7 +80,7 @@ fn ring(shared: &Arc<Shared>) {
         let buffered = shared.platform.buffered_amount();
         shared.platform.abandon();
         let dropped = Input::Dropped { socket, cause: cause_of_panic(&*panic), buffered };
-        // A close policy may panic, too. It is asked again at the next ring.
+        // A close policy may panic, too.
         let _ = catch_unwind(AssertUnwindSafe(|| shared.handle(dropped)));
     }
 }

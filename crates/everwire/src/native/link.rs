@@ -41,10 +41,10 @@ use super::{
 };
 use crate::{Message, shared::Shared};
 
-/// For how long a socket that nobody holds any more, or whose server has closed, goes on without getting anywhere.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long a link lives on without progress after its socket was dropped, or after the close frame of the server.
+const LINGER: Duration = Duration::from_secs(3);
 
-/// What a frame takes up beside its payload, roughly: its header, so that many empty ones are not one write.
+/// Roughly what a frame's header takes. It limits how many empty messages one write holds.
 const FRAME_OVERHEAD: usize = 16;
 
 /// One WebSocket, served by a task of its own. Dropping it ends the task and with it the TCP connection.
@@ -69,7 +69,7 @@ impl Link {
         let buffered = Arc::new(AtomicU64::new(0));
         let server = Server { shared, socket, buffered: buffered.clone() };
         let task = runtime.spawn(async move {
-            // A provider of addresses and the words of a heartbeat are the application's, and may panic.
+            // The address provider and the heartbeat run the application's code, which may panic.
             if let Err(panic) = AssertUnwindSafe(server.serve(route, inbound)).catch_unwind().await {
                 server.dropped(cause_of_panic(&*panic));
             }
@@ -126,16 +126,16 @@ impl Server {
         let mut exchange = Exchange::new(stream);
         let error = self.exchange(&mut exchange, commands).await;
         self.dropped(exchange.cause(error.as_ref()));
-        if let Some(frame) = error.as_ref().and_then(complaint) {
-            // There is nothing to do where the server does not take it.
-            let _ = timeout(LAST_WORDS, exchange.complain(frame)).await;
+        if let Some(frame) = error.as_ref().and_then(close_frame_for) {
+            // The core knows already; that the server learns the reason is a courtesy.
+            let _ = timeout(LINGER, exchange.send_close(frame)).await;
         }
     }
 
     /// Moves messages in both directions until the socket is gone.
     async fn exchange(&self, exchange: &mut Exchange, mut commands: UnboundedReceiver<Command>) -> Option<Error> {
         let mut is_held = true;
-        // Ends what gets nowhere, once the application has let go of the link or the server has closed it.
+        // Set once the socket was dropped or the server sent its close frame; each write that completes restarts it.
         let mut give_up_at = None;
         loop {
             let step = select! {
@@ -161,7 +161,7 @@ impl Server {
                 Step::Ended(error) => return error,
             }
             if !is_held || exchange.close.is_some() {
-                give_up_at = give_up_at.or_else(|| Some(Instant::now() + LAST_WORDS));
+                give_up_at = give_up_at.or_else(|| Some(Instant::now() + LINGER));
             }
         }
     }
@@ -195,18 +195,18 @@ impl Server {
     }
 }
 
-/// A WebSocket, what waits to be written to it, and how it ends.
+/// A WebSocket and its outbound queue.
 ///
-/// Reading and writing go on side by side: a server that reads no more while it writes, as an echo does that cannot get rid of what it
-/// has read, would otherwise wait for this side and this side for it.
+/// It reads and writes concurrently. A server that stops reading while its own writes block, as an echo with backpressure does, would
+/// otherwise deadlock with this side.
 struct Exchange {
     stream: Stream,
     queue: VecDeque<Command>,
-    /// A message of which the first frames have been written.
+    /// The part of a fragmented message that has not been written yet.
     rest: Option<Rest>,
-    /// How many bytes of messages are on their way into the network.
+    /// The payload bytes of the batch that is being flushed.
     writing: Option<u64>,
-    /// Who has the first turn next: neither side may keep the other waiting.
+    /// Which direction is polled first next. They alternate, so that neither starves the other.
     is_readers_turn: bool,
     /// The close frame of the server, if one came.
     close: Option<Option<CloseFrame>>,
@@ -217,15 +217,15 @@ struct Rest {
     bytes: Bytes,
 }
 
-/// What has happened.
+/// What an exchange did last.
 enum Step {
-    /// The application has asked for something.
+    /// It took commands from the application.
     Commanded,
-    /// A message has arrived.
+    /// It received a message.
     Received(Received),
-    /// Something has arrived that is no message, or not all of one.
+    /// It received a control frame or a part of a message.
     Heard,
-    /// The network has taken so many bytes of messages.
+    /// It flushed this many payload bytes to the network.
     Written(u64),
     /// The WebSocket is gone.
     Ended(Option<Error>),
@@ -258,7 +258,7 @@ impl Exchange {
             Poll::Ready(Some(Ok(tungstenite::Message::Binary(bytes)))) => Step::Received(Received::Binary(bytes)),
             Poll::Ready(Some(Ok(tungstenite::Message::Close(frame)))) => {
                 self.close = Some(frame);
-                // The server listens no more. Tungstenite answers while the stream is read.
+                // The server ignores whatever follows. Tungstenite answers the frame while the stream is read.
                 self.queue.clear();
                 self.rest = None;
                 Step::Heard
@@ -272,13 +272,14 @@ impl Exchange {
         })
     }
 
-    /// Writes as much of what waits as goes out in one piece, and flushes it.
+    /// Writes one batch from the queue and flushes it.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         if self.writing.is_none() {
             if self.queue.is_empty() && self.rest.is_none() {
                 return Poll::Pending;
             }
-            // Answers to pings may be waiting, of which a server that does not read can ask for many.
+            // Pongs for a server that sends pings and does not read may fill tungstenite's buffer. Flushing them first makes sure that
+            // the batch fits.
             if let Err(error) = core::task::ready!(self.stream.poll_flush_unpin(cx)) {
                 return Poll::Ready(Step::Ended(Some(error)));
             }
@@ -293,7 +294,7 @@ impl Exchange {
         })
     }
 
-    /// Hands frames to tungstenite until they are enough for a write; returns how many bytes of messages they hold.
+    /// Hands one batch of frames to tungstenite; returns the bytes of their payloads.
     fn feed(&mut self) -> Result<u64, Error> {
         let (mut bytes, mut room) = (0, WRITE_BYTES);
         while room > 0
@@ -340,7 +341,7 @@ impl Exchange {
             (None, Some(Error::Capacity(CapacityError::MessageTooLong { size, max_size }))) => Cause::closed(
                 1009,
                 format!(
-                    "the server sent a message of {size} bytes or more, and this side takes {max_size}: raise SocketBuilder::max_message_bytes"
+                    "the server sent a message of at least {size} bytes, and the limit is {max_size}: raise SocketBuilder::max_message_bytes"
                 ),
                 false,
             ),
@@ -348,19 +349,19 @@ impl Exchange {
         }
     }
 
-    /// Tells the server why this side has failed the connection, and lets it finish.
-    async fn complain(&mut self, frame: CloseFrame) {
+    /// Sends a close frame after this side has failed the connection, and waits for the server to close.
+    async fn send_close(&mut self, frame: CloseFrame) {
         if self.stream.send(tungstenite::Message::Close(Some(frame))).await.is_err() {
             return;
         }
-        // Closing a TCP connection on which something is unread could take the frame along.
+        // Closing a TCP connection with unread data resets it, and the server could lose the frame.
         let mut unread = vec![0; 4 << 10];
         while let Ok(1..) = self.stream.get_mut().read(&mut unread).await {}
     }
 }
 
-/// What to tell the server of a message that this side could not take (RFC 6455, section 7.4.1).
-fn complaint(error: &Error) -> Option<CloseFrame> {
+/// The close frame for a message that this side cannot process (RFC 6455, section 7.4.1).
+fn close_frame_for(error: &Error) -> Option<CloseFrame> {
     let code = match error {
         Error::Capacity(_) => WireCode::Size,
         Error::Utf8(_) => WireCode::Invalid,

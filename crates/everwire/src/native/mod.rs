@@ -109,7 +109,7 @@ impl Platform {
             }
             AddressSource::Provider(provide) => {
                 let provide = Arc::clone(provide);
-                // Called in the task of the link, which reports it where it panics.
+                // Called in the link's task, which reports a panic.
                 (Box::pin(async move { provide(Attempt { failures }).await }), Cause::Provider)
             }
         };
@@ -190,7 +190,7 @@ fn alive(shared: &Weak<Shared>) -> Option<Arc<Shared>> {
     shared.upgrade().filter(|shared| !shared.platform.is_released())
 }
 
-/// What the application is told where one of its own closures has panicked in a task of this crate.
+/// The cause of a connection that was lost because the application's code panicked in one of the driver's tasks.
 fn cause_of_panic(panic: &(dyn Any + Send)) -> Cause {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let reason = format!("a task of the connection panicked: {}", said.unwrap_or("it did not say why"));

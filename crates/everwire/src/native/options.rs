@@ -32,10 +32,10 @@ impl Default for Options {
 
 #[cfg(feature = "rustls-own-roots")]
 impl Options {
-    /// Whom to trust.
+    /// The roots for `wss://`.
     ///
     /// # Errors
-    /// Where nobody can be trusted: what to do about that.
+    /// There are none; the text says what to do.
     pub(super) fn roots(&self) -> Result<RootCertificates, String> {
         self.root_certificates.clone().map_or_else(RootCertificates::standard, Ok)
     }
@@ -61,9 +61,9 @@ impl SocketBuilder {
         self
     }
 
-    /// The most bytes that a message from the server may have, however many frames it comes in (64 MiB, as many as the inbox holds by
-    /// default). A larger one ends the connection with code 1009, and the [default policy](crate::ClosePolicy) does not try again:
-    /// the server would send it again. A server can have this much memory set aside by the header of a frame. A browser has no such limit.
+    /// The largest message in bytes that the server may send, whatever its frames (64 MiB, the default limit of the inbox). A larger
+    /// one closes the connection with code 1009, and the [default policy](crate::ClosePolicy) does not retry, since the server would
+    /// send it again. The header of a frame makes the client reserve this much memory. Browsers have no such limit.
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.native.max_message_bytes = bytes;
         self
@@ -83,8 +83,8 @@ impl SocketBuilder {
         self
     }
 
-    /// Which certificate authorities a server of `wss://` may come from, in place of the default (those of Mozilla with the feature
-    /// `rustls`, those of the operating system with `rustls-native-roots`, all of them with both).
+    /// The certificate authorities to trust for `wss://` (Mozilla's with the feature `rustls`, those of the operating system with
+    /// `rustls-native-roots`, both with both).
     #[cfg(feature = "rustls-own-roots")]
     pub fn root_certificates(mut self, roots: RootCertificates) -> Self {
         self.native.root_certificates = Some(roots);

@@ -18,11 +18,11 @@ use url::Host;
 use super::{Options, target::Target};
 use crate::address::AddressFuture;
 
-/// The most bytes of one write, and of a frame: a larger message goes out in several frames, as Chromium's do, so that the answer to
-/// a ping need not wait for all of it.
+/// The most payload bytes of a frame and of a batch. A larger message is fragmented, as Chromium does, so that a pong does not wait for
+/// its end.
 pub(super) const WRITE_BYTES: usize = 128 << 10;
 
-/// The most bytes that tungstenite holds for the network: what is written, and answers to pings while the network takes nothing.
+/// The limit of tungstenite's write buffer, which holds a batch, and pongs while the network accepts nothing.
 const HELD_BYTES: usize = 4 * WRITE_BYTES;
 
 /// A WebSocket as tungstenite has it.
@@ -69,7 +69,7 @@ pub(super) enum Transport {
     Tls(Box<tokio_rustls::client::TlsStream<Tcp>>),
 }
 
-/// A TCP connection that notes whether anything was read.
+/// A TCP connection that records whether bytes have arrived.
 pub(super) struct Tcp {
     stream: TcpStream,
     was_heard: bool,
@@ -96,7 +96,7 @@ impl Transport {
             let known = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
             match known {
                 Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => io::Error::other(format!(
-                    "{error}; if you trust it, name its authority by SocketBuilder::root_certificates"
+                    "{error}; if you trust it, add its authority by SocketBuilder::root_certificates"
                 )),
                 _ => error,
             }
@@ -104,13 +104,13 @@ impl Transport {
         Ok(Self::Tls(Box::new(stream)))
     }
 
-    /// Without TLS an address that asks for it was refused.
+    /// Unreachable: `Target::parse` refuses `wss://` without TLS.
     #[cfg(not(feature = "rustls-own-roots"))]
     async fn secure(_: Tcp, _: &Target, options: &Options) -> Result<Self, Error> {
         Err(io::Error::other(options.check_tls().err().unwrap_or_default()).into())
     }
 
-    /// Whether any bytes have arrived since the last call, be it of a message that is not complete.
+    /// Whether bytes have arrived since the last call, those of an incomplete message included.
     pub(super) fn take_heard(&mut self) -> bool {
         let tcp = match self {
             Self::Plain(tcp) => tcp,
@@ -121,8 +121,7 @@ impl Transport {
     }
 }
 
-/// Connects to the first of the server's addresses that answers; from one of the machine's own addresses, where one was chosen, to those
-/// of the same family.
+/// Connects to the first of the server's addresses that accepts. A local address restricts them to its family.
 async fn connect_tcp(target: &Target, local: Option<IpAddr>) -> io::Result<TcpStream> {
     let host = match &target.host {
         Host::Domain(domain) => domain.clone(),

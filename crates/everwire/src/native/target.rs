@@ -12,8 +12,8 @@ use url::{Host, Url};
 use super::{Headers, Options};
 use crate::OpenError;
 
-/// Where an address leads and what the handshake says there, as the URL standard and the WebSocket standard read it. So an address
-/// that a browser takes works here, except for one that is relative to a page.
+/// A parsed address: where to connect to, and what of it goes into the request. The URL and the WebSocket standard say how it is parsed,
+/// so whatever a browser accepts works here, except relative addresses.
 #[derive(Debug)]
 pub(super) struct Target {
     /// The address as it was parsed, without credentials.
@@ -23,7 +23,7 @@ pub(super) struct Target {
     pub(super) is_secure: bool,
     /// The value of the header `Host`.
     authority: HeaderValue,
-    /// The path and the query. A scheme and an authority stand before it, which tungstenite wants to see and does not send.
+    /// The path and the query, behind a scheme and a placeholder for the authority: tungstenite checks them and does not send them.
     request_target: Uri,
     /// The value of the header `Authorization`, where the address has a user or a password.
     credentials: Option<String>,
@@ -33,14 +33,14 @@ impl Target {
     /// Parses an address.
     ///
     /// # Errors
-    /// What no WebSocket can be opened to, and what these options do not allow.
+    /// Not an address for a WebSocket, or one that contradicts the options.
     pub(super) fn parse(address: &str, options: &Options) -> Result<Self, OpenError> {
         let wrong = |problem: &str| OpenError::address(address, problem);
         let parsed = Url::parse(address).map_err(|error| wrong(&format!("{error}; write it as wss://host/path")))?;
         let mut url = web_socket_url(parsed).map_err(wrong)?;
         let credentials = credentials(&url).map_err(wrong)?;
         if credentials.is_some() && options.headers.contains(&header::AUTHORIZATION) {
-            return Err(wrong("it has credentials, and so have the headers: leave out one of the two"));
+            return Err(wrong("it has credentials, and the headers have `Authorization`: leave out one of the two"));
         }
         let is_secure = url.scheme() == "wss";
         if is_secure {
@@ -66,7 +66,7 @@ impl Target {
     /// The request of the handshake.
     ///
     /// # Errors
-    /// What tungstenite refuses; it takes whatever was checked when it was made.
+    /// None in practice: the parts were validated when they were made.
     pub(super) fn request(&self, offered: &Protocols, headers: &Headers) -> Result<Request, String> {
         let request = ClientRequestBuilder::new(self.request_target.clone());
         let request = offered.as_slice().iter().fold(request, ClientRequestBuilder::with_sub_protocol);
@@ -79,7 +79,7 @@ impl Target {
     }
 }
 
-/// What the constructor of a browser makes of a parsed URL (WHATWG WebSockets, "constructor").
+/// Applies the rules of a browser's constructor (WHATWG WebSockets, "constructor").
 fn web_socket_url(mut url: Url) -> Result<Url, &'static str> {
     let scheme = match url.scheme() {
         "ws" | "http" => "ws",
@@ -93,7 +93,7 @@ fn web_socket_url(mut url: Url) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-/// User and password as RFC 7617 sends them, in UTF-8.
+/// The value of `Authorization` (RFC 7617), in UTF-8.
 fn credentials(url: &Url) -> Result<Option<String>, &'static str> {
     let password = url.password();
     if url.username().is_empty() && password.is_none() {
@@ -101,9 +101,7 @@ fn credentials(url: &Url) -> Result<Option<String>, &'static str> {
     }
     let user: Vec<u8> = percent_decode_str(url.username()).collect();
     if user.contains(&b':') {
-        return Err(
-            "a user with a colon cannot be sent: Basic authentication would take what follows for the password",
-        );
+        return Err("its user has a colon, which Basic authentication cannot send: it would end the user");
     }
     let password = percent_decode_str(password.unwrap_or_default());
     let pair: Vec<u8> = user.into_iter().chain([b':']).chain(password).collect();
@@ -115,7 +113,7 @@ mod tests {
     use super::*;
     use crate::address::without_credentials;
 
-    /// An address, and what it is dialled as; `None` for one that has to be refused. From the test data of the URL standard
+    /// Addresses and their serialization, `None` where parsing has to fail. From the test data of the URL standard
     /// (web-platform-tests, `url/resources/urltestdata.json`): all of its absolute addresses for ws and wss, and what it has for http
     /// with `http` written as `ws`, one or two of each kind.
     #[rustfmt::skip]
@@ -177,7 +175,7 @@ mod tests {
         ("ws://?", None),
     ];
 
-    /// Whom they trust is of no interest here, as long as it is somebody.
+    /// Any roots do, so that `wss://` is accepted.
     #[cfg(feature = "rustls-own-roots")]
     fn options() -> Options {
         let rcgen::CertifiedKey { cert, .. } = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -191,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_url_standard_says_is_dialled_as_it_says() {
+    fn addresses_are_parsed_as_the_url_standard_says() {
         for (address, expected) in OF_THE_STANDARD {
             let is_for_tls = cfg!(not(feature = "rustls-own-roots")) && address.starts_with("wss");
             let expected = expected.filter(|_| !is_for_tls);
@@ -246,7 +244,7 @@ mod tests {
         let both = Target::parse("ws://user:secret@h/", &Options { headers, ..options() }).unwrap_err();
         assert!(both.to_string().contains("leave out one of the two"), "{both}");
         let colon = Target::parse("ws://us%3Aer:secret@h/", &options()).unwrap_err();
-        assert!(colon.to_string().contains("a user with a colon"), "{colon}");
+        assert!(colon.to_string().contains("has a colon"), "{colon}");
         let wrong = Target::parse("ws://user:secret@h h/", &options()).unwrap_err();
         for error in [both, colon, wrong] {
             assert!(!format!("{error} {error:?}").contains("secret"), "{error}");

@@ -11,11 +11,11 @@ use tokio_rustls::{
     },
 };
 
-/// The certificate authorities that a server's certificate for `wss://` has to come from, for
-/// [`SocketBuilder::root_certificates`](crate::SocketBuilder::root_certificates); native programs with one of the features `rustls`,
+/// The certificate authorities to trust for `wss://`, for
+/// [`SocketBuilder::root_certificates`](crate::SocketBuilder::root_certificates). Native programs with one of the features `rustls`,
 /// `rustls-native-roots` and `rustls-own-roots` only.
 ///
-/// Cloning is cheap, and clones share their TLS sessions.
+/// Cloning is cheap, and clones share a cache of TLS sessions.
 ///
 /// ```no_run
 /// # #[cfg(feature = "rustls")]
@@ -33,14 +33,14 @@ pub struct RootCertificates {
     config: Arc<ClientConfig>,
 }
 
-/// Root certificates that cannot be had.
+/// Why root certificates cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RootCertificatesError {
-    /// There is none.
-    #[error("there is no certificate in it: it should hold `-----BEGIN CERTIFICATE-----` and what follows")]
+    /// The text holds no certificate.
+    #[error("there is no certificate in it: expected PEM, which begins with `-----BEGIN CERTIFICATE-----`")]
     Empty,
-    /// One of them is broken.
+    /// A certificate is malformed.
     #[error("its certificate number {number} cannot be read: {problem}")]
     Unreadable {
         /// Which, from 1.
@@ -48,7 +48,7 @@ pub enum RootCertificatesError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The operating system has none, or does not hand them out.
+    /// The operating system has none, or they cannot be read.
     #[error(
         "the operating system has no root certificates ({0}): install its package `ca-certificates`, or name a file by the environment variable SSL_CERT_FILE"
     )]
@@ -56,11 +56,10 @@ pub enum RootCertificatesError {
 }
 
 impl RootCertificates {
-    /// The certificates in a text of PEM: of a company's own authority, or the certificate of a single server that has signed it
-    /// itself.
+    /// Parses PEM: the certificates of a private authority, or the self-signed certificate of a server.
     ///
     /// # Errors
-    /// A text with no certificate, or with one that is broken.
+    /// There is no certificate in it, or a malformed one.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, RootCertificatesError> {
         let mut roots = RootCertStore::empty();
         for (index, certificate) in CertificateDer::pem_slice_iter(pem.as_ref()).enumerate() {
@@ -71,22 +70,22 @@ impl RootCertificates {
         if roots.is_empty() { Err(RootCertificatesError::Empty) } else { Ok(Self::new(roots)) }
     }
 
-    /// Those that Mozilla trusts, as of when this program was built. The default with the feature `rustls`.
+    /// Mozilla's, compiled into the program. The default with the feature `rustls`.
     #[cfg(feature = "rustls")]
     pub fn mozilla() -> Self {
         Self::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
     }
 
-    /// Those of the operating system, as of now, which takes some milliseconds to read. The default with the feature
-    /// `rustls-native-roots`.
+    /// Those of the operating system. Reading them blocks for some milliseconds. The default with the feature `rustls-native-roots`,
+    /// read once.
     ///
     /// # Errors
-    /// An operating system that has none.
+    /// The operating system has none.
     #[cfg(feature = "rustls-native-roots")]
     pub fn native() -> Result<Self, RootCertificatesError> {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
-        // A system may hold old ones that nothing reads any more; they are no reason to do without the others.
+        // Systems keep certificates in formats that rustls does not parse. They do not invalidate the others.
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
             let problems: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
@@ -95,7 +94,7 @@ impl RootCertificates {
         Ok(Self::new(roots))
     }
 
-    /// These and the other ones.
+    /// The union of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let mut roots = Arc::unwrap_or_clone(self.roots);
@@ -103,10 +102,10 @@ impl RootCertificates {
         Self::new(roots)
     }
 
-    /// Those that the features of this crate choose, read once.
+    /// The default of the enabled features, loaded once.
     ///
     /// # Errors
-    /// What is wrong and what to do.
+    /// There are none; the text says what to do.
     pub(super) fn standard() -> Result<Self, String> {
         static STANDARD: OnceLock<Result<RootCertificates, String>> = OnceLock::new();
         STANDARD.get_or_init(Self::of_features).clone()
@@ -114,7 +113,7 @@ impl RootCertificates {
 
     #[cfg(all(feature = "rustls", feature = "rustls-native-roots"))]
     fn of_features() -> Result<Self, String> {
-        // Mozilla's are good for most servers where the operating system has none.
+        // Mozilla's still verify most servers where the operating system has none.
         let mozilla = Self::mozilla();
         Ok(Self::native().map_or(mozilla.clone(), |native| native.and(mozilla)))
     }
@@ -131,7 +130,7 @@ impl RootCertificates {
 
     #[cfg(not(any(feature = "rustls", feature = "rustls-native-roots")))]
     fn of_features() -> Result<Self, String> {
-        Err("wss needs root certificates: name them by SocketBuilder::root_certificates, or add the feature `rustls` of the crate `everwire`".to_owned())
+        Err("wss needs root certificates: set SocketBuilder::root_certificates, or add the feature `rustls` of the crate `everwire`".to_owned())
     }
 
     pub(super) fn connector(&self) -> TlsConnector {
@@ -140,14 +139,13 @@ impl RootCertificates {
 
     fn new(roots: RootCertStore) -> Self {
         let roots = Arc::new(roots);
-        // The provider is named: which one is the process's default, if any, depends on what else is compiled into a program, and
-        // rustls panics where there is none, or more than one.
+        // rustls panics without an explicit provider unless the whole program enables exactly one.
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
             .with_root_certificates(roots.clone())
             .with_no_client_auth();
-        // As a browser does: a WebSocket over HTTP/2 is another handshake.
+        // As browsers do: a WebSocket over HTTP/2 has another handshake.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self { roots, config: Arc::new(config) }
     }
@@ -164,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_certificate_is_refused_with_what_it_should_be() {
+    fn a_text_that_is_not_pem_is_refused() {
         let error = RootCertificates::from_pem("no PEM").unwrap_err();
         assert!(error.to_string().contains("BEGIN CERTIFICATE"), "{error}");
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -174,7 +172,7 @@ mod tests {
 
     #[cfg(feature = "rustls")]
     #[test]
-    fn own_roots_and_mozillas_can_be_trusted_together() {
+    fn roots_can_be_combined() {
         let mozilla = RootCertificates::mozilla();
         let both = mozilla.clone().and(mozilla.clone());
         assert_eq!(both.roots.len(), 2 * mozilla.roots.len());

@@ -1,4 +1,4 @@
-//! What a native program's handshake makes of an address.
+//! Addresses in native programs, as the handshake sends them.
 
 use std::net::Ipv4Addr;
 
@@ -13,7 +13,7 @@ use crate::{
     tools::{dropped, eager, opened, within},
 };
 
-/// The first lines of what a socket sends to an address that is made of the port.
+/// The lines of the request that a socket sends; `open` gets the port of the server.
 async fn request(open: impl FnOnce(u16) -> SocketBuilder) -> Vec<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let _socket = open(listener.local_addr().unwrap().port()).open().unwrap();
@@ -26,7 +26,7 @@ async fn request(open: impl FnOnce(u16) -> SocketBuilder) -> Vec<String> {
     request
 }
 
-/// The raw text of an address used to go out as it was given.
+/// The raw text of the address used to go out.
 #[tokio::test]
 async fn an_address_is_dialled_as_a_browser_would_also_where_a_provider_gives_it() {
     for (address, line, host) in [
@@ -53,7 +53,7 @@ async fn an_address_is_dialled_as_a_browser_would_also_where_a_provider_gives_it
     }
 }
 
-/// They used to be dropped without a word.
+/// They used to be dropped silently.
 #[tokio::test]
 async fn credentials_of_an_address_are_sent() {
     let request = request(|port| Socket::builder(format!("ws://Aladdin:open%20sesame@127.0.0.1:{port}/"))).await;
@@ -62,7 +62,7 @@ async fn credentials_of_an_address_are_sent() {
 }
 
 #[tokio::test]
-async fn credentials_of_an_address_are_not_told_by_the_socket() {
+async fn credentials_of_an_address_are_not_in_the_url_of_the_socket() {
     let server = TestServer::start().await;
     let with_credentials = server.url("/echo").replacen("://", "://user:secret@", 1);
     let mut socket = Socket::open(with_credentials).unwrap();
@@ -71,7 +71,7 @@ async fn credentials_of_an_address_are_not_told_by_the_socket() {
 }
 
 #[tokio::test]
-async fn credentials_beside_a_header_of_their_own_are_refused_before_anything_is_sent() {
+async fn credentials_in_the_address_and_in_a_header_are_refused() {
     let headers = Headers::new([("Authorization", "Bearer x")]).unwrap();
     let refused = Socket::builder("ws://user:secret@127.0.0.1:9/").headers(headers.clone()).open().unwrap_err();
     assert!(matches!(&refused, OpenError::Address { problem, .. } if problem.contains("leave out one")), "{refused}");

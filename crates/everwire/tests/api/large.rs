@@ -32,7 +32,7 @@ where
     url
 }
 
-/// Reads no more while what it has read waits to be written, as a pipe does.
+/// Stops reading while a write is pending, as a pipe does.
 async fn echo(mut stream: WebSocketStream<TcpStream>) {
     while let Some(Ok(message)) = stream.next().await {
         if (message.is_text() || message.is_binary()) && stream.send(message).await.is_err() {
@@ -45,9 +45,9 @@ fn roomy(url: String) -> SocketBuilder {
     Socket::builder(url).outbox(OutboxLimits { max_bytes: 128 * MIB, ..OutboxLimits::default() })
 }
 
-/// Both sides write and neither reads (seen with an echo that is a pipe; the package `ws` gets through).
+/// Both sides write and neither reads: the client hung (the package `ws` does not).
 #[tokio::test]
-async fn large_messages_to_an_echo_that_waits_do_not_wait_for_ever() {
+async fn large_messages_to_an_echo_with_backpressure_do_not_deadlock() {
     let mut socket = roomy(serve_one(echo).await).heartbeat(Heartbeat::ping().schedule(brisk())).open().unwrap();
     for number in 0..10 {
         socket.send(vec![number; 10 * MIB]).unwrap();
@@ -64,13 +64,13 @@ async fn large_messages_to_an_echo_that_waits_do_not_wait_for_ever() {
     assert_eq!(socket.buffered_amount(), 0);
 }
 
-/// Dropping a socket does not wait; what was sent goes out all the same, as long as the server takes it.
+/// Dropping a socket does not block. The link goes on writing as long as the server reads.
 #[tokio::test]
 async fn what_was_sent_before_a_drop_arrives_however_large_it_is() {
-    let (told, mut received) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut received) = tokio::sync::mpsc::unbounded_channel();
     let url = serve_one(|mut stream| async move {
         while let Some(Ok(message)) = stream.next().await {
-            told.send((message.is_close(), message.len())).unwrap();
+            sender.send((message.is_close(), message.len())).unwrap();
         }
     });
     let mut socket = roomy(url.await).open().unwrap();
@@ -85,7 +85,7 @@ async fn what_was_sent_before_a_drop_arrives_however_large_it_is() {
     assert!(matches!(within("the connection was closed", received.recv()).await, Some((true, _))));
 }
 
-/// A message whose parts arrive one by one is a sign of life, although there is nothing to read before its end.
+/// The parts of a message are signs of life, although the application sees nothing before its last byte.
 #[tokio::test]
 async fn a_heartbeat_does_not_kill_a_link_on_which_a_large_message_arrives_slowly() {
     let url = serve_one(|mut stream| async move {
@@ -109,7 +109,7 @@ async fn a_heartbeat_does_not_kill_a_link_on_which_a_large_message_arrives_slowl
     assert_eq!(first.await, Ok(Message::Binary((0..30).collect())));
 }
 
-/// A frame's header, as this side of a connection sends it, and its payload.
+/// The first byte of a client's frame and its unmasked payload.
 async fn frame(tcp: &mut TcpStream) -> (u8, Vec<u8>) {
     let (first, second) = (tcp.read_u8().await.unwrap(), tcp.read_u8().await.unwrap());
     let length = match second & 0x7f {
@@ -125,10 +125,10 @@ async fn frame(tcp: &mut TcpStream) -> (u8, Vec<u8>) {
     (first, payload)
 }
 
-/// A server that asks by pings whether its client lives gives it up where the answer waits behind megabytes.
+/// A server whose own heartbeat sends pings drops a client whose pongs wait behind megabytes.
 #[tokio::test]
 async fn a_ping_is_answered_while_a_large_message_is_on_its_way() {
-    let (told, mut pong) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut pong) = tokio::sync::mpsc::unbounded_channel();
     let url = serve_one(|mut stream| async move {
         let tcp = stream.get_mut();
         let mut size = 0;
@@ -138,7 +138,7 @@ async fn a_ping_is_answered_while_a_large_message_is_on_its_way() {
         tcp.write_all(&[0x89, 2, b'h', b'i']).await.unwrap();
         loop {
             match frame(tcp).await {
-                (0x8a, payload) => return told.send((payload, size)).unwrap(),
+                (0x8a, payload) => return sender.send((payload, size)).unwrap(),
                 (_, payload) => size += payload.len(),
             }
         }
@@ -147,17 +147,17 @@ async fn a_ping_is_answered_while_a_large_message_is_on_its_way() {
     socket.send(vec![0; 64 * MIB]).unwrap();
     let (payload, before) = within("the ping was answered", pong.recv()).await.unwrap();
     assert_eq!(payload, b"hi");
-    assert!(before < 64 * MIB, "only after all of the message");
+    assert!(before < 64 * MIB, "the pong waited for the end of the message");
 }
 
-/// The answers do not fill this side's memory: some are left out, and leave room for what the application sends.
+/// Pongs are bounded: RFC 6455 lets an endpoint answer the latest ping only (section 5.5.3).
 #[tokio::test]
-async fn a_server_that_sends_pings_and_reads_nothing_is_served_on_when_it_reads() {
+async fn pings_from_a_server_that_does_not_read_neither_block_nor_break_the_connection() {
     let url = serve_one(|mut stream| async move {
         let tcp = stream.get_mut();
         let mut ping = vec![0x89, 125];
         ping.extend([b'x'; 125]);
-        // Their answers are several times as much as the buffers of the system and of the client hold.
+        // The pongs exceed what the buffers of the system and of the client hold.
         for _ in 0..64 {
             tcp.write_all(&ping.repeat(2_000)).await.unwrap();
             tcp.write_all(b"\x81\x04more").await.unwrap();
@@ -174,15 +174,15 @@ async fn a_server_that_sends_pings_and_reads_nothing_is_served_on_when_it_reads(
     }
 }
 
-/// One message above the limit used to end the connection with 1006, again and again.
+/// It used to close with 1006, and the client retried forever.
 #[tokio::test]
-async fn a_message_above_the_limit_is_named_and_not_asked_for_again() {
-    let (told, mut close) = tokio::sync::mpsc::unbounded_channel();
+async fn a_message_above_the_limit_is_named_in_the_cause_and_not_retried() {
+    let (sender, mut close) = tokio::sync::mpsc::unbounded_channel();
     let url = serve_one(|mut stream| async move {
         stream.send(vec![0; 1_001].into()).await.unwrap();
         while let Some(Ok(message)) = stream.next().await {
             if let tungstenite::Message::Close(Some(frame)) = message {
-                told.send(u16::from(frame.code)).unwrap();
+                sender.send(u16::from(frame.code)).unwrap();
             }
         }
     });
@@ -190,10 +190,10 @@ async fn a_message_above_the_limit_is_named_and_not_asked_for_again() {
     let Ended::Final(cause) = closed(&mut socket).await.ended else { panic!("not final") };
     assert!(matches!(cause, Cause::Closed { code: 1009, was_clean: false, .. }), "{cause:?}");
     let text = cause.to_string();
-    for part in ["1001 bytes", "takes 1000", "SocketBuilder::max_message_bytes"] {
+    for part in ["at least 1001 bytes", "limit is 1000", "SocketBuilder::max_message_bytes"] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    assert_eq!(within("the server was told", close.recv()).await, Some(1009));
+    assert_eq!(within("the server received the code", close.recv()).await, Some(1009));
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn messages_above_16_mib_pass_by_default() {
     assert!(message(&mut socket).await == large.into());
 }
 
-/// The application's own code runs in the tasks of this crate.
+/// The driver's tasks run the application's code. A panic used to end them silently.
 #[tokio::test]
 async fn a_task_that_panics_is_reported_at_once_and_the_next_attempt_is_made() {
     let is_first = std::sync::atomic::AtomicBool::new(true);
@@ -239,7 +239,7 @@ async fn a_task_that_panics_is_reported_at_once_and_the_next_attempt_is_made() {
 }
 
 #[tokio::test]
-async fn words_of_a_heartbeat_that_panic_are_reported_each_time() {
+async fn a_custom_heartbeat_that_panics_is_reported_each_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {

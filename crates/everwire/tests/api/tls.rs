@@ -1,4 +1,4 @@
-//! `wss://` in native programs: nobody but the client's own configuration chooses how TLS is done and who is trusted.
+//! `wss://` in native programs: the crypto provider and the roots are the client's own choice.
 
 #[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
 use everwire::Cause;
@@ -20,10 +20,9 @@ async fn server() -> (TestServer, RootCertificates) {
     (server, RootCertificates::from_pem(cert.pem()).unwrap())
 }
 
-/// Without a provider of cryptography in its configuration rustls panicked in the socket's task, and the application heard of a
-/// timeout, again and again.
+/// Without an explicit crypto provider rustls panicked in the socket's task, and the application got connect timeouts forever.
 #[tokio::test]
-async fn a_server_whose_certificate_is_trusted_is_talked_to() {
+async fn a_server_with_a_trusted_self_signed_certificate_is_connected_to() {
     let (server, roots) = server().await;
     for url in [server.url("/echo"), server.url("/echo").replacen("127.0.0.1", "LOCALHOST", 1)] {
         let mut socket = Socket::builder(&url).root_certificates(roots.clone()).open().unwrap();
@@ -34,7 +33,7 @@ async fn a_server_whose_certificate_is_trusted_is_talked_to() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_larger_than_all_buffers_passes_over_tls() {
+async fn a_message_larger_than_all_buffers_passes_over_tls() {
     let (server, roots) = server().await;
     let large = vec![7; 1 << 20];
     let mut socket = Socket::builder(server.url("/echo")).root_certificates(roots).open().unwrap();
@@ -44,7 +43,7 @@ async fn a_message_that_is_larger_than_all_buffers_passes_over_tls() {
 
 #[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
 #[tokio::test]
-async fn a_server_that_nobody_vouches_for_is_named_at_once_with_what_to_do() {
+async fn an_untrusted_certificate_is_reported_at_once_with_what_to_do() {
     let (server, _) = server().await;
     let mut socket = Socket::builder(server.url("/echo")).backoff(eager()).open().unwrap();
     let cause = dropped(&mut socket).await.cause;
@@ -53,10 +52,10 @@ async fn a_server_that_nobody_vouches_for_is_named_at_once_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn several_roots_are_trusted_together() {
+async fn combined_roots_are_all_trusted() {
     let (server, roots) = server().await;
-    let (_other, strangers) = self::server().await;
-    let mut socket = Socket::builder(server.url("/echo")).root_certificates(strangers.and(roots)).open().unwrap();
+    let (_other, others) = self::server().await;
+    let mut socket = Socket::builder(server.url("/echo")).root_certificates(others.and(roots)).open().unwrap();
     opened(&mut socket).await;
 }
 
@@ -73,7 +72,7 @@ async fn a_server_that_speaks_no_tls_is_a_failed_attempt_and_not_a_panic() {
 
 #[cfg(not(any(feature = "rustls", feature = "rustls-native-roots")))]
 #[tokio::test]
-async fn where_no_roots_were_named_an_address_that_needs_them_is_an_error_that_says_so() {
+async fn without_roots_a_wss_address_is_an_error_that_says_so() {
     let error = Socket::open("wss://example.org/").unwrap_err().to_string();
     assert!(error.contains("SocketBuilder::root_certificates"), "{error}");
 }
