@@ -375,8 +375,9 @@ export class EverSocket {
   dispatchEvent(event: Event): boolean;
 
   /**
-   * Sends a message, now or when it can be.
+   * Sends a message, now or when it can be. It is converted and copied first, so that whatever this throws, nothing was accepted.
    * @returns what became of it; `undefined` with `reconnect: false`, where it throws an `InvalidStateError` before the socket is open.
+   * @throws TypeError for what the browser's class would refuse: a symbol, and memory that is shared or can be resized.
    */
   send(data: Data, options?: SendOptions): SendOutcome;
 
