@@ -1,5 +1,5 @@
 import * as esbuild from "esbuild";
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Project } from "../../../../e2e/support/project.ts";
@@ -36,6 +36,16 @@ test.describe("A program for a server", () => {
       await Promise.all([project.remove(), rm(elsewhere, { recursive: true })]);
     });
   }
+});
+
+test("The entries with the hook are marked as those of client components", async () => {
+  const project = await Project.from("crates/everwire-js/tests/node-program");
+  for (const entry of ["react.js", "inline-react.js", "react.cjs"]) {
+    // A minifier that knows modules to be strict drops directives unless it is told not to.
+    const code = await readFile(project.path("node_modules/everwire/dist", entry), "utf8");
+    expect(code, entry).toMatch(/^("use strict";\s*)?"use client";/);
+  }
+  await project.remove();
 });
 
 async function withEsbuild(project: Project, format: "cjs" | "esm"): Promise<string> {
