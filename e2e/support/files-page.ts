@@ -124,7 +124,7 @@ export class FilesPage {
   /** Sends the file at a path so slowly that a visitor can act meanwhile, and waits until a part of it has arrived. */
   async sendSlowly(path: string): Promise<Transfer> {
     await this.line.break("Slow it down");
-    await expect(this.line.notice).toContainText("Every message comes 800 ms late");
+    await expect(this.line.notice).toContainText("Messages come 800 ms late");
     await this.line.open();
     // By its path, since the bytes of a large file would take longer to the browser than to the server.
     await this.input.setInputFiles(path);

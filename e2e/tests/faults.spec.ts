@@ -46,7 +46,7 @@ for (const { name, endpoint, visit, lives } of demos) {
       });
       await test.step("slowed down", async () => {
         await line.break("Slow it down");
-        await expect(line.notice).toContainText("Every message comes 800 ms late");
+        await expect(line.notice).toContainText("Messages come 800 ms late");
         await expect(line.detail, "the round trip has the delay").toHaveText(/^([89]\d\d ms|\d+\.\d s)$/, recovery);
         await line.notice.getByRole("button", { name: "Restore the line" }).click();
         await recovered("delay:800");

@@ -71,7 +71,7 @@ impl DownReason {
 }
 
 fn ends_normally(cause: &Cause) -> bool {
-    matches!(cause, Cause::Closed { code: 1000 | 1001, .. })
+    matches!(cause, Cause::Requested | Cause::Closed { code: 1000 | 1001, .. })
 }
 
 fn dropped(cause: &Cause, was_open: WasOpen, address: Option<&Address<'_>>) -> String {
@@ -333,6 +333,7 @@ mod tests {
         let by_page =
             |code, reason: &str| ended(Ended::ByApplication { code, reason: reason.to_owned(), was_clean: true });
         assert!(by_page(1000, "").is_normal());
+        assert!(lost(Cause::Requested, WasOpen::UntilNow).is_normal());
         assert_eq!(by_page(1000, "").explain(None, true), "Closed by this page.");
         assert_eq!(by_page(3001, "done").explain(None, false), "Closed by this page with code 3001: “done”.");
         let counted = ended(Ended::Final(Cause::closed(1000, "counted down", true)));

@@ -86,9 +86,17 @@ pub(crate) fn LineBar(props: &LineBarProps) -> Html {
 
 /// Why the line is down, where the visitor did not just ask for another connection.
 fn trouble(line: &Line, status: &ConnectionStatus) -> Option<String> {
-    let reason = status.down_reason().filter(|_| !status.is_open())?;
-    let is_requested = matches!(reason, DownReason::Dropped { cause: Cause::Requested, .. });
-    (!is_requested).then(|| reason.explain(line.address().as_deref(), status.is_offline()))
+    let reason = status.down_reason().filter(|reason| !status.is_open() && !is_requested(reason))?;
+    Some(reason.explain(line.address().as_deref(), status.is_offline()))
+}
+
+/// Whether the connection went otherwise than by the visitor's wish for another one.
+fn was_lost(state: State, reason: Option<&DownReason>) -> bool {
+    matches!(state, State::Waiting { .. } | State::Closed) && !reason.is_some_and(is_requested)
+}
+
+fn is_requested(reason: &DownReason) -> bool {
+    matches!(reason, DownReason::Dropped { cause: Cause::Requested, .. })
 }
 
 /// The fault that the connection has for as long as it lives. Once that connection is lost the next one has none.
@@ -97,8 +105,7 @@ fn use_lasting_fault(status: &ConnectionStatus) -> UseStateHandle<Option<Fault>>
     let lasting = use_state_eq(|| None);
     {
         let lasting = lasting.setter();
-        let was_lost = matches!(status.state(), State::Waiting { .. } | State::Closed);
-        use_effect_with(was_lost, move |was_lost| {
+        use_effect_with(was_lost(status.state(), status.down_reason()), move |was_lost| {
             if *was_lost {
                 lasting.set(None);
             }
@@ -109,8 +116,8 @@ fn use_lasting_fault(status: &ConnectionStatus) -> UseStateHandle<Option<Fault>>
 
 fn what_lasts(fault: Fault) -> String {
     match fault {
-        Fault::Delay(ms) => format!("Every message comes {ms} ms late, as you asked."),
-        _ => "Garbage comes between the messages, as you asked.".to_owned(),
+        Fault::Delay(ms) => format!("Messages come {ms} ms late, as you asked."),
+        _ => "Garbage comes in between, as you asked.".to_owned(),
     }
 }
 
@@ -184,6 +191,15 @@ mod tests {
         assert_eq!(Wire::of(State::Closed, Some(&ended(1001)), false), Wire::AtRest);
         assert_eq!(Wire::of(WAITING, Some(&dropped(1001)), false), Wire::Parted);
         assert_eq!(Wire::of(State::Closed, Some(&ended(1008)), false), Wire::Torn);
+    }
+
+    #[test]
+    fn a_connection_that_the_visitor_replaces_is_not_lost_while_the_next_attempt_waits_for_its_time() {
+        let requested = DownReason::Dropped { cause: Cause::Requested, was_open: WasOpen::UntilNow };
+        assert!(!was_lost(WAITING, Some(&requested)));
+        assert!(was_lost(WAITING, Some(&dropped(1006))));
+        assert!(was_lost(State::Closed, None));
+        assert!(!was_lost(State::Open, None));
     }
 
     #[test]
