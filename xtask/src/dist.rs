@@ -79,10 +79,12 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::{compress, is_up_to_date};
+    use crate::children::OF_ONE_TEST;
     use crate::workspace::Workspace;
 
     #[test]
     fn a_file_that_can_be_compressed_has_both_forms_beside_it() {
+        let _lock = OF_ONE_TEST.lock();
         let workspace = Workspace::find().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();

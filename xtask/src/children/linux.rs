@@ -136,10 +136,12 @@ mod tests {
     use std::process::Command;
 
     use super::{Duration, children_of, end_strays_after, keep, kept, set_child_subreaper};
+    use crate::children::OF_ONE_TEST;
 
     /// One test after the other: both look at all children of this process.
     #[test]
     fn strays_are_ended_and_those_that_are_kept_are_not_until_they_have_ended() {
+        let _lock = OF_ONE_TEST.lock();
         a_process_that_has_left_its_parent_is_ended();
         a_process_that_is_kept_goes_on_and_is_forgotten_when_it_has_ended();
     }

@@ -6,3 +6,7 @@
 mod platform;
 
 pub(crate) use platform::{adopt, end_strays, is_ending, keep};
+
+/// Held by each test that starts processes, since one of them looks at all children of this process and ends them.
+#[cfg(test)]
+pub(crate) static OF_ONE_TEST: std::sync::Mutex<()> = std::sync::Mutex::new(());
