@@ -193,7 +193,7 @@ fn no_room(everwire: &Everwire, full: Full) -> Refusal {
     }
 }
 
-fn client_address(request: &Request) -> Option<IpAddr> {
+pub(crate) fn client_address(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
 }
 

@@ -122,7 +122,7 @@ impl Endpoint {
                 Box::new(move |mailbox| Box::new(tracker::Tracker::new(&hub, clock, mailbox)))
             }
             Self::Monitor => monitor::prepare(everwire),
-            Self::Lab => lab::prepare(everwire, query)?,
+            Self::Lab => lab::prepare(everwire, query, address)?,
             Self::Files => {
                 let (store, message_bytes) = (Arc::clone(everwire.files()), everwire.config().limits.message_bytes);
                 Box::new(move |mailbox| Box::new(Transfer::new(&store, message_bytes, mailbox)))

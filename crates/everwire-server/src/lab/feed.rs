@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,13 +8,17 @@ use axum::http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 
 use super::log::Log;
+use crate::limits::network_of;
 use crate::metrics::DropReason;
 use crate::query::Query;
 use crate::refusal::Refusal;
 use crate::{Clock, Everwire};
 
-/// Feeds that may run at once. A browser's page offers fewer choices than that.
-const MOST: usize = 24;
+/// Feeds that may run at once.
+const MOST: usize = 60;
+
+/// How many of them one address may have started: as many as a browser's page offers choices. The others are for others.
+const MOST_OF_AN_ADDRESS: usize = 20;
 
 /// How long a feed runs on when nobody reads it: the next poll may be a minute away.
 const LINGER: Duration = Duration::from_secs(90);
@@ -37,6 +42,8 @@ pub(super) struct Feeds {
 struct Running {
     log: Arc<Log>,
     used: Instant,
+    /// Who started it.
+    address: Option<IpAddr>,
 }
 
 impl Choice {
@@ -62,9 +69,16 @@ impl Choice {
 
 impl Feeds {
     /// The log of a feed, which is started if it does not run yet.
-    pub(super) fn log(&self, everwire: &Everwire, choice: Choice) -> Result<Arc<Log>, Refusal> {
+    pub(super) fn log(
+        &self,
+        everwire: &Everwire,
+        choice: Choice,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Log>, Refusal> {
+        let address = address.map(network_of);
         let mut running = lock(&self.running);
         let full = running.len() >= MOST;
+        let started = running.values().filter(|feed| address.is_some() && feed.address == address).count();
         if let Some(feed) = running.get_mut(&choice) {
             feed.used = Instant::now();
             return Ok(Arc::clone(&feed.log));
@@ -73,9 +87,15 @@ impl Feeds {
             let sentence = format!("All {MOST} feeds of the lab are taken; choose a rate and a size that others use.");
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::StreamsFull, sentence));
         }
+        if started >= MOST_OF_AN_ADDRESS {
+            let sentence = format!(
+                "Your address has {MOST_OF_AN_ADDRESS} feeds of the lab, as many as it may; choose a rate and a size that run already."
+            );
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, DropReason::StreamsFull, sentence));
+        }
         let clock = everwire.config().clock.clone();
         let log = Arc::new(Log::after(first_number(&clock, choice)));
-        running.insert(choice, Running { log: Arc::clone(&log), used: Instant::now() });
+        running.insert(choice, Running { log: Arc::clone(&log), used: Instant::now(), address });
         drop(running);
         let (others, played, everwire) = (Arc::clone(&self.running), Arc::clone(&log), everwire.clone());
         tokio::spawn(async move {
@@ -148,7 +168,7 @@ mod tests {
     async fn a_feed_keeps_its_rate_and_its_numbers_have_no_hole() {
         let everwire = Everwire::new(Config::default());
         let feeds = Feeds::default();
-        let log = feeds.log(&everwire, choice("rate=20")).unwrap();
+        let log = feeds.log(&everwire, choice("rate=20"), None).unwrap();
         let start = log.read(None).0.unwrap().cursor;
         tokio::time::sleep(Duration::from_millis(10_025)).await;
         let numbers: Vec<u64> = log.read(Some(start)).1.iter().map(|item| item.seq - start).collect();
@@ -159,8 +179,8 @@ mod tests {
     async fn a_feed_that_nobody_reads_ends_and_one_that_is_held_does_not() {
         let everwire = Everwire::new(Config::default());
         let feeds = Feeds::default();
-        drop(feeds.log(&everwire, choice("rate=1")).unwrap());
-        let held = feeds.log(&everwire, choice("rate=2")).unwrap();
+        drop(feeds.log(&everwire, choice("rate=1"), None).unwrap());
+        let held = feeds.log(&everwire, choice("rate=2"), None).unwrap();
         tokio::time::sleep(LINGER + Duration::from_secs(2)).await;
         assert_eq!(lock(&feeds.running).keys().collect::<Vec<_>>(), [&choice("rate=2")]);
         drop(held);
@@ -171,10 +191,24 @@ mod tests {
         let everwire = Everwire::new(Config::default());
         let feeds = Feeds::default();
         for size in 0..MOST {
-            feeds.log(&everwire, choice(&format!("size={}", 64 + size))).unwrap();
+            feeds.log(&everwire, choice(&format!("size={}", 64 + size)), None).unwrap();
         }
-        let refusal = feeds.log(&everwire, choice("size=1000")).unwrap_err();
+        let refusal = feeds.log(&everwire, choice("size=1000"), None).unwrap_err();
         assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(feeds.log(&everwire, choice("size=64")).is_ok());
+        assert!(feeds.log(&everwire, choice("size=64"), None).is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_start_every_feed() {
+        let everwire = Everwire::new(Config::default());
+        let feeds = Feeds::default();
+        let log = |size: usize, address: &str| {
+            feeds.log(&everwire, choice(&format!("size={size}")), Some(address.parse().unwrap()))
+        };
+        for size in 0..MOST_OF_AN_ADDRESS {
+            log(64 + size, "10.0.0.1").unwrap();
+        }
+        assert_eq!(log(1000, "10.0.0.1").unwrap_err().status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(log(64, "10.0.0.1").is_ok() && log(1000, "10.0.0.2").is_ok() && log(1000, "10.0.0.1").is_ok());
     }
 }

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::Message;
@@ -22,9 +23,9 @@ pub(super) struct LabSocket {
 }
 
 /// Reads what the client wants to hear.
-pub(crate) fn prepare(everwire: &Everwire, query: &Query) -> Result<Opening, Refusal> {
+pub(crate) fn prepare(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Opening, Refusal> {
     let account = query.text("account").and_then(|name| everwire.lab().account(name));
-    let log = if query.text("call").is_some() { None } else { Some(source::log(everwire, query)?) };
+    let log = if query.text("call").is_some() { None } else { Some(source::log(everwire, query, address)?) };
     let after = query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()?;
     Ok(Box::new(move |mailbox| {
         let subscribed = log.map(|log| log.subscribe(mailbox, after));

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
@@ -11,10 +12,10 @@ use crate::query::Query;
 use crate::refusal::Refusal;
 
 /// The log that a request reads: the answers to the calls of one client, or a feed.
-pub(super) fn log(everwire: &Everwire, query: &Query) -> Result<Arc<Log>, Refusal> {
+pub(super) fn log(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Arc<Log>, Refusal> {
     match query.text("call") {
         Some(name) => calls(everwire, name),
-        None => everwire.lab().feeds().log(everwire, Choice::from_query(query)?),
+        None => everwire.lab().feeds().log(everwire, Choice::from_query(query)?, address),
     }
 }
 

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -24,6 +25,7 @@ pub(super) struct Visit {
     pub(super) query: Query,
     pub(super) account: Option<Arc<Account>>,
     pub(super) network: Network,
+    address: Option<IpAddr>,
     /// Its place among the connections.
     _permit: Arc<Permit>,
 }
@@ -41,12 +43,19 @@ impl Visit {
         let network = network(&faults)?;
         let permit = handshake::admit(everwire, request)?;
         let account = bill(everwire, request, &query, false);
-        Ok(Self { everwire: everwire.clone(), query, account, network, _permit: permit })
+        Ok(Self {
+            everwire: everwire.clone(),
+            query,
+            account,
+            network,
+            address: handshake::client_address(request),
+            _permit: permit,
+        })
     }
 
     /// What the client wants to read.
     pub(super) fn log(&self) -> Result<Arc<Log>, Refusal> {
-        source::log(&self.everwire, &self.query)
+        source::log(&self.everwire, &self.query, self.address)
     }
 
     /// The message that the client has read last.
