@@ -150,7 +150,7 @@ struct LimitFlags {
     message_timeout: Duration,
 
     /// Bytes of unfinished messages and of unsent answers that all connections may hold together; a message that finds no room
-    /// waits until others are done.
+    /// waits until others are done. One address may hold half, unless it may have all connections.
     #[arg(long, value_name = "BYTES", default_value_t = Limits::default().buffered_bytes)]
     max_buffered_bytes: usize,
 

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl Everwire {
     pub fn new(config: Config) -> Self {
         Self(Arc::new(Shared {
             admission: Admission::new(&config.limits, config.files.files),
-            budget: Budget::new(config.limits.buffered_bytes),
+            budget: Budget::new(&config.limits),
             pages: config.dist.as_deref().map(Pages::new),
             metrics: Metrics::default(),
             drain: Drain::default(),
@@ -132,9 +133,9 @@ impl Everwire {
         &self.0.admission
     }
 
-    /// A part of what all connections may hold together.
-    pub(crate) fn charge(&self) -> Charge {
-        self.0.budget.charge()
+    /// A part of what all connections may hold together, and of what those of this address may.
+    pub(crate) fn charge(&self, address: Option<IpAddr>) -> Charge {
+        self.0.budget.charge(address)
     }
 
     /// Counts a connection among the open ones for as long as the presence is held.

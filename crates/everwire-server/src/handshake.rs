@@ -58,11 +58,12 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
     if endpoint == Endpoint::Lab {
         lab::bill_socket(everwire, request, &query);
     }
-    let opening = endpoint.prepare(everwire, &query, client_address(request))?;
+    let address = client_address(request);
+    let opening = endpoint.prepare(everwire, &query, address)?;
     let held = everwire.drain_state().hold();
 
     let (response, upgraded) = upgrade.accept();
-    let accepted = Accepted { everwire: everwire.clone(), endpoint, opening, faults };
+    let accepted = Accepted { everwire: everwire.clone(), address, endpoint, opening, faults };
     tokio::spawn(async move {
         let Ok(stream) = upgraded.await else { return };
         // The lab counts the bytes of its streams, so that these are not written to around it.
@@ -84,6 +85,7 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
 /// A connection that has everything but its stream.
 struct Accepted {
     everwire: Everwire,
+    address: Option<IpAddr>,
     endpoint: Endpoint,
     opening: Opening,
     faults: Option<Faults>,
@@ -95,14 +97,14 @@ impl Accepted {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let Self { everwire, endpoint, opening, faults } = self;
+        let Self { everwire, address, endpoint, opening, faults } = self;
         let limits = &everwire.config().limits;
         let mailbox = match direct {
             Some(direct) => Mailbox::with_direct(limits.backlog_bytes, direct),
             None => Mailbox::new(limits.backlog_bytes),
         };
-        let mailbox = Arc::new(mailbox.charged(everwire.charge()));
-        let wire = Wire::new(stream, unread, &everwire);
+        let mailbox = Arc::new(mailbox.charged(everwire.charge(address)));
+        let wire = Wire::new(stream, unread, &everwire, address);
         let session = opening(&mailbox);
         let dialogue = Dialogue::new(everwire.clone(), endpoint, session, mailbox, faults);
         Connection::new(wire, dialogue).run().await;

@@ -309,7 +309,7 @@ mod tests {
     use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
     use super::*;
-    use crate::limits::Budget;
+    use crate::limits::{Budget, Limits};
 
     const MOST: usize = 3_000;
 
@@ -340,7 +340,7 @@ mod tests {
     }
 
     fn decoder(most: usize) -> Decoder {
-        Decoder::new(most, Budget::new(1 << 30).charge())
+        Decoder::new(most, Budget::new(&Limits::default()).charge(None))
     }
 
     /// What comes out, and the error at the end.
@@ -502,10 +502,10 @@ mod tests {
 
     #[test]
     fn a_large_message_waits_for_room_and_a_small_one_does_not() {
-        let budget = Budget::new(100_000);
-        let mut others = budget.charge();
+        let budget = Budget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
+        let mut others = budget.charge(None);
         others.request(60_000);
-        let mut decoder = Decoder::new(MOST << 10, budget.charge());
+        let mut decoder = Decoder::new(MOST << 10, budget.charge(None));
         let small = frame(FIN | BINARY, &[7; MOST]);
         assert_eq!(decode(&mut decoder, &small).0.len(), 1);
         let large = frame(FIN | BINARY, &[7; 80_000]);
@@ -517,7 +517,7 @@ mod tests {
         assert!(decoder.poll_room(&mut Context::from_waker(Waker::noop())).is_ready());
         assert!(decoder.next(&mut input).is_none());
         assert_eq!(decode(&mut decoder, &large[50_000..]).0, [Message::binary(vec![7; 80_000])]);
-        let mut all = budget.charge();
+        let mut all = budget.charge(None);
         assert!(all.force(100_000), "all of it is given back");
     }
 }

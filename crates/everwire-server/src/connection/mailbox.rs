@@ -357,7 +357,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
-    use crate::limits::Budget;
+    use crate::limits::{Budget, Limits};
 
     /// Counts how often it is woken.
     #[derive(Default)]
@@ -438,8 +438,8 @@ mod tests {
 
     #[test]
     fn what_waits_for_one_is_charged_and_who_cannot_be_sent_what_others_say_is_slow() {
-        let budget = Budget::new(100_000);
-        let mailbox = || Mailbox::new(1 << 20).charged(budget.charge());
+        let budget = Budget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
+        let mailbox = || Mailbox::new(1 << 20).charged(budget.charge(None));
         let (one, other) = (mailbox(), mailbox());
         let large = Message::binary(vec![0; 60_000]);
         one.send(large.clone());
@@ -459,7 +459,7 @@ mod tests {
         assert_eq!(other.sent().1, Some(End::Overflow));
         assert_eq!(one.sent().0, [large], "an answer is sent all the same");
         drop((one, other));
-        assert!(budget.charge().force(100_000), "all of it is given back");
+        assert!(budget.charge(None).force(100_000), "all of it is given back");
     }
 
     #[test]

@@ -69,7 +69,7 @@ async fn echo_over_tcp(limit: usize) -> (Connection<Tcp>, WebSocketStream<TcpStr
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = Tcp::new(listener.accept().await.unwrap().0);
     let mailbox = Arc::new(Mailbox::with_direct(limit, stream.direct(&everwire, Endpoint::Echo)));
-    let wire = Wire::new(stream, Bytes::new(), &everwire);
+    let wire = Wire::new(stream, Bytes::new(), &everwire, None);
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     (Connection::new(wire, dialogue(&everwire, &mailbox, None)), client, mailbox)
 }
@@ -88,7 +88,7 @@ async fn echo_over(
     let limits = &everwire.config().limits;
     let (client, server) = tokio::io::duplex(room);
     let writes = Arc::new(AtomicUsize::new(0));
-    let wire = Wire::new(Counting { stream: server, writes: Arc::clone(&writes) }, Bytes::new(), &everwire);
+    let wire = Wire::new(Counting { stream: server, writes: Arc::clone(&writes) }, Bytes::new(), &everwire, None);
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
     let dialogue = dialogue(&everwire, &mailbox, faults);
@@ -347,7 +347,7 @@ async fn who_was_slow_once_and_has_caught_up_is_no_slow_reader() {
     let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
     let dialogue = dialogue(&everwire, &mailbox, None);
     mailbox.send(Message::text("a"));
-    let running = tokio::spawn(Connection::new(Wire::new(stream, Bytes::new(), &everwire), dialogue).run());
+    let running = tokio::spawn(Connection::new(Wire::new(stream, Bytes::new(), &everwire, None), dialogue).run());
     client.read_exact(&mut [0; 3]).await.unwrap();
     sleep(limits.write + Duration::from_secs(2)).await;
     assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 0);

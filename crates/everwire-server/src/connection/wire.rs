@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -67,9 +68,9 @@ impl Written {
 }
 
 impl<S> Wire<S> {
-    /// The server's end of a stream whose handshake is done; `unread` came together with it.
-    pub(crate) fn new(stream: S, unread: Bytes, everwire: &Everwire) -> Self {
-        let decoder = Decoder::new(everwire.config().limits.message_bytes, everwire.charge());
+    /// The server's end of a stream from `address` whose handshake is done; `unread` came together with it.
+    pub(crate) fn new(stream: S, unread: Bytes, everwire: &Everwire, address: Option<IpAddr>) -> Self {
+        let decoder = Decoder::new(everwire.config().limits.message_bytes, everwire.charge(address));
         Self { stream, decoder, unread, unwritten: Unwritten::default(), peer_closed: None }
     }
 

@@ -1,39 +1,82 @@
+use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-/// In what measure the budget is charged. Less than one is free: what each connection needs for itself, and most messages,
-/// cost nobody an access to memory that all workers share.
+use super::{Limits, network_of};
+
+/// The unit in which the budget is charged. Less than one is free: what each connection needs for itself, and most messages,
+/// do not touch memory that all workers share.
 const PAGE: usize = 4 << 10;
 
-/// What all connections together may hold of unfinished messages and unsent answers. Who waits for room gets it in turn.
+/// What all connections together may hold of unfinished messages and unsent answers. Those that wait for room get it in turn.
+///
+/// The connections of one address may hold half of it, so that one client that announces large messages, or does not read
+/// their echoes, leaves room for others. Where one address may have all connections, it may have all of the budget.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    pages: usize,
+    all: Arc<Pages>,
+    pages_per_address: usize,
+    by_address: Mutex<HashMap<IpAddr, Weak<Pages>>>,
+}
+
+/// Pages that some holders share.
+#[derive(Debug)]
+struct Pages {
+    total: usize,
     free: Arc<Semaphore>,
 }
 
 /// One holder's part of the budget; dropping it gives it back.
 pub(crate) struct Charge {
     budget: Arc<Budget>,
+    /// What the holders of the same address share, and the key of it.
+    address: Option<(IpAddr, Arc<Pages>)>,
     pages: usize,
     waiting: Option<Waiting>,
 }
 
-type Waiting = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + Sync>>;
+/// Of the address, where there is one, and of all.
+type Permits = (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit);
+type Waiting = Pin<Box<dyn Future<Output = Result<Permits, AcquireError>> + Send + Sync>>;
 
 impl Budget {
-    pub(crate) fn new(bytes: usize) -> Arc<Self> {
-        let pages = (bytes / PAGE).min(u32::MAX as usize);
-        Arc::new(Self { pages, free: Arc::new(Semaphore::new(pages)) })
+    pub(crate) fn new(limits: &Limits) -> Arc<Self> {
+        let all = Pages::new(limits.buffered_bytes / PAGE);
+        let shares = if limits.connections_per_address < limits.connections { 2 } else { 1 };
+        Arc::new(Self { pages_per_address: all.total / shares, all, by_address: Mutex::default() })
     }
 
-    /// A holder that holds nothing yet.
-    pub(crate) fn charge(self: &Arc<Self>) -> Charge {
-        Charge { budget: Arc::clone(self), pages: 0, waiting: None }
+    /// A holder that holds nothing yet. Without an address only the total counts.
+    pub(crate) fn charge(self: &Arc<Self>, address: Option<IpAddr>) -> Charge {
+        let address = address.map(network_of).map(|address| (address, self.share_of(address)));
+        Charge { budget: Arc::clone(self), address, pages: 0, waiting: None }
+    }
+
+    fn share_of(&self, address: IpAddr) -> Arc<Pages> {
+        let mut by_address = self.by_address();
+        let share = by_address.entry(address).or_default();
+        share.upgrade().unwrap_or_else(|| {
+            let pages = Pages::new(self.pages_per_address);
+            *share = Arc::downgrade(&pages);
+            pages
+        })
+    }
+
+    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, Weak<Pages>>> {
+        self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pages {
+    fn new(total: usize) -> Arc<Self> {
+        // What a single request can ask of the semaphore.
+        let total = total.min(u32::MAX as usize);
+        Arc::new(Self { total, free: Arc::new(Semaphore::new(total)) })
     }
 }
 
@@ -41,21 +84,35 @@ impl Charge {
     /// Charges for so many bytes instead of what was held before. Where there is no room for more, it waits for its turn:
     /// see [`poll_room`](Self::poll_room).
     pub(crate) fn request(&mut self, bytes: usize) {
+        let most = self.address.as_ref().map_or(self.budget.all.total, |(_, share)| share.total);
         // What can never fit gets all there is.
-        let Some(more) = self.growth((bytes / PAGE).min(self.budget.pages)) else { return };
-        match Arc::clone(&self.budget.free).try_acquire_many_owned(more) {
-            Ok(permit) => self.take(permit),
-            Err(_) => self.waiting = Some(Box::pin(Arc::clone(&self.budget.free).acquire_many_owned(more))),
+        let Some(more) = self.growth((bytes / PAGE).min(most)) else { return };
+        let all = Arc::clone(&self.budget.all.free);
+        let share = self.address.as_ref().map(|(_, share)| Arc::clone(&share.free));
+        let at_once = || {
+            let of_address = share.clone().map(|share| share.try_acquire_many_owned(more)).transpose().ok()?;
+            Some((of_address, Arc::clone(&all).try_acquire_many_owned(more).ok()?))
+        };
+        if let Some(permits) = at_once() {
+            return self.take(permits);
         }
+        self.waiting = Some(Box::pin(async move {
+            // First the address, so that its holders wait for each other and take no turn from others meanwhile.
+            let of_address = match share {
+                Some(share) => Some(share.acquire_many_owned(more).await?),
+                None => None,
+            };
+            Ok((of_address, all.acquire_many_owned(more).await?))
+        }));
     }
 
     /// Ready when there is room for what was requested.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(waiting) = &mut self.waiting else { return Poll::Ready(()) };
-        let permit = ready!(waiting.as_mut().poll(cx));
+        let permits = ready!(waiting.as_mut().poll(cx));
         self.waiting = None;
-        // The semaphore is never closed.
-        permit.into_iter().for_each(|permit| self.take(permit));
+        // The semaphores are never closed.
+        permits.into_iter().for_each(|permits| self.take(permits));
         Poll::Ready(())
     }
 
@@ -67,7 +124,13 @@ impl Charge {
     pub(crate) fn force(&mut self, bytes: usize) -> bool {
         let pages = bytes / PAGE;
         if let Some(more) = self.growth(pages) {
-            self.pages += self.budget.free.forget_permits(more as usize);
+            let more = more as usize;
+            let of_address = self.address.as_ref().map_or(more, |(_, share)| share.free.forget_permits(more));
+            let of_all = self.budget.all.free.forget_permits(of_address);
+            if let Some((_, share)) = &self.address {
+                share.free.add_permits(of_address - of_all);
+            }
+            self.pages += of_all;
         }
         self.pages == pages
     }
@@ -76,22 +139,33 @@ impl Charge {
     fn growth(&mut self, pages: usize) -> Option<u32> {
         self.waiting = None;
         if pages <= self.pages {
-            self.budget.free.add_permits(self.pages - pages);
+            let less = self.pages - pages;
+            if let Some((_, share)) = &self.address {
+                share.free.add_permits(less);
+            }
+            self.budget.all.free.add_permits(less);
             self.pages = pages;
             return None;
         }
         u32::try_from(pages - self.pages).ok()
     }
 
-    fn take(&mut self, permit: OwnedSemaphorePermit) {
-        self.pages += permit.num_permits();
-        permit.forget();
+    fn take(&mut self, (of_address, of_all): Permits) {
+        self.pages += of_all.num_permits();
+        of_address.into_iter().chain([of_all]).for_each(OwnedSemaphorePermit::forget);
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
         self.growth(0);
+        if let Some((address, share)) = self.address.take() {
+            let mut by_address = self.budget.by_address();
+            drop(share);
+            if by_address.get(&address).is_some_and(|share| share.strong_count() == 0) {
+                by_address.remove(&address);
+            }
+        }
     }
 }
 
@@ -103,18 +177,28 @@ impl fmt::Debug for Charge {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
     use std::task::Waker;
 
     use super::*;
+
+    /// A budget of so many pages, of which one address may have all or half.
+    fn budget(pages: usize, for_one_address: bool) -> Arc<Budget> {
+        let connections_per_address = if for_one_address { 2 } else { 1 };
+        let limits =
+            Limits { buffered_bytes: pages * PAGE, connections: 2, connections_per_address, ..Limits::default() };
+        Budget::new(&limits)
+    }
 
     fn has_room(charge: &mut Charge) -> bool {
         charge.poll_room(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     #[test]
-    fn who_finds_no_room_gets_it_when_others_give_it_back() {
-        let budget = Budget::new(100 * PAGE);
-        let (mut one, mut other) = (budget.charge(), budget.charge());
+    fn a_holder_that_finds_no_room_gets_it_when_others_give_it_back() {
+        let budget = budget(100, true);
+        let address = Some(Ipv4Addr::LOCALHOST.into());
+        let (mut one, mut other) = (budget.charge(address), budget.charge(address));
         one.request(60 * PAGE);
         other.request(50 * PAGE);
         assert!(has_room(&mut one) && !has_room(&mut other));
@@ -125,9 +209,9 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_while_it_waits_takes_nothing() {
-        let budget = Budget::new(100 * PAGE);
-        let (mut one, mut other, mut third) = (budget.charge(), budget.charge(), budget.charge());
+    fn a_holder_that_leaves_while_it_waits_takes_nothing() {
+        let budget = budget(100, true);
+        let (mut one, mut other, mut third) = (budget.charge(None), budget.charge(None), budget.charge(None));
         one.request(100 * PAGE);
         other.request(100 * PAGE);
         third.request(PAGE);
@@ -135,18 +219,38 @@ mod tests {
         drop((one, other));
         assert!(has_room(&mut third));
         drop(third);
-        assert_eq!(budget.free.available_permits(), 100);
+        assert_eq!(budget.all.free.available_permits(), 100);
     }
 
     #[test]
     fn a_little_is_free_and_what_can_never_fit_gets_all() {
-        let budget = Budget::new(2 * PAGE);
-        let mut little = budget.charge();
+        let budget = budget(2, true);
+        let mut little = budget.charge(None);
         assert!(little.force(PAGE - 1));
-        let mut much = budget.charge();
+        let mut much = budget.charge(None);
         much.request(100 * PAGE);
         assert!(has_room(&mut much));
         little.request(PAGE);
         assert!(!has_room(&mut little));
+    }
+
+    #[test]
+    fn one_address_leaves_half_of_the_budget_to_others() {
+        let budget = budget(100, false);
+        let [greedy, other] = [1, 2].map(|last| Some(IpAddr::from([127, 0, 0, last])));
+        let (mut one, mut another, mut third) = (budget.charge(greedy), budget.charge(greedy), budget.charge(greedy));
+        one.request(1000 * PAGE);
+        another.request(PAGE);
+        assert!(has_room(&mut one) && !has_room(&mut another) && !third.force(PAGE));
+        let mut unconcerned = budget.charge(other);
+        unconcerned.request(50 * PAGE);
+        assert!(has_room(&mut unconcerned));
+
+        drop(one);
+        assert!(has_room(&mut another), "what one connection gives back is for the next of the address");
+        assert!(third.force(49 * PAGE) && !third.force(50 * PAGE));
+        drop((another, third, unconcerned));
+        assert_eq!(budget.all.free.available_permits(), 100);
+        assert!(budget.by_address().is_empty(), "an address without connections leaves no trace");
     }
 }

@@ -36,7 +36,8 @@ pub struct Limits {
     pub message: Duration,
     /// Bytes of unfinished messages and of unsent answers that all connections may hold together, beside what each reads at
     /// once (32 KiB). A message that finds no room is not read until others are done, and closes its connection with 1013
-    /// when that takes longer than [`message`](Self::message).
+    /// when that takes longer than [`message`](Self::message). The connections of one address may hold half, unless one address
+    /// may have all [`connections`](Self::connections).
     pub buffered_bytes: usize,
     /// Bytes that may wait for one slow reader before it is closed with 1013.
     pub backlog_bytes: usize,

@@ -7,6 +7,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{Harness, PATIENCE, connect, raw};
+#[cfg(target_os = "linux")]
+use crate::{client::Client, harness::connect_from};
 
 #[tokio::test]
 async fn a_message_over_the_greatest_size_closes_with_1009() {
@@ -160,6 +162,22 @@ async fn large_messages_of_many_connections_pass_in_turn_where_there_is_no_room_
     let large = Message::binary(vec![7; 400_000]);
     let exchanges = clients.iter_mut().map(|client| client.echoes(large.clone()));
     timeout(PATIENCE, join_all(exchanges)).await.expect("all in time");
+}
+
+/// A header alone costs its sender nothing, and room is kept for all that it announces.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn one_address_that_announces_large_messages_leaves_room_for_those_of_others() {
+    let harness = Harness::start(|config| config.limits.buffered_bytes = 2_000_000).await;
+    let mut greedy = Vec::new();
+    for _ in 0..10 {
+        let mut client = harness.client("/echo").await;
+        client.socket.get_mut().write_all(&BEGINNING).await.unwrap();
+        greedy.push(client);
+    }
+    let stream = connect_from([127, 0, 0, 2], harness.address());
+    let mut other = Client::over(stream, &format!("ws://{}/echo", harness.address()), &[]).await.unwrap();
+    other.echoes(Message::binary(vec![7; 900_000])).await;
 }
 
 #[tokio::test]
