@@ -1,4 +1,4 @@
-import { expect, type Locator, type Page } from "@playwright/test";
+import { expect, type BrowserContext, type Locator, type Page } from "@playwright/test";
 
 /** The entries of the menu that breaks the connection. */
 export type Break = "Cut the line" | "Go silent" | "Refuse" | "Close" | "Slow it down" | "Send garbage";
@@ -46,6 +46,12 @@ export class Line {
   /** Waits until the page has noticed that it is not connected. */
   async down(): Promise<void> {
     await expect(this.state).toHaveText(/^(Reconnecting|Offline)$/, recovery);
+  }
+
+  /** Takes the network away from the browser, and waits until the page says so. */
+  async goOffline(context: BrowserContext): Promise<void> {
+    await context.setOffline(true);
+    await expect(this.state).toHaveText("Offline", recovery);
   }
 
   /** Has the connection broken, as a visitor does. */

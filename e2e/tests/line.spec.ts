@@ -95,8 +95,7 @@ test.describe("the line says", () => {
     await page.goto("/");
     const line = new Line(page);
     await line.open();
-    await context.setOffline(true);
-    await expect(line.state).toHaveText("Offline", { timeout: 60_000 });
+    await line.goOffline(context);
     await expect(line.trouble).toHaveText("This device is offline. It reconnects as soon as the network is back.");
     await expect(line.detail).toHaveText("no network");
     await expect(line.now).toBeVisible();

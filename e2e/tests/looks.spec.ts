@@ -29,8 +29,7 @@ test.describe("on phone and desktop, light and dark, everybody can use", () => {
     await page.goto("/");
     const line = new Line(page);
     await line.open();
-    await context.setOffline(true);
-    await expect(line.state).toHaveText("Offline", { timeout: 60_000 });
+    await line.goOffline(context);
     await standStill(page);
     await tryLooks(page, "start-offline");
   });
