@@ -19,14 +19,14 @@ const PAGE: usize = 4 << 10;
 /// their echoes, leaves room for others. Where one address may have all connections, it may have all of the budget.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    all: Arc<Pages>,
+    all: Arc<Share>,
     pages_per_address: usize,
-    by_address: Mutex<HashMap<IpAddr, Weak<Pages>>>,
+    by_address: Mutex<HashMap<IpAddr, Weak<Share>>>,
 }
 
-/// Pages that some holders share.
+/// Pages that some holders may have together: those of one address, or all.
 #[derive(Debug)]
-struct Pages {
+struct Share {
     total: usize,
     free: Arc<Semaphore>,
 }
@@ -35,7 +35,7 @@ struct Pages {
 pub(crate) struct Charge {
     budget: Arc<Budget>,
     /// What the holders of the same address share, and the key of it.
-    address: Option<(IpAddr, Arc<Pages>)>,
+    address: Option<(IpAddr, Arc<Share>)>,
     pages: usize,
     waiting: Option<Waiting>,
 }
@@ -46,7 +46,7 @@ type Waiting = Pin<Box<dyn Future<Output = Result<Permits, AcquireError>> + Send
 
 impl Budget {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
-        let all = Pages::new(limits.buffered_bytes / PAGE);
+        let all = Share::new(limits.buffered_bytes / PAGE);
         let shares = if limits.connections_per_address < limits.connections { 2 } else { 1 };
         Arc::new(Self { pages_per_address: all.total / shares, all, by_address: Mutex::default() })
     }
@@ -57,22 +57,22 @@ impl Budget {
         Charge { budget: Arc::clone(self), address, pages: 0, waiting: None }
     }
 
-    fn share_of(&self, address: IpAddr) -> Arc<Pages> {
+    fn share_of(&self, address: IpAddr) -> Arc<Share> {
         let mut by_address = self.by_address();
         let share = by_address.entry(address).or_default();
         share.upgrade().unwrap_or_else(|| {
-            let pages = Pages::new(self.pages_per_address);
-            *share = Arc::downgrade(&pages);
-            pages
+            let new = Share::new(self.pages_per_address);
+            *share = Arc::downgrade(&new);
+            new
         })
     }
 
-    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, Weak<Pages>>> {
+    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, Weak<Share>>> {
         self.by_address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pages {
+impl Share {
     fn new(total: usize) -> Arc<Self> {
         // What a single request can ask of the semaphore.
         let total = total.min(u32::MAX as usize);
