@@ -5,16 +5,16 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Config;
-use crate::connection::{End, Mailbox};
+use crate::connection::{End, OutboundQueue};
 use crate::drain::{self, Drain};
-use crate::endpoints::{Endpoint, Hubs};
+use crate::endpoints::{Endpoint, Groups};
 use crate::files::Store;
 use crate::lab::Lab;
 use crate::limits::{Admission, Budget, Charge};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::pages::Pages;
-use crate::roster::Roster;
+use crate::registry::ConnectionRegistry;
 use crate::ticker::Streams;
 
 /// The state behind the routes. Cloning it is cheap and gives the same state.
@@ -31,13 +31,13 @@ struct Shared {
     admission: Arc<Admission>,
     budget: Arc<Budget>,
     drain: Drain,
-    hubs: Hubs,
+    groups: Groups,
     streams: Streams,
     monitor: Monitor,
     lab: Lab,
     files: Arc<Store>,
     pages: Option<Pages>,
-    roster: Roster,
+    registry: ConnectionRegistry,
 }
 
 impl Everwire {
@@ -49,11 +49,11 @@ impl Everwire {
             pages: config.dist.as_deref().map(Pages::new),
             metrics: Metrics::default(),
             drain: Drain::default(),
-            hubs: Hubs::default(),
+            groups: Groups::default(),
             streams: Streams::default(),
             monitor: Monitor::default(),
             lab: Lab::default(),
-            roster: Roster::default(),
+            registry: ConnectionRegistry::default(),
             files: Store::new(config.files.clone(), config.clock.clone()),
             config,
         }))
@@ -65,10 +65,10 @@ impl Everwire {
         let period = self.0.drain.start(period);
         let start = Instant::now();
         let turns = async {
-            for (place, mailbox) in self.in_turn() {
+            for (place, outbound) in self.in_turn() {
                 sleep_until(start + period.mul_f64(place)).await;
-                if let Some(mailbox) = mailbox.upgrade() {
-                    mailbox.end(End::Drained);
+                if let Some(outbound) = outbound.upgrade() {
+                    outbound.end(End::Drained);
                 }
             }
         };
@@ -78,17 +78,17 @@ impl Everwire {
             () = self.0.drain.finished() => {}
         }
         // Connections cut their peers off after the closing time; the second is for the last of them to do so.
-        let patience = self.config().limits.close + Duration::from_secs(1);
-        if timeout(patience, self.0.drain.finished()).await.is_err() {
+        let time_limit = self.config().limits.close + Duration::from_secs(1);
+        if timeout(time_limit, self.0.drain.finished()).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
     }
 
     /// The open connections, each with where in the period its turn to close is. One that closes before is let go.
-    fn in_turn(&self) -> Vec<(f64, Weak<Mailbox>)> {
-        let everybody = self.0.roster.everybody().into_iter();
+    fn in_turn(&self) -> Vec<(f64, Weak<OutboundQueue>)> {
+        let all = self.0.registry.all().into_iter();
         let mut turns: Vec<_> =
-            everybody.map(|(number, mailbox)| (drain::place(number), Arc::downgrade(&mailbox))).collect();
+            all.map(|(number, outbound)| (drain::place(number), Arc::downgrade(&outbound))).collect();
         turns.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
         turns
     }
@@ -105,8 +105,8 @@ impl Everwire {
         &self.0.drain
     }
 
-    pub(crate) fn hubs(&self) -> &Hubs {
-        &self.0.hubs
+    pub(crate) fn groups(&self) -> &Groups {
+        &self.0.groups
     }
 
     pub(crate) fn streams(&self) -> &Streams {
@@ -138,34 +138,34 @@ impl Everwire {
         self.0.budget.charge(address)
     }
 
-    /// Counts a connection among the open ones for as long as the presence is held.
-    pub(crate) fn enter(&self, endpoint: Endpoint, mailbox: &Arc<Mailbox>) -> Presence {
-        let number = self.0.roster.enter(mailbox);
+    /// Counts a connection among the open ones for as long as the guard is held.
+    pub(crate) fn enter(&self, endpoint: Endpoint, outbound: &Arc<OutboundQueue>) -> ConnectionGuard {
+        let number = self.0.registry.insert(outbound);
         // One that enters behind the drain's back has no turn.
         if self.0.drain.has_started() {
-            mailbox.end(End::Drained);
+            outbound.end(End::Drained);
         }
         self.metrics().of(endpoint).opened.add(1);
-        Presence { everwire: self.clone(), endpoint, number }
+        ConnectionGuard { everwire: self.clone(), endpoint, number }
     }
 
-    pub(crate) fn roster(&self) -> &Roster {
-        &self.0.roster
+    pub(crate) fn registry(&self) -> &ConnectionRegistry {
+        &self.0.registry
     }
 }
 
 /// An open connection; dropping it counts it as closed.
 #[derive(Debug)]
-#[must_use = "dropping the presence ends it"]
-pub(crate) struct Presence {
+#[must_use = "dropping the guard ends it"]
+pub(crate) struct ConnectionGuard {
     everwire: Everwire,
     endpoint: Endpoint,
     number: u64,
 }
 
-impl Drop for Presence {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.everwire.0.roster.leave(self.number);
+        self.everwire.0.registry.remove(self.number);
         self.everwire.metrics().of(self.endpoint).closed.add(1);
     }
 }
@@ -178,16 +178,16 @@ mod tests {
     async fn each_connection_is_closed_at_its_turn() {
         let everwire = Everwire::new(Config::default());
         let _held = everwire.drain_state().hold();
-        let mailboxes = [(); 20].map(|()| Arc::new(Mailbox::new(1000)));
-        let _presences = mailboxes.each_ref().map(|mailbox| everwire.enter(Endpoint::Echo, mailbox));
+        let queues = [(); 20].map(|()| Arc::new(OutboundQueue::new(1000)));
+        let _guards = queues.each_ref().map(|outbound| everwire.enter(Endpoint::Echo, outbound));
         let stopping = everwire.clone();
         tokio::spawn(async move { stopping.drain(Duration::from_secs(100)).await });
         let start = Instant::now();
         for second in 0..100 {
             sleep_until(start + Duration::from_secs(second) + Duration::from_millis(2)).await;
-            for (number, mailbox) in (0..).zip(&mailboxes) {
+            for (number, outbound) in (0..).zip(&queues) {
                 let turn = drain::place(number) * 100.0;
-                assert_eq!(mailbox.sent().1.is_some(), turn <= second as f64, "number {number} at {second} s");
+                assert_eq!(outbound.sent().1.is_some(), turn <= second as f64, "number {number} at {second} s");
             }
         }
     }

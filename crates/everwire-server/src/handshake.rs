@@ -9,16 +9,16 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Everwire;
-use crate::connection::{Connection, Dialogue, Direct, Mailbox, Tcp, Wire};
+use crate::connection::{Connection, Direct, FramedTransport, OutboundQueue, ProtocolHandler, Tcp};
 use crate::endpoints::{Endpoint, Opening};
 use crate::fault::{Faults, GRAMMAR};
+use crate::handshake_error::HandshakeError;
 use crate::host::Host;
 use crate::lab;
 use crate::limits::{Full, Permit, Place};
 use crate::metrics::DropReason;
 use crate::origin::Foreign;
 use crate::query::Query;
-use crate::refusal::Refusal;
 use crate::serve;
 use crate::upgrade::Upgrade;
 
@@ -30,27 +30,27 @@ pub(crate) async fn answer(everwire: Everwire, endpoint: Endpoint, mut request: 
             Some(pages) if wants_a_page(&request) => pages.index(&everwire, request).await,
             _ => {
                 let sentence = format!("{} is a WebSocket; connect to it with ws: or wss:.", original_path(&request));
-                Refusal::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence).into_response()
+                HandshakeError::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence).into_response()
             }
         };
     }
-    accept(&everwire, endpoint, &mut request).unwrap_or_else(|refusal| {
-        tracing::debug!(endpoint = endpoint.path(), status = %refusal.status, refusal.sentence, "refused");
-        everwire.metrics().of(endpoint).dropped(refusal.reason);
-        refusal.into_response()
+    accept(&everwire, endpoint, &mut request).unwrap_or_else(|error| {
+        tracing::debug!(endpoint = endpoint.path(), status = %error.status, error.message, "refused");
+        everwire.metrics().of(endpoint).dropped(error.reason);
+        error.into_response()
     })
 }
 
-fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Result<Response, Refusal> {
+fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Result<Response, HandshakeError> {
     if everwire.drain_state().has_started() {
         let sentence = "The server is stopping; connect again in a few seconds.";
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
+        return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
     }
     check_origin(everwire, request)?;
     let query = Query::of(request.uri());
     let faults = faults(everwire, &query)?;
     if let Some(status) = faults.as_ref().and_then(|faults| faults.refuse) {
-        return Err(Refusal::new(status, DropReason::Fault, "Refused, as asked by the fault parameter."));
+        return Err(HandshakeError::new(status, DropReason::Fault, "Refused, as asked by the fault parameter."));
     }
     let upgrade = Upgrade::from_request(request)?;
     // First of all a place: what the endpoint prepares may be scarce too.
@@ -71,7 +71,7 @@ fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Res
         match bare {
             Ok((stream, unread)) => {
                 let stream = Tcp::new(stream);
-                // A fault acts on each message, so that none may go around the mailbox.
+                // A fault acts on each message, so that none may go around the outbound queue.
                 let direct = accepted.faults.is_none().then(|| stream.direct(&accepted.everwire, endpoint));
                 accepted.serve(stream, unread, direct).await;
             }
@@ -92,28 +92,28 @@ struct Accepted {
 }
 
 impl Accepted {
-    /// Serves the connection to its end; `direct` is the way around its mailbox.
+    /// Serves the connection to its end; `direct` is the way around its outbound queue.
     async fn serve<S>(self, stream: S, unread: Bytes, direct: Option<Direct>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let Self { everwire, address, endpoint, opening, faults } = self;
         let limits = &everwire.config().limits;
-        let mailbox = match direct {
-            Some(direct) => Mailbox::with_direct(limits.backlog_bytes, direct),
-            None => Mailbox::new(limits.backlog_bytes),
+        let outbound = match direct {
+            Some(direct) => OutboundQueue::with_direct(limits.backlog_bytes, direct),
+            None => OutboundQueue::new(limits.backlog_bytes),
         };
-        let mailbox = Arc::new(mailbox.charged(everwire.charge(address)));
-        let wire = Wire::new(stream, unread, &everwire, address);
-        let session = opening(&mailbox);
-        let dialogue = Dialogue::new(everwire.clone(), endpoint, session, mailbox, faults);
-        Connection::new(wire, dialogue).run().await;
+        let outbound = Arc::new(outbound.charged(everwire.charge(address)));
+        let transport = FramedTransport::new(stream, unread, &everwire, address);
+        let handler = opening(&outbound);
+        let protocol = ProtocolHandler::new(everwire.clone(), endpoint, handler, outbound, faults);
+        Connection::new(transport, protocol).run().await;
     }
 }
 
 /// Whether the request names the server by a name that it has (RFC 9112 section 3.2), or by one that a page let lead here.
-pub(crate) fn check_host(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
-    let host = Host::of(request).map_err(|bad| Refusal::bad_request(bad.to_string()))?;
+pub(crate) fn check_host(everwire: &Everwire, request: &Request) -> Result<(), HandshakeError> {
+    let host = Host::of(request).map_err(|bad| HandshakeError::bad_request(bad.to_string()))?;
     let Some((host, port)) = host.filter(|(host, _)| !everwire.config().origins.may_call(host, request)) else {
         return Ok(());
     };
@@ -123,10 +123,10 @@ pub(crate) fn check_host(everwire: &Everwire, request: &Request) -> Result<(), R
         "On its own machine this server is called by an address or localhost, and not {host}; \
          start it with --allow-origin {scheme}://{host}{port}."
     );
-    Err(Refusal::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
+    Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
 }
 
-pub(crate) fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
+pub(crate) fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), HandshakeError> {
     let sentence = match everwire.config().origins.foreign(request) {
         None => return Ok(()),
         Some(Foreign::Unlisted(origin)) => {
@@ -136,24 +136,24 @@ pub(crate) fn check_origin(everwire: &Everwire, request: &Request) -> Result<(),
             "`Origin` holds something else than the origin of a page; leave it out.".to_owned()
         }
     };
-    Err(Refusal::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
+    Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
 }
 
 /// The faults that a request asks for.
-pub(crate) fn faults(everwire: &Everwire, query: &Query) -> Result<Option<Faults>, Refusal> {
+pub(crate) fn faults(everwire: &Everwire, query: &Query) -> Result<Option<Faults>, HandshakeError> {
     let Some(text) = query.text("fault") else { return Ok(None) };
     if !everwire.config().faults {
-        return Err(Refusal::bad_request("Faults are off; start the server with --faults."));
+        return Err(HandshakeError::bad_request("Faults are off; start the server with --faults."));
     }
     match Faults::parse(text) {
         Some(faults) => Ok(Some(faults)),
-        None => Err(Refusal::bad_request(format!("`fault={text}` is no fault. There are: {GRAMMAR}."))),
+        None => Err(HandshakeError::bad_request(format!("`fault={text}` is no fault. There are: {GRAMMAR}."))),
     }
 }
 
 /// The place that the request's connection took when it was accepted. Where the routes are part of another application, which
 /// accepts by itself, the request takes one.
-pub(crate) fn admit(everwire: &Everwire, request: &Request) -> Result<Arc<Permit>, Refusal> {
+pub(crate) fn admit(everwire: &Everwire, request: &Request) -> Result<Arc<Permit>, HandshakeError> {
     let place = match request.extensions().get::<Place>() {
         Some(Place::Admitted(permit)) => Ok(Arc::clone(permit)),
         Some(Place::Refused { why, .. }) => Err(*why),
@@ -163,7 +163,7 @@ pub(crate) fn admit(everwire: &Everwire, request: &Request) -> Result<Arc<Permit
 }
 
 /// Whether the request's connection is within the limits, for an answer that takes no place beside it.
-pub(crate) fn check_place(everwire: &Everwire, request: &Request) -> Result<(), Refusal> {
+pub(crate) fn check_place(everwire: &Everwire, request: &Request) -> Result<(), HandshakeError> {
     match request.extensions().get::<Place>() {
         Some(Place::Refused { why, .. }) => Err(no_room(everwire, *why)),
         _ => Ok(()),
@@ -171,23 +171,23 @@ pub(crate) fn check_place(everwire: &Everwire, request: &Request) -> Result<(), 
 }
 
 /// Takes a place among the open files.
-pub(crate) fn open_file(everwire: &Everwire, request: &Request) -> Result<Arc<Permit>, Refusal> {
+pub(crate) fn open_file(everwire: &Everwire, request: &Request) -> Result<Arc<Permit>, HandshakeError> {
     let place = everwire.admission().open_file(client_address(request)).map(Arc::new);
     place.ok_or_else(|| {
         let sentence = "The server reads as many files as the system lets it; try again later.";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::ServerFull, sentence)
+        HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::ServerFull, sentence)
     })
 }
 
-fn no_room(everwire: &Everwire, full: Full) -> Refusal {
+fn no_room(everwire: &Everwire, full: Full) -> HandshakeError {
     let most = everwire.admission();
     match full {
-        Full::Server => Refusal::new(
+        Full::Server => HandshakeError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             DropReason::ServerFull,
             format!("The server holds {} connections, as many as it may; try again later.", most.connections()),
         ),
-        Full::Address => Refusal::new(
+        Full::Address => HandshakeError::new(
             StatusCode::TOO_MANY_REQUESTS,
             DropReason::AddressFull,
             format!("Your address holds {} connections, as many as it may; close one.", most.connections_per_address()),

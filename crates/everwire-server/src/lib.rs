@@ -34,8 +34,8 @@
 //! - `handshake` decides whether a request becomes a WebSocket, `upgrade` speaks the HTTP of it; `host` and `origin` say by which
 //!   names and from which pages
 //! - `connection` is the one loop that every endpoint shares: pings, limits, faults, counters, coalesced writes
-//! - `endpoints` and `ticker` say what each path does, as a `Session` inside that loop
-//! - `hub` sends one encoded message to many, `metrics` counts, `monitor` tells what the machine does
+//! - `endpoints` and `ticker` say what each path does, as a `Handler` inside that loop
+//! - `group` sends one encoded message to many, `metrics` counts, `monitor` tells what the machine does
 //! - `files` keeps what one client leaves for others
 
 mod cli;
@@ -48,10 +48,12 @@ mod endpoints;
 mod everwire;
 mod fault;
 mod files;
+mod group;
+mod handler;
 mod handshake;
+mod handshake_error;
 mod held;
 mod host;
-mod hub;
 mod lab;
 mod limits;
 mod metrics;
@@ -59,11 +61,9 @@ mod monitor;
 mod origin;
 mod pages;
 mod query;
-mod refusal;
-mod roster;
+mod registry;
 mod router;
 mod serve;
-mod session;
 mod ticker;
 mod upgrade;
 

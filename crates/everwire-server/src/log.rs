@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 /// Bytes that may wait to be written: some thousand lines.
 const MOST: usize = 1 << 20;
 /// How long the end of the process waits for the last lines to be written.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The lines that wait to be written. Dropping the last clone writes nothing; [`flush`](Self::flush) does.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +84,7 @@ impl Log {
     pub(crate) fn flush(&self) {
         let waits = |queue: &mut Queue| queue.is_writing || !queue.text.is_empty();
         // Whether or not the time was enough, there is no more of it.
-        let _ = self.0.changed.wait_timeout_while(self.queue(), PATIENCE, waits);
+        let _ = self.0.changed.wait_timeout_while(self.queue(), TIMEOUT, waits);
     }
 
     /// What is to be written next, once there is something.

@@ -106,7 +106,7 @@ async fn with_room(everwire: &Everwire, request: Request, serve: impl AsyncFnOnc
     let room = handshake::check_place(everwire, &request).and_then(|()| handshake::open_file(everwire, &request));
     match room {
         Ok(permit) => held(serve(request).await, [permit]),
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 
-use crate::refusal::Refusal;
+use crate::handshake_error::HandshakeError;
 
 /// The parameters of a request's address.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Query {
     }
 
     /// A number within `range`, or `default` when it is not given.
-    pub(crate) fn number<T>(&self, name: &str, range: RangeInclusive<T>, default: T) -> Result<T, Refusal>
+    pub(crate) fn number<T>(&self, name: &str, range: RangeInclusive<T>, default: T) -> Result<T, HandshakeError>
     where
         T: FromStr + PartialOrd + Display,
     {
@@ -30,7 +30,7 @@ impl Query {
             Ok(number) if range.contains(&number) => Ok(number),
             _ => {
                 let (start, end) = range.into_inner();
-                Err(Refusal::bad_request(format!("`{name}={text}` must be a number from {start} to {end}.")))
+                Err(HandshakeError::bad_request(format!("`{name}={text}` must be a number from {start} to {end}.")))
             }
         }
     }
@@ -49,8 +49,8 @@ mod tests {
         assert_eq!(query("from=3").number("from", 0..=10, 7).unwrap(), 3);
         assert_eq!(query("").number("from", 0..=10, 7).unwrap(), 7);
         for bad in ["from=11", "from=-1", "from=x", "from=", "from=1.5"] {
-            let refusal = query(bad).number("from", 0..=10, 7).unwrap_err();
-            assert_eq!(refusal.sentence, format!("`{bad}` must be a number from 0 to 10."));
+            let error = query(bad).number("from", 0..=10, 7).unwrap_err();
+            assert_eq!(error.message, format!("`{bad}` must be a number from 0 to 10."));
         }
     }
 

@@ -64,12 +64,12 @@ fn probes() -> Router<Everwire> {
 async fn check_host(State(everwire): State<Everwire>, request: Request, next: Next) -> Response {
     match handshake::check_host(&everwire, &request) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => {
+        Err(error) => {
             let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.path() == request.uri().path());
             if let Some(endpoint) = endpoint {
-                everwire.metrics().of(endpoint).dropped(refusal.reason);
+                everwire.metrics().of(endpoint).dropped(error.reason);
             }
-            refusal.into_response()
+            error.into_response()
         }
     }
 }
@@ -100,8 +100,8 @@ async fn elsewhere(State(everwire): State<Everwire>, request: Request) -> Respon
     if let Some(pages) = everwire.pages() {
         return pages.serve(&everwire, request).await;
     }
-    if let Err(refusal) = handshake::check_place(&everwire, &request) {
-        return refusal.into_response();
+    if let Err(error) = handshake::check_place(&everwire, &request) {
+        return error.into_response();
     }
     let endpoints: Vec<&str> = Endpoint::ALL.into_iter().map(Endpoint::path).collect();
     let path = request.uri().path();

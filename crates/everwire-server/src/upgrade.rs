@@ -9,8 +9,8 @@ use hyper::body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::handshake_error::HandshakeError;
 use crate::metrics::DropReason;
-use crate::refusal::Refusal;
 
 /// A request to become a WebSocket, with what the answer needs (RFC 6455 section 4.2).
 ///
@@ -31,21 +31,21 @@ impl Upgrade {
 
     /// Takes what is needed out of the request, or says what is wrong with it: everything that section 4.2.1 asks for, but the host,
     /// which every request needs.
-    pub(crate) fn from_request(request: &mut Request) -> Result<Self, Refusal> {
+    pub(crate) fn from_request(request: &mut Request) -> Result<Self, HandshakeError> {
         if request.method() != Method::GET || !has_token(request.headers(), header::CONNECTION, "upgrade") {
-            return Err(Refusal::bad_request("A WebSocket handshake is a GET with `Connection: Upgrade`."));
+            return Err(HandshakeError::bad_request("A WebSocket handshake is a GET with `Connection: Upgrade`."));
         }
         if request.version() < Version::HTTP_11 {
-            return Err(Refusal::bad_request("A WebSocket handshake needs HTTP/1.1."));
+            return Err(HandshakeError::bad_request("A WebSocket handshake needs HTTP/1.1."));
         }
         // What follows the head belongs to the WebSocket. A body would be taken for it by one side and not by the other.
         if !request.body().is_end_stream() {
-            return Err(Refusal::bad_request("A WebSocket handshake has no body."));
+            return Err(HandshakeError::bad_request("A WebSocket handshake has no body."));
         }
         let headers = request.headers();
         check_version(headers)?;
         let key = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes())).ok_or_else(|| {
-            Refusal::bad_request("A WebSocket handshake has one `Sec-WebSocket-Key`: 16 bytes in base64.")
+            HandshakeError::bad_request("A WebSocket handshake has one `Sec-WebSocket-Key`: 16 bytes in base64.")
         })?;
         let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is visible ASCII");
         let protocol = first_protocol(headers)?;
@@ -53,7 +53,7 @@ impl Upgrade {
         let on_upgrade = request
             .extensions_mut()
             .remove::<OnUpgrade>()
-            .ok_or_else(|| Refusal::bad_request("This connection cannot be upgraded; connect with HTTP/1.1."))?;
+            .ok_or_else(|| HandshakeError::bad_request("This connection cannot be upgraded; connect with HTTP/1.1."))?;
         Ok(Self { accept, protocol, on_upgrade })
     }
 
@@ -87,7 +87,7 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     values.next().filter(|_| values.next().is_none())
 }
 
-fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_version(headers: &HeaderMap) -> Result<(), HandshakeError> {
     let version = only(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
     // Section 4.3: 0 to 255, without zeros in front.
     let is_number = |text: &str| text.parse::<u8>().is_ok_and(|number| number.to_string() == text);
@@ -95,9 +95,9 @@ fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
         Some("13") => Ok(()),
         Some(other) if is_number(other) => {
             let sentence = "This server speaks WebSocket version 13.";
-            Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence))
+            Err(HandshakeError::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence))
         }
-        _ => Err(Refusal::bad_request(
+        _ => Err(HandshakeError::bad_request(
             "A WebSocket handshake has one `Sec-WebSocket-Version`, and that is a number: 13.",
         )),
     }
@@ -111,9 +111,11 @@ fn is_key(key: &[u8]) -> bool {
 
 /// The endpoints speak no subprotocol, but a browser fails a connection that asks for some and is granted none. So
 /// the first is granted, which lets a client's handling of subprotocols be tried.
-fn first_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+fn first_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, HandshakeError> {
     let bad = || {
-        Refusal::bad_request("`Sec-WebSocket-Protocol` is a list of names, each of them once, like `chat, v2.chat`.")
+        HandshakeError::bad_request(
+            "`Sec-WebSocket-Protocol` is a list of names, each of them once, like `chat, v2.chat`.",
+        )
     };
     let mut first = None;
     let mut seen = HashSet::new();
@@ -132,8 +134,9 @@ fn first_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
 }
 
 /// The server grants no extension, but a handshake that breaks the grammar is refused whatever it asks for.
-fn check_extensions(headers: &HeaderMap) -> Result<(), Refusal> {
-    let bad = || Refusal::bad_request("`Sec-WebSocket-Extensions` is not written as RFC 6455 section 9.1 has it.");
+fn check_extensions(headers: &HeaderMap) -> Result<(), HandshakeError> {
+    let bad =
+        || HandshakeError::bad_request("`Sec-WebSocket-Extensions` is not written as RFC 6455 section 9.1 has it.");
     let mut count = 0;
     for value in headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS) {
         // No comma is valid within a quoted value, which has to be a token as well.

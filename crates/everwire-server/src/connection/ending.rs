@@ -9,9 +9,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::Wire;
+use super::FramedTransport;
+use super::transport::Written;
 use super::turn::Turn;
-use super::wire::Written;
 use crate::Everwire;
 use crate::deadline::within;
 use crate::endpoints::Endpoint;
@@ -93,7 +93,7 @@ impl Ending {
     }
 
     /// Ends the connection; takes at most the time for closing, but for a half-open one.
-    pub(crate) async fn carry_out<S>(self, wire: Wire<S>, everwire: &Everwire, endpoint: Endpoint)
+    pub(crate) async fn carry_out<S>(self, transport: FramedTransport<S>, everwire: &Everwire, endpoint: Endpoint)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -101,8 +101,8 @@ impl Ending {
         if let Some(reason) = self.drop_reason() {
             metrics.dropped(reason);
         }
-        let mut goodbye = Goodbye { wire, metrics };
-        let patience = everwire.config().limits.close;
+        let mut goodbye = Goodbye { transport, metrics };
+        let time_limit = everwire.config().limits.close;
         match self {
             Self::Cut => {}
             Self::HalfOpen => {
@@ -112,15 +112,15 @@ impl Ending {
                 }
             }
             Self::Gone => {
-                let _ = within(patience, goodbye.answer_close()).await;
+                let _ = within(time_limit, goodbye.answer_close()).await;
             }
             Self::Close { code, reason, bytes_follow, counted } => {
                 if counted == Some(DropReason::SlowReader) {
-                    goodbye.wire.forget_unbegun();
+                    goodbye.transport.forget_unbegun();
                 }
                 let frame = CloseFrame { code: code.into(), reason: reason.as_ref().into() };
                 // A peer that never answers, or never reads, is cut when the time is over.
-                let _ = within(patience, goodbye.close(frame, bytes_follow)).await;
+                let _ = within(time_limit, goodbye.close(frame, bytes_follow)).await;
             }
         }
     }
@@ -128,21 +128,21 @@ impl Ending {
 
 /// A connection that only has to be ended.
 struct Goodbye<'a, S> {
-    wire: Wire<S>,
+    transport: FramedTransport<S>,
     metrics: &'a EndpointMetrics,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
     /// Answers the peer's close frame, if it sent one, behind what was said before.
     async fn answer_close(&mut self) -> io::Result<()> {
-        self.wire.write_close(None);
+        self.transport.write_close(None);
         self.flush().await?;
-        self.wire.stream().shutdown().await
+        self.transport.stream().shutdown().await
     }
 
     /// Sends a close frame and waits until the peer has surely been able to read it.
     async fn close(&mut self, frame: CloseFrame, bytes_follow: bool) -> io::Result<()> {
-        self.wire.write_close(Some(frame));
+        self.transport.write_close(Some(frame));
         self.flush().await?;
         if !bytes_follow {
             // Ends with the peer's close frame; then nothing is unread, and TCP can be closed.
@@ -154,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
                         has_ended = matches!(message, Err(_) | Ok(Message::Close(_)));
                         if has_ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                     };
-                    self.wire.poll_receive(cx, receive)
+                    self.transport.poll_receive(cx, receive)
                 })
                 .await;
             }
@@ -162,7 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
         }
         // Closing TCP while unread bytes are in our buffer sends a reset, which can destroy the close frame before
         // the peer reads it. So we finish our side and read on until the peer has finished its own.
-        let stream = self.wire.stream();
+        let stream = self.transport.stream();
         stream.shutdown().await?;
         let mut discarded = [0; 1024];
         while stream.read(&mut discarded).await? > 0 {}
@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Goodbye<'_, S> {
         let mut written = Written::default();
         let result = poll_fn(|cx| {
             let mut turn = Turn::default();
-            let flushed = self.wire.poll_flush(cx, &mut turn, &mut written);
+            let flushed = self.transport.poll_flush(cx, &mut turn, &mut written);
             if flushed.is_pending() && turn.is_over() {
                 Turn::pass_on(cx);
             }

@@ -2,21 +2,21 @@
 //! writes everything that is ready in one go.
 
 mod decoder;
-mod dialogue;
 mod ending;
 mod frames;
-mod mailbox;
+mod outbound;
 mod ping;
+mod protocol;
 mod tcp;
+mod transport;
 mod turn;
-mod wire;
 
-pub(crate) use dialogue::Dialogue;
 pub(crate) use ending::Ending;
 pub(crate) use frames::{Frames, FramesMut};
-pub(crate) use mailbox::{End, Mailbox, json};
+pub(crate) use outbound::{End, OutboundQueue, json};
+pub(crate) use protocol::ProtocolHandler;
 pub(crate) use tcp::{Direct, Tcp};
-pub(crate) use wire::Wire;
+pub(crate) use transport::FramedTransport;
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -26,40 +26,40 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep_until};
 
-use mailbox::Taken;
+use outbound::Taken;
+use transport::Written;
 use turn::Turn;
-use wire::Written;
 
 /// A WebSocket and everything that belongs to it.
 pub(crate) struct Connection<S> {
-    wire: Wire<S>,
-    dialogue: Dialogue,
+    transport: FramedTransport<S>,
+    protocol: ProtocolHandler,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(crate) fn new(wire: Wire<S>, dialogue: Dialogue) -> Self {
-        Self { wire, dialogue }
+    pub(crate) fn new(transport: FramedTransport<S>, protocol: ProtocolHandler) -> Self {
+        Self { transport, protocol }
     }
 
     /// Serves the connection to its end.
     pub(crate) async fn run(mut self) {
-        let everwire = self.dialogue.everwire.clone();
-        let mailbox = Arc::clone(&self.dialogue.mailbox);
-        let endpoint = self.dialogue.endpoint();
-        let presence = everwire.enter(endpoint, &mailbox);
+        let everwire = self.protocol.everwire.clone();
+        let outbound = Arc::clone(&self.protocol.outbound);
+        let endpoint = self.protocol.endpoint();
+        let guard = everwire.enter(endpoint, &outbound);
         let ending = {
-            let mut alarm = pin!(sleep_until(self.dialogue.deadline()));
+            let mut alarm = pin!(sleep_until(self.protocol.deadline()));
             poll_fn(|cx| self.poll_end(cx, alarm.as_mut())).await
         };
         tracing::debug!(endpoint = endpoint.path(), ?ending, "connection ends");
-        let Self { mut wire, dialogue } = self;
+        let Self { mut transport, protocol } = self;
         // Others must not go on sending to somebody who only has to say goodbye.
-        drop((presence, dialogue));
+        drop((guard, protocol));
         // What was right before the mistake, or before the peer closed, still gets its answer.
-        let Taken { pieces, begun, .. } = mailbox.retire();
-        wire.write(pieces, begun);
+        let Taken { pieces, begun, .. } = outbound.retire();
+        transport.write(pieces, begun);
         // Boxed, since it would make every connection larger for as long as it lives.
-        Box::pin(ending.carry_out(wire, &everwire, endpoint)).await;
+        Box::pin(ending.carry_out(transport, &everwire, endpoint)).await;
     }
 
     /// Ready with how the connection ends; until then it goes on.
@@ -72,9 +72,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Poll::Ready(Err(ending)) => return Poll::Ready(ending),
                 written => written.is_ready(),
             };
-            let may_read = has_written && self.dialogue.is_ready(cx.waker());
+            let may_read = has_written && self.protocol.is_ready(cx.waker());
             // Activity only moves the deadline back; the alarm is set anew when it rings, not for each message.
-            let deadline = self.dialogue.deadline();
+            let deadline = self.protocol.deadline();
             if deadline < alarm.deadline() || alarm.is_elapsed() {
                 alarm.as_mut().reset(deadline);
             }
@@ -83,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 if may_read && let Poll::Ready(Some(ending)) = self.poll_read(cx) {
                     return Poll::Ready(ending);
                 }
-                match self.dialogue.on_alarm() {
+                match self.protocol.on_alarm() {
                     Some(ending) => return Poll::Ready(ending),
                     None => continue,
                 }
@@ -104,20 +104,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Writes until there is nothing more to write now, or the turn is over.
     fn poll_write(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ending>> {
-        let Self { wire, dialogue } = self;
+        let Self { transport, protocol } = self;
         loop {
             let mut written = Written::default();
-            let flushed = wire.poll_flush(cx, turn, &mut written);
-            dialogue.wrote(&written);
+            let flushed = transport.poll_flush(cx, turn, &mut written);
+            protocol.wrote(&written);
             match flushed {
-                Poll::Ready(Ok(())) => dialogue.caught_up(),
+                Poll::Ready(Ok(())) => protocol.caught_up(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::from_error(error.into()))),
                 Poll::Pending if turn.is_over() => return Poll::Pending,
-                Poll::Pending => return dialogue.stalls(cx.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
+                Poll::Pending => return protocol.stalls(cx.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
             }
-            match dialogue.next(cx.waker()) {
+            match protocol.next(cx.waker()) {
                 Ok(taken) if taken.pieces.is_empty() => return Poll::Ready(Ok(())),
-                Ok(taken) => wire.write(taken.pieces, taken.begun),
+                Ok(taken) => transport.write(taken.pieces, taken.begun),
                 Err(ending) => return Poll::Ready(Err(ending)),
             }
         }
@@ -125,10 +125,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Reads what has arrived; ready when there may be more.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
-        let Self { wire, dialogue } = self;
-        let (read, ending) = dialogue.receive(|receive| wire.poll_receive(cx, receive));
+        let Self { transport, protocol } = self;
+        let (read, ending) = protocol.receive(|receive| transport.poll_receive(cx, receive));
         if read.is_ready() {
-            dialogue.has_received(wire.progress());
+            protocol.has_received(transport.progress());
         }
         read.map(|()| ending)
     }

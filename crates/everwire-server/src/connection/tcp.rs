@@ -14,14 +14,14 @@ use super::frames::Frames;
 use crate::Everwire;
 use crate::endpoints::Endpoint;
 
-/// A TCP stream that its connection reads and writes, and that its mailbox may write to as well.
+/// A TCP stream that its connection reads and writes, and that its outbound queue may write to as well.
 #[derive(Debug)]
 pub(crate) struct Tcp {
     read: OwnedReadHalf,
     write: Arc<OwnedWriteHalf>,
 }
 
-/// The way around a mailbox, for a connection that has nothing to do to a message but write it.
+/// The way around an outbound queue, for a connection that has nothing to do to a message but write it.
 #[derive(Debug)]
 pub(crate) struct Direct {
     stream: Arc<OwnedWriteHalf>,
@@ -96,7 +96,7 @@ impl AsyncWrite for Tcp {
 
 impl Drop for Tcp {
     fn drop(&mut self) {
-        // The mailbox may be held on to for a while by others; the connection is over now. It may have been before.
+        // The outbound queue may be held on to for a while by others; the connection is over now. It may have been before.
         let stream: &TcpStream = (*self.write).as_ref();
         let _ = SockRef::from(stream).shutdown(Shutdown::Write);
     }

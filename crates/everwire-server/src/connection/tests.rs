@@ -17,23 +17,23 @@ use super::*;
 use crate::deadline::GRACE;
 use crate::endpoints::Endpoint;
 use crate::fault::Faults;
+use crate::handler::Handler;
 use crate::metrics::DropReason;
-use crate::session::Session;
 use crate::{Config, Everwire};
 
 /// A stream that counts how often it is written to.
-struct Counting {
+struct WriteCounter {
     stream: DuplexStream,
     writes: Arc<AtomicUsize>,
 }
 
-impl AsyncRead for Counting {
+impl AsyncRead for WriteCounter {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Counting {
+impl AsyncWrite for WriteCounter {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.writes.fetch_add(1, Ordering::Relaxed);
         Pin::new(&mut self.stream).poll_write(cx, bytes)
@@ -48,34 +48,34 @@ impl AsyncWrite for Counting {
     }
 }
 
-struct Echo(Arc<Mailbox>);
+struct EchoHandler(Arc<OutboundQueue>);
 
-impl Session for Echo {
-    fn received(&mut self, message: Message) {
+impl Handler for EchoHandler {
+    fn on_message(&mut self, message: Message) {
         self.0.send(message);
     }
 }
 
-/// What an echo says on a connection.
-fn dialogue(everwire: &Everwire, mailbox: &Arc<Mailbox>, faults: Option<Faults>) -> Dialogue {
-    let session = Box::new(Echo(Arc::clone(mailbox)));
-    Dialogue::new(everwire.clone(), Endpoint::Echo, session, Arc::clone(mailbox), faults)
+/// The protocol handler of an echo.
+fn protocol(everwire: &Everwire, outbound: &Arc<OutboundQueue>, faults: Option<Faults>) -> ProtocolHandler {
+    let handler = Box::new(EchoHandler(Arc::clone(outbound)));
+    ProtocolHandler::new(everwire.clone(), Endpoint::Echo, handler, Arc::clone(outbound), faults)
 }
 
-/// A connection to an echo over TCP, the client at its other end, and its mailbox, which may be written around.
-async fn echo_over_tcp(limit: usize) -> (Connection<Tcp>, WebSocketStream<TcpStream>, Arc<Mailbox>) {
+/// A connection to an echo over TCP, the client at its other end, and its outbound queue, which may be written around.
+async fn echo_over_tcp(limit: usize) -> (Connection<Tcp>, WebSocketStream<TcpStream>, Arc<OutboundQueue>) {
     let everwire = Everwire::new(Config::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = Tcp::new(listener.accept().await.unwrap().0);
-    let mailbox = Arc::new(Mailbox::with_direct(limit, stream.direct(&everwire, Endpoint::Echo)));
-    let wire = Wire::new(stream, Bytes::new(), &everwire, None);
+    let outbound = Arc::new(OutboundQueue::with_direct(limit, stream.direct(&everwire, Endpoint::Echo)));
+    let transport = FramedTransport::new(stream, Bytes::new(), &everwire, None);
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-    (Connection::new(wire, dialogue(&everwire, &mailbox, None)), client, mailbox)
+    (Connection::new(transport, protocol(&everwire, &outbound, None)), client, outbound)
 }
 
-/// A connection to an echo, the client at its other end, its mailbox, and how often it wrote.
-async fn echo() -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
+/// A connection to an echo, the client at its other end, its outbound queue, and how often it wrote.
+async fn echo() -> (Connection<WriteCounter>, WebSocketStream<DuplexStream>, Arc<OutboundQueue>, Arc<AtomicUsize>) {
     echo_over(1 << 20, None).await
 }
 
@@ -83,23 +83,28 @@ async fn echo() -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mai
 async fn echo_over(
     room: usize,
     faults: Option<Faults>,
-) -> (Connection<Counting>, WebSocketStream<DuplexStream>, Arc<Mailbox>, Arc<AtomicUsize>) {
+) -> (Connection<WriteCounter>, WebSocketStream<DuplexStream>, Arc<OutboundQueue>, Arc<AtomicUsize>) {
     let everwire = Everwire::new(Config::default());
     let limits = &everwire.config().limits;
     let (client, server) = tokio::io::duplex(room);
     let writes = Arc::new(AtomicUsize::new(0));
-    let wire = Wire::new(Counting { stream: server, writes: Arc::clone(&writes) }, Bytes::new(), &everwire, None);
+    let transport = FramedTransport::new(
+        WriteCounter { stream: server, writes: Arc::clone(&writes) },
+        Bytes::new(),
+        &everwire,
+        None,
+    );
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-    let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
-    let dialogue = dialogue(&everwire, &mailbox, faults);
-    (Connection::new(wire, dialogue), client, mailbox, writes)
+    let outbound = Arc::new(OutboundQueue::new(limits.backlog_bytes));
+    let protocol = protocol(&everwire, &outbound, faults);
+    (Connection::new(transport, protocol), client, outbound, writes)
 }
 
 #[tokio::test]
-async fn all_that_waits_in_the_mailbox_is_written_in_one_go() {
-    let (connection, mut client, mailbox, writes) = echo().await;
+async fn all_that_waits_in_the_outbound_queue_is_written_in_one_go() {
+    let (connection, mut client, outbound, writes) = echo().await;
     for number in 0..100 {
-        mailbox.send(Message::text(number.to_string()));
+        outbound.send(Message::text(number.to_string()));
     }
     tokio::spawn(connection.run());
     for number in 0..100 {
@@ -177,10 +182,10 @@ async fn pongs_and_answers_go_out_in_the_order_in_which_they_were_asked_for() {
 /// A process that stood still has given its peer nothing to take.
 #[tokio::test(start_paused = true)]
 async fn a_reader_is_not_slow_because_the_process_was_stopped() {
-    let (mut connection, _client, mailbox, _) = echo_over(8, None).await;
-    mailbox.send(Message::text("more than there is room for"));
-    let write = connection.dialogue.everwire.config().limits.write;
-    let mut alarm = pin!(sleep_until(connection.dialogue.deadline()));
+    let (mut connection, _client, outbound, _) = echo_over(8, None).await;
+    outbound.send(Message::text("more than there is room for"));
+    let write = connection.protocol.everwire.config().limits.write;
+    let mut alarm = pin!(sleep_until(connection.protocol.deadline()));
     let mut poll = async || poll_fn(|cx| Poll::Ready(connection.poll_end(cx, alarm.as_mut()))).await;
     assert!(poll().await.is_pending());
     advance(10 * write).await;
@@ -212,7 +217,7 @@ async fn with_faults_too_every_message_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn who_says_something_in_time_is_not_idle_and_who_does_not_is_told() {
     let (connection, mut client, ..) = echo().await;
-    let idle = connection.dialogue.everwire.config().limits.idle;
+    let idle = connection.protocol.everwire.config().limits.idle;
     tokio::spawn(connection.run());
     for _ in 0..3 {
         sleep(idle - Duration::from_secs(1)).await;
@@ -227,10 +232,10 @@ async fn who_says_something_in_time_is_not_idle_and_who_does_not_is_told() {
 #[tokio::test(start_paused = true)]
 async fn what_came_in_time_and_was_not_read_in_time_counts() {
     let (mut connection, mut client, ..) = echo().await;
-    let mut alarm = pin!(sleep_until(connection.dialogue.deadline()));
+    let mut alarm = pin!(sleep_until(connection.protocol.deadline()));
     client.send(Message::text("still here")).await.unwrap();
     // As where the machine has stood still: the connection runs for the first time when it is late.
-    sleep(2 * connection.dialogue.everwire.config().limits.idle).await;
+    sleep(2 * connection.protocol.everwire.config().limits.idle).await;
     let ending = poll_fn(|cx| Poll::Ready(connection.poll_end(cx, alarm.as_mut()))).await;
     assert!(ending.is_pending(), "{ending:?}");
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("still here"));
@@ -238,36 +243,36 @@ async fn what_came_in_time_and_was_not_read_in_time_counts() {
 
 #[tokio::test]
 async fn who_is_only_written_to_directly_is_not_idle() {
-    let (connection, _client, mailbox) = echo_over_tcp(1000).await;
+    let (connection, _client, outbound) = echo_over_tcp(1000).await;
     tokio::time::pause();
-    let mut dialogue = dialogue(&connection.dialogue.everwire, &mailbox, None);
-    let idle = dialogue.everwire.config().limits.idle;
+    let mut protocol = protocol(&connection.protocol.everwire, &outbound, None);
+    let idle = protocol.everwire.config().limits.idle;
     let second = Duration::from_secs(1);
     advance(idle - second).await;
-    mailbox.send_frames(&Frames::of(&Message::text("news")), Instant::now());
-    assert_eq!(mailbox.bytes(), 0, "it went around the mailbox");
+    outbound.send_frames(&Frames::of(&Message::text("news")), Instant::now());
+    assert_eq!(outbound.bytes(), 0, "it went around the outbound queue");
     advance(2 * second).await;
-    assert!(dialogue.on_alarm().is_none());
+    assert!(protocol.on_alarm().is_none());
     advance(idle - 3 * second).await;
-    assert!(dialogue.on_alarm().is_none());
+    assert!(protocol.on_alarm().is_none());
     advance(second).await;
-    assert!(dialogue.on_alarm().is_none(), "it has the grace");
+    assert!(protocol.on_alarm().is_none(), "it has the grace");
     advance(GRACE).await;
-    assert!(matches!(dialogue.on_alarm(), Some(Ending::Close { code: 1001, .. })));
+    assert!(matches!(protocol.on_alarm(), Some(Ending::Close { code: 1001, .. })));
 }
 
 #[tokio::test]
 async fn nobody_writes_into_the_middle_of_a_pong() {
-    let (connection, mut client, mailbox, _) = echo_over(8, None).await;
+    let (connection, mut client, outbound, _) = echo_over(8, None).await;
     tokio::spawn(connection.run());
     client.send(Message::Ping(vec![0; 100].into())).await.unwrap();
     // The client reads nothing yet, and there is room for a few bytes of the pong.
     let under_way = async {
-        while mailbox.bytes() == 0 {
+        while outbound.bytes() == 0 {
             tokio::task::yield_now().await
         }
     };
-    timeout(Duration::from_secs(20), under_way).await.expect("the mailbox knows of the pong");
+    timeout(Duration::from_secs(20), under_way).await.expect("the outbound queue knows of the pong");
     assert_eq!(client.next().await.unwrap().unwrap(), Message::Pong(vec![0; 100].into()));
     client.send(Message::text("free again")).await.unwrap();
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("free again"));
@@ -292,8 +297,8 @@ async fn turns_of_others_until(client: &mut WebSocketStream<DuplexStream>, messa
 
 #[tokio::test]
 async fn others_get_their_turn_while_much_is_written() {
-    let (connection, mut client, mailbox, _) = echo_over(16 << 20, None).await;
-    (0..50).for_each(|_| mailbox.send(Message::binary(vec![0; 64 << 10])));
+    let (connection, mut client, outbound, _) = echo_over(16 << 20, None).await;
+    (0..50).for_each(|_| outbound.send(Message::binary(vec![0; 64 << 10])));
     tokio::spawn(connection.run());
     let turns = turns_of_others_until(&mut client, 50).await;
     assert!(turns >= 20, "{turns} turns during 3 MB");
@@ -344,10 +349,11 @@ async fn who_was_slow_once_and_has_caught_up_is_no_slow_reader() {
     let limits = &everwire.config().limits;
     let (mut client, server) = tokio::io::duplex(1 << 10);
     let stream = Slow { stream: server, passes_on: Box::pin(sleep(Duration::ZERO)) };
-    let mailbox = Arc::new(Mailbox::new(limits.backlog_bytes));
-    let dialogue = dialogue(&everwire, &mailbox, None);
-    mailbox.send(Message::text("a"));
-    let running = tokio::spawn(Connection::new(Wire::new(stream, Bytes::new(), &everwire, None), dialogue).run());
+    let outbound = Arc::new(OutboundQueue::new(limits.backlog_bytes));
+    let protocol = protocol(&everwire, &outbound, None);
+    outbound.send(Message::text("a"));
+    let running =
+        tokio::spawn(Connection::new(FramedTransport::new(stream, Bytes::new(), &everwire, None), protocol).run());
     client.read_exact(&mut [0; 3]).await.unwrap();
     sleep(limits.write + Duration::from_secs(2)).await;
     assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 0);
@@ -356,9 +362,9 @@ async fn who_was_slow_once_and_has_caught_up_is_no_slow_reader() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_with_faults_is_found_out_in_time() {
-    let (connection, _client, mailbox, _) = echo_over(8, Faults::parse("delay:1")).await;
-    let everwire = connection.dialogue.everwire.clone();
-    (0..10).for_each(|_| mailbox.send(Message::text("more than there is room for")));
+    let (connection, _client, outbound, _) = echo_over(8, Faults::parse("delay:1")).await;
+    let everwire = connection.protocol.everwire.clone();
+    (0..10).for_each(|_| outbound.send(Message::text("more than there is room for")));
     let start = Instant::now();
     connection.run().await;
     assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 1);
@@ -368,13 +374,13 @@ async fn a_slow_reader_with_faults_is_found_out_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_fault_holds_back_counts_as_backlog() {
-    let (connection, _client, mailbox, _) = echo_over(1 << 20, Faults::parse("delay:60000")).await;
-    let everwire = connection.dialogue.everwire.clone();
+    let (connection, _client, outbound, _) = echo_over(1 << 20, Faults::parse("delay:60000")).await;
+    let everwire = connection.protocol.everwire.clone();
     let most = everwire.config().limits.backlog_bytes;
     let running = tokio::spawn(connection.run());
     let start = Instant::now();
     while !running.is_finished() && start.elapsed() < Duration::from_secs(50) {
-        mailbox.send(Message::binary(vec![0; most / 4]));
+        outbound.send(Message::binary(vec![0; most / 4]));
         sleep(Duration::from_secs(1)).await;
     }
     assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 1);
@@ -382,12 +388,12 @@ async fn what_a_fault_holds_back_counts_as_backlog() {
 
 #[tokio::test]
 async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader() {
-    let (connection, mut client, mailbox) = echo_over_tcp(1000).await;
+    let (connection, mut client, outbound) = echo_over_tcp(1000).await;
     let message = Message::binary(vec![7; 8 << 20]);
     for _ in 0..3 {
-        mailbox.send_frames(&Frames::of(&message), Instant::now());
+        outbound.send_frames(&Frames::of(&message), Instant::now());
     }
-    assert_eq!(mailbox.bytes(), 0, "the mailbox has overflowed");
+    assert_eq!(outbound.bytes(), 0, "the outbound queue has overflowed");
     tokio::spawn(connection.run());
     assert!(client.next().await.unwrap().unwrap() == message);
     let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else { panic!("a close frame") };
@@ -396,16 +402,16 @@ async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader
 
 /// While another thread speaks, and the system takes some of it in parts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_around_the_mailbox_keeps_its_place_among_what_goes_through_it() {
-    let (connection, mut client, mailbox) = echo_over_tcp(1 << 30).await;
+async fn what_goes_around_the_outbound_queue_keeps_its_place_among_what_goes_through_it() {
+    let (connection, mut client, outbound) = echo_over_tcp(1 << 30).await;
     tokio::spawn(connection.run());
     let text = |number: usize| Message::text(format!("{number} {}", "x".repeat(number * 997 % 100_000)));
     let speaking = std::thread::spawn(move || {
         for number in 0..1_000 {
             match number % 7 {
-                0 => mailbox.send(text(number)),
+                0 => outbound.send(text(number)),
                 _ => {
-                    mailbox.send_frames(&Frames::of(&text(number)), Instant::now());
+                    outbound.send_frames(&Frames::of(&text(number)), Instant::now());
                 }
             }
         }

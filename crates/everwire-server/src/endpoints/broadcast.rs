@@ -3,31 +3,31 @@ use std::task::Waker;
 
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::connection::Mailbox;
-use crate::hub::{Hub, Membership};
-use crate::session::Session;
+use crate::connection::OutboundQueue;
+use crate::group::{Group, Membership};
+use crate::handler::Handler;
 
 /// `/broadcast`: every message to everyone connected, the sender included.
-pub(super) struct Broadcast {
+pub(super) struct BroadcastHandler {
     membership: Membership<()>,
 }
 
-impl Broadcast {
-    pub(super) fn new(hub: &Arc<Hub<()>>, mailbox: &Arc<Mailbox>) -> Self {
-        Self { membership: hub.join(mailbox, |_, _| Vec::new()) }
+impl BroadcastHandler {
+    pub(super) fn new(group: &Arc<Group<()>>, outbound: &Arc<OutboundQueue>) -> Self {
+        Self { membership: group.join(outbound, |_, _| Vec::new()) }
     }
 }
 
-impl Session for Broadcast {
-    fn received(&mut self, message: Message) {
-        self.membership.hub().gather(|_, _| Some(message));
+impl Handler for BroadcastHandler {
+    fn on_message(&mut self, message: Message) {
+        self.membership.group().enqueue(|_, _| Some(message));
     }
 
     fn is_ready(&mut self, waker: &Waker) -> bool {
-        self.membership.hub().has_room(waker)
+        self.membership.group().has_room(waker)
     }
 
-    fn settle(&mut self) {
-        self.membership.hub().send_gathered();
+    fn on_batch_end(&mut self) {
+        self.membership.group().flush();
     }
 }

@@ -5,13 +5,13 @@ use serde_json::Number;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::Clock;
-use crate::connection::Mailbox;
-use crate::session::Session;
+use crate::connection::OutboundQueue;
+use crate::handler::Handler;
 
 /// `/clock`: the client's time in, the client's and the server's out.
-pub(super) struct ClockSession {
+pub(super) struct ClockHandler {
     clock: Clock,
-    mailbox: Arc<Mailbox>,
+    outbound: Arc<OutboundQueue>,
 }
 
 #[derive(Deserialize)]
@@ -25,23 +25,23 @@ struct Answer {
     server_time: f64,
 }
 
-impl ClockSession {
-    pub(super) fn new(clock: Clock, mailbox: &Arc<Mailbox>) -> Self {
-        Self { clock, mailbox: Arc::clone(mailbox) }
+impl ClockHandler {
+    pub(super) fn new(clock: Clock, outbound: &Arc<OutboundQueue>) -> Self {
+        Self { clock, outbound: Arc::clone(outbound) }
     }
 }
 
-impl Session for ClockSession {
-    fn received(&mut self, message: Message) {
+impl Handler for ClockHandler {
+    fn on_message(&mut self, message: Message) {
         let question = match &message {
             Message::Text(text) => serde_json::from_str::<Question>(text).ok(),
             _ => None,
         };
         match question {
             Some(Question { client_time }) => {
-                self.mailbox.send_json(&Answer { client_time, server_time: self.clock.now_ms() });
+                self.outbound.send_json(&Answer { client_time, server_time: self.clock.now_ms() });
             }
-            None => self.mailbox.send_error(r#"send {"client_time":T} with T your time in milliseconds"#),
+            None => self.outbound.send_error(r#"send {"client_time":T} with T your time in milliseconds"#),
         }
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::connection::Mailbox;
+use crate::connection::OutboundQueue;
+use crate::handler::Handler;
+use crate::handshake_error::HandshakeError;
 use crate::query::Query;
-use crate::refusal::Refusal;
-use crate::session::Session;
 
 /// The parameters of a countdown.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    pub(super) fn from_query(query: &Query) -> Result<Self, Refusal> {
+    pub(super) fn from_query(query: &Query) -> Result<Self, HandshakeError> {
         let from = query.number("from", 0..=1_000_000, 10)?;
         let every = Duration::from_millis(query.number("every", 1..=3_600_000, 500)?);
         Ok(Self { from, every })
@@ -25,35 +25,35 @@ impl Steps {
 }
 
 /// `/countdown`: counts down to 0, one message each step, then closes with 1000.
-pub(super) struct Countdown {
-    mailbox: Arc<Mailbox>,
+pub(super) struct CountdownHandler {
+    outbound: Arc<OutboundQueue>,
     /// The number to send next, and when; nothing after 0.
     next: Option<(u32, Instant)>,
     every: Duration,
 }
 
-impl Countdown {
-    pub(super) fn new(steps: Steps, mailbox: &Arc<Mailbox>) -> Self {
+impl CountdownHandler {
+    pub(super) fn new(steps: Steps, outbound: &Arc<OutboundQueue>) -> Self {
         let next = Some((steps.from, Instant::now()));
-        Self { mailbox: Arc::clone(mailbox), next, every: steps.every }
+        Self { outbound: Arc::clone(outbound), next, every: steps.every }
     }
 }
 
-impl Session for Countdown {
-    fn received(&mut self, _: Message) {
-        self.mailbox.send_error("the countdown only counts; set its start and step (ms) with ?from=10&every=500");
+impl Handler for CountdownHandler {
+    fn on_message(&mut self, _: Message) {
+        self.outbound.send_error("the countdown only counts; set its start and step (ms) with ?from=10&every=500");
     }
 
-    fn due(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Instant> {
         self.next.map(|(_, at)| at)
     }
 
-    fn on_due(&mut self) {
+    fn on_deadline(&mut self) {
         let Some((number, at)) = self.next else { return };
-        self.mailbox.send(Message::text(number.to_string()));
+        self.outbound.send(Message::text(number.to_string()));
         self.next = number.checked_sub(1).map(|number| (number, at + self.every));
         if self.next.is_none() {
-            self.mailbox.close(1000, "");
+            self.outbound.close(1000, "");
         }
     }
 }
@@ -65,18 +65,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_number_comes_each_step_and_the_end_after_zero() {
-        let mailbox = Arc::new(Mailbox::new(1 << 20));
+        let outbound = Arc::new(OutboundQueue::new(1 << 20));
         let every = Duration::from_millis(500);
-        let mut countdown = Countdown::new(Steps { from: 2, every }, &mailbox);
+        let mut countdown = CountdownHandler::new(Steps { from: 2, every }, &outbound);
         let start = Instant::now();
         let mut heard = Vec::new();
-        while let Some(due) = countdown.due() {
-            countdown.on_due();
-            let text = mailbox.sent().0[0].to_string();
+        while let Some(due) = countdown.deadline() {
+            countdown.on_deadline();
+            let text = outbound.sent().0[0].to_string();
             heard.push((text, (due - start).as_millis()));
         }
         let expected = [("2", 0), ("1", 500), ("0", 1000)].map(|(text, at)| (text.to_owned(), at));
         assert_eq!(heard, expected);
-        assert_eq!(mailbox.sent().1, Some(End::Close(1000, "".into(), None)));
+        assert_eq!(outbound.sent().1, Some(End::Close(1000, "".into(), None)));
     }
 }

@@ -2,22 +2,22 @@ use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::connection::Mailbox;
-use crate::session::Session;
+use crate::connection::OutboundQueue;
+use crate::handler::Handler;
 
 /// `/echo`: every message back unchanged, pings too.
-pub(super) struct Echo {
-    mailbox: Arc<Mailbox>,
+pub(super) struct EchoHandler {
+    outbound: Arc<OutboundQueue>,
 }
 
-impl Echo {
-    pub(super) fn new(mailbox: &Arc<Mailbox>) -> Self {
-        Self { mailbox: Arc::clone(mailbox) }
+impl EchoHandler {
+    pub(super) fn new(outbound: &Arc<OutboundQueue>) -> Self {
+        Self { outbound: Arc::clone(outbound) }
     }
 }
 
-impl Session for Echo {
-    fn received(&mut self, message: Message) {
-        self.mailbox.send(message);
+impl Handler for EchoHandler {
+    fn on_message(&mut self, message: Message) {
+        self.outbound.send(message);
     }
 }

@@ -2,28 +2,28 @@ use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::connection::Mailbox;
-use crate::session::Session;
+use crate::connection::OutboundQueue;
+use crate::handler::Handler;
 
 /// `/hello`: a name in, a greeting out, then close 1000.
-pub(super) struct Hello {
-    mailbox: Arc<Mailbox>,
+pub(super) struct HelloHandler {
+    outbound: Arc<OutboundQueue>,
 }
 
-impl Hello {
-    pub(super) fn new(mailbox: &Arc<Mailbox>) -> Self {
-        Self { mailbox: Arc::clone(mailbox) }
+impl HelloHandler {
+    pub(super) fn new(outbound: &Arc<OutboundQueue>) -> Self {
+        Self { outbound: Arc::clone(outbound) }
     }
 }
 
-impl Session for Hello {
-    fn received(&mut self, message: Message) {
+impl Handler for HelloHandler {
+    fn on_message(&mut self, message: Message) {
         match &message {
             Message::Text(name) if !name.trim().is_empty() => {
-                self.mailbox.send(Message::text(format!("Hello {}!", name.trim())));
-                self.mailbox.close(1000, "");
+                self.outbound.send(Message::text(format!("Hello {}!", name.trim())));
+                self.outbound.close(1000, "");
             }
-            _ => self.mailbox.send_error("send your name as text, like Ann"),
+            _ => self.outbound.send_error("send your name as text, like Ann"),
         }
     }
 }

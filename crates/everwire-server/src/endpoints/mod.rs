@@ -15,12 +15,12 @@ pub(crate) use sum::Total;
 pub(crate) use tracker::Positions;
 
 use crate::Everwire;
-use crate::connection::Mailbox;
-use crate::files::Transfer;
-use crate::hub::Hub;
+use crate::connection::OutboundQueue;
+use crate::files::FilesHandler;
+use crate::group::Group;
+use crate::handler::Handler;
+use crate::handshake_error::HandshakeError;
 use crate::query::Query;
-use crate::refusal::Refusal;
-use crate::session::Session;
 use crate::ticker;
 use crate::{lab, monitor};
 
@@ -40,20 +40,20 @@ pub(crate) enum Endpoint {
     Files,
 }
 
-/// Makes the session of a connection, once there is one.
-pub(crate) type Opening = Box<dyn FnOnce(&Arc<Mailbox>) -> Box<dyn Session> + Send>;
+/// Makes the handler of a connection, once there is one.
+pub(crate) type Opening = Box<dyn FnOnce(&Arc<OutboundQueue>) -> Box<dyn Handler> + Send>;
 
 /// What the connections of endpoints share.
 #[derive(Debug)]
-pub(crate) struct Hubs {
-    broadcast: Arc<Hub<()>>,
-    sum: Arc<Hub<Total>>,
-    tracker: Arc<Hub<Positions>>,
+pub(crate) struct Groups {
+    broadcast: Arc<Group<()>>,
+    sum: Arc<Group<Total>>,
+    tracker: Arc<Group<Positions>>,
 }
 
-impl Default for Hubs {
+impl Default for Groups {
     fn default() -> Self {
-        Self { broadcast: Hub::new(()), sum: Hub::new(Total::default()), tracker: Hub::new(Positions::default()) }
+        Self { broadcast: Group::new(()), sum: Group::new(Total::default()), tracker: Group::new(Positions::default()) }
     }
 }
 
@@ -94,38 +94,38 @@ impl Endpoint {
         everwire: &Everwire,
         query: &Query,
         address: Option<IpAddr>,
-    ) -> Result<Opening, Refusal> {
-        let hubs = everwire.hubs();
+    ) -> Result<Opening, HandshakeError> {
+        let groups = everwire.groups();
         Ok(match self {
-            Self::Echo => Box::new(|mailbox| Box::new(echo::Echo::new(mailbox))),
+            Self::Echo => Box::new(|outbound| Box::new(echo::EchoHandler::new(outbound))),
             Self::Broadcast => {
-                let hub = Arc::clone(&hubs.broadcast);
-                Box::new(move |mailbox| Box::new(broadcast::Broadcast::new(&hub, mailbox)))
+                let group = Arc::clone(&groups.broadcast);
+                Box::new(move |outbound| Box::new(broadcast::BroadcastHandler::new(&group, outbound)))
             }
-            Self::Hello => Box::new(|mailbox| Box::new(hello::Hello::new(mailbox))),
+            Self::Hello => Box::new(|outbound| Box::new(hello::HelloHandler::new(outbound))),
             Self::Countdown => {
                 let steps = countdown::Steps::from_query(query)?;
-                Box::new(move |mailbox| Box::new(countdown::Countdown::new(steps, mailbox)))
+                Box::new(move |outbound| Box::new(countdown::CountdownHandler::new(steps, outbound)))
             }
             Self::Sum => {
-                let hub = Arc::clone(&hubs.sum);
-                Box::new(move |mailbox| Box::new(sum::Sum::new(&hub, mailbox)))
+                let group = Arc::clone(&groups.sum);
+                Box::new(move |outbound| Box::new(sum::SumHandler::new(&group, outbound)))
             }
             Self::Clock => {
                 let clock = everwire.config().clock.clone();
-                Box::new(move |mailbox| Box::new(clock::ClockSession::new(clock, mailbox)))
+                Box::new(move |outbound| Box::new(clock::ClockHandler::new(clock, outbound)))
             }
             Self::Ticker => ticker::prepare(everwire, query, address)?,
             Self::Tracker => {
-                let hub = Arc::clone(&hubs.tracker);
+                let group = Arc::clone(&groups.tracker);
                 let clock = everwire.config().clock.clone();
-                Box::new(move |mailbox| Box::new(tracker::Tracker::new(&hub, clock, mailbox)))
+                Box::new(move |outbound| Box::new(tracker::TrackerHandler::new(&group, clock, outbound)))
             }
             Self::Monitor => monitor::prepare(everwire),
             Self::Lab => lab::prepare(everwire, query, address)?,
             Self::Files => {
                 let (store, message_bytes) = (Arc::clone(everwire.files()), everwire.config().limits.message_bytes);
-                Box::new(move |mailbox| Box::new(Transfer::new(&store, message_bytes, mailbox)))
+                Box::new(move |outbound| Box::new(FilesHandler::new(&store, message_bytes, outbound)))
             }
         })
     }

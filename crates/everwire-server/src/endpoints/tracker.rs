@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::Clock;
-use crate::connection::{Mailbox, json};
-use crate::hub::{Hub, Membership};
-use crate::session::Session;
+use crate::connection::{OutboundQueue, json};
+use crate::group::{Group, Membership};
+use crate::handler::Handler;
 
 /// Everyone who shares a position, by id.
 pub(crate) type Positions = BTreeMap<u64, Participant>;
@@ -68,16 +68,16 @@ enum News {
 }
 
 /// `/tracker`: positions of everyone who shares, to everyone; leaving removes you.
-pub(super) struct Tracker {
+pub(super) struct TrackerHandler {
     membership: Membership<Positions>,
     clock: Clock,
     /// The participant that this connection reports for: one alone, or each new secret would leave a position behind.
     id: u64,
 }
 
-impl Tracker {
-    pub(super) fn new(hub: &Arc<Hub<Positions>>, clock: Clock, mailbox: &Arc<Mailbox>) -> Self {
-        let membership = hub.join(mailbox, |participants, id| {
+impl TrackerHandler {
+    pub(super) fn new(group: &Arc<Group<Positions>>, clock: Clock, outbound: &Arc<OutboundQueue>) -> Self {
+        let membership = group.join(outbound, |participants, id| {
             let positions = participants.values().map(|participant| participant.position).collect();
             vec![json(&News::Welcome { id }), json(&News::Positions { positions })]
         });
@@ -90,13 +90,13 @@ impl Tracker {
         let Some(id) = secret.map(|secret| secret.id()).filter(|id| *id != self.id) else { return };
         self.remove_if_held();
         self.id = id;
-        self.membership.mailbox().send(json(&News::Welcome { id }));
+        self.membership.outbound().send(json(&News::Welcome { id }));
     }
 
     fn moved(&self, lat: f64, lon: f64, accuracy: f64) {
         let (id, holder) = (self.id, self.membership.number());
         let position = Position { id, lat, lon, accuracy, time: self.clock.now_ms() };
-        self.membership.hub().gather(|participants, _| {
+        self.membership.group().enqueue(|participants, _| {
             participants.insert(id, Participant { position, holder });
             Some(json(&News::Position(position)))
         });
@@ -115,7 +115,7 @@ impl Tracker {
 
     fn remove_if(&self, condition: impl FnOnce(&Participant) -> bool) {
         let id = self.id;
-        self.membership.hub().update(|participants, _| {
+        self.membership.group().update(|participants, _| {
             participants.get(&id).filter(|participant| condition(participant))?;
             participants.remove(&id);
             Some(json(&News::Left { id }))
@@ -123,8 +123,8 @@ impl Tracker {
     }
 }
 
-impl Session for Tracker {
-    fn received(&mut self, message: Message) {
+impl Handler for TrackerHandler {
+    fn on_message(&mut self, message: Message) {
         let report = match &message {
             Message::Text(text) => serde_json::from_str(text).ok(),
             _ => None,
@@ -138,22 +138,22 @@ impl Session for Tracker {
                 self.identify(secret);
                 self.moved(lat, lon, accuracy);
             }
-            _ => self.membership.mailbox().send_error(
+            _ => self.membership.outbound().send_error(
                 r#"send {"type":"position","lat":-90..90,"lon":-180..180,"accuracy":metres} or {"type":"leave"}; with "secret":"16 to 128 characters" you keep your id over a reconnect"#,
             ),
         }
     }
 
     fn is_ready(&mut self, waker: &Waker) -> bool {
-        self.membership.hub().has_room(waker)
+        self.membership.group().has_room(waker)
     }
 
-    fn settle(&mut self) {
-        self.membership.hub().send_gathered();
+    fn on_batch_end(&mut self) {
+        self.membership.group().flush();
     }
 }
 
-impl Drop for Tracker {
+impl Drop for TrackerHandler {
     fn drop(&mut self) {
         self.remove_if_held();
     }
@@ -185,27 +185,27 @@ fn is_on_earth(lat: f64, lon: f64, accuracy: f64) -> bool {
 mod tests {
     use super::*;
 
-    fn join(hub: &Arc<Hub<Positions>>) -> (Tracker, Arc<Mailbox>) {
-        let mailbox = Arc::new(Mailbox::new(10_000));
-        (Tracker::new(hub, Clock::from_fn(|| 0.0), &mailbox), mailbox)
+    fn join(group: &Arc<Group<Positions>>) -> (TrackerHandler, Arc<OutboundQueue>) {
+        let outbound = Arc::new(OutboundQueue::new(10_000));
+        (TrackerHandler::new(group, Clock::from_fn(|| 0.0), &outbound), outbound)
     }
 
     #[test]
     fn a_connection_that_was_replaced_removes_nobody_when_it_ends() {
-        let hub = Hub::new(Positions::default());
+        let group = Group::new(Positions::default());
         let here = r#"{"type":"position","lat":1,"lon":2,"accuracy":3,"secret":"0123456789abcdef"}"#;
-        let (mut lost, _) = join(&hub);
-        lost.received(Message::text(here));
-        let (mut replacement, mailbox) = join(&hub);
-        replacement.received(Message::text(here));
-        replacement.settle();
-        mailbox.sent();
+        let (mut lost, _) = join(&group);
+        lost.on_message(Message::text(here));
+        let (mut replacement, outbound) = join(&group);
+        replacement.on_message(Message::text(here));
+        replacement.on_batch_end();
+        outbound.sent();
         drop(lost);
-        assert_eq!(mailbox.sent().0, [], "somebody is said to have left");
-        let (late, mailbox) = join(&hub);
-        assert!(mailbox.sent().0[1].to_text().unwrap().contains(r#""lat":1"#), "the participant is gone");
+        assert_eq!(outbound.sent().0, [], "somebody is said to have left");
+        let (late, outbound) = join(&group);
+        assert!(outbound.sent().0[1].to_text().unwrap().contains(r#""lat":1"#), "the participant is gone");
         drop((replacement, late));
-        let (_late, mailbox) = join(&hub);
-        assert!(!mailbox.sent().0[1].to_text().unwrap().contains(r#""lat":1"#), "a ghost is left");
+        let (_late, outbound) = join(&group);
+        assert!(!outbound.sent().0[1].to_text().unwrap().contains(r#""lat":1"#), "a ghost is left");
     }
 }

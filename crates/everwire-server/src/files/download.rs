@@ -11,9 +11,9 @@ use super::id::FileId;
 use super::name::FileName;
 use super::wire::FileInfo;
 use crate::endpoints::Endpoint;
+use crate::handshake_error::HandshakeError;
 use crate::held::held;
 use crate::limits::Permit;
-use crate::refusal::Refusal;
 use crate::{Everwire, handshake};
 
 /// Sends a file to whoever asks, whole or in part. Nothing of it is ever shown or run as a page of this server.
@@ -21,16 +21,16 @@ pub(super) async fn answer(State(everwire): State<Everwire>, Path(id): Path<Stri
     let origin = request.headers().get(header::ORIGIN).cloned();
     match places(&everwire, &request) {
         Ok(places) => readable_by(origin, held(serve(&everwire, &id, request).await, places)),
-        Err(refusal) => {
-            everwire.metrics().of(Endpoint::Files).dropped(refusal.reason);
-            let origin = origin.filter(|_| refusal.status != StatusCode::FORBIDDEN);
-            readable_by(origin, refusal.into_response())
+        Err(error) => {
+            everwire.metrics().of(Endpoint::Files).dropped(error.reason);
+            let origin = origin.filter(|_| error.status != StatusCode::FORBIDDEN);
+            readable_by(origin, error.into_response())
         }
     }
 }
 
 /// What an answer takes until it is read: a connection, and an open file.
-fn places(everwire: &Everwire, request: &Request) -> Result<[Arc<Permit>; 2], Refusal> {
+fn places(everwire: &Everwire, request: &Request) -> Result<[Arc<Permit>; 2], HandshakeError> {
     handshake::check_origin(everwire, request)?;
     Ok([handshake::admit(everwire, request)?, handshake::open_file(everwire, request)?])
 }

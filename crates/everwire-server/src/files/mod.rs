@@ -25,7 +25,7 @@ mod wire;
 
 pub use limits::FileLimits;
 pub(crate) use store::Store;
-pub(crate) use transfer::Transfer;
+pub(crate) use transfer::FilesHandler;
 
 use axum::Router;
 use axum::routing::get;

@@ -135,8 +135,8 @@ impl Shelf {
         let over = self.stored.iter().filter(|(_, stored)| stored.expires <= now);
         let stored = over.map(|(id, _)| *id).collect();
         self.stored.retain(|_, stored| stored.expires > now);
-        let patience = self.limits.unfinished;
-        let over = self.unfinished.extract_if(|_, unfinished| unfinished.active + patience <= now);
+        let time_limit = self.limits.unfinished;
+        let over = self.unfinished.extract_if(|_, unfinished| unfinished.active + time_limit <= now);
         let mut uploads = mem::take(&mut self.displaced);
         uploads.extend(over.map(|(_, unfinished)| unfinished.upload));
         Gone { stored, uploads }

@@ -18,8 +18,8 @@ use super::shelf::{Begin, Gone, Shelf};
 use super::upload::{Plan, Upload, remove_files};
 use super::wire::{FileInfo, News};
 use crate::Clock;
-use crate::connection::{Mailbox, json};
-use crate::hub::{Hub, Membership};
+use crate::connection::{OutboundQueue, json};
+use crate::group::{Group, Membership};
 
 /// When nothing is there that could expire.
 const FAR: Duration = Duration::from_secs(86_400 * 365);
@@ -28,7 +28,7 @@ const FAR: Duration = Duration::from_secs(86_400 * 365);
 #[derive(Debug)]
 pub(crate) struct Store {
     limits: FileLimits,
-    hub: Arc<Hub<Shelf>>,
+    group: Arc<Group<Shelf>>,
     clock: Clock,
     place: Mutex<Place>,
     turns: AtomicU64,
@@ -51,7 +51,7 @@ enum Place {
 impl Store {
     pub(crate) fn new(limits: FileLimits, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            hub: Hub::new(Shelf::new(limits.clone())),
+            group: Group::new(Shelf::new(limits.clone())),
             limits,
             clock,
             place: Mutex::default(),
@@ -73,9 +73,9 @@ impl Store {
     }
 
     /// Lets a connection hear of the files that there are, that come and that go.
-    pub(crate) fn join(&self, mailbox: &Arc<Mailbox>) -> Membership<Shelf> {
-        self.hub
-            .join(mailbox, |shelf, _| vec![json(&News::Files { files: shelf.files(), limits: (&self.limits).into() })])
+    pub(crate) fn join(&self, outbound: &Arc<OutboundQueue>) -> Membership<Shelf> {
+        self.group
+            .join(outbound, |shelf, _| vec![json(&News::Files { files: shelf.files(), limits: (&self.limits).into() })])
     }
 
     /// Finds or starts the upload of this key.
@@ -102,7 +102,7 @@ impl Store {
     /// Makes a complete upload a file, and tells everybody. `None` if it was let go meanwhile.
     pub(crate) fn keep(&self, resume: &ResumeKey, id: FileId, sha256: String) -> Option<FileInfo> {
         let mut kept = None;
-        self.hub.update(|shelf, _| {
+        self.group.update(|shelf, _| {
             kept = shelf.store(resume, id, sha256, Instant::now(), self.clock.now_ms());
             kept.clone().map(|file| json(&News::Added { file }))
         });
@@ -125,7 +125,7 @@ impl Store {
     /// The sender takes a file back. False if it is not there, or another's.
     pub(crate) fn remove(&self, id: FileId, resume: &ResumeKey) -> bool {
         let mut is_removed = false;
-        self.hub.update(|shelf, _| {
+        self.group.update(|shelf, _| {
             is_removed = shelf.remove(id, resume);
             is_removed.then(|| json(&News::Removed { ids: vec![id] }))
         });
@@ -172,7 +172,7 @@ impl Store {
     async fn expire(&self) -> Instant {
         let now = Instant::now();
         let (mut gone, mut due) = (Gone::default(), None);
-        self.hub.update(|shelf, _| {
+        self.group.update(|shelf, _| {
             gone = shelf.expire(now);
             due = shelf.due();
             (!gone.stored.is_empty()).then(|| json(&News::Removed { ids: gone.stored.clone() }))
@@ -190,11 +190,11 @@ impl Store {
 
     fn with<T>(&self, work: impl FnOnce(&mut Shelf) -> T) -> T {
         let mut result = None;
-        self.hub.update(|shelf, _| {
+        self.group.update(|shelf, _| {
             result = Some(work(shelf));
             None
         });
-        result.expect("a hub calls what it is given")
+        result.expect("a group calls what it is given")
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {

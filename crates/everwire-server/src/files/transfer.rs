@@ -9,20 +9,20 @@ use super::name::FileName;
 use super::no_begin::NoBegin;
 use super::resume::ResumeKey;
 use super::shelf::{Begin, Shelf};
-use super::upload::{Chunk, Client, OverWindow, Upload, WINDOW};
+use super::upload::{Chunk, Client, Upload, WINDOW, WindowExceeded};
 use super::wire::{CHUNK_HEADER, GRAMMAR, News, Request};
-use crate::connection::Mailbox;
-use crate::hub::Membership;
+use crate::connection::OutboundQueue;
+use crate::group::Membership;
+use crate::handler::Handler;
 use crate::metrics::DropReason;
-use crate::session::Session;
 
 /// The most bytes of a chunk, so that a ping need not wait for long behind one.
 const CHUNK: u64 = 256 << 10;
 
 /// `/files`: takes files, one at a time, and tells of those that there are.
-pub(crate) struct Transfer {
+pub(crate) struct FilesHandler {
     store: Arc<Store>,
-    mailbox: Arc<Mailbox>,
+    outbound: Arc<OutboundQueue>,
     /// The most bytes of a chunk that the limit of a message lets through.
     chunk: u64,
     current: Option<Current>,
@@ -37,14 +37,14 @@ struct Current {
     upload: Upload,
 }
 
-impl Transfer {
-    pub(crate) fn new(store: &Arc<Store>, message_bytes: usize, mailbox: &Arc<Mailbox>) -> Self {
+impl FilesHandler {
+    pub(crate) fn new(store: &Arc<Store>, message_bytes: usize, outbound: &Arc<OutboundQueue>) -> Self {
         let chunk = (message_bytes.saturating_sub(CHUNK_HEADER) as u64).clamp(1, CHUNK);
-        let (store, mailbox) = (Arc::clone(store), Arc::clone(mailbox));
-        Self { _membership: store.join(&mailbox), store, mailbox, chunk, current: None }
+        let (store, outbound) = (Arc::clone(store), Arc::clone(outbound));
+        Self { _membership: store.join(&outbound), store, outbound, chunk, current: None }
     }
 
-    fn asked(&mut self, request: Request) -> Result<(), OverWindow> {
+    fn asked(&mut self, request: Request) -> Result<(), WindowExceeded> {
         match request {
             Request::Upload { stream, name, size, resume } => return self.begin(stream, &name, size, &resume),
             Request::Finish { stream, sha256 } => {
@@ -62,33 +62,33 @@ impl Transfer {
             Request::Remove { id, resume } => {
                 let is_removed = FileId::parse(&id).is_some_and(|id| self.store.remove(id, &resume));
                 if !is_removed {
-                    self.mailbox.send_error("there is no such file of yours; it may have gone already");
+                    self.outbound.send_error("there is no such file of yours; it may have gone already");
                 }
             }
         }
         Ok(())
     }
 
-    fn begin(&mut self, stream: u32, name: &str, size: u64, resume: &ResumeKey) -> Result<(), OverWindow> {
+    fn begin(&mut self, stream: u32, name: &str, size: u64, resume: &ResumeKey) -> Result<(), WindowExceeded> {
         self.detach();
         let name = FileName::parse(name).map_err(NoBegin::from);
         match name.and_then(|name| self.store.begin(resume, name, size)) {
-            Ok(Begin::Stored(file)) => self.mailbox.send_json(&News::Stored { stream, file }),
+            Ok(Begin::Stored(file)) => self.outbound.send_json(&News::Stored { stream, file }),
             Ok(Begin::Upload(upload)) => {
                 let turn = self.store.turn();
-                upload.attach(Client { turn, stream, chunk: self.chunk, mailbox: Arc::clone(&self.mailbox) })?;
+                upload.attach(Client { turn, stream, chunk: self.chunk, outbound: Arc::clone(&self.outbound) })?;
                 self.current = Some(Current { stream, turn, resume: resume.clone(), upload });
             }
             Err(NoBegin { why, is_final }) => {
-                self.mailbox.send_json(&News::Refused { stream, error: why, is_final });
+                self.outbound.send_json(&News::Refused { stream, error: why, is_final });
             }
         }
         Ok(())
     }
 
-    fn chunk(&self, message: Bytes) -> Result<(), OverWindow> {
+    fn chunk(&self, message: Bytes) -> Result<(), WindowExceeded> {
         let Some((header, _)) = message.split_first_chunk::<CHUNK_HEADER>() else {
-            self.mailbox.send_error(GRAMMAR);
+            self.outbound.send_error(GRAMMAR);
             return Ok(());
         };
         let [s0, s1, s2, s3, offset @ ..] = *header;
@@ -109,24 +109,24 @@ impl Transfer {
     }
 }
 
-impl Session for Transfer {
-    fn received(&mut self, message: Message) {
+impl Handler for FilesHandler {
+    fn on_message(&mut self, message: Message) {
         let result = match message {
             Message::Binary(bytes) => self.chunk(bytes),
             Message::Text(text) => match serde_json::from_str(&text) {
                 Ok(request) => self.asked(request),
-                Err(_) => return self.mailbox.send_error(GRAMMAR),
+                Err(_) => return self.outbound.send_error(GRAMMAR),
             },
             _ => return,
         };
-        if result == Err(OverWindow) {
+        if result == Err(WindowExceeded) {
             let reason = format!("more than {WINDOW} bytes without waiting for their acknowledgement");
-            self.mailbox.refuse(1008, DropReason::Malformed, reason);
+            self.outbound.refuse(1008, DropReason::Malformed, reason);
         }
     }
 }
 
-impl Drop for Transfer {
+impl Drop for FilesHandler {
     fn drop(&mut self) {
         self.detach();
     }

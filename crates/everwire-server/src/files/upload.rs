@@ -7,15 +7,15 @@ use super::Store;
 use super::id::FileId;
 use super::resume::ResumeKey;
 use super::wire::News;
-use crate::connection::Mailbox;
+use crate::connection::OutboundQueue;
 
-mod gate;
 mod task;
+mod window;
 
-use gate::{Gate, OVERHEAD, window};
-pub(crate) use gate::{OverWindow, WINDOW};
 use task::Task;
 pub(crate) use task::remove_files;
+use window::{FlowControlWindow, OVERHEAD, window_for};
+pub(crate) use window::{WINDOW, WindowExceeded};
 
 /// An upload's task, as others hold it.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Upload {
     id: FileId,
     jobs: mpsc::UnboundedSender<Job>,
     /// Bounds the queue.
-    gate: Arc<Gate>,
+    window: Arc<FlowControlWindow>,
 }
 
 /// The connection that an upload takes its bytes from, and the turn that it has there: when it comes back over another
@@ -35,7 +35,7 @@ pub(crate) struct Client {
     pub(crate) stream: u32,
     /// The most bytes that a chunk may have.
     pub(crate) chunk: u64,
-    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) outbound: Arc<OutboundQueue>,
 }
 
 /// What an upload is asked to do, in order.
@@ -69,8 +69,8 @@ impl Upload {
     /// Starts the task. It ends when the file is complete, or when it is told to.
     pub(crate) fn start(plan: Plan) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let upload = Self { id: plan.id, jobs, gate: Arc::default() };
-        tokio::spawn(Task::new(plan, Arc::clone(&upload.gate)).run(queue));
+        let upload = Self { id: plan.id, jobs, window: Arc::default() };
+        tokio::spawn(Task::new(plan, Arc::clone(&upload.window)).run(queue));
         upload
     }
 
@@ -78,7 +78,7 @@ impl Upload {
         self.id
     }
 
-    pub(crate) fn attach(&self, client: Client) -> Result<(), OverWindow> {
+    pub(crate) fn attach(&self, client: Client) -> Result<(), WindowExceeded> {
         self.put(Job::Attach(client), 0)
     }
 
@@ -88,8 +88,8 @@ impl Upload {
         let _ = self.jobs.send(Job::Detach(turn));
     }
 
-    pub(crate) fn chunk(&self, chunk: Chunk) -> Result<(), OverWindow> {
-        if self.gate.is_over(chunk.turn) {
+    pub(crate) fn chunk(&self, chunk: Chunk) -> Result<(), WindowExceeded> {
+        if self.window.is_over(chunk.turn) {
             // What the connection before still had on its way.
             return Ok(());
         }
@@ -97,7 +97,7 @@ impl Upload {
         self.put(Job::Chunk(chunk), cost)
     }
 
-    pub(crate) fn finish(&self, turn: u64, sha256: String) -> Result<(), OverWindow> {
+    pub(crate) fn finish(&self, turn: u64, sha256: String) -> Result<(), WindowExceeded> {
         self.put(Job::Finish { turn, sha256 }, 0)
     }
 
@@ -106,8 +106,8 @@ impl Upload {
         let _ = self.jobs.send(Job::End(why));
     }
 
-    fn put(&self, job: Job, cost: u64) -> Result<(), OverWindow> {
-        self.gate.let_in(cost + OVERHEAD)?;
+    fn put(&self, job: Job, cost: u64) -> Result<(), WindowExceeded> {
+        self.window.reserve(cost + OVERHEAD)?;
         // The task of an upload that has ended takes nothing any more. Who sent to it has been told; who comes has not.
         if let Err(SendError(Job::Attach(client))) = self.jobs.send(job) {
             client.turn_away();
@@ -120,6 +120,6 @@ impl Client {
     /// Tells a client that came too late.
     fn turn_away(&self) {
         let error = "The upload ended in this very moment: send it again.".to_owned();
-        self.mailbox.send_json(&News::Failed { stream: self.stream, error });
+        self.outbound.send_json(&News::Failed { stream: self.stream, error });
     }
 }

@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 
 use super::log::Log;
+use crate::handshake_error::HandshakeError;
 use crate::limits::network_of;
 use crate::metrics::DropReason;
 use crate::query::Query;
-use crate::refusal::Refusal;
 use crate::{Clock, Everwire};
 
 /// Feeds that may run at once.
@@ -47,7 +47,7 @@ struct Running {
 }
 
 impl Choice {
-    pub(super) fn from_query(query: &Query) -> Result<Self, Refusal> {
+    pub(super) fn from_query(query: &Query) -> Result<Self, HandshakeError> {
         Ok(Self { rate: query.number("rate", 1..=20, 10)?, size: query.number("size", 64..=1024, 128)? })
     }
 
@@ -74,7 +74,7 @@ impl Feeds {
         everwire: &Everwire,
         choice: Choice,
         address: Option<IpAddr>,
-    ) -> Result<Arc<Log>, Refusal> {
+    ) -> Result<Arc<Log>, HandshakeError> {
         let address = address.map(network_of);
         let mut running = lock(&self.running);
         let full = running.len() >= MOST;
@@ -85,13 +85,13 @@ impl Feeds {
         }
         if full {
             let sentence = format!("All {MOST} feeds of the lab are taken; choose a rate and a size that others use.");
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::StreamsFull, sentence));
+            return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::StreamsFull, sentence));
         }
         if started >= MOST_OF_AN_ADDRESS {
             let sentence = format!(
                 "Your address has {MOST_OF_AN_ADDRESS} feeds of the lab, as many as it may; choose a rate and a size that run already."
             );
-            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, DropReason::StreamsFull, sentence));
+            return Err(HandshakeError::new(StatusCode::TOO_MANY_REQUESTS, DropReason::StreamsFull, sentence));
         }
         let clock = everwire.config().clock.clone();
         let log = Arc::new(Log::after(first_number(&clock, choice)));
@@ -193,8 +193,8 @@ mod tests {
         for size in 0..MOST {
             feeds.log(&everwire, choice(&format!("size={}", 64 + size)), None).unwrap();
         }
-        let refusal = feeds.log(&everwire, choice("size=1000"), None).unwrap_err();
-        assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
+        let error = feeds.log(&everwire, choice("size=1000"), None).unwrap_err();
+        assert_eq!(error.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(feeds.log(&everwire, choice("size=64"), None).is_ok());
     }
 

@@ -18,8 +18,8 @@ use super::visit::{Visit, answer, fresh};
 use crate::Everwire;
 use crate::deadline::within;
 use crate::fault::Network;
+use crate::handshake_error::HandshakeError;
 use crate::metrics::DropReason;
-use crate::refusal::Refusal;
 
 /// How messages are written where each has a line.
 const LINES: &str = "application/x-ndjson";
@@ -86,16 +86,16 @@ pub(super) async fn echo(State(everwire): State<Everwire>, request: Request) -> 
     respond(&everwire, request, async |visit, request| {
         let name = visit.query.text("call").unwrap_or_default();
         let log = source::calls(&visit.everwire, name)?;
-        let too_long = || Refusal::bad_request(format!("A call has up to {LONGEST_CALL} bytes."));
+        let too_long = || HandshakeError::bad_request(format!("A call has up to {LONGEST_CALL} bytes."));
         let too_late = || {
             let sentence = "The body did not arrive in time; send the request again.";
-            Refusal::new(StatusCode::REQUEST_TIMEOUT, DropReason::LateRequest, sentence)
+            HandshakeError::new(StatusCode::REQUEST_TIMEOUT, DropReason::LateRequest, sentence)
         };
         // As long as its head had, or who never sends it would hold a place for nothing.
         let body = within(visit.everwire.config().limits.handshake, to_bytes(request.into_body(), LONGEST_CALL));
         let body = body.await.ok_or_else(too_late)?.map_err(|_| too_long())?;
         let text = String::from_utf8(body.to_vec()).ok().filter(|text| !text.chars().any(char::is_control));
-        let text = text.ok_or_else(|| Refusal::bad_request("A call is a line of UTF-8 text."))?;
+        let text = text.ok_or_else(|| HandshakeError::bad_request("A call is a line of UTF-8 text."))?;
         if let Some(account) = &visit.account {
             account.heard(text.len());
         }
@@ -133,18 +133,18 @@ pub(super) async fn accounts(State(everwire): State<Everwire>, request: Request)
 /// Lets a request in, and answers it so that the page may read the answer.
 async fn respond<F>(everwire: &Everwire, request: Request, work: F) -> Response
 where
-    F: AsyncFnOnce(Visit, Request) -> Result<Response, Refusal>,
+    F: AsyncFnOnce(Visit, Request) -> Result<Response, HandshakeError>,
 {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let worked = match Visit::begin(everwire, &request) {
         Ok(visit) => work(visit, request).await,
-        Err(refusal) => Err(refusal),
+        Err(error) => Err(error),
     };
     answer(origin, worked, everwire)
 }
 
 /// What the request asks for, from its cursor on, over a network.
-fn outflow(visit: &Visit, request: &Request, network: Network) -> Result<Outflow, Refusal> {
+fn outflow(visit: &Visit, request: &Request, network: Network) -> Result<Outflow, HandshakeError> {
     Ok(Outflow::new(visit.log()?, visit.after(request.headers())?, network.path()))
 }
 
@@ -164,7 +164,7 @@ fn endless(
     visit: Visit,
     request: &Request,
     write: impl Fn(&str, Option<u64>) -> String + Send + 'static,
-) -> Result<Body, Refusal> {
+) -> Result<Body, HandshakeError> {
     let outflow = outflow(&visit, request, visit.network)?;
     let chunks = stream::unfold((visit, outflow, write), async |(visit, mut outflow, write)| {
         let delivery = tokio::select! {

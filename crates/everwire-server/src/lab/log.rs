@@ -5,7 +5,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::connection::Mailbox;
+use crate::connection::OutboundQueue;
 
 /// How many messages a log keeps for those who come back for more: half a minute of the fastest feed.
 const KEEP: usize = 600;
@@ -22,7 +22,7 @@ struct Inner {
     kept: VecDeque<Item>,
     latest: u64,
     /// WebSockets that hear of each message.
-    subscribers: HashMap<u64, Arc<Mailbox>>,
+    subscribers: HashMap<u64, Arc<OutboundQueue>>,
     subscribed: u64,
 }
 
@@ -69,8 +69,8 @@ impl Log {
         inner.latest += 1;
         let seq = inner.latest;
         let text = Utf8Bytes::from(text(seq));
-        for mailbox in inner.subscribers.values() {
-            mailbox.send(Message::Text(text.clone()));
+        for outbound in inner.subscribers.values() {
+            outbound.send(Message::Text(text.clone()));
         }
         if inner.kept.len() == KEEP {
             inner.kept.pop_front();
@@ -90,19 +90,19 @@ impl Log {
         self.latest.subscribe()
     }
 
-    /// Puts what follows `after` into a mailbox, at once and from now on, behind where it begins if that has to be told.
+    /// Puts what follows `after` into an outbound queue, at once and from now on, behind where it begins if that has to be told.
     pub(super) fn subscribe(
         self: &Arc<Self>,
-        mailbox: &Arc<Mailbox>,
+        outbound: &Arc<OutboundQueue>,
         after: Option<u64>,
     ) -> (Subscription, Option<Beginning>) {
         let mut inner = self.inner();
         let (beginning, items) = inner.read(after);
-        beginning.iter().for_each(|beginning| mailbox.send(Message::text(beginning.text())));
-        items.into_iter().for_each(|item| mailbox.send(Message::Text(item.text)));
+        beginning.iter().for_each(|beginning| outbound.send(Message::text(beginning.text())));
+        items.into_iter().for_each(|item| outbound.send(Message::Text(item.text)));
         inner.subscribed += 1;
         let number = inner.subscribed;
-        inner.subscribers.insert(number, Arc::clone(mailbox));
+        inner.subscribers.insert(number, Arc::clone(outbound));
         (Subscription { log: Arc::clone(self), number }, beginning)
     }
 
@@ -173,12 +173,12 @@ mod tests {
     #[test]
     fn a_subscriber_gets_the_backlog_and_then_each_message_until_it_leaves() {
         let log = Arc::new(log(3));
-        let mailbox = Arc::new(Mailbox::new(1 << 20));
-        let (subscription, beginning) = log.subscribe(&mailbox, Some(2));
+        let outbound = Arc::new(OutboundQueue::new(1 << 20));
+        let (subscription, beginning) = log.subscribe(&outbound, Some(2));
         log.push(|seq| seq.to_string());
         drop(subscription);
         log.push(|seq| seq.to_string());
         assert_eq!(beginning, None);
-        assert_eq!(mailbox.sent().0, ["3", "4"].map(Message::text));
+        assert_eq!(outbound.sent().0, ["3", "4"].map(Message::text));
     }
 }

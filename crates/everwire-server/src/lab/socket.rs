@@ -7,15 +7,15 @@ use super::log::Subscription;
 use super::meter::Account;
 use super::source;
 use crate::Everwire;
-use crate::connection::Mailbox;
+use crate::connection::OutboundQueue;
 use crate::endpoints::Opening;
+use crate::handler::Handler;
+use crate::handshake_error::HandshakeError;
 use crate::query::Query;
-use crate::refusal::Refusal;
-use crate::session::Session;
 
 /// `/lab/socket`: a feed, or with `call` nothing but the answers to what the client says.
-pub(super) struct LabSocket {
-    mailbox: Arc<Mailbox>,
+pub(super) struct LabHandler {
+    outbound: Arc<OutboundQueue>,
     account: Option<Arc<Account>>,
     /// The bytes of the first message, if it only says where the feed begins and so is no payload. None once it is written.
     beginning: Option<u64>,
@@ -23,27 +23,27 @@ pub(super) struct LabSocket {
 }
 
 /// Reads what the client wants to hear.
-pub(crate) fn prepare(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Opening, Refusal> {
+pub(crate) fn prepare(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Opening, HandshakeError> {
     let account = query.text("account").and_then(|name| everwire.lab().account(name));
     let log = if query.text("call").is_some() { None } else { Some(source::log(everwire, query, address)?) };
     let after = query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()?;
-    Ok(Box::new(move |mailbox| {
-        let subscribed = log.map(|log| log.subscribe(mailbox, after));
+    Ok(Box::new(move |outbound| {
+        let subscribed = log.map(|log| log.subscribe(outbound, after));
         let (subscription, beginning) = subscribed.unzip();
         let beginning = beginning.flatten().map(|beginning| beginning.text().len() as u64);
-        Box::new(LabSocket { mailbox: Arc::clone(mailbox), account, beginning, _subscription: subscription })
+        Box::new(LabHandler { outbound: Arc::clone(outbound), account, beginning, _subscription: subscription })
     }))
 }
 
-impl Session for LabSocket {
-    fn received(&mut self, message: Message) {
+impl Handler for LabHandler {
+    fn on_message(&mut self, message: Message) {
         if let Some(account) = &self.account {
             account.heard(message.len());
         }
-        self.mailbox.send(message);
+        self.outbound.send(message);
     }
 
-    fn wrote(&mut self, mut messages: u64, mut payload: u64) {
+    fn on_written(&mut self, mut messages: u64, mut payload: u64) {
         if let Some(beginning) = self.beginning.take_if(|_| messages > 0) {
             messages -= 1;
             payload = payload.saturating_sub(beginning);

@@ -7,12 +7,12 @@ use super::feed::Choice;
 use super::log::Log;
 use super::shelf::is_name;
 use crate::Everwire;
+use crate::handshake_error::HandshakeError;
 use crate::metrics::DropReason;
 use crate::query::Query;
-use crate::refusal::Refusal;
 
 /// The log that a request reads: the answers to the calls of one client, or a feed.
-pub(super) fn log(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Arc<Log>, Refusal> {
+pub(super) fn log(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Arc<Log>, HandshakeError> {
     match query.text("call") {
         Some(name) => calls(everwire, name),
         None => everwire.lab().feeds().log(everwire, Choice::from_query(query)?, address),
@@ -20,12 +20,12 @@ pub(super) fn log(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -
 }
 
 /// The log of a client's calls.
-pub(super) fn calls(everwire: &Everwire, name: &str) -> Result<Arc<Log>, Refusal> {
+pub(super) fn calls(everwire: &Everwire, name: &str) -> Result<Arc<Log>, HandshakeError> {
     if !is_name(name) {
-        return Err(Refusal::bad_request("`call` is a name of up to 40 letters, digits and hyphens."));
+        return Err(HandshakeError::bad_request("`call` is a name of up to 40 letters, digits and hyphens."));
     }
     everwire.lab().calls(name).ok_or_else(|| {
         let sentence = "As many clients make calls as may; try again in a minute.";
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::StreamsFull, sentence)
+        HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::StreamsFull, sentence)
     })
 }

@@ -14,10 +14,10 @@ use crate::Everwire;
 use crate::endpoints::Endpoint;
 use crate::fault::{Faults, Network};
 use crate::handshake;
+use crate::handshake_error::HandshakeError;
 use crate::limits::Permit;
 use crate::metrics::DropReason;
 use crate::query::Query;
-use crate::refusal::Refusal;
 
 /// A request to the lab that was let in: counted as a connection for as long as it lasts, and entered into its account.
 pub(super) struct Visit {
@@ -32,10 +32,10 @@ pub(super) struct Visit {
 
 impl Visit {
     /// Lets a request in under the conditions that hold for a WebSocket.
-    pub(super) fn begin(everwire: &Everwire, request: &Request) -> Result<Self, Refusal> {
+    pub(super) fn begin(everwire: &Everwire, request: &Request) -> Result<Self, HandshakeError> {
         if everwire.drain_state().has_started() {
             let sentence = "The server is stopping; come again in a few seconds.";
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
+            return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
         }
         handshake::check_origin(everwire, request)?;
         let query = Query::of(request.uri());
@@ -54,12 +54,12 @@ impl Visit {
     }
 
     /// What the client wants to read.
-    pub(super) fn log(&self) -> Result<Arc<Log>, Refusal> {
+    pub(super) fn log(&self) -> Result<Arc<Log>, HandshakeError> {
         source::log(&self.everwire, &self.query, self.address)
     }
 
     /// The message that the client has read last.
-    pub(super) fn after(&self, headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
+    pub(super) fn after(&self, headers: &HeaderMap) -> Result<Option<u64>, HandshakeError> {
         // What a browser's EventSource says when it comes back.
         let told = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
         if told.is_some() {
@@ -84,20 +84,26 @@ pub(super) fn bill(everwire: &Everwire, request: &Request, query: &Query, is_upg
     Some(account)
 }
 
-fn network(faults: &Faults) -> Result<Network, Refusal> {
+fn network(faults: &Faults) -> Result<Network, HandshakeError> {
     if let Some(status) = faults.refuse {
-        return Err(Refusal::new(status, DropReason::Fault, "Refused, as asked by the fault parameter."));
+        return Err(HandshakeError::new(status, DropReason::Fault, "Refused, as asked by the fault parameter."));
     }
     faults.network_alone().ok_or_else(|| {
-        Refusal::bad_request("Over HTTP there are the faults delay:MS, jitter:MS, loss:PERCENT and refuse:STATUS.")
+        HandshakeError::bad_request(
+            "Over HTTP there are the faults delay:MS, jitter:MS, loss:PERCENT and refuse:STATUS.",
+        )
     })
 }
 
 /// An answer to a page, which may come from elsewhere: whoever may connect by WebSocket may read it.
-pub(super) fn answer(origin: Option<HeaderValue>, answer: Result<Response, Refusal>, everwire: &Everwire) -> Response {
-    let mut response = answer.unwrap_or_else(|refusal| {
-        everwire.metrics().of(Endpoint::Lab).dropped(refusal.reason);
-        refusal.into_response()
+pub(super) fn answer(
+    origin: Option<HeaderValue>,
+    answer: Result<Response, HandshakeError>,
+    everwire: &Everwire,
+) -> Response {
+    let mut response = answer.unwrap_or_else(|error| {
+        everwire.metrics().of(Endpoint::Lab).dropped(error.reason);
+        error.into_response()
     });
     let is_forbidden = response.status() == StatusCode::FORBIDDEN;
     if let Some(origin) = origin.filter(|_| !is_forbidden) {

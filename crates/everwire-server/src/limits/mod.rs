@@ -2,11 +2,11 @@
 
 mod admission;
 mod budget;
-mod pace;
+mod rate;
 
 pub(crate) use admission::{Admission, Full, Permit, Place, network_of};
 pub(crate) use budget::{Budget, Charge};
-pub(crate) use pace::Pace;
+pub(crate) use rate::RateLimiter;
 
 use std::time::Duration;
 

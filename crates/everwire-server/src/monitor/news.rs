@@ -53,9 +53,9 @@ pub(super) struct Point {
     /// Messages a second.
     pub(super) messages_in: f64,
     pub(super) messages_out: f64,
-    /// Bytes that wait in all mailboxes together.
+    /// Bytes that wait in all outbound queues together.
     pub(super) queued: u64,
-    /// Bytes that wait in the fullest mailbox.
+    /// Bytes that wait in the fullest outbound queue.
     pub(super) largest_queue: u64,
 }
 

@@ -10,7 +10,7 @@ use super::news::{Detail, News, Point};
 use super::traffic::Traffic;
 use crate::Everwire;
 use crate::connection::json;
-use crate::hub::Hub;
+use crate::group::Group;
 
 /// Between two samples.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -20,9 +20,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 const FIRST: Duration = Duration::from_millis(300);
 
 /// Samples the machine and the server for all watchers, until nobody has watched for a while.
-pub(super) async fn sample(hub: &Arc<Hub<History>>, everwire: &Everwire) {
+pub(super) async fn sample(group: &Arc<Group<History>>, everwire: &Everwire) {
     // Reading hundreds of small files takes milliseconds in which a worker could serve its connections.
-    let Ok(mut machine) = spawn_blocking(Machine::open).await else { return hub.update(end) };
+    let Ok(mut machine) = spawn_blocking(Machine::open).await else { return group.update(end) };
     let mut traffic = Traffic::start(everwire, Instant::now());
     let mut ticks = interval_at(Instant::now() + FIRST, PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -33,7 +33,7 @@ pub(super) async fn sample(hub: &Arc<Hub<History>>, everwire: &Everwire) {
             let reading = machine.read(is_watched);
             (machine, reading)
         });
-        let Ok((back, reading)) = read.await else { return hub.update(end) };
+        let Ok((back, reading)) = read.await else { return group.update(end) };
         machine = back;
         let traffic = traffic.read(everwire, Instant::now());
         let Reading { cores, memory, swap, load, processes, vmstat } = reading;
@@ -54,7 +54,7 @@ pub(super) async fn sample(hub: &Arc<Hub<History>>, everwire: &Everwire) {
         // Encoded once, and before the lock is taken.
         let message = json(&News::Sample { machine: &about, point: &point, detail: &detail });
         let mut is_forsaken = false;
-        hub.update(|history, watchers| {
+        group.update(|history, watchers| {
             is_watched = watchers > 0;
             is_forsaken = history.is_forsaken(watchers, Instant::now());
             if is_forsaken {

@@ -78,15 +78,15 @@ impl Traffic {
             EndpointTraffic { path: endpoint.path(), connections, messages_in, messages_out, bytes_in, bytes_out }
         });
         let endpoints = endpoints.collect();
-        let census = everwire.roster().census(self.workers.len());
-        let workers = census.into_iter().zip(&mut self.workers).enumerate().map(|(index, (census, totals))| {
+        let loads = everwire.registry().worker_loads(self.workers.len());
+        let workers = loads.into_iter().zip(&mut self.workers).enumerate().map(|(index, (load, totals))| {
             let rates = totals.advance(Totals::of_worker(metrics, index), seconds);
             WorkerTraffic {
-                connections: census.connections,
+                connections: load.connections,
                 messages_in: rates.messages_in,
                 messages_out: rates.messages_out,
-                queued: census.queued,
-                largest_queue: census.largest_queue,
+                queued: load.queued,
+                largest_queue: load.largest_queue,
             }
         });
         Reading { endpoints, workers: workers.collect() }

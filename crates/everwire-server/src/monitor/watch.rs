@@ -5,10 +5,10 @@ use tokio_tungstenite::tungstenite::Message;
 use super::history::History;
 use super::sampler;
 use crate::Everwire;
-use crate::connection::Mailbox;
+use crate::connection::OutboundQueue;
 use crate::endpoints::Opening;
-use crate::hub::{Hub, Membership};
-use crate::session::Session;
+use crate::group::{Group, Membership};
+use crate::handler::Handler;
 
 /// How a client that may not watch is closed: as HTTP's 403. A client that takes it for final does right.
 const OFF: u16 = 4403;
@@ -17,29 +17,29 @@ const OFF_SENTENCE: &str = "The monitor is off, since it tells about the machine
 /// The samples and who is sent them. Nothing is sampled while nobody watches.
 #[derive(Debug)]
 pub(crate) struct Monitor {
-    hub: Arc<Hub<History>>,
+    group: Arc<Group<History>>,
 }
 
 impl Default for Monitor {
     fn default() -> Self {
-        Self { hub: Hub::new(History::default()) }
+        Self { group: Group::new(History::default()) }
     }
 }
 
 impl Monitor {
     /// Sends the newcomer what is known, and every sample from now on.
-    fn watch(&self, everwire: &Everwire, mailbox: &Arc<Mailbox>) -> Membership<History> {
-        let membership = self.hub.join(mailbox, |history, _| vec![history.welcome()]);
+    fn watch(&self, everwire: &Everwire, outbound: &Arc<OutboundQueue>) -> Membership<History> {
+        let membership = self.group.join(outbound, |history, _| vec![history.welcome()]);
         let mut must_start = false;
-        self.hub.update(|history, _| {
+        self.group.update(|history, _| {
             must_start = history.start();
             None
         });
         if must_start {
-            let (hub, everwire) = (Arc::clone(&self.hub), everwire.clone());
+            let (group, everwire) = (Arc::clone(&self.group), everwire.clone());
             tokio::spawn(async move {
                 tokio::select! {
-                    () = sampler::sample(&hub, &everwire) => {}
+                    () = sampler::sample(&group, &everwire) => {}
                     () = everwire.drain_state().finished() => {}
                 }
             });
@@ -54,33 +54,33 @@ impl Monitor {
 /// to do, and closed.
 pub(crate) fn prepare(everwire: &Everwire) -> Opening {
     if !everwire.config().monitor {
-        return Box::new(|mailbox| {
-            mailbox.send_error(OFF_SENTENCE);
-            mailbox.close(OFF, "the monitor is off");
-            Box::new(TurnedAway)
+        return Box::new(|outbound| {
+            outbound.send_error(OFF_SENTENCE);
+            outbound.close(OFF, "the monitor is off");
+            Box::new(DisabledHandler)
         });
     }
     let everwire = everwire.clone();
-    Box::new(move |mailbox| {
-        let membership = everwire.monitor().watch(&everwire, mailbox);
-        Box::new(Watcher { membership })
+    Box::new(move |outbound| {
+        let membership = everwire.monitor().watch(&everwire, outbound);
+        Box::new(MonitorHandler { membership })
     })
 }
 
 /// One watcher.
-struct Watcher {
+struct MonitorHandler {
     membership: Membership<History>,
 }
 
-impl Session for Watcher {
-    fn received(&mut self, _: Message) {
-        self.membership.mailbox().send_error("the monitor only sends; it has no parameters");
+impl Handler for MonitorHandler {
+    fn on_message(&mut self, _: Message) {
+        self.membership.outbound().send_error("the monitor only sends; it has no parameters");
     }
 }
 
 /// Somebody who would like to watch a server that does not tell.
-struct TurnedAway;
+struct DisabledHandler;
 
-impl Session for TurnedAway {
-    fn received(&mut self, _: Message) {}
+impl Handler for DisabledHandler {
+    fn on_message(&mut self, _: Message) {}
 }

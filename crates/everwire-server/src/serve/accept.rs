@@ -16,8 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
-use super::metered::Metered;
-use super::patience::{Patience, Progress};
+use super::counting_stream::CountingStream;
+use super::timeout_stream::{Progress, TimeoutStream};
 use crate::deadline::{DeadlineTimer, within};
 use crate::lab::Meter;
 use crate::limits::Place;
@@ -89,12 +89,12 @@ where
 {
     // Who is in the middle of a download gets some of the time in which the WebSockets are closed.
     let _held = everwire.drain_state().hold();
-    let patience = limits.handshake;
+    let time_limit = limits.handshake;
     let (accepted, from) = (arrival.at, arrival.from);
     let is_refused = matches!(arrival.place, Place::Refused { .. });
     let progress = Progress::default();
     let meter = Arc::<Meter>::default();
-    let stream = Patience::new(Metered::new(stream, &meter), accepted, limits, &progress);
+    let stream = TimeoutStream::new(CountingStream::new(stream, &meter), accepted, limits, &progress);
     let begun = progress.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         begun.begin();
@@ -108,10 +108,10 @@ where
         router.clone().call(request)
     });
     let mut http = http1::Builder::new();
-    // The first request has the patience of the stream, which answers when it is over; hyper's own, a little
+    // The stream's time limit holds for the first request, and is answered when it is over; hyper's own, a little
     // longer, holds for the requests after it, and so for a connection that has none.
     http.keep_alive(!is_refused);
-    http.timer(DeadlineTimer).header_read_timeout(patience + Duration::from_secs(1)).max_buf_size(32 << 10);
+    http.timer(DeadlineTimer).header_read_timeout(time_limit + Duration::from_secs(1)).max_buf_size(32 << 10);
     let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let served = tokio::select! {
         served = serving.as_mut() => served,
@@ -124,7 +124,7 @@ where
     if let Err(error) = served {
         tracing::debug!(%error, address = %from, "connection ended");
     }
-    if accepted.elapsed() >= patience && !progress.has_begun() {
+    if accepted.elapsed() >= time_limit && !progress.has_begun() {
         everwire.metrics().handshake_timeouts.add(1);
     }
 }
@@ -132,7 +132,7 @@ where
 /// The TCP stream below a connection that was upgraded, and what was read from it too soon; or the connection as it
 /// is, where something is between it and TCP that has to stay.
 pub(crate) fn bare_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    match upgraded.downcast::<TokioIo<Patience<Metered<TcpStream>>>>() {
+    match upgraded.downcast::<TokioIo<TimeoutStream<CountingStream<TcpStream>>>>() {
         Ok(parts) => Ok((parts.io.into_inner().into_inner().into_inner(), parts.read_buf)),
         // Where the routes are part of another application, axum serves it.
         Err(upgraded) => upgraded.downcast::<TokioIo<TcpStream>>().map(|parts| (parts.io.into_inner(), parts.read_buf)),

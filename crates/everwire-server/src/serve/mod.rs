@@ -1,9 +1,9 @@
 //! Accepting connections, with or without TLS, until the server is told to stop.
 
 mod accept;
-mod metered;
-mod patience;
+mod counting_stream;
 mod signal;
+mod timeout_stream;
 mod tls;
 
 pub(crate) use accept::bare_tcp;

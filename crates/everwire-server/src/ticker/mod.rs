@@ -24,12 +24,12 @@ use std::sync::Arc;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::Everwire;
-use crate::connection::Mailbox;
+use crate::connection::OutboundQueue;
 use crate::endpoints::Opening;
-use crate::hub::Membership;
+use crate::group::Membership;
+use crate::handler::Handler;
+use crate::handshake_error::HandshakeError;
 use crate::query::Query;
-use crate::refusal::Refusal;
-use crate::session::Session;
 use companies::Company;
 use feed::{Feed, Quote, Trade};
 use market::Step;
@@ -38,28 +38,28 @@ use stream::State;
 use streams::Listener;
 
 /// Reads which stream is wanted and listens to it.
-pub(crate) fn prepare(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Opening, Refusal> {
+pub(crate) fn prepare(everwire: &Everwire, query: &Query, address: Option<IpAddr>) -> Result<Opening, HandshakeError> {
     let selection = Selection::from_query(query, &everwire.config().feed)?;
     let listener = everwire.streams().listen(everwire.config(), &selection, address)?;
-    Ok(Box::new(move |mailbox| Box::new(Ticker::new(listener, mailbox))))
+    Ok(Box::new(move |outbound| Box::new(TickerHandler::new(listener, outbound))))
 }
 
 /// One subscriber.
-struct Ticker {
+struct TickerHandler {
     _subscription: Membership<State>,
     _listener: Listener,
-    mailbox: Arc<Mailbox>,
+    outbound: Arc<OutboundQueue>,
 }
 
-impl Ticker {
-    fn new(listener: Listener, mailbox: &Arc<Mailbox>) -> Self {
-        let subscription = listener.stream.subscribe(mailbox);
-        Self { _subscription: subscription, _listener: listener, mailbox: Arc::clone(mailbox) }
+impl TickerHandler {
+    fn new(listener: Listener, outbound: &Arc<OutboundQueue>) -> Self {
+        let subscription = listener.stream.subscribe(outbound);
+        Self { _subscription: subscription, _listener: listener, outbound: Arc::clone(outbound) }
     }
 }
 
-impl Session for Ticker {
-    fn received(&mut self, _: Message) {
-        self.mailbox.send_error("the ticker only sends; choose with ?symbols=NVDA,XOM (or *) and ?rate=1..100000");
+impl Handler for TickerHandler {
+    fn on_message(&mut self, _: Message) {
+        self.outbound.send_error("the ticker only sends; choose with ?symbols=NVDA,XOM (or *) and ?rate=1..100000");
     }
 }

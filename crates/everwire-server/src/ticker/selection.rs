@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::FeedSource;
+use crate::handshake_error::HandshakeError;
 use crate::query::Query;
-use crate::refusal::Refusal;
 
 /// Updates a second of a client that does not say.
 const DEFAULT_RATE: u32 = 20;
@@ -19,7 +19,7 @@ pub(super) struct Selection {
 
 impl Selection {
     /// Reads `symbols=A,B` (`*` for all) and `rate=N`.
-    pub(super) fn from_query(query: &Query, source: &FeedSource) -> Result<Self, Refusal> {
+    pub(super) fn from_query(query: &Query, source: &FeedSource) -> Result<Self, HandshakeError> {
         let mut rate = query.number("rate", 1..=MOST_UPDATES_PER_SECOND, DEFAULT_RATE)?;
         if !source.takes_rates() {
             rate = DEFAULT_RATE;
@@ -33,17 +33,17 @@ impl Selection {
     }
 }
 
-fn chosen(list: &str, known: &BTreeSet<String>) -> Result<BTreeSet<String>, Refusal> {
+fn chosen(list: &str, known: &BTreeSet<String>) -> Result<BTreeSet<String>, HandshakeError> {
     list.split(',')
         .map(|symbol| symbol.trim().to_uppercase())
         .map(|symbol| if known.contains(&symbol) { Ok(symbol) } else { Err(unknown(&symbol, known)) })
         .collect()
 }
 
-fn unknown(symbol: &str, known: &BTreeSet<String>) -> Refusal {
+fn unknown(symbol: &str, known: &BTreeSet<String>) -> HandshakeError {
     let some: Vec<&str> = known.iter().take(9).map(String::as_str).collect();
     let all = known.len();
-    Refusal::bad_request(format!(
+    HandshakeError::bad_request(format!(
         "There is no symbol `{symbol}`. There are {all}, among them {}; `symbols=*` selects all.",
         some.join(", ")
     ))
@@ -53,7 +53,7 @@ fn unknown(symbol: &str, known: &BTreeSet<String>) -> Refusal {
 mod tests {
     use super::*;
 
-    fn select(query: &str) -> Result<Selection, Refusal> {
+    fn select(query: &str) -> Result<Selection, HandshakeError> {
         Selection::from_query(&Query::of(&format!("/ticker?{query}").parse().unwrap()), &FeedSource::default())
     }
 
@@ -71,9 +71,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_refused_in_words() {
-        assert!(select("symbols=NVDA,NOPE").unwrap_err().sentence.contains("no symbol `NOPE`"));
+        assert!(select("symbols=NVDA,NOPE").unwrap_err().message.contains("no symbol `NOPE`"));
         for rate in ["0", "100001", "-1", "fast"] {
-            assert!(select(&format!("rate={rate}")).unwrap_err().sentence.contains("from 1 to 100000"));
+            assert!(select(&format!("rate={rate}")).unwrap_err().message.contains("from 1 to 100000"));
         }
     }
 }

@@ -8,13 +8,13 @@ use tokio_tungstenite::tungstenite::Message;
 use super::board::Board;
 use super::{Company, Quote, Step, Trade};
 use crate::Clock;
-use crate::connection::{Mailbox, json};
-use crate::hub::{Hub, Membership};
+use crate::connection::{OutboundQueue, json};
+use crate::group::{Group, Membership};
 
 /// What the subscribers of one selection hear: a part of what happens on a market, numbered.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    hub: Arc<Hub<State>>,
+    group: Arc<Group<State>>,
     clock: Clock,
 }
 
@@ -37,27 +37,27 @@ impl Stream {
     /// A stream that makes so many updates a second of these companies. The epoch tells its sequence numbers from those
     /// of any other stream, also of an earlier server.
     pub(super) fn new(opening: Vec<(Company, f64)>, rate: f64, epoch: String, clock: Clock) -> Self {
-        Self { hub: Hub::new(State { epoch, rate, seq: 0, board: Board::open(opening) }), clock }
+        Self { group: Group::new(State { epoch, rate, seq: 0, board: Board::open(opening) }), clock }
     }
 
     /// Sends the newcomer a snapshot, and everything that happens after it.
-    pub(super) fn subscribe(&self, mailbox: &Arc<Mailbox>) -> Membership<State> {
-        self.hub.join(mailbox, |state, _| vec![state.snapshot(self.clock.now_ms())])
+    pub(super) fn subscribe(&self, outbound: &Arc<OutboundQueue>) -> Membership<State> {
+        self.group.join(outbound, |state, _| vec![state.snapshot(self.clock.now_ms())])
     }
 
     /// Whether the subscribers have been sent most of what happened before.
     pub(super) fn has_room(&self) -> bool {
-        self.hub.has_room(Waker::noop())
+        self.group.has_room(Waker::noop())
     }
 
     /// Tells the subscribers of these trades of a step.
     pub(super) fn play(&self, step: &Step, trades: impl Iterator<Item = usize>) {
-        self.hub.update(|state, _| state.updates(step, trades));
+        self.group.update(|state, _| state.updates(step, trades));
     }
 
     /// Goes on after nobody has listened for a while: so many updates were missed, and the prices are others now.
     pub(super) fn resume(&self, missed: u64, prices: impl Iterator<Item = Trade>) {
-        self.hub.gather(|state, _| {
+        self.group.enqueue(|state, _| {
             state.seq += missed;
             prices.for_each(|trade| state.board.enter(trade));
             None

@@ -9,9 +9,9 @@ use super::market::{Market, Share};
 use super::selection::Selection;
 use super::stream::Stream;
 use crate::Config;
+use crate::handshake_error::HandshakeError;
 use crate::limits::network_of;
 use crate::metrics::DropReason;
-use crate::refusal::Refusal;
 
 /// The streams, one for each selection that somebody listens to or recently did, and who listens.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ impl Streams {
         config: &Config,
         selection: &Selection,
         address: Option<IpAddr>,
-    ) -> Result<Listener, Refusal> {
+    ) -> Result<Listener, HandshakeError> {
         let now = Instant::now();
         let address = address.map(network_of);
         let mut registry = self.registry();
@@ -90,9 +90,9 @@ impl Streams {
 }
 
 impl Registry {
-    fn allow(&self, config: &Config, selection: &Selection, address: Option<IpAddr>) -> Result<(), Refusal> {
+    fn allow(&self, config: &Config, selection: &Selection, address: Option<IpAddr>) -> Result<(), HandshakeError> {
         let limits = &config.limits;
-        let full = |status, sentence| Err(Refusal::new(status, DropReason::StreamsFull, sentence));
+        let full = |status, sentence| Err(HandshakeError::new(status, DropReason::StreamsFull, sentence));
         if let Some(usage) = address.and_then(|address| self.addresses.get(&address)) {
             let most = limits.streams_per_address;
             if usage.streams.len() >= most && !usage.streams.contains_key(selection) {
@@ -185,8 +185,8 @@ mod tests {
 
     use super::*;
     use crate::Limits;
-    use crate::connection::Mailbox;
-    use crate::hub::Membership;
+    use crate::connection::OutboundQueue;
+    use crate::group::Membership;
     use crate::query::Query;
     use crate::ticker::stream::State;
 
@@ -194,14 +194,14 @@ mod tests {
     const BOB: &str = "10.0.0.2";
 
     struct Subscriber {
-        mailbox: Arc<Mailbox>,
+        outbound: Arc<OutboundQueue>,
         _subscription: Membership<State>,
         listener: Listener,
     }
 
     impl Subscriber {
         fn read(&self) -> Vec<Value> {
-            let texts = self.mailbox.sent().0;
+            let texts = self.outbound.sent().0;
             texts.iter().map(|text| serde_json::from_str(text.to_text().unwrap()).unwrap()).collect()
         }
 
@@ -213,12 +213,12 @@ mod tests {
         }
     }
 
-    fn listen(streams: &Streams, config: &Config, address: &str, query: &str) -> Result<Subscriber, Refusal> {
+    fn listen(streams: &Streams, config: &Config, address: &str, query: &str) -> Result<Subscriber, HandshakeError> {
         let query = Query::of(&format!("/ticker?{query}").parse().unwrap());
         let selection = Selection::from_query(&query, &config.feed)?;
         let listener = streams.listen(config, &selection, Some(address.parse().unwrap()))?;
-        let mailbox = Arc::new(Mailbox::new(64 << 20));
-        Ok(Subscriber { _subscription: listener.stream.subscribe(&mailbox), listener, mailbox })
+        let outbound = Arc::new(OutboundQueue::new(64 << 20));
+        Ok(Subscriber { _subscription: listener.stream.subscribe(&outbound), listener, outbound })
     }
 
     fn limited(limits: Limits) -> Config {
@@ -292,11 +292,11 @@ mod tests {
         let first = listen(&streams, &config, ANN, "rate=1").unwrap();
         let _second = listen(&streams, &config, ANN, "rate=2").unwrap();
         let _again = listen(&streams, &config, ANN, "rate=2").unwrap();
-        let refusal = listen(&streams, &config, ANN, "rate=3").err().unwrap();
-        assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
+        let error = listen(&streams, &config, ANN, "rate=3").err().unwrap();
+        assert_eq!(error.status, StatusCode::TOO_MANY_REQUESTS);
         let _third = listen(&streams, &config, BOB, "rate=3").unwrap();
-        let refusal = listen(&streams, &config, BOB, "rate=4").err().unwrap();
-        assert_eq!(refusal.status, StatusCode::SERVICE_UNAVAILABLE);
+        let error = listen(&streams, &config, BOB, "rate=4").err().unwrap();
+        assert_eq!(error.status, StatusCode::SERVICE_UNAVAILABLE);
         drop(first);
         let _fourth = listen(&streams, &config, BOB, "rate=4").unwrap();
     }
@@ -307,9 +307,9 @@ mod tests {
         let streams = Streams::default();
         let first = listen(&streams, &config, ANN, "rate=1000").unwrap();
         let _second = listen(&streams, &config, ANN, "rate=1000").unwrap();
-        let refusal = listen(&streams, &config, ANN, "rate=1000").err().unwrap();
-        assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
-        assert!(refusal.sentence.contains("2500 ticker updates a second"), "{}", refusal.sentence);
+        let error = listen(&streams, &config, ANN, "rate=1000").err().unwrap();
+        assert_eq!(error.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(error.message.contains("2500 ticker updates a second"), "{}", error.message);
         let _other = listen(&streams, &config, BOB, "rate=1000").unwrap();
         drop(first);
         let _third = listen(&streams, &config, ANN, "rate=1000").unwrap();
@@ -335,7 +335,7 @@ mod tests {
             (Streams::default(), Config { clock: crate::Clock::from_fn(|| 1.5), ..Config::default() });
         let subscriber = listen(&streams, &config, ANN, "symbols=NVDA&rate=1").unwrap();
         sleep(Duration::from_millis(1_010)).await;
-        let messages = subscriber.mailbox.sent().0;
+        let messages = subscriber.outbound.sent().0;
         let Message::Text(text) = &messages[1] else { panic!("{messages:?}") };
         let update = r#"{"type":"updates","server_time":1.5,"updates":[{"seq":1,"symbol":"NVDA","price":"#;
         assert!(text.starts_with(update) && text.ends_with(r#","time":1.5}]}"#), "{text}");

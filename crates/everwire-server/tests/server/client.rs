@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::harness::{PATIENCE, connect, connect_with_small_buffers};
+use crate::harness::{TIMEOUT, connect, connect_with_small_buffers};
 
 /// The HTTP status and the body of a refused handshake.
 pub(crate) type Refused = (u16, String);
@@ -85,7 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// What comes next, if it is a message.
     pub(crate) async fn message(&mut self) -> Message {
-        timeout(PATIENCE, self.socket.next()).await.expect("a message in time").expect("an open connection").unwrap()
+        timeout(TIMEOUT, self.socket.next()).await.expect("a message in time").expect("an open connection").unwrap()
     }
 
     pub(crate) async fn text(&mut self) -> String {
@@ -125,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 let frame = frame.expect("a close code");
                 // Reading on lets the client answer, as a browser does by itself.
                 let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
-                timeout(PATIENCE, end).await.expect("an end after the close frame");
+                timeout(TIMEOUT, end).await.expect("an end after the close frame");
                 return (frame.code.into(), frame.reason.to_string());
             }
         }
@@ -133,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Asserts that the connection ends without a close frame.
     pub(crate) async fn is_cut(&mut self) {
-        match timeout(PATIENCE, self.socket.next()).await.expect("an end in time") {
+        match timeout(TIMEOUT, self.socket.next()).await.expect("an end in time") {
             Some(Err(Error::Protocol(_) | Error::Io(_))) => {}
             other => panic!("{other:?} instead of a cut"),
         }

@@ -3,7 +3,7 @@ use std::fs;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, PATIENCE, http};
+use crate::harness::{Harness, TIMEOUT, http};
 
 /// A server of an application, and the folder that the application's folder is in.
 async fn harness() -> (Harness, TempDir) {
@@ -105,7 +105,7 @@ async fn a_pipe_among_the_pages_is_not_found_and_holds_nobody_up() {
     fs::write(dist.join("b.js"), "export {}").unwrap();
     let get = async |path| {
         let answer = http(harness.address(), path, "Accept-Encoding: gzip\r\n");
-        timeout(PATIENCE, answer).await.expect("an answer in time")
+        timeout(TIMEOUT, answer).await.expect("an answer in time")
     };
     assert!(get("/a.js").await.starts_with("HTTP/1.1 404 "));
     assert!(get("/b.js").await.ends_with("export {}"));

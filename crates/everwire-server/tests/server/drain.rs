@@ -5,7 +5,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::client::Client;
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::{Harness, TIMEOUT};
 
 #[tokio::test]
 async fn every_socket_is_closed_with_1001_and_not_before_its_turn_in_the_period() {
@@ -71,7 +71,7 @@ async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
 async fn a_drain_ends_when_everybody_has_left() {
     let (second, stopping) = stopping(harness().await).await;
     drop(second);
-    timeout(PATIENCE, stopping).await.expect("nobody is left to wait for").unwrap();
+    timeout(TIMEOUT, stopping).await.expect("nobody is left to wait for").unwrap();
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn everyone_in_a_crowd_gets_everything_once_and_in_order() {
     speaker.ask(r#"{"ping":1}"#).await;
     for (number, member) in crowd.iter_mut().take(MESSAGES).enumerate() {
         speaker.send(&text(number)).await;
-        // What one member alone is sent goes through its mailbox, and meets there what goes around it.
+        // What one member alone is sent goes through its outbound queue, and meets there what goes around it.
         member.send(r#"{"ping":1}"#).await;
     }
     for (place, member) in crowd.iter_mut().enumerate() {

@@ -3,7 +3,7 @@ use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::files_client::{Sender, content, key, sha256};
-use crate::harness::{Harness, PATIENCE, connect, connect_with_small_buffers};
+use crate::harness::{Harness, TIMEOUT, connect, connect_with_small_buffers};
 
 /// An answer to an HTTP request: its head in small letters, and its body.
 struct Answer {
@@ -16,7 +16,7 @@ async fn get(harness: &Harness, path: &str, headers: &str) -> Answer {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", harness.address());
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
+    timeout(TIMEOUT, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("the end of the head") + 4;
     let body = answer.split_off(end);
     Answer { head: String::from_utf8(answer).unwrap().to_lowercase(), body }
@@ -161,7 +161,7 @@ async fn who_fetches_files_holds_connections_of_its_address_until_they_are_read(
     let path = format!("/files/{}", file["id"].as_str().unwrap());
     sender.client.socket.close(None).await.unwrap();
     let gone = async { while harness.metric(r#"everwire_connections{endpoint="/files"}"#).await != 0 {} };
-    timeout(PATIENCE, gone).await.expect("the sender's place is free");
+    timeout(TIMEOUT, gone).await.expect("the sender's place is free");
 
     let read = async {
         loop {
@@ -175,7 +175,7 @@ async fn who_fetches_files_holds_connections_of_its_address_until_they_are_read(
             }
         }
     };
-    let reader = timeout(PATIENCE, read).await.expect("a place for the reader");
+    let reader = timeout(TIMEOUT, read).await.expect("a place for the reader");
     let refused = get(&harness, &path, "Origin: http://127.0.0.1:8080\r\n").await;
     assert!(refused.head.starts_with("http/1.1 429") && refused.head.contains("retry-after"), "{}", refused.head);
     assert!(String::from_utf8_lossy(&refused.body).contains("Your address holds 1 connections"));
@@ -183,5 +183,5 @@ async fn who_fetches_files_holds_connections_of_its_address_until_they_are_read(
 
     drop(reader);
     let again = async { while get(&harness, &path, "").await.head.starts_with("http/1.1 429") {} };
-    timeout(PATIENCE, again).await.expect("a place that was left is free");
+    timeout(TIMEOUT, again).await.expect("a place that was left is free");
 }

@@ -2,7 +2,7 @@ use futures_util::SinkExt;
 use tokio::time::timeout;
 
 use crate::files_client::{Sender, key};
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::{Harness, TIMEOUT};
 
 #[tokio::test]
 async fn a_client_that_ignores_the_window_is_closed_with_1008_and_the_reason() {
@@ -138,7 +138,7 @@ async fn a_disk_that_does_not_take_the_file_is_told_in_words() {
     let mut sender = Sender::connect(&harness).await;
     sender.ready("a", 2, &key(1)).await;
     sender.chunk(0, b"ab").await;
-    let failed = timeout(PATIENCE, sender.next()).await.unwrap();
+    let failed = timeout(TIMEOUT, sender.next()).await.unwrap();
     assert_eq!(failed["type"], "failed");
     assert!(failed["error"].as_str().unwrap().contains("cannot write the file"), "{failed}");
     // Nothing is left of it that would count.

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::client::Client;
 
 /// How long a test waits for what must happen before it fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server on a free port.
 pub(crate) struct Harness {
@@ -46,7 +46,7 @@ impl Harness {
     /// Connects as soon as the server has noticed that a place is free.
     pub(crate) async fn becomes_free(&self) {
         let connect = async { while Client::try_connect(self.address(), "/echo", &[]).await.is_err() {} };
-        timeout(PATIENCE, connect).await.expect("a place that was given back");
+        timeout(TIMEOUT, connect).await.expect("a place that was given back");
     }
 
     /// The value of one line of `/metrics`.
@@ -73,7 +73,7 @@ pub(crate) async fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = connect(address);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
+    timeout(TIMEOUT, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
 

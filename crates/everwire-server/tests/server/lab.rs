@@ -8,16 +8,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, PATIENCE, connect, http, raw};
+use crate::harness::{Harness, TIMEOUT, connect, http, raw};
 
 /// A connection that is kept alive, on which every byte in either direction is counted.
-pub(crate) struct Wire {
+pub(crate) struct RawConnection {
     stream: TcpStream,
     pub(crate) sent: usize,
     pub(crate) received: Vec<u8>,
 }
 
-impl Wire {
+impl RawConnection {
     pub(crate) fn connect(harness: &Harness) -> Self {
         Self { stream: connect(harness.address()), sent: 0, received: Vec::new() }
     }
@@ -48,7 +48,7 @@ impl Wire {
 
     async fn read(&mut self) {
         let mut buffer = [0; 4096];
-        let read = timeout(PATIENCE, self.stream.read(&mut buffer)).await.expect("bytes in time").unwrap();
+        let read = timeout(TIMEOUT, self.stream.read(&mut buffer)).await.expect("bytes in time").unwrap();
         assert!(read > 0, "it ended after {}", String::from_utf8_lossy(&self.received));
         self.received.extend_from_slice(&buffer[..read]);
     }
@@ -86,15 +86,15 @@ fn assert_consecutive(numbers: &[u64]) {
 #[tokio::test]
 async fn polls_get_every_message_once_however_far_apart_they_are() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
-    let mut cursor = lines(&wire.ask("/lab/poll?rate=20").await)[0]["cursor"].as_u64().unwrap();
+    let mut connection = RawConnection::connect(&harness);
+    let mut cursor = lines(&connection.ask("/lab/poll?rate=20").await)[0]["cursor"].as_u64().unwrap();
     let mut heard = vec![cursor];
     let start = Instant::now();
     while heard.len() < 12 {
-        let found = numbers(&lines(&wire.ask(&format!("/lab/poll?rate=20&after={cursor}")).await));
+        let found = numbers(&lines(&connection.ask(&format!("/lab/poll?rate=20&after={cursor}")).await));
         heard.extend(&found);
         cursor = *heard.last().unwrap();
-        assert!(start.elapsed() < PATIENCE);
+        assert!(start.elapsed() < TIMEOUT);
     }
     assert_consecutive(&heard);
 }
@@ -102,15 +102,15 @@ async fn polls_get_every_message_once_however_far_apart_they_are() {
 #[tokio::test]
 async fn a_long_poll_is_held_until_there_is_a_message_and_not_for_ever() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
-    let cursor = lines(&wire.ask("/lab/long-poll?rate=2").await)[0]["cursor"].as_u64().unwrap();
-    let first = lines(&wire.ask(&format!("/lab/long-poll?rate=2&after={cursor}")).await);
+    let mut connection = RawConnection::connect(&harness);
+    let cursor = lines(&connection.ask("/lab/long-poll?rate=2").await)[0]["cursor"].as_u64().unwrap();
+    let first = lines(&connection.ask(&format!("/lab/long-poll?rate=2&after={cursor}")).await);
     // More than one where the test was held up meanwhile.
     assert_eq!(numbers(&first)[0], cursor + 1);
 
-    wire.ask("/lab/poll?call=nobody").await;
+    connection.ask("/lab/poll?call=nobody").await;
     let start = Instant::now();
-    assert_eq!(wire.ask("/lab/long-poll?call=nobody&after=0&wait=200").await, "");
+    assert_eq!(connection.ask("/lab/long-poll?call=nobody&after=0&wait=200").await, "");
     assert!(start.elapsed() >= Duration::from_millis(200));
 }
 
@@ -124,12 +124,12 @@ async fn all_transports_bring_the_same_messages() {
     let query = format!("rate=20&size=64&after={cursor}");
     let has_both = |text: &str| by_socket.iter().all(|message| text.contains(message.as_str()));
     for path in ["stream", "events"] {
-        let mut wire = Wire::connect(&harness);
-        wire.get(&format!("/lab/{path}?{query}")).await;
-        wire.until(has_both).await;
+        let mut connection = RawConnection::connect(&harness);
+        connection.get(&format!("/lab/{path}?{query}")).await;
+        connection.until(has_both).await;
     }
     for path in ["poll", "long-poll"] {
-        let body = Wire::connect(&harness).ask(&format!("/lab/{path}?{query}")).await;
+        let body = RawConnection::connect(&harness).ask(&format!("/lab/{path}?{query}")).await;
         assert!(has_both(&body), "{path}: {body}");
     }
     let after = format!("/lab/socket?{query}");
@@ -139,14 +139,14 @@ async fn all_transports_bring_the_same_messages() {
 #[tokio::test]
 async fn an_event_source_goes_on_where_it_was() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
-    wire.get("/lab/events?rate=20").await;
+    let mut connection = RawConnection::connect(&harness);
+    connection.get("/lab/events?rate=20").await;
     let ids = |text: &str| -> Vec<u64> {
         text.lines().filter_map(|line| line.strip_prefix("id: ")?.trim().parse().ok()).collect()
     };
-    wire.until(|text| ids(text).len() >= 2).await;
-    let last = ids(&String::from_utf8_lossy(&wire.received))[1];
-    let mut again = Wire::connect(&harness);
+    connection.until(|text| ids(text).len() >= 2).await;
+    let last = ids(&String::from_utf8_lossy(&connection.received))[1];
+    let mut again = RawConnection::connect(&harness);
     again.send(format!("GET /lab/events?rate=20 HTTP/1.1\r\nhost: localhost\r\nlast-event-id: {last}\r\n\r\n")).await;
     again.until(|text| !ids(text).is_empty()).await;
     let text = String::from_utf8_lossy(&again.received).into_owned();
@@ -158,9 +158,9 @@ async fn an_event_source_goes_on_where_it_was() {
 async fn who_was_away_too_long_is_told_what_is_missing_on_every_transport() {
     let harness = Harness::start(|_| {}).await;
     for path in ["poll", "long-poll", "stream", "events"] {
-        let mut wire = Wire::connect(&harness);
-        wire.get(&format!("/lab/{path}?rate=20&after=1")).await;
-        wire.until(|text| text.contains(r#""gap":"#)).await;
+        let mut connection = RawConnection::connect(&harness);
+        connection.get(&format!("/lab/{path}?rate=20&after=1")).await;
+        connection.until(|text| text.contains(r#""gap":"#)).await;
     }
     let first = harness.client("/lab/socket?rate=20&after=1").await.json().await;
     assert!(first["gap"].as_u64().unwrap() > 1_000_000, "{first}");
@@ -178,9 +178,9 @@ async fn a_call_comes_back_by_whatever_transport_reads_the_answers() {
     for path in ["poll", "long-poll", "stream", "events"] {
         let answer = raw(harness.address(), &post(path, r#"{"call":7}"#)).await;
         assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
-        let mut wire = Wire::connect(&harness);
-        wire.get(&format!("/lab/{path}?call={path}&after=0")).await;
-        wire.until(|text| text.contains(r#"{"call":7}"#)).await;
+        let mut connection = RawConnection::connect(&harness);
+        connection.get(&format!("/lab/{path}?call={path}&after=0")).await;
+        connection.until(|text| text.contains(r#"{"call":7}"#)).await;
     }
     assert_eq!(harness.client("/lab/socket?call=x").await.ask(r#"{"call":8}"#).await, r#"{"call":8}"#);
 
@@ -209,17 +209,17 @@ async fn calls_under_one_name_after_another_are_all_answered() {
 #[tokio::test]
 async fn a_held_request_takes_the_place_of_a_connection_and_gives_it_back() {
     let harness = Harness::start(|config| config.limits.connections = 2).await;
-    let mut stream = Wire::connect(&harness);
+    let mut stream = RawConnection::connect(&harness);
     stream.get("/lab/stream?rate=1").await;
     stream.until(|text| text.contains("cursor")).await;
-    let mut long_poll = Wire::connect(&harness);
+    let mut long_poll = RawConnection::connect(&harness);
     long_poll.get("/lab/long-poll?call=a&after=0").await;
     let refused = async { while !harness.get("/lab/poll").await.starts_with("HTTP/1.1 503 ") {} };
-    timeout(PATIENCE, refused).await.expect("a full server");
+    timeout(TIMEOUT, refused).await.expect("a full server");
     assert_eq!(harness.refusal("/echo").await.0, 503);
     drop((stream, long_poll));
     let free = async { while !harness.get("/lab/poll").await.starts_with("HTTP/1.1 200 ") {} };
-    timeout(PATIENCE, free).await.expect("places that were given back");
+    timeout(TIMEOUT, free).await.expect("places that were given back");
 }
 
 #[tokio::test]
@@ -251,20 +251,20 @@ async fn choices_outside_their_ranges_are_refused_with_the_range() {
 #[tokio::test]
 async fn what_is_held_ends_when_the_server_stops() {
     let harness = Harness::start(|_| {}).await;
-    let mut wires = Vec::new();
+    let mut connections = Vec::new();
     for path in ["/lab/stream?call=a&after=0", "/lab/events?call=a&after=0", "/lab/long-poll?call=a&after=0"] {
-        let mut wire = Wire::connect(&harness);
-        wire.get(path).await;
-        wires.push(wire);
+        let mut connection = RawConnection::connect(&harness);
+        connection.get(path).await;
+        connections.push(connection);
     }
     // They are held once a poll behind them was answered.
-    wires[0].until(|text| text.contains("200 OK")).await;
-    wires[1].until(|text| text.contains("200 OK")).await;
+    connections[0].until(|text| text.contains("200 OK")).await;
+    connections[1].until(|text| text.contains("200 OK")).await;
     harness.get("/lab/poll?call=a").await;
     harness.server.stop().await;
-    for mut wire in wires {
+    for mut connection in connections {
         let mut rest = Vec::new();
-        timeout(PATIENCE, wire.stream.read_to_end(&mut rest)).await.expect("an end in time").unwrap();
+        timeout(TIMEOUT, connection.stream.read_to_end(&mut rest)).await.expect("an end in time").unwrap();
     }
 }
 
@@ -281,9 +281,9 @@ mod faults {
             );
             raw(harness.address(), &post).await;
             let start = Instant::now();
-            let mut wire = Wire::connect(&harness);
-            wire.get(&format!("/lab/{path}?call={path}&after=0&fault=delay:150,jitter:5")).await;
-            wire.until(|text| text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.contains('1'))).await;
+            let mut connection = RawConnection::connect(&harness);
+            connection.get(&format!("/lab/{path}?call={path}&after=0&fault=delay:150,jitter:5")).await;
+            connection.until(|text| text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.contains('1'))).await;
             assert!(start.elapsed() >= Duration::from_millis(150), "{path}: {:?}", start.elapsed());
         }
         let mut socket = harness.client("/lab/socket?call=a&fault=delay:150").await;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, PATIENCE};
-use crate::lab::Wire;
+use crate::harness::{Harness, TIMEOUT};
+use crate::lab::RawConnection;
 
 /// The account of this name.
 async fn account(harness: &Harness, name: &str) -> Value {
@@ -13,10 +13,10 @@ async fn account(harness: &Harness, name: &str) -> Value {
     serde_json::from_str::<Value>(body).unwrap()[name].clone()
 }
 
-/// Asserts that the server counted what went over this wire to the byte, and returns the account.
-async fn assert_counted(harness: &Harness, name: &str, wire: &Wire) -> Value {
+/// Asserts that the server counted what went over this connection to the byte, and returns the account.
+async fn assert_counted(harness: &Harness, name: &str, connection: &RawConnection) -> Value {
     let account = account(harness, name).await;
-    let expected = (wire.sent, wire.received.len());
+    let expected = (connection.sent, connection.received.len());
     assert_eq!((number(&account, "read"), number(&account, "written")), expected, "read and written");
     account
 }
@@ -30,23 +30,24 @@ fn overhead(account: &Value) -> usize {
 }
 
 async fn call(harness: &Harness, name: &str, text: &str) {
-    let mut wire = Wire::connect(harness);
+    let mut connection = RawConnection::connect(harness);
     let length = text.len();
-    wire.send(format!(
-        "POST /lab/echo?call={name} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{text}"
-    ))
-    .await;
-    wire.until(|text| text.contains("\r\n\r\n")).await;
+    connection
+        .send(format!(
+            "POST /lab/echo?call={name} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{text}"
+        ))
+        .await;
+    connection.until(|text| text.contains("\r\n\r\n")).await;
 }
 
 #[tokio::test]
 async fn a_poll_is_counted_to_the_byte_and_so_is_the_next_on_the_same_connection() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
+    let mut connection = RawConnection::connect(&harness);
     call(&harness, "c", "0123456789").await;
     for poll in 1..=3 {
-        assert_eq!(wire.ask("/lab/poll?call=c&after=0&account=p").await, "0123456789\n");
-        let account = assert_counted(&harness, "p", &wire).await;
+        assert_eq!(connection.ask("/lab/poll?call=c&after=0&account=p").await, "0123456789\n");
+        let account = assert_counted(&harness, "p", &connection).await;
         assert_eq!((number(&account, "requests"), number(&account, "messages")), (poll, poll));
         assert_eq!(number(&account, "payload"), 10 * poll);
     }
@@ -55,29 +56,29 @@ async fn a_poll_is_counted_to_the_byte_and_so_is_the_next_on_the_same_connection
 #[tokio::test]
 async fn a_request_that_is_held_is_counted_with_its_bytes_once_it_is_answered() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
-    wire.ask("/lab/long-poll?call=c&account=p").await;
+    let mut connection = RawConnection::connect(&harness);
+    connection.ask("/lab/long-poll?call=c&account=p").await;
     let before = account(&harness, "p").await;
-    let received = wire.received.len();
-    wire.get("/lab/long-poll?call=c&after=0&account=p").await;
+    let received = connection.received.len();
+    connection.get("/lab/long-poll?call=c&after=0&account=p").await;
     // It is held once a poll behind it was answered.
     harness.get("/lab/poll?call=c").await;
     assert_eq!(account(&harness, "p").await, before, "nothing while it is held");
     call(&harness, "c", "0123456789").await;
-    assert_eq!(wire.answer(received).await, "0123456789\n");
-    let after = assert_counted(&harness, "p", &wire).await;
+    assert_eq!(connection.answer(received).await, "0123456789\n");
+    let after = assert_counted(&harness, "p", &connection).await;
     assert_eq!((number(&before, "requests"), number(&after, "requests")), (1, 2));
 }
 
 #[tokio::test]
 async fn requests_for_other_things_on_the_same_connection_are_not_counted() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
-    wire.ask("/healthz").await;
-    let (sent, received) = (wire.sent, wire.received.len());
-    wire.ask("/lab/poll?call=c&account=p").await;
-    let (sent, received) = (wire.sent - sent, wire.received.len() - received);
-    wire.ask("/healthz").await;
+    let mut connection = RawConnection::connect(&harness);
+    connection.ask("/healthz").await;
+    let (sent, received) = (connection.sent, connection.received.len());
+    connection.ask("/lab/poll?call=c&account=p").await;
+    let (sent, received) = (connection.sent - sent, connection.received.len() - received);
+    connection.ask("/healthz").await;
     let account = account(&harness, "p").await;
     assert_eq!((number(&account, "read"), number(&account, "written")), (sent, received));
 }
@@ -85,15 +86,14 @@ async fn requests_for_other_things_on_the_same_connection_are_not_counted() {
 #[tokio::test]
 async fn a_call_is_counted_with_its_body_as_payload() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
+    let mut connection = RawConnection::connect(&harness);
     for calls in 1..=2 {
-        let before = wire.received.len();
-        wire.send(
-            "POST /lab/echo?call=c&account=p HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n0123456789",
-        )
-        .await;
-        wire.answer(before).await;
-        let account = assert_counted(&harness, "p", &wire).await;
+        let before = connection.received.len();
+        connection
+            .send("POST /lab/echo?call=c&account=p HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n0123456789")
+            .await;
+        connection.answer(before).await;
+        let account = assert_counted(&harness, "p", &connection).await;
         assert_eq!(number(&account, "payload"), 10 * calls);
     }
 }
@@ -101,17 +101,17 @@ async fn a_call_is_counted_with_its_body_as_payload() {
 #[tokio::test]
 async fn a_stream_takes_seven_bytes_a_message_for_its_chunk_and_its_line() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
-    wire.get("/lab/stream?call=c&account=p").await;
-    wire.until(|text| text.contains("{\"cursor\":0}\n\r\n")).await;
-    let before = assert_counted(&harness, "p", &wire).await;
+    let mut connection = RawConnection::connect(&harness);
+    connection.get("/lab/stream?call=c&account=p").await;
+    connection.until(|text| text.contains("{\"cursor\":0}\n\r\n")).await;
+    let before = assert_counted(&harness, "p", &connection).await;
     let text = "m".repeat(100);
     for _ in 0..10 {
-        let received = wire.received.len();
+        let received = connection.received.len();
         call(&harness, "c", &text).await;
-        wire.until_length(received + "65\r\n".len() + 101 + "\r\n".len()).await;
+        connection.until_length(received + "65\r\n".len() + 101 + "\r\n".len()).await;
     }
-    let after = assert_counted(&harness, "p", &wire).await;
+    let after = assert_counted(&harness, "p", &connection).await;
     assert_eq!(number(&after, "messages"), 10);
     assert_eq!(overhead(&after) - overhead(&before), 10 * 7);
 }
@@ -119,13 +119,13 @@ async fn a_stream_takes_seven_bytes_a_message_for_its_chunk_and_its_line() {
 #[tokio::test]
 async fn an_event_takes_its_fields_and_its_chunk() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
-    wire.get("/lab/events?call=c&account=p").await;
-    wire.until(|text| text.contains("{\"cursor\":0}\n\n\r\n")).await;
-    let before = assert_counted(&harness, "p", &wire).await;
+    let mut connection = RawConnection::connect(&harness);
+    connection.get("/lab/events?call=c&account=p").await;
+    connection.until(|text| text.contains("{\"cursor\":0}\n\n\r\n")).await;
+    let before = assert_counted(&harness, "p", &connection).await;
     call(&harness, "c", &"m".repeat(100)).await;
-    wire.until(|text| text.contains("mm\n\n\r\n")).await;
-    let after = assert_counted(&harness, "p", &wire).await;
+    connection.until(|text| text.contains("mm\n\n\r\n")).await;
+    let after = assert_counted(&harness, "p", &connection).await;
     let framing = "74\r\n".len() + "id: 1\ndata: ".len() + "\n\n".len() + "\r\n".len();
     assert_eq!(overhead(&after) - overhead(&before), framing);
 }
@@ -133,17 +133,17 @@ async fn an_event_takes_its_fields_and_its_chunk() {
 #[tokio::test]
 async fn a_websocket_takes_two_bytes_down_and_six_up_and_two_more_beyond_125_bytes() {
     let harness = Harness::start(|_| {}).await;
-    let mut wire = Wire::connect(&harness);
-    wire.send(
+    let mut connection = RawConnection::connect(&harness);
+    connection.send(
         "GET /lab/socket?call=c&account=p HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     )
     .await;
-    wire.until(|text| text.contains("\r\n\r\n")).await;
-    let mut before = assert_counted(&harness, "p", &wire).await;
+    connection.until(|text| text.contains("\r\n\r\n")).await;
+    let mut before = assert_counted(&harness, "p", &connection).await;
     assert_eq!(number(&before, "payload"), 0, "the handshake is overhead");
     for (length, framing) in [(1_usize, 2 + 6), (125, 2 + 6), (126, 4 + 8)] {
-        let received = wire.received.len();
+        let received = connection.received.len();
         let mut frame = vec![0x81];
         match u8::try_from(length) {
             Ok(short @ 0..=125) => frame.push(0x80 | short),
@@ -152,10 +152,10 @@ async fn a_websocket_takes_two_bytes_down_and_six_up_and_two_more_beyond_125_byt
         // Masked with zeros, a text stays what it is.
         frame.extend([0; 4]);
         frame.extend(std::iter::repeat_n(b'm', length));
-        wire.send(frame).await;
+        connection.send(frame).await;
         let answer = length + if length > 125 { 4 } else { 2 };
-        wire.until_length(received + answer).await;
-        let after = assert_counted(&harness, "p", &wire).await;
+        connection.until_length(received + answer).await;
+        let after = assert_counted(&harness, "p", &connection).await;
         assert_eq!(overhead(&after) - overhead(&before), framing, "a message of {length} bytes and its answer");
         assert_eq!(number(&after, "payload") - number(&before, "payload"), 2 * length);
         before = after;
@@ -180,7 +180,7 @@ async fn the_feed_over_a_websocket_costs_two_bytes_a_message() {
             }
         }
     };
-    let after = timeout(PATIENCE, more).await.expect("eight messages in time");
+    let after = timeout(TIMEOUT, more).await.expect("eight messages in time");
     assert_eq!(overhead(&after) - overhead(&before), 2 * messages(&after));
 }
 

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Harness, PATIENCE, connect, raw};
+use crate::harness::{Harness, TIMEOUT, connect, raw};
 #[cfg(target_os = "linux")]
 use crate::{client::Client, harness::connect_from};
 
@@ -122,7 +122,7 @@ async fn a_message_that_is_not_complete_in_time_closes_with_1008_also_among_ping
         }
         panic!("no close frame");
     };
-    let (pings, frame) = timeout(PATIENCE, pings).await.expect("a close frame");
+    let (pings, frame) = timeout(TIMEOUT, pings).await.expect("a close frame");
     assert_eq!((u16::from(frame.code), pings > 0), (1008, true), "{frame}");
     assert_eq!(harness.drops("/echo", "unfinished").await, 1);
 }
@@ -161,7 +161,7 @@ async fn large_messages_of_many_connections_pass_in_turn_where_there_is_no_room_
     }
     let large = Message::binary(vec![7; 400_000]);
     let exchanges = clients.iter_mut().map(|client| client.echoes(large.clone()));
-    timeout(PATIENCE, join_all(exchanges)).await.expect("all in time");
+    timeout(TIMEOUT, join_all(exchanges)).await.expect("all in time");
 }
 
 /// A header alone costs its sender nothing, and room is kept for all that it announces.
@@ -199,7 +199,7 @@ async fn drips_of_a_request_do_not_prolong_its_time() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, drip).await.expect("the server must end the connection");
+    timeout(TIMEOUT, drip).await.expect("the server must end the connection");
 }
 
 #[tokio::test]
@@ -213,5 +213,5 @@ async fn a_websocket_outlives_the_time_for_its_handshake() {
 
 async fn timed_out(harness: &Harness, count: u64) {
     let counted = async { while harness.metric("everwire_handshake_timeouts_total").await != count {} };
-    timeout(PATIENCE, counted).await.expect("handshake timeouts are counted");
+    timeout(TIMEOUT, counted).await.expect("handshake timeouts are counted");
 }

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::harness::{Harness, PATIENCE, connect, raw};
+use crate::harness::{Harness, TIMEOUT, connect, raw};
 
 #[tokio::test]
 async fn text_that_is_not_utf8_closes_with_1007() {
@@ -78,7 +78,7 @@ async fn status(harness: &Harness, lines: &[&str]) -> String {
     let mut stream = connect(harness.address());
     stream.write_all((lines.concat() + "\r\n").as_bytes()).await.unwrap();
     let mut answer = [0; 12];
-    timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("an answer in time").unwrap();
+    timeout(TIMEOUT, stream.read_exact(&mut answer)).await.expect("an answer in time").unwrap();
     String::from_utf8_lossy(&answer[9..]).into_owned()
 }
 

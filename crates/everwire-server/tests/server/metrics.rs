@@ -1,6 +1,6 @@
 use tokio::time::timeout;
 
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::{Harness, TIMEOUT};
 
 #[tokio::test]
 async fn connections_messages_and_bytes_are_counted_for_each_endpoint() {
@@ -18,7 +18,7 @@ async fn connections_messages_and_bytes_are_counted_for_each_endpoint() {
     }
     drop(client);
     let gone = async { while harness.metric(r#"everwire_connections{endpoint="/echo"}"#).await != 0 {} };
-    timeout(PATIENCE, gone).await.expect("a connection that ended is not open");
+    timeout(TIMEOUT, gone).await.expect("a connection that ended is not open");
     assert_eq!(harness.metric(r#"everwire_connections_total{endpoint="/echo"}"#).await, 1);
 }
 

@@ -3,7 +3,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Client;
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::{Harness, TIMEOUT};
 
 pub(crate) async fn watched() -> Harness {
     Harness::start(|config| config.monitor = true).await
@@ -29,7 +29,7 @@ pub(crate) async fn sample_with(client: &mut Client, what: &str, mut is_wanted: 
             }
         }
     };
-    timeout(PATIENCE, wanted).await.unwrap_or_else(|_| panic!("no sample with {what}"))
+    timeout(TIMEOUT, wanted).await.unwrap_or_else(|_| panic!("no sample with {what}"))
 }
 
 fn endpoint<'a>(sample: &'a Value, path: &str) -> &'a Value {
@@ -157,7 +157,7 @@ async fn nobody_can_tell_the_monitor_anything() {
             }
         }
     };
-    let error = timeout(PATIENCE, answered).await.expect("an answer");
+    let error = timeout(TIMEOUT, answered).await.expect("an answer");
     assert!(error.contains("only sends"), "{error}");
 }
 
@@ -167,6 +167,6 @@ async fn a_watched_server_stops_in_time() {
     let mut client = harness.client("/monitor").await;
     sample(&mut client).await;
     let closed = tokio::spawn(async move { client.closed().await });
-    timeout(PATIENCE, harness.server.stop()).await.expect("an end");
+    timeout(TIMEOUT, harness.server.stop()).await.expect("an end");
     assert_eq!(closed.await.unwrap().0, 1001);
 }

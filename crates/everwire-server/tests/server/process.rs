@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::client::Client;
 #[cfg(target_os = "linux")]
 use crate::files_client::{Sender, key};
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 #[cfg(target_os = "linux")]
 use crate::harness::http;
 
@@ -80,7 +80,7 @@ impl Process {
                 }
             }
         };
-        timeout(PATIENCE, ended).await.expect("the process ends")
+        timeout(TIMEOUT, ended).await.expect("the process ends")
     }
 }
 
@@ -231,7 +231,7 @@ async fn a_server_that_may_open_more_files_than_it_was_started_with_does() {
     let process = Process::after("ulimit -S -n 64", &["--drain", "0"]);
     let mut clients = Vec::new();
     for number in 0..200 {
-        let client = timeout(PATIENCE, Client::connect(process.address, "/echo")).await;
+        let client = timeout(TIMEOUT, Client::connect(process.address, "/echo")).await;
         clients.push(client.unwrap_or_else(|_| panic!("{number} connections and no more")));
     }
     for client in &mut clients {
@@ -281,7 +281,7 @@ async fn what_connections_have_carried_takes_no_memory_afterwards() {
             more = resident_bytes(&process).await.saturating_sub(before);
         }
     };
-    let is_released = timeout(PATIENCE, released).await;
+    let is_released = timeout(TIMEOUT, released).await;
     assert!(is_released.is_ok(), "{more} bytes more");
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{interval, timeout};
 
 #[cfg(target_os = "linux")]
 use crate::client::Client;
-use crate::harness::{Harness, PATIENCE, connect, raw};
+use crate::harness::{Harness, TIMEOUT, connect, raw};
 #[cfg(target_os = "linux")]
 use crate::{harness::connect_from, process::Process};
 
@@ -18,7 +18,7 @@ use crate::{harness::connect_from, process::Process};
 async fn ended(mut stream: TcpStream) -> String {
     let mut said = Vec::new();
     // A connection that is cut without an answer may be reset.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut said)).await.expect("an end in time");
+    let _ = timeout(TIMEOUT, stream.read_to_end(&mut said)).await.expect("an end in time");
     String::from_utf8(said).unwrap()
 }
 
@@ -58,7 +58,7 @@ async fn drips_of_a_body_do_not_prolong_its_time() {
         }
     };
     let mut answer = [0; 12];
-    let (answered, ()) = tokio::join!(timeout(PATIENCE, read.read_exact(&mut answer)), drip);
+    let (answered, ()) = tokio::join!(timeout(TIMEOUT, read.read_exact(&mut answer)), drip);
     answered.expect("an answer").unwrap();
     assert_eq!(&answer, b"HTTP/1.1 408");
 }
@@ -109,7 +109,7 @@ async fn a_connection_over_the_limit_lasts_for_one_request_and_too_many_are_cut_
     }
     drop(ends);
     let cut = async { while harness.metric("everwire_connections_cut_total").await < 52 {} };
-    timeout(PATIENCE, cut).await.expect("what was cut is counted");
+    timeout(TIMEOUT, cut).await.expect("what was cut is counted");
 }
 
 #[cfg(target_os = "linux")]
@@ -119,6 +119,6 @@ async fn one_address_cannot_take_all_files_that_the_system_lets_the_server_open(
     let _idle: Vec<_> = (0..200).map(|_| connect(process.address)).collect();
     let stream = connect_from([127, 0, 0, 2], process.address);
     let url = format!("ws://{}/echo", process.address);
-    let client = timeout(PATIENCE, Client::over(stream, &url, &[])).await.expect("an answer in time");
+    let client = timeout(TIMEOUT, Client::over(stream, &url, &[])).await.expect("an answer in time");
     assert_eq!(client.ok().unwrap().ask("hi").await, "hi");
 }

@@ -9,14 +9,14 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::Client;
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::{Harness, TIMEOUT};
 
 /// A server that soon finds a reader slow.
 async fn harness() -> Harness {
     Harness::start(|config| {
         config.limits.backlog_bytes = 256 << 10;
         // It may take its time to read what is under way, and what comes behind that.
-        config.limits.close = PATIENCE;
+        config.limits.close = TIMEOUT;
     })
     .await
 }
@@ -39,7 +39,7 @@ async fn a_slow_reader_is_closed_with_1013_and_counted_and_a_fast_one_misses_not
             }
         }
     };
-    timeout(PATIENCE, flood).await.expect("a reader that never reads must be noticed");
+    timeout(TIMEOUT, flood).await.expect("a reader that never reads must be noticed");
     assert_eq!(slow.closed().await.0, 1013);
     fast.echoes(Message::text("still served")).await;
 }
@@ -49,7 +49,7 @@ async fn what_a_slow_reader_does_read_is_in_order_and_without_a_gap() {
     let harness = harness().await;
     let mut slow = Client::with_small_buffer(harness.address(), "/ticker?rate=10000").await;
     let counted = async { while harness.drops("/ticker", "slow_reader").await == 0 {} };
-    timeout(PATIENCE, counted).await.expect("a reader that never reads must be noticed");
+    timeout(TIMEOUT, counted).await.expect("a reader that never reads must be noticed");
     let mut last = slow.json().await["seq"].as_u64().unwrap();
     loop {
         match slow.message().await {
@@ -66,7 +66,7 @@ async fn what_a_slow_reader_does_read_is_in_order_and_without_a_gap() {
     }
 }
 
-/// Its stream is counted, and so written to by way of what has patience with HTTP.
+/// Its stream is counted, and so written to by way of the stream that has time limits for HTTP.
 #[tokio::test]
 async fn a_client_of_the_lab_that_sends_without_reading_is_counted_as_a_slow_reader() {
     let harness = Harness::start(|config| config.limits.write = Duration::from_millis(300)).await;
@@ -83,7 +83,7 @@ async fn send_without_reading(
     let sending = tokio::spawn(async move { while write.send(Message::binary(vec![0; 64 << 10])).await.is_ok() {} });
     let endpoint = path.split('?').next().unwrap();
     let counted = async { while harness.drops(endpoint, "slow_reader").await == 0 {} };
-    timeout(PATIENCE, counted).await.expect("a client that never reads must be noticed");
+    timeout(TIMEOUT, counted).await.expect("a client that never reads must be noticed");
     (read, sending)
 }
 
@@ -92,7 +92,7 @@ async fn a_client_that_sends_without_reading_is_slowed_down_and_then_closed_with
     let harness = Harness::start(|config| {
         config.limits.write = Duration::from_millis(300);
         // The client may take its time to read what is under way.
-        config.limits.close = PATIENCE;
+        config.limits.close = TIMEOUT;
     })
     .await;
     let (mut read, sending) = send_without_reading(&harness, "/echo").await;
@@ -104,6 +104,6 @@ async fn a_client_that_sends_without_reading_is_slowed_down_and_then_closed_with
         }
         panic!("no close frame");
     };
-    assert_eq!(timeout(PATIENCE, read_to_the_end).await.expect("a close frame in time"), 1013);
+    assert_eq!(timeout(TIMEOUT, read_to_the_end).await.expect("a close frame in time"), 1013);
     sending.abort();
 }

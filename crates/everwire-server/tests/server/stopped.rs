@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use crate::client::Client;
-use crate::harness::{PATIENCE, connect, http};
+use crate::harness::{TIMEOUT, connect, http};
 use crate::process::Process;
 
 /// The limit that passes while the process is stopped.
@@ -26,7 +26,7 @@ impl Process {
 
 async fn answer(stream: &mut TcpStream) -> String {
     let mut answer = vec![0; 1 << 10];
-    let count = timeout(PATIENCE, stream.read(&mut answer)).await.expect("an answer in time").unwrap();
+    let count = timeout(TIMEOUT, stream.read(&mut answer)).await.expect("an answer in time").unwrap();
     String::from_utf8_lossy(&answer[..count]).into_owned()
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::client::Client;
-use crate::harness::{Harness, PATIENCE};
+use crate::harness::{Harness, TIMEOUT};
 
 /// The next updates, whichever message they come in.
 async fn updates(client: &mut Client, count: usize) -> Vec<Value> {
@@ -134,7 +134,7 @@ async fn a_client_that_returns_soon_finds_its_stream_and_can_tell_what_it_missed
     drop(client);
     let open = r#"everwire_connections{endpoint="/ticker"}"#;
     let gone = async { while harness.metric(open).await != 0 {} };
-    timeout(PATIENCE, gone).await.expect("the first connection must end");
+    timeout(TIMEOUT, gone).await.expect("the first connection must end");
     let mut client = harness.client("/ticker?rate=1000").await;
     let after = client.json().await;
     assert_eq!(after["epoch"], before["epoch"]);
@@ -161,7 +161,7 @@ async fn a_stream_that_nobody_returns_to_ends_and_a_new_one_has_another_epoch() 
             }
         }
     };
-    let mut other = timeout(PATIENCE, connect).await.expect("the first stream must end");
+    let mut other = timeout(TIMEOUT, connect).await.expect("the first stream must end");
     let snapshot = other.json().await;
     assert_ne!(snapshot["epoch"], epoch);
     assert_eq!(seq(&snapshot), 0);

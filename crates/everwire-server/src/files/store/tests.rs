@@ -31,18 +31,18 @@ fn begin(store: &Arc<Store>, name: &str, size: u64) -> Upload {
 }
 
 /// A connection that takes an upload up: the turn that it has there, and what it is told.
-fn attach(store: &Store, upload: &Upload) -> (u64, Arc<Mailbox>) {
+fn attach(store: &Store, upload: &Upload) -> (u64, Arc<OutboundQueue>) {
     let turn = store.turn();
-    let mailbox = Arc::new(Mailbox::new(1 << 20));
-    upload.attach(Client { turn, stream: 1, chunk: 100, mailbox: Arc::clone(&mailbox) }).unwrap();
-    (turn, mailbox)
+    let outbound = Arc::new(OutboundQueue::new(1 << 20));
+    upload.attach(Client { turn, stream: 1, chunk: 100, outbound: Arc::clone(&outbound) }).unwrap();
+    (turn, outbound)
 }
 
 /// Sends bytes of a file from its start.
-fn put(store: &Store, upload: &Upload, bytes: &'static [u8]) -> (u64, Arc<Mailbox>) {
-    let (turn, mailbox) = attach(store, upload);
+fn put(store: &Store, upload: &Upload, bytes: &'static [u8]) -> (u64, Arc<OutboundQueue>) {
+    let (turn, outbound) = attach(store, upload);
     upload.chunk(Chunk { turn, offset: 0, bytes: Bytes::from_static(bytes) }).unwrap();
-    (turn, mailbox)
+    (turn, outbound)
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -50,10 +50,10 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Waits until a connection is told this, and returns the whole of it.
-async fn hears(mailbox: &Mailbox, kind: &str) -> Value {
+async fn hears(outbound: &OutboundQueue, kind: &str) -> Value {
     let heard = async {
         loop {
-            for message in mailbox.sent().0 {
+            for message in outbound.sent().0 {
                 let news: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
                 if news["type"] == kind {
                     return news;

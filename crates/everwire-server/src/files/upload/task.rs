@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::{Chunk, Client, Gate, Job, OVERHEAD, Plan, window};
+use super::{Chunk, Client, FlowControlWindow, Job, OVERHEAD, Plan, window_for};
 use crate::files::partial::Partial;
 use crate::files::wire::News;
 use crate::metrics::DropReason;
@@ -14,7 +14,7 @@ use crate::metrics::DropReason;
 /// Receives one file, from one connection after another.
 pub(super) struct Task {
     plan: Plan,
-    gate: Arc<Gate>,
+    window: Arc<FlowControlWindow>,
     client: Option<Client>,
     /// How many bytes are in the file.
     offset: u64,
@@ -30,8 +30,8 @@ enum Next {
 }
 
 impl Task {
-    pub(super) fn new(plan: Plan, gate: Arc<Gate>) -> Self {
-        Self { plan, gate, client: None, offset: 0, partial: None }
+    pub(super) fn new(plan: Plan, window: Arc<FlowControlWindow>) -> Self {
+        Self { plan, window, client: None, offset: 0, partial: None }
     }
 
     pub(super) async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
@@ -51,13 +51,13 @@ impl Task {
                 Job::End(why) => self.end(why).await,
                 Job::Chunk(first) => {
                     // Whatever has arrived meanwhile is written in one go.
-                    let mut batch = Batch::default();
-                    self.gather(first, &mut batch);
+                    let mut batch = WriteBatch::default();
+                    self.add_to_batch(first, &mut batch);
                     while next_job.is_none()
                         && let Ok(job) = queue.try_recv()
                     {
                         match job {
-                            Job::Chunk(chunk) => self.gather(chunk, &mut batch),
+                            Job::Chunk(chunk) => self.add_to_batch(chunk, &mut batch),
                             other => next_job = Some(other),
                         }
                     }
@@ -81,12 +81,12 @@ impl Task {
     }
 
     fn attach(&mut self, client: Client) -> Next {
-        self.gate.done(OVERHEAD);
-        self.gate.turn_to(client.turn);
+        self.window.release(OVERHEAD);
+        self.window.start_turn(client.turn);
         let Client { stream, chunk, .. } = client;
-        client.mailbox.send_json(&News::Ready { stream, offset: self.offset, window: window(chunk), chunk });
+        client.outbound.send_json(&News::Ready { stream, offset: self.offset, window: window_for(chunk), chunk });
         if let Some(before) = self.client.replace(client) {
-            before.mailbox.send_json(&News::Taken { stream: before.stream });
+            before.outbound.send_json(&News::Taken { stream: before.stream });
         }
         Next::Go
     }
@@ -97,11 +97,11 @@ impl Task {
     }
 
     /// Takes a chunk, or closes the connection of a client that does not count.
-    fn gather(&mut self, chunk: Chunk, batch: &mut Batch) {
+    fn add_to_batch(&mut self, chunk: Chunk, batch: &mut WriteBatch) {
         let Chunk { turn, offset, bytes } = chunk;
         let cost = bytes.len() as u64 + OVERHEAD;
         if self.client.as_ref().is_none_or(|client| client.turn != turn) {
-            return self.gate.done(cost);
+            return self.window.release(cost);
         }
         batch.cost += cost;
         let expected = self.offset + batch.bytes;
@@ -111,14 +111,14 @@ impl Task {
         } else if let Some(client) = self.client.take() {
             let size = self.plan.size;
             let reason = format!("a chunk at {offset} where {expected} of {size} bytes had arrived");
-            client.mailbox.refuse(1008, DropReason::Malformed, reason);
+            client.outbound.refuse(1008, DropReason::Malformed, reason);
         }
     }
 
-    async fn write(&mut self, batch: Batch) -> Next {
-        let Batch { chunks, bytes, cost } = batch;
+    async fn write(&mut self, batch: WriteBatch) -> Next {
+        let WriteBatch { chunks, bytes, cost } = batch;
         let result = if bytes == 0 { Ok(()) } else { self.on_disk(move |partial| partial.append(&chunks)).await };
-        self.gate.done(cost);
+        self.window.release(cost);
         if let Err(error) = result {
             return self.abandon(&error).await;
         }
@@ -127,17 +127,17 @@ impl Task {
             store.touch(&self.plan.resume, self.plan.id);
         }
         if let Some(client) = self.client.as_ref().filter(|_| bytes > 0) {
-            client.mailbox.send_json(&News::Ack { stream: client.stream, offset: self.offset });
+            client.outbound.send_json(&News::Ack { stream: client.stream, offset: self.offset });
         }
         Next::Go
     }
 
     async fn finish(&mut self, turn: u64, sha256: &str) -> Next {
-        self.gate.done(OVERHEAD);
+        self.window.release(OVERHEAD);
         let Some(client) = self.client.clone().filter(|client| client.turn == turn) else { return Next::Go };
         if self.offset < self.plan.size {
             let (offset, size) = (self.offset, self.plan.size);
-            client.mailbox.send_error(&format!("{offset} of {size} bytes have arrived; send the rest first"));
+            client.outbound.send_error(&format!("{offset} of {size} bytes have arrived; send the rest first"));
             return Next::Go;
         }
         // A file without bytes has not been made yet.
@@ -148,10 +148,10 @@ impl Task {
         let found = partial.finish();
         if !found.eq_ignore_ascii_case(sha256) {
             store.forget(&self.plan.resume, self.plan.id);
-            client.mailbox.send_json(&News::Mismatch { stream: client.stream, sha256: found });
+            client.outbound.send_json(&News::Mismatch { stream: client.stream, sha256: found });
             self.remove().await;
         } else if let Some(file) = store.keep(&self.plan.resume, self.plan.id, found) {
-            client.mailbox.send_json(&News::Stored { stream: client.stream, file });
+            client.outbound.send_json(&News::Stored { stream: client.stream, file });
         } else {
             // It was let go in this very moment.
             client.turn_away();
@@ -181,7 +181,7 @@ impl Task {
 
     fn fail(&mut self, error: String) {
         if let Some(client) = self.client.take() {
-            client.mailbox.send_json(&News::Failed { stream: client.stream, error });
+            client.outbound.send_json(&News::Failed { stream: client.stream, error });
         }
     }
 
@@ -211,7 +211,7 @@ impl Task {
 
 /// Chunks that follow one another.
 #[derive(Default)]
-struct Batch {
+struct WriteBatch {
     chunks: Vec<Bytes>,
     bytes: u64,
     /// What they cost in the queue.

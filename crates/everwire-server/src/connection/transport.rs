@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::decoder::{Decoder, Progress};
 use super::frames::Frames;
-use super::mailbox::Pieces;
+use super::outbound::Pieces;
 use super::turn::Turn;
 use crate::Everwire;
 use crate::metrics::EndpointMetrics;
@@ -34,7 +34,7 @@ thread_local! {
 /// What goes out is encoded by whoever sends it, once for all receivers, so that the only thing left to do for each of them
 /// is the write.
 #[derive(Debug)]
-pub(crate) struct Wire<S> {
+pub(crate) struct FramedTransport<S> {
     stream: S,
     decoder: Decoder,
     /// Read from the stream, and not decoded yet.
@@ -67,7 +67,7 @@ impl Written {
     }
 }
 
-impl<S> Wire<S> {
+impl<S> FramedTransport<S> {
     /// The server's end of a stream from `address` whose handshake is done; `unread` came together with it.
     pub(crate) fn new(stream: S, unread: Bytes, everwire: &Everwire, address: Option<IpAddr>) -> Self {
         let decoder = Decoder::new(everwire.config().limits.message_bytes, everwire.charge(address));
@@ -130,7 +130,7 @@ impl<S> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Wire<S> {
+impl<S: AsyncRead + Unpin> FramedTransport<S> {
     /// Hands over messages that have arrived until `receive` has enough; an error is the last. Ready when there may be more.
     pub(super) fn poll_receive(
         &mut self,
@@ -160,7 +160,7 @@ impl<S: AsyncRead + Unpin> Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Wire<S> {
+impl<S: AsyncWrite + Unpin> FramedTransport<S> {
     /// Writes until nothing is left, or the turn is over; `written` learns what got out on the way.
     pub(super) fn poll_flush(
         &mut self,

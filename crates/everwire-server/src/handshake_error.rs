@@ -3,28 +3,28 @@ use axum::response::{IntoResponse, Response};
 
 use crate::metrics::DropReason;
 
-/// A request that is not granted: an HTTP status and a sentence that says what to do.
+/// A request that is not granted: an HTTP status and a message that says what to do.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct HandshakeError {
     pub(crate) status: StatusCode,
-    pub(crate) sentence: String,
+    pub(crate) message: String,
     /// What it is counted as.
     pub(crate) reason: DropReason,
 }
 
-impl Refusal {
-    pub(crate) fn new(status: StatusCode, reason: DropReason, sentence: impl Into<String>) -> Self {
-        Self { status, sentence: sentence.into(), reason }
+impl HandshakeError {
+    pub(crate) fn new(status: StatusCode, reason: DropReason, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), reason }
     }
 
-    pub(crate) fn bad_request(sentence: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, DropReason::BadRequest, sentence)
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, DropReason::BadRequest, message)
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for HandshakeError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, self.sentence + "\n").into_response();
+        let mut response = (self.status, self.message + "\n").into_response();
         let headers = response.headers_mut();
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {

@@ -7,17 +7,17 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::decoder::Progress;
-use super::mailbox::{Pieces, Taken};
+use super::outbound::{Pieces, Taken};
 use super::ping::Pong;
-use super::wire::Written;
-use super::{End, Ending, Frames, Mailbox};
+use super::transport::Written;
+use super::{End, Ending, Frames, OutboundQueue};
 use crate::Everwire;
 use crate::deadline::GRACE;
 use crate::endpoints::Endpoint;
 use crate::fault::{Faults, Script};
-use crate::limits::Pace;
+use crate::handler::Handler;
+use crate::limits::RateLimiter;
 use crate::metrics::{DropReason, EndpointMetrics};
-use crate::session::Session;
 
 /// Messages received in one go before what they cause is written.
 const AT_ONCE: u64 = 128;
@@ -28,13 +28,13 @@ const FAR: Duration = Duration::from_secs(86_400 * 365);
 
 /// What is said on a connection, without the bytes of it: what each message leads to, what goes out next, and when
 /// enough is enough.
-pub(crate) struct Dialogue {
-    pub(super) mailbox: Arc<Mailbox>,
-    session: Box<dyn Session>,
+pub(crate) struct ProtocolHandler {
+    pub(super) outbound: Arc<OutboundQueue>,
+    handler: Box<dyn Handler>,
     endpoint: Endpoint,
     pub(super) everwire: Everwire,
     script: Option<Box<Script>>,
-    pace: Pace,
+    rate_limiter: RateLimiter,
     /// When the last message went in either direction.
     active: Instant,
     /// Since when the peer has not taken what is being written.
@@ -48,19 +48,19 @@ pub(crate) struct Dialogue {
 
 /// Messages that arrived together.
 #[derive(Default)]
-struct Batch {
+struct InboundBatch {
     at: Option<Instant>,
     messages: u64,
     bytes: u64,
     ending: Option<Ending>,
 }
 
-impl Dialogue {
+impl ProtocolHandler {
     pub(crate) fn new(
         everwire: Everwire,
         endpoint: Endpoint,
-        session: Box<dyn Session>,
-        mailbox: Arc<Mailbox>,
+        handler: Box<dyn Handler>,
+        outbound: Arc<OutboundQueue>,
         faults: Option<Faults>,
     ) -> Self {
         let now = Instant::now();
@@ -69,14 +69,14 @@ impl Dialogue {
             script.opening(now);
             script
         });
-        let pace = Pace::new(everwire.config().limits.messages_per_second, now);
+        let rate_limiter = RateLimiter::new(everwire.config().limits.messages_per_second, now);
         Self {
-            mailbox,
-            session,
+            outbound,
+            handler,
             endpoint,
             everwire,
             script,
-            pace,
+            rate_limiter,
             active: now,
             stalled: None,
             unfinished: None,
@@ -95,7 +95,7 @@ impl Dialogue {
 
     /// Whether messages can be received now. Where they cannot, `waker` is woken as soon as they can.
     pub(super) fn is_ready(&mut self, waker: &Waker) -> bool {
-        let is_ready = self.session.is_ready(waker);
+        let is_ready = self.handler.is_ready(waker);
         if !is_ready {
             // What the peer says meanwhile is not read, so that it is not idle.
             self.active = Instant::now();
@@ -109,12 +109,12 @@ impl Dialogue {
         &mut self,
         next: impl FnOnce(&mut dyn FnMut(Result<Message, Error>) -> ControlFlow<()>) -> T,
     ) -> (T, Option<Ending>) {
-        let mut batch = Batch::default();
+        let mut batch = InboundBatch::default();
         let result = next(&mut |message| self.take_in(message, &mut batch));
         if batch.messages > 0 {
             // Whatever is in the middle now began after the last of these.
             self.unfinished = batch.at;
-            self.session.settle();
+            self.handler.on_batch_end();
             self.metrics().messages_in.add(batch.messages);
             self.metrics().bytes_in.add(batch.bytes);
         }
@@ -128,13 +128,13 @@ impl Dialogue {
         self.unfinished = (progress != Progress::Nothing).then(since);
     }
 
-    fn take_in(&mut self, message: Result<Message, Error>, batch: &mut Batch) -> ControlFlow<()> {
+    fn take_in(&mut self, message: Result<Message, Error>, batch: &mut InboundBatch) -> ControlFlow<()> {
         batch.ending = match message {
             Err(error) => Some(Ending::from_error(error)),
             Ok(Message::Close(_)) => Some(Ending::Gone),
             Ok(message) => {
                 self.active = *batch.at.get_or_insert_with(|| {
-                    self.mailbox.attend();
+                    self.outbound.attend();
                     Instant::now()
                 });
                 self.answer(message, batch)
@@ -144,12 +144,12 @@ impl Dialogue {
         let is_enough = batch.ending.is_some()
             || batch.messages >= AT_ONCE
             || self.script.is_some()
-            || self.mailbox.bytes() > ANSWERS_AT_ONCE;
+            || self.outbound.bytes() > ANSWERS_AT_ONCE;
         if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn answer(&mut self, message: Message, batch: &mut Batch) -> Option<Ending> {
-        if !self.pace.allows(self.active) {
+    fn answer(&mut self, message: Message, batch: &mut InboundBatch) -> Option<Ending> {
+        if !self.rate_limiter.allows(self.active) {
             let most = self.everwire.config().limits.messages_per_second;
             let reason = format!("more than {most} messages a second");
             return Some(Ending::refused(1008, DropReason::TooManyMessages, reason));
@@ -157,7 +157,7 @@ impl Dialogue {
         // At once, behind what was asked before and before what is asked later, also between two fragments of a message
         // (RFC 6455 sections 5.4 and 5.5.2).
         if let Message::Ping(payload) = &message {
-            self.mailbox.send_pong(payload);
+            self.outbound.send_pong(payload);
         }
         if !matches!(message, Message::Text(_) | Message::Binary(_)) {
             return None;
@@ -171,9 +171,9 @@ impl Dialogue {
             && let Message::Text(text) = &message
             && let Some(pong) = Pong::to(text, || self.everwire.config().clock.now_ms())
         {
-            self.mailbox.send_json(&pong);
+            self.outbound.send_json(&pong);
         } else {
-            self.session.received(message);
+            self.handler.on_message(message);
         }
         None
     }
@@ -183,9 +183,9 @@ impl Dialogue {
         if let Some(ending) = self.fault_due() {
             return Err(ending);
         }
-        let mut taken = self.mailbox.take(waker);
+        let mut taken = self.outbound.take(waker);
         if let Some(script) = &mut self.script {
-            // What a fault holds back is behind for the same reason as what waits in a mailbox: nobody has taken it.
+            // What a fault holds back is behind for the same reason as what waits in an outbound queue: nobody has taken it.
             if script.bytes() > self.everwire.config().limits.backlog_bytes {
                 return Err(Ending::slow_reader());
             }
@@ -219,7 +219,7 @@ impl Dialogue {
         }
         self.stalled = None;
         written.count(self.metrics());
-        self.session.wrote(written.messages, written.payload);
+        self.handler.on_written(written.messages, written.payload);
         if let Some(script) = &mut self.script {
             (0..written.messages).for_each(|_| script.count());
         }
@@ -233,7 +233,7 @@ impl Dialogue {
     /// The peer does not take what is being written. Says whether to stop trying.
     pub(super) fn stalls(&mut self, waker: &Waker) -> Option<Ending> {
         self.stalled.get_or_insert_with(Instant::now);
-        match self.mailbox.ended(waker) {
+        match self.outbound.ended(waker) {
             Some(End::Overflow) => Some(Ending::slow_reader()),
             Some(End::Drained) => Some(Ending::drained()),
             _ => None,
@@ -243,8 +243,8 @@ impl Dialogue {
     /// The time of [`deadline`](Self::deadline) has come. Call it after an attempt to write and to read.
     pub(super) fn on_alarm(&mut self) -> Option<Ending> {
         let now = Instant::now();
-        if self.session.due().is_some_and(|due| due <= now) {
-            self.session.on_due();
+        if self.handler.deadline().is_some_and(|due| due <= now) {
+            self.handler.on_deadline();
         }
         let Some(ending) = self.lateness(now) else {
             self.late = None;
@@ -257,7 +257,7 @@ impl Dialogue {
     /// How the connection ends if the peer does nothing more.
     fn lateness(&mut self, now: Instant) -> Option<Ending> {
         let limits = &self.everwire.config().limits;
-        self.active = self.mailbox.direct_at().map_or(self.active, |at| at.max(self.active));
+        self.active = self.outbound.direct_at().map_or(self.active, |at| at.max(self.active));
         if let Some(since) = self.stalled {
             let over = now.checked_duration_since(since + limits.write)?;
             if self.late.is_none() && over > GRACE {
@@ -303,7 +303,7 @@ impl Dialogue {
         };
         // What is held back has to wait for the peer like everything else.
         let script = self.script.as_ref().filter(|_| self.stalled.is_none()).and_then(|script| script.due());
-        [self.session.due(), script].into_iter().flatten().fold(verdict, Instant::min)
+        [self.handler.deadline(), script].into_iter().flatten().fold(verdict, Instant::min)
     }
 
     fn fault_due(&self) -> Option<Ending> {

@@ -18,11 +18,11 @@ const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     The request did not arrive in time; send it anew.";
 
 /// A stream whose peer must send its first request in time, or it is told so and the stream ends; and whose peer must take
-/// what is written, or the stream breaks. A stream that becomes a WebSocket has its patience from there.
+/// what is written, or the stream breaks. Once it is a WebSocket, that one has time limits of its own.
 ///
 /// hyper has a time limit for requests but closes without an answer when it is over, and none for answers.
 #[derive(Debug)]
-pub(super) struct Patience<S> {
+pub(super) struct TimeoutStream<S> {
     stream: S,
     /// Until the first request is there.
     wait: Option<Wait>,
@@ -69,7 +69,7 @@ impl Progress {
     }
 }
 
-impl<S> Patience<S> {
+impl<S> TimeoutStream<S> {
     /// Waits as long as the limits say, from when it was `accepted` for a handshake, and for each write.
     pub(super) fn new(stream: S, accepted: Instant, limits: &Limits, progress: &Progress) -> Self {
         let wait = Wait { deadline: Deadline::at(accepted + limits.handshake), refused: 0 };
@@ -77,7 +77,7 @@ impl<S> Patience<S> {
     }
 }
 
-impl<S> Patience<S> {
+impl<S> TimeoutStream<S> {
     pub(super) fn into_inner(self) -> S {
         self.stream
     }
@@ -88,13 +88,13 @@ impl<S> Patience<S> {
             self.stalled = None;
             return written;
         }
-        let patience = self.write;
-        let deadline = self.stalled.get_or_insert_with(|| Deadline::after(patience));
+        let time_limit = self.write;
+        let deadline = self.stalled.get_or_insert_with(|| Deadline::after(time_limit));
         Pin::new(deadline).poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Patience<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
     /// Ready with whether the time is over, once the peer has been told.
     fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let Some(wait) = &mut self.wait else { return Poll::Ready(Ok(false)) };
@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Patience<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patience<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimeoutStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if ready!(self.poll_too_slow(cx))? {
             // Reads as the end of the stream.
@@ -123,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patience<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.in_time(cx, written)
@@ -168,7 +168,7 @@ mod tests {
         let (mut peer, stream) = duplex(4);
         let progress = Progress::default();
         progress.begin();
-        let mut stream = Patience::new(stream, Instant::now(), &limits, &progress);
+        let mut stream = TimeoutStream::new(stream, Instant::now(), &limits, &progress);
         stream.write_all(b"full").await.unwrap();
         let start = Instant::now();
         let writing = tokio::spawn(async move { stream.write_all(b"more").await });
@@ -188,7 +188,7 @@ mod tests {
             progress.begin();
             let mut stream = BufWriter::new(stream);
             stream.write_all(b"more than four").await.unwrap();
-            let mut stream = Patience::new(stream, Instant::now(), &limits, &progress);
+            let mut stream = TimeoutStream::new(stream, Instant::now(), &limits, &progress);
             let start = Instant::now();
             let written = async { if shuts { stream.shutdown().await } else { stream.flush().await } };
             let written = timeout(Duration::from_secs(3600), written).await.expect("an end");
@@ -201,7 +201,7 @@ mod tests {
     async fn a_request_that_came_in_time_is_read_although_the_time_is_over_and_drips_are_not() {
         let limits = Limits::default();
         let (mut peer, stream) = duplex(1 << 10);
-        let mut stream = Patience::new(stream, Instant::now(), &limits, &Progress::default());
+        let mut stream = TimeoutStream::new(stream, Instant::now(), &limits, &Progress::default());
         peer.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         // Nothing runs while the process is stopped.
         advance(2 * limits.handshake).await;

@@ -9,12 +9,12 @@ use crate::lab::Meter;
 
 /// A stream whose bytes are counted.
 #[derive(Debug)]
-pub(super) struct Metered<S> {
+pub(super) struct CountingStream<S> {
     stream: S,
     meter: Arc<Meter>,
 }
 
-impl<S> Metered<S> {
+impl<S> CountingStream<S> {
     pub(super) fn new(stream: S, meter: &Arc<Meter>) -> Self {
         Self { stream, meter: Arc::clone(meter) }
     }
@@ -43,7 +43,7 @@ impl<S> Metered<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for CountingStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
@@ -52,7 +52,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CountingStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.count(bytes.len(), |stream| stream.poll_write(cx, bytes))
     }

@@ -30,13 +30,13 @@ pub(super) type Pieces = SmallVec<[Frames; 1]>;
 /// Anyone may put messages in and never waits for it. When more waits than the reader is allowed to be behind,
 /// everything is thrown away and the connection is told to end.
 #[derive(Debug)]
-pub(crate) struct Mailbox {
+pub(crate) struct OutboundQueue {
     limit: usize,
     direct: Option<Direct>,
     queue: Mutex<Queue>,
 }
 
-/// What a direct write looks at stands first: of thousands of mailboxes each costs as many cache lines as that takes.
+/// What a direct write looks at stands first: of thousands of outbound queues each costs as many cache lines as that takes.
 #[derive(Debug, Default)]
 #[repr(C)]
 struct Queue {
@@ -64,7 +64,7 @@ struct Queue {
     charge: Option<Charge>,
 }
 
-/// What was in a mailbox.
+/// What was in an outbound queue.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) pieces: Pieces,
@@ -73,7 +73,7 @@ pub(super) struct Taken {
     pub(super) end: Option<End>,
 }
 
-/// Why nothing more will come out of a mailbox.
+/// Why nothing more will come out of an outbound queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The endpoint is done; close with this code and reason after what is queued, and count it if there is a reason.
@@ -84,8 +84,8 @@ pub(crate) enum End {
     Drained,
 }
 
-impl Mailbox {
-    /// A mailbox that overflows when a message comes while more than `limit` bytes wait.
+impl OutboundQueue {
+    /// An outbound queue that overflows when a message comes while more than `limit` bytes wait.
     pub(crate) fn new(limit: usize) -> Self {
         Self { limit, direct: None, queue: Mutex::default() }
     }
@@ -194,7 +194,7 @@ impl Mailbox {
         queue.worker = this_worker();
         queue.taken = std::mem::take(&mut queue.waiting);
         queue.own_taken = std::mem::take(&mut queue.own_waiting);
-        queue.settle();
+        queue.update_charge();
         queue.end_run();
         let pieces = std::mem::take(&mut queue.pieces);
         Taken { pieces, begun: std::mem::take(&mut queue.begun), end: queue.end.clone() }
@@ -253,7 +253,7 @@ impl Mailbox {
         let is_first = queue.waiting == 0;
         queue.waiting += add(&mut queue);
         // Answers are bounded by what is read. What others say is not, and must not fill the memory.
-        if !queue.settle() && !is_answer {
+        if !queue.update_charge() && !is_answer {
             queue.overflow();
             return;
         }
@@ -305,13 +305,13 @@ impl Queue {
         self.waiting = 0;
         self.taken = 0;
         (self.own_waiting, self.own_taken) = (0, 0);
-        self.settle();
+        self.update_charge();
         self.end = Some(End::Overflow);
         self.wake();
     }
 
     /// Charges for what is here. Says whether there is room for it.
-    fn settle(&mut self) -> bool {
+    fn update_charge(&mut self) -> bool {
         let bytes = self.own_waiting + self.own_taken;
         self.charge.as_mut().is_none_or(|charge| charge.force(bytes))
     }
@@ -337,7 +337,7 @@ pub(crate) fn json(value: &impl Serialize) -> Message {
 }
 
 #[cfg(test)]
-impl Mailbox {
+impl OutboundQueue {
     /// What waits, as a client reads it, and the end behind it.
     pub(crate) fn sent(&self) -> (Vec<Message>, Option<End>) {
         let Taken { pieces, end, .. } = self.take(Waker::noop());
@@ -361,9 +361,9 @@ mod tests {
 
     /// Counts how often it is woken.
     #[derive(Default)]
-    struct Counting(AtomicUsize);
+    struct WakeCounter(AtomicUsize);
 
-    impl Wake for Counting {
+    impl Wake for WakeCounter {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -371,67 +371,67 @@ mod tests {
 
     #[test]
     fn what_waits_comes_out_in_order_with_the_end_behind_it() {
-        let mailbox = Mailbox::new(1000);
-        mailbox.send(Message::text("a"));
-        mailbox.send_frames(&Frames::of(&Message::text("b")), Instant::now());
-        mailbox.send(Message::text("c"));
-        mailbox.send(Message::text("d"));
-        mailbox.close(1000, "done");
-        mailbox.send(Message::text("after the end"));
-        let (messages, end) = mailbox.sent();
+        let outbound = OutboundQueue::new(1000);
+        outbound.send(Message::text("a"));
+        outbound.send_frames(&Frames::of(&Message::text("b")), Instant::now());
+        outbound.send(Message::text("c"));
+        outbound.send(Message::text("d"));
+        outbound.close(1000, "done");
+        outbound.send(Message::text("after the end"));
+        let (messages, end) = outbound.sent();
         assert_eq!(messages, ["a", "b", "c", "d"].map(Message::text));
         assert_eq!(end, Some(End::Close(1000, "done".into(), None)));
     }
 
     #[test]
     fn a_backlog_over_the_limit_is_thrown_away_and_ends_the_connection() {
-        let mailbox = Mailbox::new(1000);
+        let outbound = OutboundQueue::new(1000);
         let message = Message::binary(vec![0; 400]);
         for _ in 0..3 {
-            mailbox.send(message.clone());
+            outbound.send(message.clone());
         }
-        assert!(mailbox.bytes() > 1200, "{}", mailbox.bytes());
-        mailbox.send(message.clone());
-        assert_eq!(mailbox.bytes(), 0);
-        assert_eq!(mailbox.sent(), (Vec::new(), Some(End::Overflow)));
+        assert!(outbound.bytes() > 1200, "{}", outbound.bytes());
+        outbound.send(message.clone());
+        assert_eq!(outbound.bytes(), 0);
+        assert_eq!(outbound.sent(), (Vec::new(), Some(End::Overflow)));
     }
 
     #[test]
     fn a_connection_is_woken_once_and_not_for_the_answers_to_what_it_receives() {
-        let woken = Arc::new(Counting::default());
+        let woken = Arc::new(WakeCounter::default());
         let waker = Waker::from(Arc::clone(&woken));
-        let mailbox = Mailbox::new(1000);
-        mailbox.take(&waker);
-        mailbox.attend();
-        mailbox.send(Message::text("answer"));
+        let outbound = OutboundQueue::new(1000);
+        outbound.take(&waker);
+        outbound.attend();
+        outbound.send(Message::text("answer"));
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
-        mailbox.take(&waker);
-        mailbox.send(Message::text("news"));
-        mailbox.send(Message::text("more news"));
+        outbound.take(&waker);
+        outbound.send(Message::text("news"));
+        outbound.send(Message::text("more news"));
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]
     fn what_was_taken_counts_until_it_is_written() {
-        let mailbox = Mailbox::new(1000);
-        mailbox.send(Message::binary(vec![0; 900]));
-        let taken = mailbox.pieces();
-        assert!(mailbox.bytes() > 900, "{}", mailbox.bytes());
+        let outbound = OutboundQueue::new(1000);
+        outbound.send(Message::binary(vec![0; 900]));
+        let taken = outbound.pieces();
+        assert!(outbound.bytes() > 900, "{}", outbound.bytes());
         drop(taken);
-        assert!(mailbox.pieces().is_empty());
-        assert_eq!(mailbox.bytes(), 0);
+        assert!(outbound.pieces().is_empty());
+        assert_eq!(outbound.bytes(), 0);
     }
 
     /// A reader that is thousands of short messages behind must not cost more for each than the message has.
     #[test]
     fn short_messages_that_many_get_wait_in_few_pieces() {
-        let mailbox = Mailbox::new(1 << 20);
+        let outbound = OutboundQueue::new(1 << 20);
         let short = Frames::of(&Message::text("short"));
         for _ in 0..10_000 {
-            mailbox.send_frames(&short, Instant::now());
+            outbound.send_frames(&short, Instant::now());
         }
-        assert!(mailbox.bytes() < 80_000, "{} bytes", mailbox.bytes());
-        let pieces = mailbox.pieces();
+        assert!(outbound.bytes() < 80_000, "{} bytes", outbound.bytes());
+        let pieces = outbound.pieces();
         assert!(pieces.len() < 10, "{} pieces", pieces.len());
         assert_eq!(pieces.iter().map(Frames::messages).sum::<u64>(), 10_000);
     }
@@ -439,8 +439,8 @@ mod tests {
     #[test]
     fn what_waits_for_one_is_charged_and_who_cannot_be_sent_what_others_say_is_slow() {
         let budget = Budget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
-        let mailbox = || Mailbox::new(1 << 20).charged(budget.charge(None));
-        let (one, other) = (mailbox(), mailbox());
+        let outbound = || OutboundQueue::new(1 << 20).charged(budget.charge(None));
+        let (one, other) = (outbound(), outbound());
         let large = Message::binary(vec![0; 60_000]);
         one.send(large.clone());
         // The memory is there once for all who get it.
@@ -463,9 +463,9 @@ mod tests {
     }
 
     #[test]
-    fn empty_messages_also_fill_a_mailbox() {
-        let own = Mailbox::new(1000);
-        let shared = Mailbox::new(1000);
+    fn empty_messages_also_fill_an_outbound_queue() {
+        let own = OutboundQueue::new(1000);
+        let shared = OutboundQueue::new(1000);
         let empty = Frames::of(&Message::text(""));
         for _ in 0..1000 {
             own.send(Message::text(""));

@@ -6,29 +6,29 @@ use tokio_tungstenite::tungstenite::Message;
 /// What one endpoint does for one connection. The connection's loop calls it and does the rest: pings, limits,
 /// faults, counters, writing.
 ///
-/// A session answers through the [`Mailbox`](crate::connection::Mailbox) that it was made with, never waits, and
+/// A handler answers through the [`OutboundQueue`](crate::connection::OutboundQueue) that it was made with, never waits, and
 /// leaves whatever it takes part in when it is dropped.
-pub(crate) trait Session: Send {
+pub(crate) trait Handler: Send {
     /// A text or binary message came in. Pings never come here, except to `/echo`.
-    fn received(&mut self, message: Message);
+    fn on_message(&mut self, message: Message);
 
-    /// Whether the session takes more messages now. Where it does not, the connection is not read, and `waker` is woken as
+    /// Whether the handler takes more messages now. Where it does not, the connection is not read, and `waker` is woken as
     /// soon as it does.
     fn is_ready(&mut self, _waker: &Waker) -> bool {
         true
     }
 
     /// All that arrived together has been received: what was kept back to leave together goes out.
-    fn settle(&mut self) {}
+    fn on_batch_end(&mut self) {}
 
     /// So many messages with so many bytes of payload have been written, answers to pings among them.
-    fn wrote(&mut self, _messages: u64, _payload: u64) {}
+    fn on_written(&mut self, _messages: u64, _payload: u64) {}
 
-    /// When [`on_due`](Self::on_due) wants to be called next.
-    fn due(&self) -> Option<Instant> {
+    /// When [`on_deadline`](Self::on_deadline) wants to be called next.
+    fn deadline(&self) -> Option<Instant> {
         None
     }
 
-    /// The time of [`due`](Self::due) has come.
-    fn on_due(&mut self) {}
+    /// The time of [`deadline`](Self::deadline) has come.
+    fn on_deadline(&mut self) {}
 }

@@ -2,13 +2,13 @@ use tokio::time::Instant;
 
 /// Messages a second that one connection may send: a bucket that holds one second's worth and refills steadily.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimiter {
     per_second: f64,
     left: f64,
     at: Instant,
 }
 
-impl Pace {
+impl RateLimiter {
     /// Starts with a full bucket; 0 a second is no limit.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         Self { per_second: f64::from(per_second), left: f64::from(per_second), at: now }
@@ -39,18 +39,22 @@ mod tests {
     #[test]
     fn a_burst_of_one_second_is_allowed_and_then_the_rate() {
         let start = Instant::now();
-        let mut pace = Pace::new(10, start);
-        assert_eq!((0..20).filter(|_| pace.allows(start)).count(), 10);
+        let mut limiter = RateLimiter::new(10, start);
+        assert_eq!((0..20).filter(|_| limiter.allows(start)).count(), 10);
         let half_a_second_later = start + Duration::from_millis(500);
-        assert_eq!((0..20).filter(|_| pace.allows(half_a_second_later)).count(), 5);
+        assert_eq!((0..20).filter(|_| limiter.allows(half_a_second_later)).count(), 5);
         let an_hour_later = start + Duration::from_secs(3600);
-        assert_eq!((0..20).filter(|_| pace.allows(an_hour_later)).count(), 10, "an idle hour must not save up a flood");
+        assert_eq!(
+            (0..20).filter(|_| limiter.allows(an_hour_later)).count(),
+            10,
+            "an idle hour must not save up a flood"
+        );
     }
 
     #[test]
     fn zero_is_no_limit() {
         let start = Instant::now();
-        let mut pace = Pace::new(0, start);
-        assert!((0..100_000).all(|_| pace.allows(start)));
+        let mut limiter = RateLimiter::new(0, start);
+        assert!((0..100_000).all(|_| limiter.allows(start)));
     }
 }
