@@ -10,22 +10,24 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::connection::{Frames, FramesMut, OutboundQueue};
 
-/// What the flush task does in one turn, before other tasks get theirs: sends to so many members, or writes so many bytes.
-/// Either takes some 100 µs.
-const MEMBERS_PER_TURN: usize = 64;
-const BYTES_PER_TURN: usize = 128 << 10;
-/// Bytes of a batch, which is longer by the message that goes beyond.
-const MAX_BATCH_BYTES: usize = 128 << 10;
-/// Bytes that may wait while a batch is under way. Members that send more are not read until there is room again. It is
-/// as much as several messages of the greatest size.
-const MAX_QUEUED_BYTES: usize = 4 << 20;
+/// Work of the flush task between two yields: sends to this many members, or writes this many bytes. Either takes about
+/// 100 µs, which bounds how long other tasks of the worker wait.
+const MEMBERS_PER_YIELD: usize = 64;
+const BYTES_PER_YIELD: usize = 128 << 10;
+/// A batch is sealed once it has this many bytes, so that it exceeds them by at most one message.
+const BATCH_BYTES: usize = 128 << 10;
+/// High-water mark of the bytes behind the batch that is being delivered. Above it, members that publish are not read until
+/// the group has caught up. It holds several messages of the greatest default size.
+const HIGH_WATER_MARK: usize = 4 << 20;
 
-/// A state that many connections share, and the connections that hear of its changes.
+/// State that many connections share, and fan-out of its changes to all of them.
 ///
-/// One lock covers both, so that nobody misses a change between the welcome and the first message, or hears of
-/// changes in another order than somebody else. Changes are delivered in batches: while one goes from member to member, everything
-/// that is enqueued meanwhile is pending, and becomes the next batch: one piece, and so one write a member.
-/// Nothing is written under the lock: one flush task at a time keeps the order.
+/// One lock covers the state and the list of members. A newcomer therefore misses no change between the state that it is
+/// shown and its first message, and all members receive the changes in the same order.
+///
+/// Changes are delivered in batches: while one batch goes from member to member, everything that is enqueued is pending
+/// and becomes the next batch, which is encoded once and takes one write a member. Nothing is written under the lock; a
+/// single flush task at a time keeps the order.
 #[derive(Debug)]
 pub(crate) struct Group<T> {
     inner: Mutex<Inner<T>>,
@@ -34,36 +36,38 @@ pub(crate) struct Group<T> {
 #[derive(Debug)]
 struct Inner<T> {
     state: T,
-    /// By number, so that a batch knows how far it is although members come and go.
+    /// Ordered by number, so that a batch can be continued although members join and leave meanwhile.
     members: BTreeMap<u64, Arc<OutboundQueue>>,
-    next: u64,
-    /// The next batch.
+    next_number: u64,
+    /// Enqueued messages that are not part of a batch yet.
     pending: FramesMut,
-    /// The first is under way.
+    /// Sealed batches; the first is being delivered.
     batches: VecDeque<OutboundBatch>,
     /// Bytes of the batches behind the first.
     queued_bytes: usize,
+    /// Whether a flush task runs.
     is_flushing: bool,
-    /// Who waits for room.
+    /// Connections that are not read until the group has caught up.
     wakers: Vec<Waker>,
 }
 
-/// A batch and the members that get it next.
-struct Delivery {
-    frames: Frames,
-    queues: SmallVec<[Arc<OutboundQueue>; MEMBERS_PER_TURN]>,
-}
-
-/// A piece on its way to everybody.
+/// Encoded messages on their way to the members.
 #[derive(Debug)]
 struct OutboundBatch {
     frames: Frames,
-    /// The first member who has not got it, and the first who came too late for it.
+    /// The members with numbers in `next..end` have yet to receive it. Those from `end` joined after it was sealed, and saw its
+    /// changes in the state.
     next: u64,
     end: u64,
 }
 
-/// One connection's place in a group; dropping it leaves.
+/// The part of a batch that the flush task delivers before it yields.
+struct Delivery {
+    frames: Frames,
+    queues: SmallVec<[Arc<OutboundQueue>; MEMBERS_PER_YIELD]>,
+}
+
+/// A connection's membership in a group. Dropping it leaves the group.
 #[derive(Debug)]
 #[must_use = "dropping the membership leaves the group"]
 pub(crate) struct Membership<T> {
@@ -73,12 +77,13 @@ pub(crate) struct Membership<T> {
 }
 
 impl<T: Send + 'static> Group<T> {
+    /// A group without members.
     pub(crate) fn new(state: T) -> Arc<Self> {
         Arc::new(Self {
             inner: Mutex::new(Inner {
                 state,
                 members: BTreeMap::new(),
-                next: 1,
+                next_number: 1,
                 pending: FramesMut::default(),
                 batches: VecDeque::new(),
                 queued_bytes: 0,
@@ -88,43 +93,44 @@ impl<T: Send + 'static> Group<T> {
         })
     }
 
-    /// Lets a connection in; `welcome` sees the state and the newcomer's number, and what it returns is the first
-    /// that the newcomer hears.
+    /// Adds a member. `welcome` is given the state and the new member's number, and returns the first messages that the member
+    /// receives.
     pub(crate) fn join(
         self: &Arc<Self>,
         outbound: &Arc<OutboundQueue>,
         welcome: impl FnOnce(&T, u64) -> Vec<Message>,
     ) -> Membership<T> {
         let mut inner = self.inner();
-        // The state that the newcomer sees holds these changes already.
+        // `welcome` sees the state with these changes, so they must not be sent to the new member as well.
         inner.seal();
-        let number = inner.next;
-        inner.next += 1;
+        let number = inner.next_number;
+        inner.next_number += 1;
         welcome(&inner.state, number).into_iter().for_each(|message| outbound.send(message));
         inner.members.insert(number, Arc::clone(outbound));
         Membership { group: Arc::clone(self), number, outbound: Arc::clone(outbound) }
     }
 
-    /// Changes the state; what `change` returns goes to everybody. It is told how many that are.
+    /// Changes the state and sends the message that `change` returns to all members. `change` is given the state and the number
+    /// of members.
     pub(crate) fn update(self: &Arc<Self>, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
         self.enqueue(change);
         self.flush();
     }
 
-    /// Like [`update`](Self::update), but the message waits for [`flush`](Self::flush), so that changes that come
-    /// together are sent together.
+    /// Like [`update`](Self::update), but the message waits for [`flush`](Self::flush), so that changes that come together are
+    /// sent together.
     pub(crate) fn enqueue(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
         let mut inner = self.inner();
         let members = inner.members.len();
         if let Some(message) = change(&mut inner.state, members) {
             inner.pending.push(&message);
-            if inner.pending.len() >= MAX_BATCH_BYTES {
+            if inner.pending.len() >= BATCH_BYTES {
                 inner.seal();
             }
         }
     }
 
-    /// Sends every member what is pending, also what others enqueued.
+    /// Sends all members what is pending, whichever connection enqueued it. Returns at once; the flush task does the work.
     pub(crate) fn flush(self: &Arc<Self>) {
         let mut inner = self.inner();
         if inner.is_flushing || inner.is_empty() {
@@ -134,7 +140,7 @@ impl<T: Send + 'static> Group<T> {
         drop(inner);
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(Arc::clone(self).run_flush_task())),
-            // Then there are no others that would have to wait.
+            // Outside of a runtime no other task has to wait for this one.
             Err(_) => {
                 while let Some(Delivery { frames, queues }) = self.next_delivery() {
                     for outbound in queues {
@@ -145,17 +151,17 @@ impl<T: Send + 'static> Group<T> {
         }
     }
 
-    /// Delivers until nothing is left.
+    /// Delivers batches until none is left.
     async fn run_flush_task(self: Arc<Self>) {
         loop {
-            // Those who have something to say already say it, and it becomes part of the batch.
+            // Connections that are ready enqueue their messages first, and these become part of the batch.
             yield_now().await;
             let Some(Delivery { frames, queues }) = self.next_delivery() else { return };
             queues.iter().for_each(|outbound| outbound.prepare());
             let mut now = Instant::now();
             let mut written = 0;
             for outbound in queues {
-                if written >= BYTES_PER_TURN {
+                if written >= BYTES_PER_YIELD {
                     yield_now().await;
                     (now, written) = (Instant::now(), 0);
                 }
@@ -166,7 +172,7 @@ impl<T: Send + 'static> Group<T> {
 }
 
 impl<T> Group<T> {
-    /// Whether there is room for more to be said. Where there is not, `waker` is woken as soon as there is.
+    /// Whether the group is below its high-water mark. Otherwise `waker` is woken once it is.
     pub(crate) fn has_room(&self, waker: &Waker) -> bool {
         let mut inner = self.inner();
         let has_room = inner.has_room();
@@ -176,7 +182,7 @@ impl<T> Group<T> {
         has_room
     }
 
-    /// Whom to send what next. Without it the flush task is done.
+    /// What the flush task sends next; `None` ends it.
     fn next_delivery(&self) -> Option<Delivery> {
         self.inner().next_delivery()
     }
@@ -187,7 +193,7 @@ impl<T> Group<T> {
 }
 
 impl<T> Inner<T> {
-    /// Makes a batch of what is pending, for those who are here now.
+    /// Makes a batch of what is pending, for the members that the group has now.
     fn seal(&mut self) {
         if self.pending.is_empty() {
             return;
@@ -196,7 +202,7 @@ impl<T> Inner<T> {
         if !self.batches.is_empty() {
             self.queued_bytes += frames.bytes().len();
         }
-        self.batches.push_back(OutboundBatch { frames, next: 0, end: self.next });
+        self.batches.push_back(OutboundBatch { frames, next: 0, end: self.next_number });
     }
 
     fn is_empty(&self) -> bool {
@@ -204,7 +210,7 @@ impl<T> Inner<T> {
     }
 
     fn has_room(&self) -> bool {
-        self.pending.len() + self.queued_bytes <= MAX_QUEUED_BYTES
+        self.pending.len() + self.queued_bytes <= HIGH_WATER_MARK
     }
 
     fn next_delivery(&mut self) -> Option<Delivery> {
@@ -217,7 +223,7 @@ impl<T> Inner<T> {
                 return None;
             };
             let mut queues = SmallVec::new();
-            for (number, outbound) in self.members.range(batch.next..batch.end).take(MEMBERS_PER_TURN) {
+            for (number, outbound) in self.members.range(batch.next..batch.end).take(MEMBERS_PER_YIELD) {
                 batch.next = number + 1;
                 queues.push(Arc::clone(outbound));
             }
@@ -234,16 +240,17 @@ impl<T> Inner<T> {
 }
 
 impl<T> Membership<T> {
-    /// The member's number, from 1, never used again.
+    /// The member's number: 1 for the first, and never given again.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
+    /// The group that this is a membership in.
     pub(crate) fn group(&self) -> &Arc<Group<T>> {
         &self.group
     }
 
-    /// Where messages to this member alone go.
+    /// The queue for messages to this member alone.
     pub(crate) fn outbound(&self) -> &OutboundQueue {
         &self.outbound
     }
@@ -265,7 +272,7 @@ mod tests {
     use crate::{Config, Everwire};
 
     #[test]
-    fn everyone_is_sent_the_same_bytes_and_not_a_copy() {
+    fn all_members_share_the_encoded_bytes() {
         let group = Group::new(());
         let queues = [(); 3].map(|()| Arc::new(OutboundQueue::new(1000)));
         let _memberships = queues.each_ref().map(|outbound| group.join(outbound, |_, _| Vec::new()));
@@ -275,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pending_is_one_piece() {
+    fn pending_messages_leave_in_one_piece() {
         let group = Group::new(0);
         let outbound = Arc::new(OutboundQueue::new(1000));
         let _membership = group.join(&outbound, |_, _| Vec::new());
@@ -292,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_says_something_long_leaves_it_to_the_flush_task() {
+    async fn a_publisher_leaves_delivery_to_the_flush_task() {
         let group = Group::new(());
         let queues: Vec<_> = (0..200).map(|_| Arc::new(OutboundQueue::new(1000))).collect();
         let _memberships: Vec<_> = queues.iter().map(|outbound| group.join(outbound, |_, _| Vec::new())).collect();
@@ -305,29 +312,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_says_more_than_can_be_delivered_waits_for_room() {
+    async fn a_publisher_over_the_high_water_mark_waits_until_the_group_has_caught_up() {
         let group = Group::new(());
         let outbound = Arc::new(OutboundQueue::new(100 << 20));
         let _membership = group.join(&outbound, |_, _| Vec::new());
-        let say = || group.update(|_, _| Some(Message::binary(vec![0; 1 << 20])));
-        let mut said = 0;
+        let publish = || group.update(|_, _| Some(Message::binary(vec![0; 1 << 20])));
+        let mut published = 0;
         while group.has_room(Waker::noop()) {
-            say();
-            said += 1;
+            publish();
+            published += 1;
         }
-        assert!((5..8).contains(&said), "{said} messages");
+        assert!((5..8).contains(&published), "{published} messages");
         while !group.has_room(Waker::noop()) {
             yield_now().await;
         }
-        say();
+        publish();
         while !group.inner().is_empty() {
             yield_now().await;
         }
         let (messages, _) = outbound.sent();
-        assert_eq!(messages.len(), said + 1);
+        assert_eq!(messages.len(), published + 1);
     }
 
-    /// Many large writes would hold up whatever else the worker serves.
+    /// Many large writes in a row would hold up every other task of the worker.
     #[tokio::test]
     async fn other_tasks_run_while_a_large_batch_is_written() {
         let everwire = Everwire::new(Config::default());
@@ -343,16 +350,16 @@ mod tests {
             members.push((client, server, membership));
         }
         group.update(|_, _| Some(Message::binary(vec![0; 1 << 20])));
-        let mut turns = 0;
+        let mut yields = 0;
         while !group.inner().is_empty() {
             yield_now().await;
-            turns += 1;
+            yields += 1;
         }
-        assert!(turns >= members.len(), "{turns} turns of another task");
+        assert!(yields >= members.len(), "another task ran {yields} times");
     }
 
     #[test]
-    fn a_newcomer_does_not_hear_what_its_welcome_tells_already() {
+    fn a_new_member_is_not_sent_changes_that_its_first_message_contains() {
         let group = Group::new(0);
         let (old, new) = (Arc::new(OutboundQueue::new(1000)), Arc::new(OutboundQueue::new(1000)));
         let _old = group.join(&old, |_, _| Vec::new());
@@ -367,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn who_left_hears_nothing_more() {
+    fn a_member_that_left_is_sent_nothing_more() {
         let group = Group::new(());
         let outbound = Arc::new(OutboundQueue::new(1000));
         drop(group.join(&outbound, |_, _| vec![Message::text("welcome")]));
