@@ -5,15 +5,16 @@ use std::time::Duration;
 use hyper::rt::{Sleep as HyperSleep, Timer};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long after its deadline a peer is still given the chance to have been in time.
+/// Time after a deadline in which data that arrived before it is still read.
 ///
-/// A process that was stopped (SIGSTOP, a debugger, a suspended machine) finds its timers elapsed before it knows what its
-/// sockets have received: on Linux the wait for their events ends with `EINTR`, and the runtime goes on to its timers. It
-/// asks for events each time before it looks at timers, so what arrived in time is read before a second timer elapses.
+/// A process that was stopped (SIGSTOP, a debugger, a suspended machine) sees its timers elapse before it sees what its
+/// sockets have received: on Linux `epoll_wait` returns `EINTR`, and the runtime goes on to its timers. The runtime polls for
+/// events before each look at its timers, so data that arrived in time is read before a second timer elapses.
 pub(crate) const GRACE: Duration = Duration::from_millis(100);
 
-/// A deadline for a peer: a timer that elapses [`GRACE`] late, and never before the runtime has asked the sockets for
-/// what they hold. Whoever polls it must read in the meantime, since the first of its two steps wakes the task.
+/// A deadline for a peer: a timer that elapses [`GRACE`] late, and never before the runtime has polled the sockets.
+///
+/// The first of its two timers wakes the task, which must then try to read.
 #[derive(Debug)]
 pub(crate) struct Deadline {
     timer: Pin<Box<Sleep>>,
@@ -45,7 +46,7 @@ impl Future for Deadline {
     }
 }
 
-/// The output of `future`, or `None` where it misses its deadline.
+/// Returns the output of `future`, or `None` if it misses its deadline.
 pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
     tokio::select! {
         biased;
@@ -54,7 +55,7 @@ pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Ou
     }
 }
 
-/// Has hyper's own time limits elapse as [`Deadline`]s.
+/// Makes hyper's own time limits [`Deadline`]s.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DeadlineTimer;
 
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_that_passed_unseen_elapses_only_after_a_second_timer() {
+    async fn a_deadline_that_passed_while_the_process_was_stopped_elapses_after_a_second_timer() {
         let mut deadline = pin!(Deadline::after(Duration::from_secs(10)));
         // Nothing runs while the process is stopped.
         advance(Duration::from_secs(60)).await;
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_ready_within_the_grace_is_in_time() {
+    async fn a_future_that_is_ready_within_the_grace_is_in_time() {
         let late = Duration::from_secs(10) + GRACE / 2;
         assert_eq!(within(Duration::from_secs(10), async { tokio::time::sleep(late).await }).await, Some(()));
         assert_eq!(within(Duration::from_secs(10), pending::<()>()).await, None);

@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// The stop of a server: closes its connections one after another, so that their clients do not all return to the
-/// next server in the same instant.
+/// The drain of a server that stops: connections close one after another, so that their clients do not all reconnect to the
+/// next server at the same moment.
 #[derive(Debug, Default)]
 pub(crate) struct Drain {
     started: CancellationToken,
@@ -15,7 +15,7 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// Starts, and returns the period over which the connections close: that of the first call.
+    /// Starts the drain and returns the period over which connections close, which is that of the first call.
     pub(crate) fn start(&self, period: Duration) -> Duration {
         let period = *self.period.get_or_init(|| period);
         self.started.cancel();
@@ -32,20 +32,20 @@ impl Drain {
         self.started.cancelled().await;
     }
 
-    /// Makes [`finished`](Self::finished) wait for the holder of the token.
+    /// Returns a token that [`finished`](Self::finished) waits for until it is dropped.
     pub(crate) fn hold(&self) -> TaskTrackerToken {
         self.tracker.token()
     }
 
-    /// Completes when the drain has started and every holder is gone.
+    /// Completes when the drain has started and every token has been dropped.
     pub(crate) async fn finished(&self) {
         self.tracker.wait().await;
     }
 }
 
-/// Where in the period the turn of the connection with this number is, from 0 to 1. Multiples of the golden ratio fill the period evenly
-/// whichever run of numbers is still connected (Weyl's equidistribution).
-pub(crate) fn place(number: u64) -> f64 {
+/// When the connection with this number closes, as a fraction of the drain period. Multiples of the golden ratio fill the period
+/// evenly, whichever range of numbers is still connected (Weyl's equidistribution).
+pub(crate) fn close_time(number: u64) -> f64 {
     (number as f64 * 0.618_033_988_749_894_9).fract()
 }
 
@@ -54,10 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_are_spread_evenly_over_the_period() {
+    fn connections_close_evenly_over_the_period() {
         let mut tenths = [0; 10];
         for number in 5_000..6_000 {
-            tenths[(place(number) * 10.0) as usize] += 1;
+            tenths[(close_time(number) * 10.0) as usize] += 1;
         }
         assert!(tenths.iter().all(|count| (95..=105).contains(count)), "{tenths:?}");
     }

@@ -88,7 +88,7 @@ impl Everwire {
     fn in_turn(&self) -> Vec<(f64, Weak<OutboundQueue>)> {
         let all = self.0.registry.all().into_iter();
         let mut turns: Vec<_> =
-            all.map(|(number, outbound)| (drain::place(number), Arc::downgrade(&outbound))).collect();
+            all.map(|(number, outbound)| (drain::close_time(number), Arc::downgrade(&outbound))).collect();
         turns.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
         turns
     }
@@ -186,7 +186,7 @@ mod tests {
         for second in 0..100 {
             sleep_until(start + Duration::from_secs(second) + Duration::from_millis(2)).await;
             for (number, outbound) in (0..).zip(&queues) {
-                let turn = drain::place(number) * 100.0;
+                let turn = drain::close_time(number) * 100.0;
                 assert_eq!(outbound.sent().1.is_some(), turn <= second as f64, "number {number} at {second} s");
             }
         }

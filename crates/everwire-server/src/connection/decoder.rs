@@ -9,68 +9,71 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::limits::Charge;
 
-/// The longest header that a client sends: two bytes, a length of eight, and a mask.
-const LONGEST_HEADER: usize = 14;
+/// The longest header of a client's frame: two bytes, a length of eight bytes, a mask of four.
+const MAX_HEADER_BYTES: usize = 14;
 /// RFC 6455 section 5.5.
-const MOST_CONTROL_BYTES: u64 = 125;
+const MAX_CONTROL_BYTES: u64 = 125;
 
-/// Decodes what a client sends (RFC 6455 section 5), in whatever parts it arrives.
+/// Incremental decoder for the frames of a client (RFC 6455 section 5).
 ///
-/// Between two messages it holds no memory, and in the middle of one at most twice what has arrived. tungstenite parses the
-/// headers. Its own decoder reads into one buffer that it never gives back: it keeps room for the largest frame that a
-/// connection has sent, for as long as the connection lives.
+/// It holds no memory between two messages, and at most twice what has arrived of an incomplete one. tungstenite parses
+/// the headers. Its own decoder is not used because it reads into a buffer that never shrinks: a connection would keep room for
+/// the largest frame that it ever received.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// Bytes of a message at most.
-    most: usize,
-    /// What has arrived of a header.
-    header: ([u8; LONGEST_HEADER], u8),
-    /// What has arrived of a frame and a message. Most connections wait between two messages.
+    max_message_bytes: usize,
+    /// The start of an incomplete header, and how many bytes of it there are.
+    header: ([u8; MAX_HEADER_BYTES], u8),
+    /// Boxed and absent between two messages, since that is the state of most connections.
     partial: Option<Box<Partial>>,
+    /// The share of the memory budget that the incomplete message holds.
     charge: Charge,
 }
 
-/// What a decoder has of the next message.
+/// What the decoder holds of the next message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     Nothing,
-    /// A part of it, or of a frame.
+    /// A part of the message or of a frame.
     Part,
-    /// A header, and all connections together hold as much of unfinished messages as they may.
+    /// The header of a message for which the memory budget has no room yet.
     WaitsForRoom,
 }
 
+/// An incomplete frame or message.
 #[derive(Debug, Default)]
 struct Partial {
     frame: Option<Frame>,
-    /// The payload of a control frame, which may come between the frames of a message.
+    /// The payload of a control frame. It has a buffer of its own since control frames may come between the fragments of a
+    /// message.
     control: Vec<u8>,
-    message: Option<Unfinished>,
+    message: Option<PartialMessage>,
 }
 
-/// A frame whose payload is still arriving.
+/// A frame whose payload is incomplete.
 #[derive(Debug)]
 struct Frame {
     opcode: OpCode,
     is_final: bool,
     mask: [u8; 4],
     length: usize,
-    /// How much of it has arrived.
-    done: usize,
+    /// Bytes of the payload that have arrived.
+    received: usize,
 }
 
-/// A message that still lacks something.
+/// A message that lacks bytes or fragments.
 #[derive(Debug)]
-struct Unfinished {
+struct PartialMessage {
     is_text: bool,
     data: Vec<u8>,
-    /// How much of a text is known to be UTF-8. Each frame is looked at by itself; a character may lie across two.
+    /// Bytes of a text that are known to be valid UTF-8. Each fragment is checked when it is complete; a character may be split
+    /// between two fragments.
     valid: usize,
 }
 
 impl Decoder {
-    pub(super) fn new(most: usize, charge: Charge) -> Self {
-        Self { most, header: ([0; LONGEST_HEADER], 0), partial: None, charge }
+    pub(super) fn new(max_message_bytes: usize, charge: Charge) -> Self {
+        Self { max_message_bytes, header: ([0; MAX_HEADER_BYTES], 0), partial: None, charge }
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -83,13 +86,13 @@ impl Decoder {
         }
     }
 
-    /// Ready when there is room for the message whose header has arrived. Nothing more is decoded before.
+    /// Ready when the memory budget has room for the message whose header has arrived. Until then nothing is decoded.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.charge.poll_room(cx)
     }
 
-    /// The next message of `input`, which is moved on behind what was decoded; `None` when more has to arrive, or there has to
-    /// be room. After an error there is nothing more to decode.
+    /// Decodes the next message and advances `input` past it. Returns `None` when more bytes, or room for them, are needed. Must
+    /// not be called after an error.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Result<Message, Error>> {
         self.try_next(input).transpose()
     }
@@ -99,15 +102,16 @@ impl Decoder {
             if self.charge.is_waiting() {
                 return Ok(None);
             }
-            let is_under_way = self.partial.as_ref().is_some_and(|partial| partial.frame.is_some());
-            if !is_under_way {
+            let has_frame = self.partial.as_ref().is_some_and(|partial| partial.frame.is_some());
+            if !has_frame {
                 let Some(frame) = self.next_header(input)? else { return Ok(None) };
-                if let Some(message) = self.whole(&frame, input)? {
+                if let Some(message) = self.complete_message(&frame, input)? {
                     return Ok(Some(message));
                 }
                 let partial = self.partial.get_or_insert_default();
                 if let OpCode::Data(_) = frame.opcode {
-                    // For all that the header announces: what has begun must not have to wait for others that have begun.
+                    // For all that the header announces, since incomplete messages that wait for each other's memory would
+                    // deadlock.
                     self.charge
                         .request(frame.length + partial.message.as_ref().map_or(0, |message| message.data.len()));
                 }
@@ -129,12 +133,12 @@ impl Decoder {
         }
     }
 
-    /// Takes the next header, if all of it is there.
+    /// Takes the next header if it is complete.
     fn next_header(&mut self, input: &mut &[u8]) -> Result<Option<Frame>, Error> {
         let (head, have) = (&mut self.header.0, usize::from(self.header.1));
-        let begun = have > 0;
-        let (parsed, length) = if begun {
-            let count = input.len().min(LONGEST_HEADER - have);
+        let is_continued = have > 0;
+        let (parsed, length) = if is_continued {
+            let count = input.len().min(MAX_HEADER_BYTES - have);
             head[have..have + count].copy_from_slice(&input[..count]);
             let mut cursor = Cursor::new(&head[..have + count]);
             (FrameHeader::parse(&mut cursor)?, cursor.position() as usize)
@@ -149,8 +153,8 @@ impl Decoder {
                 self.check(&header, payload).map(Some)
             }
             None => {
-                // Fewer than the longest header has: that one would have been parsed.
-                if !begun {
+                // This fits: a header of the greatest length would have been parsed.
+                if !is_continued {
                     head[..input.len()].copy_from_slice(input);
                 }
                 self.header.1 += input.len() as u8;
@@ -160,13 +164,13 @@ impl Decoder {
         }
     }
 
-    /// What a header is refused for is refused before its payload arrives.
+    /// Rejects an invalid header, before its payload has arrived.
     fn check(&self, header: &FrameHeader, length: u64) -> Result<Frame, Error> {
         let message = self.partial.as_ref().and_then(|partial| partial.message.as_ref());
         let before = message.map_or(0, |message| message.data.len());
         let size = usize::try_from(length).unwrap_or(usize::MAX).saturating_add(before);
-        if size > self.most && matches!(header.opcode, OpCode::Data(_)) {
-            return Err(Error::Capacity(CapacityError::MessageTooLong { size, max_size: self.most }));
+        if size > self.max_message_bytes && matches!(header.opcode, OpCode::Data(_)) {
+            return Err(Error::Capacity(CapacityError::MessageTooLong { size, max_size: self.max_message_bytes }));
         }
         let mask = header.mask.ok_or(ProtocolError::UnmaskedFrameFromClient)?;
         if header.rsv1 || header.rsv2 || header.rsv3 {
@@ -174,7 +178,7 @@ impl Decoder {
         }
         match (header.opcode, message) {
             (OpCode::Control(_), _) if !header.is_final => return Err(ProtocolError::FragmentedControlFrame.into()),
-            (OpCode::Control(_), _) if length > MOST_CONTROL_BYTES => {
+            (OpCode::Control(_), _) if length > MAX_CONTROL_BYTES => {
                 return Err(ProtocolError::ControlFrameTooBig.into());
             }
             (OpCode::Data(Data::Continue), None) => return Err(ProtocolError::UnexpectedContinueFrame.into()),
@@ -183,11 +187,11 @@ impl Decoder {
             }
             _ => {}
         }
-        Ok(Frame { opcode: header.opcode, is_final: header.is_final, mask, length: length as usize, done: 0 })
+        Ok(Frame { opcode: header.opcode, is_final: header.is_final, mask, length: length as usize, received: 0 })
     }
 
-    /// The message that a frame is, where all of it is here: most often it is.
-    fn whole(&self, frame: &Frame, input: &mut &[u8]) -> Result<Option<Message>, Error> {
+    /// The fast path: a message that is one frame, all of which is in `input`.
+    fn complete_message(&self, frame: &Frame, input: &mut &[u8]) -> Result<Option<Message>, Error> {
         if !frame.is_final || frame.opcode == OpCode::Data(Data::Continue) {
             return Ok(None);
         }
@@ -200,55 +204,55 @@ impl Decoder {
 }
 
 impl Partial {
-    /// Takes what there is of the frame's payload. Says whether that is all of it.
+    /// Takes what `input` has of the frame's payload. Returns whether the payload is complete.
     fn fill(&mut self, input: &mut &[u8]) -> bool {
         let Some(frame) = &mut self.frame else { return true };
         let data = match frame.opcode {
             OpCode::Control(_) => &mut self.control,
             OpCode::Data(data) => {
                 let is_text = data == Data::Text;
-                &mut self.message.get_or_insert_with(|| Unfinished { is_text, data: Vec::new(), valid: 0 }).data
+                &mut self.message.get_or_insert_with(|| PartialMessage { is_text, data: Vec::new(), valid: 0 }).data
             }
         };
-        let (part, rest) = input.split_at(input.len().min(frame.length - frame.done));
+        let (part, rest) = input.split_at(input.len().min(frame.length - frame.received));
         let needed = data.len() + part.len();
         if needed > data.capacity() {
-            // Not at once as much as the header announces, which costs its sender nothing.
-            let all = data.len() + frame.length - frame.done;
+            // Grows with what arrives and not to the announced length, which costs a hostile client nothing to announce.
+            let all = data.len() + frame.length - frame.received;
             data.reserve_exact(needed.max(2 * data.capacity()).min(all) - data.len());
         }
         let start = data.len();
         data.extend_from_slice(part);
         let mut mask = frame.mask;
-        mask.rotate_left(frame.done % 4);
+        mask.rotate_left(frame.received % 4);
         unmask(&mut data[start..], mask);
-        frame.done += part.len();
+        frame.received += part.len();
         *input = rest;
-        frame.done == frame.length
+        frame.received == frame.length
     }
 
-    /// Ends the frame, all of which is here, and the message if the frame is its last.
+    /// Ends a complete frame. Returns the message if the frame is its last.
     fn end_frame(&mut self) -> Result<Option<Message>, Error> {
         let Some(Frame { opcode, is_final, .. }) = self.frame.take() else { return Ok(None) };
         if let OpCode::Control(_) = opcode {
             return message(opcode, std::mem::take(&mut self.control)).map(Some);
         }
-        let Some(unfinished) = &mut self.message else { return Ok(None) };
-        unfinished.validate(is_final)?;
+        let Some(partial) = &mut self.message else { return Ok(None) };
+        partial.validate(is_final)?;
         if !is_final {
             return Ok(None);
         }
-        let opcode = if unfinished.is_text { Data::Text } else { Data::Binary };
-        let data = std::mem::take(&mut unfinished.data);
+        let opcode = if partial.is_text { Data::Text } else { Data::Binary };
+        let data = std::mem::take(&mut partial.data);
         self.message = None;
         message(OpCode::Data(opcode), data).map(Some)
     }
 }
 
-impl Unfinished {
-    /// Refuses a text as soon as it cannot become UTF-8 any more.
+impl PartialMessage {
+    /// Rejects a text as soon as no further fragment could make it valid UTF-8.
     fn validate(&mut self, is_final: bool) -> Result<(), Error> {
-        // A text in one frame is looked at when it becomes a message.
+        // A text in a single frame is checked by the conversion into a message.
         if !self.is_text || (is_final && self.valid == 0) {
             return Ok(());
         }
@@ -275,7 +279,7 @@ fn text(bytes: Vec<u8>) -> Result<Utf8Bytes, Error> {
     String::from_utf8(bytes).map(Utf8Bytes::from).map_err(|error| Error::Utf8(error.to_string()))
 }
 
-/// RFC 6455 section 5.5.1: nothing, or a code and a reason. A code that nobody may send is a mistake of its own.
+/// RFC 6455 section 5.5.1: an empty payload, or a code and a reason. A code that must not be sent becomes a protocol error.
 fn close_frame(payload: Vec<u8>) -> Result<Option<CloseFrame>, Error> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return if payload.is_empty() { Ok(None) } else { Err(ProtocolError::InvalidCloseSequence.into()) };
@@ -287,7 +291,7 @@ fn close_frame(payload: Vec<u8>) -> Result<Option<CloseFrame>, Error> {
     Ok(Some(CloseFrame { code: CloseCode::Protocol, reason: Utf8Bytes::from_static("Protocol violation") }))
 }
 
-/// Takes a mask off, or puts it on (RFC 6455 section 5.3).
+/// Applies a mask (RFC 6455 section 5.3); applying it twice restores the payload.
 fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
     let mut words = bytes.chunks_exact_mut(4);
     for word in &mut words {
@@ -311,7 +315,7 @@ mod tests {
     use super::*;
     use crate::limits::{Budget, Limits};
 
-    const MOST: usize = 3_000;
+    const MAX: usize = 3_000;
 
     /// The first byte of a frame.
     const TEXT: u8 = 0x01;
@@ -339,11 +343,11 @@ mod tests {
         bytes
     }
 
-    fn decoder(most: usize) -> Decoder {
-        Decoder::new(most, Budget::new(&Limits::default()).charge(None))
+    fn decoder(max_message_bytes: usize) -> Decoder {
+        Decoder::new(max_message_bytes, Budget::new(&Limits::default()).charge(None))
     }
 
-    /// What comes out, and the error at the end.
+    /// The decoded messages, and the error if there is one.
     fn decode(decoder: &mut Decoder, input: &[u8]) -> (Vec<Message>, Option<String>) {
         let mut messages = Vec::new();
         let mut rest = input;
@@ -365,7 +369,7 @@ mod tests {
         }
     }
 
-    /// Memory that is read in parts.
+    /// A stream that blocks at the end of its bytes.
     struct Input<'a>(&'a [u8]);
 
     impl io::Read for Input<'_> {
@@ -384,9 +388,9 @@ mod tests {
         }
     }
 
-    /// What tungstenite makes of it, up to a close frame.
+    /// What tungstenite decodes, up to a close frame.
     fn as_tungstenite_does(input: &[u8]) -> (Vec<Message>, Option<String>) {
-        let config = WebSocketConfig::default().max_message_size(Some(MOST)).max_frame_size(Some(MOST));
+        let config = WebSocketConfig::default().max_message_size(Some(MAX)).max_frame_size(Some(MAX));
         let mut context = WebSocketContext::new(Role::Server, Some(config));
         let (mut input, mut messages) = (Input(input), Vec::new());
         loop {
@@ -404,7 +408,7 @@ mod tests {
         }
     }
 
-    /// Frames as a client sends them, with a mistake at the end of some.
+    /// Random frames of a client; most streams end with a violation of the protocol.
     fn stream(random: &mut Rng) -> Vec<u8> {
         let mut bytes = Vec::new();
         let payload = |random: &mut Rng| -> Vec<u8> {
@@ -413,7 +417,7 @@ mod tests {
         };
         for _ in 0..random.usize(..8) {
             let whole = payload(random);
-            // A text in parts may be cut within a character; what is cut at its end is a mistake.
+            // Fragments may split a character. A text that ends within one is a violation, and is kept in one case of ten.
             let whole =
                 if random.u8(..10) > 0 { String::from_utf8_lossy(&whole).into_owned().into_bytes() } else { whole };
             let mut opcode = if random.bool() { TEXT } else { BINARY };
@@ -437,29 +441,29 @@ mod tests {
             4 => [frame(TEXT, b"a"), frame(FIN | TEXT, b"b")].concat(),
             5 => frame(0x09, b"a ping in parts"),
             6 => frame(PING, &[0; 126]),
-            7 => frame(FIN | BINARY, &[0; MOST + 1]),
-            8 => [frame(BINARY, &[0; MOST]), frame(FIN, &[0; 1])].concat(),
+            7 => frame(FIN | BINARY, &[0; MAX + 1]),
+            8 => [frame(BINARY, &[0; MAX]), frame(FIN, &[0; 1])].concat(),
             9 => frame(CLOSE, b""),
             10 => frame(CLOSE, &[3]),
             11 => frame(CLOSE, &[0x03, 0xe8, b'b', b'y', b'e']),
             12 => frame(CLOSE, &[0x03, 0xed, b'!']),
             13 => frame(CLOSE, &[0x03, 0xe8, 0xff]),
             14 => frame(FIN | TEXT, &[0xff]),
-            _ => frame(FIN | BINARY, &[7; MOST]),
+            _ => frame(FIN | BINARY, &[7; MAX]),
         };
         bytes.extend(end);
         bytes
     }
 
     #[test]
-    fn it_makes_the_same_of_every_stream_as_tungstenite_does() {
+    fn it_decodes_every_stream_as_tungstenite_does() {
         let mut random = Rng::with_seed(7);
         for _ in 0..2_000 {
             let bytes = stream(&mut random);
             let expected = as_tungstenite_does(&bytes);
-            assert_eq!(decode(&mut decoder(MOST), &bytes), expected);
-            // In whatever parts.
-            let (mut decoder, mut found) = (decoder(MOST), (Vec::new(), None));
+            assert_eq!(decode(&mut decoder(MAX), &bytes), expected);
+            // Also when it arrives in pieces.
+            let (mut decoder, mut found) = (decoder(MAX), (Vec::new(), None));
             let mut rest = &bytes[..];
             while found.1.is_none() && !rest.is_empty() {
                 let (part, behind) = rest.split_at(random.usize(1..=rest.len().min(300)));
@@ -473,16 +477,16 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_at_a_time_is_enough() {
+    fn it_decodes_a_stream_that_arrives_byte_by_byte() {
         let bytes = [frame(TEXT, "\u{20ac}".as_bytes()), frame(PING, b"?"), frame(FIN, &[b'x'; 200])].concat();
-        let mut decoder = decoder(MOST);
+        let mut decoder = decoder(MAX);
         let each = bytes.chunks(1).flat_map(|byte| decode(&mut decoder, byte).0);
         let text = format!("\u{20ac}{}", "x".repeat(200));
         assert_eq!(each.collect::<Vec<_>>(), [Message::Ping("?".into()), Message::text(text)]);
     }
 
     #[test]
-    fn between_two_messages_it_holds_nothing_whatever_the_last_was() {
+    fn it_holds_no_memory_between_two_messages() {
         let mut decoder = decoder(1 << 20);
         let bytes = frame(FIN | BINARY, &vec![0; 1 << 20]);
         for part in bytes.chunks(10_000) {
@@ -492,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_header_announces_takes_no_memory_before_it_arrives() {
+    fn an_announced_payload_takes_no_memory_before_it_arrives() {
         let mut decoder = decoder(1 << 20);
         let bytes = frame(FIN | BINARY, &vec![0; 1 << 20]);
         assert_eq!(decode(&mut decoder, &bytes[..30_000]), (Vec::new(), None));
@@ -501,12 +505,12 @@ mod tests {
     }
 
     #[test]
-    fn a_large_message_waits_for_room_and_a_small_one_does_not() {
+    fn a_large_message_waits_for_room_in_the_memory_budget_and_a_small_one_does_not() {
         let budget = Budget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
         let mut others = budget.charge(None);
         others.request(60_000);
-        let mut decoder = Decoder::new(MOST << 10, budget.charge(None));
-        let small = frame(FIN | BINARY, &[7; MOST]);
+        let mut decoder = Decoder::new(MAX << 10, budget.charge(None));
+        let small = frame(FIN | BINARY, &[7; MAX]);
         assert_eq!(decode(&mut decoder, &small).0.len(), 1);
         let large = frame(FIN | BINARY, &[7; 80_000]);
         let mut input = &large[..50_000];

@@ -3,7 +3,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 
-/// Messages as they go over the wire, encoded once for however many receive them.
+/// Encoded frames, shared without a copy by all connections that they are written to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Frames {
     bytes: Bytes,
@@ -11,7 +11,7 @@ pub(crate) struct Frames {
     payload: u64,
 }
 
-/// Messages that are being encoded, one behind the other.
+/// Encodes messages one behind the other.
 #[derive(Debug, Default)]
 pub(crate) struct FramesMut {
     bytes: BytesMut,
@@ -23,55 +23,55 @@ pub(crate) struct FramesMut {
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const PONG: u8 = 0x8a;
-/// The bit that tells a control frame from a message.
+/// The bit of the opcode that marks a control frame.
 const CONTROL: u8 = 0x08;
 
 impl Frames {
-    /// One message.
+    /// Encodes one message.
     pub(crate) fn of(message: &Message) -> Self {
         let mut frames = FramesMut::default();
         frames.push(message);
         frames.take()
     }
 
-    /// A close frame, which counts as no message. Its reason has at most 123 bytes.
+    /// Encodes a close frame, which is not counted as a message. Its reason must have at most 123 bytes.
     pub(super) fn close(frame: Option<CloseFrame>) -> Self {
         let mut bytes = Vec::new();
-        // Writing to memory does not fail.
+        // Writing to memory cannot fail.
         let _ = Frame::close(frame).format(&mut bytes);
         Self { bytes: bytes.into(), messages: 0, payload: 0 }
     }
 
-    /// All of it, as it is written.
+    /// The frames as they are written.
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// How many messages these are.
+    /// The number of messages; control frames do not count.
     pub(crate) fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// The bytes of the messages without their headers.
+    /// Bytes of the messages without headers.
     pub(crate) fn payload(&self) -> u64 {
         self.payload
     }
 
-    /// These frames up to the end of the one that the first `count` bytes end in; `None` where they end with a frame.
-    pub(super) fn under_way(&self, count: usize) -> Option<Self> {
-        let mut begun = Self::default();
+    /// The frames up to the end of the one that is incomplete after `written` bytes; `None` if a frame ends there.
+    pub(super) fn up_to_incomplete(&self, written: usize) -> Option<Self> {
+        let mut started = Self::default();
         for frame in self.clone().split() {
-            if begun.bytes.len() >= count {
+            if started.bytes.len() >= written {
                 break;
             }
-            begun.bytes = self.bytes.slice(..begun.bytes.len() + frame.bytes.len());
-            begun.messages += frame.messages;
-            begun.payload += frame.payload;
+            started.bytes = self.bytes.slice(..started.bytes.len() + frame.bytes.len());
+            started.messages += frame.messages;
+            started.payload += frame.payload;
         }
-        (begun.bytes.len() > count).then_some(begun)
+        (started.bytes.len() > written).then_some(started)
     }
 
-    /// Each frame by itself.
+    /// The frames one by one.
     pub(crate) fn split(mut self) -> impl Iterator<Item = Self> {
         std::iter::from_fn(move || {
             let (header, payload) = lengths(&self.bytes)?;
@@ -83,14 +83,14 @@ impl Frames {
 }
 
 impl FramesMut {
-    /// Adds a text or a binary message. Other frames are the connection's own, and left out.
+    /// Adds a text or binary message. Other messages are ignored, since control frames are the connection's own.
     pub(crate) fn push(&mut self, message: &Message) {
         let (first, payload): (u8, &[u8]) = match message {
             Message::Text(text) => (TEXT, text.as_bytes()),
             Message::Binary(bytes) => (BINARY, bytes),
             _ => return,
         };
-        // Ten bytes are the longest header of a server, which does not mask.
+        // A header without a mask, which a server must not use, has at most ten bytes.
         self.bytes.reserve(10 + payload.len());
         self.bytes.put_u8(first);
         match payload.len() {
@@ -109,14 +109,14 @@ impl FramesMut {
         self.payload += payload.len() as u64;
     }
 
-    /// Adds frames that are encoded already.
+    /// Copies encoded frames.
     pub(super) fn extend(&mut self, frames: &Frames) {
         self.bytes.extend_from_slice(&frames.bytes);
         self.messages += frames.messages;
         self.payload += frames.payload;
     }
 
-    /// Adds the answer to a ping, whose payload has at most 125 bytes. It counts as no message.
+    /// Adds a pong with the payload of the ping, at most 125 bytes. It is not counted as a message.
     pub(super) fn push_pong(&mut self, payload: &[u8]) {
         self.bytes.reserve(2 + payload.len());
         self.bytes.put_u8(PONG);
@@ -128,19 +128,19 @@ impl FramesMut {
         self.bytes.is_empty()
     }
 
-    /// Bytes with headers.
+    /// Bytes, headers included.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// What was added since the last time.
+    /// Takes the frames that were added since the last call.
     pub(crate) fn take(&mut self) -> Frames {
         let Self { bytes, messages, payload } = std::mem::take(self);
         Frames { bytes: bytes.freeze(), messages, payload }
     }
 }
 
-/// How long the first frame's header and its payload are; `None` where there is none.
+/// The lengths of the first frame's header and payload; `None` if there is no frame.
 fn lengths(frames: &[u8]) -> Option<(usize, usize)> {
     let (_, rest) = frames.split_first()?;
     Some(match *rest.first()? {
@@ -158,7 +158,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// The messages as a client of another make reads them.
+    /// The messages as an independent client decodes them.
     pub(crate) fn decoded(frames: &Frames) -> Vec<Message> {
         let mut client = WebSocketContext::new(Role::Client, None);
         let mut stream = Cursor::new(frames.bytes.to_vec());
@@ -172,7 +172,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn messages_of_every_length_come_out_as_they_went_in() {
+    fn messages_of_every_length_are_encoded_as_clients_decode_them() {
         let messages = of_every_length();
         let mut frames = FramesMut::default();
         messages.iter().for_each(|message| frames.push(message));
@@ -183,16 +183,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_begun_is_under_way_until_its_end() {
+    fn a_frame_is_incomplete_from_its_first_byte_to_its_last() {
         let mut frames = FramesMut::default();
         ["a", "b", "c"].map(Message::text).iter().for_each(|message| frames.push(message));
         let frames = frames.take();
-        let kept = |count| frames.under_way(count).map(|begun| decoded(&begun).len());
+        let kept = |count| frames.up_to_incomplete(count).map(|started| decoded(&started).len());
         assert_eq!([0, 1, 3, 4, 6, 7, 9].map(kept), [None, Some(1), None, Some(2), None, Some(3), None]);
     }
 
     #[test]
-    fn split_gives_each_message_by_itself() {
+    fn split_returns_each_message_alone() {
         let messages = of_every_length();
         let mut frames = FramesMut::default();
         messages.iter().for_each(|message| frames.push(message));

@@ -295,7 +295,7 @@ impl Queue {
 
     /// Throws away what is not begun: the rest of a frame has to follow, or the peer could not tell where it ends.
     fn overflow(&mut self) {
-        let under_way = self.pieces.first().and_then(|piece| piece.under_way(self.begun));
+        let under_way = self.pieces.first().and_then(|piece| piece.up_to_incomplete(self.begun));
         if under_way.is_none() {
             self.begun = 0;
         }

@@ -93,7 +93,7 @@ impl<S> FramedTransport<S> {
     /// Forgets what is not begun. The frame that is must be finished, or the peer could not tell where the next starts.
     pub(super) fn forget_unbegun(&mut self) {
         let Unwritten { pieces, done, offset } = &mut self.unwritten;
-        let under_way = pieces.get(*done).and_then(|piece| piece.under_way(*offset));
+        let under_way = pieces.get(*done).and_then(|piece| piece.up_to_incomplete(*offset));
         if under_way.is_none() {
             *offset = 0;
         }
