@@ -10,7 +10,7 @@ use crate::drain::{self, Drain};
 use crate::endpoints::{Endpoint, Groups};
 use crate::files::Store;
 use crate::lab::Lab;
-use crate::limits::{Admission, Budget, Charge};
+use crate::limits::{Admission, Charge, MemoryBudget};
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::pages::Pages;
@@ -29,7 +29,7 @@ struct Shared {
     config: Config,
     metrics: Metrics,
     admission: Arc<Admission>,
-    budget: Arc<Budget>,
+    budget: Arc<MemoryBudget>,
     drain: Drain,
     groups: Groups,
     streams: Streams,
@@ -45,7 +45,7 @@ impl Everwire {
     pub fn new(config: Config) -> Self {
         Self(Arc::new(Shared {
             admission: Admission::new(&config.limits, config.files.files),
-            budget: Budget::new(&config.limits),
+            budget: MemoryBudget::new(&config.limits),
             pages: config.dist.as_deref().map(Pages::new),
             metrics: Metrics::default(),
             drain: Drain::default(),

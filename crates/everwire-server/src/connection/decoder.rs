@@ -313,7 +313,7 @@ mod tests {
     use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
     use super::*;
-    use crate::limits::{Budget, Limits};
+    use crate::limits::{Limits, MemoryBudget};
 
     const MAX: usize = 3_000;
 
@@ -344,7 +344,7 @@ mod tests {
     }
 
     fn decoder(max_message_bytes: usize) -> Decoder {
-        Decoder::new(max_message_bytes, Budget::new(&Limits::default()).charge(None))
+        Decoder::new(max_message_bytes, MemoryBudget::new(&Limits::default()).charge(None))
     }
 
     /// The decoded messages, and the error if there is one.
@@ -506,7 +506,7 @@ mod tests {
 
     #[test]
     fn a_large_message_waits_for_room_in_the_memory_budget_and_a_small_one_does_not() {
-        let budget = Budget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
+        let budget = MemoryBudget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
         let mut others = budget.charge(None);
         others.request(60_000);
         let mut decoder = Decoder::new(MAX << 10, budget.charge(None));

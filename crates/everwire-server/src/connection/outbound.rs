@@ -357,7 +357,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
-    use crate::limits::{Budget, Limits};
+    use crate::limits::{Limits, MemoryBudget};
 
     /// Counts how often it is woken.
     #[derive(Default)]
@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn what_waits_for_one_is_charged_and_who_cannot_be_sent_what_others_say_is_slow() {
-        let budget = Budget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
+        let budget = MemoryBudget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
         let outbound = || OutboundQueue::new(1 << 20).charged(budget.charge(None));
         let (one, other) = (outbound(), outbound());
         let large = Message::binary(vec![0; 60_000]);

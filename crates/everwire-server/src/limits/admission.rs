@@ -4,26 +4,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Limits;
 
-/// How many connections over the limits are answered at once, in all and from one address. Each lasts for one request.
+/// Connections over the limits that are answered at the same time, in all and from one address. Each lasts for one request.
 const REFUSALS: usize = 64;
 const REFUSALS_PER_ADDRESS: usize = 8;
-/// Files that answers are read from at once, in all.
+/// Files that responses are read from at the same time, in all.
 const FILES: usize = 1024;
-/// Descriptors that are neither a connection nor an answer: the listener, the log, the runtime. Never less than the first, and of
-/// a high limit no more than the second.
-const OTHER: (usize, usize) = (8, 256);
+/// Descriptors that are kept for the listener, the log and the runtime: an eighth of the process's limit, within these bounds.
+const RESERVED_DESCRIPTORS: (usize, usize) = (8, 256);
 
-/// Counts what the peers hold open, in all and per address, and lets in no more than the limits allow.
+/// Counts the connections and files that peers hold open, in all and per address, and admits no more than the limits allow.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    most: Most,
+    capacity: Capacity,
     open: Mutex<Open>,
 }
 
-/// The limits, lowered to what the system lets the process open. `accept` fails for everybody once all descriptors are taken, so that
-/// no number of peers may take the last of them.
+/// The limits, lowered to what the system lets the process open. Peers must not be able to take the last descriptors: `accept`
+/// then fails for every client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Most {
+struct Capacity {
     connections: usize,
     connections_per_address: usize,
     refusals: usize,
@@ -44,16 +43,16 @@ struct Count {
     files: usize,
 }
 
-/// Why a connection was not let in.
+/// Why a connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
-    /// The server holds as many connections as it may.
+    /// The server has reached its limit of connections.
     Server,
-    /// The client's address does.
+    /// The client's address has reached its limit of connections.
     Address,
 }
 
-/// What a permit was given for.
+/// What a permit is for.
 #[derive(Clone, Copy, Debug)]
 enum Use {
     Connection,
@@ -61,47 +60,47 @@ enum Use {
     File,
 }
 
-/// One admitted connection, refusal or file; dropping it makes room for another.
+/// An admitted connection, refusal or file. Dropping it makes room for another.
 #[derive(Debug)]
-#[must_use = "dropping the permit gives the place away"]
+#[must_use = "dropping the permit releases its place"]
 pub(crate) struct Permit {
     admission: Arc<Admission>,
     address: Option<IpAddr>,
     of: Use,
 }
 
-/// The place that a connection took when it was accepted.
+/// The outcome of admission when a connection was accepted.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    /// It counts among the connections for as long as a clone of the permit is held.
+    /// The connection counts for as long as a clone of the permit is held.
     Admitted(Arc<Permit>),
-    /// There was no room: the next request is answered with the reason, and the connection ends.
+    /// There was no room. The first request is answered with the reason, and the connection closes.
     Refused { why: Full, _permit: Arc<Permit> },
 }
 
 impl Admission {
-    /// The uploads are files that stay open, so that their number counts against what connections may have.
+    /// `uploads` is the greatest number of files that stay open for uploads. Connections can have that many descriptors less.
     pub(crate) fn new(limits: &Limits, uploads: usize) -> Arc<Self> {
-        Arc::new(Self { most: Most::new(limits, uploads, descriptors()), open: Mutex::default() })
+        Arc::new(Self { capacity: Capacity::new(limits, uploads, descriptors()), open: Mutex::default() })
     }
 
-    /// How many connections are let in, which may be fewer than the limit says.
+    /// The greatest number of connections, which may be lower than the configured limit.
     pub(crate) fn connections(&self) -> usize {
-        self.most.connections
+        self.capacity.connections
     }
 
-    /// The same from one address.
+    /// The greatest number of connections from one address.
     pub(crate) fn connections_per_address(&self) -> usize {
-        self.most.connections_per_address
+        self.capacity.connections_per_address
     }
 
-    /// Takes a place. Without an address (a router mounted without connection info) only the total counts.
+    /// Admits a connection. Without an address (a router mounted without connection info) only the total is limited.
     pub(crate) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Permit, Full> {
-        let most = (self.most.connections, self.most.connections_per_address);
-        self.take(address, Use::Connection, most)
+        let limits = (self.capacity.connections, self.capacity.connections_per_address);
+        self.take(address, Use::Connection, limits)
     }
 
-    /// The place of a connection that was accepted from this address. `None` where not even a refusal has room.
+    /// Decides about a connection from `address`. Returns `None` if there is not even room to refuse it with an answer.
     pub(crate) fn accept(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         match self.admit(Some(address)) {
             Ok(permit) => Some(Place::Admitted(Arc::new(permit))),
@@ -109,32 +108,32 @@ impl Admission {
         }
     }
 
-    /// A place for a connection over the limits, to be told so. `None` where too many are being told already.
+    /// A permit for a connection over the limits to receive its refusal. `None` if too many are being refused already.
     fn refuse(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
-        self.take(Some(address), Use::Refusal, (self.most.refusals, REFUSALS_PER_ADDRESS)).ok()
+        self.take(Some(address), Use::Refusal, (self.capacity.refusals, REFUSALS_PER_ADDRESS)).ok()
     }
 
-    /// A place for a file that an answer is read from. `None` where the system would soon permit no more.
+    /// A permit for a file that a response is read from. `None` if the process would run out of descriptors.
     pub(crate) fn open_file(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Permit> {
-        self.take(address, Use::File, (self.most.files, self.most.files_per_address)).ok()
+        self.take(address, Use::File, (self.capacity.files, self.capacity.files_per_address)).ok()
     }
 
-    fn take(self: &Arc<Self>, address: Option<IpAddr>, of: Use, most: (usize, usize)) -> Result<Permit, Full> {
+    fn take(self: &Arc<Self>, address: Option<IpAddr>, of: Use, limits: (usize, usize)) -> Result<Permit, Full> {
         let address = address.map(network_of);
         let mut open = self.open();
-        if *open.total.of(of) >= most.0 {
+        if *open.total.of(of) >= limits.0 {
             return Err(Full::Server);
         }
         if let Some(address) = address {
-            let here = open.by_address.entry(address).or_default();
-            if *here.of(of) >= most.1 {
-                // What is refused everything leaves no trace.
-                if *here == Count::default() {
+            let count = open.by_address.entry(address).or_default();
+            if *count.of(of) >= limits.1 {
+                // An address that holds nothing must not be remembered.
+                if *count == Count::default() {
                     open.by_address.remove(&address);
                 }
                 return Err(Full::Address);
             }
-            *here.of(of) += 1;
+            *count.of(of) += 1;
         }
         *open.total.of(of) += 1;
         drop(open);
@@ -146,7 +145,7 @@ impl Admission {
     }
 }
 
-impl Most {
+impl Capacity {
     fn new(limits: &Limits, uploads: usize, descriptors: Option<usize>) -> Self {
         let &Limits { connections, connections_per_address, .. } = limits;
         let Some(descriptors) = descriptors else {
@@ -154,12 +153,13 @@ impl Most {
             return Self { connections, connections_per_address, refusals, files, files_per_address: files / 2 };
         };
         let eighth = descriptors / 8;
-        let room = descriptors.saturating_sub(eighth.clamp(OTHER.0, OTHER.1) + uploads.min(eighth));
+        let room = descriptors
+            .saturating_sub(eighth.clamp(RESERVED_DESCRIPTORS.0, RESERVED_DESCRIPTORS.1) + uploads.min(eighth));
         let (refusals, files) = ((room / 8).min(REFUSALS), (room / 8).min(FILES));
         let possible = room - refusals - files;
         Self {
             connections: connections.min(possible),
-            // Where one address may not have all of what was configured, it may not have all of what is possible.
+            // If one address may not have all configured connections, it may not have all possible ones either.
             connections_per_address: if connections_per_address < connections {
                 connections_per_address.min(possible - possible / 4)
             } else {
@@ -187,17 +187,17 @@ impl Drop for Permit {
         let mut open = self.admission.open();
         *open.total.of(self.of) -= 1;
         if let Some(address) = self.address
-            && let Some(here) = open.by_address.get_mut(&address)
+            && let Some(count) = open.by_address.get_mut(&address)
         {
-            *here.of(self.of) -= 1;
-            if *here == Count::default() {
+            *count.of(self.of) -= 1;
+            if *count == Count::default() {
                 open.by_address.remove(&address);
             }
         }
     }
 }
 
-/// How many files the system lets this process have open, where it says so.
+/// The system's limit on open files of this process, where there is one.
 #[cfg(unix)]
 fn descriptors() -> Option<usize> {
     let (soft, _) = rlimit::Resource::NOFILE.get().ok()?;
@@ -209,7 +209,8 @@ fn descriptors() -> Option<usize> {
     None
 }
 
-/// One household or server usually holds a whole IPv6 /64, so that single addresses of it would limit nobody.
+/// The network that limits per address apply to: an IPv4 address, or an IPv6 /64, since one household or server usually has a
+/// whole /64 and could use a new address for each connection.
 pub(crate) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -260,52 +261,55 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_over_the_limits_has_a_place_to_be_told_so_and_a_few_have() {
+    fn a_few_connections_over_the_limits_are_refused_with_an_answer() {
         let admission = admission(1, 1);
         let here = address("10.0.0.1").unwrap();
         let _permit = admission.admit(Some(here)).unwrap();
-        let told: Vec<_> = std::iter::from_fn(|| admission.refuse(here)).collect();
-        assert_eq!(told.len(), REFUSALS_PER_ADDRESS);
-        assert!(admission.refuse(address("10.0.0.2").unwrap()).is_some(), "others are told, too");
+        let refused: Vec<_> = std::iter::from_fn(|| admission.refuse(here)).collect();
+        assert_eq!(refused.len(), REFUSALS_PER_ADDRESS);
+        assert!(admission.refuse(address("10.0.0.2").unwrap()).is_some(), "other addresses get an answer, too");
     }
 
     #[test]
-    fn an_address_that_is_let_nothing_is_not_remembered() {
+    fn an_address_that_holds_nothing_is_not_remembered() {
         let admission = admission(10, 0);
         assert_eq!(admission.admit(address("10.0.0.1")).unwrap_err(), Full::Address);
         assert!(admission.open().by_address.is_empty());
     }
 
     #[test]
-    fn no_number_of_peers_takes_the_last_descriptors_nor_one_address_all_that_peers_may_have() {
+    fn peers_cannot_take_the_last_descriptors_and_one_address_cannot_take_all_of_the_others() {
         for descriptors in [0, 1, 16, 64, 256, 1024, 4096, 20_000, 1 << 20] {
             for uploads in [0, 100, 100_000] {
-                let most = Most::new(&Limits::default(), uploads, Some(descriptors));
-                let peers = most.connections + most.refusals + most.files;
-                assert!(peers + 8 <= descriptors || peers == 0, "{most:?} of {descriptors}");
-                assert!(most.connections_per_address <= (most.connections * 3).div_ceil(4), "{most:?}");
+                let capacity = Capacity::new(&Limits::default(), uploads, Some(descriptors));
+                let peers = capacity.connections + capacity.refusals + capacity.files;
+                assert!(peers + 8 <= descriptors || peers == 0, "{capacity:?} of {descriptors}");
+                assert!(capacity.connections_per_address <= (capacity.connections * 3).div_ceil(4), "{capacity:?}");
             }
         }
-        let most = Most::new(&Limits::default(), 100, Some(1024));
-        assert!(most.connections > 512, "most of what there is can be used: {most:?}");
+        let capacity = Capacity::new(&Limits::default(), 100, Some(1024));
+        assert!(capacity.connections > 512, "most descriptors can be used: {capacity:?}");
     }
 
     #[test]
-    fn where_there_is_enough_the_limits_are_what_was_asked_for() {
+    fn the_limits_hold_as_configured_if_there_are_enough_descriptors() {
         let limits = Limits::default();
         for descriptors in [Some(20_000), None] {
-            let most = Most::new(&limits, 100, descriptors);
+            let capacity = Capacity::new(&limits, 100, descriptors);
             assert_eq!(
-                (most.connections, most.connections_per_address),
+                (capacity.connections, capacity.connections_per_address),
                 (limits.connections, limits.connections_per_address)
             );
         }
     }
 
     #[test]
-    fn an_address_that_may_have_all_connections_keeps_that_right() {
+    fn an_address_that_may_have_all_connections_may_have_all_possible_ones() {
         let limits = Limits { connections: 30_000, connections_per_address: 30_000, ..Limits::default() };
-        let most = Most::new(&limits, 100, Some(20_000));
-        assert!(most.connections > 18_000 && most.connections_per_address >= most.connections, "{most:?}");
+        let capacity = Capacity::new(&limits, 100, Some(20_000));
+        assert!(
+            capacity.connections > 18_000 && capacity.connections_per_address >= capacity.connections,
+            "{capacity:?}"
+        );
     }
 }

@@ -9,49 +9,50 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 use super::{Limits, network_of};
 
-/// The unit in which the budget is charged. Less than one is free: what each connection needs for itself, and most messages,
-/// do not touch memory that all workers share.
+/// The unit in which memory is charged. Less than a page is free, so that small messages, which are most, do not touch the
+/// counters that all workers share.
 const PAGE: usize = 4 << 10;
 
-/// What all connections together may hold of unfinished messages and unsent answers. Those that wait for room get it in turn.
+/// Bounds the memory that all connections together hold for incomplete messages and unsent answers. Waiting requests are served
+/// in order.
 ///
 /// The connections of one address may hold half of it, so that one client that announces large messages, or does not read
-/// their echoes, leaves room for others. Where one address may have all connections, it may have all of the budget.
+/// their echoes, leaves room for others. If the limits let one address have all connections, it may have the whole budget.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(crate) struct MemoryBudget {
     all: Arc<Share>,
     pages_per_address: usize,
     by_address: Mutex<HashMap<IpAddr, Weak<Share>>>,
 }
 
-/// Pages that some holders may have together: those of one address, or all.
+/// Pages that several holders have in common: those of one address, or all.
 #[derive(Debug)]
 struct Share {
     total: usize,
     free: Arc<Semaphore>,
 }
 
-/// One holder's part of the budget; dropping it gives it back.
+/// The pages that one holder has been charged for. Dropping it returns them.
 pub(crate) struct Charge {
-    budget: Arc<Budget>,
-    /// What the holders of the same address share, and the key of it.
+    budget: Arc<MemoryBudget>,
+    /// The holder's address and the share of that address.
     address: Option<(IpAddr, Arc<Share>)>,
     pages: usize,
     waiting: Option<Waiting>,
 }
 
-/// Of the address, where there is one, and of all.
+/// Permits of the share of the address, if there is one, and of the share of all.
 type Permits = (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit);
 type Waiting = Pin<Box<dyn Future<Output = Result<Permits, AcquireError>> + Send + Sync>>;
 
-impl Budget {
+impl MemoryBudget {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
         let all = Share::new(limits.buffered_bytes / PAGE);
         let shares = if limits.connections_per_address < limits.connections { 2 } else { 1 };
         Arc::new(Self { pages_per_address: all.total / shares, all, by_address: Mutex::default() })
     }
 
-    /// A holder that holds nothing yet. Without an address only the total counts.
+    /// A charge of zero pages. Without an address only the total is limited.
     pub(crate) fn charge(self: &Arc<Self>, address: Option<IpAddr>) -> Charge {
         let address = address.map(network_of).map(|address| (address, self.share_of(address)));
         Charge { budget: Arc::clone(self), address, pages: 0, waiting: None }
@@ -74,18 +75,17 @@ impl Budget {
 
 impl Share {
     fn new(total: usize) -> Arc<Self> {
-        // What a single request can ask of the semaphore.
+        // The greatest number of permits that one request to the semaphore can name.
         let total = total.min(u32::MAX as usize);
         Arc::new(Self { total, free: Arc::new(Semaphore::new(total)) })
     }
 }
 
 impl Charge {
-    /// Charges for so many bytes instead of what was held before. Where there is no room for more, it waits for its turn:
-    /// see [`poll_room`](Self::poll_room).
+    /// Replaces the charge by one for `bytes`. If there is no room, the rest is acquired by [`poll_room`](Self::poll_room).
     pub(crate) fn request(&mut self, bytes: usize) {
         let most = self.address.as_ref().map_or(self.budget.all.total, |(_, share)| share.total);
-        // What can never fit gets all there is.
+        // A request for more than the whole share would wait for ever.
         let Some(more) = self.growth((bytes / PAGE).min(most)) else { return };
         let all = Arc::clone(&self.budget.all.free);
         let share = self.address.as_ref().map(|(_, share)| Arc::clone(&share.free));
@@ -97,7 +97,7 @@ impl Charge {
             return self.take(permits);
         }
         self.waiting = Some(Box::pin(async move {
-            // First the address, so that its holders wait for each other and take no turn from others meanwhile.
+            // The address comes first: its holders wait for each other without a place in the queue of all.
             let of_address = match share {
                 Some(share) => Some(share.acquire_many_owned(more).await?),
                 None => None,
@@ -106,7 +106,7 @@ impl Charge {
         }));
     }
 
-    /// Ready when there is room for what was requested.
+    /// Ready when the requested bytes are charged.
     pub(crate) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(waiting) = &mut self.waiting else { return Poll::Ready(()) };
         let permits = ready!(waiting.as_mut().poll(cx));
@@ -120,7 +120,7 @@ impl Charge {
         self.waiting.is_some()
     }
 
-    /// Charges for so many bytes, of which there may be no room for all. Says whether there was.
+    /// Replaces the charge by one for `bytes`, or for as many as there is room for. Returns whether there was room for all.
     pub(crate) fn force(&mut self, bytes: usize) -> bool {
         let pages = bytes / PAGE;
         if let Some(more) = self.growth(pages) {
@@ -135,7 +135,7 @@ impl Charge {
         self.pages == pages
     }
 
-    /// How many pages there are to add; gives back what is too much.
+    /// Returns pages that exceed `pages`, or says how many more are needed.
     fn growth(&mut self, pages: usize) -> Option<u32> {
         self.waiting = None;
         if pages <= self.pages {
@@ -182,12 +182,12 @@ mod tests {
 
     use super::*;
 
-    /// A budget of so many pages, of which one address may have all or half.
-    fn budget(pages: usize, for_one_address: bool) -> Arc<Budget> {
-        let connections_per_address = if for_one_address { 2 } else { 1 };
+    /// A budget of `pages`, of which one address may have all or half.
+    fn budget(pages: usize, address_may_have_all: bool) -> Arc<MemoryBudget> {
+        let connections_per_address = if address_may_have_all { 2 } else { 1 };
         let limits =
             Limits { buffered_bytes: pages * PAGE, connections: 2, connections_per_address, ..Limits::default() };
-        Budget::new(&limits)
+        MemoryBudget::new(&limits)
     }
 
     fn has_room(charge: &mut Charge) -> bool {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_that_finds_no_room_gets_it_when_others_give_it_back() {
+    fn a_request_without_room_is_granted_when_others_return_pages() {
         let budget = budget(100, true);
         let address = Some(Ipv4Addr::LOCALHOST.into());
         let (mut one, mut other) = (budget.charge(address), budget.charge(address));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_that_leaves_while_it_waits_takes_nothing() {
+    fn a_charge_that_is_dropped_while_it_waits_holds_no_pages() {
         let budget = budget(100, true);
         let (mut one, mut other, mut third) = (budget.charge(None), budget.charge(None), budget.charge(None));
         one.request(100 * PAGE);
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_little_is_free_and_what_can_never_fit_gets_all() {
+    fn less_than_a_page_is_free_and_a_request_for_more_than_all_gets_all() {
         let budget = budget(2, true);
         let mut little = budget.charge(None);
         assert!(little.force(PAGE - 1));
@@ -242,15 +242,15 @@ mod tests {
         one.request(1000 * PAGE);
         another.request(PAGE);
         assert!(has_room(&mut one) && !has_room(&mut another) && !third.force(PAGE));
-        let mut unconcerned = budget.charge(other);
-        unconcerned.request(50 * PAGE);
-        assert!(has_room(&mut unconcerned));
+        let mut independent = budget.charge(other);
+        independent.request(50 * PAGE);
+        assert!(has_room(&mut independent));
 
         drop(one);
-        assert!(has_room(&mut another), "what one connection gives back is for the next of the address");
+        assert!(has_room(&mut another), "pages that one connection returns go to the next of the address");
         assert!(third.force(49 * PAGE) && !third.force(50 * PAGE));
-        drop((another, third, unconcerned));
+        drop((another, third, independent));
         assert_eq!(budget.all.free.available_permits(), 100);
-        assert!(budget.by_address().is_empty(), "an address without connections leaves no trace");
+        assert!(budget.by_address().is_empty(), "an address without connections is not remembered");
     }
 }

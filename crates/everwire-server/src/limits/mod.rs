@@ -5,7 +5,7 @@ mod budget;
 mod rate;
 
 pub(crate) use admission::{Admission, Full, Permit, Place, network_of};
-pub(crate) use budget::{Budget, Charge};
+pub(crate) use budget::{Charge, MemoryBudget};
 pub(crate) use rate::RateLimiter;
 
 use std::time::Duration;

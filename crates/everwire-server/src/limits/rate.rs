@@ -1,31 +1,31 @@
 use tokio::time::Instant;
 
-/// Messages a second that one connection may send: a bucket that holds one second's worth and refills steadily.
+/// Limits the messages a second of one connection: a token bucket that holds one second's worth.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     per_second: f64,
-    left: f64,
-    at: Instant,
+    tokens: f64,
+    refilled_at: Instant,
 }
 
 impl RateLimiter {
-    /// Starts with a full bucket; 0 a second is no limit.
+    /// Starts with a full bucket. 0 a second is no limit.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
-        Self { per_second: f64::from(per_second), left: f64::from(per_second), at: now }
+        Self { per_second: f64::from(per_second), tokens: f64::from(per_second), refilled_at: now }
     }
 
-    /// Takes one message out of the bucket, or says that there is none left.
+    /// Takes a token for one message. Returns whether there was one.
     pub(crate) fn allows(&mut self, now: Instant) -> bool {
         if self.per_second == 0.0 {
             return true;
         }
-        let refill = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
-        self.left = (self.left + refill).min(self.per_second);
-        self.at = now;
-        if self.left < 1.0 {
+        let refill = now.saturating_duration_since(self.refilled_at).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + refill).min(self.per_second);
+        self.refilled_at = now;
+        if self.tokens < 1.0 {
             return false;
         }
-        self.left -= 1.0;
+        self.tokens -= 1.0;
         true
     }
 }
@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(
             (0..20).filter(|_| limiter.allows(an_hour_later)).count(),
             10,
-            "an idle hour must not save up a flood"
+            "an idle hour must not add up to a flood"
         );
     }
 
