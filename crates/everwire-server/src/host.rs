@@ -5,28 +5,28 @@ use axum::extract::Request;
 use axum::http::uri::Scheme;
 use axum::http::{Method, Version, header};
 
-/// A host as a URI names it (RFC 3986 section 3.2.2): in small letters, an address in its usual form.
+/// The host of a URI (RFC 3986 section 3.2.2), normalized: a name in lower case, an address parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     Address(IpAddr),
     Name(String),
 }
 
-/// Why a request does not say which resource it is for (RFC 9112 section 3.2).
+/// Why a request does not identify its target (RFC 9112 section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadHost {
-    #[error("A request names its host in a `Host` header (RFC 9112 section 3.2).")]
+    #[error("The request has no `Host` header; HTTP/1.1 needs one (RFC 9112 section 3.2).")]
     Missing,
-    #[error("A request has one `Host` header; this one has several.")]
+    #[error("The request has several `Host` headers; send one.")]
     Several,
-    #[error("The `Host` of the request is neither a name nor an address, with a port or without.")]
+    #[error("The `Host` header is not a name or an address, with or without a port.")]
     Invalid,
-    #[error("The target of a request is a path, or an http or https URL.")]
+    #[error("The target of the request is neither a path nor an http or https URL.")]
     Target,
 }
 
 impl Host {
-    /// Reads a host and the port behind it, if there is one: what a `Host` header holds (RFC 9110 section 7.2).
+    /// Parses the value of a `Host` header: a host with an optional port (RFC 9110 section 7.2).
     pub(crate) fn parse_with_port(text: &str) -> Option<(Self, Option<u16>)> {
         let (host, port) = match text.rsplit_once(':') {
             // The colons of an IPv6 address are within its brackets.
@@ -36,7 +36,7 @@ impl Host {
         if !port.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
         }
-        // A port may be left out behind its colon.
+        // The grammar allows an empty port after the colon.
         let port = if port.is_empty() { None } else { Some(port.parse().ok()?) };
         Some((Self::parse(host)?, port))
     }
@@ -51,9 +51,9 @@ impl Host {
         is_name(text).then(|| Self::Name(text.to_ascii_lowercase()))
     }
 
-    /// The host that a request is for, and its port. `None` is a request of HTTP/1.0, which need not say.
+    /// The host and port that a request is for. `None` is a request of HTTP/1.0 without a host.
     pub(crate) fn of(request: &Request) -> Result<Option<(Self, Option<u16>)>, BadHost> {
-        if !has_target(request) {
+        if !has_valid_target(request) {
             return Err(BadHost::Target);
         }
         let mut headers = request.headers().get_all(header::HOST).iter();
@@ -67,13 +67,13 @@ impl Host {
             (None, None) => None,
         };
         match request.uri().authority() {
-            // It is what a proxy was asked for, and counts rather than the header (RFC 9112 section 3.2.2). In HTTP/2 there is no other.
+            // An absolute target, as sent to proxies, overrides the header (RFC 9112 section 3.2.2). HTTP/2 has no other.
             Some(authority) => Self::parse_with_port(authority.as_str()).map(Some).ok_or(BadHost::Invalid),
             None => Ok(header),
         }
     }
 
-    /// Whether it names the machine that it is used on (RFC 6761 section 6.3).
+    /// Whether the host is the local machine (RFC 6761 section 6.3).
     pub(crate) fn is_localhost(&self) -> bool {
         match self {
             Self::Address(address) => address.to_canonical().is_loopback(),
@@ -84,7 +84,7 @@ impl Host {
         }
     }
 
-    /// Whether no name server can be asked for it. A name whose last label is a number is an address to browsers, or nothing.
+    /// Whether the host is never resolved by DNS. Browsers treat a name whose last label is a number as an address, or as invalid.
     pub(crate) fn is_address(&self) -> bool {
         match self {
             Self::Address(_) => true,
@@ -109,21 +109,21 @@ impl fmt::Display for Host {
     }
 }
 
-/// Whether the target has a form that goes with the method (RFC 9112 sections 3.2.1 to 3.2.4).
-fn has_target(request: &Request) -> bool {
+/// Whether the target has a form that is valid for the method (RFC 9112 sections 3.2.1 to 3.2.4).
+fn has_valid_target(request: &Request) -> bool {
     let (method, uri) = (request.method(), request.uri());
     match (uri.scheme(), uri.authority()) {
         (Some(scheme), _) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
         (None, Some(_)) => method == Method::CONNECT,
         (None, None) => {
-            // Not `path`, which is a slash where there is none.
+            // Not `path()`, which returns a slash if there is no path.
             let target = uri.path_and_query().map_or("", |target| target.as_str());
             target.starts_with('/') || (target == "*" && method == Method::OPTIONS)
         }
     }
 }
 
-/// A `reg-name` of RFC 3986, and not an empty one, which names no host of an http URI (RFC 9110 section 4.2.1).
+/// A `reg-name` of RFC 3986, which must not be empty in an http URI (RFC 9110 section 4.2.1).
 fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_read_with_its_port_and_written_in_its_usual_form() {
+    fn a_host_is_parsed_with_its_port_and_displayed_in_normal_form() {
         for (text, name, port) in [
             ("Demo.Example", "demo.example", None),
             ("demo.example:9001", "demo.example", Some(9001)),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_not_read() {
+    fn an_invalid_host_is_rejected() {
         for text in [
             "",
             ":80",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machine_is_localhost_and_only_what_no_name_server_knows_is_an_address() {
+    fn only_the_local_machine_is_localhost_and_only_what_dns_does_not_resolve_is_an_address() {
         let parse = |text| Host::parse_with_port(text).unwrap().0;
         for text in
             ["localhost", "LOCALHOST.", "a.localhost:1", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"]

@@ -7,66 +7,68 @@ use crate::host::Host;
 
 /// Which web pages may connect, by the `Origin` header that browsers send with every WebSocket handshake.
 ///
-/// WebSockets are outside the same-origin policy: without this check any page that a visitor opens could connect
-/// to a server on the visitor's machine or network. Programs that are not browsers send no `Origin` and may
-/// connect. Pages of the same host (any port) and of localhost may connect, others when listed.
+/// The same-origin policy does not cover WebSockets: without this check, any page that a visitor opens could connect to a
+/// server on the visitor's machine or network. Pages of the same host (any port) and of localhost may connect; others must be
+/// listed. Programs that are not browsers send no `Origin` and may connect.
 ///
-/// Whoever reaches the server by a loopback address has to call it by an address or `localhost`, whatever is asked for: any other
-/// name is the host of a listed origin or refused, since a page can have its own name lead to the visitor's machine (DNS rebinding),
-/// and then reads as a page of that host, without an `Origin`. So a proxy on the same machine that passes on the name by which it
-/// was called needs that listed.
+/// A request that reaches the server by a loopback address must name an address, `localhost` or the host of a listed origin,
+/// for every route. Otherwise a page whose name resolves to the visitor's machine (DNS rebinding) would be of the same
+/// origin as the server. List the public origin if a proxy on the same machine passes the public name on.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     allowed: Vec<Pattern>,
     any: bool,
 }
 
-/// A text that is not an origin.
+/// The error of [`Origins::allow`]: the text is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not an origin: write it as the browser sends it, like https://example.org or http://10.0.0.5:8080 (letters beyond \
-     ASCII as xn--), https://*.example.org for all its subdomains, or * for any"
+     ASCII as xn--), https://*.example.org for all subdomains, or * for any origin"
 )]
 pub struct BadOrigin(String);
 
 /// Why a page may not connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Foreign {
-    /// Its origin is none of those allowed.
+    /// Its origin is not allowed.
     Unlisted(String),
-    /// What it sent is no origin.
+    /// The `Origin` header is not valid.
     Unreadable,
 }
 
-/// An origin that a page can have (RFC 6454 section 6.2).
+/// The origin of a page (RFC 6454 section 6.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Origin {
-    /// That of a page which has none to share, like a sandboxed frame.
+    /// An opaque origin, like that of a sandboxed frame.
     Null,
     Tuple {
         scheme: String,
-        /// `None` is a page without a host, like one of `file://`.
+        /// `None` for a scheme without hosts, like `file://`.
         host: Option<Host>,
-        /// `None` is the scheme's own.
+        /// `None` for the default port of the scheme.
         port: Option<u16>,
     },
 }
 
-/// What was listed.
+/// An entry of the list of allowed origins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
     Exact(Origin),
-    /// Every name that ends like this one, which begins with a dot.
+    /// All names with this suffix, which begins with a dot.
     Subdomains {
         scheme: String,
-        ending: String,
+        suffix: String,
         port: Option<u16>,
     },
 }
 
 impl Origins {
-    /// Also allows pages of `origin` (scheme, host and port, as a browser sends them), of all subdomains for `https://*.example.org`,
-    /// of `null` or `file://` where a browser sends that, or of any for `*`.
+    /// Allows pages of `origin` too: a scheme, host and port as a browser sends them, `https://*.example.org` for all subdomains,
+    /// `null` or `file://` for pages of which a browser sends that, or `*` for all pages.
+    ///
+    /// # Errors
+    /// If the text is not an origin, or one that no page can have.
     pub fn allow(mut self, origin: &str) -> Result<Self, BadOrigin> {
         if origin == "*" {
             self.any = true;
@@ -76,7 +78,7 @@ impl Origins {
         Ok(self)
     }
 
-    /// Whether, and why, the page that sent the request may not connect.
+    /// Why the page that sent the request may not connect; `None` if it may.
     pub(crate) fn foreign(&self, request: &Request) -> Option<Foreign> {
         let mut headers = request.headers().get_all(header::ORIGIN).iter();
         let text = headers.next()?;
@@ -86,7 +88,7 @@ impl Origins {
         let Some((text, origin)) = text.to_str().ok().and_then(|text| Some((text, Origin::parse(text)?))) else {
             return Some(Foreign::Unreadable);
         };
-        // A browser sends one.
+        // Browsers send a single origin.
         if headers.next().is_some() {
             return Some(Foreign::Unreadable);
         }
@@ -94,13 +96,13 @@ impl Origins {
             let own = Host::of(request).ok().flatten();
             own.is_some_and(|(own, _)| origin.host() == Some(&own) && (!is_local(request) || own.is_address()))
         };
-        let may = self.allowed.iter().any(|pattern| pattern.matches(&origin))
+        let is_allowed = self.allowed.iter().any(|pattern| pattern.matches(&origin))
             || origin.host().is_some_and(Host::is_localhost)
             || is_own();
-        (!may).then(|| Foreign::Unlisted(text.to_owned()))
+        (!is_allowed).then(|| Foreign::Unlisted(text.to_owned()))
     }
 
-    /// Whether a request may call the server by this name.
+    /// Whether a request may name the server by this host.
     pub(crate) fn may_call(&self, host: &Host, request: &Request) -> bool {
         !is_local(request)
             || self.any
@@ -118,7 +120,7 @@ impl Origin {
         let (scheme, rest) = text.split_once("://")?;
         let scheme = parse_scheme(scheme)?;
         if rest.is_empty() {
-            // A page of the web always has a host.
+            // A web page always has a host.
             return (!is_web(&scheme)).then_some(Self::Tuple { scheme, host: None, port: None });
         }
         let (host, port) = Host::parse_with_port(rest)?;
@@ -135,14 +137,14 @@ impl Origin {
 }
 
 impl Pattern {
-    /// Reads what somebody lists. `None` is also what no page's origin could ever match.
+    /// Parses an entry. `None` also for a pattern that no page's origin can match.
     fn parse(text: &str) -> Option<Self> {
-        // The slash of an address that was copied, or the three of file:///.
+        // The trailing slash of a copied address, or the three of `file:///`.
         let bare = text.trim_end_matches('/');
         let text = if bare.ends_with(':') { format!("{bare}//") } else { bare.to_owned() };
         let pattern = match Origin::parse(&text)? {
             Origin::Tuple { scheme, host: Some(Host::Name(name)), port } if name.starts_with("*.") => {
-                Self::Subdomains { scheme, ending: name[1..].to_owned(), port }
+                Self::Subdomains { scheme, suffix: name[1..].to_owned(), port }
             }
             origin => Self::Exact(origin),
         };
@@ -159,7 +161,7 @@ impl Pattern {
             Self::Exact(Origin::Tuple { scheme, host, .. }) => {
                 !is_web_socket(scheme) && !matches!(host, Some(Host::Name(name)) if !is_name(name))
             }
-            Self::Subdomains { scheme, ending, .. } => !is_web_socket(scheme) && is_name(ending),
+            Self::Subdomains { scheme, suffix, .. } => !is_web_socket(scheme) && is_name(suffix),
         }
     }
 
@@ -176,25 +178,25 @@ impl Pattern {
     fn has_host(&self, host: &Host) -> bool {
         match (self, host) {
             (Self::Exact(exact), host) => exact.host() == Some(host),
-            (Self::Subdomains { ending, .. }, Host::Name(name)) => {
+            (Self::Subdomains { suffix, .. }, Host::Name(name)) => {
                 // The name has more in front, and not an empty label.
-                name.strip_suffix(ending.as_str()).is_some_and(|front| !front.is_empty() && !front.ends_with('.'))
+                name.strip_suffix(suffix.as_str()).is_some_and(|front| !front.is_empty() && !front.ends_with('.'))
             }
             _ => false,
         }
     }
 }
 
-/// The address by which a connection reached the server.
+/// The local address of a connection, as a request extension.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReachedBy(pub(crate) IpAddr);
 
-/// Whether the request comes from the same machine. Where the routes are part of another application nobody tells.
+/// Whether the request reached the server by a loopback address. Unknown, and so false, if another server accepted the connection.
 fn is_local(request: &Request) -> bool {
     request.extensions().get::<ReachedBy>().is_some_and(|by| by.0.to_canonical().is_loopback())
 }
 
-/// A scheme of RFC 3986 section 3.1, in small letters.
+/// A scheme of RFC 3986 section 3.1, in lower case.
 fn parse_scheme(text: &str) -> Option<String> {
     let is_valid = text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
@@ -213,7 +215,7 @@ fn is_web(scheme: &str) -> bool {
     default_port(scheme).is_some()
 }
 
-/// What a page connects to, and never where it comes from.
+/// Pages connect to these schemes; no page has one in its origin.
 fn is_web_socket(scheme: &str) -> bool {
     matches!(scheme, "ws" | "wss")
 }
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused_also_those_that_look_similar() {
+    fn other_origins_are_refused_also_similar_ones() {
         let origins = Origins::default();
         assert!(!asks(&origins, "demo.example", "https://evil.example"));
         assert!(!asks(&origins, "demo.example", "https://demo.example.evil.example"));
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_cannot_be_listed() {
+    fn an_invalid_origin_cannot_be_listed() {
         for text in [
             "friend.example",
             "https://friend.example/path",
@@ -296,9 +298,9 @@ mod tests {
         }
     }
 
-    /// It would be accepted without a word, and never match.
+    /// A listed origin that never matches would be a silent mistake.
     #[test]
-    fn what_no_page_can_have_as_its_origin_cannot_be_listed() {
+    fn an_origin_that_no_page_can_have_cannot_be_listed() {
         for text in [
             "wss://friend.example",
             "ws://*.friend.example",
@@ -316,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn the_forms_in_which_people_write_an_origin_match_what_a_browser_sends() {
+    fn equivalent_forms_of_an_origin_match_what_a_browser_sends() {
         for (listed, sent) in [
             ("https://friend.example:443", "https://friend.example"),
             ("http://friend.example:80/", "http://friend.example"),
@@ -333,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_in_front_of_a_name_is_all_its_subdomains_and_nothing_else() {
+    fn a_wildcard_allows_all_subdomains_and_nothing_else() {
         let origins = Origins::default().allow("https://*.Friend.example").unwrap();
         for origin in ["https://a.friend.example", "https://a.b.friend.example"] {
             assert!(asks(&origins, "demo.example", origin), "{origin}");
@@ -356,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn two_origins_are_none() {
+    fn a_request_with_two_origins_is_refused() {
         let mut twice = request("demo.example", "https://demo.example");
         twice.headers_mut().append(header::ORIGIN, "https://demo.example".parse().unwrap());
         assert_eq!(Origins::default().foreign(&twice), Some(Foreign::Unreadable));

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
 use super::counting_stream::CountingStream;
-use super::timeout_stream::{Progress, TimeoutStream};
+use super::timeout_stream::{RequestProgress, TimeoutStream};
 use crate::deadline::{DeadlineTimer, within};
 use crate::lab::Meter;
 use crate::limits::Place;
@@ -92,7 +92,7 @@ where
     let time_limit = limits.handshake;
     let (accepted, from) = (arrival.at, arrival.from);
     let is_refused = matches!(arrival.place, Place::Refused { .. });
-    let progress = Progress::default();
+    let progress = RequestProgress::default();
     let meter = Arc::<Meter>::default();
     let stream = TimeoutStream::new(CountingStream::new(stream, &meter), accepted, limits, &progress);
     let begun = progress.clone();

@@ -5,17 +5,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 #[cfg(windows)]
 use tokio::signal::windows::{CtrlC, ctrl_c};
 
-/// Listens for what tells a process to stop: Ctrl-C, and on Unix also SIGTERM and SIGHUP, the end of its terminal.
+/// Listens for the signals that stop a process: Ctrl-C, and on Unix also SIGTERM and SIGHUP (the end of its terminal).
 ///
-/// From the moment that it is made, these no longer end the process. Make it before telling anyone that the server
-/// is there, or an early signal ends it with its sockets unclosed.
+/// Once this exists, these signals no longer end the process. Create it before the server announces that it is ready: an earlier
+/// signal would end the process without closing its sockets.
 #[derive(Debug)]
 pub struct StopSignal {
     #[cfg(unix)]
     interrupt: Signal,
     #[cfg(unix)]
     terminate: Signal,
-    /// `None` where the process was started to outlive its terminal.
+    /// `None` if the process was started to outlive its terminal (`nohup`).
     #[cfg(unix)]
     hangup: Option<Signal>,
     #[cfg(windows)]
@@ -23,7 +23,10 @@ pub struct StopSignal {
 }
 
 impl StopSignal {
-    /// Starts to listen. An error means that the system does not allow it.
+    /// Installs the signal handlers.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
     pub fn listen() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -37,7 +40,7 @@ impl StopSignal {
         })
     }
 
-    /// Completes at the next signal.
+    /// Waits for the next signal.
     pub async fn received(&mut self) {
         #[cfg(unix)]
         {
@@ -57,8 +60,8 @@ impl StopSignal {
         self.interrupt.recv().await;
     }
 
-    /// Completes at the next signal by which somebody insists. The end of a terminal is not: it comes twice, by the system and by the
-    /// shell, and some supervisors send it right behind SIGTERM.
+    /// Waits for the next signal that asks to stop at once. SIGHUP does not count: the system and the shell each send one
+    /// when a terminal ends, and some supervisors send one right after SIGTERM.
     pub async fn received_again(&mut self) {
         #[cfg(unix)]
         tokio::select! {
@@ -70,8 +73,8 @@ impl StopSignal {
     }
 }
 
-/// Whether `nohup` has started the process, or something like it. Only Linux tells in a file; elsewhere the server stops with its
-/// terminal even then.
+/// Whether the process was started with SIGHUP ignored, as by `nohup`. Only Linux reports this in a file; on other systems the
+/// server stops with its terminal in any case.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

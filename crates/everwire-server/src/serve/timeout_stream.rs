@@ -11,37 +11,37 @@ use tokio::time::Instant;
 use crate::Limits;
 use crate::deadline::Deadline;
 
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
+const TIMEOUT_RESPONSE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
     content-type: text/plain; charset=utf-8\r\n\
     connection: close\r\n\
-    content-length: 49\r\n\r\n\
-    The request did not arrive in time; send it anew.";
+    content-length: 50\r\n\r\n\
+    The request did not arrive in time; send it again.";
 
-/// A stream whose peer must send its first request in time, or it is told so and the stream ends; and whose peer must take
-/// what is written, or the stream breaks. Once it is a WebSocket, that one has time limits of its own.
+/// A stream with time limits for HTTP: one that gets no whole request in time ends with a 408, and one whose peer accepts no
+/// bytes for too long fails. Connections that become WebSockets leave it, and have time limits of their own.
 ///
-/// hyper has a time limit for requests but closes without an answer when it is over, and none for answers.
+/// hyper limits the time of a request as well, but closes without a response, and does not limit writes.
 #[derive(Debug)]
 pub(super) struct TimeoutStream<S> {
     stream: S,
-    /// Until the first request is there.
-    wait: Option<Wait>,
-    write: Duration,
-    progress: Progress,
-    /// Since a write found no room.
-    stalled: Option<Deadline>,
+    /// `None` once the first request has arrived.
+    first_request: Option<FirstRequest>,
+    write_limit: Duration,
+    progress: RequestProgress,
+    /// Set while writes are blocked.
+    write_deadline: Option<Deadline>,
 }
 
 #[derive(Debug)]
-struct Wait {
+struct FirstRequest {
     deadline: Deadline,
-    /// Bytes of the refusal that were written.
-    refused: usize,
+    /// Bytes of the timeout response that were written.
+    written: usize,
 }
 
-/// Tells the stream how far its requests are.
+/// Shared with the service, which reports how far the requests of the stream are.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Progress(Arc<Flags>);
+pub(super) struct RequestProgress(Arc<Flags>);
 
 #[derive(Debug, Default)]
 struct Flags {
@@ -49,13 +49,13 @@ struct Flags {
     is_over: AtomicBool,
 }
 
-impl Progress {
-    /// A request is there.
+impl RequestProgress {
+    /// Reports that a request has arrived.
     pub(super) fn begin(&self) {
         self.0.has_begun.store(true, Ordering::Relaxed);
     }
 
-    /// There will be no more requests.
+    /// Reports that HTTP is over on this stream.
     pub(super) fn end(&self) {
         self.0.is_over.store(true, Ordering::Relaxed);
     }
@@ -70,43 +70,47 @@ impl Progress {
 }
 
 impl<S> TimeoutStream<S> {
-    /// Waits as long as the limits say, from when it was `accepted` for a handshake, and for each write.
-    pub(super) fn new(stream: S, accepted: Instant, limits: &Limits, progress: &Progress) -> Self {
-        let wait = Wait { deadline: Deadline::at(accepted + limits.handshake), refused: 0 };
-        Self { stream, wait: Some(wait), write: limits.write, progress: progress.clone(), stalled: None }
+    /// The time for the first request counts from `accepted`.
+    pub(super) fn new(stream: S, accepted: Instant, limits: &Limits, progress: &RequestProgress) -> Self {
+        let first_request = FirstRequest { deadline: Deadline::at(accepted + limits.handshake), written: 0 };
+        Self {
+            stream,
+            first_request: Some(first_request),
+            write_limit: limits.write,
+            progress: progress.clone(),
+            write_deadline: None,
+        }
     }
-}
 
-impl<S> TimeoutStream<S> {
     pub(super) fn into_inner(self) -> S {
         self.stream
     }
 
-    /// What a write leads to: a peer that takes nothing for too long has gone, as far as anybody can tell.
-    fn in_time<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Turns a write that has been blocked for too long into an error.
+    fn limit_write<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() || self.progress.is_over() {
-            self.stalled = None;
+            self.write_deadline = None;
             return written;
         }
-        let time_limit = self.write;
-        let deadline = self.stalled.get_or_insert_with(|| Deadline::after(time_limit));
+        let time_limit = self.write_limit;
+        let deadline = self.write_deadline.get_or_insert_with(|| Deadline::after(time_limit));
         Pin::new(deadline).poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
-    /// Ready with whether the time is over, once the peer has been told.
-    fn poll_too_slow(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let Some(wait) = &mut self.wait else { return Poll::Ready(Ok(false)) };
+    /// Ready with whether the first request is late, in which case the timeout response has been written.
+    fn poll_request_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let Some(first) = &mut self.first_request else { return Poll::Ready(Ok(false)) };
         if self.progress.has_begun() {
-            self.wait = None;
+            self.first_request = None;
             return Poll::Ready(Ok(false));
         }
-        if Pin::new(&mut wait.deadline).poll(cx).is_pending() {
+        if Pin::new(&mut first.deadline).poll(cx).is_pending() {
             return Poll::Ready(Ok(false));
         }
-        while wait.refused < TOO_SLOW.len() {
-            wait.refused += ready!(Pin::new(&mut self.stream).poll_write(cx, &TOO_SLOW[wait.refused..]))?;
+        while first.written < TIMEOUT_RESPONSE.len() {
+            first.written += ready!(Pin::new(&mut self.stream).poll_write(cx, &TIMEOUT_RESPONSE[first.written..]))?;
         }
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         Poll::Ready(Ok(true))
@@ -115,8 +119,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TimeoutStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimeoutStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if ready!(self.poll_too_slow(cx))? {
-            // Reads as the end of the stream.
+        if ready!(self.poll_request_timeout(cx))? {
+            // An empty read is the end of the stream.
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
@@ -126,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TimeoutStream<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.in_time(cx, written)
+        self.limit_write(cx, written)
     }
 
     fn poll_write_vectored(
@@ -135,22 +139,22 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.in_time(cx, written)
+        self.limit_write(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
-    // With TLS a write that found no room has ended all the same: what it left is written by these.
+    // A TLS stream buffers a write that would block, so that a stalled peer shows only in these.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.in_time(cx, flushed)
+        self.limit_write(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.in_time(cx, shut)
+        self.limit_write(cx, shut)
     }
 }
 
@@ -163,10 +167,10 @@ mod tests {
     use crate::deadline::GRACE;
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_takes_nothing_breaks_the_stream_and_one_that_takes_a_little_does_not() {
+    async fn a_peer_that_reads_nothing_fails_the_stream_and_one_that_reads_a_little_does_not() {
         let limits = Limits { write: Duration::from_secs(30), ..Limits::default() };
         let (mut peer, stream) = duplex(4);
-        let progress = Progress::default();
+        let progress = RequestProgress::default();
         progress.begin();
         let mut stream = TimeoutStream::new(stream, Instant::now(), &limits, &progress);
         stream.write_all(b"full").await.unwrap();
@@ -178,19 +182,19 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 29 + 30);
     }
 
-    /// As TLS does, which has a buffer of its own.
+    /// As with TLS, which has a buffer of its own.
     #[tokio::test(start_paused = true)]
-    async fn a_peer_that_takes_nothing_of_what_is_buffered_breaks_the_stream_when_it_is_flushed_or_shut() {
+    async fn a_peer_that_reads_nothing_of_a_buffer_fails_the_stream_at_flush_or_shutdown() {
         let limits = Limits { write: Duration::from_secs(30), ..Limits::default() };
-        for shuts in [false, true] {
+        for shuts_down in [false, true] {
             let (_peer, stream) = duplex(4);
-            let progress = Progress::default();
+            let progress = RequestProgress::default();
             progress.begin();
             let mut stream = BufWriter::new(stream);
             stream.write_all(b"more than four").await.unwrap();
             let mut stream = TimeoutStream::new(stream, Instant::now(), &limits, &progress);
             let start = Instant::now();
-            let written = async { if shuts { stream.shutdown().await } else { stream.flush().await } };
+            let written = async { if shuts_down { stream.shutdown().await } else { stream.flush().await } };
             let written = timeout(Duration::from_secs(3600), written).await.expect("an end");
             assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
             assert_eq!(start.elapsed(), limits.write + GRACE);
@@ -198,10 +202,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_that_came_in_time_is_read_although_the_time_is_over_and_drips_are_not() {
+    async fn a_request_that_arrived_in_time_is_read_after_the_deadline_and_one_that_drips_in_is_not() {
         let limits = Limits::default();
         let (mut peer, stream) = duplex(1 << 10);
-        let mut stream = TimeoutStream::new(stream, Instant::now(), &limits, &Progress::default());
+        let mut stream = TimeoutStream::new(stream, Instant::now(), &limits, &RequestProgress::default());
         peer.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         // Nothing runs while the process is stopped.
         advance(2 * limits.handshake).await;

@@ -12,31 +12,34 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::server::TlsStream;
 
-/// A certificate and its key, checked to belong together.
+/// A TLS certificate and its key, checked to match.
 #[derive(Clone)]
 pub struct Tls(TlsAcceptor);
 
-/// Why there can be no TLS.
+/// The error of [`Tls::from_pem_files`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// A file cannot be read, or holds no PEM of the kind that it should.
+    /// A file cannot be read, or does not hold PEM of the expected kind.
     #[error("cannot read the {what} from {path}: {error}")]
     Unreadable {
-        /// What the file should hold.
+        /// The expected content.
         what: &'static str,
-        /// The file.
+        /// The file that was read.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         error: pem::Error,
     },
-    /// The certificate and the key do not fit each other, or are of no use.
+    /// The certificate and the key do not match, or are not usable.
     #[error("the certificate and the key cannot be used together: {0}")]
     Unusable(rustls::Error),
 }
 
 impl Tls {
-    /// Reads a chain of certificates, the server's own first, and the key of that one.
+    /// Reads a chain of certificates, the server's own first, and its private key.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or the two do not match.
     pub fn from_pem_files(cert: &Path, key: &Path) -> Result<Self, TlsError> {
         let unreadable = |what, path: &Path| {
             let path = path.to_owned();
@@ -50,7 +53,7 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(certs, key))
             .map_err(TlsError::Unusable)?;
-        // A WebSocket over HTTP/2 is another handshake, which this server does not speak.
+        // WebSockets over HTTP/2 need a different handshake (RFC 8441), which this server does not implement.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }

@@ -184,7 +184,7 @@ async fn one_address_that_announces_large_messages_leaves_room_for_those_of_othe
 async fn a_request_that_does_not_arrive_in_time_is_answered_with_408() {
     let harness = Harness::start(|config| config.limits.handshake = Duration::from_millis(100)).await;
     let answer = raw(harness.address(), "GET /echo HTTP/1.1\r\nHost: localhost\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.ends_with("send it anew."), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.ends_with("send it again."), "{answer}");
     assert!(raw(harness.address(), "").await.starts_with("HTTP/1.1 408 "));
     timed_out(&harness, 2).await;
 }
