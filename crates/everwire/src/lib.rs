@@ -6,7 +6,7 @@
 //! - [`Event`] and what it carries; [`Message`]: what comes out and goes in
 //! - [`Heartbeat`], [`Backoff`], [`ClosePolicy`], [`OutboxLimits`], [`InboxLimits`], [`Watermarks`]: the knobs
 //! - [`Stats`], [`State`], [`ReadyState`]: what is known of the connection
-//! - `Headers` of the handshake and `RootCertificates`, in native programs
+//! - `Headers`, `Proxy`, `RootCertificates` and `rustls`, in native programs
 //! - [`OpenError`], [`SendError`], [`DecodeError`]: what can go wrong
 
 mod address;
@@ -44,11 +44,14 @@ pub use inbox::InboxLimits;
 pub use json::{DecodeError, JsonSendError, JsonSocket};
 pub use message::{BinaryType, Message};
 #[cfg(not(target_family = "wasm"))]
-pub use native::{Headers, HeadersError};
+pub use native::{Headers, HeadersError, Proxy, ProxyError};
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 pub use native::{RootCertificates, RootCertificatesError};
 pub use socket::{Closing, Socket, SocketHandle};
 pub use stats::{ReadyState, State, Stats};
+
+#[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
+pub use tokio_rustls::rustls;
 
 pub use everwire_core::{
     AtRisk, Backoff, Cause, CloseCode, CloseCodeError, ClosePolicy, CloseReason, CloseReasonError, DiscardReason,

@@ -37,7 +37,7 @@ use tokio_tungstenite::tungstenite::{
 
 use super::{
     Received, alive, cause_of_panic,
-    route::{Route, Stream, WRITE_BYTES},
+    connector::{Connected, Connector, Stream, WRITE_BYTES},
 };
 use crate::{Message, shared::Shared};
 
@@ -64,13 +64,13 @@ enum Command {
 struct Task(Option<AbortHandle>);
 
 impl Link {
-    pub(super) fn open(runtime: &Handle, shared: Weak<Shared>, socket: SocketId, route: Route) -> Self {
+    pub(super) fn open(runtime: &Handle, shared: Weak<Shared>, socket: SocketId, connector: Connector) -> Self {
         let (commands, inbound) = unbounded_channel();
         let buffered = Arc::new(AtomicU64::new(0));
         let server = Server { shared, socket, buffered: buffered.clone() };
         let task = runtime.spawn(async move {
             // The address provider and the heartbeat run the application's code, which may panic.
-            if let Err(panic) = AssertUnwindSafe(server.serve(route, inbound)).catch_unwind().await {
+            if let Err(panic) = AssertUnwindSafe(server.serve(connector, inbound)).catch_unwind().await {
                 server.dropped(cause_of_panic(&*panic));
             }
         });
@@ -117,8 +117,8 @@ struct Server {
 }
 
 impl Server {
-    async fn serve(&self, route: Route, commands: UnboundedReceiver<Command>) {
-        let (stream, response, url) = match route.connect().await {
+    async fn serve(&self, connector: Connector, commands: UnboundedReceiver<Command>) {
+        let Connected { stream, response, url } = match connector.connect().await {
             Ok(connected) => connected,
             Err(cause) => return self.dropped(cause),
         };
@@ -252,7 +252,7 @@ impl Exchange {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let read = self.stream.poll_next_unpin(cx);
-        let was_heard = self.stream.get_mut().take_heard();
+        let has_received = self.stream.get_mut().take_has_received();
         Poll::Ready(match read {
             Poll::Ready(Some(Ok(tungstenite::Message::Text(text)))) => Step::Received(Received::Text(text)),
             Poll::Ready(Some(Ok(tungstenite::Message::Binary(bytes)))) => Step::Received(Received::Binary(bytes)),
@@ -267,7 +267,7 @@ impl Exchange {
             Poll::Ready(Some(Ok(_))) => Step::Heard,
             Poll::Ready(Some(Err(error))) => Step::Ended(Some(error)),
             Poll::Ready(None) => Step::Ended(None),
-            Poll::Pending if was_heard => Step::Heard,
+            Poll::Pending if has_received => Step::Heard,
             Poll::Pending => return Poll::Pending,
         })
     }

@@ -5,19 +5,21 @@
 //!
 //! - `link`: one WebSocket and the task that serves it
 //! - `alarm`: the task that wakes the core
-//! - `target`: an address, parsed; `route`: how the WebSocket comes about, and what lies below it
-//! - `options`: what only a native program can choose; `headers` and `tls` are a part of it
+//! - `connector`: one attempt; `target`: the parsed URL; `transport`: TCP, through a `proxy` or not, and TLS
+//! - `options`: what only a native program can choose; `headers`, `proxy` and `tls` are a part of it
 //! - `received`: a message as tungstenite gives it
 
 mod alarm;
+mod connector;
 mod headers;
 mod link;
 mod options;
+mod proxy;
 mod received;
-mod route;
 mod target;
 #[cfg(feature = "rustls-own-roots")]
 mod tls;
+mod transport;
 
 use core::{any::Any, time::Duration};
 use std::{
@@ -31,10 +33,13 @@ use std::{
 use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
 use tokio::runtime::Handle;
 
-pub use self::headers::{Headers, HeadersError};
 #[cfg(feature = "rustls-own-roots")]
 pub use self::tls::{RootCertificates, RootCertificatesError};
-use self::{alarm::Alarm, link::Link, route::Route, target::Target};
+use self::{alarm::Alarm, connector::Connector, link::Link, target::Target};
+pub use self::{
+    headers::{Headers, HeadersError},
+    proxy::{Proxy, ProxyError},
+};
 pub(crate) use self::{options::Options, received::Received};
 use crate::{
     Address, Attempt, BinaryType, Message, OpenError, SocketBuilder,
@@ -103,7 +108,7 @@ impl Platform {
     /// Asks for the address and opens a socket.
     pub(crate) fn dial(&self, shared: &Arc<Shared>, socket: SocketId, failures: u32) {
         // What a provider gave may be right next time; a fixed address that is refused stays so.
-        let (address, refused): (AddressFuture, fn(String) -> Cause) = match &self.source {
+        let (address, invalid_address): (AddressFuture, fn(String) -> Cause) = match &self.source {
             AddressSource::Fixed(url) => {
                 (Box::pin(core::future::ready(Ok(Address::from(url.as_str())))), Cause::Refused)
             }
@@ -113,8 +118,9 @@ impl Platform {
                 (Box::pin(async move { provide(Attempt { failures }).await }), Cause::Provider)
             }
         };
-        let route = Route { address, protocols: self.protocols.clone(), options: self.options.clone(), refused };
-        let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, route);
+        let (protocols, options) = (self.protocols.clone(), self.options.clone());
+        let connector = Connector { address, protocols, options, invalid_address };
+        let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, connector);
         let before = self.link().replace(link);
         drop(before);
     }

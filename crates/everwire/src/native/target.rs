@@ -99,13 +99,19 @@ fn credentials(url: &Url) -> Result<Option<String>, &'static str> {
     if url.username().is_empty() && password.is_none() {
         return Ok(None);
     }
-    let user: Vec<u8> = percent_decode_str(url.username()).collect();
+    let user = percent_decode_str(url.username()).collect();
+    let password = percent_decode_str(password.unwrap_or_default()).collect();
+    let colon = "its user has a colon, which Basic authentication cannot send: it would end the user";
+    basic_auth(user, password).map(Some).ok_or(colon)
+}
+
+/// The credentials of Basic authentication (RFC 7617); `None` if the user has a colon.
+pub(super) fn basic_auth(user: Vec<u8>, password: Vec<u8>) -> Option<String> {
     if user.contains(&b':') {
-        return Err("its user has a colon, which Basic authentication cannot send: it would end the user");
+        return None;
     }
-    let password = percent_decode_str(password.unwrap_or_default());
-    let pair: Vec<u8> = user.into_iter().chain([b':']).chain(password).collect();
-    Ok(Some(format!("Basic {}", BASE64.encode(&pair))))
+    let pair = [user, password].join(&b':');
+    Some(format!("Basic {}", BASE64.encode(&pair)))
 }
 
 #[cfg(test)]

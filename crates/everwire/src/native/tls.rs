@@ -2,14 +2,14 @@ use core::fmt;
 use std::sync::{Arc, OnceLock};
 
 use thiserror::Error;
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{
-        ClientConfig, RootCertStore,
-        crypto::ring,
-        pki_types::{CertificateDer, pem::PemObject},
-    },
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
 };
+
+/// What is negotiated (RFC 7301): a WebSocket over HTTP/2 has another handshake. Browsers do the same.
+const APPLICATION_PROTOCOL: &[u8] = b"http/1.1";
 
 /// The certificate authorities to trust for `wss://`, for
 /// [`SocketBuilder::root_certificates`](crate::SocketBuilder::root_certificates). Native programs with one of the features `rustls`,
@@ -133,22 +133,28 @@ impl RootCertificates {
         Err("wss needs root certificates: set SocketBuilder::root_certificates, or add the feature `rustls` of the crate `everwire`".to_owned())
     }
 
-    pub(super) fn connector(&self) -> TlsConnector {
-        self.config.clone().into()
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
+        self.config.clone()
     }
 
     fn new(roots: RootCertStore) -> Self {
         let roots = Arc::new(roots);
         // rustls panics without an explicit provider unless the whole program enables exactly one.
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has what TLS 1.2 and 1.3 need")
             .with_root_certificates(roots.clone())
             .with_no_client_auth();
-        // As browsers do: a WebSocket over HTTP/2 has another handshake.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Self { roots, config: Arc::new(config) }
+        Self { roots, config: for_web_sockets(Arc::new(config)) }
     }
+}
+
+/// The same configuration with the application protocol of WebSockets.
+pub(super) fn for_web_sockets(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+    if !config.alpn_protocols.iter().map(Vec::as_slice).eq([APPLICATION_PROTOCOL]) {
+        Arc::make_mut(&mut config).alpn_protocols = vec![APPLICATION_PROTOCOL.to_vec()];
+    }
+    config
 }
 
 impl fmt::Debug for RootCertificates {

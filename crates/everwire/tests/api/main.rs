@@ -18,6 +18,8 @@ mod messages;
 #[cfg(not(target_family = "wasm"))]
 mod native;
 mod opening;
+#[cfg(not(target_family = "wasm"))]
+mod proxy;
 mod reconnecting;
 mod server;
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]

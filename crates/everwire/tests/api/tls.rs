@@ -1,23 +1,43 @@
 //! `wss://` in native programs: the crypto provider and the roots are the client's own choice.
 
+use std::sync::Arc;
+
 #[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
 use everwire::Cause;
-use everwire::{RootCertificates, RootCertificatesError, Socket};
+use everwire::{
+    RootCertificates, RootCertificatesError, Socket,
+    rustls::{
+        self, ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, pem::PemObject},
+    },
+};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
-#[cfg(any(feature = "rustls", feature = "rustls-native-roots"))]
-use crate::tools::{dropped, eager};
 use crate::{
     server::TestServer,
-    tools::{message, opened, text},
+    tools::{dropped, eager, message, opened, text},
 };
 
-/// A server with a certificate that it has signed itself, and that certificate as a root.
-async fn server() -> (TestServer, RootCertificates) {
+/// A server with a self-signed certificate, and that certificate as a root.
+pub(crate) async fn server() -> (TestServer, RootCertificates) {
+    let (server, pem) = server_and_pem().await;
+    (server, RootCertificates::from_pem(pem).unwrap())
+}
+
+async fn server_and_pem() -> (TestServer, String) {
     let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     let server = TestServer::start_with_tls(&cert.pem(), &signing_key.serialize_pem()).await;
-    (server, RootCertificates::from_pem(cert.pem()).unwrap())
+    (server, cert.pem())
+}
+
+fn client_config(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }
 
 /// Without an explicit crypto provider rustls panicked in the socket's task, and the application got connect timeouts forever.
@@ -49,6 +69,31 @@ async fn an_untrusted_certificate_is_reported_at_once_with_what_to_do() {
     let cause = dropped(&mut socket).await.cause;
     let Cause::Closed { code: 1006, reason, .. } = cause else { panic!("{cause:?}") };
     assert!(reason.contains("UnknownIssuer") && reason.contains("SocketBuilder::root_certificates"), "{reason}");
+}
+
+/// A configuration that an application shares with its HTTP client offers HTTP/2, which a server then prefers.
+#[tokio::test]
+async fn the_applications_own_configuration_of_tls_is_used_also_where_it_was_made_for_http_2() {
+    let (server, pem) = server_and_pem().await;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
+    let mut config = client_config(roots);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let mut socket = Socket::builder(server.url("/echo")).tls_config(config).open().unwrap();
+    socket.send("secret").unwrap();
+    assert_eq!(text(&mut socket).await, "secret");
+}
+
+#[tokio::test]
+async fn the_last_choice_of_roots_or_of_a_configuration_counts() {
+    let (server, roots) = server().await;
+    let untrusting = || client_config(RootCertStore::empty());
+    let builder = || Socket::builder(server.url("/echo")).backoff(eager());
+    let mut trusting = builder().tls_config(untrusting()).root_certificates(roots.clone()).open().unwrap();
+    opened(&mut trusting).await;
+    let mut socket = builder().root_certificates(roots).tls_config(untrusting()).open().unwrap();
+    let cause = dropped(&mut socket).await.cause.to_string();
+    assert!(cause.contains("UnknownIssuer"), "{cause}");
 }
 
 #[tokio::test]
