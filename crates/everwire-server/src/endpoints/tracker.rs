@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use serde::{Deserialize, Serialize};
+use everwire_companion_api::tracker::{ClientMessage, Position, Secret, ServerMessage, participant_id};
 use sha2::{Digest, Sha256};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -23,50 +23,6 @@ pub(crate) struct Participant {
     holder: u64,
 }
 
-/// A participant's last position.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Position {
-    id: u64,
-    lat: f64,
-    lon: f64,
-    /// Radius in metres.
-    accuracy: f64,
-    /// When the server received it.
-    time: f64,
-}
-
-/// A message from a client. A secret makes the connection report for the participant that it names, until another secret
-/// is sent; a connection without one is a participant of its own.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Report {
-    Position { lat: f64, lon: f64, accuracy: f64, secret: Option<Secret> },
-    Leave { secret: Option<Secret> },
-}
-
-/// What proves that two connections are of the same participant. The participant's id follows from it and not the other way
-/// round: so the id is public, survives a restart of the server, and cannot be taken by anyone else.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct Secret(String);
-
-/// A message to a client.
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum News {
-    /// The id of the connection's participant.
-    Welcome {
-        id: u64,
-    },
-    Positions {
-        positions: Vec<Position>,
-    },
-    Position(Position),
-    Left {
-        id: u64,
-    },
-}
-
 /// `/tracker`: positions of everyone who shares, to everyone; leaving removes you.
 pub(super) struct TrackerHandler {
     membership: Membership<Positions>,
@@ -79,7 +35,7 @@ impl TrackerHandler {
     pub(super) fn new(group: &Arc<Group<Positions>>, clock: Clock, outbound: &Arc<OutboundQueue>) -> Self {
         let membership = group.join(outbound, |participants, id| {
             let positions = participants.values().map(|participant| participant.position).collect();
-            vec![json(&News::Welcome { id }), json(&News::Positions { positions })]
+            vec![json(&ServerMessage::Welcome { id }), json(&ServerMessage::Positions { positions })]
         });
         let id = membership.number();
         Self { membership, clock, id }
@@ -87,10 +43,10 @@ impl TrackerHandler {
 
     /// Reports for the participant of `secret` from now on.
     fn identify(&mut self, secret: Option<Secret>) {
-        let Some(id) = secret.map(|secret| secret.id()).filter(|id| *id != self.id) else { return };
+        let Some(id) = secret.map(|secret| id_of(&secret)).filter(|id| *id != self.id) else { return };
         self.remove_if_held();
         self.id = id;
-        self.membership.outbound().send(json(&News::Welcome { id }));
+        self.membership.outbound().send(json(&ServerMessage::Welcome { id }));
     }
 
     fn moved(&self, lat: f64, lon: f64, accuracy: f64) {
@@ -98,7 +54,7 @@ impl TrackerHandler {
         let position = Position { id, lat, lon, accuracy, time: self.clock.now_ms() };
         self.membership.group().enqueue(|participants, _| {
             participants.insert(id, Participant { position, holder });
-            Some(json(&News::Position(position)))
+            Some(json(&ServerMessage::Position(position)))
         });
     }
 
@@ -118,7 +74,7 @@ impl TrackerHandler {
         self.membership.group().update(|participants, _| {
             participants.get(&id).filter(|participant| condition(participant))?;
             participants.remove(&id);
-            Some(json(&News::Left { id }))
+            Some(json(&ServerMessage::Left { id }))
         });
     }
 }
@@ -130,11 +86,11 @@ impl Handler for TrackerHandler {
             _ => None,
         };
         match report {
-            Some(Report::Leave { secret }) => {
+            Some(ClientMessage::Leave { secret }) => {
                 self.identify(secret);
                 self.leave();
             }
-            Some(Report::Position { lat, lon, accuracy, secret }) if is_on_earth(lat, lon, accuracy) => {
+            Some(ClientMessage::Position { lat, lon, accuracy, secret }) if is_on_earth(lat, lon, accuracy) => {
                 self.identify(secret);
                 self.moved(lat, lon, accuracy);
             }
@@ -159,22 +115,8 @@ impl Drop for TrackerHandler {
     }
 }
 
-impl Secret {
-    /// 2⁵² and above, up to what JavaScript's numbers hold exactly: connections are numbered from 1 and never get there.
-    fn id(&self) -> u64 {
-        let digest = Sha256::digest(&self.0);
-        let start = digest.iter().take(8).fold(0, |start, byte| start << 8 | u64::from(*byte));
-        1 << 52 | start >> 12
-    }
-}
-
-impl TryFrom<String> for Secret {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        // A shorter one might be guessed, and a longer one is a mistake.
-        if (16..=128).contains(&text.len()) { Ok(Self(text)) } else { Err("a secret of 16 to 128 bytes") }
-    }
+fn id_of(secret: &Secret) -> u64 {
+    participant_id(&Sha256::digest(secret.as_str()).into())
 }
 
 fn is_on_earth(lat: f64, lon: f64, accuracy: f64) -> bool {

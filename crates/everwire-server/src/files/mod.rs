@@ -7,7 +7,7 @@
 //! - `transfer`: a connection's part in it; `wire`: what is said there
 //! - `upload`: the task that writes one file and answers for it; `partial`: that file on disk
 //! - `download`: a file by HTTP
-//! - `folder`: the temporary folder; `name`, `id`, `resume`: what is checked before it is used
+//! - `folder`: the temporary folder; `name`, `id`: what is checked before it is used
 
 mod download;
 mod folder;
@@ -16,7 +16,6 @@ mod limits;
 mod name;
 mod no_begin;
 mod partial;
-mod resume;
 mod shelf;
 mod store;
 mod transfer;

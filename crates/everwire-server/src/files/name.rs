@@ -1,13 +1,12 @@
 use std::fmt;
 
-use serde::Serialize;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// The most bytes of a name: what common file systems hold.
 const LONGEST: usize = 255;
 
 /// The name of a file as others see it and save it under. It is never a path on this machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileName(String);
 
 /// Why a text is no name for a file.
@@ -57,6 +56,10 @@ impl FileName {
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(crate) fn into_string(self) -> String {
+        self.0
     }
 }
 

@@ -1,13 +1,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
 
+use everwire_companion_api::files::ResumeKey;
 use tokio::time::Instant;
 
 use super::FileLimits;
 use super::id::FileId;
 use super::name::FileName;
 use super::no_begin::{NoBegin, bytes, minutes};
-use super::resume::ResumeKey;
 use super::upload::Upload;
 use super::wire::FileInfo;
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::time::Duration;
 
+use everwire_companion_api::files::{ResumeKey, ServerMessage};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -13,10 +14,9 @@ use super::folder::Folder;
 use super::id::FileId;
 use super::name::FileName;
 use super::no_begin::NoBegin;
-use super::resume::ResumeKey;
 use super::shelf::{Begin, Gone, Shelf};
 use super::upload::{Plan, Upload, remove_files};
-use super::wire::{FileInfo, News};
+use super::wire::FileInfo;
 use crate::Clock;
 use crate::connection::{OutboundQueue, json};
 use crate::group::{Group, Membership};
@@ -74,8 +74,10 @@ impl Store {
 
     /// Lets a connection hear of the files that there are, that come and that go.
     pub(crate) fn join(&self, outbound: &Arc<OutboundQueue>) -> Membership<Shelf> {
-        self.group
-            .join(outbound, |shelf, _| vec![json(&News::Files { files: shelf.files(), limits: (&self.limits).into() })])
+        self.group.join(outbound, |shelf, _| {
+            let files = shelf.files().into_iter().map(Into::into).collect();
+            vec![json(&ServerMessage::Files { files, limits: (&self.limits).into() })]
+        })
     }
 
     /// Finds or starts the upload of this key.
@@ -104,7 +106,7 @@ impl Store {
         let mut kept = None;
         self.group.update(|shelf, _| {
             kept = shelf.store(resume, id, sha256, Instant::now(), self.clock.now_ms());
-            kept.clone().map(|file| json(&News::Added { file }))
+            kept.clone().map(|file| json(&ServerMessage::Added { file: file.into() }))
         });
         self.changed.notify_one();
         kept
@@ -127,7 +129,7 @@ impl Store {
         let mut is_removed = false;
         self.group.update(|shelf, _| {
             is_removed = shelf.remove(id, resume);
-            is_removed.then(|| json(&News::Removed { ids: vec![id] }))
+            is_removed.then(|| json(&ServerMessage::Removed { ids: vec![id.to_string()] }))
         });
         if is_removed && let Some(path) = self.path_if_any(id) {
             tokio::spawn(remove_files(vec![path]));
@@ -175,7 +177,8 @@ impl Store {
         self.group.update(|shelf, _| {
             gone = shelf.expire(now);
             due = shelf.due();
-            (!gone.stored.is_empty()).then(|| json(&News::Removed { ids: gone.stored.clone() }))
+            let ids: Vec<_> = gone.stored.iter().map(ToString::to_string).collect();
+            (!ids.is_empty()).then(|| json(&ServerMessage::Removed { ids }))
         });
         for upload in &gone.uploads {
             upload.end(Some("The upload stood still for so long that the server let go of it: send it again."));

@@ -1,16 +1,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use everwire_companion_api::files::{ChunkHeader, ClientMessage, ResumeKey, ServerMessage};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::Store;
 use super::id::FileId;
 use super::name::FileName;
 use super::no_begin::NoBegin;
-use super::resume::ResumeKey;
 use super::shelf::{Begin, Shelf};
 use super::upload::{Chunk, Client, Upload, WINDOW, WindowExceeded};
-use super::wire::{CHUNK_HEADER, GRAMMAR, News, Request};
+use super::wire::GRAMMAR;
 use crate::connection::OutboundQueue;
 use crate::group::Membership;
 use crate::handler::Handler;
@@ -39,27 +39,27 @@ struct Current {
 
 impl FilesHandler {
     pub(crate) fn new(store: &Arc<Store>, message_bytes: usize, outbound: &Arc<OutboundQueue>) -> Self {
-        let chunk = (message_bytes.saturating_sub(CHUNK_HEADER) as u64).clamp(1, CHUNK);
+        let chunk = (message_bytes.saturating_sub(ChunkHeader::SIZE) as u64).clamp(1, CHUNK);
         let (store, outbound) = (Arc::clone(store), Arc::clone(outbound));
         Self { _membership: store.join(&outbound), store, outbound, chunk, current: None }
     }
 
-    fn asked(&mut self, request: Request) -> Result<(), WindowExceeded> {
+    fn asked(&mut self, request: ClientMessage) -> Result<(), WindowExceeded> {
         match request {
-            Request::Upload { stream, name, size, resume } => return self.begin(stream, &name, size, &resume),
-            Request::Finish { stream, sha256 } => {
+            ClientMessage::Upload { stream, name, size, resume } => return self.begin(stream, &name, size, &resume),
+            ClientMessage::Finish { stream, sha256 } => {
                 if let Some(current) = self.current.as_ref().filter(|current| current.stream == stream) {
                     return current.upload.finish(current.turn, sha256);
                 }
             }
-            Request::Cancel { resume } => {
+            ClientMessage::Cancel { resume } => {
                 // Who cancels need not be told of it.
                 if self.current.as_ref().is_some_and(|current| current.resume == resume) {
                     self.detach();
                 }
                 self.store.cancel(&resume);
             }
-            Request::Remove { id, resume } => {
+            ClientMessage::Remove { id, resume } => {
                 let is_removed = FileId::parse(&id).is_some_and(|id| self.store.remove(id, &resume));
                 if !is_removed {
                     self.outbound.send_error("there is no such file of yours; it may have gone already");
@@ -73,29 +73,27 @@ impl FilesHandler {
         self.detach();
         let name = FileName::parse(name).map_err(NoBegin::from);
         match name.and_then(|name| self.store.begin(resume, name, size)) {
-            Ok(Begin::Stored(file)) => self.outbound.send_json(&News::Stored { stream, file }),
+            Ok(Begin::Stored(file)) => self.outbound.send_json(&ServerMessage::Stored { stream, file: file.into() }),
             Ok(Begin::Upload(upload)) => {
                 let turn = self.store.turn();
                 upload.attach(Client { turn, stream, chunk: self.chunk, outbound: Arc::clone(&self.outbound) })?;
                 self.current = Some(Current { stream, turn, resume: resume.clone(), upload });
             }
             Err(NoBegin { why, is_final }) => {
-                self.outbound.send_json(&News::Refused { stream, error: why, is_final });
+                self.outbound.send_json(&ServerMessage::Refused { stream, error: why, is_final });
             }
         }
         Ok(())
     }
 
     fn chunk(&self, message: Bytes) -> Result<(), WindowExceeded> {
-        let Some((header, _)) = message.split_first_chunk::<CHUNK_HEADER>() else {
+        let Some(ChunkHeader { stream, offset }) = ChunkHeader::parse(&message) else {
             self.outbound.send_error(GRAMMAR);
             return Ok(());
         };
-        let [s0, s1, s2, s3, offset @ ..] = *header;
-        let (stream, offset) = (u32::from_be_bytes([s0, s1, s2, s3]), u64::from_be_bytes(offset));
         match self.current.as_ref().filter(|current| current.stream == stream) {
             Some(Current { turn, upload, .. }) => {
-                upload.chunk(Chunk { turn: *turn, offset, bytes: message.slice(CHUNK_HEADER..) })
+                upload.chunk(Chunk { turn: *turn, offset, bytes: message.slice(ChunkHeader::SIZE..) })
             }
             // What a client's outbox had left of an attempt that is over.
             None => Ok(()),

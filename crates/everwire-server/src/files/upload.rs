@@ -1,12 +1,11 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
+use everwire_companion_api::files::{ResumeKey, ServerMessage};
 use tokio::sync::mpsc::{self, error::SendError};
 
 use super::Store;
 use super::id::FileId;
-use super::resume::ResumeKey;
-use super::wire::News;
 use crate::connection::OutboundQueue;
 
 mod task;
@@ -120,6 +119,6 @@ impl Client {
     /// Tells a client that came too late.
     fn turn_away(&self) {
         let error = "The upload ended in this very moment: send it again.".to_owned();
-        self.outbound.send_json(&News::Failed { stream: self.stream, error });
+        self.outbound.send_json(&ServerMessage::Failed { stream: self.stream, error });
     }
 }

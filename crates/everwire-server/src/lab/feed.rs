@@ -1,10 +1,10 @@
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use everwire_companion_api::lab::padded_message;
 use tokio::time::{Instant, sleep_until};
 
 use super::log::Log;
@@ -53,17 +53,6 @@ impl Choice {
 
     fn period(self) -> Duration {
         Duration::from_secs(1) / self.rate
-    }
-
-    /// A message of the size that was chosen, with its number and the time.
-    fn message(self, seq: u64, time: f64) -> String {
-        let mut text = String::with_capacity(self.size);
-        // Writing to a String never fails.
-        let _ = write!(text, "{{\"seq\":{seq},\"time\":{time:.3},\"pad\":\"");
-        let pad = self.size.saturating_sub(text.len() + 2);
-        text.extend(std::iter::repeat_n('.', pad));
-        text.push_str("\"}");
-        text
     }
 }
 
@@ -120,7 +109,7 @@ async fn play(log: &Log, choice: Choice, clock: &Clock, is_over: impl Fn() -> bo
     loop {
         step += choice.period();
         sleep_until(step).await;
-        log.push(|seq| choice.message(seq, clock.now_ms()));
+        log.push(|seq| padded_message(seq, clock.now_ms(), choice.size));
         if is_over() {
             return;
         }
@@ -149,19 +138,6 @@ mod tests {
 
     fn choice(query: &str) -> Choice {
         Choice::from_query(&Query::of(&format!("/?{query}").parse().unwrap())).unwrap()
-    }
-
-    #[test]
-    fn a_message_is_json_of_the_size_that_was_chosen() {
-        for size in [64, 128, 1024] {
-            let text = choice(&format!("size={size}")).message(35_904_384_000, 1_795_219_200_123.456);
-            assert_eq!(text.len(), size);
-            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(
-                (value["seq"].as_u64(), value["time"].as_f64()),
-                (Some(35_904_384_000), Some(1_795_219_200_123.456))
-            );
-        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use everwire_companion_api::lab::Accounts;
 use futures_util::stream;
 use tokio::time::{sleep, timeout};
 
@@ -110,21 +110,22 @@ pub(super) async fn echo(State(everwire): State<Everwire>, request: Request) -> 
 pub(super) async fn accounts(State(everwire): State<Everwire>, request: Request) -> Response {
     respond(&everwire, request, async |visit, _| {
         let names: Vec<&str> = visit.query.text("names").unwrap_or_default().split(',').take(16).collect();
-        let read = || -> BTreeMap<_, _> {
-            let found =
-                names.iter().filter_map(|name| Some((name, visit.everwire.lab().find_account(name)?.statement())));
+        let read = || -> Accounts {
+            let found = names
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), visit.everwire.lab().find_account(name)?.usage())));
             found.collect()
         };
-        let mut statements = read();
+        let mut accounts = read();
         // Between a message and its bytes a task may have been interrupted: what has stood still for a moment is whole.
         for _ in 0..STEADY_TRIES {
             sleep(STEADY_FOR).await;
-            let before = std::mem::replace(&mut statements, read());
-            if before == statements {
+            let before = std::mem::replace(&mut accounts, read());
+            if before == accounts {
                 break;
             }
         }
-        let text = serde_json::to_string(&statements).expect("structs with string keys always have a JSON form");
+        let text = serde_json::to_string(&accounts).expect("structs with string keys always have a JSON form");
         Ok(fresh("application/json", text))
     })
     .await

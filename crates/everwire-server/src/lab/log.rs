@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use everwire_companion_api::lab;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -42,18 +42,19 @@ pub(super) struct Subscription {
 }
 
 /// Tells a client where it begins to read. It is sent instead of a message, and only where the client cannot know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Beginning {
     /// The message before the first that follows.
     pub(super) cursor: u64,
     /// How many messages the client has missed for good: it was away for longer than they are kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) gap: Option<u64>,
+    pub(super) gap: u64,
 }
 
 impl Beginning {
     pub(super) fn text(&self) -> String {
-        serde_json::to_string(self).expect("structs with string keys always have a JSON form")
+        let Self { cursor, gap } = *self;
+        serde_json::to_string(&lab::Item::Start { cursor, gap })
+            .expect("structs with string keys always have a JSON form")
     }
 }
 
@@ -116,9 +117,9 @@ impl Inner {
         let oldest = self.latest - self.kept.len() as u64;
         let (from, beginning) = match after {
             Some(after) if (oldest..=self.latest).contains(&after) => (after, None),
-            Some(after) if after < oldest => (oldest, Some(Beginning { cursor: oldest, gap: Some(oldest - after) })),
+            Some(after) if after < oldest => (oldest, Some(Beginning { cursor: oldest, gap: oldest - after })),
             // A newcomer, or one that has a number from elsewhere.
-            _ => (self.latest, Some(Beginning { cursor: self.latest, gap: None })),
+            _ => (self.latest, Some(Beginning { cursor: self.latest, gap: 0 })),
         };
         let newer = self.kept.iter().rev().take_while(|item| item.seq > from).count();
         (beginning, self.kept.range(self.kept.len() - newer..).cloned().collect())
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_newcomer_begins_at_the_end_and_is_told_where_that_is() {
-        let at_the_end = (Some(Beginning { cursor: 3, gap: None }), vec![]);
+        let at_the_end = (Some(Beginning { cursor: 3, gap: 0 }), vec![]);
         assert_eq!(read(&log(3), None), at_the_end);
         assert_eq!(read(&log(3), Some(9)), at_the_end);
     }
@@ -165,7 +166,7 @@ mod tests {
     fn who_was_away_too_long_is_told_how_many_are_missing() {
         let log = log(1000);
         let (beginning, items) = read(&log, Some(150));
-        assert_eq!(beginning, Some(Beginning { cursor: 400, gap: Some(250) }));
+        assert_eq!(beginning, Some(Beginning { cursor: 400, gap: 250 }));
         assert_eq!((items.len(), items[0]), (KEEP, 401));
         assert_eq!(read(&log, Some(400)).0, None);
     }

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use serde::Serialize;
+use everwire_companion_api::lab::Usage;
 
 /// The bytes of one TCP connection above TLS, counted where they are read and written, and the account that they are
 /// entered into.
@@ -103,21 +103,6 @@ pub(crate) struct Account {
     meters: Mutex<Vec<Weak<Meter>>>,
 }
 
-/// An account as the client reads it.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub(super) struct Statement {
-    /// Requests whose answer has begun.
-    requests: u64,
-    /// Bytes from the client.
-    read: u64,
-    /// Bytes to the client.
-    written: u64,
-    /// Messages to the client.
-    messages: u64,
-    /// Their bytes, and those of what the client said.
-    payload: u64,
-}
-
 impl Account {
     /// A message to the client with so many bytes.
     pub(super) fn sent(&self, bytes: usize) {
@@ -135,7 +120,7 @@ impl Account {
         self.payload.fetch_add(bytes as u64, Relaxed);
     }
 
-    pub(super) fn statement(&self) -> Statement {
+    pub(super) fn usage(&self) -> Usage {
         let meters: Vec<_> = self.meters().iter().filter_map(Weak::upgrade).collect();
         let mut requests = self.requests.load(Relaxed);
         let (mut read, mut written) = (self.read.load(Relaxed), self.written.load(Relaxed));
@@ -145,13 +130,7 @@ impl Account {
             read += more_read;
             written += more_written;
         }
-        Statement {
-            requests,
-            read,
-            written,
-            messages: self.messages.load(Relaxed),
-            payload: self.payload.load(Relaxed),
-        }
+        Usage { requests, read, written, messages: self.messages.load(Relaxed), payload: self.payload.load(Relaxed) }
     }
 
     fn follow(&self, meter: &Arc<Meter>) {
@@ -180,7 +159,7 @@ mod tests {
     }
 
     fn bytes(account: &Account) -> (u64, u64) {
-        let Statement { read, written, .. } = account.statement();
+        let Usage { read, written, .. } = account.usage();
         (read, written)
     }
 

@@ -139,7 +139,7 @@ mod tests {
         let mut outflow = outflow(&log, 0, None);
         (0..700).for_each(|_| log.push(|seq| seq.to_string()));
         let told = outflow.next().await;
-        assert_eq!(told, Delivery::Beginning(Beginning { cursor: 100, gap: Some(100) }));
+        assert_eq!(told, Delivery::Beginning(Beginning { cursor: 100, gap: 100 }));
         assert_eq!(number(&outflow.next().await), 101);
     }
 }

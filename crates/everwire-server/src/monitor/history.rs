@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use everwire_companion_api::monitor::{Detail, Machine, Point, ServerMessage};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::news::{About, Detail, News, Point};
 use crate::connection::json;
 
 /// The points that are kept: five minutes.
@@ -17,7 +17,7 @@ const LINGER: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct History {
     is_sampled: bool,
-    about: Option<About>,
+    machine: Option<Machine>,
     points: VecDeque<Point>,
     detail: Option<Detail>,
     /// Since when nobody watches.
@@ -37,17 +37,17 @@ impl History {
 
     /// What a newcomer is sent.
     pub(super) fn welcome(&self) -> Message {
-        let history = self.points.iter().collect();
-        json(&News::Welcome { machine: self.about.as_ref(), history, detail: self.detail.as_ref() })
+        let history = self.points.iter().cloned().collect();
+        json(&ServerMessage::Welcome { machine: self.machine.clone(), history, detail: self.detail.clone() })
     }
 
     /// Keeps a sample.
-    pub(super) fn push(&mut self, about: About, point: Point, detail: Detail) {
+    pub(super) fn push(&mut self, machine: Machine, point: Point, detail: Detail) {
         if self.points.len() == POINTS {
             self.points.pop_front();
         }
         self.points.push_back(point);
-        self.about = Some(about);
+        self.machine = Some(machine);
         self.detail = Some(detail);
     }
 
@@ -80,8 +80,8 @@ mod tests {
         }
     }
 
-    fn about() -> About {
-        About { system: "Test".to_owned(), cores: 1, memory: 2, swap: 0, server_pid: 1 }
+    fn machine() -> Machine {
+        Machine { system: "Test".to_owned(), cores: 1, memory: 2, swap: 0, server_pid: 1 }
     }
 
     fn detail() -> Detail {
@@ -97,7 +97,7 @@ mod tests {
     fn five_minutes_are_kept_and_not_more() {
         let mut history = History::default();
         for second in 0..1_000 {
-            history.push(about(), point(f64::from(second) * 1e3), detail());
+            history.push(machine(), point(f64::from(second) * 1e3), detail());
         }
         let welcome = welcome(&history);
         let points = welcome["history"].as_array().unwrap();
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn what_a_system_does_not_have_is_left_out() {
         let mut history = History::default();
-        history.push(about(), point(0.0), detail());
+        history.push(machine(), point(0.0), detail());
         let welcome = welcome(&history);
         assert!(welcome["history"][0].get("load").is_none(), "{welcome}");
         assert!(welcome["detail"].get("vmstat").is_none(), "{welcome}");

@@ -1,8 +1,8 @@
+use everwire_companion_api::monitor as api;
 use sysinfo::{MemoryRefreshKind, System};
 
-use super::news::About;
-use super::processes::{Processes, Users};
-use super::vmstat::{Row, Vmstat};
+use super::processes::{self, Users};
+use super::vmstat::Vmstat;
 
 /// The machine that the server runs on.
 pub(super) struct Machine {
@@ -10,7 +10,7 @@ pub(super) struct Machine {
     system: Option<System>,
     users: Users,
     vmstat: Vmstat,
-    about: About,
+    about: api::Machine,
 }
 
 /// What a machine did since the reading before.
@@ -21,15 +21,15 @@ pub(super) struct Reading {
     pub(super) memory: u64,
     pub(super) swap: u64,
     pub(super) load: Option<[f64; 3]>,
-    pub(super) processes: Option<Processes>,
-    pub(super) vmstat: Option<Row>,
+    pub(super) processes: Option<api::Processes>,
+    pub(super) vmstat: Option<api::Vmstat>,
 }
 
 impl Machine {
     /// Begins to count.
     pub(super) fn open() -> Self {
         let mut system = System::new().ok();
-        let mut about = About {
+        let mut about = api::Machine {
             system: System::long_os_version().or_else(|_| System::name()).unwrap_or_else(|_| "unknown".to_owned()),
             cores: 0,
             memory: 0,
@@ -39,7 +39,7 @@ impl Machine {
         if let Some(system) = &mut system {
             system.refresh_cpu_usage();
             system.refresh_memory_specifics(MemoryRefreshKind::everything());
-            Processes::refresh(system);
+            processes::refresh(system);
             about.cores = system.cpus().len();
             about.memory = system.total_memory();
             about.swap = system.total_swap();
@@ -47,7 +47,7 @@ impl Machine {
         Self { system, users: Users::read(), vmstat: Vmstat::start(), about }
     }
 
-    pub(super) fn about(&self) -> &About {
+    pub(super) fn about(&self) -> &api::Machine {
         &self.about
     }
 
@@ -68,8 +68,8 @@ impl Machine {
             reading.memory = system.used_memory();
             reading.swap = system.used_swap();
             if with_processes {
-                Processes::refresh(system);
-                reading.processes = Some(Processes::of(system, &self.users));
+                processes::refresh(system);
+                reading.processes = Some(processes::busiest(system, &self.users));
             }
         }
         reading

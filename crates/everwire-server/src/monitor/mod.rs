@@ -5,11 +5,9 @@
 //! - `sampler`: the one task that samples for all watchers
 //! - `machine`, `processes`, `vmstat`: what the machine does; `traffic`: what the server does
 //! - `history`: the last five minutes, for newcomers
-//! - `news`: what is sent
 
 mod history;
 mod machine;
-mod news;
 mod processes;
 mod sampler;
 mod traffic;

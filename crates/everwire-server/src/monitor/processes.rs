@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use serde::Serialize;
+use everwire_companion_api::monitor::{Process, Processes};
 use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
 use super::machine::tenths;
@@ -8,66 +8,39 @@ use super::machine::tenths;
 /// The processes that are told of: as many as fill a screen, like `top`.
 const TOP: usize = 30;
 
-/// What runs on the machine, the busiest first.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Processes {
-    /// How many there are.
-    count: usize,
-    running: usize,
-    top: Vec<Process>,
+/// Reads the processes of the machine.
+pub(super) fn refresh(system: &mut System) {
+    let wanted =
+        ProcessRefreshKind::nothing().without_tasks().with_cpu().with_memory().with_user(UpdateKind::OnlyIfNotSet);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
 }
 
-#[derive(Clone, Debug, Serialize)]
-struct Process {
-    pid: u32,
-    name: String,
-    /// In percent of one core, since the sample before.
-    cpu: f64,
-    /// Resident bytes.
-    memory: u64,
-    /// What it does, in a word.
-    state: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user: Option<String>,
-    /// The time that it has computed, in milliseconds.
-    time: u64,
-}
-
-impl Processes {
-    /// Reads the processes of the machine.
-    pub(super) fn refresh(system: &mut System) {
-        let wanted =
-            ProcessRefreshKind::nothing().without_tasks().with_cpu().with_memory().with_user(UpdateKind::OnlyIfNotSet);
-        system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
+/// What was read last.
+pub(super) fn busiest(system: &System, users: &Users) -> Processes {
+    let mut all: Vec<_> = system.processes().values().collect();
+    let busier = |one: &&sysinfo::Process, other: &&sysinfo::Process| -> Ordering {
+        let by_cpu = other.cpu_usage().total_cmp(&one.cpu_usage());
+        by_cpu.then_with(|| other.memory().cmp(&one.memory())).then_with(|| one.pid().cmp(&other.pid()))
+    };
+    if all.len() > TOP {
+        all.select_nth_unstable_by(TOP, busier);
     }
-
-    /// What was read last.
-    pub(super) fn of(system: &System, users: &Users) -> Self {
-        let mut all: Vec<_> = system.processes().values().collect();
-        let busier = |one: &&sysinfo::Process, other: &&sysinfo::Process| -> Ordering {
-            let by_cpu = other.cpu_usage().total_cmp(&one.cpu_usage());
-            by_cpu.then_with(|| other.memory().cmp(&one.memory())).then_with(|| one.pid().cmp(&other.pid()))
-        };
-        if all.len() > TOP {
-            all.select_nth_unstable_by(TOP, busier);
-        }
-        let (count, running) = (all.len(), all.iter().filter(|process| process.status() == ProcessStatus::Run).count());
-        all.truncate(TOP);
-        all.sort_unstable_by(busier);
-        let top = all
-            .into_iter()
-            .map(|process| Process {
-                pid: process.pid().as_u32(),
-                name: process.name().to_string_lossy().into_owned(),
-                cpu: tenths(process.cpu_usage().into()),
-                memory: process.memory(),
-                state: process.status().to_string().to_lowercase(),
-                user: users.name_of(process),
-                time: process.accumulated_cpu_time(),
-            })
-            .collect();
-        Self { count, running, top }
-    }
+    let (count, running) = (all.len(), all.iter().filter(|process| process.status() == ProcessStatus::Run).count());
+    all.truncate(TOP);
+    all.sort_unstable_by(busier);
+    let top = all
+        .into_iter()
+        .map(|process| Process {
+            pid: process.pid().as_u32(),
+            name: process.name().to_string_lossy().into_owned(),
+            cpu: tenths(process.cpu_usage().into()),
+            memory: process.memory(),
+            state: process.status().to_string().to_lowercase(),
+            user: users.name_of(process),
+            time: process.accumulated_cpu_time(),
+        })
+        .collect();
+    Processes { count: count as u64, running: running as u64, top }
 }
 
 /// Who may own a process. Read once: it changes rarely, and the number is shown where a name is missing.

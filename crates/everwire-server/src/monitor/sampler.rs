@@ -1,12 +1,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use everwire_companion_api::monitor::{Detail, Point, ServerMessage};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::history::History;
 use super::machine::{Machine, Reading};
-use super::news::{Detail, News, Point};
 use super::traffic::Traffic;
 use crate::Everwire;
 use crate::connection::json;
@@ -52,7 +52,8 @@ pub(super) async fn sample(group: &Arc<Group<History>>, everwire: &Everwire) {
         let detail = Detail { processes, vmstat, endpoints: traffic.endpoints, workers: traffic.workers };
         let about = machine.about().clone();
         // Encoded once, and before the lock is taken.
-        let message = json(&News::Sample { machine: &about, point: &point, detail: &detail });
+        let sample = ServerMessage::Sample { machine: about.clone(), point: point.clone(), detail: detail.clone() };
+        let message = json(&sample);
         let mut is_forsaken = false;
         group.update(|history, watchers| {
             is_watched = watchers > 0;

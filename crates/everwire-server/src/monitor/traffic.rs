@@ -1,4 +1,4 @@
-use serde::Serialize;
+use everwire_companion_api::monitor::{EndpointTraffic, WorkerTraffic};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
@@ -18,31 +18,6 @@ pub(super) struct Traffic {
 pub(super) struct Reading {
     pub(super) endpoints: Vec<EndpointTraffic>,
     pub(super) workers: Vec<WorkerTraffic>,
-}
-
-/// What one endpoint does.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct EndpointTraffic {
-    path: &'static str,
-    pub(super) connections: u64,
-    /// Messages a second.
-    pub(super) messages_in: f64,
-    pub(super) messages_out: f64,
-    /// Payload bytes a second.
-    bytes_in: f64,
-    bytes_out: f64,
-}
-
-/// What one worker does.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct WorkerTraffic {
-    connections: u64,
-    /// Messages a second.
-    messages_in: f64,
-    messages_out: f64,
-    /// Bytes that wait to be written to its connections together, and to the slowest of them.
-    pub(super) queued: u64,
-    pub(super) largest_queue: u64,
 }
 
 /// Counts that only grow.
@@ -75,7 +50,14 @@ impl Traffic {
             let connections = of.connections();
             let rates = totals.advance(Totals::of_endpoint(of), seconds);
             let Rates { messages_in, messages_out, bytes_in, bytes_out } = rates;
-            EndpointTraffic { path: endpoint.path(), connections, messages_in, messages_out, bytes_in, bytes_out }
+            EndpointTraffic {
+                path: endpoint.path().to_owned(),
+                connections,
+                messages_in,
+                messages_out,
+                bytes_in,
+                bytes_out,
+            }
         });
         let endpoints = endpoints.collect();
         let loads = everwire.registry().worker_loads(self.workers.len());

@@ -1,14 +1,16 @@
-use super::{Company, Quote, Trade};
+use everwire_companion_api::ticker::Stock;
+
+use super::{Company, Trade};
 
 /// The quotes of one stream, as its trades have made them.
 #[derive(Debug)]
 pub(super) struct Board {
-    quotes: Vec<Quote>,
+    stocks: Vec<Stock>,
 }
 
 impl Board {
     pub(super) fn open(opening: Vec<(Company, f64)>) -> Self {
-        let quote = |(company, price): (Company, f64)| Quote {
+        let stock = |(company, price): (Company, f64)| Stock {
             symbol: company.symbol,
             company: company.name,
             price,
@@ -16,17 +18,17 @@ impl Board {
             low: price,
             high: price,
         };
-        Self { quotes: opening.into_iter().map(quote).collect() }
+        Self { stocks: opening.into_iter().map(stock).collect() }
     }
 
     pub(super) fn enter(&mut self, trade: Trade) {
-        let quote = &mut self.quotes[trade.company];
-        quote.price = trade.price;
-        quote.low = quote.low.min(trade.price);
-        quote.high = quote.high.max(trade.price);
+        let stock = &mut self.stocks[trade.company];
+        stock.price = trade.price;
+        stock.low = stock.low.min(trade.price);
+        stock.high = stock.high.max(trade.price);
     }
 
-    pub(super) fn quotes(&self) -> &[Quote] {
-        &self.quotes
+    pub(super) fn stocks(&self) -> &[Stock] {
+        &self.stocks
     }
 }

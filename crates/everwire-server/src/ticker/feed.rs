@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::Company;
 
 /// After a machine's sleep, the hours that were missed are not made up for.
@@ -38,21 +36,4 @@ pub(super) struct Trade {
     pub(super) company: usize,
     /// The price, in dollars.
     pub(super) price: f64,
-}
-
-/// How a stock stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Quote {
-    /// The short name, like `NVDA`.
-    pub(super) symbol: String,
-    /// The company's name.
-    pub(super) company: String,
-    /// The last price.
-    pub(super) price: f64,
-    /// The first price.
-    pub(super) open: f64,
-    /// The least price.
-    pub(super) low: f64,
-    /// The greatest price.
-    pub(super) high: f64,
 }

@@ -31,7 +31,7 @@ use crate::handler::Handler;
 use crate::handshake_error::HandshakeError;
 use crate::query::Query;
 use companies::Company;
-use feed::{Feed, Quote, Trade};
+use feed::{Feed, Trade};
 use market::Step;
 use selection::Selection;
 use stream::State;

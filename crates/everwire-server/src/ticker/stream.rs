@@ -2,11 +2,11 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::task::Waker;
 
-use serde::Serialize;
+use everwire_companion_api::ticker::{ServerMessage, Snapshot};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::board::Board;
-use super::{Company, Quote, Step, Trade};
+use super::{Company, Step, Trade};
 use crate::Clock;
 use crate::connection::{OutboundQueue, json};
 use crate::group::{Group, Membership};
@@ -25,12 +25,6 @@ pub(crate) struct State {
     rate: f64,
     seq: u64,
     board: Board,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum News<'a> {
-    Snapshot { epoch: &'a str, seq: u64, server_time: f64, rate: f64, stocks: &'a [Quote] },
 }
 
 impl Stream {
@@ -67,8 +61,8 @@ impl Stream {
 
 impl State {
     fn snapshot(&self, server_time: f64) -> Message {
-        let (epoch, seq, rate, stocks) = (self.epoch.as_str(), self.seq, self.rate, self.board.quotes());
-        json(&News::Snapshot { epoch, seq, server_time, rate, stocks })
+        let (epoch, stocks) = (self.epoch.clone(), self.board.stocks().to_vec());
+        json(&ServerMessage::Snapshot(Snapshot { epoch, seq: self.seq, server_time, rate: self.rate, stocks }))
     }
 
     /// Enters the trades. What the message says of each was encoded once for all streams, but for its number.

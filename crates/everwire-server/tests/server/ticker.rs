@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use everwire_companion_api::ticker::ServerMessage;
 use everwire_server::FeedSource;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -33,6 +34,19 @@ async fn a_snapshot_comes_first_and_the_updates_follow_it_without_a_gap() {
     let updates = updates(&mut client, 300).await;
     for (update, expected) in updates.iter().zip(seq(&snapshot) + 1..) {
         assert_eq!(seq(update), expected);
+    }
+}
+
+#[tokio::test]
+async fn updates_are_written_by_hand_as_their_type_is_serialized() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = harness.client("/ticker?rate=1000&symbols=*").await;
+    client.text().await;
+    for _ in 0..5 {
+        let text = client.text().await;
+        let updates: ServerMessage = serde_json::from_str(&text).unwrap();
+        assert!(matches!(updates, ServerMessage::Updates(_)));
+        assert_eq!(serde_json::to_string(&updates).unwrap(), text);
     }
 }
 

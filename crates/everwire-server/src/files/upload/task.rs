@@ -3,12 +3,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use everwire_companion_api::files::ServerMessage;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::{Chunk, Client, FlowControlWindow, Job, OVERHEAD, Plan, window_for};
 use crate::files::partial::Partial;
-use crate::files::wire::News;
 use crate::metrics::DropReason;
 
 /// Receives one file, from one connection after another.
@@ -84,9 +84,14 @@ impl Task {
         self.window.release(OVERHEAD);
         self.window.start_turn(client.turn);
         let Client { stream, chunk, .. } = client;
-        client.outbound.send_json(&News::Ready { stream, offset: self.offset, window: window_for(chunk), chunk });
+        client.outbound.send_json(&ServerMessage::Ready {
+            stream,
+            offset: self.offset,
+            window: window_for(chunk),
+            chunk,
+        });
         if let Some(before) = self.client.replace(client) {
-            before.outbound.send_json(&News::Taken { stream: before.stream });
+            before.outbound.send_json(&ServerMessage::Taken { stream: before.stream });
         }
         Next::Go
     }
@@ -127,7 +132,7 @@ impl Task {
             store.touch(&self.plan.resume, self.plan.id);
         }
         if let Some(client) = self.client.as_ref().filter(|_| bytes > 0) {
-            client.outbound.send_json(&News::Ack { stream: client.stream, offset: self.offset });
+            client.outbound.send_json(&ServerMessage::Ack { stream: client.stream, offset: self.offset });
         }
         Next::Go
     }
@@ -148,10 +153,10 @@ impl Task {
         let found = partial.finish();
         if !found.eq_ignore_ascii_case(sha256) {
             store.forget(&self.plan.resume, self.plan.id);
-            client.outbound.send_json(&News::Mismatch { stream: client.stream, sha256: found });
+            client.outbound.send_json(&ServerMessage::Mismatch { stream: client.stream, sha256: found });
             self.remove().await;
         } else if let Some(file) = store.keep(&self.plan.resume, self.plan.id, found) {
-            client.outbound.send_json(&News::Stored { stream: client.stream, file });
+            client.outbound.send_json(&ServerMessage::Stored { stream: client.stream, file: file.into() });
         } else {
             // It was let go in this very moment.
             client.turn_away();
@@ -181,7 +186,7 @@ impl Task {
 
     fn fail(&mut self, error: String) {
         if let Some(client) = self.client.take() {
-            client.outbound.send_json(&News::Failed { stream: client.stream, error });
+            client.outbound.send_json(&ServerMessage::Failed { stream: client.stream, error });
         }
     }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::time::Instant;
 
 use counters::Counters;
-pub(super) use row::Row;
+use everwire_companion_api::monitor as api;
 
 /// The counters as they were read last.
 pub(super) struct Vmstat {
@@ -23,10 +23,10 @@ impl Vmstat {
     }
 
     /// What happened since the last time. `None` on a system without these counters.
-    pub(super) fn read(&mut self) -> Option<Row> {
+    pub(super) fn read(&mut self) -> Option<api::Vmstat> {
         let (now, after) = read()?;
         let (then, before) = self.before.replace((now, after.clone()))?;
-        Some(Row::between(&before, &after, (now - then).as_secs_f64(), self.page_size))
+        Some(row::between(&before, &after, (now - then).as_secs_f64(), self.page_size))
     }
 }
 

@@ -1,77 +1,38 @@
-use serde::Serialize;
+use everwire_companion_api::monitor::Vmstat;
 
 use super::counters::Counters;
 
-/// One line of `vmstat 1`, under its names: memory in KiB, the rest a second or in percent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(in crate::monitor) struct Row {
-    #[serde(rename = "r")]
-    running: u64,
-    #[serde(rename = "b")]
-    blocked: u64,
-    #[serde(rename = "swpd")]
-    swap_used: u64,
-    free: u64,
-    #[serde(rename = "buff")]
-    buffers: u64,
-    cache: u64,
-    #[serde(rename = "si")]
-    swapped_in: u64,
-    #[serde(rename = "so")]
-    swapped_out: u64,
-    #[serde(rename = "bi")]
-    blocks_in: u64,
-    #[serde(rename = "bo")]
-    blocks_out: u64,
-    #[serde(rename = "in")]
-    interrupts: u64,
-    #[serde(rename = "cs")]
-    switches: u64,
-    #[serde(rename = "us")]
-    user: u64,
-    #[serde(rename = "sy")]
-    system: u64,
-    #[serde(rename = "id")]
-    idle: u64,
-    #[serde(rename = "wa")]
-    wait: u64,
-    #[serde(rename = "st")]
-    stolen: u64,
-}
-
-impl Row {
-    /// What happened between two readings.
-    pub(super) fn between(before: &Counters, after: &Counters, seconds: f64, page_size: u64) -> Self {
-        // A counter that is smaller than before was set back, as a core's idle time can be; nothing is told of it then.
-        let rate = |before: u64, after: u64| (after.saturating_sub(before) as f64 / seconds.max(1e-3)).round() as u64;
-        let pages = |before: u64, after: u64| rate(before * page_size / 1024, after * page_size / 1024);
-        let mut spent = [0; 8];
-        for (spent, (before, after)) in spent.iter_mut().zip(before.time.into_iter().zip(after.time)) {
-            *spent = after.saturating_sub(before);
-        }
-        let [user, nice, system, idle, wait, irq, softirq, stolen] = spent;
-        let all = spent.iter().sum::<u64>().max(1);
-        let percent = |ticks: u64| (100 * ticks + all / 2) / all;
-        Self {
-            // Whoever reads the counter is running too.
-            running: after.running.saturating_sub(1),
-            blocked: after.blocked,
-            swap_used: after.swap_used,
-            free: after.free,
-            buffers: after.buffers,
-            cache: after.cache,
-            swapped_in: pages(before.swapped_in, after.swapped_in),
-            swapped_out: pages(before.swapped_out, after.swapped_out),
-            blocks_in: rate(before.blocks_in, after.blocks_in),
-            blocks_out: rate(before.blocks_out, after.blocks_out),
-            interrupts: rate(before.interrupts, after.interrupts),
-            switches: rate(before.switches, after.switches),
-            user: percent(user + nice),
-            system: percent(system + irq + softirq),
-            idle: percent(idle),
-            wait: percent(wait),
-            stolen: percent(stolen),
-        }
+/// What happened between two readings.
+pub(super) fn between(before: &Counters, after: &Counters, seconds: f64, page_size: u64) -> Vmstat {
+    // A counter that is smaller than before was set back, as a core's idle time can be; nothing is told of it then.
+    let rate = |before: u64, after: u64| (after.saturating_sub(before) as f64 / seconds.max(1e-3)).round() as u64;
+    let pages = |before: u64, after: u64| rate(before * page_size / 1024, after * page_size / 1024);
+    let mut spent = [0; 8];
+    for (spent, (before, after)) in spent.iter_mut().zip(before.time.into_iter().zip(after.time)) {
+        *spent = after.saturating_sub(before);
+    }
+    let [user, nice, system, idle, wait, irq, softirq, stolen] = spent;
+    let all = spent.iter().sum::<u64>().max(1);
+    let percent = |ticks: u64| (100 * ticks + all / 2) / all;
+    Vmstat {
+        // Whoever reads the counter is running too.
+        running: after.running.saturating_sub(1),
+        blocked: after.blocked,
+        swap_used: after.swap_used,
+        free: after.free,
+        buffers: after.buffers,
+        cache: after.cache,
+        swapped_in: pages(before.swapped_in, after.swapped_in),
+        swapped_out: pages(before.swapped_out, after.swapped_out),
+        blocks_in: rate(before.blocks_in, after.blocks_in),
+        blocks_out: rate(before.blocks_out, after.blocks_out),
+        interrupts: rate(before.interrupts, after.interrupts),
+        switches: rate(before.switches, after.switches),
+        user: percent(user + nice),
+        system: percent(system + irq + softirq),
+        idle: percent(idle),
+        wait: percent(wait),
+        stolen: percent(stolen),
     }
 }
 
@@ -90,7 +51,7 @@ mod tests {
             time: [130, 110, 120, 230, 100, 105, 105, 100],
             ..Counters::default()
         };
-        let row = Row::between(&before, &after, 2.0, 4096);
+        let row = between(&before, &after, 2.0, 4096);
         assert_eq!((row.interrupts, row.swapped_in, row.running, row.free), (250, 20, 2, 7));
         assert_eq!((row.user, row.system, row.idle, row.wait, row.stolen), (20, 15, 65, 0, 0));
     }
@@ -98,6 +59,6 @@ mod tests {
     #[test]
     fn a_counter_that_was_set_back_and_a_machine_without_ticks_break_nothing() {
         let before = Counters { interrupts: 9, time: [9; 8], ..Counters::default() };
-        assert_eq!(Row::between(&before, &Counters::default(), 0.0, 4096), Row::default());
+        assert_eq!(between(&before, &Counters::default(), 0.0, 4096), Vmstat::default());
     }
 }

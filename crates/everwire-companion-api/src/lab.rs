@@ -1,0 +1,70 @@
+//! `/lab`: one feed over polling, long polling, HTTP streaming, server-sent events and WebSocket, and what each transport costs.
+//!
+//! A client reads from a cursor, and gets an [`Item`] a line, event or message. The server counts the bytes of each transport, and
+//! `/lab/accounts` answers with the [`Accounts`].
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+
+/// A line, an event or a message of a transport.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Item {
+    /// Where reading begins. The server sends it only to a client that cannot know.
+    Start {
+        /// The number of the message before the first one that follows.
+        cursor: u64,
+        /// How many messages the client has missed: it was away for longer than the server keeps them.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        gap: u64,
+    },
+    /// A message of the feed. [`padded_message`] writes it, with a member that readers skip.
+    Message {
+        /// The number of the message; each is one more than the one before it.
+        seq: u64,
+        /// When the server made it.
+        time: f64,
+    },
+    /// The echo of a call, which is the same text.
+    Call {
+        /// The client's number for the call.
+        call: u64,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// The text of an [`Item::Message`] with `size` bytes: dots in a member `pad` fill it up. Where number and time alone need more,
+/// the text is longer.
+pub fn padded_message(seq: u64, time: f64, size: usize) -> String {
+    let mut text = String::with_capacity(size);
+    // Writing to a String never fails.
+    let _ = write!(text, "{{\"seq\":{seq},\"time\":{time:.3},\"pad\":\"");
+    let pad = size.saturating_sub(text.len() + 2);
+    text.extend(std::iter::repeat_n('.', pad));
+    text.push_str("\"}");
+    text
+}
+
+/// What `/lab/accounts` answers: the usage of each account that was asked for and is known, by name.
+pub type Accounts = BTreeMap<String, Usage>;
+
+/// What one transport of one client has used, as counted by the server below HTTP and above TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Requests whose answer has begun.
+    pub requests: u64,
+    /// Bytes from the client.
+    pub read: u64,
+    /// Bytes to the client.
+    pub written: u64,
+    /// Messages to the client.
+    pub messages: u64,
+    /// The bytes of these messages, and of the client's calls.
+    pub payload: u64,
+}
