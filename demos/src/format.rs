@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
+
 /// A whole number in groups of three: `20,000`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -30,15 +32,14 @@ pub(crate) fn milliseconds(ms: f64) -> String {
     }
 }
 
-/// A number of bytes: `512 B`, `1.5 kB`, `1.0 MB`.
+/// A number of bytes in powers of 1,000: `512 B`, `1.5 kB`, `1.0 MB`.
 pub(crate) fn bytes(size: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-    match size {
-        0..1_000 => format!("{size} B"),
-        1_000..1_000_000 => format!("{:.1} kB", size as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", size as f64 / 1e6),
-        _ => format!("{:.1} GB", size as f64 / 1e9),
-    }
+    format!("{:.1}", ByteSize(size).display().si())
+}
+
+/// A number of bytes in powers of 1,024, as is usual for memory: `512 B`, `1.5 KiB`, `23.5 GiB`.
+pub(crate) fn memory(size: u64) -> String {
+    format!("{:.1}", ByteSize(size).display().iec())
 }
 
 /// A change with its sign, where minus is the minus sign and not a hyphen: `+0.25`, `−1.10`, `0.00`.
@@ -71,8 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_in_powers_of_a_thousand() {
+    fn sizes_are_in_powers_of_a_thousand_and_memory_in_powers_of_two() {
         assert_eq!([999, 1_500, 1_048_576].map(bytes), ["999 B", "1.5 kB", "1.0 MB"]);
+        assert_eq!(
+            [0, 1_023, 1_536, 104_857_600, 25_276_502_016].map(memory),
+            ["0 B", "1023 B", "1.5 KiB", "100.0 MiB", "23.5 GiB"]
+        );
     }
 
     #[test]

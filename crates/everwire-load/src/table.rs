@@ -2,6 +2,8 @@
 
 use core::fmt::Write;
 
+use bytesize::ByteSize;
+
 use crate::record::{Percentiles, Summary};
 
 /// How wide the names in front are.
@@ -153,7 +155,7 @@ fn number(number: u64) -> String {
 }
 
 fn memory(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    format!("{:.1}", ByteSize(bytes).display().iec())
 }
 
 #[cfg(test)]

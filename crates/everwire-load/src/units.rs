@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use bytesize::ByteSize;
+
 use crate::schedule::Period;
 
 /// The longest time that may be asked for: a week.
@@ -82,19 +84,12 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(wrong()) }
 }
 
-/// `64`, `4KiB`, `1MiB`, in bytes.
+/// `64`, `4KiB`, `1MB`, in bytes.
 pub(crate) fn size(text: &str) -> Result<usize, String> {
-    let wrong = || format!("{text:?} is not a size: write a number of bytes, KiB or MiB, like 64, 4KiB or 1MiB");
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: usize = number.parse().map_err(|_| wrong())?;
-    let factor = match unit.trim() {
-        "" | "B" => 1,
-        "K" | "KiB" => 1 << 10,
-        "M" | "MiB" => 1 << 20,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(factor).ok_or_else(wrong)
+    let size: Option<ByteSize> = text.parse().ok();
+    size.and_then(|size| usize::try_from(size.as_u64()).ok()).ok_or_else(|| {
+        format!("{text:?} is not a size: write a number and B, kB, KiB, MB or MiB, like 64, 4KiB or 1MiB")
+    })
 }
 
 /// A time as one would write it on the command line.
@@ -130,7 +125,7 @@ mod tests {
     fn rates_shares_and_sizes_are_read_in_each_of_their_forms() {
         assert_eq!((rate("500/s"), rate("500"), rate("3000/min")), (Ok(500.0), Ok(500.0), Ok(50.0)));
         assert_eq!((share("0.3"), share("30%")), (Ok(0.3), Ok(0.3)));
-        assert_eq!((size("64"), size("4KiB"), size("1MiB")), (Ok(64), Ok(4096), Ok(1 << 20)));
+        assert_eq!((size("64"), size("4KiB"), size("1MiB"), size("4kB")), (Ok(64), Ok(4096), Ok(1 << 20), Ok(4000)));
     }
 
     #[test]
@@ -150,8 +145,8 @@ mod tests {
             (rate("0.01/min").map(drop), "at least one an hour"),
             (share("1.1").map(drop), "from 0 to 1"),
             (share("NaN").map(drop), "from 0 to 1"),
-            (size("4kb").map(drop), "like 64, 4KiB"),
-            (size("99999999999999999MiB").map(drop), "like 64, 4KiB"),
+            (size("4 pages").map(drop), "like 64, 4KiB"),
+            (size("-1").map(drop), "like 64, 4KiB"),
         ] {
             let problem = result.unwrap_err();
             assert!(problem.contains(advice), "{problem}");

@@ -36,10 +36,10 @@ pub(super) fn charts(track: &Track, now: f64, machine: Option<&Machine>) -> Html
                 unit="%" reaches={100.0} series={core_series} columns={core_columns}
             />
             <Card
-                title="Memory" value={latest.map_or_else(|| "–".to_owned(), |point| readable::memory(point.memory))}
+                title="Memory" value={latest.map_or_else(|| "–".to_owned(), |point| format::memory(point.memory))}
                 note={machine.map(|_| match swap {
-                    0 => format!("of {}, no swap", readable::memory(total)),
-                    swap => format!("of {}, {} swap", readable::memory(total), readable::memory(swap)),
+                    0 => format!("of {}, no swap", format::memory(total)),
+                    swap => format!("of {}, {} swap", format::memory(total), format::memory(swap)),
                 })}
                 unit="GiB" reaches={gib(total.max(swap)).max(0.1)}
                 series={named(&[("Memory", "--accent"), ("Swap", "--monitor-third")][..if swap > 0 { 2 } else { 1 }])}

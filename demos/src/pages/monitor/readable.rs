@@ -1,22 +1,5 @@
 //! Numbers as people read them.
 
-/// A size in powers of 1,024, as `top` and every memory module have it: `512 B`, `1.5 KiB`, `23.5 GiB`.
-pub(super) fn memory(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut size = bytes as f64;
-    let mut unit = 0;
-    while size >= 1023.95 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    match unit {
-        0 => format!("{bytes} B"),
-        _ if size < 99.95 => format!("{size:.1} {}", UNITS[unit]),
-        _ => format!("{size:.0} {}", UNITS[unit]),
-    }
-}
-
 /// A rate: small ones with a digit behind the point.
 pub(super) fn rate(per_second: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative")]
@@ -42,14 +25,6 @@ pub(super) fn computed(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn memory_is_in_powers_of_two() {
-        assert_eq!(
-            [0, 1_023, 1_536, 104_857_600, 25_276_502_016, 1_073_700_000].map(memory),
-            ["0 B", "1023 B", "1.5 KiB", "100 MiB", "23.5 GiB", "1.0 GiB"]
-        );
-    }
 
     #[test]
     fn small_rates_keep_a_digit() {

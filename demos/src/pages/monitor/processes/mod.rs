@@ -82,7 +82,7 @@ fn row(process: &Process, server_pid: Option<u32>) -> Html {
             <td class="user-cell" role="cell">{ process.user.as_deref().unwrap_or("–") }</td>
             <td class="state-cell" role="cell">{ &process.state }</td>
             <td class="cpu-cell" role="cell">{ format!("{:.1}", process.cpu) }</td>
-            <td class="memory-cell" role="cell">{ readable::memory(process.memory) }</td>
+            <td class="memory-cell" role="cell">{ format::memory(process.memory) }</td>
             <td class="time-cell" role="cell">{ readable::computed(process.time) }</td>
         </tr>
     }
