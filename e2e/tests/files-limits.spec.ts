@@ -28,7 +28,7 @@ test.describe("a file store that is small", () => {
   test("refuses names that deceive, with the reason", async ({ page }) => {
     const files = await FilesPage.visit(page);
     await files.pick(fileOf("NUL.txt", 10), fileOf("good.txt", 10));
-    await expect(files.transfer("NUL.txt").notice).toContainText("systems reserve; rename the file");
+    await expect(files.transfer("NUL.txt").notice).toContainText("systems reserve this name; rename the file");
     await expectNoOtherTry(files.transfer("NUL.txt"));
     await files.transfer("good.txt").arrives();
   });

@@ -2,34 +2,34 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The time after which TCP sends a lost segment again, at least: what Linux uses (`TCP_RTO_MIN`).
-const RETRANSMIT: Duration = Duration::from_millis(200);
+/// The minimal retransmission timeout of TCP on Linux (`TCP_RTO_MIN`).
+const RETRANSMISSION_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// How often a segment is lost in a row, at most: the time doubles with each (RFC 6298, section 5.5), and after five
-/// a message is six seconds late.
-const LOST_AT_MOST: u32 = 5;
+/// The greatest number of losses in a row. The timeout doubles with each (RFC 6298 section 5.5); after five a message is six
+/// seconds late.
+const MAX_LOSSES: u32 = 5;
 
-/// A slow, uneven or lossy network between server and client.
+/// A network with latency, jitter and loss between server and client.
 ///
-/// What is lost on TCP is not missing but late: it is sent again, and everything behind it waits. So `loss` holds a
-/// message back by the time of the retransmissions that it would have needed, and the order is kept.
+/// Data that is lost under TCP arrives late: it is retransmitted, and everything behind it waits. So `loss` delays a message
+/// by the retransmissions that it would have needed, and keeps the order.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Network {
-    /// How long every message is under way.
+    /// The latency of every message.
     pub(super) delay: Duration,
-    /// Up to how much longer, evenly distributed.
+    /// The greatest additional latency, evenly distributed.
     pub(super) jitter: Duration,
-    /// The share of messages that are lost and sent again, from 0 to 1.
+    /// The share of messages that are lost and retransmitted, from 0 to 1.
     pub(super) loss: f64,
 }
 
-/// One direction of a connection over such a network.
+/// One direction of a connection over a [`Network`].
 #[derive(Debug)]
 pub(crate) struct Path {
     network: Network,
-    dice: fastrand::Rng,
-    /// When the message before arrives: nothing overtakes it.
-    before: Option<Instant>,
+    random: fastrand::Rng,
+    /// The arrival of the previous message, which must not be overtaken.
+    previous: Option<Instant>,
 }
 
 impl Network {
@@ -37,26 +37,26 @@ impl Network {
         self.path_with(fastrand::Rng::new())
     }
 
-    fn path_with(self, dice: fastrand::Rng) -> Path {
-        Path { network: self, dice, before: None }
+    fn path_with(self, random: fastrand::Rng) -> Path {
+        Path { network: self, random, previous: None }
     }
 }
 
 impl Path {
-    /// When a message that is sent now arrives.
+    /// The arrival time of a message that is sent now.
     pub(crate) fn arrival(&mut self, now: Instant) -> Instant {
         let Network { delay, jitter, loss } = self.network;
-        let mut arrival = now + delay + jitter.mul_f64(self.dice.f64());
-        let mut again = RETRANSMIT;
-        for _ in 0..LOST_AT_MOST {
-            if self.dice.f64() >= loss {
+        let mut arrival = now + delay + jitter.mul_f64(self.random.f64());
+        let mut timeout = RETRANSMISSION_TIMEOUT;
+        for _ in 0..MAX_LOSSES {
+            if self.random.f64() >= loss {
                 break;
             }
-            arrival += again;
-            again *= 2;
+            arrival += timeout;
+            timeout *= 2;
         }
-        let arrival = self.before.map_or(arrival, |before| before.max(arrival));
-        self.before = Some(arrival);
+        let arrival = self.previous.map_or(arrival, |previous| previous.max(arrival));
+        self.previous = Some(arrival);
         arrival
     }
 }
@@ -69,7 +69,7 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// How late each of a thousand messages is that are sent so far apart that none waits for another.
+    /// The latency of each of a thousand messages that are sent so far apart that none waits for another.
     fn lateness(network: Network) -> Vec<Duration> {
         let mut path = network.path_with(fastrand::Rng::with_seed(7));
         let start = Instant::now();
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_fault_nothing_is_late() {
+    fn without_a_fault_no_message_is_late() {
         assert!(lateness(Network::default()).iter().all(Duration::is_zero));
     }
 
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_comes_after_one_or_more_retransmissions_and_always_comes() {
+    fn lost_messages_arrive_after_one_or_more_retransmissions() {
         let late = lateness(Network { loss: 0.1, ..Network::default() });
         let count = |time| late.iter().filter(|late| **late == time).count();
         assert!((870..930).contains(&count(ms(0))), "{}", count(ms(0)));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_overtakes_what_was_lost() {
+    fn no_message_overtakes_a_lost_one() {
         let network = Network { jitter: ms(80), loss: 0.2, ..Network::default() };
         let mut path = network.path_with(fastrand::Rng::with_seed(3));
         let start = Instant::now();

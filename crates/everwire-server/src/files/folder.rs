@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::id::FileId;
 
 const PREFIX: &str = "everwire-files-";
-/// Held by the server that the folder belongs to. The system lets go of it however that server ends.
+/// Locked by the server that owns the folder. The system releases the lock however that server ends.
 const LOCK: &str = "lock";
 
-/// The folder of one running server. Dropping it removes it with all that is in it.
+/// The temporary folder of a running server. Dropping it removes the folder and all files in it.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
@@ -16,11 +16,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes a folder that only this user can read.
+    /// Creates a folder that only this user can read.
     pub(crate) fn create(parent: &Path) -> io::Result<Self> {
         fs::create_dir_all(parent)?;
         let name = format!("{PREFIX}{}", FileId::random());
-        // Under its own name only once it is locked: nobody shall take it for one that was left behind.
+        // It gets its final name once it is locked, so that no other server takes it for one that was left behind.
         let unlocked = parent.join(format!(".{name}"));
         make_private(&unlocked)?;
         let lock = File::create_new(unlocked.join(LOCK))?;
@@ -30,12 +30,12 @@ impl Folder {
         Ok(Self { path, _lock: lock })
     }
 
-    /// Removes what servers left behind that were killed.
+    /// Removes the folders of servers that were killed.
     pub(crate) fn remove_leftovers(parent: &Path) -> io::Result<()> {
         for entry in fs::read_dir(parent)? {
             let entry = entry?;
             let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-            // Another user's folder cannot be opened, and is not ours to remove.
+            // Folders of other users cannot be opened and are skipped.
             if is_ours
                 && entry.file_type()?.is_dir()
                 && is_left_behind(&entry.path())
@@ -72,12 +72,12 @@ fn is_left_behind(folder: &Path) -> bool {
     !matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
 }
 
-/// Opens the lock of a folder that somebody made. In a folder that all users share that may be anybody, and the lock anything: to
-/// open a pipe would wait until somebody reads it, and a link leads anywhere.
+/// Opens the lock file of a folder. Its parent may be shared by all users, so the lock may be anything: opening a pipe would
+/// block until it has a reader, and a link could lead anywhere.
 fn open_lock(path: &Path) -> Option<File> {
     let mut options = File::options();
     options.write(true);
-    // Between a look at what it is and the opening it could become something else.
+    // Checking the type before opening would be a race.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOFOLLOW);
     let lock = options.open(path).ok()?;
@@ -103,25 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_server_left_is_removed_and_what_a_running_one_has_is_not() {
+    fn the_folder_of_a_killed_server_is_removed_and_that_of_a_running_one_is_kept() {
         let parent = tempfile::tempdir().unwrap();
         let running = Folder::create(parent.path()).unwrap();
         let left = parent.path().join(format!("{PREFIX}left"));
         fs::create_dir(&left).unwrap();
         fs::write(left.join(LOCK), "").unwrap();
         fs::write(left.join("file"), "bytes").unwrap();
-        let stranger = parent.path().join("everwire-notes");
-        fs::create_dir(&stranger).unwrap();
+        let unrelated = parent.path().join("everwire-notes");
+        fs::create_dir(&unrelated).unwrap();
 
         Folder::remove_leftovers(parent.path()).unwrap();
 
-        assert!(!left.exists() && stranger.exists() && running.path.exists());
+        assert!(!left.exists() && unrelated.exists() && running.path.exists());
     }
 
-    /// Anybody may make one in a folder that all users share.
+    /// Any user can create one in a shared folder.
     #[cfg(unix)]
     #[test]
-    fn a_lock_that_is_no_file_is_left_alone_and_holds_nobody_up() {
+    fn a_lock_that_is_not_a_file_is_left_alone_and_does_not_block() {
         let parent = tempfile::tempdir().unwrap();
         for (name, make) in [("fifo", "mkfifo lock"), ("link", "ln -s /dev/null lock"), ("folder", "mkdir lock")] {
             let folder = parent.path().join(format!("{PREFIX}{name}"));

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A file's address, and its name on disk: drawn by lot, so that nothing of what a client says becomes a path.
+/// The id of a file, which is also its name on disk. It is random, so that no part of a path comes from a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FileId(u128);
 
@@ -9,10 +9,10 @@ impl FileId {
         Self(fastrand::u128(..))
     }
 
-    /// Reads exactly what `Display` writes.
+    /// Parses exactly the form that `Display` writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let is_written_so = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if is_written_so { u128::from_str_radix(text, 16).ok().map(Self) } else { None }
+        let is_canonical = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if is_canonical { u128::from_str_radix(text, 16).ok().map(Self) } else { None }
     }
 }
 
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_as_it_is_written_and_not_otherwise() {
+    fn an_id_is_parsed_in_its_displayed_form_only() {
         let id = FileId(0xab);
         let text = id.to_string();
         assert_eq!(FileId::parse(&text), Some(id));

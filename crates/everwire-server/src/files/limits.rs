@@ -1,23 +1,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What `/files` may hold, and for how long. Whatever goes beyond is refused with a sentence that says what to do.
+/// Limits of `/files`. An upload over one of them is refused with a sentence that says what to do.
 #[derive(Clone, Debug)]
 pub struct FileLimits {
-    /// Where the server makes its temporary folder; `None` is the system's folder for such.
+    /// Where the server creates its temporary folder; `None` for the system's temporary directory.
     pub folder: Option<PathBuf>,
     /// Bytes of one file.
     pub file_bytes: u64,
-    /// Bytes of all files, the unfinished ones with the size that they will have.
+    /// Bytes of all files together. Unfinished uploads count with their final size.
     pub store_bytes: u64,
-    /// How many files, with the unfinished ones.
+    /// Number of files, unfinished uploads included.
     pub files: usize,
-    /// How long an upload that does not go on is kept, so that it can be resumed.
+    /// How long an interrupted upload can be resumed.
     pub unfinished: Duration,
-    /// How long an upload that does not go on keeps its room from another that needs it. Otherwise two requests that are never
-    /// followed by a byte would fill the store for as long as `unfinished`.
+    /// How long an interrupted upload keeps its room when another needs it. Without this limit, two requests that are never
+    /// followed by a byte could fill the store for as long as `unfinished`.
     pub idle: Duration,
-    /// How long a file is there for others.
+    /// How long a complete file is kept.
     pub finished: Duration,
 }
 

@@ -2,29 +2,29 @@ use std::fmt;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-/// The most bytes of a name: what common file systems hold.
-const LONGEST: usize = 255;
+/// The limit of common file systems.
+const MAX_BYTES: usize = 255;
 
-/// The name of a file as others see it and save it under. It is never a path on this machine.
+/// The name that others see and save the file under. It is never used as a path on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileName(String);
 
-/// Why a text is no name for a file.
+/// Why a text is refused as a file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadName {
     #[error("The file has no name; give it one.")]
     Empty,
-    #[error("The name is longer than {LONGEST} bytes; shorten it.")]
+    #[error("The name is longer than {MAX_BYTES} bytes; shorten it.")]
     Long,
-    #[error("The name holds a path; send the name alone, without / and \\.")]
+    #[error("The name is a path; send the name alone, without / and \\.")]
     Path,
-    #[error("The name holds characters that cannot be seen; rename the file.")]
+    #[error("The name has invisible characters; rename the file.")]
     Invisible,
-    #[error("The name holds one of < > : \" | ? *, which Windows reserves; rename the file.")]
+    #[error("The name has one of < > : \" | ? *, which Windows reserves; rename the file.")]
     Character,
     #[error("The name begins or ends with a space or ends with a dot, which some systems drop; rename the file.")]
     Edge,
-    #[error("The name is one that some systems reserve; rename the file.")]
+    #[error("Some systems reserve this name; rename the file.")]
     Reserved,
 }
 
@@ -33,7 +33,7 @@ impl FileName {
         if text.is_empty() {
             return Err(BadName::Empty);
         }
-        if text.len() > LONGEST {
+        if text.len() > MAX_BYTES {
             return Err(BadName::Long);
         }
         if text.contains(['/', '\\']) || text == "." || text == ".." {
@@ -69,26 +69,26 @@ impl fmt::Display for FileName {
     }
 }
 
-/// What has no form of its own: with it two names look the same, and `exe.txt` is shown where `txt.exe` is meant. Variation selectors
-/// are not among it, although nobody sees them either: an emoji in a name usually has one behind it.
+/// Characters without a glyph. They make two names look alike, or display `txt.exe` as `exe.txt`. Variation selectors are allowed:
+/// emoji in names usually have one.
 fn is_invisible(char: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
     matches!(char.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
         || matches!(
             char,
-            // The joiner that joins nothing, fillers in the place of a letter, an empty Braille pattern.
+            // The combining grapheme joiner, fillers in the place of a letter, the empty Braille pattern.
             '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
-            // What Unicode keeps for more of this kind.
+            // Code points that Unicode reserves for such characters.
             | '\u{2065}' | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e00ff}' | '\u{e01f0}'..='\u{e0fff}'
         )
 }
 
-/// The names of devices in Windows, which with any ending still name the device.
+/// Device names of Windows, which refer to the device with any extension, too.
 fn is_reserved(text: &str) -> bool {
     let stem = text.split('.').next().unwrap_or_default().trim_end().to_uppercase();
     let numbered = |device: &str| {
         let number = stem.strip_prefix(device).map(|rest| rest.chars().collect::<Vec<_>>());
-        // Also the digits that Windows takes for some of the others.
+        // Windows also takes the superscript digits 1 to 3.
         matches!(number.as_deref(), Some(['0'..='9' | '\u{b9}' | '\u{b2}' | '\u{b3}']))
     };
     matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" | "CLOCK$")
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_as_people_give_them_are_taken_as_they_are() {
+    fn common_names_are_accepted_unchanged() {
         for name in [
             "a",
             "report (2).pdf",
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_lead_elsewhere_or_deceive_is_refused_with_the_reason() {
+    fn names_that_are_paths_or_deceive_are_refused_with_the_reason() {
         for (name, why) in [
             ("", BadName::Empty),
             ("..", BadName::Path),
@@ -158,7 +158,7 @@ mod tests {
         }
     }
 
-    /// A part of a name that was left out of an earlier list stands for each range of Unicode 16.
+    /// All ranges of the category in Unicode 16; an earlier hand-written list missed some.
     #[test]
     fn every_character_of_the_format_category_is_refused() {
         let format = [
@@ -190,7 +190,7 @@ mod tests {
             assert_eq!(FileName::parse(&name), Err(BadName::Invisible), "U+{code:04X}");
             count += 1;
         }
-        assert_eq!(count, 170, "as many as there are");
+        assert_eq!(count, 170, "the size of the category");
     }
 
     #[test]

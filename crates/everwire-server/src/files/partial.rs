@@ -6,7 +6,7 @@ use std::path::Path;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-/// A file that is being received. Its methods wait for the disk.
+/// A file that is being received. Its methods block on the disk.
 pub(crate) struct Partial {
     file: File,
     digest: Sha256,
@@ -25,7 +25,7 @@ impl Partial {
         Ok(())
     }
 
-    /// The checksum of what was received, as text.
+    /// The SHA-256 of the received bytes in hexadecimal.
     pub(crate) fn finish(self) -> String {
         let mut text = String::with_capacity(64);
         for byte in self.digest.finalize() {

@@ -4,18 +4,18 @@ use sysinfo::{MemoryRefreshKind, System};
 use super::processes::{self, Users};
 use super::vmstat::Vmstat;
 
-/// The machine that the server runs on.
+/// Reads the usage of the machine that the server runs on.
 pub(super) struct Machine {
-    /// `None` on a system that sysinfo does not know.
+    /// `None` on a system that sysinfo does not support.
     system: Option<System>,
     users: Users,
     vmstat: Vmstat,
     about: api::Machine,
 }
 
-/// What a machine did since the reading before.
+/// The usage of the machine since the reading before.
 pub(super) struct Reading {
-    /// How busy each core was, in percent.
+    /// Usage of each core in percent.
     pub(super) cores: Vec<f64>,
     /// Bytes in use.
     pub(super) memory: u64,
@@ -26,7 +26,7 @@ pub(super) struct Reading {
 }
 
 impl Machine {
-    /// Begins to count.
+    /// Takes the first reading, which rates are computed from.
     pub(super) fn open() -> Self {
         let mut system = System::new().ok();
         let mut about = api::Machine {
@@ -51,7 +51,7 @@ impl Machine {
         &self.about
     }
 
-    /// Reads everything that changes. The processes are the dear part, and are left out where nobody looks.
+    /// Reads the current usage. Processes are expensive to read and optional.
     pub(super) fn read(&mut self, with_processes: bool) -> Reading {
         let mut reading = Reading {
             cores: Vec::new(),
@@ -76,12 +76,12 @@ impl Machine {
     }
 }
 
-/// A number as exact as anybody reads it: more digits would only make the messages longer.
+/// Rounds to one decimal. More digits would only make the messages longer.
 pub(super) fn tenths(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 
-/// Windows has no such thing, and is said to be idle in its place.
+/// Load averages; sysinfo reports zeros on Windows, which has none.
 fn load_averages() -> Option<[f64; 3]> {
     let load = System::load_average().ok().filter(|_| cfg!(unix))?;
     Some([load.one, load.five, load.fifteen])

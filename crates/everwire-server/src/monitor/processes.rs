@@ -5,17 +5,17 @@ use sysinfo::{ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, Upda
 
 use super::machine::tenths;
 
-/// The processes that are told of: as many as fill a screen, like `top`.
+/// The number of processes in a sample: a screen full, as in `top`.
 const TOP: usize = 30;
 
-/// Reads the processes of the machine.
+/// Refreshes the processes of the machine.
 pub(super) fn refresh(system: &mut System) {
     let wanted =
         ProcessRefreshKind::nothing().without_tasks().with_cpu().with_memory().with_user(UpdateKind::OnlyIfNotSet);
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
 }
 
-/// What was read last.
+/// The busiest processes of the last refresh, by processor time, then memory.
 pub(super) fn busiest(system: &System, users: &Users) -> Processes {
     let mut all: Vec<_> = system.processes().values().collect();
     let busier = |one: &&sysinfo::Process, other: &&sysinfo::Process| -> Ordering {
@@ -43,7 +43,7 @@ pub(super) fn busiest(system: &System, users: &Users) -> Processes {
     Processes { count: count as u64, running: running as u64, top }
 }
 
-/// Who may own a process. Read once: it changes rarely, and the number is shown where a name is missing.
+/// Names of users. They are read once since they change rarely; an unknown user is shown by number.
 pub(super) struct Users(Option<sysinfo::Users>);
 
 impl Users {

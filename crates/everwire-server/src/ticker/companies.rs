@@ -12,14 +12,14 @@ impl Company {
         Self { symbol: symbol.into(), name: name.into() }
     }
 
-    /// The company behind a symbol; one that nobody knows is called by its symbol.
+    /// The company of a symbol. An unknown symbol is used as the name as well.
     pub(super) fn of_symbol(symbol: &str) -> Self {
         let known = classic().map(|(company, _)| company).chain(synthetic().map(|(company, _)| company));
         known.into_iter().find(|company| company.symbol == symbol).unwrap_or_else(|| Self::new(symbol, symbol))
     }
 }
 
-/// The nine of a classic stock ticker demo, with opening prices of the same age.
+/// The nine companies of a classic stock ticker demo, with their opening prices of that time.
 pub(super) fn classic() -> impl Iterator<Item = (Company, f64)> {
     [
         ("DIS", "The Walt Disney Company", 37.81),
@@ -64,7 +64,7 @@ const SECOND: [&str; 20] = [
     "Textiles",
 ];
 
-/// Five hundred companies that do not exist, for feeds of a real exchange's size.
+/// Five hundred fictitious companies, for feeds of the size of a real exchange.
 pub(super) fn synthetic() -> impl Iterator<Item = (Company, f64)> {
     FIRST.iter().enumerate().flat_map(|(row, first)| {
         SECOND.iter().enumerate().map(move |(column, second)| {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_symbol_that_nobody_knows_is_its_own_name() {
+    fn an_unknown_symbol_is_its_own_name() {
         assert_eq!(Company::of_symbol("NVDA").name, "NVIDIA Corporation");
         assert_eq!(Company::of_symbol("ZZZZ").name, "ZZZZ");
     }

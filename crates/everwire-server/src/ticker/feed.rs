@@ -2,34 +2,33 @@ use std::time::Duration;
 
 use super::Company;
 
-/// After a machine's sleep, the hours that were missed are not made up for.
+/// A feed that was suspended, like the machine, makes up for this much of what it missed.
 pub(super) const CATCH_UP: Duration = Duration::from_secs(1);
 
-/// Something that makes trades as time goes by: a random walk, a recording, an exchange.
+/// A source of trades: a random walk, a recording, an exchange.
 ///
-/// A feed has no clock: it is handed the time since its start, so that it runs as fast as a test likes.
+/// A feed has no clock. It is passed the time since its start, so that tests run in virtual time.
 pub(super) trait Feed: Send {
-    /// What is traded, with opening prices. Trades refer to it by index.
+    /// The companies with their opening prices. Trades refer to them by index.
     fn opening(&self) -> Vec<(Company, f64)>;
 
     /// Updates a second, on average.
     fn rate(&self) -> f64;
 
-    /// Makes so many updates a second from here on. A recording keeps its own rate.
+    /// Sets the updates a second from `elapsed` on. A recording keeps its own rate.
     fn set_rate(&mut self, _elapsed: Duration, _rate: u32) {}
 
-    /// When the next trade happens, as time since the start; `None` when there will be none.
+    /// The time of the next trade since the start; `None` if there is none.
     fn next(&self) -> Option<Duration>;
 
-    /// Passes over the trades up to `elapsed` since the start without making them, and says how many these are.
+    /// Skips the trades up to `elapsed` since the start. Returns their number.
     fn skip_to(&mut self, elapsed: Duration) -> u64;
 
-    /// Appends the trades up to `elapsed` since the start, and moves past them. Of more than [`CATCH_UP`] only the last are
-    /// made.
+    /// Appends the trades up to `elapsed` since the start and moves past them. Trades older than [`CATCH_UP`] are skipped.
     fn advance(&mut self, elapsed: Duration, trades: &mut Vec<Trade>);
 }
 
-/// A price that was paid.
+/// A trade.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Trade {
     /// Index into [`Feed::opening`].

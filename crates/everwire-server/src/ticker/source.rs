@@ -12,20 +12,20 @@ use super::{Company, Feed, Recording};
 pub enum FeedSource {
     /// A random walk; the same seed gives the same prices.
     Walk {
-        /// Where the random numbers start.
+        /// The seed of the random numbers.
         seed: u64,
     },
-    /// A recording, played again and again.
+    /// A recording, played in a loop.
     Replay {
-        /// What was recorded.
+        /// The recorded trades.
         recording: Arc<Recording>,
-        /// How many times faster than recorded.
+        /// A factor: 2 plays the recording twice as fast.
         speed: f64,
     },
 }
 
 impl FeedSource {
-    /// Whether a client may choose how many updates a second there are.
+    /// Whether a client may choose the updates a second.
     pub(super) fn takes_rates(&self) -> bool {
         matches!(self, Self::Walk { .. })
     }
@@ -38,7 +38,7 @@ impl FeedSource {
         }
     }
 
-    /// The companies of a client that chooses none.
+    /// The companies of a client that does not choose.
     pub(super) fn default_symbols(&self) -> BTreeSet<String> {
         match self {
             Self::Walk { .. } => classic().map(|(company, _)| company.symbol).collect(),

@@ -5,27 +5,27 @@ use fastrand::Rng;
 use super::feed::CATCH_UP;
 use super::{Company, Feed, Trade};
 
-/// How far one trade moves a price, as a share of it (standard deviation, about).
+/// The standard deviation of one trade, as a share of the price.
 const STEP: f64 = 0.002;
-/// How strongly a trade pulls the price back to its opening. Without it a walk at a high rate would leave every
-/// plausible range within minutes; with it prices stay within about a third of the opening.
+/// The pull of a trade back to the opening price. Without it, a walk at a high rate would leave any plausible range within
+/// minutes; with it, prices stay within about a third of the opening price.
 const PULL: f64 = 0.0005;
-const LEAST_PRICE: f64 = 0.01;
+const MIN_PRICE: f64 = 0.01;
 
-/// A random walk over companies: each trade moves the price of one, chosen at random, a little.
+/// A random walk: each trade moves the price of a random company.
 pub(super) struct Walk {
     companies: Vec<(Company, f64)>,
     prices: Vec<f64>,
     rate: u32,
-    /// Since when it has this rate.
+    /// The time of the last change of the rate.
     since: Duration,
     random: Rng,
-    /// Trades since then; skipped ones included.
+    /// Trades since then, skipped ones included.
     trades: u64,
 }
 
 impl Walk {
-    /// Makes `rate` trades a second. The same companies and the same seed give the same trades.
+    /// A walk with `rate` trades a second. The same companies and seed give the same trades.
     pub(super) fn new(companies: Vec<(Company, f64)>, rate: u32, seed: u64) -> Self {
         let prices = companies.iter().map(|(_, price)| *price).collect();
         Self { companies, prices, rate, since: Duration::ZERO, random: Rng::with_seed(seed), trades: 0 }
@@ -35,10 +35,10 @@ impl Walk {
         let company = self.random.usize(..self.companies.len());
         let price = &mut self.prices[company];
         let open = self.companies[company].1;
-        // The sum of two uniform numbers is bell-shaped enough for prices.
+        // The sum of two uniform numbers approximates a normal distribution well enough for prices.
         let shock = (self.random.f64() + self.random.f64() - 1.0) * STEP * 2.45;
         let pull = (open / *price - 1.0) * PULL;
-        *price = (*price * (1.0 + shock + pull)).max(LEAST_PRICE);
+        *price = (*price * (1.0 + shock + pull)).max(MIN_PRICE);
         Trade { company, price: (*price * 100.0).round() / 100.0 }
     }
 
@@ -57,7 +57,7 @@ impl Feed for Walk {
     }
 
     fn next(&self) -> Option<Duration> {
-        // A nanosecond more, so that rounding down in `trades_until` cannot miss the trade it was woken for.
+        // Plus a nanosecond, so that rounding down in `trades_until` does not miss this trade.
         let next = Duration::from_secs_f64((self.trades + 1) as f64 / f64::from(self.rate));
         Some(self.since + next + Duration::from_nanos(1))
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_of_sleep_is_not_made_up_for() {
+    fn an_hour_of_suspension_is_not_caught_up() {
         let mut walk = Walk::new(classic().collect(), 1000, 1);
         let mut trades = Vec::new();
         walk.advance(Duration::from_secs(3600), &mut trades);

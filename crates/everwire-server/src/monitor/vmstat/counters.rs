@@ -1,7 +1,7 @@
-/// What the kernel counts, in its own units.
+/// Counters of the kernel in its own units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counters {
-    /// Time of all cores by what it went to, in ticks: user, nice, system, idle, wait, irq, softirq, steal.
+    /// Time of all cores in ticks: user, nice, system, idle, wait, irq, softirq, steal.
     pub(super) time: [u64; 8],
     pub(super) interrupts: u64,
     pub(super) switches: u64,
@@ -25,8 +25,8 @@ impl Counters {
     pub(super) fn parse(stat: &str, vmstat: &str, meminfo: &str) -> Option<Self> {
         let mut time = [0; 8];
         // Old kernels have fewer columns, and new ones more.
-        let told = line(stat, "cpu")?.split_ascii_whitespace().map_while(|ticks| ticks.parse().ok());
-        time.iter_mut().zip(told).for_each(|(ticks, told)| *ticks = told);
+        let columns = line(stat, "cpu")?.split_ascii_whitespace().map_while(|ticks| ticks.parse().ok());
+        time.iter_mut().zip(columns).for_each(|(ticks, column)| *ticks = column);
         let memory = |name| first_number(meminfo, name).unwrap_or(0);
         let swapped = |name| first_number(vmstat, name).unwrap_or(0);
         Some(Self {
@@ -42,7 +42,7 @@ impl Counters {
             swap_used: memory("SwapTotal:").saturating_sub(memory("SwapFree:")),
             free: memory("MemFree:"),
             buffers: memory("Buffers:"),
-            // As procps has it since 2014: what the kernel's own caches could give back is cache as well.
+            // Like procps since 2014, which counts reclaimable slab memory as cache.
             cache: memory("Cached:") + memory("SReclaimable:"),
         })
     }
@@ -52,7 +52,7 @@ fn first_number(text: &str, name: &str) -> Option<u64> {
     line(text, name)?.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// What follows a name at the start of a line.
+/// The rest of the line that starts with `name`.
 fn line<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix([' ', '\t']))
 }
@@ -68,7 +68,7 @@ mod tests {
                            SwapTotal:  400 kB\nSwapFree:  150 kB\nSReclaimable:  30 kB\n";
 
     #[test]
-    fn everything_is_read_from_where_the_kernel_tells_it() {
+    fn counters_are_read_from_all_three_files() {
         let expected = Counters {
             time: [10, 20, 30, 40, 50, 60, 70, 80],
             interrupts: 500,
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_file_is_no_counters() {
+    fn an_incomplete_file_gives_no_counters() {
         assert_eq!(Counters::parse("", VMSTAT, MEMINFO), None);
         assert_eq!(Counters::parse("cpu  1 2 3 4\n", VMSTAT, MEMINFO), None);
     }

@@ -1,4 +1,4 @@
-//! The counters that `vmstat` of procps shows, by its rules. Only Linux has them.
+//! The counters that `vmstat` of procps shows, computed by its rules. Linux only.
 
 mod counters;
 mod page_size;
@@ -10,19 +10,19 @@ use std::time::Instant;
 use counters::Counters;
 use everwire_companion_api::monitor as api;
 
-/// The counters as they were read last.
+/// The last reading of the counters.
 pub(super) struct Vmstat {
     before: Option<(Instant, Counters)>,
     page_size: u64,
 }
 
 impl Vmstat {
-    /// Begins to count.
+    /// Takes the first reading.
     pub(super) fn start() -> Self {
         Self { before: read(), page_size: page_size::page_size() }
     }
 
-    /// What happened since the last time. `None` on a system without these counters.
+    /// Rates since the reading before. `None` on a system without these counters.
     pub(super) fn read(&mut self) -> Option<api::Vmstat> {
         let (now, after) = read()?;
         let (then, before) = self.before.replace((now, after.clone()))?;

@@ -2,9 +2,9 @@ use everwire_companion_api::monitor::Vmstat;
 
 use super::counters::Counters;
 
-/// What happened between two readings.
+/// Rates and shares between two readings.
 pub(super) fn between(before: &Counters, after: &Counters, seconds: f64, page_size: u64) -> Vmstat {
-    // A counter that is smaller than before was set back, as a core's idle time can be; nothing is told of it then.
+    // A counter that decreased was reset, as the idle time of a core can be, and gives a rate of zero.
     let rate = |before: u64, after: u64| (after.saturating_sub(before) as f64 / seconds.max(1e-3)).round() as u64;
     let pages = |before: u64, after: u64| rate(before * page_size / 1024, after * page_size / 1024);
     let mut spent = [0; 8];
@@ -15,7 +15,7 @@ pub(super) fn between(before: &Counters, after: &Counters, seconds: f64, page_si
     let all = spent.iter().sum::<u64>().max(1);
     let percent = |ticks: u64| (100 * ticks + all / 2) / all;
     Vmstat {
-        // Whoever reads the counter is running too.
+        // The process that reads the counter is running as well.
         running: after.running.saturating_sub(1),
         blocked: after.blocked,
         swap_used: after.swap_used,
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_was_set_back_and_a_machine_without_ticks_break_nothing() {
+    fn a_counter_that_was_reset_gives_zero_and_no_ticks_divide_by_nothing() {
         let before = Counters { interrupts: 9, time: [9; 8], ..Counters::default() };
         assert_eq!(between(&before, &Counters::default(), 0.0, 4096), Vmstat::default());
     }

@@ -10,14 +10,14 @@ use std::time::Duration;
 use super::feed::CATCH_UP;
 use super::{Company, Feed, Trade};
 
-/// A recording as a feed: each trade at its recorded time, and from the start again after the end.
+/// Plays a recording in a loop, each trade at its recorded time.
 pub(super) struct Replay {
     recording: Arc<Recording>,
     companies: Vec<(Company, f64)>,
-    /// For each symbol of the recording, its place among the companies, if it was chosen.
+    /// The index in `companies` of each symbol of the recording, if it is selected.
     places: Vec<Option<usize>>,
     speed: f64,
-    /// Rows that were passed, through all rounds.
+    /// Rows played so far, in all passes through the recording.
     rows: usize,
 }
 
@@ -39,13 +39,11 @@ impl Replay {
 
     fn at(&self, row: usize) -> Duration {
         let rows = self.recording.rows();
-        let round = (row / rows.len()) as f64 * self.recording.seconds();
-        Duration::from_secs_f64((round + rows[row % rows.len()].at) / self.speed)
+        let passes = (row / rows.len()) as f64 * self.recording.seconds();
+        Duration::from_secs_f64((passes + rows[row % rows.len()].at) / self.speed)
     }
-}
 
-impl Replay {
-    /// How many of so many rows are of the chosen symbols.
+    /// The number of trades of selected symbols in the first `rows` rows.
     fn trades_before(&self, rows: usize) -> u64 {
         let all = self.recording.rows();
         let chosen = |rows: &[Row]| rows.iter().filter(|row| self.places[row.symbol].is_some()).count();
@@ -69,10 +67,10 @@ impl Feed for Replay {
     fn skip_to(&mut self, elapsed: Duration) -> u64 {
         let before = self.trades_before(self.rows);
         let played = elapsed.as_secs_f64() * self.speed;
-        let rounds = (played / self.recording.seconds()).floor();
+        let passes = (played / self.recording.seconds()).floor();
         let rows = self.recording.rows();
-        let within = rows.partition_point(|row| row.at <= played - rounds * self.recording.seconds());
-        self.rows = self.rows.max(rounds as usize * rows.len() + within);
+        let within = rows.partition_point(|row| row.at <= played - passes * self.recording.seconds());
+        self.rows = self.rows.max(passes as usize * rows.len() + within);
         self.trades_before(self.rows) - before
     }
 
@@ -99,9 +97,9 @@ mod tests {
         Replay::new(Arc::new(Recording::parse(CSV).unwrap()), &symbols, speed)
     }
 
-    fn times(mut replay: Replay, rounds: usize) -> Vec<(u128, usize, f64)> {
+    fn times(mut replay: Replay, steps: usize) -> Vec<(u128, usize, f64)> {
         let mut played = Vec::new();
-        for _ in 0..rounds {
+        for _ in 0..steps {
             let next = replay.next().unwrap();
             let mut trades = Vec::new();
             replay.advance(next, &mut trades);
@@ -111,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_come_at_their_recorded_times() {
+    fn trades_are_played_at_their_recorded_times() {
         assert_eq!(times(replay(&["NVDA", "XOM"], 1.0), 3), [(0, 0, 10.0), (500, 1, 20.0), (2000, 0, 11.0)]);
     }
 
@@ -121,25 +119,25 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_of_sleep_is_not_made_up_for() {
+    fn an_hour_of_suspension_is_not_caught_up() {
         let mut replay = replay(&["NVDA", "XOM"], 1.0);
         let mut trades = Vec::new();
         replay.advance(Duration::from_millis(3_600_100), &mut trades);
         assert!(trades.len() <= 2, "{trades:?}");
-        assert_eq!(replay.skip_to(Duration::from_millis(3_612_100)), 12, "four rounds of three seconds");
+        assert_eq!(replay.skip_to(Duration::from_millis(3_612_100)), 12, "four passes of three seconds");
         let next = replay.next().unwrap();
         assert!((3_612_100..3_615_100).contains(&next.as_millis()), "{next:?}");
     }
 
     #[test]
-    fn only_the_chosen_symbols_are_played() {
+    fn only_selected_symbols_are_played() {
         let replay = replay(&["XOM"], 1.0);
         assert_eq!(replay.opening().len(), 1);
         assert_eq!(times(replay, 3), [(500, 0, 20.0)]);
     }
 
     #[test]
-    fn after_the_end_it_starts_again_a_mean_gap_later() {
+    fn the_recording_starts_over_one_mean_gap_after_its_end() {
         assert_eq!(times(replay(&["XOM"], 1.0), 6), [(500, 0, 20.0), (3500, 0, 20.0)]);
     }
 }

@@ -31,26 +31,29 @@ pub enum RecordingError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         error: io::Error,
     },
-    /// A row is not what it should be.
+    /// A row is invalid.
     #[error("line {line} of the recording, `{text}`, is not time,symbol,price: {problem}")]
     BadRow {
         /// Counted from 1.
         line: usize,
-        /// The line.
+        /// The text of the line.
         text: String,
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// There is no row.
+    /// The recording has no rows.
     #[error("the recording has no rows; each is time,symbol,price like 2024-05-01T14:30:00.250Z,NVDA,17.86")]
     Empty,
 }
 
 impl Recording {
-    /// Reads a file; see [`parse`](Self::parse).
+    /// Reads a file in the format of [`parse`](Self::parse).
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not a valid recording.
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text),
@@ -58,8 +61,11 @@ impl Recording {
         }
     }
 
-    /// Reads CSV text. A time is a number of seconds since whenever, or a date and time as in RFC 3339 (the zone
-    /// is UTC or absent). Rows stand in the order of their times. A first line that names the columns is skipped.
+    /// Parses CSV text. A time is a number of seconds from any origin, or a date and time of RFC 3339 in UTC (the zone may be
+    /// absent). Rows must be in the order of their times. A first line with the names of the columns is skipped.
+    ///
+    /// # Errors
+    /// If a row is invalid or there is none.
     pub fn parse(text: &str) -> Result<Self, RecordingError> {
         let mut rows: Vec<Row> = Vec::new();
         let mut symbols: Vec<(String, f64)> = Vec::new();
@@ -71,9 +77,10 @@ impl Recording {
             }
             let bad = |problem| RecordingError::BadRow { line: index + 1, text: text.to_owned(), problem };
             let columns: Vec<&str> = text.split(',').map(str::trim).collect();
-            let [time, symbol, price] = columns[..] else { return Err(bad("there must be three columns")) };
-            let time = seconds(time).ok_or_else(|| bad("the time is no number of seconds and no RFC 3339 time"))?;
-            let price: f64 = price.parse().map_err(|_| bad("the price is no number"))?;
+            let [time, symbol, price] = columns[..] else { return Err(bad("it must have three columns")) };
+            let time =
+                seconds(time).ok_or_else(|| bad("the time is neither a number of seconds nor an RFC 3339 time"))?;
+            let price: f64 = price.parse().map_err(|_| bad("the price is not a number"))?;
             if !(price.is_finite() && price > 0.0) {
                 return Err(bad("the price is not positive"));
             }
@@ -92,7 +99,7 @@ impl Recording {
             rows.push(Row { at, symbol, price });
         }
         let last = rows.last().ok_or(RecordingError::Empty)?.at;
-        // One mean gap lies between the last row and the first of the next round; a second if there is no mean.
+        // The first row of the next pass follows the last after the mean gap between rows, or after a second if there is none.
         let gap = if last > 0.0 { last / (rows.len() - 1) as f64 } else { 1.0 };
         Ok(Self { rows, symbols, seconds: last + gap })
     }
@@ -107,12 +114,12 @@ impl Recording {
         self.symbols.iter().map(|(symbol, price)| (symbol.as_str(), *price))
     }
 
-    /// At least one.
+    /// The rows; there is at least one.
     pub(super) fn rows(&self) -> &[Row] {
         &self.rows
     }
 
-    /// How long one round takes; more than nothing.
+    /// The duration of one pass; never zero.
     pub(super) fn seconds(&self) -> f64 {
         self.seconds
     }
@@ -144,13 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_row_is_named_with_its_line_and_its_problem() {
+    fn an_invalid_row_is_reported_with_its_line_and_problem() {
         let cases = [
             ("0,A", "three columns"),
             ("0,A,1,2", "three columns"),
-            ("soon,A,1", "no number of seconds"),
+            ("soon,A,1", "neither a number of seconds"),
             ("0,,1", "symbol is empty"),
-            ("0,A,x", "price is no number"),
+            ("0,A,x", "price is not a number"),
             ("0,A,-1", "not positive"),
             ("0,A,NaN", "not positive"),
             ("-1,A,1", "earlier than the row before"),
@@ -162,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_no_recording() {
+    fn a_recording_without_rows_is_refused() {
         assert!(matches!(Recording::parse("time,symbol,price\n"), Err(RecordingError::Empty)));
     }
 }
