@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use everwire::{
     CloseCode, CloseReason, DecodeError, Event, JsonSendError, Message, SendError, Sent, Socket, SocketHandle, State,
+    codec::{Encoder, Json},
 };
 use futures_util::Stream;
 use serde::Serialize;
@@ -169,9 +170,9 @@ impl<Tx: Serialize> UseSocket<Tx> {
     /// # Errors
     /// The value has no JSON form, the outbox has no room, or there is no connection to wait for.
     pub fn send(&self, value: &Tx) -> Result<Sent, JsonSendError> {
-        let text = serde_json::to_string(value)?;
+        let message = Json.encode(value).map_err(JsonSendError::Encode)?;
         let handle = self.handle().ok_or(SendError::Closed(None))?;
-        Ok(handle.send(text)?)
+        Ok(handle.send(message)?)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! - [`Socket`], its [`SocketBuilder`] and [`SocketHandle`]; [`JsonSocket`]: the connection
+//! - [`Socket`], its [`SocketBuilder`] and [`SocketHandle`]: the connection
+//! - [`JsonSocket`], a [`TypedSocket`] by the [codec](codec) for JSON: messages as values
 //! - [`Event`] and what it carries; [`Message`]: what comes out and goes in
 //! - [`Heartbeat`], [`Backoff`], [`ClosePolicy`], [`OutboxLimits`], [`InboxLimits`], [`Watermarks`]: the knobs
 //! - [`Stats`], [`State`], [`ReadyState`]: what is known of the connection
@@ -11,18 +12,18 @@
 
 mod address;
 mod builder;
+pub mod codec;
 mod error;
 mod event;
 mod heartbeat;
 mod inbox;
-#[cfg(feature = "json")]
-mod json;
 mod message;
 mod payload;
 mod pong;
 mod shared;
 mod socket;
 mod stats;
+mod typed;
 
 #[cfg(target_family = "wasm")]
 pub mod browser;
@@ -36,19 +37,22 @@ use native as platform;
 
 pub use address::{Address, Attempt};
 pub use builder::SocketBuilder;
+#[cfg(feature = "json")]
+pub use codec::DecodeError;
 pub use error::{OpenError, SendError};
 pub use event::{Closed, Discarded, Dropped, Event, Opened};
 pub use heartbeat::{Heartbeat, Pong};
 pub use inbox::InboxLimits;
-#[cfg(feature = "json")]
-pub use json::{DecodeError, JsonSendError, JsonSocket};
-pub use message::{BinaryType, Message};
+pub use message::{BinaryType, Message, MessageRef};
 #[cfg(not(target_family = "wasm"))]
 pub use native::{Headers, HeadersError, Proxy, ProxyError};
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 pub use native::{RootCertificates, RootCertificatesError};
 pub use socket::{Closing, Socket, SocketHandle};
 pub use stats::{ReadyState, State, Stats};
+#[cfg(feature = "json")]
+pub use typed::{JsonSendError, JsonSocket};
+pub use typed::{TypedSendError, TypedSocket};
 
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 pub use tokio_rustls::rustls;

@@ -11,15 +11,33 @@ pub enum Message {
     Blob(crate::browser::Blob),
 }
 
+/// A message borrowed from where it is, for a [`Decoder`](crate::codec::Decoder).
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum MessageRef<'a> {
+    /// A text message.
+    Text(&'a str),
+    /// A binary message.
+    Binary(&'a [u8]),
+    /// A binary message left in the browser's hands, as in [`Message::Blob`].
+    #[cfg(target_family = "wasm")]
+    Blob(&'a crate::browser::Blob),
+}
+
 impl Message {
+    /// The same message, borrowed.
+    pub fn as_ref(&self) -> MessageRef<'_> {
+        match self {
+            Self::Text(text) => MessageRef::Text(text),
+            Self::Binary(bytes) => MessageRef::Binary(bytes),
+            #[cfg(target_family = "wasm")]
+            Self::Blob(blob) => MessageRef::Blob(blob),
+        }
+    }
+
     /// The length of the content in bytes.
     pub fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-            #[cfg(target_family = "wasm")]
-            Self::Blob(blob) => blob.size() as usize,
-        }
+        self.as_ref().len()
     }
 
     /// Whether there is no content.
@@ -41,6 +59,23 @@ impl Message {
             Self::Binary(bytes) => Some(bytes),
             _ => None,
         }
+    }
+}
+
+impl MessageRef<'_> {
+    /// The length of the content in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+            #[cfg(target_family = "wasm")]
+            Self::Blob(blob) => blob.size() as usize,
+        }
+    }
+
+    /// Whether there is no content.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

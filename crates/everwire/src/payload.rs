@@ -1,4 +1,4 @@
-use crate::{Message, platform::Received};
+use crate::{Message, MessageRef, platform::Received};
 
 /// What the core carries: a message of ours, or one of the server's in the form in which the platform received it, which is
 /// copied only when somebody reads it.
@@ -17,13 +17,12 @@ impl Payload {
     }
 }
 
-#[cfg(feature = "json")]
 impl Payload {
-    /// The text, for which `scratch` is room that may be used. `None` where it is none.
-    pub(crate) fn text<'a>(&'a self, scratch: &'a mut Vec<u8>) -> Option<&'a str> {
+    /// The content, borrowed from where it is or copied into `buffer`.
+    pub(crate) fn as_ref<'a>(&'a self, buffer: &'a mut Vec<u8>) -> MessageRef<'a> {
         match self {
-            Self::Ours(message) => message.as_text(),
-            Self::Theirs(received) => received.text(scratch),
+            Self::Ours(message) => message.as_ref(),
+            Self::Theirs(received) => received.as_ref(buffer),
         }
     }
 }

@@ -3,7 +3,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Blob;
 
 use super::text;
-use crate::{Message, Pong, pong};
+use crate::{Message, MessageRef, Pong, pong};
 
 /// A message in the browser's hands. It is copied into wasm memory when it is read, and never if it is not.
 ///
@@ -50,10 +50,19 @@ impl Received {
         }
     }
 
-    /// The text, copied into `scratch`.
-    #[cfg(feature = "json")]
-    pub(crate) fn text<'a>(&'a self, scratch: &'a mut Vec<u8>) -> Option<&'a str> {
-        (self.kind == Kind::Text).then(|| text::copy(self.data.unchecked_ref(), self.size, scratch))
+    /// The content, copied into `buffer`; a Blob stays where it is.
+    pub(crate) fn as_ref<'a>(&'a self, buffer: &'a mut Vec<u8>) -> MessageRef<'a> {
+        match self.kind {
+            Kind::Text => MessageRef::Text(text::copy(self.data.unchecked_ref(), self.size, buffer)),
+            Kind::Bytes => {
+                let bytes = Uint8Array::new(&self.data);
+                let length = bytes.length() as usize;
+                buffer.resize(buffer.len().max(length), 0);
+                bytes.copy_to(&mut buffer[..length]);
+                MessageRef::Binary(&buffer[..length])
+            }
+            Kind::Blob => MessageRef::Blob(self.data.unchecked_ref()),
+        }
     }
 
     /// What it says, if it is a standard answer to a ping. A text that is too long or starts otherwise is none, and is not copied to

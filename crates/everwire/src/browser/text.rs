@@ -42,7 +42,6 @@ pub(super) fn read(text: &JsString, length: usize) -> String {
 }
 
 /// The text in `scratch`, whose room is used again; `length` is that in UTF-16 units.
-#[cfg(feature = "json")]
 pub(super) fn copy<'a>(text: &JsString, length: usize, scratch: &'a mut Vec<u8>) -> &'a str {
     let written = if is_worth_encoding(length) {
         encode(text, length, scratch)

@@ -1,6 +1,6 @@
 use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
-use crate::{Message, Pong, pong};
+use crate::{Message, MessageRef, Pong, pong};
 
 /// A message as tungstenite gives it: shared bytes, which are copied when the message is read.
 #[derive(Debug)]
@@ -32,12 +32,11 @@ impl Received {
         }
     }
 
-    /// The text, which needs no other room.
-    #[cfg(feature = "json")]
-    pub(crate) fn text<'a>(&'a self, _scratch: &'a mut Vec<u8>) -> Option<&'a str> {
+    /// The content, borrowed: `_buffer` is for platforms that have to copy it.
+    pub(crate) fn as_ref(&self, _buffer: &mut Vec<u8>) -> MessageRef<'_> {
         match self {
-            Self::Text(text) => Some(text),
-            Self::Binary(_) => None,
+            Self::Text(text) => MessageRef::Text(text),
+            Self::Binary(bytes) => MessageRef::Binary(bytes),
         }
     }
 }

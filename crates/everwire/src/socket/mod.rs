@@ -81,12 +81,6 @@ impl Socket {
         self.handle.clone()
     }
 
-    /// The typed view: JSON texts as values.
-    #[cfg(feature = "json")]
-    pub fn json<Tx, Rx>(self) -> crate::JsonSocket<Tx, Rx> {
-        crate::JsonSocket::new(self)
-    }
-
     /// As [`SocketHandle::send`]. It is here too so that `futures`' `SinkExt::send`, where that is imported, does not take its
     /// place; so are the next ones.
     ///

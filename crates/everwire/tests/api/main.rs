@@ -25,3 +25,4 @@ mod server;
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 mod tls;
 mod tools;
+mod typed;

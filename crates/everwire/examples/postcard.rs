@@ -1,0 +1,58 @@
+//! Typed messages in another format than JSON: a codec for postcard, a compact binary format of serde.
+//!
+//! ```sh
+//! cargo run -p everwire-server &
+//! cargo run -p everwire --example postcard -- ws://127.0.0.1:9001/echo
+//! ```
+
+use everwire::{
+    Message, MessageRef, TypedSocket,
+    codec::{Decoder, Encoder},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+#[derive(Debug, Default)]
+struct Postcard;
+
+impl<T: Serialize> Encoder<T> for Postcard {
+    type Error = postcard::Error;
+
+    fn encode(&self, value: &T) -> Result<Message, postcard::Error> {
+        postcard::to_stdvec(value).map(Message::Binary)
+    }
+}
+
+impl<T: DeserializeOwned> Decoder<T> for Postcard {
+    type Error = postcard::Error;
+
+    fn decode(&self, message: MessageRef<'_>) -> Result<T, postcard::Error> {
+        match message {
+            MessageRef::Binary(bytes) => postcard::from_bytes(bytes),
+            // This server sends no texts. An application whose server does would have an error of its own that says so.
+            _ => Err(postcard::Error::DeserializeBadEncoding),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Circle { radius: f32 },
+    Rectangle { width: f32, height: f32 },
+}
+
+#[cfg(not(target_family = "wasm"))]
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001/echo".to_owned());
+    let mut socket = TypedSocket::<Shape, Shape, Postcard>::open(url)?;
+    let shapes = [Shape::Circle { radius: 1.5 }, Shape::Rectangle { width: 2.0, height: 3.0 }];
+    for shape in &shapes {
+        socket.send(shape)?;
+        println!("received {:?}", socket.recv().await.ok_or("the connection is over")??);
+    }
+    socket.close().await;
+    Ok(())
+}
+
+#[cfg(target_family = "wasm")]
+fn main() {}
