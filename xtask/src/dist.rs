@@ -10,12 +10,13 @@ use anyhow::Result;
 use crate::workspace::Workspace;
 
 /// What the demos are made from, below the root.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     ".cargo/config.toml",
     "Cargo.lock",
     "Cargo.toml",
     "Trunk.toml",
     "crates/everwire",
+    "crates/everwire-companion-api",
     "crates/everwire-core",
     "crates/everwire-yew",
     "demos",

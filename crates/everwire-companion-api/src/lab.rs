@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +35,6 @@ pub enum Item {
     },
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -67,4 +67,70 @@ pub struct Usage {
     pub messages: u64,
     /// The bytes of these messages, and of the client's calls.
     pub payload: u64,
+}
+
+impl Usage {
+    /// All bytes except the payload: heads, chunk sizes, frames and separators.
+    pub fn overhead(&self) -> u64 {
+        (self.read + self.written).saturating_sub(self.payload)
+    }
+
+    /// The overhead in bytes a message to the client; `None` before the first.
+    pub fn overhead_per_message(&self) -> Option<f64> {
+        ratio(self.overhead(), self.messages)
+    }
+
+    /// The overhead in bytes a request; `None` before the first.
+    pub fn overhead_per_request(&self) -> Option<f64> {
+        ratio(self.overhead(), self.requests)
+    }
+
+    /// What was added since an earlier count.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            requests: self.requests.saturating_sub(earlier.requests),
+            read: self.read.saturating_sub(earlier.read),
+            written: self.written.saturating_sub(earlier.written),
+            messages: self.messages.saturating_sub(earlier.messages),
+            payload: self.payload.saturating_sub(earlier.payload),
+        }
+    }
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.read += other.read;
+        self.written += other.written;
+        self.messages += other.messages;
+        self.payload += other.payload;
+    }
+}
+
+fn ratio(bytes: u64, count: u64) -> Option<f64> {
+    (count > 0).then(|| bytes as f64 / count as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overhead_is_all_except_the_payload() {
+        let polls = Usage { requests: 10, read: 5_000, written: 3_280, messages: 10, payload: 1_280 };
+        assert_eq!(polls.overhead(), 7_000);
+        assert_eq!((polls.overhead_per_request(), polls.overhead_per_message()), (Some(700.0), Some(700.0)));
+        assert_eq!(Usage::default().overhead_per_message(), None);
+    }
+
+    #[test]
+    fn a_difference_and_the_earlier_count_add_up() {
+        let earlier = Usage { requests: 1, read: 2, written: 3, messages: 4, payload: 5 };
+        let later = Usage { requests: 11, read: 22, written: 33, messages: 44, payload: 55 };
+        let mut sum = earlier;
+        sum += later.since(&earlier);
+        assert_eq!(sum, later);
+        assert_eq!(earlier.since(&later), Usage::default());
+    }
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use everwire::{SendOptions, SocketHandle};
+use everwire_companion_api::files::{ClientMessage, ServerMessage};
 use everwire_yew::{ConnectionStatus, SocketOptions, UseSocket, use_socket};
 use gloo_timers::callback::{Interval, Timeout};
 use web_sys::File;
@@ -14,7 +15,6 @@ use super::desk::{Desk, Order};
 use super::identity;
 use super::remembered::{self, Unfinished};
 use super::sending;
-use super::wire::{News, Report};
 use crate::guard::Guard;
 use crate::job::Job;
 use crate::now::now;
@@ -33,7 +33,7 @@ pub(super) struct Courier(Rc<Inner>);
 
 struct Inner {
     desk: RefCell<Desk>,
-    socket: RefCell<Option<UseSocket<Report>>>,
+    socket: RefCell<Option<UseSocket<ClientMessage>>>,
     parcels: RefCell<HashMap<u32, Parcel>>,
     /// Who waits for an acknowledgement to make room.
     waiter: RefCell<Option<Waker>>,
@@ -80,7 +80,7 @@ pub(super) fn use_courier(options: SocketOptions) -> Courier {
         // Before the socket to the other server is opened. The first server finds a desk with nothing on it.
         use_effect_with(options.clone(), move |_| courier.change(Desk::another_server));
     }
-    let socket = use_socket::<Report, News>(options, on_event);
+    let socket = use_socket::<ClientMessage, ServerMessage>(options, on_event);
     courier.0.socket.replace(Some(socket));
     {
         let courier = courier.clone();
@@ -130,7 +130,7 @@ impl Courier {
 
     /// Lets go of an upload of an earlier visit.
     pub(super) fn forget(&self, unfinished: &Unfinished) {
-        self.say(Report::Cancel { resume: unfinished.key.clone() });
+        self.say(ClientMessage::Cancel { resume: unfinished.key.clone() });
         self.draw();
     }
 
@@ -162,7 +162,7 @@ impl Courier {
                 Order::Send { id, stream } => self.start(id, move |courier, file, checksum| async move {
                     sending::send(&courier, id, stream, &file, &checksum).await;
                 }),
-                Order::Say(report) => self.say(report),
+                Order::Say(message) => self.say(message),
                 Order::Stop(id) => {
                     if let Some(parcel) = self.0.parcels.borrow_mut().get_mut(&id) {
                         parcel.job = None;
@@ -193,15 +193,17 @@ impl Courier {
     }
 
     /// Tells the server, ahead of the chunks that may wait: they belong to what was before.
-    fn say(&self, report: Report) {
-        if let Report::Cancel { resume } = &report {
+    fn say(&self, message: ClientMessage) {
+        if let ClientMessage::Cancel { resume } = &message {
             remembered::forget(resume);
         }
-        let text = serde_json::to_string(&report).expect("reports have texts for keys");
+        let text = serde_json::to_string(&message).expect("structs with string keys always have a JSON form");
         if let Some(handle) = self.handle() {
             // It is refused by a connection that is closed for good; the next one begins by asking anew.
-            let _ = handle
-                .send_with(text, SendOptions { ahead: !matches!(report, Report::Finish { .. }), ..Default::default() });
+            let _ = handle.send_with(
+                text,
+                SendOptions { ahead: !matches!(message, ClientMessage::Finish { .. }), ..Default::default() },
+            );
         }
     }
 

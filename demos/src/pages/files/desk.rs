@@ -1,6 +1,7 @@
+use everwire_companion_api::files::{ClientMessage, Limits, ResumeKey, StoredFile};
+
 use super::flow::Flow;
 use super::transfer::{Failure, Stage, Transfer};
-use super::wire::{Limits, Report, StoredFile};
 
 mod server;
 mod visitor;
@@ -27,7 +28,7 @@ pub(super) enum Order {
     /// Read enough of the file to know it again, and say [`Desk::prepared`].
     Prepare(u32),
     /// Tell the server.
-    Say(Report),
+    Say(ClientMessage),
     /// Send the file's chunks in this stream, and say [`Desk::all_sent`].
     Send { id: u32, stream: u32 },
     /// Stop what was begun for this file.
@@ -38,7 +39,7 @@ pub(super) enum Order {
 
 impl Desk {
     /// The file can be told from others.
-    pub(super) fn prepared(&mut self, id: u32, key: String) -> Vec<Order> {
+    pub(super) fn prepared(&mut self, id: u32, key: ResumeKey) -> Vec<Order> {
         if self
             .transfers
             .iter()
@@ -72,7 +73,7 @@ impl Desk {
         match self.find(id) {
             Some(transfer) if transfer.stream == stream && transfer.is_on_line() => {
                 transfer.stage = Stage::Comparing;
-                vec![Order::Say(Report::Finish { stream, sha256 })]
+                vec![Order::Say(ClientMessage::Finish { stream, sha256 })]
             }
             _ => vec![],
         }
@@ -81,7 +82,7 @@ impl Desk {
     /// The file cannot be read any more. The server need not keep room for what will not come.
     pub(super) fn unreadable(&mut self, id: u32) -> Vec<Order> {
         let key = self.transfer(id).and_then(|transfer| transfer.key.clone());
-        let cancel = key.map(|resume| Order::Say(Report::Cancel { resume }));
+        let cancel = key.map(|resume| Order::Say(ClientMessage::Cancel { resume }));
         let why = "The file cannot be read: it may have been moved, changed, or be a folder. Choose it again.";
         let mut orders = self.fail_for_good(id, why.to_owned());
         orders.extend(cancel);
@@ -106,10 +107,10 @@ impl Desk {
         self.transfers.iter().find(|transfer| transfer.id == id)
     }
 
-    fn key_of(&self, file: &str) -> Option<&str> {
+    fn key_of(&self, file: &str) -> Option<&ResumeKey> {
         let sender =
             self.transfers.iter().find(|transfer| matches!(&transfer.stage, Stage::Done(done) if done.id == file));
-        sender?.key.as_deref()
+        sender?.key.as_ref()
     }
 
     fn find(&mut self, id: u32) -> Option<&mut Transfer> {
@@ -130,7 +131,12 @@ impl Desk {
         let Some(transfer) = self.find(id) else { return vec![] };
         let Some(resume) = transfer.key.clone() else { return vec![] };
         transfer.stream = stream;
-        vec![Order::Say(Report::Upload { stream, name: transfer.name.clone(), size: transfer.flow.size(), resume })]
+        vec![Order::Say(ClientMessage::Upload {
+            stream,
+            name: transfer.name.clone(),
+            size: transfer.flow.size(),
+            resume,
+        })]
     }
 
     /// Another try would end the same way.

@@ -1,3 +1,4 @@
+use everwire_companion_api::files::ResumeKey;
 use sha2::{Digest, Sha256};
 use web_sys::File;
 
@@ -10,7 +11,7 @@ const SAMPLE: u64 = 256 << 10;
 
 /// The key by which this visitor's upload of this file is found again, also after the page was loaded anew. It is made from a
 /// secret, so that nobody else can resume or remove the file, even who has the same one.
-pub(super) async fn of(file: &File) -> Result<String, Unreadable> {
+pub(super) async fn of(file: &File) -> Result<ResumeKey, Unreadable> {
     // A size is a whole number below 2^53.
     let size = file.size() as u64;
     let mut digest = Sha256::new();
@@ -23,7 +24,7 @@ pub(super) async fn of(file: &File) -> Result<String, Unreadable> {
     for start in starts {
         digest.update(reading::block(file, &(start..start + length)).await?.to_vec());
     }
-    Ok(hex(&digest.finalize()))
+    Ok(hex(&digest.finalize()).try_into().expect("64 hexadecimal digits are a key"))
 }
 
 /// Where the samples start, and how long each is.

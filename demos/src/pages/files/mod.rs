@@ -6,7 +6,6 @@
 //! - [`desk`]: everything the page knows, and what follows from each event; [`transfer`]: one file of it
 //! - [`flow`]: what may be sent before more is acknowledged; [`meter`]: how fast that goes
 //! - [`checksum`], [`identity`]: what a file's bytes tell; [`reading`]: how they are read
-//! - [`wire`]: what is said to the server and by it
 //! - [`remembered`]: what outlives the page
 
 mod checksum;
@@ -22,6 +21,5 @@ mod reading;
 mod remembered;
 mod sending;
 mod transfer;
-mod wire;
 
 pub(crate) use page::FilesPage;

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 
+use everwire_companion_api::files::ResumeKey;
 use serde::{Deserialize, Serialize};
 
 use super::transfer::{Stage, Transfer};
@@ -15,7 +16,7 @@ const MOST: usize = 10;
 pub(super) struct Unfinished {
     pub(super) name: String,
     pub(super) size: u64,
-    pub(super) key: String,
+    pub(super) key: ResumeKey,
 }
 
 thread_local! {
@@ -57,9 +58,9 @@ pub(super) fn follow(transfers: &[Transfer]) {
 }
 
 /// The upload is not wanted any more.
-pub(super) fn forget(key: &str) {
+pub(super) fn forget(key: &ResumeKey) {
     let mut list = unfinished();
-    list.retain(|unfinished| unfinished.key != key);
+    list.retain(|unfinished| unfinished.key != *key);
     keep(list);
 }
 
@@ -90,9 +91,13 @@ mod tests {
     use super::*;
     use crate::pages::files::transfer::Failure;
 
+    fn key(text: &str) -> ResumeKey {
+        format!("{text:0>16}").try_into().unwrap()
+    }
+
     fn transfer(acked: u64, stage: Stage) -> Transfer {
         let mut transfer = Transfer::new(1, "a".into(), 100);
-        transfer.key = Some("key".into());
+        transfer.key = Some(key("key"));
         transfer.flow.resume(acked, 10, 10);
         transfer.stage = stage;
         transfer
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_upload_is_remembered_from_its_first_byte_to_its_end() {
-        let known = Unfinished { name: "a".into(), size: 100, key: "key".into() };
+        let known = Unfinished { name: "a".into(), size: 100, key: key("key") };
         assert_eq!(followed(vec![], &[transfer(0, Stage::Sending)]), []);
         let list = followed(vec![], &[transfer(10, Stage::Sending)]);
         assert_eq!(list, [known]);
@@ -110,8 +115,8 @@ mod tests {
 
     #[test]
     fn the_list_does_not_grow_for_ever() {
-        let old = (0..MOST).map(|number| Unfinished { name: "b".into(), size: 1, key: number.to_string() });
+        let old = (0..MOST).map(|number| Unfinished { name: "b".into(), size: 1, key: key(&number.to_string()) });
         let list = followed(old.collect(), &[transfer(10, Stage::Sending)]);
-        assert_eq!((list.len(), list[0].key.as_str(), list[MOST - 1].key.as_str()), (MOST, "1", "key"));
+        assert_eq!((list.len(), &list[0].key, &list[MOST - 1].key), (MOST, &key("1"), &key("key")));
     }
 }

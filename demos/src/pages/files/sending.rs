@@ -1,13 +1,13 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use everwire_companion_api::files::ChunkHeader;
 use web_sys::File;
 
 use super::checksum::Checksum;
 use super::courier::Courier;
 use super::desk::Desk;
 use super::reading::{self, Unreadable};
-use super::wire::{CHUNK_HEADER, chunk};
 
 /// How much is read from a file at once. Its checksum takes a few milliseconds, so that the page stays quick.
 const BLOCK: u64 = 1 << 20;
@@ -57,10 +57,12 @@ async fn send_all(
         let mut offset = range.start;
         while offset < range.end {
             let most = courier.until(|desk| room(desk, id, stream, range.end - offset)).await;
-            let mut message = chunk(stream, offset, most as usize);
+            let mut message = vec![0; ChunkHeader::SIZE + most as usize];
+            let (header, bytes) = message.split_at_mut(ChunkHeader::SIZE);
+            header.copy_from_slice(&ChunkHeader { stream, offset }.to_bytes());
             let from = (offset - range.start) as u32;
-            block.subarray(from, from + most as u32).copy_to(&mut message[CHUNK_HEADER..]);
-            checksum.borrow_mut().update(offset, &message[CHUNK_HEADER..]);
+            block.subarray(from, from + most as u32).copy_to(bytes);
+            checksum.borrow_mut().update(offset, bytes);
             let handle = courier.handle().ok_or(Stopped::Closed)?;
             handle.ready().await.map_err(|_| Stopped::Closed)?;
             handle.send(message).map_err(|_| Stopped::Closed)?;

@@ -1,6 +1,7 @@
+use everwire_companion_api::files::{ResumeKey, StoredFile};
+
 use super::flow::Flow;
 use super::meter::Meter;
-use super::wire::StoredFile;
 
 /// A file that the visitor wants to send, and how far it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,7 +13,7 @@ pub(super) struct Transfer {
     pub(super) flow: Flow,
     pub(super) meter: Meter,
     /// What the server knows it by; made from its bytes before it is first sent.
-    pub(super) key: Option<String>,
+    pub(super) key: Option<ResumeKey>,
     /// The attempt that is under way; what belongs to another one is over.
     pub(super) stream: u32,
     /// Something that the visitor should know although it goes on.

@@ -1,13 +1,12 @@
 use std::cell::{Ref, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use everwire::SocketHandle;
+use everwire_companion_api::lab::Accounts;
 use gloo_timers::future::TimeoutFuture;
 use web_sys::window;
 
-use super::numbers::Statement;
-use super::reader::{News, Order, Reader, get_text};
+use super::reader::{Order, Reader, ReaderEvent, get_text};
 use super::settings::{Chosen, Settings};
 use super::track::Track;
 use super::transport::Transport;
@@ -46,12 +45,12 @@ impl Bench {
                 period: settings.period,
             };
             let bench = Rc::downgrade(self);
-            let tell = move |news| {
+            let on_event = move |event| {
                 if let Some(bench) = bench.upgrade() {
-                    bench.take(transport, &news);
+                    bench.take(transport, &event);
                 }
             };
-            Reader::open(order, Rc::new(tell))
+            Reader::open(order, Rc::new(on_event))
         };
         let transports = chosen.transports();
         let readers = transports.iter().copied().map(read).collect();
@@ -60,11 +59,11 @@ impl Bench {
         let accounting = Job::start(async move {
             loop {
                 TimeoutFuture::new(ASK_EVERY).await;
-                let statements = ask(&base, accounts.iter().map(|(_, account)| account.as_str())).await;
+                let usages = ask(&base, accounts.iter().map(|(_, account)| account.as_str())).await;
                 let Some(bench) = bench.upgrade() else { return };
                 for (transport, account) in &accounts {
-                    if let Some(statement) = statements.get(account) {
-                        bench.tracks.borrow_mut()[*transport as usize].bytes.take(*statement);
+                    if let Some(usage) = usages.get(account) {
+                        bench.tracks.borrow_mut()[*transport as usize].bytes.take(*usage);
                     }
                 }
             }
@@ -86,19 +85,19 @@ impl Bench {
         Ref::map(self.tracks.borrow(), |tracks| &tracks[transport as usize])
     }
 
-    fn take(&self, transport: Transport, news: &News) {
+    fn take(&self, transport: Transport, event: &ReaderEvent) {
         let server_time = self.clock.borrow().as_ref().and_then(SocketHandle::server_time);
         let track = &mut self.tracks.borrow_mut()[transport as usize];
-        match news {
-            News::Open => {}
-            News::Told(told) => track.take(told, now(), server_time),
-            News::Trouble => track.troubles += 1,
+        match event {
+            ReaderEvent::Open => {}
+            ReaderEvent::Item(item) => track.take(item, now(), server_time),
+            ReaderEvent::Failed => track.troubles += 1,
         }
     }
 }
 
 /// What the server counted for these accounts; nothing where it cannot be reached.
-pub(super) async fn ask<'a>(base: &str, accounts: impl Iterator<Item = &'a str>) -> HashMap<String, Statement> {
+pub(super) async fn ask<'a>(base: &str, accounts: impl Iterator<Item = &'a str>) -> Accounts {
     let base = base.replacen("ws", "http", 1);
     let names: Vec<&str> = accounts.collect();
     let text = get_text(&format!("{base}/lab/accounts?names={}", names.join(","))).await;

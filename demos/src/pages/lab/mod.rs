@@ -1,7 +1,7 @@
 //! The transport lab.
 //!
 //! # Layout
-//! - [`transport`], [`settings`]: what is compared, and under which conditions; [`wire`]: what the server says
+//! - [`transport`], [`settings`]: what is compared, and under which conditions; [`items`]: what the server sends, as text
 //! - [`reader`]: the transports as a browser has them
 //! - [`mod@bench`], [`track`]: transports side by side, and what is known of each
 //! - [`experiment`]: sets of calls
@@ -10,6 +10,7 @@
 
 mod bench;
 mod experiment;
+mod items;
 mod numbers;
 mod reader;
 mod same;
@@ -18,7 +19,6 @@ mod settings;
 mod track;
 mod transport;
 mod view;
-mod wire;
 
 use std::cell::RefCell;
 

@@ -1,7 +1,8 @@
 use std::collections::VecDeque;
 
-use super::numbers::Running;
-use super::wire::Told;
+use everwire_companion_api::lab::Item;
+
+use super::numbers::RunningUsage;
 
 /// The messages whose latency is kept.
 const KEPT: usize = 2_000;
@@ -19,7 +20,7 @@ pub(super) struct Track {
     pub(super) troubles: u64,
     /// Latencies in milliseconds, the latest of them.
     pub(super) latencies: VecDeque<f64>,
-    pub(super) bytes: Running,
+    pub(super) bytes: RunningUsage,
     cursor: Option<u64>,
     seconds: VecDeque<Second>,
 }
@@ -35,13 +36,13 @@ struct Second {
 impl Track {
     /// Takes what the server said at a time of the page's clock, in milliseconds. `server_time` is the server's own at that
     /// moment, where it is known.
-    pub(super) fn take(&mut self, told: &Told, now: f64, server_time: Option<f64>) {
-        match *told {
-            Told::Beginning { cursor, gap } => {
+    pub(super) fn take(&mut self, item: &Item, now: f64, server_time: Option<f64>) {
+        match *item {
+            Item::Start { cursor, gap } => {
                 self.lost += gap;
                 self.cursor = Some(cursor);
             }
-            Told::Message { seq, time } => {
+            Item::Message { seq, time } => {
                 let skipped = self.cursor.and_then(|cursor| seq.checked_sub(cursor + 1));
                 self.cursor = self.cursor.max(Some(seq));
                 self.lost += skipped.unwrap_or_default();
@@ -51,7 +52,7 @@ impl Track {
                     self.measured((server_time - time).max(0.0), now);
                 }
             }
-            Told::Answer { .. } => {}
+            Item::Call { .. } => {}
         }
     }
 
@@ -100,18 +101,16 @@ fn second(now: f64) -> u64 {
 mod tests {
     use super::*;
 
-    fn message(seq: u64) -> Told {
-        Told::Message { seq, time: 1_000.0 }
+    fn message(seq: u64) -> Item {
+        Item::Message { seq, time: 1_000.0 }
     }
 
     #[test]
     fn what_is_skipped_or_told_to_be_missing_is_lost() {
         let mut track = Track::default();
         assert!(!track.has_begun());
-        for told in
-            [Told::Beginning { cursor: 5, gap: 0 }, message(6), message(9), Told::Beginning { cursor: 20, gap: 11 }]
-        {
-            track.take(&told, 0.0, None);
+        for item in [Item::Start { cursor: 5, gap: 0 }, message(6), message(9), Item::Start { cursor: 20, gap: 11 }] {
+            track.take(&item, 0.0, None);
         }
         track.take(&message(21), 0.0, None);
         assert_eq!((track.messages, track.lost), (3, 2 + 11));

@@ -1,4 +1,4 @@
-use super::numbers::Statement;
+use everwire_companion_api::lab::Usage;
 
 /// A way for messages from a server to a browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,7 +65,7 @@ impl Transport {
 
     /// The bytes that one message a second costs a second, beside the message: where the client asks, what a request costs, since
     /// there is one for each message.
-    pub(super) fn overhead_a_second(self, since: &Statement) -> Option<f64> {
-        if self.asks() { since.overhead_of_a_request() } else { since.overhead_of_a_message() }
+    pub(super) fn overhead_a_second(self, since: &Usage) -> Option<f64> {
+        if self.asks() { since.overhead_per_request() } else { since.overhead_per_message() }
     }
 }

@@ -1,8 +1,8 @@
+use everwire_companion_api::monitor::{Machine, Point};
 use yew::prelude::*;
 
 use super::readable;
 use super::track::Track;
-use super::wire::{Machine, Point};
 use crate::components::{Chart, ChartData, ChartKind, ChartStyle, Series, XAxis};
 use crate::format;
 

@@ -1,7 +1,6 @@
 //! The server monitor.
 //!
 //! # Layout
-//! - [`wire`]: what the endpoint sends
 //! - [`watch`]: what the page knows; [`track`]: the last five minutes of it
 //! - [`page`]: how it all comes together
 //! - [`charts`], [`processes`], [`vmstat`], [`traffic`]: what is seen; [`off`]: what is seen where there is nothing to see
@@ -16,6 +15,5 @@ mod track;
 mod traffic;
 mod vmstat;
 mod watch;
-mod wire;
 
 pub(crate) use page::MonitorPage;

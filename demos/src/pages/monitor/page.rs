@@ -1,6 +1,7 @@
 use std::rc::Rc;
 
 use everwire::Event;
+use everwire_companion_api::monitor::ServerMessage;
 use everwire_yew::{UseSocket, use_socket};
 use yew::prelude::*;
 
@@ -8,9 +9,8 @@ use super::charts::charts;
 use super::off::Off;
 use super::processes::ProcessTable;
 use super::traffic::{EndpointTable, WorkerTable};
-use super::vmstat::Vmstat;
+use super::vmstat::VmstatTable;
 use super::watch::Watch;
-use super::wire::News;
 use crate::components::PageHead;
 use crate::line::use_line;
 use crate::now::now;
@@ -24,15 +24,15 @@ pub(crate) fn MonitorPage() -> Html {
     let update = use_force_update();
     let on_event = {
         let (watch, update) = (Rc::clone(&watch), update.clone());
-        // The server may send what is no news, when it is asked to send garbage: there is nothing to learn from that.
+        // A server that was asked to send garbage sends messages that cannot be decoded.
         Callback::from(move |event| {
-            if let Ok(Event::Message(news)) = event {
-                watch.borrow_mut().take(news, now());
+            if let Ok(Event::Message(message)) = event {
+                watch.borrow_mut().take(message, now());
                 update.force_update();
             }
         })
     };
-    let socket: UseSocket<()> = use_socket::<(), News>(line.options(), on_event);
+    let socket: UseSocket<()> = use_socket::<(), ServerMessage>(line.options(), on_event);
     {
         // Another server is another machine.
         let watch = Rc::clone(&watch);
@@ -70,8 +70,8 @@ pub(crate) fn MonitorPage() -> Html {
                                 <ProcessTable processes={processes.clone()} server_pid={machine.map(|machine| machine.server_pid)} />
                             }
                         </div>
-                        if let Some(counters) = &detail.vmstat {
-                            <Vmstat counters={counters.clone()} />
+                        if let Some(row) = &detail.vmstat {
+                            <VmstatTable row={row.clone()} />
                         }
                     }
                 </div>

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::wire::Point;
+use everwire_companion_api::monitor::Point;
 
 /// How far back the charts reach, in milliseconds.
 pub(super) const SPAN: f64 = 300_000.0;

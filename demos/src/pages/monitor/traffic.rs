@@ -1,12 +1,12 @@
+use everwire_companion_api::monitor::{EndpointTraffic, WorkerTraffic};
 use yew::prelude::*;
 
 use super::readable::{byte_rate, rate};
-use super::wire::{Endpoint, Worker};
 use crate::format;
 
 #[derive(Properties, PartialEq)]
 pub(super) struct EndpointTableProps {
-    pub(super) endpoints: Vec<Endpoint>,
+    pub(super) endpoints: Vec<EndpointTraffic>,
 }
 
 /// Who is connected where, and what goes in and out there.
@@ -47,7 +47,7 @@ pub(super) fn EndpointTable(props: &EndpointTableProps) -> Html {
 
 #[derive(Properties, PartialEq)]
 pub(super) struct WorkerTableProps {
-    pub(super) workers: Vec<Worker>,
+    pub(super) workers: Vec<WorkerTraffic>,
 }
 
 /// How the work is spread over the threads of the server.

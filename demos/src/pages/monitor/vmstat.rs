@@ -1,49 +1,64 @@
-use std::collections::BTreeMap;
-
+use everwire_companion_api::monitor::Vmstat;
 use yew::prelude::*;
 
 use crate::format;
 
-/// Heads with their meaning.
-type Columns = &'static [(&'static str, &'static str)];
+/// Names of columns, each with its meaning and its value.
+type Columns = &'static [(&'static str, &'static str, fn(&Vmstat) -> u64)];
 
-/// The columns of `vmstat` in its order and under its heads, each with what it means.
+/// The columns of `vmstat`, in its order and under its names.
 const GROUPS: [(&str, &str, Columns); 6] = [
-    ("procs", "processes", &[("r", "running, or waiting for a core"), ("b", "blocked by a device")]),
+    (
+        "procs",
+        "processes",
+        &[("r", "running, or waiting for a core", |row| row.running), ("b", "blocked by a device", |row| row.blocked)],
+    ),
     (
         "memory",
         "KiB",
         &[
-            ("swpd", "moved to swap"),
-            ("free", "used for nothing"),
-            ("buff", "buffers of devices"),
-            ("cache", "files kept at hand"),
+            ("swpd", "moved to swap", |row| row.swap_used),
+            ("free", "used for nothing", |row| row.free),
+            ("buff", "buffers of devices", |row| row.buffers),
+            ("cache", "files kept at hand", |row| row.cache),
         ],
     ),
-    ("swap", "KiB a second", &[("si", "read from swap"), ("so", "written to swap")]),
-    ("io", "KiB a second", &[("bi", "read from devices"), ("bo", "written to devices")]),
-    ("system", "a second", &[("in", "interrupts"), ("cs", "switches of context")]),
+    (
+        "swap",
+        "KiB a second",
+        &[("si", "read from swap", |row| row.swapped_in), ("so", "written to swap", |row| row.swapped_out)],
+    ),
+    (
+        "io",
+        "KiB a second",
+        &[("bi", "read from devices", |row| row.blocks_in), ("bo", "written to devices", |row| row.blocks_out)],
+    ),
+    (
+        "system",
+        "a second",
+        &[("in", "interrupts", |row| row.interrupts), ("cs", "switches of context", |row| row.switches)],
+    ),
     (
         "cpu",
         "% of all cores",
         &[
-            ("us", "programs"),
-            ("sy", "kernel"),
-            ("id", "idle"),
-            ("wa", "idle, waiting for a device"),
-            ("st", "taken by the host"),
+            ("us", "programs", |row| row.user),
+            ("sy", "kernel", |row| row.system),
+            ("id", "idle", |row| row.idle),
+            ("wa", "idle, waiting for a device", |row| row.wait),
+            ("st", "taken by the host", |row| row.stolen),
         ],
     ),
 ];
 
 #[derive(Properties, PartialEq)]
-pub(super) struct VmstatProps {
-    pub(super) counters: BTreeMap<String, u64>,
+pub(super) struct VmstatTableProps {
+    pub(super) row: Vmstat,
 }
 
-/// What `vmstat 1` prints in a line, with its heads explained.
+/// A line of `vmstat 1`, with its columns explained.
 #[component]
-pub(super) fn Vmstat(props: &VmstatProps) -> Html {
+pub(super) fn VmstatTable(props: &VmstatTableProps) -> Html {
     html! {
         <section class="card" aria-labelledby="vmstat">
             <div class="card-head">
@@ -55,10 +70,10 @@ pub(super) fn Vmstat(props: &VmstatProps) -> Html {
                     <div class="vmstat-group">
                         <h3><code>{ *name }</code><span class="field-note">{ *unit }</span></h3>
                         <dl>
-                            { for columns.iter().map(|(head, meaning)| html! {
+                            { for columns.iter().map(|(head, meaning, value)| html! {
                                 <div>
                                     <dt><code>{ *head }</code><span>{ *meaning }</span></dt>
-                                    <dd class="number">{ props.counters.get(*head).map_or_else(|| "–".to_owned(), |value| format::count(*value)) }</dd>
+                                    <dd class="number">{ format::count(value(&props.row)) }</dd>
                                 </div>
                             }) }
                         </dl>

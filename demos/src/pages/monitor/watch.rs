@@ -1,5 +1,7 @@
+use everwire_companion_api::ErrorMessage;
+use everwire_companion_api::monitor::{Detail, Machine, ServerMessage};
+
 use super::track::Track;
-use super::wire::{Detail, Machine, News, Told};
 
 /// What the page knows of the server.
 #[derive(Debug, Default)]
@@ -15,20 +17,17 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Takes a message that came at a time of the page's clock, in milliseconds.
-    pub(super) fn take(&mut self, news: News, now: f64) {
-        let told = match news {
-            News::Off { error } => return *self = Self { off: Some(error), ..Self::default() },
-            News::Told(told) => *told,
-        };
-        match told {
-            Told::Welcome { machine, history, detail } => {
+    pub(super) fn take(&mut self, message: ServerMessage, now: f64) {
+        match message {
+            ServerMessage::Off(ErrorMessage { error }) => *self = Self { off: Some(error), ..Self::default() },
+            ServerMessage::Welcome { machine, history, detail } => {
                 self.off = None;
                 self.track.fill(history);
                 self.machine = machine.or(self.machine.take());
                 self.detail = detail.or(self.detail.take());
                 self.latest = self.track.latest().map(|point| (point.time, now));
             }
-            Told::Sample { machine, point, detail } => {
+            ServerMessage::Sample { machine, point, detail } => {
                 self.latest = Some((point.time, now));
                 self.track.push(point);
                 self.machine = Some(machine);
@@ -49,7 +48,7 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn sample(second: u32) -> News {
+    fn sample(second: u32) -> ServerMessage {
         let text = format!(
             r#"{{"type":"sample","machine":{{"system":"Linux","cores":1,"memory":10,"swap":0,"server_pid":42}},
             "point":{{"time":{},"cores":[1.0],"memory":5,"swap":0,"connections":2,"messages_in":1.0,"messages_out":2.0,
@@ -70,11 +69,11 @@ mod tests {
     #[test]
     fn a_monitor_that_is_switched_on_is_shown_and_one_that_is_switched_off_is_not() {
         let mut watch = Watch::default();
-        let off = || News::Off { error: "start it".to_owned() };
+        let off = || ServerMessage::Off(ErrorMessage { error: "start it".to_owned() });
         watch.take(off(), 0.0);
         assert_eq!(watch.off.as_deref(), Some("start it"));
-        let welcome = Told::Welcome { machine: None, history: Vec::new(), detail: None };
-        watch.take(News::Told(Box::new(welcome)), 0.0);
+        let welcome = ServerMessage::Welcome { machine: None, history: Vec::new(), detail: None };
+        watch.take(welcome, 0.0);
         watch.take(sample(1), 0.0);
         assert!(watch.off.is_none() && watch.track.latest().is_some());
         watch.take(off(), 0.0);

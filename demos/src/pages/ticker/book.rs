@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
+use everwire_companion_api::ticker::{ServerMessage, Snapshot, Update};
+
 use super::quote::Quote;
-use super::wire::{News, Snapshot, Update};
 
 /// All quotes, as far as the feed has told, and what of the feed was missed.
 #[derive(Clone, Debug, Default)]
@@ -38,13 +39,13 @@ pub(super) enum Taken {
 
 impl Book {
     /// Folds a message into the quotes.
-    pub(super) fn take(&mut self, news: News) -> Taken {
-        match news {
-            News::Snapshot(snapshot) => {
+    pub(super) fn take(&mut self, message: ServerMessage) -> Taken {
+        match message {
+            ServerMessage::Snapshot(snapshot) => {
                 self.replace(snapshot);
                 Taken::Snapshot
             }
-            News::Updates(updates) => self.fold(&updates.updates),
+            ServerMessage::Updates(updates) => self.fold(&updates.updates),
         }
     }
 
@@ -109,14 +110,14 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
+    use everwire_companion_api::ticker::{Stock, Updates};
     use proptest::prelude::*;
 
-    use super::super::wire::{Stock, Updates};
     use super::*;
 
     const SYMBOLS: [&str; 3] = ["NVDA", "XOM", "DIS"];
 
-    fn snapshot(epoch: &str, seq: u64, price: f64) -> News {
+    fn snapshot(epoch: &str, seq: u64, price: f64) -> ServerMessage {
         let stock = |symbol: &&str| Stock {
             symbol: (*symbol).to_owned(),
             company: format!("{symbol} Inc."),
@@ -126,15 +127,15 @@ mod tests {
             high: price,
         };
         let stocks = SYMBOLS.iter().map(stock).collect();
-        News::Snapshot(Snapshot { epoch: epoch.to_owned(), seq, server_time: 0.0, stocks })
+        ServerMessage::Snapshot(Snapshot { epoch: epoch.to_owned(), seq, server_time: 0.0, rate: 20.0, stocks })
     }
 
-    fn updates(updates: impl IntoIterator<Item = Update>) -> News {
-        News::Updates(Updates { server_time: 0.0, updates: updates.into_iter().collect() })
+    fn updates(updates: impl IntoIterator<Item = Update>) -> ServerMessage {
+        ServerMessage::Updates(Updates { server_time: 0.0, updates: updates.into_iter().collect() })
     }
 
     fn update(seq: u64, symbol: &str, price: f64) -> Update {
-        Update { seq, symbol: symbol.to_owned(), price }
+        Update { seq, symbol: symbol.to_owned(), price, time: 0.0 }
     }
 
     fn opened(seq: u64) -> Book {

@@ -129,7 +129,8 @@ impl Sorting {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::Stock;
+    use everwire_companion_api::ticker::Stock;
+
     use super::*;
 
     fn quotes() -> Vec<Quote> {

@@ -3,13 +3,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use everwire::{Event, SocketHandle};
+use everwire_companion_api::ticker::ServerMessage;
 use gloo_render::{AnimationFrame, request_animation_frame};
 use web_sys::window;
 use yew::Callback;
 
 use super::book::{Book, Missed, Taken};
 use super::meter::Meter;
-use super::wire::News;
 
 /// The milliseconds between two samples of the sparklines.
 const SAMPLE_EVERY: f64 = 600.0;
@@ -55,9 +55,9 @@ pub(super) struct Figures {
 
 impl Desk {
     /// Takes an event of the socket. The answer says whether only a new connection brings the book up to date.
-    pub(super) fn receive(self: &Rc<Self>, event: Event<News>, handle: Option<&SocketHandle>) -> bool {
+    pub(super) fn receive(self: &Rc<Self>, event: Event<ServerMessage>, handle: Option<&SocketHandle>) -> bool {
         match event {
-            Event::Message(news) => self.take(news, handle),
+            Event::Message(message) => self.take(message, handle),
             Event::Opened(opened) => {
                 self.meters.borrow_mut().reconnects += u64::from(opened.is_reconnect);
                 false
@@ -101,13 +101,13 @@ impl Desk {
         }
     }
 
-    fn take(self: &Rc<Self>, news: News, handle: Option<&SocketHandle>) -> bool {
+    fn take(self: &Rc<Self>, message: ServerMessage, handle: Option<&SocketHandle>) -> bool {
         let now = now();
-        let sent = match &news {
-            News::Snapshot(snapshot) => snapshot.server_time,
-            News::Updates(updates) => updates.server_time,
+        let sent = match &message {
+            ServerMessage::Snapshot(snapshot) => snapshot.server_time,
+            ServerMessage::Updates(updates) => updates.server_time,
         };
-        let taken = self.book.borrow_mut().take(news);
+        let taken = self.book.borrow_mut().take(message);
         {
             let meters = &mut *self.meters.borrow_mut();
             // The offset of the clocks is known to a fraction of the round trip; what is within that is no age.

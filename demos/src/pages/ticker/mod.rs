@@ -1,7 +1,6 @@
 //! The stock ticker.
 //!
 //! # Layout
-//! - [`wire`]: what the endpoint sends
 //! - [`book`], [`quote`], [`spark`]: the quotes, into which every update is folded
 //! - [`desk`]: where the feed comes in and the page looks; [`meter`]: what happens in a second
 //! - [`columns`]: sorting and filtering; [`rate`]: the slider's scale
@@ -20,10 +19,10 @@ mod row;
 mod sight;
 mod spark;
 mod tools;
-mod wire;
 
 use std::rc::Rc;
 
+use everwire_companion_api::ticker::ServerMessage;
 use everwire_yew::use_socket;
 use yew::prelude::*;
 
@@ -34,7 +33,6 @@ use columns::Sorting;
 use controls::{Controls, Wish};
 use desk::Desk;
 use figures::FeedFigures;
-use wire::News;
 
 /// The page of the stock ticker.
 #[component]
@@ -49,7 +47,7 @@ pub(crate) fn TickerPage() -> Html {
     let current = use_mut_ref(|| None);
     let on_event = {
         let (desk, current) = (Rc::clone(&desk), Rc::clone(&current));
-        // The server may send what is no news, when it is asked to send garbage: there is nothing to fold in that.
+        // A server that was asked to send garbage sends messages that cannot be decoded.
         Callback::from(move |event| {
             let Ok(event) = event else { return };
             let socket = current.borrow().clone();
@@ -61,7 +59,7 @@ pub(crate) fn TickerPage() -> Html {
             }
         })
     };
-    let socket = use_socket::<(), News>(line.options(), on_event);
+    let socket = use_socket::<(), ServerMessage>(line.options(), on_event);
     *current.borrow_mut() = Some(socket.clone());
     {
         // Another choice is another feed: what it missed of the old one is not missed.

@@ -1,7 +1,7 @@
+use everwire_companion_api::ticker::Stock;
 use yew::AttrValue;
 
 use super::spark::Spark;
-use super::wire::Stock;
 
 /// How one stock stands.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,5 @@
 use everwire::Event;
+use everwire_companion_api::tracker::{ClientMessage, ServerMessage};
 
 use super::fix::Fix;
 use super::identity::Identity;
@@ -7,7 +8,6 @@ use super::precision::Precision;
 use super::problem::Problem;
 use super::server_clock::ServerClock;
 use super::sharing::Sharing;
-use super::wire::{News, Report, Told};
 use crate::map::LatLon;
 
 /// Everything the page knows. Events change it as they come, and none is lost between two renders; what they ask to be
@@ -42,10 +42,10 @@ impl Desk {
     }
 
     /// The connection did or brought something.
-    pub(super) fn hear(&mut self, event: Event<News>, now: f64) -> Option<Report> {
+    pub(super) fn hear(&mut self, event: Event<ServerMessage>, now: f64) -> Option<ClientMessage> {
         match event {
             Event::Opened(_) => return self.sharing.connected(now),
-            Event::Message(News::Told(told)) => self.told(told, now),
+            Event::Message(message) => self.apply(message, now),
             _ => {}
         }
         None
@@ -92,20 +92,20 @@ impl Desk {
     /// Where the middle of the view should be, once it has moved where it was wished to.
     pub(super) fn followed(&self) -> Option<LatLon> {
         let me = self.participants.me().filter(|_| self.is_following && self.wish.is_none());
-        me.map(|me| me.position.place)
+        me.map(|me| Fix::from(me.position).place)
     }
 
-    pub(super) fn measured(&mut self, fix: Fix, now: f64) -> Option<Report> {
+    pub(super) fn measured(&mut self, fix: Fix, now: f64) -> Option<ClientMessage> {
         self.sharing.measured(fix, now)
     }
 
-    pub(super) fn failed(&mut self, problem: Problem) -> Option<Report> {
+    pub(super) fn failed(&mut self, problem: Problem) -> Option<ClientMessage> {
         let farewell = self.sharing.failed(problem);
         self.leave_map();
         farewell
     }
 
-    pub(super) fn stop(&mut self) -> Option<Report> {
+    pub(super) fn stop(&mut self) -> Option<ClientMessage> {
         let farewell = self.sharing.stop();
         self.leave_map();
         farewell
@@ -117,17 +117,17 @@ impl Desk {
         Some(measured_now.or_else(|| self.clock.at(now))? - time)
     }
 
-    fn told(&mut self, told: Told, now: f64) {
-        match &told {
-            Told::Position(position) => self.clock.hear(position.time, now),
-            Told::Positions { positions } => {
+    fn apply(&mut self, message: ServerMessage, now: f64) {
+        match &message {
+            ServerMessage::Position(position) => self.clock.hear(position.time, now),
+            ServerMessage::Positions { positions } => {
                 positions.iter().for_each(|position| self.clock.hear(position.time, now));
                 // An empty map has nobody to move to, and must not jump when somebody comes later.
                 self.wish = self.wish.filter(|wish| *wish != Wish::Overview || !positions.is_empty());
             }
-            Told::Welcome {} | Told::Left { .. } => {}
+            ServerMessage::Welcome { .. } | ServerMessage::Left { .. } => {}
         }
-        self.participants.hear(told);
+        self.participants.apply(message);
         // What was still on its way when the visitor stopped is not shown.
         self.leave_map();
     }
@@ -144,33 +144,33 @@ impl Desk {
 mod tests {
     use super::*;
     use crate::map::LatLon;
-    use crate::pages::tracker::wire::Position;
+    use everwire_companion_api::tracker::Position;
 
     const HOME: Fix = Fix { place: LatLon::new(52.52, 13.4), accuracy: 4.0 };
 
     fn me() -> Identity {
-        Identity::new("my secret")
+        Identity::new("a secret of the visitor".to_owned().try_into().unwrap())
     }
 
-    fn report(fix: Fix) -> Option<Report> {
-        Some(Report::position(fix, &me()))
+    fn report(fix: Fix) -> Option<ClientMessage> {
+        Some(me().position(fix))
     }
 
-    fn told(told: Told) -> Event<News> {
-        Event::Message(News::Told(told))
+    fn received(message: ServerMessage) -> Event<ServerMessage> {
+        Event::Message(message)
     }
 
     fn position(id: u64, time: f64) -> Position {
-        Position { id, place: HOME.place, accuracy: HOME.accuracy, time }
+        Position { id, lat: HOME.place.lat, lon: HOME.place.lon, accuracy: HOME.accuracy, time }
     }
 
     fn sharing() -> Desk {
         let mut desk = Desk::new(Precision::Exact);
         desk.hear(Event::Opened(Default::default()), 0.0);
-        desk.hear(told(Told::Positions { positions: vec![] }), 0.0);
+        desk.hear(received(ServerMessage::Positions { positions: vec![] }), 0.0);
         desk.start(me());
         assert_eq!(desk.measured(HOME, 0.0), report(HOME));
-        desk.hear(told(Told::Position(position(me().id(), 0.0))), 0.0);
+        desk.hear(received(ServerMessage::Position(position(me().id(), 0.0))), 0.0);
         desk
     }
 
@@ -185,10 +185,10 @@ mod tests {
     fn sharing_resumes_on_a_new_connection_as_the_same_participant() {
         let mut desk = sharing();
         assert_eq!(desk.hear(Event::Opened(Default::default()), 5.0), report(HOME));
-        desk.hear(told(Told::Welcome {}), 5.0);
+        desk.hear(received(ServerMessage::Welcome { id: me().id() }), 5.0);
         // The server has not noticed yet that the old connection is gone.
-        desk.hear(told(Told::Positions { positions: vec![position(me().id(), 0.0)] }), 5.0);
-        desk.hear(told(Told::Position(position(me().id(), 5.0))), 5.0);
+        desk.hear(received(ServerMessage::Positions { positions: vec![position(me().id(), 0.0)] }), 5.0);
+        desk.hear(received(ServerMessage::Position(position(me().id(), 5.0))), 5.0);
         let ids: Vec<_> = desk.participants.all().map(|(id, _)| id).collect();
         assert_eq!(ids, [me().id()]);
         assert!(desk.participants.me().is_some());
@@ -197,9 +197,9 @@ mod tests {
     #[test]
     fn after_a_stop_without_a_connection_no_ghost_of_the_visitor_comes_back() {
         let mut desk = sharing();
-        assert_eq!(desk.stop(), Some(Report::leave(&me())));
+        assert_eq!(desk.stop(), Some(me().leave()));
         desk.hear(Event::Opened(Default::default()), 5.0);
-        desk.hear(told(Told::Positions { positions: vec![position(me().id(), 0.0)] }), 5.0);
+        desk.hear(received(ServerMessage::Positions { positions: vec![position(me().id(), 0.0)] }), 5.0);
         assert_eq!(desk.participants.all().count(), 0);
     }
 
@@ -238,8 +238,8 @@ mod tests {
     #[test]
     fn an_own_position_that_was_under_way_at_the_stop_does_not_bring_the_visitor_back() {
         let mut desk = sharing();
-        assert_eq!(desk.stop(), Some(Report::leave(&me())));
-        desk.hear(told(Told::Position(position(me().id(), 1.0))), 1.0);
+        assert_eq!(desk.stop(), Some(me().leave()));
+        desk.hear(received(ServerMessage::Position(position(me().id(), 1.0))), 1.0);
         assert_eq!(desk.participants.all().count(), 0);
         assert_eq!(desk.hear(Event::Opened(Default::default()), 2.0), None);
     }
@@ -248,14 +248,14 @@ mod tests {
     fn an_empty_map_does_not_jump_when_somebody_comes() {
         let mut desk = Desk::new(Precision::Exact);
         assert_eq!(desk.wish, Some(Wish::Overview));
-        desk.hear(told(Told::Positions { positions: vec![] }), 0.0);
+        desk.hear(received(ServerMessage::Positions { positions: vec![] }), 0.0);
         assert_eq!(desk.wish, None);
     }
 
     #[test]
     fn ages_are_by_the_servers_clock_even_before_it_was_measured() {
         let mut desk = sharing();
-        desk.hear(told(Told::Position(position(9, 100_000.0))), 40_000.0);
+        desk.hear(received(ServerMessage::Position(position(9, 100_000.0))), 40_000.0);
         assert_eq!(desk.age_of(100_000.0, None, 43_000.0), Some(3_000.0));
         assert_eq!(desk.age_of(100_000.0, Some(104_000.0), 43_000.0), Some(4_000.0));
     }

@@ -1,3 +1,5 @@
+use everwire_companion_api::tracker::Position;
+
 use crate::map::LatLon;
 
 /// A position as a device measures it.
@@ -6,4 +8,10 @@ pub(super) struct Fix {
     pub(super) place: LatLon,
     /// Radius in metres of the circle in which the device is.
     pub(super) accuracy: f64,
+}
+
+impl From<Position> for Fix {
+    fn from(Position { lat, lon, accuracy, .. }: Position) -> Self {
+        Self { place: LatLon::new(lat, lon), accuracy }
+    }
 }

@@ -1,7 +1,8 @@
-use std::rc::Rc;
-
+use everwire_companion_api::tracker::{ClientMessage, Secret, participant_id};
 use sha2::{Digest, Sha256};
 
+use super::fix::Fix;
+use crate::map::LatLon;
 use crate::secret;
 
 /// Letters and digits that are not mistaken for each other and make no words.
@@ -9,24 +10,24 @@ const ALPHABET: &[u8; 28] = b"23456789BCDFGHJKMNPQRSTVWXYZ";
 
 /// Who the visitor is to others, from the press on share to the press on stop, over any number of connections.
 ///
-/// The secret stays in the memory of the page: a second tab is somebody else, and so is the visitor after a stop.
+/// Only the server sees the secret, and it stays in the memory of the page: a second tab is another participant, and so is the visitor
+/// after a stop.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Identity {
-    secret: Rc<str>,
+    secret: Secret,
     id: u64,
 }
 
 impl Identity {
-    /// A new one, which nobody can know.
+    /// An identity with a random secret.
     pub(super) fn random() -> Self {
-        Self::new(&secret::random())
+        Self::new(Secret::try_from(secret::random()).expect("32 hexadecimal digits are long enough for a secret"))
     }
 
-    /// The id follows from the secret as in the server, so that the page knows it before the server answers.
-    pub(super) fn new(secret: &str) -> Self {
-        let digest = Sha256::digest(secret);
-        let start = digest.iter().take(8).fold(0, |start, byte| start << 8 | u64::from(*byte));
-        Self { secret: secret.into(), id: 1 << 52 | start >> 12 }
+    /// The id follows from the secret, so the page knows it before the server answers.
+    pub(super) fn new(secret: Secret) -> Self {
+        let id = participant_id(&Sha256::digest(secret.as_str()).into());
+        Self { secret, id }
     }
 
     /// The number under which everyone knows the visitor.
@@ -34,9 +35,14 @@ impl Identity {
         self.id
     }
 
-    /// What proves it to the server, and goes nowhere else.
-    pub(super) fn secret(&self) -> &str {
-        &self.secret
+    /// The message that shares a position as this participant.
+    pub(super) fn position(&self, Fix { place: LatLon { lat, lon }, accuracy }: Fix) -> ClientMessage {
+        ClientMessage::Position { lat, lon, accuracy, secret: Some(self.secret.clone()) }
+    }
+
+    /// The message that ends sharing.
+    pub(super) fn leave(&self) -> ClientMessage {
+        ClientMessage::Leave { secret: Some(self.secret.clone()) }
     }
 }
 
@@ -55,7 +61,10 @@ mod tests {
     #[test]
     fn the_id_is_the_one_that_the_server_derives() {
         // The server's tests have the same pair.
-        assert_eq!(Identity::new("5a1f1e0c33d8477fb0a4d2c96e7b8a10").id(), 4_504_841_007_236_231);
+        assert_eq!(
+            Identity::new("5a1f1e0c33d8477fb0a4d2c96e7b8a10".to_owned().try_into().unwrap()).id(),
+            4_504_841_007_236_231
+        );
     }
 
     #[test]

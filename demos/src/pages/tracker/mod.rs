@@ -4,7 +4,6 @@
 //! - [`page`], [`parts`], [`sights`]: what is seen
 //! - [`tracking`], [`frame`]: the desk, the connection and the source of positions, tied together
 //! - [`desk`]: everything the page knows, of
-//!   - [`wire`]: what is said between the page and the server
 //!   - [`participants`], [`trail`]: who is on the map
 //!   - [`sharing`], [`identity`], [`precision`], [`problem`]: what the visitor wants others to know, and as whom
 //!   - [`server_clock`]: how old a position is
@@ -33,7 +32,6 @@ mod start_place;
 mod tracking;
 mod trail;
 mod walk;
-mod wire;
 
 pub(crate) use page::TrackerPage;
 

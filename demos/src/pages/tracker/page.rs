@@ -3,6 +3,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 use super::desk::{Desk, Wish};
+use super::fix::Fix;
 use super::now;
 use super::participants::Participant;
 use super::parts::{FollowButton, People, Person, PrecisionChoice, Privacy, ShareCard, Simulation, TileCard};
@@ -153,13 +154,13 @@ fn follow(tracking: &Tracking, map: &MapHandle) {
 /// What has to be in view.
 fn circles(desk: &Desk, wish: Wish) -> Vec<(LatLon, f64)> {
     let near = |participant: &Participant| {
-        let position = participant.position;
-        vec![(position.place, position.accuracy.max(NEAR))]
+        let Fix { place, accuracy } = participant.position.into();
+        vec![(place, accuracy.max(NEAR))]
     };
     match wish {
         Wish::Overview | Wish::Everyone => {
-            let positions = desk.participants.all().map(|(_, participant)| participant.position);
-            positions.map(|position| (position.place, position.accuracy)).collect()
+            let fixes = desk.participants.all().map(|(_, participant)| Fix::from(participant.position));
+            fixes.map(|fix| (fix.place, fix.accuracy)).collect()
         }
         Wish::Me => desk.participants.me().map(near).unwrap_or_default(),
         Wish::One(id) => desk.participants.get(id).map(near).unwrap_or_default(),
@@ -168,7 +169,7 @@ fn circles(desk: &Desk, wish: Wish) -> Vec<(LatLon, f64)> {
 
 /// The rows of the list.
 fn people(desk: &Desk, server_time: Option<f64>, is_simulated: bool) -> Vec<Person> {
-    let here = desk.participants.me().map(|me| me.position.place);
+    let here = desk.participants.me().map(|me| Fix::from(me.position).place);
     let person = |(id, participant): (u64, &Participant)| {
         let is_me = desk.participants.my_id() == Some(id);
         let position = participant.position;
@@ -180,7 +181,9 @@ fn people(desk: &Desk, server_time: Option<f64>, is_simulated: bool) -> Vec<Pers
             is_me,
             is_simulated: is_me && is_simulated,
             is_picked: desk.picked == Some(id),
-            distance: here.filter(|_| !is_me).map(|here| readable::distance(here.distance_to(position.place))),
+            distance: here
+                .filter(|_| !is_me)
+                .map(|here| readable::distance(here.distance_to(Fix::from(position).place))),
             accuracy: readable::distance(position.accuracy),
             age: desk.age_of(position.time, server_time, now()).map(readable::age),
         }

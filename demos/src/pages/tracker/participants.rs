@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
+use everwire_companion_api::tracker::{Position, ServerMessage};
+
+use super::fix::Fix;
 use super::trail::Trail;
-use super::wire::{Position, Told};
 
 /// Nobody moves faster, in metres a second. A longer way between two connections is not a way but another person: of those
 /// who have no secret, a server that was restarted gives out the ids again.
@@ -28,13 +30,14 @@ pub(super) struct Participant {
 }
 
 impl Participants {
-    /// Takes in what the server told.
-    pub(super) fn hear(&mut self, told: Told) {
-        match told {
-            Told::Welcome {} => {}
-            Told::Positions { positions } => self.replace(positions),
-            Told::Position(position) => self.moved(position),
-            Told::Left { id } => {
+    /// Applies a message of the server.
+    pub(super) fn apply(&mut self, message: ServerMessage) {
+        match message {
+            // The page knows its own participant's id.
+            ServerMessage::Welcome { .. } => {}
+            ServerMessage::Positions { positions } => self.replace(positions),
+            ServerMessage::Position(position) => self.moved(position),
+            ServerMessage::Left { id } => {
                 if let Some(participant) = self.present.remove(&id) {
                     self.went_away(id, participant);
                 }
@@ -98,7 +101,7 @@ impl Participants {
         }
         if let Some(participant) = self.present.get_mut(&id) {
             participant.position = position;
-            participant.trail.push(position.place);
+            participant.trail.push(Fix::from(position).place);
         }
     }
 
@@ -124,7 +127,7 @@ impl Participant {
 
     fn can_have_moved_to(&self, position: &Position) -> bool {
         let seconds = (position.time - self.position.time) / 1e3;
-        let metres = self.position.place.distance_to(position.place);
+        let metres = Fix::from(self.position).place.distance_to(Fix::from(*position).place);
         seconds >= 0.0 && metres <= FASTEST * seconds + self.position.accuracy + position.accuracy
     }
 }
@@ -132,20 +135,19 @@ impl Participant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::LatLon;
 
     fn at(id: u64, lat: f64, seconds: f64) -> Position {
-        Position { id, place: LatLon::new(lat, 0.0), accuracy: 5.0, time: seconds * 1e3 }
+        Position { id, lat, lon: 0.0, accuracy: 5.0, time: seconds * 1e3 }
     }
 
     fn connected(positions: Vec<Position>) -> Participants {
         let mut participants = Participants::default();
-        participants.hear(Told::Positions { positions });
+        participants.apply(ServerMessage::Positions { positions });
         participants
     }
 
     fn reconnect(participants: &mut Participants, positions: Vec<Position>) {
-        participants.hear(Told::Positions { positions });
+        participants.apply(ServerMessage::Positions { positions });
     }
 
     fn ids(participants: &Participants) -> Vec<u64> {
@@ -160,7 +162,7 @@ mod tests {
     fn the_visitor_comes_first_and_the_others_by_id() {
         let mut participants = connected(vec![at(9, 1.0, 0.0), at(2, 2.0, 0.0)]);
         participants.i_am(5);
-        participants.hear(Told::Position(at(5, 3.0, 1.0)));
+        participants.apply(ServerMessage::Position(at(5, 3.0, 1.0)));
         assert_eq!(ids(&participants), [5, 2, 9]);
         assert_eq!(participants.me().unwrap().position, at(5, 3.0, 1.0));
     }
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn who_leaves_is_gone() {
         let mut participants = connected(vec![at(2, 2.0, 0.0)]);
-        participants.hear(Told::Left { id: 2 });
+        participants.apply(ServerMessage::Left { id: 2 });
         assert_eq!(participants.all().count(), 0);
     }
 
@@ -183,12 +185,12 @@ mod tests {
     fn over_a_reconnect_the_visitor_stays_the_same_and_nobody_else() {
         let mut participants = connected(vec![]);
         participants.i_am(7);
-        participants.hear(Told::Position(at(7, 1.0, 0.0)));
+        participants.apply(ServerMessage::Position(at(7, 1.0, 0.0)));
         for left_behind in [vec![], vec![at(7, 1.0, 0.0)]] {
             reconnect(&mut participants, left_behind);
             assert_eq!(ids(&participants), [7]);
         }
-        participants.hear(Told::Position(at(7, 1.000_1, 20.0)));
+        participants.apply(ServerMessage::Position(at(7, 1.000_1, 20.0)));
         assert_eq!((ids(&participants), steps(&participants, 7)), (vec![7], 2));
     }
 
@@ -202,8 +204,8 @@ mod tests {
     #[test]
     fn the_trail_of_somebody_else_goes_on_after_they_lost_their_connection() {
         let mut participants = connected(vec![at(2, 0.0, 0.0)]);
-        participants.hear(Told::Left { id: 2 });
-        participants.hear(Told::Position(at(2, 0.001, 60.0)));
+        participants.apply(ServerMessage::Left { id: 2 });
+        participants.apply(ServerMessage::Position(at(2, 0.001, 60.0)));
         assert_eq!((ids(&participants), steps(&participants, 2)), (vec![2], 2));
     }
 
@@ -218,8 +220,8 @@ mod tests {
     fn of_those_who_left_no_more_than_a_hundred_are_remembered() {
         let mut participants = Participants::default();
         for id in 0..200 {
-            participants.hear(Told::Position(at(id, 0.0, 0.0)));
-            participants.hear(Told::Left { id });
+            participants.apply(ServerMessage::Position(at(id, 0.0, 0.0)));
+            participants.apply(ServerMessage::Left { id });
         }
         assert_eq!(participants.away.len(), MOST_AWAY);
     }
@@ -228,11 +230,11 @@ mod tests {
     fn stopping_takes_me_and_my_trail_off_the_map_before_the_server_says_so() {
         let mut participants = connected(vec![at(2, 2.0, 0.0)]);
         participants.i_am(1);
-        participants.hear(Told::Position(at(1, 1.0, 0.0)));
+        participants.apply(ServerMessage::Position(at(1, 1.0, 0.0)));
         participants.forget_me();
         assert_eq!(ids(&participants), [2]);
         participants.i_am(3);
-        participants.hear(Told::Position(at(3, 1.5, 9.0)));
+        participants.apply(ServerMessage::Position(at(3, 1.5, 9.0)));
         assert_eq!(steps(&participants, 3), 1, "a new start has no past");
     }
 }

@@ -1,8 +1,9 @@
+use everwire_companion_api::tracker::ClientMessage;
+
 use super::fix::Fix;
 use super::identity::Identity;
 use super::precision::Precision;
 use super::problem::Problem;
-use super::wire::Report;
 
 /// How often somebody who stays at one place says so again, in milliseconds. Without it a last update of an hour ago could
 /// mean a nap or a dead battery.
@@ -51,7 +52,7 @@ impl Sharing {
     }
 
     /// The device measured a position. After a stop it is too late, and nothing is told.
-    pub(super) fn measured(&mut self, fix: Fix, now: f64) -> Option<Report> {
+    pub(super) fn measured(&mut self, fix: Fix, now: f64) -> Option<ClientMessage> {
         if self.stage == Stage::Off {
             return None;
         }
@@ -60,7 +61,7 @@ impl Sharing {
     }
 
     /// The device cannot measure a position.
-    pub(super) fn failed(&mut self, problem: Problem) -> Option<Report> {
+    pub(super) fn failed(&mut self, problem: Problem) -> Option<ClientMessage> {
         if self.stage == Stage::Off {
             return None;
         }
@@ -70,7 +71,7 @@ impl Sharing {
     }
 
     /// The visitor chose another precision. Who shares is known by it at once.
-    pub(super) fn set_precision(&mut self, precision: Precision, now: f64) -> Option<Report> {
+    pub(super) fn set_precision(&mut self, precision: Precision, now: f64) -> Option<ClientMessage> {
         self.precision = precision;
         match self.stage {
             Stage::On { measured, .. } => self.tell(measured, now),
@@ -79,12 +80,12 @@ impl Sharing {
     }
 
     /// A new connection, on which the visitor has said nothing yet.
-    pub(super) fn connected(&mut self, now: f64) -> Option<Report> {
+    pub(super) fn connected(&mut self, now: f64) -> Option<ClientMessage> {
         self.repeat(now)
     }
 
     /// Time passes.
-    pub(super) fn tick(&mut self, now: f64) -> Option<Report> {
+    pub(super) fn tick(&mut self, now: f64) -> Option<ClientMessage> {
         match self.stage {
             Stage::On { told_at, .. } if now - told_at >= STILL_HERE && self.problem.is_none() => self.repeat(now),
             _ => None,
@@ -92,10 +93,10 @@ impl Sharing {
     }
 
     /// The visitor pressed stop.
-    pub(super) fn stop(&mut self) -> Option<Report> {
+    pub(super) fn stop(&mut self) -> Option<ClientMessage> {
         self.problem = None;
         match std::mem::take(&mut self.stage) {
-            Stage::On { .. } => self.identity.as_ref().map(Report::leave),
+            Stage::On { .. } => self.identity.as_ref().map(Identity::leave),
             Stage::Off | Stage::Locating => None,
         }
     }
@@ -127,7 +128,7 @@ impl Sharing {
     }
 
     /// Tells a position as precisely as the visitor likes, if others do not know it yet.
-    fn tell(&mut self, measured: Fix, now: f64) -> Option<Report> {
+    fn tell(&mut self, measured: Fix, now: f64) -> Option<ClientMessage> {
         let fix = self.precision.apply(measured);
         let Stage::On { told, told_at, .. } = self.stage else {
             self.stage = Stage::On { measured, told: fix, told_at: now };
@@ -138,15 +139,15 @@ impl Sharing {
         if is_news { self.report(fix) } else { None }
     }
 
-    fn repeat(&mut self, now: f64) -> Option<Report> {
+    fn repeat(&mut self, now: f64) -> Option<ClientMessage> {
         let Stage::On { told, told_at, .. } = &mut self.stage else { return None };
         *told_at = now;
         let fix = *told;
         self.report(fix)
     }
 
-    fn report(&self, fix: Fix) -> Option<Report> {
-        self.identity.as_ref().map(|identity| Report::position(fix, identity))
+    fn report(&self, fix: Fix) -> Option<ClientMessage> {
+        self.identity.as_ref().map(|identity| identity.position(fix))
     }
 }
 
@@ -161,11 +162,15 @@ mod tests {
     const NEXT_DOOR: Fix = Fix { place: LatLon::new(52.520_2, 13.405_1), accuracy: 4.0 };
 
     fn me() -> Identity {
-        Identity::new("my secret")
+        Identity::new("a secret of the visitor".to_owned().try_into().unwrap())
     }
 
-    fn report(fix: Fix) -> Option<Report> {
-        Some(Report::position(fix, &me()))
+    fn another() -> Identity {
+        Identity::new("a secret of another".to_owned().try_into().unwrap())
+    }
+
+    fn report(fix: Fix) -> Option<ClientMessage> {
+        Some(me().position(fix))
     }
 
     fn sharing(precision: Precision) -> Sharing {
@@ -214,14 +219,14 @@ mod tests {
         assert_eq!(weak.problem(), None, "a position ends the problem");
 
         let mut refused = sharing(Precision::Exact);
-        assert_eq!((refused.failed(Problem::Denied), refused.is_wanted()), (Some(Report::leave(&me())), false));
+        assert_eq!((refused.failed(Problem::Denied), refused.is_wanted()), (Some(me().leave()), false));
         assert_eq!(refused.problem(), Some(Problem::Denied));
     }
 
     #[test]
     fn a_position_that_comes_after_the_stop_is_not_told() {
         let mut sharing = sharing(Precision::Exact);
-        assert_eq!(sharing.stop(), Some(Report::leave(&me())));
+        assert_eq!(sharing.stop(), Some(me().leave()));
         assert_eq!(sharing.measured(NEXT_DOOR, 1.0), None);
         assert_eq!(sharing.stop(), None);
     }
@@ -230,17 +235,17 @@ mod tests {
     fn a_second_start_does_not_forget_that_others_know() {
         let mut sharing = sharing(Precision::Exact);
         sharing.start(me());
-        assert_eq!(sharing.stop(), Some(Report::leave(&me())));
+        assert_eq!(sharing.stop(), Some(me().leave()));
     }
 
     #[test]
     fn a_second_start_while_sharing_keeps_the_identity_and_one_after_a_stop_does_not() {
         let mut sharing = sharing(Precision::Exact);
-        sharing.start(Identity::new("another"));
+        sharing.start(another());
         assert_eq!(sharing.identity(), Some(&me()));
         sharing.stop();
-        sharing.start(Identity::new("another"));
-        assert_eq!(sharing.identity(), Some(&Identity::new("another")));
+        sharing.start(another());
+        assert_eq!(sharing.identity(), Some(&another()));
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -291,7 +296,7 @@ mod tests {
                     Step::Tick => sharing.tick(now),
                 };
                 match sent {
-                    Some(Report::Leave { .. }) => prop_assert!(was_wanted && !sharing.is_wanted()),
+                    Some(ClientMessage::Leave { .. }) => prop_assert!(was_wanted && !sharing.is_wanted()),
                     Some(position) => {
                         prop_assert!(was_wanted);
                         let allowed = measured.and_then(|fix| report(sharing.precision().apply(fix)));

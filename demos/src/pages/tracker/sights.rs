@@ -1,5 +1,6 @@
 use yew::Callback;
 
+use super::fix::Fix;
 use super::identity::short;
 use super::participants::{Participant, Participants};
 use super::readable;
@@ -12,15 +13,15 @@ const COLOURS: u64 = 7;
 pub(super) fn sights(participants: &Participants, on_pick: &Callback<u64>) -> Vec<Sight> {
     let sight = |(id, participant): (u64, &Participant)| {
         let is_me = participants.my_id() == Some(id);
-        let position = participant.position;
+        let Fix { place, accuracy } = participant.position.into();
         Sight {
             id,
             letters: letters(id, is_me),
-            description: format!("{}, {}", name(id, is_me), readable::place(position.place)),
+            description: format!("{}, {}", name(id, is_me), readable::place(place)),
             class: class(id, is_me),
             is_on_top: is_me,
-            place: position.place,
-            accuracy: position.accuracy,
+            place,
+            accuracy,
             trail: participant.trail.points().collect(),
             on_pick: on_pick.clone(),
         }

@@ -2,6 +2,7 @@ use std::cell::{Ref, RefCell};
 use std::rc::Rc;
 
 use everwire::{SendOptions, SocketHandle};
+use everwire_companion_api::tracker::{ClientMessage, ServerMessage};
 use everwire_yew::{ConnectionStatus, SocketOptions, UseSocket, use_socket};
 use gloo_timers::callback::Interval;
 use yew::prelude::*;
@@ -15,7 +16,6 @@ use super::precision::Precision;
 use super::problem::Problem;
 use super::remembered;
 use super::source::Source;
-use super::wire::{News, Report};
 use crate::map::LatLon;
 
 /// How often ages are shown anew, in milliseconds.
@@ -25,7 +25,7 @@ const TICK: u32 = 1_000;
 #[derive(Clone)]
 pub(super) struct Tracking {
     desk: Rc<RefCell<Desk>>,
-    socket: Rc<RefCell<Option<UseSocket<Report>>>>,
+    socket: Rc<RefCell<Option<UseSocket<ClientMessage>>>>,
     source: Rc<RefCell<Option<Source>>>,
     render: Rc<dyn Fn()>,
 }
@@ -44,13 +44,13 @@ pub(super) fn use_tracking(options: SocketOptions) -> Tracking {
     let on_event = {
         let tracking = tracking.clone();
         Callback::from(move |event| {
-            // What no tracker sends is skipped: the next message is as good as this one would have been.
+            // A message that cannot be decoded is skipped: the next one is as good.
             if let Ok(event) = event {
                 tracking.change(|desk| desk.hear(event, now()));
             }
         })
     };
-    let socket = use_socket::<Report, News>(options, on_event);
+    let socket = use_socket::<ClientMessage, ServerMessage>(options, on_event);
     tracking.socket.replace(Some(socket));
     {
         let tracking = tracking.clone();
@@ -158,10 +158,10 @@ impl Tracking {
     }
 
     /// Changes the desk, sends what that asks for, and renders.
-    fn change(&self, change: impl FnOnce(&mut Desk) -> Option<Report>) {
-        let report = change(&mut self.desk.borrow_mut());
-        if let (Some(report), Some(handle)) = (report, self.handle()) {
-            send(&handle, &report);
+    fn change(&self, change: impl FnOnce(&mut Desk) -> Option<ClientMessage>) {
+        let message = change(&mut self.desk.borrow_mut());
+        if let (Some(message), Some(handle)) = (message, self.handle()) {
+            send(&handle, &message);
         }
         self.render();
     }
@@ -171,12 +171,13 @@ impl Tracking {
     }
 }
 
-fn send(handle: &SocketHandle, report: &Report) {
+fn send(handle: &SocketHandle, message: &ClientMessage) {
     // Of the messages about a participant that wait for a connection, only the last is sent: a position that was overtaken,
     // or that a stop overtook, never leaves the page. A stop waits on when the visitor starts again, as somebody else.
-    let options = SendOptions { key: Some(report.secret().to_owned()), ..SendOptions::default() };
-    if let Ok(text) = serde_json::to_string(report) {
+    let (ClientMessage::Position { secret, .. } | ClientMessage::Leave { secret }) = message;
+    let key = secret.as_ref().map(|secret| secret.as_str().to_owned());
+    if let Ok(text) = serde_json::to_string(message) {
         // It is refused only when the connection is over. If it is opened again, the position is told again.
-        let _ = handle.send_with(text, options);
+        let _ = handle.send_with(text, SendOptions { key, ..SendOptions::default() });
     }
 }

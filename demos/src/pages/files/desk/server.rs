@@ -1,18 +1,18 @@
 use everwire::Event;
+use everwire_companion_api::files::ServerMessage;
 
 use super::{Desk, Order};
 use crate::pages::files::flow::Flow;
 use crate::pages::files::transfer::{Failure, Stage};
-use crate::pages::files::wire::News;
 
 /// What the connection does, and what the server tells over it.
 impl Desk {
     /// The connection did or brought something.
-    pub(in crate::pages::files) fn hear(&mut self, event: Event<News>, now: f64) -> Vec<Order> {
+    pub(in crate::pages::files) fn hear(&mut self, event: Event<ServerMessage>, now: f64) -> Vec<Order> {
         match event {
             Event::Opened(_) => self.opened(),
             Event::Dropped(_) | Event::Closed(_) => self.lost(),
-            Event::Message(news) => self.told(news, now),
+            Event::Message(message) => self.apply(message, now),
             _ => vec![],
         }
     }
@@ -45,19 +45,19 @@ impl Desk {
         vec![Order::Stop(transfer.id)]
     }
 
-    fn told(&mut self, news: News, now: f64) -> Vec<Order> {
-        match news {
-            News::Files { files, limits } => {
+    fn apply(&mut self, message: ServerMessage, now: f64) -> Vec<Order> {
+        match message {
+            ServerMessage::Files { files, limits } => {
                 self.files = files;
                 self.files.sort_by(|one, other| other.added.total_cmp(&one.added));
                 (self.limits, self.is_told) = (Some(limits), true);
             }
-            News::Added { file } => {
+            ServerMessage::Added { file } => {
                 self.files.retain(|known| known.id != file.id);
                 self.files.insert(0, file);
             }
-            News::Removed { ids } => self.files.retain(|file| !ids.contains(&file.id)),
-            News::Ready { stream, offset, window, chunk } => {
+            ServerMessage::Removed { ids } => self.files.retain(|file| !ids.contains(&file.id)),
+            ServerMessage::Ready { stream, offset, window, chunk } => {
                 if let Some(transfer) = self.of_stream(stream) {
                     if transfer.flow.resume(offset, window, chunk) {
                         transfer.note = Some("The server no longer had what was sent, so it starts over.");
@@ -68,13 +68,13 @@ impl Desk {
                     return vec![Order::Send { id: transfer.id, stream }];
                 }
             }
-            News::Ack { stream, offset } => {
+            ServerMessage::Ack { stream, offset } => {
                 if let Some(transfer) = self.of_stream(stream) {
                     transfer.flow.acknowledge(offset);
                     transfer.meter.look(now, transfer.flow.acked());
                 }
             }
-            News::Stored { stream, file } => {
+            ServerMessage::Stored { stream, file } => {
                 if let Some(transfer) = self.of_stream(stream) {
                     let (id, text) = (transfer.id, format!("{} has arrived, and the checksum is equal.", file.name));
                     transfer.stage = Stage::Done(file);
@@ -82,13 +82,13 @@ impl Desk {
                     return self.then_advance(Order::Stop(id));
                 }
             }
-            News::Mismatch { stream } => {
+            ServerMessage::Mismatch { stream, .. } => {
                 let why = "What arrived is not what was sent: the checksums differ, and the server threw it away.";
                 return self.fail_stream(stream, why.to_owned(), false);
             }
-            News::Refused { stream, error, is_final } => return self.fail_stream(stream, error, is_final),
-            News::Failed { stream, error } => return self.fail_stream(stream, error, false),
-            News::Taken { stream } => {
+            ServerMessage::Refused { stream, error, is_final } => return self.fail_stream(stream, error, is_final),
+            ServerMessage::Failed { stream, error } => return self.fail_stream(stream, error, false),
+            ServerMessage::Taken { stream } => {
                 if let Some(id) = self.of_stream(stream).map(|transfer| transfer.id) {
                     let orders = self.pause(id);
                     if let Some(transfer) = self.find(id) {

@@ -1,7 +1,8 @@
+use everwire_companion_api::files::ClientMessage;
+
 use super::{Desk, Order};
 use crate::format;
 use crate::pages::files::transfer::{Stage, Transfer};
-use crate::pages::files::wire::Report;
 
 /// What the visitor does.
 impl Desk {
@@ -57,14 +58,14 @@ impl Desk {
         let transfer = self.transfers.remove(index);
         let mut orders = vec![Order::Stop(id), Order::Forget(id)];
         let key = transfer.key.clone().filter(|_| transfer.is_unfinished());
-        orders.extend(key.map(|resume| Order::Say(Report::Cancel { resume })));
+        orders.extend(key.map(|resume| Order::Say(ClientMessage::Cancel { resume })));
         orders.extend(self.advance());
         orders
     }
 
     /// Takes an own file away from everybody.
     pub(in crate::pages::files) fn take_back(&mut self, file: &str) -> Vec<Order> {
-        let key = self.key_of(file).map(str::to_owned);
-        key.map(|resume| Order::Say(Report::Remove { id: file.to_owned(), resume })).into_iter().collect()
+        let key = self.key_of(file).cloned();
+        key.map(|resume| Order::Say(ClientMessage::Remove { id: file.to_owned(), resume })).into_iter().collect()
     }
 }

@@ -1,3 +1,4 @@
+use everwire_companion_api::files::Limits;
 use gloo_events::{EventListener, EventListenerOptions};
 use web_sys::{File, FileList, HtmlInputElement, window};
 use yew::prelude::*;
@@ -8,7 +9,6 @@ use crate::format;
 use crate::pages::files::courier::Courier;
 use crate::pages::files::readable;
 use crate::pages::files::remembered::Unfinished;
-use crate::pages::files::wire::Limits;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct ChooserProps {
@@ -89,7 +89,7 @@ fn left(unfinished: &Unfinished, courier: &Courier) -> Html {
     };
     let Unfinished { name, size, key } = unfinished;
     html! {
-        <div key={key.clone()} class="notice notice-waiting files-left">
+        <div key={key.as_str()} class="notice notice-waiting files-left">
             <p>
                 <strong class="files-left-name">{ name }</strong>{ format!(" ({}) is not finished. ", format::bytes(*size)) }
                 { "Choose the same file again to go on where it stopped." }

@@ -1,7 +1,8 @@
+use everwire_companion_api::files::Limits;
+
 use crate::format;
 use crate::pages::files::readable;
 use crate::pages::files::transfer::{Stage, Transfer};
-use crate::pages::files::wire::Limits;
 
 /// The numbers of a transfer, the most important first.
 pub(super) fn figures(transfer: &Transfer, limits: Option<Limits>, is_interrupted: bool, now: f64) -> Vec<String> {

@@ -1,5 +1,6 @@
 use std::rc::Rc;
 
+use everwire_companion_api::files::StoredFile;
 use yew::prelude::*;
 
 use super::file_name::FileName;
@@ -8,7 +9,6 @@ use crate::format;
 use crate::pages::files::courier::Courier;
 use crate::pages::files::desk::Desk;
 use crate::pages::files::readable;
-use crate::pages::files::wire::StoredFile;
 
 #[derive(Properties, PartialEq)]
 pub(crate) struct ShelfProps {

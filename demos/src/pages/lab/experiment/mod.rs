@@ -10,4 +10,4 @@ mod run;
 
 pub(super) use plan::Plan;
 pub(super) use results::Results;
-pub(super) use run::{Surroundings, run};
+pub(super) use run::{Environment, run};

@@ -1,5 +1,7 @@
+use everwire_companion_api::lab::Usage;
+
 use super::Plan;
-use crate::pages::lab::numbers::{Csv, Sorted, Statement, Summary};
+use crate::pages::lab::numbers::{Csv, Sorted, Summary};
 use crate::pages::lab::transport::Transport;
 
 /// What came of an experiment, so far or in the end.
@@ -18,7 +20,7 @@ struct Of {
     round_trips: Vec<f64>,
     /// Those that are numbers, kept in order since they are shown all the time.
     sorted: Sorted,
-    used: Statement,
+    used: Usage,
 }
 
 impl Results {
@@ -33,9 +35,8 @@ impl Results {
     }
 
     /// Adds what the calls of a set used.
-    pub(in crate::pages::lab) fn used(&mut self, transport: Transport, used: &Statement) {
-        let of = &mut self.of[transport as usize];
-        of.used = of.used.with(used);
+    pub(in crate::pages::lab) fn used(&mut self, transport: Transport, used: Usage) {
+        self.of[transport as usize].used += used;
     }
 
     /// How many calls were made.
@@ -64,7 +65,7 @@ impl Results {
         self.round_trips(transport).len() - self.sorted(transport).len()
     }
 
-    pub(in crate::pages::lab) fn statement(&self, transport: Transport) -> &Statement {
+    pub(in crate::pages::lab) fn usage(&self, transport: Transport) -> &Usage {
         &self.of[transport as usize].used
     }
 
@@ -109,7 +110,7 @@ impl Results {
                 [mean, deviation, p50, p99, min, max]
             });
             row.extend(figures.map(|ms| if ms.is_finite() { format!("{ms:.3}") } else { String::new() }));
-            let used = self.statement(*transport);
+            let used = self.usage(*transport);
             row.extend([used.requests.to_string(), used.overhead().to_string()]);
             row.push(self.overhead_of_a_call(*transport).map_or_else(String::new, |bytes| format!("{bytes:.1}")));
             csv.row(row);
@@ -119,7 +120,7 @@ impl Results {
 
     /// Bytes of overhead for a question and its answer.
     pub(in crate::pages::lab) fn overhead_of_a_call(&self, transport: Transport) -> Option<f64> {
-        self.statement(transport).overhead_of_a_message()
+        self.usage(transport).overhead_per_message()
     }
 }
 
@@ -134,7 +135,7 @@ mod tests {
         results.record(Transport::Polling, None);
         results.record(Transport::WebSocket, Some(1.0));
         results.record(Transport::WebSocket, Some(3.0));
-        results.used(Transport::WebSocket, &Statement { requests: 1, read: 36, written: 32, messages: 2, payload: 52 });
+        results.used(Transport::WebSocket, Usage { requests: 1, read: 36, written: 32, messages: 2, payload: 52 });
         results
     }
 

@@ -3,6 +3,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use everwire::SocketHandle;
+use everwire_companion_api::lab::{Item, Usage};
 use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use futures_util::future::{Either, join, select};
 use futures_util::{StreamExt, pin_mut};
@@ -10,18 +11,16 @@ use gloo_timers::future::TimeoutFuture;
 
 use super::{Plan, Results};
 use crate::pages::lab::bench::{ask, new_name, now};
-use crate::pages::lab::numbers::Statement;
-use crate::pages::lab::reader::{News, Order, Reader, post};
+use crate::pages::lab::reader::{Order, Reader, ReaderEvent, post};
 use crate::pages::lab::settings::Network;
 use crate::pages::lab::transport::Transport;
-use crate::pages::lab::wire::Told;
 
 /// How long an answer may take, in milliseconds.
 const PATIENCE: u32 = 20_000;
 
 /// Where calls are made.
 #[derive(Clone, Debug)]
-pub(in crate::pages::lab) struct Surroundings {
+pub(in crate::pages::lab) struct Environment {
     /// The server: `ws://127.0.0.1:9001`.
     pub(in crate::pages::lab) base: String,
     pub(in crate::pages::lab) network: Network,
@@ -30,29 +29,29 @@ pub(in crate::pages::lab) struct Surroundings {
 }
 
 /// Makes the calls of a plan. Dropping the future ends it at once, and what it holds.
-pub(in crate::pages::lab) async fn run(plan: Plan, surroundings: Surroundings, results: Rc<RefCell<Results>>) {
+pub(in crate::pages::lab) async fn run(plan: Plan, environment: Environment, results: Rc<RefCell<Results>>) {
     let name = new_name();
     for set in 0..plan.sets {
         for transport in plan.order(set) {
-            let Some(mut caller) = Caller::connect(surroundings.order(&name, transport, set)).await else {
+            let Some(mut caller) = Caller::connect(environment.order(&name, transport, set)).await else {
                 (0..plan.calls).for_each(|_| results.borrow_mut().record(transport, None));
                 continue;
             };
-            let before = caller.statement().await;
+            let before = caller.usage().await;
             for number in 0..plan.calls {
                 caller.pause().await;
                 // A number of its own in all sets: an answer that comes too late for one is none of the next.
                 let round_trip = caller.call((set * plan.calls + number) as u64).await;
                 results.borrow_mut().record(transport, round_trip);
             }
-            if let (Some(before), Some(after)) = (before, caller.statement().await) {
-                results.borrow_mut().used(transport, &after.since(&before));
+            if let (Some(before), Some(after)) = (before, caller.usage().await) {
+                results.borrow_mut().used(transport, after.since(&before));
             }
         }
     }
 }
 
-impl Surroundings {
+impl Environment {
     /// All sets of a transport read one log of answers: the server has room for so many. Their accounts are their own, so that
     /// nothing of a set that has just ended, as the closing of its connection, is entered into the next.
     fn order(&self, run: &str, transport: Transport, set: usize) -> Order {
@@ -71,18 +70,18 @@ impl Surroundings {
 struct Caller {
     order: Order,
     socket: Option<SocketHandle>,
-    news: UnboundedReceiver<News>,
+    events: UnboundedReceiver<ReaderEvent>,
     _reader: Reader,
 }
 
 impl Caller {
     /// `None` where the server does not answer in time.
     async fn connect(order: Order) -> Option<Self> {
-        let (told, news) = unbounded();
+        let (sender, events) = unbounded();
         // Nobody hears it when the caller is gone, and then the reader is too.
-        let reader = Reader::open(order.clone(), Rc::new(move |news| drop(told.unbounded_send(news))));
-        let mut caller = Self { order, socket: reader.socket.clone(), news, _reader: reader };
-        let is_ready = |news: &News| matches!(news, News::Open | News::Told(Told::Beginning { .. }));
+        let reader = Reader::open(order.clone(), Rc::new(move |event| drop(sender.unbounded_send(event))));
+        let mut caller = Self { order, socket: reader.socket.clone(), events, _reader: reader };
+        let is_ready = |event: &ReaderEvent| matches!(event, ReaderEvent::Open | ReaderEvent::Item(Item::Start { .. }));
         caller.wait_for(is_ready).await.then_some(caller)
     }
 
@@ -109,7 +108,8 @@ impl Caller {
             }
         });
         let answer = async {
-            let is_answer = |news: &News| matches!(news, News::Told(Told::Answer { call }) if *call == number);
+            let is_answer =
+                |event: &ReaderEvent| matches!(event, ReaderEvent::Item(Item::Call { call }) if *call == number);
             self.wait_for(is_answer).await.then(|| now() - start)
         };
         // The answer may come before the one to the request that asked; both belong to the call, and so do their bytes.
@@ -117,15 +117,15 @@ impl Caller {
     }
 
     /// `None` where the server does not say it in time.
-    async fn statement(&self) -> Option<Statement> {
+    async fn usage(&self) -> Option<Usage> {
         let account = self.order.account.as_str();
         in_time(ask(&self.order.base, std::iter::once(account))).await?.get(account).copied()
     }
 
-    async fn wait_for(&mut self, is_it: impl Fn(&News) -> bool) -> bool {
+    async fn wait_for(&mut self, is_it: impl Fn(&ReaderEvent) -> bool) -> bool {
         let it = async {
-            while let Some(news) = self.news.next().await {
-                if is_it(&news) {
+            while let Some(event) = self.events.next().await {
+                if is_it(&event) {
                     return true;
                 }
             }
@@ -150,9 +150,9 @@ mod tests {
 
     #[test]
     fn a_run_needs_one_log_a_transport_however_many_its_sets_and_an_account_for_each() {
-        let surroundings = Surroundings { base: String::new(), network: Network::default(), period: 100 };
+        let environment = Environment { base: String::new(), network: Network::default(), period: 100 };
         let of = |run, transport, set| {
-            let order = surroundings.order(run, transport, set);
+            let order = environment.order(run, transport, set);
             (order.query, order.account)
         };
         let (one, other) =

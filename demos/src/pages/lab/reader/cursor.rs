@@ -1,16 +1,16 @@
-use crate::pages::lab::wire::Told;
+use everwire_companion_api::lab::Item;
 
-/// How far a reader has read, so that it can go on there. Nothing before the server has said where it begins.
+/// How far a reader has read, so that it can go on there. `None` before the server has said where reading begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cursor(Option<u64>);
 
 impl Cursor {
-    /// Moves on behind what the server said. The answers to calls have no numbers: they are counted.
-    pub(super) fn follow(&mut self, told: &Told) {
-        self.0 = match told {
-            Told::Beginning { cursor, .. } => Some(*cursor),
-            Told::Message { seq, .. } => Some(*seq),
-            Told::Answer { .. } => self.0.map(|after| after + 1),
+    /// Moves behind an item. Answers to calls have no numbers, so they are counted.
+    pub(super) fn follow(&mut self, item: &Item) {
+        self.0 = match item {
+            Item::Start { cursor, .. } => Some(*cursor),
+            Item::Message { seq, .. } => Some(*seq),
+            Item::Call { .. } => self.0.map(|after| after + 1),
         };
     }
 
@@ -25,15 +25,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_behind_whatever_was_said_last() {
+    fn it_is_behind_the_last_item() {
         let mut cursor = Cursor::default();
-        let mut after = |told| {
-            cursor.follow(&told);
+        let mut after = |item| {
+            cursor.follow(&item);
             cursor.after()
         };
-        assert_eq!(after(Told::Answer { call: 1 }), None, "nobody knows where that was");
-        assert_eq!(after(Told::Beginning { cursor: 7, gap: 0 }), Some(7));
-        assert_eq!(after(Told::Answer { call: 2 }), Some(8));
-        assert_eq!(after(Told::Message { seq: 12, time: 0.0 }), Some(12));
+        assert_eq!(after(Item::Call { call: 1 }), None, "no start is known");
+        assert_eq!(after(Item::Start { cursor: 7, gap: 0 }), Some(7));
+        assert_eq!(after(Item::Call { call: 2 }), Some(8));
+        assert_eq!(after(Item::Message { seq: 12, time: 0.0 }), Some(12));
     }
 }

@@ -9,18 +9,18 @@ use wasm_bindgen::JsCast;
 use web_sys::{EventSource, MessageEvent};
 
 use super::cursor::Cursor;
-use super::{News, Order, PAUSE, Tell};
-use crate::pages::lab::wire::Told;
+use super::{OnEvent, Order, PAUSE, ReaderEvent};
+use crate::pages::lab::items;
 
 /// Listens until it is dropped. An `EventSource` connects again by itself when a connection breaks, and says what it has read
 /// last; one that was answered with an error stays closed for good, and another takes its place.
-pub(super) async fn listen(order: Order, tell: Tell) {
+pub(super) async fn listen(order: Order, on_event: OnEvent) {
     let cursor = Rc::new(Cell::new(Cursor::default()));
     loop {
         let (closed, mut closing) = unbounded();
-        match Source::open(&order.http_after(cursor.get().after()), &tell, &cursor, closed) {
+        match Source::open(&order.http_after(cursor.get().after()), &on_event, &cursor, closed) {
             Some(_source) => drop(closing.next().await),
-            None => tell(News::Trouble),
+            None => on_event(ReaderEvent::Failed),
         }
         TimeoutFuture::new(PAUSE).await;
     }
@@ -33,24 +33,24 @@ struct Source {
 }
 
 impl Source {
-    fn open(url: &str, tell: &Tell, cursor: &Rc<Cell<Cursor>>, closed: UnboundedSender<()>) -> Option<Self> {
+    fn open(url: &str, on_event: &OnEvent, cursor: &Rc<Cell<Cursor>>, closed: UnboundedSender<()>) -> Option<Self> {
         let source = EventSource::new(url).ok()?;
         let on_message = {
-            let (tell, cursor) = (Rc::clone(tell), Rc::clone(cursor));
+            let (on_event, cursor) = (Rc::clone(on_event), Rc::clone(cursor));
             EventListener::new(&source, "message", move |event| {
                 let text = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
-                if let Some(told) = text.and_then(|text| Told::read(&text)) {
+                if let Some(item) = text.and_then(|text| items::parse(&text)) {
                     let mut further = cursor.get();
-                    further.follow(&told);
+                    further.follow(&item);
                     cursor.set(further);
-                    tell(News::Told(told));
+                    on_event(ReaderEvent::Item(item));
                 }
             })
         };
         let on_error = {
-            let (tell, ended) = (Rc::clone(tell), source.clone());
+            let (on_event, ended) = (Rc::clone(on_event), source.clone());
             EventListener::new(&source, "error", move |_| {
-                tell(News::Trouble);
+                on_event(ReaderEvent::Failed);
                 if ended.ready_state() == EventSource::CLOSED {
                     // Nobody waits for it when the reader is gone.
                     drop(closed.unbounded_send(()));

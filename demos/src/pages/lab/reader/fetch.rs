@@ -9,7 +9,7 @@ pub(super) struct Fetch {
     response: Response,
 }
 
-/// A request failed: there is nothing more that a page is told about it.
+/// A request failed. The browser gives no reason.
 #[derive(Debug)]
 pub(in crate::pages::lab) struct Failed;
 

@@ -10,10 +10,10 @@ mod socket;
 use std::rc::Rc;
 
 use everwire::SocketHandle;
+use everwire_companion_api::lab::Item;
 
 pub(super) use self::fetch::{get_text, post};
 use super::transport::Transport;
-use super::wire::Told;
 use crate::job::Job;
 
 /// How long a reader waits after a failure, in milliseconds.
@@ -33,16 +33,16 @@ pub(super) struct Order {
     pub(super) period: u32,
 }
 
-/// What a reader has to say.
-pub(super) enum News {
+/// What a reader reports.
+pub(super) enum ReaderEvent {
     /// The WebSocket is open: calls can be made.
     Open,
-    Told(Told),
+    Item(Item),
     /// A request failed, or a connection was lost; the reader tries again.
-    Trouble,
+    Failed,
 }
 
-pub(super) type Tell = Rc<dyn Fn(News)>;
+pub(super) type OnEvent = Rc<dyn Fn(ReaderEvent)>;
 
 /// A transport at work. Dropping it ends that.
 #[must_use = "dropping the reader ends it"]
@@ -53,17 +53,17 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(order: Order, tell: Tell) -> Self {
+    pub(super) fn open(order: Order, on_event: OnEvent) -> Self {
         match order.transport {
             Transport::Polling | Transport::LongPolling => {
-                Self { _job: Job::start(requests::ask(order, tell)), socket: None }
+                Self { _job: Job::start(requests::ask(order, on_event)), socket: None }
             }
-            Transport::Streaming => Self { _job: Job::start(requests::stream(order, tell)), socket: None },
-            Transport::Events => Self { _job: Job::start(events::listen(order, tell)), socket: None },
+            Transport::Streaming => Self { _job: Job::start(requests::stream(order, on_event)), socket: None },
+            Transport::Events => Self { _job: Job::start(events::listen(order, on_event)), socket: None },
             Transport::WebSocket => {
                 let socket = socket::open(&order);
                 let handle = socket.as_ref().map(|socket| socket.handle());
-                Self { _job: Job::start(socket::read(socket, tell)), socket: handle }
+                Self { _job: Job::start(socket::read(socket, on_event)), socket: handle }
             }
         }
     }

@@ -1,19 +1,20 @@
+use everwire_companion_api::lab::Item;
 use gloo_timers::future::TimeoutFuture;
 
 use super::cursor::Cursor;
 use super::fetch::{Failed, Fetch, get_text};
-use super::{News, Order, PAUSE, Tell};
+use super::{OnEvent, Order, PAUSE, ReaderEvent};
+use crate::pages::lab::items::{self, LineSplitter};
 use crate::pages::lab::transport::Transport;
-use crate::pages::lab::wire::{Lines, Told};
 
 /// Polling, and long polling: a request after the other.
-pub(super) async fn ask(order: Order, tell: Tell) {
+pub(super) async fn ask(order: Order, on_event: OnEvent) {
     let mut cursor = Cursor::default();
     loop {
         match get_text(&order.http_after(cursor.after())).await {
-            Ok(text) => Told::lines(&text).for_each(|told| pass_on(told, &mut cursor, &tell)),
+            Ok(text) => items::parse_lines(&text).for_each(|item| pass_on(item, &mut cursor, &on_event)),
             Err(_) => {
-                tell(News::Trouble);
+                on_event(ReaderEvent::Failed);
                 TimeoutFuture::new(PAUSE).await;
             }
         }
@@ -24,28 +25,28 @@ pub(super) async fn ask(order: Order, tell: Tell) {
 }
 
 /// HTTP streaming: one request, as long as it lasts.
-pub(super) async fn stream(order: Order, tell: Tell) {
+pub(super) async fn stream(order: Order, on_event: OnEvent) {
     let mut cursor = Cursor::default();
     loop {
         // An answer that ends, because the server stops, is as much a loss as one that breaks off.
-        let _ = read(&order, &mut cursor, &tell).await;
-        tell(News::Trouble);
+        let _ = read(&order, &mut cursor, &on_event).await;
+        on_event(ReaderEvent::Failed);
         TimeoutFuture::new(PAUSE).await;
     }
 }
 
-async fn read(order: &Order, cursor: &mut Cursor, tell: &Tell) -> Result<(), Failed> {
+async fn read(order: &Order, cursor: &mut Cursor, on_event: &OnEvent) -> Result<(), Failed> {
     let fetch = Fetch::send(&order.http_after(cursor.after()), None).await?;
     let chunks = fetch.chunks()?;
-    let mut lines = Lines::default();
+    let mut lines = LineSplitter::default();
     while let Some(chunk) = chunks.next().await? {
-        lines.take(&chunk).into_iter().for_each(|told| pass_on(told, cursor, tell));
+        lines.push(&chunk).into_iter().for_each(|item| pass_on(item, cursor, on_event));
     }
     Ok(())
 }
 
-/// Passes on what the server said, and remembers how far that goes.
-fn pass_on(told: Told, cursor: &mut Cursor, tell: &Tell) {
-    cursor.follow(&told);
-    tell(News::Told(told));
+/// Reports an item, and remembers how far it goes.
+fn pass_on(item: Item, cursor: &mut Cursor, on_event: &OnEvent) {
+    cursor.follow(&item);
+    on_event(ReaderEvent::Item(item));
 }

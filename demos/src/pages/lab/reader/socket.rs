@@ -3,10 +3,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use everwire::{Event, Heartbeat, Message, Socket};
+use everwire_companion_api::lab::Item;
 use futures_util::StreamExt;
 
-use super::{News, Order, Tell};
-use crate::pages::lab::wire::Told;
+use super::{OnEvent, Order, ReaderEvent};
+use crate::pages::lab::items;
 
 /// A feed says something each second; without a word for so long the line is dead. No ping adds to what is measured.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -46,21 +47,21 @@ pub(super) fn open(order: &Order) -> Option<Resuming> {
 }
 
 /// Reads until it is dropped, and the socket with it.
-pub(super) async fn read(socket: Option<Resuming>, tell: Tell) {
-    let Some(Resuming { mut socket, after }) = socket else { return tell(News::Trouble) };
+pub(super) async fn read(socket: Option<Resuming>, on_event: OnEvent) {
+    let Some(Resuming { mut socket, after }) = socket else { return on_event(ReaderEvent::Failed) };
     while let Some(event) = socket.next().await {
         match event {
-            Event::Opened(_) => tell(News::Open),
+            Event::Opened(_) => on_event(ReaderEvent::Open),
             Event::Message(Message::Text(text)) => {
-                let Some(told) = Told::read(&text) else { continue };
-                match told {
-                    Told::Beginning { cursor, .. } => after.store(cursor, Relaxed),
-                    Told::Message { seq, .. } => after.store(seq, Relaxed),
-                    Told::Answer { .. } => {}
+                let Some(item) = items::parse(&text) else { continue };
+                match item {
+                    Item::Start { cursor, .. } => after.store(cursor, Relaxed),
+                    Item::Message { seq, .. } => after.store(seq, Relaxed),
+                    Item::Call { .. } => {}
                 }
-                tell(News::Told(told));
+                on_event(ReaderEvent::Item(item));
             }
-            Event::Dropped(_) | Event::Closed(_) => tell(News::Trouble),
+            Event::Dropped(_) | Event::Closed(_) => on_event(ReaderEvent::Failed),
             _ => {}
         }
     }

@@ -57,7 +57,7 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
             </label>
             <p class="field-note">{ transport.explained() }</p>
             <p class="lab-overhead">
-                <strong class="number">{ or_dash(steady.overhead_of_a_message().map(overhead)) }</strong>
+                <strong class="number">{ or_dash(steady.overhead_per_message().map(overhead)) }</strong>
                 <span>{ "bytes a message" }</span>
             </p>
             <dl class="lab-figures">
@@ -66,7 +66,7 @@ fn card(transport: Transport, bench: &BenchRef, chosen: Chosen, on_choose: &Call
                 { figure("Payload", or_dash(total.map(|total| format::bytes(total.payload)))) }
                 { figure("Overhead", or_dash(total.map(|total| format::bytes(total.overhead())))) }
                 if transport.asks() {
-                    { figure("A request", or_dash(steady.overhead_of_a_request().map(|bytes| format!("{} B", overhead(bytes))))) }
+                    { figure("A request", or_dash(steady.overhead_per_request().map(|bytes| format!("{} B", overhead(bytes))))) }
                 } else {
                     { figure("Set-up", or_dash(set_up.map(|bytes| format!("{bytes:.0} B")))) }
                 }

@@ -9,7 +9,7 @@ use super::trial_table::trial_table;
 use crate::format;
 use crate::job::Job;
 use crate::pages::lab::bench::now;
-use crate::pages::lab::experiment::{Plan, Results, Surroundings, run};
+use crate::pages::lab::experiment::{Environment, Plan, Results, run};
 use crate::pages::lab::settings::{Chosen, Settings};
 use crate::pages::lab::{ResultsRef, save};
 use crate::server::Server;
@@ -61,8 +61,8 @@ pub(in crate::pages::lab) fn ExperimentCard(props: &ExperimentCardProps) -> Html
             let (server, plan, ended) = (server.clone(), plan.clone(), running.clone());
             let job = Job::start(async move {
                 if let Ok(base) = server.base().await {
-                    let surroundings = Surroundings { base, network: settings.network, period: settings.period };
-                    run(plan, surroundings, Rc::clone(&results)).await;
+                    let environment = Environment { base, network: settings.network, period: settings.period };
+                    run(plan, environment, Rc::clone(&results)).await;
                 }
                 ended.set(None);
             });

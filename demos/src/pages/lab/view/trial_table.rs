@@ -38,7 +38,7 @@ fn row(transport: Transport, results: &Results) -> Html {
             { figure(|of| of.p99) }
             { figure(|of| of.min) }
             { figure(|of| of.max) }
-            <td>{ format::count(results.statement(transport).requests) }</td>
+            <td>{ format::count(results.usage(transport).requests) }</td>
             <td>{ or_dash(results.overhead_of_a_call(transport).map(|bytes| format!("{} B", overhead(bytes)))) }</td>
         </tr>
     }

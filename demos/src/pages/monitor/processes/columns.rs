@@ -1,6 +1,6 @@
 use std::cmp::Ordering;
 
-use crate::pages::monitor::wire::Process;
+use everwire_companion_api::monitor::Process;
 
 /// A column that processes can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

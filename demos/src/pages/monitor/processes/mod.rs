@@ -2,12 +2,12 @@
 
 mod columns;
 
+use everwire_companion_api::monitor::{Process, Processes};
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use self::columns::{Column, Sorting};
 use super::readable;
-use super::wire::{Process, Processes};
 use crate::format;
 
 #[derive(Properties, PartialEq)]
