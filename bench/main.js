@@ -7,15 +7,17 @@ import { parseArgs } from "node:util";
 
 import { client } from "./parts/client.js";
 import { echo } from "./parts/echo.js";
+import { outbox } from "./parts/outbox.js";
 import { reconnects } from "./parts/reconnects.js";
 import { server } from "./parts/server.js";
 import { size } from "./parts/size.js";
-import { bundleClients } from "./support/bundles.js";
+import { bundleBefore, bundleClients } from "./support/bundles.js";
 import { clients } from "./support/clients.js";
 import { serve } from "./support/files.js";
+import { before as checkout, wasmClientsBefore } from "./support/places.js";
 import { Report } from "./support/report.js";
 
-const PARTS = { size, client, echo, reconnects, server };
+const PARTS = { size, client, echo, reconnects, server, outbox };
 /** The part that needs no page, and so no bundles. */
 const WITHOUT_PAGES = ["server"];
 
@@ -25,7 +27,7 @@ const { values, positionals } = parseArgs({
   options: {
     runs: { type: "string" },
     quick: { type: "boolean", default: false },
-    // Of the part `server`: which servers, and what of them.
+    // Of `client` which clients; of `server` which servers, and what of them.
     only: { type: "string" },
     what: { type: "string" },
   },
@@ -45,7 +47,7 @@ if (!Number.isInteger(runs) || runs < 1) {
 const report = new Report();
 const options = { runs, quick: values.quick, only: values.only?.split(","), what: values.what?.split(","), report };
 const [alone, inPages] = [true, false].map((wanted) => names.filter((name) => WITHOUT_PAGES.includes(name) === wanted));
-if (inPages.length > 0) await withPages((site) => measure(inPages, { ...options, site }));
+if (inPages.length > 0) await withPages((site, before) => measure(inPages, { ...options, site, before }));
 await measure(alone, options);
 report.print();
 exit(report.isWithinBudget() ? 0 : 1);
@@ -57,9 +59,10 @@ async function measure(parts, options) {
 async function withPages(use) {
   const folder = await mkdtemp(join(tmpdir(), "everwire-bench-clients-"));
   await bundleClients(clients, folder);
+  const before = checkout ? await bundleBefore(checkout, wasmClientsBefore, folder) : [];
   const pages = await serve(join(dirname(fileURLToPath(import.meta.url)), "page"), folder);
   try {
-    await use(pages.url);
+    await use(pages.url, before);
   } finally {
     pages.close();
     await rm(folder, { recursive: true });

@@ -8,64 +8,61 @@ const BATCH = 50;
  * How long a round is to take, in ms, and within what number of messages. It is short, so that on a shared machine some rounds
  * are not interrupted by another process.
  */
-const ROUND = { time: 3, least: 20, most: 8000 };
+const ROUND = { time: 1.5, least: 20, most: 8000 };
+/** Rounds until the number of messages in one has settled. */
+const SETTLING = 6;
 /** How long a client runs before any measurement, in ms: its code is compiled best when it has run hot. */
 const WARM_UP = 400;
 
-const SIZES = { "32 B": 32, "1 KiB": 1024, "64 KiB": 65_536 };
-const TICKS = { "200 B": 200, "4 kB": 4000 };
+/** Each prepared case: runs a round and returns its µs a message. */
+const rounds = new Map();
 
-/** Measures a client in all cases; gives the µs of main thread a message for each. */
-globalThis.measure = async (path, dialect, rounds) => {
+/** Loads a client and prepares all cases of it; see `support/cases.js`. */
+globalThis.prepare = async (path, dialect, cases) => {
   globalThis.WebSocket = FakeWebSocket;
   FakeWebSocket.dialect = dialects[dialect];
   const { open } = await import(path);
-  const results = {};
-  await warmUp(open, path.endsWith("-json.js"));
-  if (!path.endsWith("-json.js")) {
-    for (const kind of ["text", "binary"]) {
-      for (const [name, size] of Object.entries(SIZES)) {
-        results[`${kind} ${name}`] = await measureEcho(open, kind === "text", size, rounds);
-      }
-    }
-  }
-  for (const [name, size] of Object.entries(TICKS)) {
-    results[`ticks ${name}`] = await measureTicks(open, size, rounds);
-  }
-  return results;
+  await warmUp(open, cases);
+  for (const one of cases) rounds.set(one.name, await settle(await start(open, one)));
 };
 
-async function warmUp(open, onlyTicks) {
+/** Runs rounds of a case and returns the µs a message of each. */
+globalThis.slice = async (name, count) => {
+  const times = [];
+  while (times.length < count) times.push(await rounds.get(name)());
+  return times;
+};
+
+/** Runs the smallest case of each kind. */
+async function warmUp(open, cases) {
+  const kinds = new Set(cases.map(({ kind }) => kind));
+  const smallest = [...kinds].map((kind) => cases.find((one) => one.kind === kind));
   const end = performance.now() + WARM_UP;
   while (performance.now() < end) {
-    if (!onlyTicks) {
-      await measureEcho(open, true, 32, 1);
-      await measureEcho(open, false, 32, 1);
-    }
-    await measureTicks(open, 200, 1);
+    for (const one of smallest) await settle(await start(open, one));
   }
 }
 
-async function measureEcho(open, isText, size, rounds) {
-  const client = await open("ws://fake.invalid/", false);
+/** Opens a client for one case. Returns how to prepare a number of messages, which returns how to have them measured. */
+async function start(open, { kind, size, isDispatched }) {
+  FakeWebSocket.isDispatching = isDispatched;
+  const isTicks = kind === "ticks";
+  const client = await open("ws://fake.invalid/", isTicks);
   const socket = FakeWebSocket.latest;
-  client.prepare(isText, size);
-  const payload = isText ? "x".repeat(size) : new Uint8Array(size).buffer;
+  if (isTicks) {
+    const texts = ticks(size, 500).map((json) => FakeWebSocket.dialect.tick(json)[0]);
+    return (count) => {
+      const events = Array.from({ length: count }, (_, index) => message(texts[index % texts.length]));
+      return () => push(client, socket, events);
+    };
+  }
+  client.prepare(kind === "text", size);
+  const payload = kind === "text" ? "x".repeat(size) : new Uint8Array(size).buffer;
   const frames = FakeWebSocket.dialect.frames(payload);
-  return repeat(rounds, (count) => {
+  return (count) => {
     const events = Array.from({ length: count * frames.length }, (_, index) => message(frames[index % frames.length]));
     return () => echo(client, socket, events, frames.length);
-  });
-}
-
-async function measureTicks(open, size, rounds) {
-  const client = await open("ws://fake.invalid/", true);
-  const socket = FakeWebSocket.latest;
-  const texts = ticks(size, 500).map((json) => FakeWebSocket.dialect.tick(json)[0]);
-  return repeat(rounds, (count) => {
-    const events = Array.from({ length: count }, (_, index) => message(texts[index % texts.length]));
-    return () => push(client, socket, events);
-  });
+  };
 }
 
 const message = (data) => new MessageEvent("message", { data, origin: "ws://fake.invalid" });
@@ -102,20 +99,20 @@ async function until(isDone) {
   }
 }
 
-/** Runs rounds until their speed has settled, then so many more; gives the time a message in µs that a quarter of them kept to. */
-async function repeat(rounds, prepare) {
+/** Runs rounds until they take the time that they should; returns how to run another one. */
+async function settle(prepare) {
   let count = ROUND.least;
-  const times = [];
-  const warmUp = 6;
-  for (let round = 0; round < warmUp + rounds; round++) {
+  const round = async () => {
     const run = prepare(count);
     globalThis.gc();
     await new Promise((resolve) => setTimeout(resolve));
     const start = performance.now();
     await run();
-    const time = performance.now() - start;
-    if (round >= warmUp) times.push((time * 1000) / count);
-    else count = Math.round(Math.min(ROUND.most, Math.max(ROUND.least, (count * ROUND.time) / time)));
+    return ((performance.now() - start) * 1000) / count;
+  };
+  for (let left = SETTLING; left > 0; left--) {
+    const each = await round();
+    count = Math.round(Math.min(ROUND.most, Math.max(ROUND.least, (ROUND.time * 1000) / each)));
   }
-  return times.sort((a, b) => a - b)[rounds >> 2];
+  return round;
 }

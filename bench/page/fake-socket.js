@@ -6,10 +6,11 @@ const copied = new Uint8Array(1 << 20);
 /**
  * A WebSocket without a network: what is sent is counted, and what comes in is handed to it by the page that measures.
  *
- * It calls its listeners as plain functions and not by `dispatchEvent`, which costs as much as a whole client; the events are
- * real ones of the browser, each used once as in life, and are made before the clock starts.
+ * It calls the listeners of messages as plain functions, so that what a client adds is most of what is measured; or, where it
+ * `isDispatching`, has the platform call them, as the browser's own class does. The events are real ones of the browser, each used
+ * once as in life, and are made before the clock starts.
  */
-export class FakeWebSocket {
+export class FakeWebSocket extends EventTarget {
   static CONNECTING = 0;
   static OPEN = 1;
   static CLOSING = 2;
@@ -25,6 +26,8 @@ export class FakeWebSocket {
   static made = 0;
   /** What the server on the other side does; see `dialects.js`. */
   static dialect = undefined;
+  /** Whether sockets that are made from now on dispatch their messages. */
+  static isDispatching = false;
 
   url;
   readyState = 0;
@@ -33,7 +36,6 @@ export class FakeWebSocket {
   protocol = "";
   binaryType = "blob";
   onopen = null;
-  onmessage = null;
   onerror = null;
   onclose = null;
   /** How many messages were sent that are no conversation with the server. */
@@ -41,21 +43,38 @@ export class FakeWebSocket {
 
   #listeners = { open: [], message: [], error: [], close: [] };
   #messageListeners = this.#listeners.message;
+  #onmessage = null;
+  #isDispatching = FakeWebSocket.isDispatching;
 
   constructor(url) {
+    super();
     this.url = String(url);
     FakeWebSocket.latest = this;
     FakeWebSocket.made += 1;
     setTimeout(() => this.#open());
   }
 
+  get onmessage() {
+    return this.#onmessage;
+  }
+
+  set onmessage(handler) {
+    if (this.#isDispatching) {
+      super.removeEventListener("message", this.#onmessage);
+      super.addEventListener("message", handler);
+    }
+    this.#onmessage = handler;
+  }
+
   addEventListener(type, listener, options) {
+    if (this.#isDispatching && type === "message") return super.addEventListener(type, listener, options);
     const once = typeof options === "object" && options?.once;
     this.#listeners[type].push(once ? this.#once(type, listener) : listener);
     if (typeof options === "object") options?.signal?.addEventListener("abort", () => this.removeEventListener(type, listener));
   }
 
   removeEventListener(type, listener) {
+    if (this.#isDispatching && type === "message") return super.removeEventListener(type, listener);
     const listeners = this.#listeners[type];
     const index = listeners.findIndex((one) => one === listener || one.original === listener);
     if (index >= 0) listeners.splice(index, 1);
@@ -70,7 +89,8 @@ export class FakeWebSocket {
 
   /** Hands a message in. */
   deliver(event) {
-    if (this.onmessage !== null) this.onmessage(event);
+    if (this.#isDispatching) return this.dispatchEvent(event);
+    if (this.#onmessage !== null) this.#onmessage(event);
     const listeners = this.#messageListeners;
     for (let i = 0; i < listeners.length; i++) call(listeners[i], this, event);
   }

@@ -53,7 +53,7 @@ async function measure(contender, { task, path, flags, read }) {
 }
 
 function print(present, results, runs) {
-  const bases = ["axum", "raw"].filter((id) => results.has(id));
+  const bases = ["axum", "raw", "before"].filter((id) => results.has(id));
   const servers = present.filter(({ layer }) => !layer);
   for (const [title, columns] of TABLES.filter(([, [[name]]]) => results.get(present[0].id).has(name))) {
     const headings = columns.flatMap(([, heading]) => [heading, ...bases.map((base) => `/ ${base}`)]);
@@ -65,7 +65,7 @@ function print(present, results, runs) {
   if (layers.length === 0) return;
   const columns = LAYERS.filter(([name]) => results.get(layers[0].id).has(name));
   // The limit and what came of it stand beside the layers.
-  const beside = servers.filter(({ id }) => ["raw", "everwire"].includes(id));
+  const beside = servers.filter(({ id }) => ["raw", "everwire", "before"].includes(id));
   const rows = [...beside, ...layers].map(({ id, name }) => [name, ...columns.map(([column]) => cell(results.get(id).get(column)))]);
   const title = `WebSocket layers, each below the same small server; µs of CPU, and bytes: median of ${runs} runs (least–most)`;
   printTable(title, ["", ...columns.map(([, heading]) => heading)], rows);

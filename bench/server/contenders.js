@@ -2,14 +2,14 @@ import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 
-import { companion, native } from "../support/places.js";
+import { companion, companionBefore, native } from "../support/places.js";
 
 const program = (name, ...args) => [join(native, name), ...args];
 const script = (name) => [execPath, fileURLToPath(new URL(name, import.meta.url))];
 
 /** Everwire with nothing in the way that holds back one computer that plays many. */
-const EVERWIRE = [
-  companion,
+const everwire = (program) => [
+  program,
   ...["--listen", "127.0.0.1:0", "--drain", "0", "--max-messages-per-second", "0"],
   ...["--max-connections", "100000", "--max-connections-per-address", "100000"],
 ];
@@ -24,7 +24,8 @@ const SOCKET_IO = "/socket.io/?EIO=4&transport=websocket";
  */
 export const contenders = [
   { id: "raw", name: "raw writer, the limit", command: program("bench-raw"), ...PLAIN },
-  { id: "everwire", name: "Everwire", command: EVERWIRE, ...PLAIN },
+  { id: "everwire", name: "Everwire", command: everwire(companion), ...PLAIN },
+  ...(companionBefore ? [{ id: "before", name: "Everwire, before", command: everwire(companionBefore), ...PLAIN }] : []),
   { id: "uws", name: "uWebSockets (C++)", command: program("bench-uws"), ...PLAIN, optional: true },
   { id: "axum", name: "axum, plain", command: program("bench-axum"), ...PLAIN },
   { id: "axum_select", name: "axum, plain, one task and select!", command: program("bench-axum", "--select"), ...PLAIN },

@@ -1,6 +1,9 @@
 import { median, ratio } from "../support/statistics.js";
 import { CROWDS } from "./tasks.js";
 
+/** What Everwire may take, in times of what another checkout's took. */
+const MOST_OF_BEFORE = 1.05;
+
 /** What Everwire aims at, where what it takes has been measured; and the values under which programs find it. */
 export function tellTargets(results, report) {
   const own = results.get("everwire");
@@ -37,6 +40,12 @@ export function tellTargets(results, report) {
     const reached = times("axum", ["echo_us"]);
     report.value("pipelined_echo_vs_axum", reached);
     report.atLeast("pipelined echo: plain axum's CPU / Everwire's", reached, 5, firm);
+  }
+  for (const name of results.get("before")?.keys() ?? []) {
+    if (name === "echo_rate" || !own?.has(name)) continue;
+    const reached = cost("before", [name]);
+    report.value(`server_${name}_vs_before`, reached);
+    report.atMost(`server ${name}: Everwire, now / before`, reached, MOST_OF_BEFORE);
   }
   if (own?.has("idle_bytes")) {
     const reached = Math.round(median(own.get("idle_bytes")));

@@ -16,3 +16,7 @@ export const wasmEchoes = join(built, "size");
 export const companion = env.BENCH_SERVER ?? join(target, "release/everwire-server");
 /** The folder with the load generator and the small servers that it is compared with. */
 export const native = env.BENCH_NATIVE ?? join(target, "release");
+/** Another checkout to measure as well, the wasm clients that were built of it, and its companion server. */
+export const before = env.BENCH_BEFORE;
+export const wasmClientsBefore = join(built, "before");
+export const companionBefore = env.BENCH_SERVER_BEFORE;

@@ -22,6 +22,11 @@ impl Workspace {
         Ok(Self { root, search_path })
     }
 
+    /// The same project in another folder, with the tools of this one.
+    pub(crate) fn with_root(&self, root: PathBuf) -> Self {
+        Self { root, search_path: self.search_path.clone() }
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }

@@ -6,7 +6,9 @@
 //! - [`native`]: the servers in Rust, and the load generator
 //! - [`uws`]: uWebSockets, where there is a compiler for C++
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::npm;
@@ -36,13 +38,18 @@ pub(crate) struct Options {
     #[arg(long)]
     quick: bool,
 
-    /// Of `server`: measure only these, such as `everwire,raw,axum`
-    #[arg(long, value_name = "SERVERS")]
+    /// Of `client` and `server`: measure only these, such as `raw,eversocket` or `raw,everwire,axum`
+    #[arg(long, value_name = "NAMES")]
     only: Option<String>,
 
     /// Of `server`: measure only this of each: `fanout`, `echo` or `idle`, or several, with commas
     #[arg(long, value_name = "TASKS")]
     what: Option<String>,
+
+    /// Of `client` and `server`: another checkout of this repository, such as one from before a change. It is built as well, from
+    /// its own sources, and measured in turns with this one
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,6 +62,8 @@ enum Part {
     Echo,
     /// Memory over 10,000 reconnects
     Reconnects,
+    /// What a message costs EverSocket that has to wait, by how many wait already
+    Outbox,
     /// What the companion server costs: fan-out, pipelined echo, idle connections
     Server,
 }
@@ -66,6 +75,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::ensure(workspace, if in_pages { &[Need::Bench] } else { &[Need::BenchServer] })?;
     let target = workspace.target()?;
     let built = target.join("bench");
+    let release = target.join("release");
+    let before = options.against.as_deref().map(|folder| other(workspace, folder)).transpose()?;
+
+    let scratch = Scratch::new()?;
+    let names = parts.iter().filter_map(ValueEnum::to_possible_value);
+    let names: Vec<String> = names.map(|name| name.get_name().to_owned()).collect();
+    let mut measure = scratch.contain(workspace.command("node")).args(["bench/main.js"]).args(names);
     if in_pages {
         npm::build(workspace)?;
     }
@@ -76,17 +92,22 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         wasm::build_fast(workspace, &built.join("measure"))?;
     }
     if measures(Part::Echo) || measures(Part::Server) {
-        workspace.command("cargo").args(["build", "--release", "--package", "everwire-server"]).run()?;
+        measure = measure.env("BENCH_SERVER", native::build_server(workspace)?);
     }
-    let release = target.join("release");
     if measures(Part::Server) {
         native::build(workspace)?;
         uws::build_if_possible(workspace, &release);
     }
-    let scratch = Scratch::new()?;
-    let names = parts.iter().filter_map(ValueEnum::to_possible_value);
-    let names: Vec<String> = names.map(|name| name.get_name().to_owned()).collect();
-    let mut measure = scratch.contain(workspace.command("node")).args(["bench/main.js"]).args(names);
+    if let Some(before) = &before {
+        if measures(Part::Client) {
+            npm::build(before)?;
+            wasm::build_own(before, &built.join("before"))?;
+            measure = measure.env("BENCH_BEFORE", before.root());
+        }
+        if measures(Part::Server) {
+            measure = measure.env("BENCH_SERVER_BEFORE", native::build_server(before)?);
+        }
+    }
     if let Some(runs) = options.runs {
         measure = measure.args([format!("--runs={runs}")]);
     }
@@ -96,6 +117,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     for (flag, value) in [("--only", &options.only), ("--what", &options.what)] {
         measure = measure.args(value.iter().map(|value| format!("{flag}={value}")));
     }
-    let server = release.join("everwire-server");
-    measure.env("BENCH_BUILT", built).env("BENCH_SERVER", server).env("BENCH_NATIVE", release).run()
+    measure.env("BENCH_BUILT", built).env("BENCH_NATIVE", release).run()
+}
+
+/// Another checkout, which is built with the tools of this one.
+fn other(workspace: &Workspace, folder: &Path) -> Result<Workspace> {
+    let root = folder.canonicalize().with_context(|| format!("there is no checkout at {}", folder.display()))?;
+    Ok(workspace.with_root(root))
 }

@@ -11,6 +11,8 @@ pub(crate) const IN_PAGES: [&str; 2] = ["--manifest-path", "bench/wasm/Cargo.tom
 
 /// Each is an echo to weigh, and with the feature `measure` a driver to time.
 const CLIENTS: [&str; 3] = ["everwire", "gloo-net", "ws-stream-wasm"];
+/// Which of them is ours.
+const OWN: &str = "everwire";
 /// What a client in Rust can be at best: it is timed, and not weighed.
 const FLOOR: &str = "web-sys";
 
@@ -34,10 +36,21 @@ pub(super) fn build_small(workspace: &Workspace, to: &Path) -> Result<()> {
 
 /// Clients that can be driven, as fast as they get.
 pub(super) fn build_fast(workspace: &Workspace, to: &Path) -> Result<()> {
-    let features = CLIENTS.map(|client| format!("bench-{client}/measure")).join(",");
-    compile(workspace, &["--profile", "release", "--features", &features])?;
+    compile_fast(workspace)?;
     let clients = CLIENTS.iter().chain([&FLOOR]);
     clients.into_iter().try_for_each(|client| bind(workspace, "release", client, "-O3", to))
+}
+
+/// Of these ours alone.
+pub(super) fn build_own(workspace: &Workspace, to: &Path) -> Result<()> {
+    compile_fast(workspace)?;
+    bind(workspace, "release", OWN, "-O3", to)
+}
+
+/// All at once: what one needs of a dependency, each of them is compiled with.
+fn compile_fast(workspace: &Workspace) -> Result<()> {
+    let features = CLIENTS.map(|client| format!("bench-{client}/measure")).join(",");
+    compile(workspace, &["--profile", "release", "--features", &features])
 }
 
 fn compile(workspace: &Workspace, args: &[&str]) -> Result<()> {

@@ -1,0 +1,35 @@
+/** Bytes of a message, and characters of a JSON tick. */
+const SIZES = { text: { "32 B": 32, "1 KiB": 1024, "64 KiB": 65_536 }, ticks: { "200 B": 200, "4 kB": 4000 } };
+SIZES.binary = SIZES.text;
+
+const sized = (kind) => Object.entries(SIZES[kind]).map(([name, size]) => ({ name: `${kind} ${name}`, kind, size, isDispatched: false }));
+
+/** Texts and bytes go there and back, ticks come in; the listeners are called as functions. */
+const CALLED = ["text", "binary", "ticks"].flatMap(sized);
+/** The same with events that the platform dispatches, as the browser's own class does. Of a long tick decoding is all that counts. */
+const DISPATCHED = CALLED.filter(({ name }) => name !== "ticks 4 kB").map((one) => ({ ...one, name: `${one.name}, dispatched`, isDispatched: true }));
+
+/** What a client is measured for: dispatched events are for our clients and what they build on. */
+export function casesOf({ floor, isFloor, ticksOnly }) {
+  const cases = floor || isFloor ? [...CALLED, ...DISPATCHED] : CALLED;
+  return ticksOnly ? cases.filter(({ kind }) => kind === "ticks") : cases;
+}
+
+const names = (cases, ...kinds) => cases.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => name);
+
+/** The columns of the tables in which all clients stand beside the browser's class. */
+export const GROUPS = {
+  text: names(CALLED, "text"),
+  binary: names(CALLED, "binary"),
+  "JSON ticks, incoming, decoded": names(CALLED, "ticks"),
+};
+
+/** The tables of our clients beside their floor. */
+export const OWN = [
+  { title: "EverSocket beside the browser's class, events dispatched", floor: "raw", names: names(DISPATCHED, "text", "binary") },
+  {
+    title: "Rust beside a listener without a library",
+    floor: "web-sys",
+    names: ["text 32 B", "ticks 200 B", "binary 64 KiB"].flatMap((name) => [name, `${name}, dispatched`]),
+  },
+];
