@@ -88,7 +88,7 @@ where
     };
     match builder.open() {
         Ok(socket) => {
-            live.replace_handle(Some(socket.handle()));
+            live.replace_handle(Some(socket.handle().clone()));
             status.dispatch((socket.state(), Change::Gone));
             let on_event = move |event| {
                 // Cloned first: the callback may render, and a render puts the next callback there.
@@ -171,8 +171,10 @@ impl<Tx: Serialize> UseSocket<Tx> {
     /// The value has no JSON form, the outbox has no room, or there is no connection to wait for.
     pub fn send(&self, value: &Tx) -> Result<Sent, JsonSendError> {
         let message = Json.encode(value).map_err(JsonSendError::Encode)?;
-        let handle = self.handle().ok_or(SendError::Closed(None))?;
-        Ok(handle.send(message)?)
+        match self.handle() {
+            Some(handle) => Ok(handle.send(message)?),
+            None => Err(SendError::Closed(message).into()),
+        }
     }
 }
 

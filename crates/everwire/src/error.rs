@@ -3,14 +3,14 @@ use thiserror::Error;
 
 use crate::{Message, address::without_credentials};
 
-/// Why a socket could not be made. Everything that can only be known by dialling is an event instead.
+/// Why a socket could not be opened. What only an attempt can find out is an event instead.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The address is none that a WebSocket can be opened to.
-    #[error("{url:?} is not an address for a WebSocket: {problem}")]
+    /// Not a valid WebSocket URL.
+    #[error("{url:?} is not a valid WebSocket URL: {problem}")]
     Address {
-        /// The address as it was given, without credentials.
+        /// The URL as it was passed, without credentials.
         url: String,
         /// What is wrong with it and what to do.
         problem: String,
@@ -31,31 +31,40 @@ impl OpenError {
     }
 }
 
-/// Why a message was not accepted. It comes back unchanged.
+/// Why a message was not accepted, or why waiting for room or for a flush ended.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The outbox has no room.
+    /// The outbox has no room for the message, which comes back.
     #[error("the outbox is full: await ready() before sending, raise OutboxLimits, or let it drop the oldest")]
     Full(Message),
-    /// The connection was closed.
+    /// The connection was closed before the message was sent, which comes back.
     #[error("the connection is closed: call reconnect() before sending")]
-    Closed(Option<Message>),
+    Closed(Message),
+    /// The connection was closed while `ready`, `flush` or a method of `Sink` waited. What could not be sent was reported by
+    /// [`Event::Discarded`](crate::Event::Discarded).
+    #[error("the connection was closed before the wait was over: call reconnect() to go on")]
+    ClosedWhileWaiting,
 }
 
 impl SendError {
-    /// The message, to send it later. `None` where the error came from waiting rather than sending.
+    /// Whether the same message may be accepted later, without a call of [`reconnect`](crate::SocketHandle::reconnect).
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// The message that was not accepted, to send it later.
     pub fn into_message(self) -> Option<Message> {
         match self {
-            Self::Full(message) => Some(message),
-            Self::Closed(message) => message,
+            Self::Full(message) | Self::Closed(message) => Some(message),
+            Self::ClosedWhileWaiting => None,
         }
     }
 
     pub(crate) fn refused(message: Message, refusal: Refusal) -> Self {
         match refusal {
             Refusal::Full => Self::Full(message),
-            _ => Self::Closed(Some(message)),
+            _ => Self::Closed(message),
         }
     }
 }

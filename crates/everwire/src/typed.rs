@@ -1,18 +1,17 @@
 use core::{
     fmt,
     marker::PhantomData,
-    ops::Deref,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use everwire_core::{SendOptions, Sent};
+use everwire_core::{CloseCode, CloseReason, SendOptions, Sent};
 use futures_core::Stream;
 use futures_sink::Sink;
 use thiserror::Error;
 
 use crate::{
-    Closing, Event, OpenError, SendError, Socket, SocketBuilder, SocketHandle,
+    Closing, Event, OpenError, SendError, Socket, SocketBuilder, SocketHandle, State, Stats,
     codec::{Decoder, Encoder},
     payload::Payload,
 };
@@ -87,7 +86,20 @@ impl<Tx, Rx, C> TypedSocket<Tx, Rx, C> {
         Socket::open(url).map(|socket| socket.typed(C::default()))
     }
 
-    /// Waits until every accepted message has been handed to the network, as [`SocketHandle::flush`] does.
+    /// The handle of the connection, to send other messages, and to look at the connection.
+    pub fn handle(&self) -> &SocketHandle {
+        self.socket.handle()
+    }
+
+    /// As [`SocketHandle::ready`].
+    ///
+    /// # Errors
+    /// As [`SocketHandle::ready`].
+    pub async fn ready(&self) -> Result<(), SendError> {
+        self.socket.ready().await
+    }
+
+    /// As [`SocketHandle::flush`].
     ///
     /// # Errors
     /// As [`SocketHandle::flush`].
@@ -95,9 +107,29 @@ impl<Tx, Rx, C> TypedSocket<Tx, Rx, C> {
         self.socket.flush().await
     }
 
-    /// Closes the connection with code 1000, as [`SocketHandle::close`] does.
+    /// As [`SocketHandle::close`].
     pub fn close(&self) -> Closing {
         self.socket.close()
+    }
+
+    /// As [`SocketHandle::close_with`].
+    pub fn close_with(&self, code: CloseCode, reason: CloseReason) -> Closing {
+        self.socket.close_with(code, reason)
+    }
+
+    /// As [`SocketHandle::reconnect`].
+    pub fn reconnect(&self) {
+        self.socket.reconnect();
+    }
+
+    /// As [`SocketHandle::state`].
+    pub fn state(&self) -> State {
+        self.socket.state()
+    }
+
+    /// As [`SocketHandle::stats`].
+    pub fn stats(&self) -> Stats {
+        self.socket.stats()
     }
 
     /// The codec.
@@ -150,20 +182,12 @@ impl<Tx, Rx, C: Decoder<Rx> + Unpin> TypedSocket<Tx, Rx, C> {
     }
 }
 
-impl<Tx, Rx, C> Deref for TypedSocket<Tx, Rx, C> {
-    type Target = SocketHandle;
-
-    fn deref(&self) -> &SocketHandle {
-        &self.socket
-    }
-}
-
 impl<Tx, Rx, C: Decoder<Rx> + Unpin> Stream for TypedSocket<Tx, Rx, C> {
     type Item = Result<Event<Rx>, C::Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { socket, codec, buffer, .. } = self.get_mut();
-        socket.shared.poll_event(context.waker(), |payload| decode(codec, &payload, buffer))
+        socket.handle().shared.poll_event(context.waker(), |payload| decode(codec, &payload, buffer))
     }
 }
 

@@ -19,7 +19,7 @@ impl Client {
     pub async fn open(url: String, ticks: bool) -> Result<Client, JsError> {
         let mut socket = Socket::open(&url)?;
         while !matches!(socket.next().await, Some(Event::Opened(_)) | None) {}
-        let client = Self { meter: Meter::new(), handle: socket.handle() };
+        let client = Self { meter: Meter::new(), handle: socket.handle().clone() };
         let (meter, handle) = (client.meter.clone(), client.handle.clone());
         if ticks {
             spawn_local(read_ticks(meter, socket.json()))

@@ -4,19 +4,20 @@ use core::{
     task::{Context, Poll},
 };
 
-use crate::{Closed, platform::Pointer, shared::Shared};
+use crate::{Closed, SocketHandle};
 
-/// A connection on its way to the end; awaiting it tells how it ended. Dropping it changes nothing.
+/// A future of how the connection ended. Dropping it changes nothing: closing goes on.
+#[derive(Debug)]
 pub struct Closing {
-    pub(super) shared: Pointer<Shared>,
+    pub(super) handle: SocketHandle,
 }
 
 impl Closing {
     pub(super) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<Closed> {
-        let is_over = self
-            .shared
+        let shared = &self.handle.shared;
+        let is_over = shared
             .poll_for(context.waker(), |connection| (connection.state() == everwire_core::State::Closed).then_some(()));
-        match (is_over, self.shared.closed()) {
+        match (is_over, shared.closed()) {
             (Poll::Ready(()), Some(closed)) => Poll::Ready(closed),
             _ => Poll::Pending,
         }

@@ -4,9 +4,9 @@ use everwire_core::{CloseCode, CloseReason, Histogram, Input, SendOptions, Sent}
 
 use crate::{BinaryType, Closing, Message, ReadyState, SendError, State, Stats, platform::Pointer, shared::Shared};
 
-/// What a [`Socket`](crate::Socket) can do apart from being read. It can be cloned.
+/// Sends on a connection, closes it and looks at it; [`Socket::handle`](crate::Socket::handle) lends one, which can be cloned.
 ///
-/// A handle does not keep the connection open: after the socket was dropped, sending is refused.
+/// A handle does not keep the connection open: after the socket was dropped, sending is refused. Dropping a handle changes nothing.
 #[derive(Clone)]
 pub struct SocketHandle {
     pub(crate) shared: Pointer<Shared>,
@@ -16,7 +16,7 @@ impl SocketHandle {
     /// Sends a message: at once where the connection is open and the network keeps up, as soon as it is otherwise.
     ///
     /// # Errors
-    /// The message comes back where the outbox has no room for it, or the connection was closed.
+    /// [`SendError::Full`] if the outbox has no room, [`SendError::Closed`] if the connection was closed; both return the message.
     pub fn send(&self, message: impl Into<Message>) -> Result<Sent, SendError> {
         self.send_with(message, SendOptions::default())
     }
@@ -34,7 +34,7 @@ impl SocketHandle {
     /// Waits until more should be sent: what waits is below the high-water mark, or has come down to the low one.
     ///
     /// # Errors
-    /// The connection was closed.
+    /// [`SendError::ClosedWhileWaiting`].
     pub async fn ready(&self) -> Result<(), SendError> {
         poll_fn(|context| self.poll_ready(context)).await
     }
@@ -42,7 +42,7 @@ impl SocketHandle {
     /// Waits until everything that was accepted has been handed to the network, over reconnects where needed.
     ///
     /// # Errors
-    /// The connection was closed; what could not be sent was reported by [`Event::Discarded`](crate::Event::Discarded).
+    /// [`SendError::ClosedWhileWaiting`]; what could not be sent was reported by [`Event::Discarded`](crate::Event::Discarded).
     pub async fn flush(&self) -> Result<(), SendError> {
         poll_fn(|context| self.poll_flush(context)).await
     }
@@ -56,7 +56,7 @@ impl SocketHandle {
     /// at once; awaiting it tells how it went.
     pub fn close_with(&self, code: CloseCode, reason: CloseReason) -> Closing {
         self.shared.handle(Input::Close { code, reason });
-        Closing { shared: self.shared.clone() }
+        Closing { handle: self.clone() }
     }
 
     /// Makes an attempt now: in place of waiting, of an open connection that is mistrusted, or after the end. A call while an

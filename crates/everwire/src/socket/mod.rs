@@ -9,10 +9,10 @@ use core::{fmt, future::Future};
 pub use closing::Closing;
 pub use handle::SocketHandle;
 
-use everwire_core::Sent;
+use everwire_core::{CloseCode, CloseReason, SendOptions, Sent};
 
 use crate::{
-    Address, Attempt, Message, OpenError, SendError, SocketBuilder,
+    Address, Attempt, Message, OpenError, SendError, SocketBuilder, State, Stats,
     address::AddressSource,
     platform::{MaybeSend, MaybeSendSync, Platform, Pointer},
     shared::Shared,
@@ -21,8 +21,8 @@ use crate::{
 /// A WebSocket that stays connected.
 ///
 /// It is a `Stream` of [`Event`](crate::Event) and a `Sink` of [`Message`](crate::Message), so `split()`, `forward()` and the rest
-/// of `futures` work with it; and it has every method of [`SocketHandle`], which is the part that can be cloned. The stream ends
-/// after [`Event::Closed`](crate::Event::Closed), and goes on if somebody calls [`reconnect`](SocketHandle::reconnect).
+/// of `futures` work with it. Its [`handle`](Self::handle) can be cloned, to send and to look at the connection from elsewhere.
+/// The stream ends after [`Event::Closed`](crate::Event::Closed), and goes on after a call of [`reconnect`](Self::reconnect).
 ///
 /// Dropping it closes the connection with code 1000 and frees every listener and timer.
 ///
@@ -75,19 +75,33 @@ impl Socket {
         SocketBuilder::with_provider(provide)
     }
 
-    /// A handle to send with, to close and to look at the connection, which can be cloned and kept elsewhere. It does not keep
-    /// the connection open.
-    pub fn handle(&self) -> SocketHandle {
-        self.handle.clone()
+    /// The handle of the connection: the part of the socket that can be cloned, and that has every method but those that read.
+    pub fn handle(&self) -> &SocketHandle {
+        &self.handle
     }
 
-    /// As [`SocketHandle::send`]. It is here too so that `futures`' `SinkExt::send`, where that is imported, does not take its
-    /// place; so are the next ones.
+    /// As [`SocketHandle::send`].
     ///
     /// # Errors
     /// As [`SocketHandle::send`].
     pub fn send(&self, message: impl Into<Message>) -> Result<Sent, SendError> {
         self.handle.send(message)
+    }
+
+    /// As [`SocketHandle::send_with`].
+    ///
+    /// # Errors
+    /// As [`SocketHandle::send`].
+    pub fn send_with(&self, message: impl Into<Message>, options: SendOptions) -> Result<Sent, SendError> {
+        self.handle.send_with(message, options)
+    }
+
+    /// As [`SocketHandle::ready`].
+    ///
+    /// # Errors
+    /// As [`SocketHandle::ready`].
+    pub async fn ready(&self) -> Result<(), SendError> {
+        self.handle.ready().await
     }
 
     /// As [`SocketHandle::flush`].
@@ -103,20 +117,32 @@ impl Socket {
         self.handle.close()
     }
 
+    /// As [`SocketHandle::close_with`].
+    pub fn close_with(&self, code: CloseCode, reason: CloseReason) -> Closing {
+        self.handle.close_with(code, reason)
+    }
+
+    /// As [`SocketHandle::reconnect`].
+    pub fn reconnect(&self) {
+        self.handle.reconnect();
+    }
+
+    /// As [`SocketHandle::state`].
+    pub fn state(&self) -> State {
+        self.handle.state()
+    }
+
+    /// As [`SocketHandle::stats`].
+    pub fn stats(&self) -> Stats {
+        self.handle.stats()
+    }
+
     pub(crate) fn from_builder(builder: &SocketBuilder) -> Result<Self, OpenError> {
         let platform = Platform::new(builder)?;
         let shared = Pointer::new(Shared::new(builder, platform));
         shared.platform.start(&shared);
         shared.handle(everwire_core::Input::Open);
         Ok(Self { handle: SocketHandle { shared } })
-    }
-}
-
-impl core::ops::Deref for Socket {
-    type Target = SocketHandle;
-
-    fn deref(&self) -> &SocketHandle {
-        &self.handle
     }
 }
 

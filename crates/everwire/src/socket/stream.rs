@@ -14,7 +14,8 @@ impl Stream for Socket {
     type Item = Event;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.shared
+        self.handle
+            .shared
             .poll_event(context.waker(), |payload| Ok::<_, Infallible>(payload.into_message()))
             .map(|event| event.map(|Ok(event)| event))
     }
@@ -24,7 +25,7 @@ impl Sink<Message> for Socket {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        SocketHandle::poll_ready(&self, context)
+        self.handle.poll_ready(context)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
@@ -32,7 +33,7 @@ impl Sink<Message> for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        SocketHandle::poll_flush(&self, context)
+        self.handle.poll_flush(context)
     }
 
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
@@ -44,16 +45,18 @@ impl Sink<Message> for Socket {
 impl SocketHandle {
     pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         self.shared.poll_for(context.waker(), |connection| match connection.state() {
-            everwire_core::State::Closing { .. } | everwire_core::State::Closed => Some(Err(SendError::Closed(None))),
+            everwire_core::State::Closing { .. } | everwire_core::State::Closed => {
+                Some(Err(SendError::ClosedWhileWaiting))
+            }
             _ => connection.is_ready().then_some(Ok(())),
         })
     }
 
     pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        // The platform has no event for a buffer that has drained: the core has to be told that somebody waits for it.
+        // The platform has no event for a drained buffer: the core looks at it while a flush is pending.
         self.shared.handle(Input::Flush);
         self.shared.poll_for(context.waker(), |connection| match connection.state() {
-            everwire_core::State::Closed => Some(Err(SendError::Closed(None))),
+            everwire_core::State::Closed => Some(Err(SendError::ClosedWhileWaiting)),
             _ => connection.is_flushed().then_some(Ok(())),
         })
     }

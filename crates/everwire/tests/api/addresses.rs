@@ -67,7 +67,7 @@ async fn credentials_of_an_address_are_not_in_the_url_of_the_socket() {
     let with_credentials = server.url("/echo").replacen("://", "://user:secret@", 1);
     let mut socket = Socket::open(with_credentials).unwrap();
     assert_eq!(opened(&mut socket).await.url, server.url("/echo"));
-    assert_eq!(socket.url(), server.url("/echo"));
+    assert_eq!(socket.handle().url(), server.url("/echo"));
 }
 
 #[tokio::test]

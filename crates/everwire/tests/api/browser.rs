@@ -24,7 +24,7 @@ async fn a_binary_message_is_a_blob_where_that_was_asked_for() {
     socket.send(vec![1_u8, 2, 3]).unwrap();
     let Message::Blob(blob) = message(&mut socket).await else { panic!("not a Blob") };
     assert_eq!(blob.size(), 3.0);
-    socket.set_binary_type(BinaryType::ArrayBuffer);
+    socket.handle().set_binary_type(BinaryType::ArrayBuffer);
     socket.send(Message::Blob(blob)).unwrap();
     assert_eq!(message(&mut socket).await, Message::from(vec![1_u8, 2, 3]));
 }
@@ -89,7 +89,7 @@ async fn events_of_the_page_do_not_revive_what_was_closed_or_dropped() {
     opened(&mut closed).await;
     closed.close().await;
     let dropped = Socket::open(server.url("/echo")).unwrap();
-    let handle = dropped.handle();
+    let handle = dropped.handle().clone();
     drop(dropped);
     for event in ["online", "offline", "focus"] {
         dispatch(event);

@@ -18,7 +18,7 @@ async fn closing_the_sink_does_not_leave_the_socket_open() {
     let mut socket = Socket::open(server.url("/echo")).unwrap();
     opened(&mut socket).await;
     within("the sink closed", SinkExt::close(&mut socket)).await.unwrap();
-    assert_eq!((socket.state(), socket.ready_state()), (State::Closed, ReadyState::Closed));
+    assert_eq!((socket.state(), socket.handle().ready_state()), (State::Closed, ReadyState::Closed));
     let Ended::ByApplication { code, was_clean, .. } = closed(&mut socket).await.ended else { panic!("not by us") };
     assert_eq!((code, was_clean), (1000, true));
     assert!(socket.next().await.is_none());

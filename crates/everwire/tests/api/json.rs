@@ -32,7 +32,7 @@ async fn values_go_out_and_come_in() {
 async fn what_is_not_of_the_type_is_an_error_that_shows_the_text_and_ends_nothing() {
     let server = TestServer::start().await;
     let socket = Socket::open(server.url("/echo")).unwrap();
-    let handle = socket.handle();
+    let handle = socket.handle().clone();
     let mut socket = socket.json::<(), Vec<u32>>();
     for text in [r#"{"surprise":true}"#, "[1,2,3]"] {
         handle.send(text).unwrap();

@@ -61,7 +61,7 @@ async fn large_messages_to_an_echo_with_backpressure_do_not_deadlock() {
         assert!(arrived.await == Message::Binary(vec![number; 10 * MIB]), "{number}");
     }
     within("everything was flushed", socket.flush()).await.unwrap();
-    assert_eq!(socket.buffered_amount(), 0);
+    assert_eq!(socket.handle().buffered_amount(), 0);
 }
 
 /// Dropping a socket does not block. The link goes on writing as long as the server reads.

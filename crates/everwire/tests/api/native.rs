@@ -95,7 +95,7 @@ async fn several_threads_may_send_at_once() {
     let mut socket = Socket::open(server.url("/echo")).unwrap();
     let senders: Vec<_> = (0..4)
         .map(|sender| {
-            let handle = socket.handle();
+            let handle = socket.handle().clone();
             tokio::task::spawn_blocking(move || {
                 for n in 0..250 {
                     handle.send(format!("{sender} {n}")).unwrap();

@@ -12,11 +12,11 @@ use crate::{
 async fn a_socket_opens_in_the_background_and_tells_where_it_is() {
     let server = TestServer::start().await;
     let mut socket = Socket::open(server.url("/echo")).unwrap();
-    assert_eq!((socket.state(), socket.ready_state()), (State::Connecting, ReadyState::Connecting));
+    assert_eq!((socket.state(), socket.handle().ready_state()), (State::Connecting, ReadyState::Connecting));
     let open = opened(&mut socket).await;
     assert_eq!((open.url, open.is_reconnect, open.failures), (server.url("/echo"), false, 0));
     assert_eq!(
-        (socket.state(), socket.ready_state(), socket.url()),
+        (socket.state(), socket.handle().ready_state(), socket.handle().url()),
         (State::Open, ReadyState::Open, server.url("/echo"))
     );
     assert_eq!(socket.stats().opened, 1);
@@ -28,9 +28,9 @@ async fn several_subprotocols_are_not_offered_as_one_and_the_choice_is_not_read_
     let server = TestServer::start().await;
     let protocols = Protocols::new(["chat.v2", "chat.v1"]).unwrap();
     let mut socket = Socket::builder(server.url("/echo")).protocols(protocols).open().unwrap();
-    assert_eq!(socket.protocol(), "");
+    assert_eq!(socket.handle().protocol(), "");
     assert_eq!(opened(&mut socket).await.protocol, "chat.v2");
-    assert_eq!(socket.protocol(), "chat.v2");
+    assert_eq!(socket.handle().protocol(), "chat.v2");
 }
 
 /// `WebSocket::new(..).unwrap()` ends the application (yew-hooks, leptos-use).
@@ -77,7 +77,7 @@ async fn a_socket_dropped_while_it_dials_does_not_come_back_later() {
     for _ in 0..20 {
         drop(Socket::open(server.url("/echo")).unwrap());
     }
-    let handle = Socket::open(server.url("/echo")).unwrap().handle();
+    let handle = Socket::open(server.url("/echo")).unwrap().handle().clone();
     assert_eq!(handle.state(), State::Closed);
     handle.reconnect();
     assert_eq!(handle.state(), State::Closed);

@@ -55,7 +55,7 @@ async fn values_go_out_and_come_in_as_the_codec_writes_and_reads_them() {
 async fn what_the_codec_does_not_read_is_its_own_error_and_ends_nothing() {
     let server = TestServer::start().await;
     let socket = Socket::open(server.url("/echo")).unwrap();
-    let handle = socket.handle();
+    let handle = socket.handle().clone();
     let mut socket = socket.typed::<u32, u32, _>(Postcard::default());
     handle.send("hi").unwrap();
     handle.send(Vec::new()).unwrap();

@@ -63,7 +63,7 @@ pub(crate) fn EchoPage() -> Html {
         Callback::from(move |event: Event| session.happened(event))
     };
     let socket = use_raw_socket(options, on_event);
-    session.hold(socket.handle());
+    session.hold(socket.handle().clone());
 
     let on_open = {
         let (session, choice, line) = (session.clone(), choice.clone(), line.clone());

@@ -42,8 +42,11 @@ impl Session {
 
     /// Sends a message and notes it in the log.
     pub(super) fn send(&self, payload: &Payload) -> Result<(), SendError> {
-        let handle = self.handle().ok_or(SendError::Closed(None))?;
-        let sent = handle.send(payload.message())?;
+        let message = payload.message();
+        let sent = match self.handle() {
+            Some(handle) => handle.send(message)?,
+            None => return Err(SendError::Closed(message)),
+        };
         self.change(|record| record.sent(now(), payload, sent));
         Ok(())
     }

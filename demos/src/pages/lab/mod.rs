@@ -51,7 +51,7 @@ pub(crate) fn LabPage() -> Html {
     let line = use_line("/clock");
     let on_event = use_callback((), |_, ()| ());
     let socket = use_raw_socket(line.options(), on_event);
-    bench.hold_clock(socket.handle());
+    bench.hold_clock(socket.handle().clone());
     let server = line.server().clone();
     // Without a server there is nothing to measure.
     let is_open = socket.status().is_open();

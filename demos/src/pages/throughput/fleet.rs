@@ -199,7 +199,7 @@ async fn converse(fleet: Weak<Fleet>, index: usize, line: Line) {
             return;
         }
     };
-    let handle = socket.handle();
+    let handle = socket.handle().clone();
     while let Some(event) = socket.next().await {
         let Some(fleet) = fleet.upgrade() else { return };
         fleet.happened(index, event, &handle);

@@ -62,7 +62,7 @@ impl Reader {
             Transport::Events => Self { _job: Job::start(events::listen(order, on_event)), socket: None },
             Transport::WebSocket => {
                 let socket = socket::open(&order);
-                let handle = socket.as_ref().map(|socket| socket.handle());
+                let handle = socket.as_ref().map(|socket| socket.handle().clone());
                 Self { _job: Job::start(socket::read(socket, on_event)), socket: handle }
             }
         }
