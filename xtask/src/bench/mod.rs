@@ -46,7 +46,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "TASKS")]
     what: Option<String>,
 
-    /// Of `client` and `server`: another checkout of this repository, such as one from before a change. It is built as well, from
+    /// Of `client`, `outbox` and `server`: another checkout of this repository, such as one from before a change. It is built as well, from
     /// its own sources, and measured in turns with this one
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
@@ -99,7 +99,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         uws::build_if_possible(workspace, &release);
     }
     if let Some(before) = &before {
-        if measures(Part::Client) {
+        if measures(Part::Client) || measures(Part::Outbox) {
             npm::build(before)?;
             wasm::build_own(before, &built.join("before"))?;
             measure = measure.env("BENCH_BEFORE", before.root());
