@@ -159,6 +159,15 @@ export class Check {
     throw new Error(`${what} throws nothing instead of ${name}`);
   }
 
+  /** Collects the arguments of each call of a function of the console, which prints nothing meanwhile. */
+  printed(name) {
+    const original = console[name];
+    const printed = [];
+    console[name] = (...args) => printed.push(args);
+    this.after(() => (console[name] = original));
+    return printed;
+  }
+
   /** Collects what listeners throw, which a browser reports to the global scope. */
   reported(fits) {
     const reported = [];

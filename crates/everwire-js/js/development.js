@@ -11,7 +11,7 @@ const GROUPS = {
   heartbeat: [...Object.keys(defaults.heartbeat), "ping", "pong", "silence"],
 };
 const TIMES = ["connectTimeout", "closeTimeout"];
-const OPTIONS = [...Object.keys(GROUPS), ...TIMES, "reconnect", "shouldReconnect", "signal", "WebSocket"];
+const OPTIONS = [...Object.keys(GROUPS), ...TIMES, "reconnect", "shouldReconnect", "signal", "WebSocket", "debug"];
 const SEND_OPTIONS = ["timeToLive", "key"];
 /** What other libraries call it. */
 const OTHER_NAMES = {
@@ -73,7 +73,31 @@ export const development = {
     }
     checkNumber("maxUnread", options.maxUnread);
   },
+
+  describe: (event) => DESCRIPTIONS[event.type](event),
 };
+
+/** What the option `debug` logs, by type. */
+const DESCRIPTIONS = {
+  // The query may hold a token.
+  connecting: ({ url }) => `connecting to ${`${url}`.split("?")[0]}`,
+  open: () => "connected",
+  reconnecting({ cause, code, reason, attempt, delay }) {
+    const why = cause === "closed" ? `closed with ${ending(code, reason)}` : cause;
+    return `not connected: ${why}; attempt ${attempt} ${delay === Infinity ? "when the page is back" : `in ${Math.round(delay)} ms`}`;
+  },
+  reconnected: ({ attempts, downtime }) => `connected again after ${Math.round(downtime)} ms, by attempt ${attempts}`,
+  latency: ({ roundTrip }) => `round trip of ${roundTrip.toFixed(1)} ms`,
+  drop({ reason, messages, bytes }) {
+    const count = messages === 1 ? "1 message" : `${messages} messages`;
+    if (reason === "connection-lost") return `${count} may be lost with the connection, which still held ${bytes} bytes`;
+    return `${count} of ${bytes} bytes dropped: ${reason}`;
+  },
+  error: ({ message }) => `failed${message ? `: ${message}` : ""}`,
+  close: ({ code, reason, wasClean }) => `closed with ${ending(code, reason)}, ${wasClean ? "cleanly" : "not cleanly"}`,
+};
+
+const ending = (code, reason) => (reason ? `${code} ${show(reason)}` : `${code}`);
 
 function checkProtocols(protocols, options) {
   const isOptions = isGroup(protocols) && !protocols[Symbol.iterator] && Object.keys(protocols).some((name) => OPTIONS.includes(name));
@@ -119,9 +143,11 @@ function checkOrder(name, group) {
   if (name === "backoff" && floor > max) refuse(`backoff.floor (${floor}) must not be above backoff.max (${max}): give both.`);
 }
 
-function checkValues({ outbox, reconnect, shouldReconnect, signal, WebSocket }) {
+function checkValues({ debug, outbox, reconnect, shouldReconnect, signal, WebSocket }) {
   if (![undefined, "refuse", "drop-oldest"].includes(outbox?.whenFull)) refuse('outbox.whenFull has to be "refuse" or "drop-oldest".');
-  if (!["undefined", "boolean"].includes(typeof reconnect)) refuse(`reconnect has to be true or false, and is ${show(reconnect)}.`);
+  for (const [name, value] of Object.entries({ reconnect, debug })) {
+    if (!["undefined", "boolean"].includes(typeof value)) refuse(`${name} has to be true or false, and is ${show(value)}.`);
+  }
   checkFunction("shouldReconnect", shouldReconnect, "() => false");
   if (signal && typeof signal.addEventListener !== "function") refuse("signal has to be an AbortSignal: pass controller.signal.");
   if (WebSocket && typeof WebSocket !== "function") refuse(`The option WebSocket has to be a class, and is ${show(WebSocket)}.`);

@@ -1,5 +1,6 @@
 import { parseAddress, parseProtocols, textsOf } from "./arguments.js";
 import { checks } from "./checks.js";
+import { logged, TRANSITIONS } from "./debug.js";
 import { drive } from "./driver.js";
 import { addHandlers, Emitter, show } from "./emitter.js";
 import { closed, closeWith, DISPOSE, opened } from "./ending.js";
@@ -19,7 +20,7 @@ export class EverSocket extends Emitter {
     super();
     if (!arguments.length) throw new TypeError("1 argument required: new EverSocket(url).");
     checks?.construct(url, protocols, options);
-    const { reconnect = true, signal, WebSocket = globalThis.WebSocket } = options ?? {};
+    const { reconnect = true, signal, debug, WebSocket = globalThis.WebSocket } = options ?? {};
     if (!WebSocket) throw exception("There is no WebSocket here: pass the class of the package ws as option WebSocket.", "NotSupportedError");
     const isAsked = (source) => typeof source === "function";
     if (reconnect) {
@@ -27,7 +28,7 @@ export class EverSocket extends Emitter {
       const address = isAsked(url) ? url : `${url}`;
       const offered = isAsked(protocols) ? protocols : textsOf(protocols);
       const sources = [isAsked(url) ? url : parseAddress(address), isAsked(protocols) ? protocols : parseProtocols(offered)];
-      this.#driver = drive(this, WebSocket, sources, readOptions(options ?? {}));
+      this.#driver = drive(this, debug ? logged(this, WebSocket) : WebSocket, sources, readOptions(options ?? {}));
     } else {
       this.#driver = passOn(this, new WebSocket(...(protocols === undefined ? [url] : [url, protocols])));
     }
@@ -96,7 +97,7 @@ export class EverSocket extends Emitter {
       };
       Object.defineProperty(prototype, name, Object.getOwnPropertyDescriptor(attribute, name));
     }
-    addHandlers(prototype, ["open", "message", "error", "close", "reconnecting", "reconnected", "latency", "drop"]);
+    addHandlers(prototype, ["message", ...TRANSITIONS]);
     declare(this);
     show(prototype);
     Object.defineProperty(prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });

@@ -162,6 +162,11 @@ export interface EverSocketOptions {
   signal?: AbortSignal | undefined;
   /** The WebSocket class to use. Default: `globalThis.WebSocket`; Node.js before 22 has none: pass that of the package `ws`. */
   WebSocket?: WebSocketClass | undefined;
+  /**
+   * Logs each attempt and each event but messages by `console.debug`, as `[everwire] …`; addresses without their query. In
+   * `everwire/inline` and the build for development in words, in the browsers' production build by the type of the event. Default: false.
+   */
+  debug?: boolean | undefined;
 }
 
 /** The browser's WebSocket class, or one like it. */

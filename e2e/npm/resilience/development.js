@@ -28,6 +28,7 @@ const wrong = {
   "a name that is misspelt": [{ hartbeat: true }, "There is no option hartbeat: write heartbeat."],
   "a name in other letters": [{ websocket: WebSocket }, "There is no option websocket: write WebSocket."],
   "false for shouldReconnect": [{ shouldReconnect: false }, "shouldReconnect has to be a function such as () => false, and is false."],
+  "a text for debug": [{ debug: "everwire:*" }, 'debug has to be true or false, and is "everwire:*".'],
   "a text for reconnect": [{ reconnect: "false" }, 'reconnect has to be true or false, and is "false".'],
   "a controller as signal": [{ signal: new AbortController() }, "signal has to be an AbortSignal: pass controller.signal."],
   "a socket as class": [{ WebSocket: {} }, "The option WebSocket has to be a class, and is [object Object]."],
@@ -77,6 +78,45 @@ export default {
     refused(t, 'maxUnread has to be a number from 0 on, and is "5".', () => socket.json({ maxUnread: "5" }));
     refused(t, "There is no option max of json(): the name is maxUnread.", () => socket.json({ max: 5 }));
     refused(t, "The options of json() have to be an object such as { maxUnread: 100 }, and are 5.", () => socket.json(5));
+  },
+  "debug logs each transition in words, and no query": async (t) => {
+    const printed = t.printed("debug");
+    const socket = t.ever("/echo", { debug: true }, { token: "secret" });
+    await t.next(socket, "open");
+    const back = t.next(socket, "reconnected");
+    await t.server("close", { code: 4000, reason: "bye" });
+    await back;
+    socket.close(1000, "done");
+    await t.next(socket, "close");
+    const address = socket.url.split("?")[0];
+    t.equal(
+      printed.map(([text]) => text.replace(/\d+ ms/g, "N ms")),
+      [
+        `connecting to ${address}`,
+        "connected",
+        'not connected: closed with 4000 "bye"; attempt 1 in N ms',
+        `connecting to ${address}`,
+        "connected",
+        "connected again after N ms, by attempt 1",
+        'closed with 1000 "done", cleanly',
+      ].map((text) => `[everwire] ${text}`),
+      "texts",
+    );
+  },
+  "debug says what was dropped, how long a round trip took, and why a socket failed": async (t) => {
+    const printed = t.printed("debug");
+    const heartbeat = { afterSilence: 20, minDeadline: 4_000, maxDeadline: 8_000, sampleEvery: 30 };
+    const socket = t.ever("/echo", { debug: true, heartbeat });
+    await t.next(socket, "latency");
+    const dropped = t.next(socket, "reconnecting");
+    await t.server("down");
+    await dropped;
+    socket.send("twelve bytes");
+    socket.close();
+    await t.next(socket, "close");
+    const texts = printed.map(([text]) => text.replace("[everwire] ", ""));
+    t.ok(texts.some((text) => /^round trip of \d+\.\d ms$/.test(text)), `a round trip among ${texts}`);
+    t.equal(texts.slice(-3), ["1 message of 12 bytes dropped: closed", "failed", "closed with 1006, not cleanly"], "texts");
   },
   "what is right, left out or meant for another class is accepted": async (t) => {
     const options = {

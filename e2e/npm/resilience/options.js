@@ -124,6 +124,29 @@ export default {
     socket.reconnect();
     t.equal([socket.readyState, await socket.ready().catch(({ name }) => name)], [3, "InvalidStateError"], "error of ready");
   },
+  "debug logs each attempt and each event but messages, all with one prefix": async (t) => {
+    const printed = t.printed("debug");
+    const socket = t.ever("/echo", { debug: true });
+    await t.next(socket, "open");
+    socket.send("x");
+    await t.next(socket, "message");
+    const back = t.next(socket, "reconnected");
+    await t.server("cut");
+    await back;
+    socket.close();
+    await t.next(socket, "close");
+    const types = ["connecting", "open", "reconnecting", "connecting", "open", "reconnected", "close"];
+    t.equal(printed.map(([text]) => text), types.map((type) => `[everwire] ${type}`), "texts");
+    t.equal(printed.map(([, { type }]) => type), types, "events");
+  },
+  "without debug nothing is logged": async (t) => {
+    const printed = t.printed("debug");
+    const socket = t.ever();
+    await t.next(socket, "open");
+    socket.close();
+    await t.next(socket, "close");
+    t.equal(printed, [], "texts");
+  },
   "another class can be passed in": async (t) => {
     const made = [];
     class Mine extends WebSocket {

@@ -16,6 +16,7 @@ const all: EverSocketOptions = {
   },
   signal: AbortSignal.timeout(1_000),
   WebSocket,
+  debug: true,
 };
 new EverSocket("/", undefined, all);
 
