@@ -63,7 +63,7 @@ impl Line {
         // Somebody is looking: the round trip is measured more often than an application has a use for.
         let often = Some(LOOK_EVERY);
         let schedule = PingSchedule { after_silence: LOOK_EVERY, sample_every: often, ..PingSchedule::default() };
-        Socket::builder_with(provider).heartbeat(Heartbeat::ping().schedule(schedule))
+        Socket::builder_with_url_provider(provider).heartbeat(Heartbeat::ping().schedule(schedule))
     }
 
     /// The server that it leads to.

@@ -5,26 +5,41 @@ use everwire_core::Protocols;
 
 use crate::platform::Pointer;
 
-/// Where to dial: an address, and the subprotocols to offer where they differ from attempt to attempt, as credentials do.
+/// Where to connect to: a URL, and the subprotocols to offer if they differ from attempt to attempt, as credentials do.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Address {
     /// `ws://` or `wss://`, or `http://` or `https://` with the same meaning; in a browser also relative to the page. Credentials
     /// (`wss://user:password@host/`) are sent as Basic authentication (RFC 7617); native programs refuse them in combination with a
     /// header `Authorization`.
     pub url: String,
-    /// What to offer in place of the builder's subprotocols.
+    /// The subprotocols to offer in place of the builder's.
     pub protocols: Option<Protocols>,
+}
+
+impl Address {
+    /// A URL, with the subprotocols of the builder.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), protocols: None }
+    }
+
+    /// Offers these subprotocols in place of the builder's.
+    #[must_use]
+    pub fn protocols(mut self, protocols: Protocols) -> Self {
+        self.protocols = Some(protocols);
+        self
+    }
 }
 
 impl From<String> for Address {
     fn from(url: String) -> Self {
-        Self { url, protocols: None }
+        Self::new(url)
     }
 }
 
 impl From<&str> for Address {
     fn from(url: &str) -> Self {
-        url.to_owned().into()
+        Self::new(url)
     }
 }
 
@@ -36,7 +51,7 @@ impl fmt::Debug for Address {
     }
 }
 
-/// The attempt for which an address is asked.
+/// The attempt that an address is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Attempt {
@@ -44,7 +59,7 @@ pub struct Attempt {
     pub failures: u32,
 }
 
-/// The future of an address; an error is told by its text.
+/// The future of an address, or of an error as text.
 #[cfg(target_family = "wasm")]
 pub(crate) type AddressFuture = Pin<Box<dyn Future<Output = Result<Address, String>>>>;
 #[cfg(not(target_family = "wasm"))]
@@ -55,7 +70,7 @@ pub(crate) type Provide = dyn Fn(Attempt) -> AddressFuture;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) type Provide = dyn Fn(Attempt) -> AddressFuture + Send + Sync;
 
-/// Where addresses come from.
+/// The source of addresses.
 #[derive(Clone)]
 pub(crate) enum AddressSource {
     Fixed(String),

@@ -8,7 +8,7 @@ use crate::{
     platform::{MaybeSend, MaybeSendSync, Pointer},
 };
 
-/// Every choice about a [`Socket`], with its default; made by [`Socket::builder`].
+/// The options of a [`Socket`], with their defaults in parentheses; [`Socket::builder`] makes one.
 ///
 /// ```no_run
 /// use core::time::Duration;
@@ -16,9 +16,9 @@ use crate::{
 ///
 /// # async fn fetch_url_with_token() -> Result<String, String> { Ok(String::new()) }
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let socket = Socket::builder_with(|_attempt| async { fetch_url_with_token().await }) // asked for each attempt
+/// let socket = Socket::builder_with_url_provider(|_attempt| async { fetch_url_with_token().await }) // for each attempt
 ///     .protocols(Protocols::new(["chat.v1"])?)
-///     .greeting(|_opened| vec![Message::from(r#"{"subscribe":"news"}"#)]) // first on every connection
+///     .on_open_messages(|_opened| vec![Message::from(r#"{"subscribe":"news"}"#)]) // first on every connection
 ///     .heartbeat(Heartbeat::silence(Duration::from_secs(30)))
 ///     .outbox(OutboxLimits { when_full: WhenFull::DropOldest, ..Default::default() })
 ///     .open()?;
@@ -26,7 +26,7 @@ use crate::{
 /// # }
 /// ```
 #[derive(Clone)]
-#[must_use = "nothing is dialled before open() is called"]
+#[must_use = "a builder connects only after open()"]
 pub struct SocketBuilder {
     pub(crate) source: AddressSource,
     pub(crate) protocols: Protocols,
@@ -81,79 +81,79 @@ impl SocketBuilder {
         self
     }
 
-    /// How a dead link is noticed ([`Heartbeat::ping`]).
+    /// How a dead link is detected ([`Heartbeat::ping`]).
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
         self.heartbeat = heartbeat;
         self
     }
 
-    /// When attempts are made.
+    /// How long to wait before each attempt.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.config.backoff = backoff;
         self
     }
 
-    /// Which endings are worth another attempt. Where a provider gives the address, the default that a policy amends
+    /// Which causes are worth another attempt. With a URL provider, the default that a policy amends
     /// [renews credentials](ClosePolicy::renewing_credentials).
     pub fn close_policy(mut self, policy: ClosePolicy) -> Self {
         self.config.close_policy = policy;
         self
     }
 
-    /// What may wait to be sent, and what happens beyond that.
+    /// How much may wait to be sent, and what happens above that.
     pub fn outbox(mut self, limits: OutboxLimits) -> Self {
         self.config.outbox = limits;
         self
     }
 
-    /// What may wait to be read.
+    /// How much may wait to be read.
     pub fn inbox(mut self, limits: InboxLimits) -> Self {
         self.inbox = limits;
         self
     }
 
-    /// How much may sit in the platform's buffer.
+    /// How much may wait in the platform's buffer.
     pub fn watermarks(mut self, watermarks: Watermarks) -> Self {
         self.config.watermarks = watermarks;
         self
     }
 
-    /// How long an attempt may take, a provider's time included (15 s; not below 10 s for browsers, see
+    /// How long an attempt may take, including the URL provider (15 s; at least 10 s for browsers, see
     /// [`Config::connect_timeout`](everwire_core::Config::connect_timeout)).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
         self
     }
 
-    /// How long closing waits for the server's half of the closing handshake (3 s).
+    /// How long closing waits for the server's close frame (3 s).
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.config.close_timeout = timeout;
         self
     }
 
-    /// How a browser hands over binary messages.
+    /// How a browser returns binary messages.
     pub fn binary_type(mut self, binary_type: BinaryType) -> Self {
         self.binary_type = binary_type;
         self
     }
 
-    /// What to send first on every connection, before anything that waits: credentials, subscriptions.
-    pub fn greeting(mut self, greeting: impl Fn(&Opened) -> Vec<Message> + MaybeSendSync + 'static) -> Self {
-        self.greeting = Some(Pointer::new(greeting));
+    /// The messages to send first on every connection, before any that wait (none): credentials, subscriptions.
+    pub fn on_open_messages(mut self, messages: impl Fn(&Opened) -> Vec<Message> + MaybeSendSync + 'static) -> Self {
+        self.greeting = Some(Pointer::new(messages));
         self
     }
 
-    /// Whether an [`Event::Transmitted`](crate::Event::Transmitted) follows when a message that waited in the outbox is handed to
+    /// Whether to report an [`Event::Transmitted`](crate::Event::Transmitted) when a message that waited in the outbox is handed to
     /// the platform (false): for an application that shows what has left, or measures from then. Each is kept until it is read.
     pub fn report_transmitted(mut self, report: bool) -> Self {
         self.report_transmitted = report;
         self
     }
 
-    /// Makes the socket, which dials in the background.
+    /// Opens the socket, which connects in the background.
     ///
     /// # Errors
-    /// An address that cannot be dialled, a platform without WebSocket, and, in native programs, no tokio runtime.
+    /// The URL is invalid, the platform has no WebSocket, or a native program calls it outside of a tokio runtime.
     pub fn open(self) -> Result<Socket, OpenError> {
         Socket::from_builder(&self)
     }

@@ -4,7 +4,7 @@ use everwire_core::{AtRisk, Cause, DiscardReason, Ended, MessageId};
 
 use crate::Message;
 
-/// What a socket tells its application.
+/// What a socket reports to its application.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event<T = Message> {
@@ -18,12 +18,12 @@ pub enum Event<T = Message> {
     Dropped(Dropped),
     /// A message that had been accepted will not be sent.
     Discarded(Discarded),
-    /// A message for which `send` returned [`Sent::Queued`](crate::Sent::Queued) was handed to the platform. Only where
-    /// [`SocketBuilder::report_transmitted`](crate::SocketBuilder::report_transmitted) asks for it.
+    /// A message for which `send` returned [`Sent::Queued`](crate::Sent::Queued) was handed to the platform. Reported only with
+    /// [`SocketBuilder::report_transmitted`](crate::SocketBuilder::report_transmitted).
     Transmitted(MessageId),
     /// The application did not read for so long that the inbox overflowed.
     Lagged {
-        /// How many messages, the oldest, were let go.
+        /// How many messages, the oldest, were dropped.
         missed: u64,
     },
     /// The connection is over; no attempt follows unless the application calls `reconnect`.
@@ -51,12 +51,13 @@ impl<T> Event<T> {
 
 /// A connection that is open.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct Opened {
-    /// The address that was dialled, as the platform writes it; in native programs without user and password.
+    /// The URL that was connected to, as the platform writes it; in native programs without user and password.
     pub url: String,
-    /// The subprotocol that the server chose; empty where it chose none.
+    /// The subprotocol that the server chose; empty if it chose none.
     pub protocol: String,
-    /// The extensions in use, as the platform tells them; empty where it does not.
+    /// The extensions in use, as the platform reports them; empty if it does not.
     pub extensions: String,
     /// Whether there was an open connection before.
     pub is_reconnect: bool,
@@ -64,8 +65,17 @@ pub struct Opened {
     pub failures: u32,
 }
 
+impl Opened {
+    /// A first connection to this URL, without subprotocol and extensions: for tests of an application's own code. The fields can be
+    /// set one by one.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+}
+
 /// A connection that was lost, or an attempt that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dropped {
     /// Why.
     pub cause: Cause,
@@ -77,10 +87,19 @@ pub struct Dropped {
     pub retry_in: Option<Duration>,
 }
 
+impl Dropped {
+    /// A connection that was lost for this cause, with nothing at risk and a first attempt in a second: for tests of an application's
+    /// own code. The fields can be set one by one.
+    pub fn new(cause: Cause) -> Self {
+        Self { cause, at_risk: AtRisk::default(), attempt: 1, retry_in: Some(Duration::from_secs(1)) }
+    }
+}
+
 /// A message that had been accepted and will not be sent.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Discarded {
-    /// The name that `send` gave it.
+    /// The id that `send` returned for it.
     pub id: MessageId,
     /// The message itself.
     pub message: Message,
@@ -88,11 +107,26 @@ pub struct Discarded {
     pub reason: DiscardReason,
 }
 
+impl Discarded {
+    /// A message that was discarded: for tests of an application's own code.
+    pub fn new(id: MessageId, message: impl Into<Message>, reason: DiscardReason) -> Self {
+        Self { id, message: message.into(), reason }
+    }
+}
+
 /// A connection that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Closed {
     /// How it ended.
     pub ended: Ended,
     /// What was handed to the platform but may not have left.
     pub at_risk: AtRisk,
+}
+
+impl Closed {
+    /// A connection that ended so, with nothing at risk: for tests of an application's own code.
+    pub fn new(ended: Ended) -> Self {
+        Self { ended, at_risk: AtRisk::default() }
+    }
 }

@@ -75,7 +75,7 @@ pub enum TypedSendError<E> {
 }
 
 impl<Tx, Rx, C> TypedSocket<Tx, Rx, C> {
-    /// Opens a socket with every default. It returns at once and dials in the background.
+    /// Opens a socket with every default. It returns at once and connects in the background.
     ///
     /// # Errors
     /// As [`SocketBuilder::open`].
@@ -232,7 +232,7 @@ impl Socket {
 }
 
 impl SocketBuilder {
-    /// Makes a typed socket, which dials in the background.
+    /// Opens a typed socket, which connects in the background.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -240,7 +240,7 @@ impl SocketBuilder {
         self.open().map(|socket| socket.typed(codec))
     }
 
-    /// Makes a socket of JSON texts, which dials in the background.
+    /// Opens a socket of JSON texts, which connects in the background.
     ///
     /// # Errors
     /// As [`Self::open`].

@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(600);
 /// that is asked for.
 fn broken_once(path: &'static str, fault: &'static str, floor: Duration) -> SocketOptions {
     let attempts = Cell::new(0);
-    let builder = Socket::builder_with(move |_| {
+    let builder = Socket::builder_with_url_provider(move |_| {
         let first = attempts.replace(attempts.get() + 1) == 0;
         let url = if first { endpoint(&format!("{path}?fault={fault}")) } else { endpoint(path) };
         async move { Ok::<_, Infallible>(url) }

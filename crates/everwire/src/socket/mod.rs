@@ -49,7 +49,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket with every default. It returns at once and dials in the background.
+    /// Opens a socket with every default. It returns at once and connects in the background.
     ///
     /// # Errors
     /// As [`SocketBuilder::open`].
@@ -57,15 +57,15 @@ impl Socket {
         Self::builder(url).open()
     }
 
-    /// The choices about a socket to a fixed address.
+    /// The options of a socket to a fixed URL.
     pub fn builder(url: impl Into<String>) -> SocketBuilder {
         SocketBuilder::new(AddressSource::Fixed(url.into()))
     }
 
-    /// The choices about a socket whose address is asked for at each attempt: for tokens that expire. An error is a failed
-    /// attempt, and so is an answer that stays out for longer than the connect timeout. A server that refuses the credentials
-    /// (close codes 3000 and 4401) is dialled again with the next ones, where a fixed address would end the connection.
-    pub fn builder_with<F, Fut, A, E>(provide: F) -> SocketBuilder
+    /// The options of a socket whose URL a provider returns for each attempt: for tokens that expire. An error is a failed attempt, and
+    /// so is a provider that takes longer than the connect timeout. If the server refuses the credentials (close codes 3000 and 4401),
+    /// the socket connects again with the next ones; with a fixed URL the connection would be over.
+    pub fn builder_with_url_provider<F, Fut, A, E>(provide: F) -> SocketBuilder
     where
         F: Fn(Attempt) -> Fut + MaybeSendSync + 'static,
         Fut: Future<Output = Result<A, E>> + MaybeSend + 'static,

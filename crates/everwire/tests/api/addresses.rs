@@ -41,7 +41,7 @@ async fn an_address_is_dialled_as_a_browser_would_also_where_a_provider_gives_it
                 port = free;
                 let address = with(address, port);
                 if is_provided {
-                    Socket::builder_with(move |_| core::future::ready(Ok::<_, String>(address.clone())))
+                    Socket::builder_with_url_provider(move |_| core::future::ready(Ok::<_, String>(address.clone())))
                 } else {
                     Socket::builder(address)
                 }
@@ -76,7 +76,7 @@ async fn credentials_in_the_address_and_in_a_header_are_refused() {
     let refused = Socket::builder("ws://user:secret@127.0.0.1:9/").headers(headers.clone()).open().unwrap_err();
     assert!(matches!(&refused, OpenError::Address { problem, .. } if problem.contains("leave out one")), "{refused}");
     let provide = |_| core::future::ready(Ok::<_, String>(Address::from("ws://user:secret@127.0.0.1:9/")));
-    let mut socket = Socket::builder_with(provide).headers(headers).backoff(eager()).open().unwrap();
+    let mut socket = Socket::builder_with_url_provider(provide).headers(headers).backoff(eager()).open().unwrap();
     let cause = dropped(&mut socket).await.cause;
     let Cause::Provider(problem) = cause else { panic!("{cause:?}") };
     assert!(problem.contains("leave out one") && !problem.contains("secret"), "{problem}");

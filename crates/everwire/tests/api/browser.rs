@@ -111,7 +111,7 @@ async fn a_network_that_returns_is_not_waited_for_any_longer() {
         let url = if network.get() { nobody(0) } else { url.clone() };
         async move { Ok::<_, String>(url) }
     };
-    let mut socket = Socket::builder_with(provide).backoff(backoff).open().unwrap();
+    let mut socket = Socket::builder_with_url_provider(provide).backoff(backoff).open().unwrap();
     dropped(&mut socket).await;
     is_down.set(false);
     dispatch("online");

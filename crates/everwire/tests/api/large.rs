@@ -232,7 +232,8 @@ async fn a_task_that_panics_is_reported_at_once_and_the_next_attempt_is_made() {
     };
     // Longer than a test waits.
     let patient = Duration::from_secs(600);
-    let mut socket = Socket::builder_with(provide).connect_timeout(patient).backoff(eager()).open().unwrap();
+    let mut socket =
+        Socket::builder_with_url_provider(provide).connect_timeout(patient).backoff(eager()).open().unwrap();
     let cause = dropped(&mut socket).await.cause.to_string();
     assert!(cause.contains("panicked: no address yet"), "{cause}");
     opened(&mut socket).await;

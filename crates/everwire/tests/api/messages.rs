@@ -50,7 +50,7 @@ async fn what_is_sent_while_connecting_is_queued_and_arrives_before_what_is_sent
 async fn the_greeting_goes_out_first_on_every_connection() {
     let server = TestServer::start().await;
     let greeting = |opened: &everwire::Opened| vec![Message::from(format!("again: {}", opened.is_reconnect))];
-    let mut socket = Socket::builder(server.url("/echo")).greeting(greeting).open().unwrap();
+    let mut socket = Socket::builder(server.url("/echo")).on_open_messages(greeting).open().unwrap();
     socket.send("waiting").unwrap();
     assert_eq!(text(&mut socket).await, "again: false");
     assert_eq!(text(&mut socket).await, "waiting");

@@ -24,7 +24,7 @@ async fn a_provider_that_fails_does_not_stick_the_client() {
         let answer = if attempt.failures < 2 { Err("no token today") } else { Ok(url.clone()) };
         async move { answer }
     };
-    let mut socket = Socket::builder_with(provide).backoff(eager()).open().unwrap();
+    let mut socket = Socket::builder_with_url_provider(provide).backoff(eager()).open().unwrap();
     for _ in 0..2 {
         assert_eq!(dropped(&mut socket).await.cause, Cause::Provider("no token today".to_owned()));
     }
@@ -38,7 +38,8 @@ async fn a_provider_that_hangs_does_not_outlast_the_connect_timeout() {
         if attempt.failures == 0 { pending().await } else { Err::<String, _>("asked again") }
     };
     let timeout = Duration::from_millis(200);
-    let mut socket = Socket::builder_with(provide).backoff(eager()).connect_timeout(timeout).open().unwrap();
+    let mut socket =
+        Socket::builder_with_url_provider(provide).backoff(eager()).connect_timeout(timeout).open().unwrap();
     assert_eq!(dropped(&mut socket).await.cause, Cause::ConnectTimeout);
     assert_eq!(dropped(&mut socket).await.cause, Cause::Provider("asked again".to_owned()));
 }
@@ -52,10 +53,10 @@ async fn credentials_are_not_replayed_but_asked_for_at_each_attempt() {
     let url = server.url("/echo");
     let provide = move |_| {
         let token = format!("token-{}", counter.fetch_add(1, Ordering::Relaxed));
-        let address = Address { url: url.clone(), protocols: Some(Protocols::new([token]).unwrap()) };
+        let address = Address::new(url.clone()).protocols(Protocols::new([token]).unwrap());
         async move { Ok::<_, String>(address) }
     };
-    let mut socket = Socket::builder_with(provide).backoff(eager()).open().unwrap();
+    let mut socket = Socket::builder_with_url_provider(provide).backoff(eager()).open().unwrap();
     assert_eq!(opened(&mut socket).await.protocol, "token-0");
     socket.reconnect();
     assert_eq!(opened(&mut socket).await.protocol, "token-1");
@@ -72,7 +73,7 @@ async fn credentials_that_the_server_refuses_are_renewed_where_a_provider_gives_
         let url = urls[asked.fetch_add(1, Ordering::Relaxed) as usize].clone();
         async move { Ok::<_, String>(url) }
     };
-    let mut socket = Socket::builder_with(provide).backoff(eager()).open().unwrap();
+    let mut socket = Socket::builder_with_url_provider(provide).backoff(eager()).open().unwrap();
     for refused in [4401, 3000] {
         let dropped = dropped(&mut socket).await;
         assert!(matches!(dropped.cause, Cause::Closed { code, .. } if code == refused), "{dropped:?}");
@@ -92,7 +93,7 @@ async fn a_provider_that_gives_a_bad_address_may_give_a_better_one() {
         let url = if attempt.failures == 0 { "ftp://example.org".to_owned() } else { url.clone() };
         async move { Ok::<_, String>(url) }
     };
-    let mut socket = Socket::builder_with(provide).backoff(eager()).open().unwrap();
+    let mut socket = Socket::builder_with_url_provider(provide).backoff(eager()).open().unwrap();
     let cause = dropped(&mut socket).await.cause;
     assert!(matches!(cause, Cause::Provider(_)), "{cause:?}");
     opened(&mut socket).await;

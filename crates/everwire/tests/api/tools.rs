@@ -42,7 +42,7 @@ pub(crate) fn brisk() -> PingSchedule {
 /// A socket whose first attempt goes to a faulty address and every other to a clean one.
 pub(crate) fn faulty_once(faulty: String, clean: String) -> SocketBuilder {
     let is_first = AtomicBool::new(true);
-    Socket::builder_with(move |_| {
+    Socket::builder_with_url_provider(move |_| {
         let url = if is_first.swap(false, Ordering::Relaxed) { faulty.clone() } else { clean.clone() };
         async move { Ok::<_, String>(url) }
     })

@@ -169,7 +169,7 @@ fn ms(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use everwire::{AtRisk, Cause, DiscardReason, Discarded, Dropped, Opened};
+    use everwire::{Cause, DiscardReason, Discarded, Dropped, Opened};
 
     use super::*;
 
@@ -181,12 +181,7 @@ mod tests {
     }
 
     fn dropped() -> Event {
-        Event::Dropped(Dropped {
-            cause: Cause::closed(1006, "", false),
-            at_risk: AtRisk::default(),
-            attempt: 1,
-            retry_in: Some(Duration::from_secs(1)),
-        })
+        Event::Dropped(Dropped::new(Cause::closed(1006, "", false)))
     }
 
     fn open() -> Record {
@@ -244,10 +239,7 @@ mod tests {
         for id in 1..=3 {
             record.sent(START, &text("a"), Sent::Queued(MessageId(id)));
         }
-        record.happened(
-            START,
-            Event::Discarded(Discarded { id: MessageId(2), message: "a".into(), reason: DiscardReason::Closed }),
-        );
+        record.happened(START, Event::Discarded(Discarded::new(MessageId(2), "a", DiscardReason::Closed)));
         let all = |record: &Record| [0, 1, 2].map(|after| transmission(record, number + after));
         assert_eq!(all(&record), [Transmission::Queued, Transmission::Never, Transmission::Queued]);
         // Another connection has another outbox, and names its messages from 1 again.

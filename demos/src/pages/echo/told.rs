@@ -105,24 +105,23 @@ mod tests {
 
     #[test]
     fn a_reconnect_says_how_many_attempts_it_took() {
-        let event = Opened { url: "ws://h/echo".to_owned(), is_reconnect: true, failures: 3, ..Opened::default() };
+        let mut event = Opened::new("ws://h/echo");
+        (event.is_reconnect, event.failures) = (true, 3);
         assert_eq!(opened(&event), (Tone::Good, "Connected again to ws://h/echo after 3 failed attempts".to_owned()));
     }
 
     #[test]
     fn the_subprotocol_that_the_server_chose_is_told() {
-        let event = Opened { url: "ws://h/".to_owned(), protocol: "chat".to_owned(), ..Opened::default() };
+        let mut event = Opened::new("ws://h/");
+        event.protocol = "chat".to_owned();
         assert_eq!(opened(&event).1, "Connected to ws://h/ · subprotocol chat");
     }
 
     #[test]
     fn a_drop_says_why_when_the_next_attempt_is_and_what_is_at_risk() {
-        let event = Dropped {
-            cause: Cause::closed(1001, "going away", true),
-            at_risk: AtRisk { bytes: 1_500, messages: Vec::new() },
-            attempt: 2,
-            retry_in: Some(Duration::from_millis(1_250)),
-        };
+        let mut event = Dropped::new(Cause::closed(1001, "going away", true));
+        event.at_risk.bytes = 1_500;
+        (event.attempt, event.retry_in) = (2, Some(Duration::from_millis(1_250)));
         let told: Vec<String> = dropped(&event, true).into_iter().map(|(_, words)| words).collect();
         assert_eq!(told.len(), 2);
         assert_eq!(told[0], "Dropped: closed with code 1001: going away; attempt 2 in 1.2 s");
@@ -131,15 +130,11 @@ mod tests {
 
     #[test]
     fn an_attempt_that_failed_was_never_a_connection_that_dropped() {
-        let event = Dropped {
-            cause: Cause::ConnectTimeout,
-            at_risk: AtRisk::default(),
-            attempt: 1,
-            retry_in: Some(Duration::ZERO),
-        };
+        let mut event = Dropped::new(Cause::ConnectTimeout);
+        event.retry_in = Some(Duration::ZERO);
         let told = dropped(&event, false);
         assert_eq!(told.len(), 1, "nothing is at risk that was never handed over");
-        let cut = Dropped { cause: Cause::closed(1006, "", false), ..event };
+        let cut = Dropped::new(Cause::closed(1006, "", false));
         for (was_open, words) in [(true, "broke off without a close frame"), (false, "no WebSocket answered")] {
             let told = &dropped(&cut, was_open)[0].1;
             assert!(told.contains(words) && !told.contains("1006"), "{told}");
@@ -149,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_end_says_who_wanted_it() {
-        let told = |ended| closed(&Closed { ended, at_risk: AtRisk::default() }).remove(0);
+        let told = |ended| closed(&Closed::new(ended)).remove(0);
         let by_us = Ended::ByApplication { code: 3001, reason: "done".to_owned(), was_clean: true };
         assert_eq!(told(by_us), (Tone::Plain, "Closed by you with code 3001: done".to_owned()));
         let by_server = Ended::Final(Cause::closed(1000, "", true));

@@ -1,4 +1,4 @@
-use everwire::{AtRisk, Cause, Dropped, Event};
+use everwire::{Cause, Dropped, Event};
 use everwire_companion_api::files::ServerMessage;
 
 use super::*;
@@ -8,8 +8,7 @@ fn received(message: ServerMessage) -> Event<ServerMessage> {
 }
 
 fn dropped() -> Event<ServerMessage> {
-    let cause = Cause::closed(1006, "", false);
-    Event::Dropped(Dropped { cause, at_risk: AtRisk::default(), attempt: 1, retry_in: None })
+    Event::Dropped(Dropped::new(Cause::closed(1006, "", false)))
 }
 
 fn file(id: &str, added: f64) -> StoredFile {

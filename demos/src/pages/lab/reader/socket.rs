@@ -42,7 +42,7 @@ pub(super) fn open(order: &Order) -> Option<Resuming> {
     };
     // Nobody speaks to one who makes calls unless he calls.
     let heartbeat = if query.starts_with("call=") { Heartbeat::off() } else { Heartbeat::silence(SILENCE) };
-    let socket = Socket::builder_with(provide).heartbeat(heartbeat).open().ok()?;
+    let socket = Socket::builder_with_url_provider(provide).heartbeat(heartbeat).open().ok()?;
     Some(Resuming { socket, after })
 }
 
