@@ -13,7 +13,7 @@ export const wasmClients = join(built, "measure");
 /** The wasm echo clients, built for size. */
 export const wasmEchoes = join(built, "size");
 /** The companion server's program. */
-export const companion = env.BENCH_SERVER ?? join(target, "release/everwire-server");
+export const companion = env.BENCH_SERVER ?? join(target, "release/everwire-companion");
 /** The folder with the load generator and the small servers that it is compared with. */
 export const native = env.BENCH_NATIVE ?? join(target, "release");
 /** Another checkout to measure as well, the wasm clients that were built of it, and its companion server. */

@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { nextPort } from "./port.ts";
 
 const root = resolve(import.meta.dirname, "../..");
-const program = process.env["EVERWIRE_SERVER"] ?? resolve(root, "target/debug/everwire-server");
+const program = process.env["EVERWIRE_SERVER"] ?? resolve(root, "target/debug/everwire-companion");
 /** On how many ports a server is tried to be started. */
 const TRIES = 5;
 /** The built demos. */

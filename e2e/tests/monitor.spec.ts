@@ -17,7 +17,7 @@ test.describe("a server that was not asked to tell", () => {
     await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 10_000);
     await monitor.off.getByRole("button", { name: "Copy" }).click();
     await expect(monitor.off.getByRole("button", { name: "Copied" })).toBeVisible();
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("everwire-server -- --monitor");
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("everwire-companion -- --monitor");
     await page.clock.resume();
 
     const dialled = page.waitForEvent("websocket", (socket) => socket.url().endsWith("/monitor"));
@@ -33,7 +33,7 @@ test.describe("a server that was not asked to tell", () => {
     const monitor = new MonitorPage(page);
     await expect(monitor.off.getByRole("button", { name: "Look again" })).toBeVisible();
     await expect(monitor.off.getByRole("button", { name: "Copy" })).toHaveCount(0);
-    await expect(monitor.off).toContainText("everwire-server -- --monitor");
+    await expect(monitor.off).toContainText("everwire-companion -- --monitor");
   });
 
   test("is explained on every device", async ({ page }) => {

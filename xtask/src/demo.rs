@@ -22,9 +22,9 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::ensure(workspace, &[Need::Demos])?;
     let dist = dist::build(workspace)?;
-    let build = ["build", "--release", "--package", "everwire-server"];
+    let build = ["build", "--release", "--package", "everwire-companion"];
     workspace.command("cargo").args(build).run()?;
-    let program = workspace.target()?.join("release/everwire-server");
+    let program = workspace.target()?.join("release/everwire-companion");
     let port = options.port.map_or_else(|| server::free_port(PORT), Ok)?;
     let server = Server::start(workspace, &program, port, Some(&dist), None)?;
     println!("\nThe demos are at {}/ (Ctrl-C stops them)", server.address());

@@ -47,7 +47,7 @@ impl Future for Deadline {
 }
 
 /// Returns the output of `future`, or `None` if it misses its deadline.
-pub(crate) async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+pub async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
     tokio::select! {
         biased;
         output = future => Some(output),

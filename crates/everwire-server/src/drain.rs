@@ -1,4 +1,5 @@
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,8 @@ pub(crate) struct Drain {
     started: CancellationToken,
     period: OnceLock<Duration>,
     tracker: TaskTracker,
+    /// The longest that any endpoint lets a connection take to close, in milliseconds.
+    close_time_limit: AtomicU64,
 }
 
 impl Drain {
@@ -25,6 +28,22 @@ impl Drain {
 
     pub(crate) fn has_started(&self) -> bool {
         self.started.is_cancelled()
+    }
+
+    /// Lets connections take so long to close once their turn has come.
+    pub(crate) fn allow_to_close(&self, time_limit: Duration) {
+        let time_limit = u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX);
+        self.close_time_limit.fetch_max(time_limit, Ordering::Relaxed);
+    }
+
+    /// The longest that a connection takes to close.
+    pub(crate) fn close_time_limit(&self) -> Duration {
+        Duration::from_millis(self.close_time_limit.load(Ordering::Relaxed))
+    }
+
+    /// Cancelled when the drain starts.
+    pub(crate) fn token(&self) -> CancellationToken {
+        self.started.clone()
     }
 
     /// Completes when the drain starts.

@@ -1,66 +1,132 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use axum::extract::ConnectInfo;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::Config;
-use crate::connection::{End, OutboundQueue};
+use crate::clock::Clock;
+use crate::connection::{End, Environment, OutboundQueue};
 use crate::drain::{self, Drain};
-use crate::endpoints::{Endpoint, Groups};
-use crate::files::Store;
-use crate::lab::Lab;
-use crate::limits::{Admission, Charge, MemoryBudget};
-use crate::metrics::Metrics;
-use crate::monitor::Monitor;
-use crate::pages::Pages;
-use crate::registry::ConnectionRegistry;
-use crate::ticker::Streams;
+use crate::handshake_error::HandshakeError;
+use crate::host::Host;
+use crate::limits::{Admission, Charge, ConnectionLimits, Full, Limits, MemoryBudget, Permit, Place};
+use crate::metrics::{Counter, DropReason, EndpointMetrics, Metrics};
+use crate::origin::{Foreign, Origins, ReachedBy};
+use crate::registry::{ConnectionGuard, ConnectionRegistry, WorkerLoad};
 
-/// The state behind the routes. Cloning it is cheap and gives the same state.
+/// What all WebSockets of a server share: limits, origins, counters, and the drain. A clone is cheap and gives the same state.
 ///
-/// Whoever mounts the [routes](Everwire::router) in an application of their own keeps one, to
-/// [`drain`](Everwire::drain) the connections when the application stops.
+/// An application makes one, gives its routes to it by [`endpoint`](Self::endpoint), and calls [`drain`](Self::drain) when it stops.
 #[derive(Clone, Debug)]
 pub struct Everwire(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    config: Config,
+    origins: Origins,
+    limits: Limits,
+    connection_limits: ConnectionLimits,
+    clock: Clock,
     metrics: Metrics,
     admission: Arc<Admission>,
     budget: Arc<MemoryBudget>,
     drain: Drain,
-    groups: Groups,
-    streams: Streams,
-    monitor: Monitor,
-    lab: Lab,
-    files: Arc<Store>,
-    pages: Option<Pages>,
-    registry: ConnectionRegistry,
+    registry: Arc<ConnectionRegistry>,
+}
+
+/// Makes an [`Everwire`] that differs from the default.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use everwire_server::{Everwire, Origins};
+///
+/// # fn main() -> Result<(), everwire_server::BadOrigin> {
+/// let everwire = Everwire::builder()
+///     .origins(Origins::default().allow("https://app.example.org")?)
+///     .limits(|limits| limits.connections_per_address = 50)
+///     .connection_limits(|limits| limits.idle = Duration::from_secs(60))
+///     .build();
+/// # drop(everwire);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder makes nothing until `build` is called"]
+pub struct Builder {
+    origins: Origins,
+    limits: Limits,
+    connection_limits: ConnectionLimits,
+    clock: Clock,
+    reserved_files: usize,
+}
+
+impl Builder {
+    /// Which web pages may connect. The default is [`Origins::default`].
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// Changes what all connections together may use.
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Changes what a connection may use where its endpoint has no [limits of its own](crate::Endpoint::limits).
+    pub fn connection_limits(mut self, change: impl FnOnce(&mut ConnectionLimits)) -> Self {
+        change(&mut self.connection_limits);
+        self
+    }
+
+    /// The time of day that goes into the answers to heartbeats. The default is the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How many files the application itself keeps open. They count against what the system lets the process open, so that
+    /// connections cannot take the last of it. The default is 0.
+    pub fn reserved_files(mut self, files: usize) -> Self {
+        self.reserved_files = files;
+        self
+    }
+
+    /// Makes the state of a server without connections.
+    #[must_use = "without routes there is nothing to connect to"]
+    pub fn build(self) -> Everwire {
+        let Self { origins, limits, connection_limits, clock, reserved_files } = self;
+        Everwire(Arc::new(Shared {
+            admission: Admission::new(&limits, reserved_files),
+            budget: MemoryBudget::new(&limits),
+            metrics: Metrics::default(),
+            drain: Drain::default(),
+            registry: Arc::default(),
+            origins,
+            limits,
+            connection_limits,
+            clock,
+        }))
+    }
+}
+
+impl Default for Everwire {
+    fn default() -> Self {
+        Builder::default().build()
+    }
 }
 
 impl Everwire {
-    /// A server's state with nobody connected.
-    pub fn new(config: Config) -> Self {
-        Self(Arc::new(Shared {
-            admission: Admission::new(&config.limits, config.files.files),
-            budget: MemoryBudget::new(&config.limits),
-            pages: config.dist.as_deref().map(Pages::new),
-            metrics: Metrics::default(),
-            drain: Drain::default(),
-            groups: Groups::default(),
-            streams: Streams::default(),
-            monitor: Monitor::default(),
-            lab: Lab::default(),
-            registry: ConnectionRegistry::default(),
-            files: Store::new(config.files.clone(), config.clock.clone()),
-            config,
-        }))
+    /// Starts with the default limits and origins.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 
     /// Refuses new connections, closes the open ones with code 1001 spread over `period`, and returns when they are
-    /// closed.
+    /// closed. A second call waits for the first.
     pub async fn drain(&self, period: Duration) {
         let period = self.0.drain.start(period);
         let start = Instant::now();
@@ -74,17 +140,17 @@ impl Everwire {
         };
         tokio::select! {
             () = turns => {}
-            // Everybody may leave before their turn.
+            // All connections may end before their turn.
             () = self.0.drain.finished() => {}
         }
         // Connections cut their peers off after the closing time; the second is for the last of them to do so.
-        let time_limit = self.config().limits.close + Duration::from_secs(1);
+        let time_limit = self.0.drain.close_time_limit() + Duration::from_secs(1);
         if timeout(time_limit, self.0.drain.finished()).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
     }
 
-    /// The open connections, each with where in the period its turn to close is. One that closes before is let go.
+    /// The open connections, each with where in the period its turn to close is. One that closes before is dropped.
     fn in_turn(&self) -> Vec<(f64, Weak<OutboundQueue>)> {
         let all = self.0.registry.all().into_iter();
         let mut turns: Vec<_> =
@@ -93,8 +159,158 @@ impl Everwire {
         turns
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.0.config
+    /// Whether a drain has started: new connections are refused with HTTP 503.
+    pub fn is_draining(&self) -> bool {
+        self.0.drain.has_started()
+    }
+
+    /// Completes when a drain starts.
+    pub async fn draining(&self) {
+        self.0.drain.started().await;
+    }
+
+    /// Completes when a drain has started and every connection has ended.
+    pub async fn drained(&self) {
+        self.0.drain.finished().await;
+    }
+
+    /// What all connections together may use.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// What one connection may use where its endpoint has no limits of its own.
+    pub fn connection_limits(&self) -> &ConnectionLimits {
+        &self.0.connection_limits
+    }
+
+    /// The time of day.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The counters of every endpoint, in the order in which they were named.
+    pub fn endpoints(&self) -> Vec<Arc<EndpointMetrics>> {
+        self.0.metrics.endpoints()
+    }
+
+    /// All counters in the text format of Prometheus, as [`probes`](Self::probes) serves them.
+    pub fn metrics_text(&self) -> String {
+        self.0.metrics.render()
+    }
+
+    /// How many workers of the runtime are counted apart. With more of them some share a count.
+    pub fn counted_workers(&self) -> usize {
+        Counter::places()
+    }
+
+    /// The connections of each of so many workers of the runtime, and what waits for them.
+    pub fn worker_loads(&self, workers: usize) -> Vec<WorkerLoad> {
+        self.0.registry.worker_loads(workers)
+    }
+
+    /// Checks that the request calls the server by a name that it has (RFC 9112 section 3.2). A request over a loopback address must
+    /// call it by an address, by `localhost`, or by the host of a listed origin: a page can have its own name lead to the visitor's
+    /// machine (DNS rebinding), and would read the answer as one of its own host. [`Server`](crate::Server) tells how a request arrived;
+    /// elsewhere every valid name passes.
+    ///
+    /// [`Upgrade`](crate::Upgrade) does so by itself. Use it for other routes of a server that listens on a loopback address.
+    pub fn check_host(&self, request: &Parts) -> Result<(), HandshakeError> {
+        let host = Host::of(request).map_err(|bad| HandshakeError::bad_request(bad.to_string()))?;
+        let Some((host, port)) = host.filter(|(host, _)| !self.0.origins.may_call(host, request)) else {
+            return Ok(());
+        };
+        let is_tls = request.extensions.get::<ReachedBy>().is_some_and(|by| by.is_tls);
+        let scheme = if is_tls { "https" } else { "http" };
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let remedy = self.0.origins.remedy(&format!("{scheme}://{host}{port}"));
+        let message =
+            format!("On its own machine this server is called by an address or localhost, and not {host}; {remedy}");
+        Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, message))
+    }
+
+    /// Checks that the page that sends the request may connect. A request without an `Origin`, from a program that is not a browser,
+    /// passes.
+    ///
+    /// [`Upgrade`](crate::Upgrade) does so by itself.
+    pub fn check_origin(&self, request: &Parts) -> Result<(), HandshakeError> {
+        let message = match self.0.origins.foreign(request) {
+            None => return Ok(()),
+            Some(Foreign::Unlisted(origin)) => {
+                format!("Pages of {origin} may not connect; {}", self.0.origins.remedy(&origin))
+            }
+            Some(Foreign::Unreadable) => "`Origin` is not the origin of a page; leave it out.".to_owned(),
+        };
+        Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, message))
+    }
+
+    /// Counts the request among the connections until the permit is dropped: for an HTTP answer that lasts, like a stream of events. It
+    /// has the place that its connection took when [`Server`](crate::Server) accepted it; elsewhere it takes one.
+    ///
+    /// [`Upgrade`](crate::Upgrade) does so by itself. An error is 503 or 429.
+    pub fn admit(&self, request: &Parts) -> Result<Permit, HandshakeError> {
+        match request.extensions.get::<Place>() {
+            Some(Place::Admitted(permit)) => Ok(permit.clone()),
+            Some(Place::Refused { why, .. }) => Err(self.no_room(*why)),
+            None => self.0.admission.admit(peer_address(request)).map_err(|full| self.no_room(full)),
+        }
+    }
+
+    /// Checks that the request's connection is within the limits, for a short HTTP answer.
+    pub fn check_admitted(&self, request: &Parts) -> Result<(), HandshakeError> {
+        match request.extensions.get::<Place>() {
+            Some(Place::Refused { why, .. }) => Err(self.no_room(*why)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes one of the files that answers may be read from at the same time, until the permit is dropped. An error is 503.
+    pub fn open_file(&self, request: &Parts) -> Result<Permit, HandshakeError> {
+        self.0.admission.open_file(peer_address(request)).ok_or_else(|| {
+            let message = "The server reads as many files as the system lets it; try again later.";
+            HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::ServerFull, message)
+        })
+    }
+
+    fn no_room(&self, full: Full) -> HandshakeError {
+        let most = &self.0.admission;
+        match full {
+            Full::Server => HandshakeError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                DropReason::ServerFull,
+                format!("The server holds {} connections, as many as it may; try again later.", most.connections()),
+            ),
+            Full::Address => HandshakeError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                DropReason::AddressFull,
+                format!(
+                    "Your address holds {} connections, as many as it may; close one.",
+                    most.connections_per_address()
+                ),
+            ),
+        }
+    }
+
+    /// What the connections of an endpoint share.
+    pub(crate) fn environment(&self, name: &str, limits: ConnectionLimits, answers_pings: bool) -> Arc<Environment> {
+        self.0.drain.allow_to_close(limits.close);
+        Arc::new(Environment {
+            limits,
+            metrics: self.0.metrics.endpoint(name),
+            clock: self.0.clock.clone(),
+            stopping: self.0.drain.token(),
+            answers_pings,
+        })
+    }
+
+    /// Counts a connection among the open ones for as long as the guard is held.
+    pub(crate) fn enter(&self, outbound: &Arc<OutboundQueue>, metrics: &Arc<EndpointMetrics>) -> ConnectionGuard {
+        let guard = self.0.registry.enter(outbound, metrics);
+        // One that enters after the drain has listed the connections has no turn.
+        if self.0.drain.has_started() {
+            outbound.end(End::Drained);
+        }
+        guard
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -105,30 +321,6 @@ impl Everwire {
         &self.0.drain
     }
 
-    pub(crate) fn groups(&self) -> &Groups {
-        &self.0.groups
-    }
-
-    pub(crate) fn streams(&self) -> &Streams {
-        &self.0.streams
-    }
-
-    pub(crate) fn monitor(&self) -> &Monitor {
-        &self.0.monitor
-    }
-
-    pub(crate) fn lab(&self) -> &Lab {
-        &self.0.lab
-    }
-
-    pub(crate) fn files(&self) -> &Arc<Store> {
-        &self.0.files
-    }
-
-    pub(crate) fn pages(&self) -> Option<&Pages> {
-        self.0.pages.as_ref()
-    }
-
     pub(crate) fn admission(&self) -> &Arc<Admission> {
         &self.0.admission
     }
@@ -137,37 +329,12 @@ impl Everwire {
     pub(crate) fn charge(&self, address: Option<IpAddr>) -> Charge {
         self.0.budget.charge(address)
     }
-
-    /// Counts a connection among the open ones for as long as the guard is held.
-    pub(crate) fn enter(&self, endpoint: Endpoint, outbound: &Arc<OutboundQueue>) -> ConnectionGuard {
-        let number = self.0.registry.insert(outbound);
-        // One that enters behind the drain's back has no turn.
-        if self.0.drain.has_started() {
-            outbound.end(End::Drained);
-        }
-        self.metrics().of(endpoint).opened.add(1);
-        ConnectionGuard { everwire: self.clone(), endpoint, number }
-    }
-
-    pub(crate) fn registry(&self) -> &ConnectionRegistry {
-        &self.0.registry
-    }
 }
 
-/// An open connection; dropping it counts it as closed.
-#[derive(Debug)]
-#[must_use = "dropping the guard ends it"]
-pub(crate) struct ConnectionGuard {
-    everwire: Everwire,
-    endpoint: Endpoint,
-    number: u64,
-}
-
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
-        self.everwire.0.registry.remove(self.number);
-        self.everwire.metrics().of(self.endpoint).closed.add(1);
-    }
+/// The address of the client: that of the connection, which is a proxy's where there is one. `None` where the application is served without
+/// `into_make_service_with_connect_info::<SocketAddr>()`; then no limit per address holds.
+pub fn peer_address(request: &Parts) -> Option<IpAddr> {
+    request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
 }
 
 #[cfg(test)]
@@ -176,10 +343,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_connection_is_closed_at_its_turn() {
-        let everwire = Everwire::new(Config::default());
+        let everwire = Everwire::default();
+        let environment = everwire.environment("/", ConnectionLimits::default(), true);
         let _held = everwire.drain_state().hold();
         let queues = [(); 20].map(|()| Arc::new(OutboundQueue::new(1000)));
-        let _guards = queues.each_ref().map(|outbound| everwire.enter(Endpoint::Echo, outbound));
+        let _guards = queues.each_ref().map(|outbound| everwire.enter(outbound, &environment.metrics));
         let stopping = everwire.clone();
         tokio::spawn(async move { stopping.drain(Duration::from_secs(100)).await });
         let start = Instant::now();

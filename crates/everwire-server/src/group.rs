@@ -1,14 +1,15 @@
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::connection::{Frames, FramesMut, OutboundQueue};
+use crate::connection::{Connection, Frames, FramesMut, OutboundQueue};
+use crate::message::Message;
 
 /// Work of the flush task between two yields: sends to this many members, or writes this many bytes. Either takes about
 /// 100 µs, which bounds how long other tasks of the worker wait.
@@ -28,9 +29,40 @@ const HIGH_WATER_MARK: usize = 4 << 20;
 /// Changes are delivered in batches: while one batch goes from member to member, everything that is enqueued is pending
 /// and becomes the next batch, which is encoded once and takes one write a member. Nothing is written under the lock; a
 /// single flush task at a time keeps the order.
-#[derive(Debug)]
-pub(crate) struct Group<T> {
-    inner: Mutex<Inner<T>>,
+///
+/// A clone is cheap and is the same group. A [`Handler`](crate::Handler) that publishes should report
+/// [`poll_ready`](Self::poll_ready) as its own, so that members that publish faster than the others can be sent to are slowed down:
+///
+/// ```
+/// use std::task::{Context, Poll};
+///
+/// use everwire_server::{Connection, Group, Handler, Membership, Message};
+///
+/// /// Sends every message to everyone, the sender included.
+/// struct Chat(Membership<()>);
+///
+/// impl Chat {
+///     fn new(group: &Group<()>, connection: &Connection) -> Self {
+///         Self(group.join(connection, |_, _| ["Welcome!".into()]))
+///     }
+/// }
+///
+/// impl Handler for Chat {
+///     fn on_message(&mut self, message: Message) {
+///         self.0.group().enqueue(|_, _| Some(message));
+///     }
+///
+///     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
+///         self.0.group().poll_ready(context)
+///     }
+///
+///     fn on_batch_end(&mut self) {
+///         self.0.group().flush();
+///     }
+/// }
+/// ```
+pub struct Group<T> {
+    inner: Arc<Mutex<Inner<T>>>,
 }
 
 #[derive(Debug)]
@@ -70,56 +102,60 @@ struct Delivery {
 /// A connection's membership in a group. Dropping it leaves the group.
 #[derive(Debug)]
 #[must_use = "dropping the membership leaves the group"]
-pub(crate) struct Membership<T> {
-    group: Arc<Group<T>>,
+pub struct Membership<T> {
+    group: Group<T>,
     number: u64,
-    outbound: Arc<OutboundQueue>,
+    connection: Connection,
 }
 
 impl<T: Send + 'static> Group<T> {
     /// A group without members.
-    pub(crate) fn new(state: T) -> Arc<Self> {
-        Arc::new(Self {
-            inner: Mutex::new(Inner {
-                state,
-                members: BTreeMap::new(),
-                next_number: 1,
-                pending: FramesMut::default(),
-                batches: VecDeque::new(),
-                queued_bytes: 0,
-                is_flushing: false,
-                wakers: Vec::new(),
-            }),
-        })
+    pub fn new(state: T) -> Self {
+        let inner = Inner {
+            state,
+            members: BTreeMap::new(),
+            next_number: 1,
+            pending: FramesMut::default(),
+            batches: VecDeque::new(),
+            queued_bytes: 0,
+            is_flushing: false,
+            wakers: Vec::new(),
+        };
+        Self { inner: Arc::new(Mutex::new(inner)) }
     }
 
     /// Adds a member. `welcome` is given the state and the new member's number, and returns the first messages that the member
-    /// receives.
-    pub(crate) fn join(
-        self: &Arc<Self>,
-        outbound: &Arc<OutboundQueue>,
-        welcome: impl FnOnce(&T, u64) -> Vec<Message>,
-    ) -> Membership<T> {
+    /// receives. It runs under the lock of the group, as the closures of the other methods do: it must return soon, and not use the
+    /// group.
+    pub fn join<M>(&self, connection: &Connection, welcome: impl FnOnce(&T, u64) -> M) -> Membership<T>
+    where
+        M: IntoIterator<Item = Message>,
+    {
         let mut inner = self.inner();
         // `welcome` sees the state with these changes, so they must not be sent to the new member as well.
         inner.seal();
         let number = inner.next_number;
         inner.next_number += 1;
-        welcome(&inner.state, number).into_iter().for_each(|message| outbound.send(message));
-        inner.members.insert(number, Arc::clone(outbound));
-        Membership { group: Arc::clone(self), number, outbound: Arc::clone(outbound) }
+        welcome(&inner.state, number).into_iter().for_each(|message| connection.send(message));
+        inner.members.insert(number, Arc::clone(connection.queue()));
+        Membership { group: self.clone(), number, connection: connection.clone() }
     }
 
     /// Changes the state and sends the message that `change` returns to all members. `change` is given the state and the number
     /// of members.
-    pub(crate) fn update(self: &Arc<Self>, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
+    pub fn update(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
         self.enqueue(change);
         self.flush();
     }
 
+    /// Sends a message to all members.
+    pub fn publish(&self, message: impl Into<Message>) {
+        self.update(|_, _| Some(message.into()));
+    }
+
     /// Like [`update`](Self::update), but the message waits for [`flush`](Self::flush), so that changes that come together are
     /// sent together.
-    pub(crate) fn enqueue(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
+    pub fn enqueue(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
         let mut inner = self.inner();
         let members = inner.members.len();
         if let Some(message) = change(&mut inner.state, members) {
@@ -131,7 +167,7 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// Sends all members what is pending, whichever connection enqueued it. Returns at once; the flush task does the work.
-    pub(crate) fn flush(self: &Arc<Self>) {
+    pub fn flush(&self) {
         let mut inner = self.inner();
         if inner.is_flushing || inner.is_empty() {
             return;
@@ -139,7 +175,7 @@ impl<T: Send + 'static> Group<T> {
         inner.is_flushing = true;
         drop(inner);
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(Arc::clone(self).run_flush_task())),
+            Ok(runtime) => drop(runtime.spawn(self.clone().run_flush_task())),
             // Outside of a runtime no other task has to wait for this one.
             Err(_) => {
                 while let Some(Delivery { frames, queues }) = self.next_delivery() {
@@ -152,7 +188,7 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// Delivers batches until none is left.
-    async fn run_flush_task(self: Arc<Self>) {
+    async fn run_flush_task(self) {
         loop {
             // Connections that are ready enqueue their messages first, and these become part of the batch.
             yield_now().await;
@@ -172,14 +208,32 @@ impl<T: Send + 'static> Group<T> {
 }
 
 impl<T> Group<T> {
-    /// Whether the group is below its high-water mark. Otherwise `waker` is woken once it is.
-    pub(crate) fn has_room(&self, waker: &Waker) -> bool {
+    /// Reads or changes the state without a message to the members.
+    pub fn with_state<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        work(&mut self.inner().state)
+    }
+
+    /// How many members there are.
+    pub fn members(&self) -> usize {
+        self.inner().members.len()
+    }
+
+    /// Ready while the group is below its high-water mark: 4 MiB that wait behind what is being sent. Otherwise the context's waker is
+    /// woken once it is.
+    pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.inner();
-        let has_room = inner.has_room();
-        if !has_room && !inner.wakers.iter().any(|waiting| waiting.will_wake(waker)) {
-            inner.wakers.push(waker.clone());
+        if inner.has_room() {
+            return Poll::Ready(());
         }
-        has_room
+        if !inner.wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
+            inner.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Whether [`poll_ready`](Self::poll_ready) would be ready now, for a publisher that rather skips a message than waits.
+    pub fn is_ready(&self) -> bool {
+        self.inner().has_room()
     }
 
     /// What the flush task sends next; `None` ends it.
@@ -241,18 +295,36 @@ impl<T> Inner<T> {
 
 impl<T> Membership<T> {
     /// The member's number: 1 for the first, and never given again.
-    pub(crate) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number
     }
 
     /// The group that this is a membership in.
-    pub(crate) fn group(&self) -> &Arc<Group<T>> {
+    pub fn group(&self) -> &Group<T> {
         &self.group
     }
 
-    /// The queue for messages to this member alone.
-    pub(crate) fn outbound(&self) -> &OutboundQueue {
-        &self.outbound
+    /// The member's connection, to send to it alone.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl<T> Clone for Group<T> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<T: Default + Send + 'static> Default for Group<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> fmt::Debug for Group<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").field("members", &self.members()).finish_non_exhaustive()
     }
 }
 
@@ -268,42 +340,45 @@ mod tests {
 
     use super::*;
     use crate::connection::Tcp;
-    use crate::endpoints::Endpoint;
-    use crate::{Config, Everwire};
+    use crate::everwire::Everwire;
+
+    fn connection(limit: usize) -> Connection {
+        Connection::new(Arc::new(OutboundQueue::new(limit)))
+    }
 
     #[test]
     fn all_members_share_the_encoded_bytes() {
         let group = Group::new(());
-        let queues = [(); 3].map(|()| Arc::new(OutboundQueue::new(1000)));
-        let _memberships = queues.each_ref().map(|outbound| group.join(outbound, |_, _| Vec::new()));
+        let connections = [(); 3].map(|()| connection(1000));
+        let _memberships = connections.each_ref().map(|connection| group.join(connection, |_, _| []));
         group.update(|_, _| Some(Message::text("encoded once")));
-        let addresses = queues.each_ref().map(|outbound| outbound.pieces()[0].bytes().as_ptr());
+        let addresses = connections.each_ref().map(|connection| connection.queue().pieces()[0].bytes().as_ptr());
         assert!(addresses.iter().all(|address| *address == addresses[0]), "{addresses:?}");
     }
 
     #[test]
     fn pending_messages_leave_in_one_piece() {
         let group = Group::new(0);
-        let outbound = Arc::new(OutboundQueue::new(1000));
-        let _membership = group.join(&outbound, |_, _| Vec::new());
+        let connection = connection(1000);
+        let _membership = group.join(&connection, |_, _| []);
         for _ in 0..8 {
             group.enqueue(|count, _| {
                 *count += 1;
                 Some(Message::text(count.to_string()))
             });
         }
-        assert_eq!(outbound.bytes(), 0);
+        assert_eq!(connection.queued_bytes(), 0);
         group.flush();
-        let pieces = outbound.pieces();
+        let pieces = connection.queue().pieces();
         assert_eq!((pieces.len(), pieces[0].messages()), (1, 8));
     }
 
     #[tokio::test]
     async fn a_publisher_leaves_delivery_to_the_flush_task() {
         let group = Group::new(());
-        let queues: Vec<_> = (0..200).map(|_| Arc::new(OutboundQueue::new(1000))).collect();
-        let _memberships: Vec<_> = queues.iter().map(|outbound| group.join(outbound, |_, _| Vec::new())).collect();
-        let waiting = || queues.iter().filter(|outbound| outbound.bytes() > 0).count();
+        let connections: Vec<_> = (0..200).map(|_| connection(1000)).collect();
+        let _memberships: Vec<_> = connections.iter().map(|connection| group.join(connection, |_, _| [])).collect();
+        let waiting = || connections.iter().filter(|connection| connection.queued_bytes() > 0).count();
         group.update(|_, _| Some(Message::binary(vec![0; 5 << 20])));
         assert_eq!(waiting(), 0);
         while waiting() < 200 {
@@ -314,39 +389,38 @@ mod tests {
     #[tokio::test]
     async fn a_publisher_over_the_high_water_mark_waits_until_the_group_has_caught_up() {
         let group = Group::new(());
-        let outbound = Arc::new(OutboundQueue::new(100 << 20));
-        let _membership = group.join(&outbound, |_, _| Vec::new());
+        let connection = connection(100 << 20);
+        let _membership = group.join(&connection, |_, _| []);
         let publish = || group.update(|_, _| Some(Message::binary(vec![0; 1 << 20])));
         let mut published = 0;
-        while group.has_room(Waker::noop()) {
+        while group.is_ready() {
             publish();
             published += 1;
         }
         assert!((5..8).contains(&published), "{published} messages");
-        while !group.has_room(Waker::noop()) {
+        while !group.is_ready() {
             yield_now().await;
         }
         publish();
         while !group.inner().is_empty() {
             yield_now().await;
         }
-        let (messages, _) = outbound.sent();
+        let (messages, _) = connection.queue().sent();
         assert_eq!(messages.len(), published + 1);
     }
 
     /// Many large writes in a row would hold up every other task of the worker.
     #[tokio::test]
     async fn other_tasks_run_while_a_large_batch_is_written() {
-        let everwire = Everwire::new(Config::default());
+        let environment = Everwire::default().environment("/", Default::default(), true);
         let group = Group::new(());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let mut members = Vec::new();
         for _ in 0..10 {
             let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let server = Tcp::new(listener.accept().await.unwrap().0);
-            let outbound =
-                Arc::new(OutboundQueue::with_direct(10 << 20, server.direct(&everwire, Endpoint::Broadcast)));
-            let membership = group.join(&outbound, |_, _| Vec::new());
+            let queue = OutboundQueue::with_direct(10 << 20, server.direct(&environment));
+            let membership = group.join(&Connection::new(Arc::new(queue)), |_, _| []);
             members.push((client, server, membership));
         }
         group.update(|_, _| Some(Message::binary(vec![0; 1 << 20])));
@@ -361,24 +435,24 @@ mod tests {
     #[test]
     fn a_new_member_is_not_sent_changes_that_its_first_message_contains() {
         let group = Group::new(0);
-        let (old, new) = (Arc::new(OutboundQueue::new(1000)), Arc::new(OutboundQueue::new(1000)));
-        let _old = group.join(&old, |_, _| Vec::new());
+        let (old, new) = (connection(1000), connection(1000));
+        let _old = group.join(&old, |_, _| []);
         group.enqueue(|count, _| {
             *count += 1;
             Some(Message::text("changed"))
         });
-        let _new = group.join(&new, |count, _| vec![Message::text(count.to_string())]);
+        let _new = group.join(&new, |count, _| [Message::text(count.to_string())]);
         group.flush();
-        assert_eq!(old.sent().0, [Message::text("changed")]);
-        assert_eq!(new.sent().0, [Message::text("1")]);
+        assert_eq!(old.queue().sent().0, [Message::text("changed")]);
+        assert_eq!(new.queue().sent().0, [Message::text("1")]);
     }
 
     #[test]
     fn a_member_that_left_is_sent_nothing_more() {
         let group = Group::new(());
-        let outbound = Arc::new(OutboundQueue::new(1000));
-        drop(group.join(&outbound, |_, _| vec![Message::text("welcome")]));
+        let connection = connection(1000);
+        drop(group.join(&connection, |_, _| [Message::text("welcome")]));
         group.update(|_, members| Some(Message::text(format!("to {members}"))));
-        assert_eq!(outbound.sent().0, [Message::text("welcome")]);
+        assert_eq!(connection.queue().sent().0, [Message::text("welcome")]);
     }
 }

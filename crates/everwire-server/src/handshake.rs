@@ -1,211 +1,188 @@
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use axum::extract::{ConnectInfo, OriginalUri, Request};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::response::Response;
+use data_encoding::BASE64;
+use hyper::upgrade::OnUpgrade;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::Everwire;
-use crate::connection::{Connection, Direct, FramedTransport, OutboundQueue, ProtocolHandler, Tcp};
-use crate::endpoints::{Endpoint, Opening};
-use crate::fault::{Faults, GRAMMAR};
 use crate::handshake_error::HandshakeError;
-use crate::host::Host;
-use crate::lab;
-use crate::limits::{Full, Permit, Place};
 use crate::metrics::DropReason;
-use crate::origin::Foreign;
-use crate::query::Query;
-use crate::serve;
-use crate::upgrade::Upgrade;
 
-/// Answers a request to an endpoint: with a WebSocket, or with a sentence that says why not.
-pub(crate) async fn answer(everwire: Everwire, endpoint: Endpoint, mut request: Request) -> Response {
-    if !Upgrade::is_wanted(&request) {
-        return match everwire.pages() {
-            // A page of the application may have the same path as an endpoint.
-            Some(pages) if wants_a_page(&request) => pages.index(&everwire, request).await,
-            _ => {
-                let sentence = format!("{} is a WebSocket; connect to it with ws: or wss:.", original_path(&request));
-                HandshakeError::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence).into_response()
+/// A request to become a WebSocket, with what the answer needs (RFC 6455 section 4.2).
+///
+/// axum's own upgrade hides the stream below the WebSocket, which is needed to end a connection properly, and the library's errors, from
+/// which the close code follows.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    accept: HeaderValue,
+    /// The subprotocols that the client speaks, in its order of preference.
+    offered: Vec<String>,
+    on_upgrade: OnUpgrade,
+}
+
+/// Whether a request asks for a WebSocket at all.
+pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
+    has_token(headers, header::UPGRADE, "websocket")
+}
+
+impl Handshake {
+    /// Takes what is needed out of the request, or says what is wrong with it: everything that section 4.2.1 asks for, but the host,
+    /// which every request needs.
+    pub(crate) fn from_request(request: &mut Parts, has_body: bool) -> Result<Self, HandshakeError> {
+        if request.method != Method::GET || !has_token(&request.headers, header::CONNECTION, "upgrade") {
+            return Err(HandshakeError::bad_request("A WebSocket handshake is a GET with `Connection: Upgrade`."));
+        }
+        if request.version < Version::HTTP_11 {
+            return Err(HandshakeError::bad_request("A WebSocket handshake needs HTTP/1.1."));
+        }
+        // What follows the head belongs to the WebSocket. A body would be taken for it by one side and not by the other.
+        if has_body {
+            return Err(HandshakeError::bad_request("A WebSocket handshake has no body."));
+        }
+        let headers = &request.headers;
+        check_version(headers)?;
+        let key = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes())).ok_or_else(|| {
+            HandshakeError::bad_request("A WebSocket handshake has one `Sec-WebSocket-Key`: 16 bytes in base64.")
+        })?;
+        let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is visible ASCII");
+        let offered = offered_protocols(headers)?;
+        check_extensions(headers)?;
+        let on_upgrade = request
+            .extensions
+            .remove::<OnUpgrade>()
+            .ok_or_else(|| HandshakeError::bad_request("This connection cannot be upgraded; connect with HTTP/1.1."))?;
+        Ok(Self { accept, offered, on_upgrade })
+    }
+
+    pub(crate) fn offered(&self) -> &[String] {
+        &self.offered
+    }
+
+    /// The answer that completes the handshake and grants a subprotocol, and the connection that follows it.
+    pub(crate) fn accept(self, protocol: Option<HeaderValue>) -> (Response, OnUpgrade) {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
+        if let Some(protocol) = protocol {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        (response, self.on_upgrade)
+    }
+}
+
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
+}
+
+/// The value of a header that may be there once.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
+fn check_version(headers: &HeaderMap) -> Result<(), HandshakeError> {
+    let version = only(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
+    // Section 4.3: 0 to 255, without zeros in front.
+    let is_number = |text: &str| text.parse::<u8>().is_ok_and(|number| number.to_string() == text);
+    match version {
+        Some("13") => Ok(()),
+        Some(other) if is_number(other) => {
+            let sentence = "This server speaks WebSocket version 13.";
+            Err(HandshakeError::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence))
+        }
+        _ => Err(HandshakeError::bad_request(
+            "A WebSocket handshake has one `Sec-WebSocket-Version`, and that is a number: 13.",
+        )),
+    }
+}
+
+/// Whether it is exactly how base64 writes 16 bytes.
+fn is_key(key: &[u8]) -> bool {
+    // The last character before the padding stands for the high half of a byte, whose other bits are 0.
+    BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16)
+}
+
+/// The subprotocols that a client offers (RFC 6455 section 11.3.4).
+fn offered_protocols(headers: &HeaderMap) -> Result<Vec<String>, HandshakeError> {
+    let bad = || {
+        HandshakeError::bad_request(
+            "`Sec-WebSocket-Protocol` is a list of names, each of them once, like `chat, v2.chat`.",
+        )
+    };
+    let mut offered = Vec::new();
+    let mut seen = HashSet::new();
+    for value in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
+        for protocol in elements(value.to_str().map_err(|_| bad())?) {
+            if !is_token(protocol) || !seen.insert(protocol) {
+                return Err(bad());
             }
-        };
+            offered.push(protocol.to_owned());
+        }
     }
-    accept(&everwire, endpoint, &mut request).unwrap_or_else(|error| {
-        tracing::debug!(endpoint = endpoint.path(), status = %error.status, error.message, "refused");
-        everwire.metrics().of(endpoint).dropped(error.reason);
-        error.into_response()
-    })
+    if offered.is_empty() && headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
+        return Err(bad());
+    }
+    Ok(offered)
 }
 
-fn accept(everwire: &Everwire, endpoint: Endpoint, request: &mut Request) -> Result<Response, HandshakeError> {
-    if everwire.drain_state().has_started() {
-        let sentence = "The server is stopping; connect again in a few seconds.";
-        return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
-    }
-    check_origin(everwire, request)?;
-    let query = Query::of(request.uri());
-    let faults = faults(everwire, &query)?;
-    if let Some(status) = faults.as_ref().and_then(|faults| faults.refuse) {
-        return Err(HandshakeError::new(status, DropReason::Fault, "Refused, as asked by the fault parameter."));
-    }
-    let upgrade = Upgrade::from_request(request)?;
-    // First of all a place: what the endpoint prepares may be scarce too.
-    let permit = admit(everwire, request)?;
-    if endpoint == Endpoint::Lab {
-        lab::bill_socket(everwire, request, &query);
-    }
-    let address = client_address(request);
-    let opening = endpoint.prepare(everwire, &query, address)?;
-    let held = everwire.drain_state().hold();
-
-    let (response, upgraded) = upgrade.accept();
-    let accepted = Accepted { everwire: everwire.clone(), address, endpoint, opening, faults };
-    tokio::spawn(async move {
-        let Ok(stream) = upgraded.await else { return };
-        // The lab counts the bytes of its streams, so that these are not written to around it.
-        let bare = if endpoint == Endpoint::Lab { Err(stream) } else { serve::bare_tcp(stream) };
-        match bare {
-            Ok((stream, unread)) => {
-                let stream = Tcp::new(stream);
-                // A fault acts on each message, so that none may go around the outbound queue.
-                let direct = accepted.faults.is_none().then(|| stream.direct(&accepted.everwire, endpoint));
-                accepted.serve(stream, unread, direct).await;
+/// The server grants no extension, but a handshake that breaks the grammar is refused whatever it asks for.
+fn check_extensions(headers: &HeaderMap) -> Result<(), HandshakeError> {
+    let bad =
+        || HandshakeError::bad_request("`Sec-WebSocket-Extensions` is not written as RFC 6455 section 9.1 has it.");
+    let mut count = 0;
+    for value in headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS) {
+        // No comma is valid within a quoted value, which has to be a token as well.
+        for extension in elements(value.to_str().map_err(|_| bad())?) {
+            let mut parts = extension.split(';').map(str::trim);
+            let is_valid = parts.next().is_some_and(is_token) && parts.all(is_parameter);
+            if !is_valid {
+                return Err(bad());
             }
-            Err(stream) => accepted.serve(TokioIo::new(stream), Bytes::new(), None).await,
+            count += 1;
         }
-        drop((permit, held));
-    });
-    Ok(response)
-}
-
-/// A connection that has everything but its stream.
-struct Accepted {
-    everwire: Everwire,
-    address: Option<IpAddr>,
-    endpoint: Endpoint,
-    opening: Opening,
-    faults: Option<Faults>,
-}
-
-impl Accepted {
-    /// Serves the connection to its end; `direct` is the way around its outbound queue.
-    async fn serve<S>(self, stream: S, unread: Bytes, direct: Option<Direct>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let Self { everwire, address, endpoint, opening, faults } = self;
-        let limits = &everwire.config().limits;
-        let outbound = match direct {
-            Some(direct) => OutboundQueue::with_direct(limits.backlog_bytes, direct),
-            None => OutboundQueue::new(limits.backlog_bytes),
-        };
-        let outbound = Arc::new(outbound.charged(everwire.charge(address)));
-        let transport = FramedTransport::new(stream, unread, &everwire, address);
-        let handler = opening(&outbound);
-        let protocol = ProtocolHandler::new(everwire.clone(), endpoint, handler, outbound, faults);
-        Connection::new(transport, protocol).run().await;
     }
+    if count == 0 && headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) { Err(bad()) } else { Ok(()) }
 }
 
-/// Whether the request names the server by a name that it has (RFC 9112 section 3.2), or by one that a page let lead here.
-pub(crate) fn check_host(everwire: &Everwire, request: &Request) -> Result<(), HandshakeError> {
-    let host = Host::of(request).map_err(|bad| HandshakeError::bad_request(bad.to_string()))?;
-    let Some((host, port)) = host.filter(|(host, _)| !everwire.config().origins.may_call(host, request)) else {
-        return Ok(());
-    };
-    let scheme = if everwire.config().tls.is_some() { "https" } else { "http" };
-    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-    let sentence = format!(
-        "On its own machine this server is called by an address or localhost, and not {host}; \
-         start it with --allow-origin {scheme}://{host}{port}."
-    );
-    Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
+fn is_parameter(text: &str) -> bool {
+    let Some((name, value)) = text.split_once('=') else { return is_token(text) };
+    let (name, value) = (name.trim(), value.trim());
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    is_token(name)
+        && quoted.map_or_else(|| is_token(value), |value| unescaped(value).is_some_and(|value| is_token(&value)))
 }
 
-pub(crate) fn check_origin(everwire: &Everwire, request: &Request) -> Result<(), HandshakeError> {
-    let sentence = match everwire.config().origins.foreign(request) {
-        None => return Ok(()),
-        Some(Foreign::Unlisted(origin)) => {
-            format!("Pages of {origin} may not connect; start the server with --allow-origin {origin}.")
+/// The text of a quoted string (RFC 9110 section 5.6.4).
+fn unescaped(quoted: &str) -> Option<String> {
+    let mut text = String::new();
+    let mut chars = quoted.chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '\\' => text.push(chars.next()?),
+            '"' => return None,
+            char => text.push(char),
         }
-        Some(Foreign::Unreadable) => {
-            "`Origin` holds something else than the origin of a page; leave it out.".to_owned()
-        }
-    };
-    Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, sentence))
-}
-
-/// The faults that a request asks for.
-pub(crate) fn faults(everwire: &Everwire, query: &Query) -> Result<Option<Faults>, HandshakeError> {
-    let Some(text) = query.text("fault") else { return Ok(None) };
-    if !everwire.config().faults {
-        return Err(HandshakeError::bad_request("Faults are off; start the server with --faults."));
     }
-    match Faults::parse(text) {
-        Some(faults) => Ok(Some(faults)),
-        None => Err(HandshakeError::bad_request(format!("`fault={text}` is no fault. There are: {GRAMMAR}."))),
-    }
+    Some(text)
 }
 
-/// The place that the request's connection took when it was accepted. Where the routes are part of another application, which
-/// accepts by itself, the request takes one.
-pub(crate) fn admit(everwire: &Everwire, request: &Request) -> Result<Arc<Permit>, HandshakeError> {
-    let place = match request.extensions().get::<Place>() {
-        Some(Place::Admitted(permit)) => Ok(Arc::clone(permit)),
-        Some(Place::Refused { why, .. }) => Err(*why),
-        None => everwire.admission().admit(client_address(request)).map(Arc::new),
-    };
-    place.map_err(|full| no_room(everwire, full))
+/// The elements of a list; empty ones count for nothing (RFC 9110 section 5.6.1.2).
+fn elements(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|element| !element.is_empty())
 }
 
-/// Whether the request's connection is within the limits, for an answer that takes no place beside it.
-pub(crate) fn check_place(everwire: &Everwire, request: &Request) -> Result<(), HandshakeError> {
-    match request.extensions().get::<Place>() {
-        Some(Place::Refused { why, .. }) => Err(no_room(everwire, *why)),
-        _ => Ok(()),
-    }
-}
-
-/// Takes a place among the open files.
-pub(crate) fn open_file(everwire: &Everwire, request: &Request) -> Result<Arc<Permit>, HandshakeError> {
-    let place = everwire.admission().open_file(client_address(request)).map(Arc::new);
-    place.ok_or_else(|| {
-        let sentence = "The server reads as many files as the system lets it; try again later.";
-        HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::ServerFull, sentence)
-    })
-}
-
-fn no_room(everwire: &Everwire, full: Full) -> HandshakeError {
-    let most = everwire.admission();
-    match full {
-        Full::Server => HandshakeError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            DropReason::ServerFull,
-            format!("The server holds {} connections, as many as it may; try again later.", most.connections()),
-        ),
-        Full::Address => HandshakeError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            DropReason::AddressFull,
-            format!("Your address holds {} connections, as many as it may; close one.", most.connections_per_address()),
-        ),
-    }
-}
-
-pub(crate) fn client_address(request: &Request) -> Option<IpAddr> {
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
-}
-
-/// The path as the client sent it, also below a path of the application that has the routes.
-pub(crate) fn original_path(request: &Request) -> &str {
-    let uri = request.extensions().get::<OriginalUri>().map_or(request.uri(), |original| &original.0);
-    uri.path()
-}
-
-fn wants_a_page(request: &Request) -> bool {
-    let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    accept.is_some_and(|accept| accept.contains("text/html"))
+/// A `token` of RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

@@ -3,28 +3,50 @@ use axum::response::{IntoResponse, Response};
 
 use crate::metrics::DropReason;
 
-/// A request that is not granted: an HTTP status and a message that says what to do.
-#[derive(Clone, Debug)]
-pub(crate) struct HandshakeError {
-    pub(crate) status: StatusCode,
-    pub(crate) message: String,
-    /// What it is counted as.
-    pub(crate) reason: DropReason,
+/// A refused request: an HTTP status and a message that says what to do. As the response of a route that
+/// [`Endpoint::route`](crate::Endpoint::route) made it is counted under its reason.
+///
+/// An application that wants another body or other headers returns any response of its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct HandshakeError {
+    status: StatusCode,
+    message: String,
+    reason: DropReason,
 }
 
 impl HandshakeError {
-    pub(crate) fn new(status: StatusCode, reason: DropReason, message: impl Into<String>) -> Self {
+    /// Refuses with a status and a message, counted as `reason`.
+    pub fn new(status: StatusCode, reason: DropReason, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), reason }
     }
 
-    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+    /// Refuses with 400 Bad Request.
+    pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, DropReason::BadRequest, message)
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What it is counted as.
+    pub fn reason(&self) -> DropReason {
+        self.reason
     }
 }
 
 impl IntoResponse for HandshakeError {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.message + "\n").into_response();
+        // Where it is counted: see `Endpoint::route`.
+        response.extensions_mut().insert(self.reason);
         let headers = response.headers_mut();
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {

@@ -1,5 +1,4 @@
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -9,18 +8,20 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::limits::Permit;
 
-/// The body of an answer that keeps its places until it is written, or its reader has gone.
-struct Held<const N: usize> {
+impl Permit {
+    /// Keeps the place until the response is written, or its reader has gone.
+    pub fn hold(self, response: Response) -> Response {
+        response.map(|body| Body::new(Held { body, _permit: self }))
+    }
+}
+
+/// The body of a response that keeps a place.
+struct Held {
     body: Body,
-    _permits: [Arc<Permit>; N],
+    _permit: Permit,
 }
 
-/// Gives an answer the places that it takes: among the connections, among the open files.
-pub(crate) fn held<const N: usize>(response: Response, permits: [Arc<Permit>; N]) -> Response {
-    response.map(|body| Body::new(Held { body, _permits: permits }))
-}
-
-impl<const N: usize> HttpBody for Held<N> {
+impl HttpBody for Held {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::uri::Scheme;
 use axum::http::{Method, Version, header};
 
@@ -52,21 +52,21 @@ impl Host {
     }
 
     /// The host and port that a request is for. `None` is a request of HTTP/1.0 without a host.
-    pub(crate) fn of(request: &Request) -> Result<Option<(Self, Option<u16>)>, BadHost> {
+    pub(crate) fn of(request: &Parts) -> Result<Option<(Self, Option<u16>)>, BadHost> {
         if !has_valid_target(request) {
             return Err(BadHost::Target);
         }
-        let mut headers = request.headers().get_all(header::HOST).iter();
+        let mut headers = request.headers.get_all(header::HOST).iter();
         let header = match (headers.next(), headers.next()) {
             (_, Some(_)) => return Err(BadHost::Several),
             (Some(header), None) => {
                 let header = header.to_str().ok().and_then(Self::parse_with_port);
                 Some(header.ok_or(BadHost::Invalid)?)
             }
-            (None, None) if request.version() == Version::HTTP_11 => return Err(BadHost::Missing),
+            (None, None) if request.version == Version::HTTP_11 => return Err(BadHost::Missing),
             (None, None) => None,
         };
-        match request.uri().authority() {
+        match request.uri.authority() {
             // An absolute target, as sent to proxies, overrides the header (RFC 9112 section 3.2.2). HTTP/2 has no other.
             Some(authority) => Self::parse_with_port(authority.as_str()).map(Some).ok_or(BadHost::Invalid),
             None => Ok(header),
@@ -110,8 +110,8 @@ impl fmt::Display for Host {
 }
 
 /// Whether the target has a form that is valid for the method (RFC 9112 sections 3.2.1 to 3.2.4).
-fn has_valid_target(request: &Request) -> bool {
-    let (method, uri) = (request.method(), request.uri());
+fn has_valid_target(request: &Parts) -> bool {
+    let (method, uri) = (&request.method, &request.uri);
     match (uri.scheme(), uri.authority()) {
         (Some(scheme), _) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
         (None, Some(_)) => method == Method::CONNECT,

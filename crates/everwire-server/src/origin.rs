@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
-use axum::extract::Request;
 use axum::http::header;
+use axum::http::request::Parts;
 
 use crate::host::Host;
 
@@ -18,6 +18,7 @@ use crate::host::Host;
 pub struct Origins {
     allowed: Vec<Pattern>,
     any: bool,
+    flag: Option<&'static str>,
 }
 
 /// The error of [`Origins::allow`]: the text is not an origin.
@@ -78,9 +79,23 @@ impl Origins {
         Ok(self)
     }
 
+    /// Names the command line flag that allows an origin, like `--allow-origin`: refusals then say how to start the server.
+    pub fn with_flag(mut self, flag: &'static str) -> Self {
+        self.flag = Some(flag);
+        self
+    }
+
+    /// What the operator of the server can do to allow `origin`, as the end of a sentence.
+    pub(crate) fn remedy(&self, origin: &str) -> String {
+        match self.flag {
+            Some(flag) => format!("start the server with {flag} {origin}."),
+            None => format!("the server has to allow the origin {origin}."),
+        }
+    }
+
     /// Why the page that sent the request may not connect; `None` if it may.
-    pub(crate) fn foreign(&self, request: &Request) -> Option<Foreign> {
-        let mut headers = request.headers().get_all(header::ORIGIN).iter();
+    pub(crate) fn foreign(&self, request: &Parts) -> Option<Foreign> {
+        let mut headers = request.headers.get_all(header::ORIGIN).iter();
         let text = headers.next()?;
         if self.any {
             return None;
@@ -103,7 +118,7 @@ impl Origins {
     }
 
     /// Whether a request may name the server by this host.
-    pub(crate) fn may_call(&self, host: &Host, request: &Request) -> bool {
+    pub(crate) fn may_call(&self, host: &Host, request: &Parts) -> bool {
         !is_local(request)
             || self.any
             || host.is_localhost()
@@ -187,13 +202,17 @@ impl Pattern {
     }
 }
 
-/// The local address of a connection, as a request extension.
+/// How a connection reached the server.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ReachedBy(pub(crate) IpAddr);
+pub(crate) struct ReachedBy {
+    /// By which of the server's addresses.
+    pub(crate) address: IpAddr,
+    pub(crate) is_tls: bool,
+}
 
 /// Whether the request reached the server by a loopback address. Unknown, and so false, if another server accepted the connection.
-fn is_local(request: &Request) -> bool {
-    request.extensions().get::<ReachedBy>().is_some_and(|by| by.0.to_canonical().is_loopback())
+fn is_local(request: &Parts) -> bool {
+    request.extensions.get::<ReachedBy>().is_some_and(|by| by.address.to_canonical().is_loopback())
 }
 
 /// A scheme of RFC 3986 section 3.1, in lower case.
@@ -222,13 +241,13 @@ fn is_web_socket(scheme: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
+    use axum::http::Request;
 
     use super::*;
 
-    fn request(host: &str, origin: &str) -> Request {
+    fn request(host: &str, origin: &str) -> Parts {
         let request = Request::builder().header(header::HOST, host).header(header::ORIGIN, origin);
-        request.body(Body::empty()).unwrap()
+        request.body(()).unwrap().into_parts().0
     }
 
     fn asks(origins: &Origins, host: &str, origin: &str) -> bool {
@@ -249,7 +268,7 @@ mod tests {
     fn on_the_same_machine_only_an_address_or_localhost_is_the_same_host() {
         let asks = |by: [u8; 4], host, listed: &[&str]| {
             let mut request = request(&format!("{host}:9001"), &format!("http://{host}:9001"));
-            request.extensions_mut().insert(ReachedBy(by.into()));
+            request.extensions.insert(ReachedBy { address: by.into(), is_tls: false });
             let origins = listed.iter().fold(Origins::default(), |origins, origin| origins.allow(origin).unwrap());
             origins.foreign(&request).is_none()
         };
@@ -360,13 +379,13 @@ mod tests {
     #[test]
     fn a_request_with_two_origins_is_refused() {
         let mut twice = request("demo.example", "https://demo.example");
-        twice.headers_mut().append(header::ORIGIN, "https://demo.example".parse().unwrap());
+        twice.headers.append(header::ORIGIN, "https://demo.example".parse().unwrap());
         assert_eq!(Origins::default().foreign(&twice), Some(Foreign::Unreadable));
         assert!(!asks(&Origins::default(), "demo.example", "https://demo.example https://demo.example"));
     }
 
     #[test]
     fn a_program_without_an_origin_is_allowed() {
-        assert_eq!(Origins::default().foreign(&Request::new(Body::empty())), None);
+        assert_eq!(Origins::default().foreign(&Request::new(()).into_parts().0), None);
     }
 }

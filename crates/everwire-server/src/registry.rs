@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::connection::OutboundQueue;
+use crate::metrics::EndpointMetrics;
 
 /// The open connections, by number.
 #[derive(Debug, Default)]
@@ -15,19 +16,49 @@ struct Open {
     next: u64,
 }
 
-/// What a worker has to do with. A connection counts to the worker that served it last: with each thing that happens
-/// it may go to another.
+/// The connections of one worker of the runtime. A connection counts to the worker that polled it last, which may be another one each
+/// time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct WorkerLoad {
-    pub(crate) connections: u64,
-    /// Bytes that wait to be written, to all of them together, and to the slowest.
-    pub(crate) queued: u64,
-    pub(crate) largest_queue: u64,
+#[non_exhaustive]
+pub struct WorkerLoad {
+    /// How many there are.
+    pub connections: u64,
+    /// Bytes that wait to be written to all of them together.
+    pub queued: u64,
+    /// Bytes that wait to be written to the slowest of them.
+    pub largest_queue: u64,
+}
+
+/// Counts a connection among the open ones until it is dropped.
+#[derive(Debug)]
+#[must_use = "dropping the guard counts the connection as closed"]
+pub(crate) struct ConnectionGuard {
+    registry: Arc<ConnectionRegistry>,
+    metrics: Arc<EndpointMetrics>,
+    number: u64,
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.registry.remove(self.number);
+        self.metrics.record_closed();
+    }
 }
 
 impl ConnectionRegistry {
-    /// Enters a connection, and gives it a number that no other had.
-    pub(crate) fn insert(&self, outbound: &Arc<OutboundQueue>) -> u64 {
+    /// Counts a connection until the guard is dropped.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        outbound: &Arc<OutboundQueue>,
+        metrics: &Arc<EndpointMetrics>,
+    ) -> ConnectionGuard {
+        let number = self.insert(outbound);
+        metrics.record_opened(outbound.is_direct());
+        ConnectionGuard { registry: Arc::clone(self), metrics: Arc::clone(metrics), number }
+    }
+
+    /// Gives a connection a number that no other had.
+    fn insert(&self, outbound: &Arc<OutboundQueue>) -> u64 {
         let mut open = self.open();
         let number = open.next;
         open.next += 1;
@@ -35,7 +66,7 @@ impl ConnectionRegistry {
         number
     }
 
-    pub(crate) fn remove(&self, number: u64) {
+    fn remove(&self, number: u64) {
         let mut open = self.open();
         open.queues.remove(&number);
         // Thousands that came at once and went leave no table of their size behind.
@@ -70,17 +101,16 @@ impl ConnectionRegistry {
 
 #[cfg(test)]
 mod tests {
-    use tokio_tungstenite::tungstenite::Message;
-
     use super::*;
+    use crate::message::Message;
 
     #[test]
     fn worker_loads_count_who_is_here_and_what_waits() {
         let registry = ConnectionRegistry::default();
         let queues = [(); 3].map(|()| Arc::new(OutboundQueue::new(1000)));
         let numbers = queues.each_ref().map(|outbound| registry.insert(outbound));
-        queues[0].send(Message::binary(vec![0; 98]));
-        queues[1].send(Message::binary(vec![0; 8]));
+        queues[0].send(&Message::binary(vec![0; 98]));
+        queues[1].send(&Message::binary(vec![0; 8]));
         assert_eq!(registry.worker_loads(1), [WorkerLoad { connections: 3, queued: 110, largest_queue: 100 }]);
         registry.remove(numbers[0]);
         assert_eq!(registry.worker_loads(1), [WorkerLoad { connections: 2, queued: 10, largest_queue: 10 }]);

@@ -1,185 +1,220 @@
-use std::collections::HashSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
-use data_encoding::BASE64;
-use hyper::body::Body as _;
-use hyper::upgrade::OnUpgrade;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use bytes::Bytes;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::connection::{
+    Connection, ConnectionTask, Environment, FramedTransport, Handler, Interceptor, OutboundQueue, ProtocolHandler, Tcp,
+};
+use crate::endpoint::{HasBody, Mounted};
+use crate::everwire::{Everwire, peer_address};
+use crate::handshake::{self, Handshake};
 use crate::handshake_error::HandshakeError;
+use crate::limits::Permit;
 use crate::metrics::DropReason;
+use crate::stream::bare_tcp;
 
-/// A request to become a WebSocket, with what the answer needs (RFC 6455 section 4.2).
+/// A valid request to become a WebSocket that has a place within the limits: an extractor for the functions that
+/// [`Endpoint::route`](crate::Endpoint::route) takes.
 ///
-/// axum's own upgrade hides the stream below the WebSocket, which is needed to end a connection properly (see
-/// `Ending`), and the library's errors, from which the close code follows.
-#[derive(Debug)]
-pub(crate) struct Upgrade {
-    accept: HeaderValue,
-    protocol: Option<HeaderValue>,
-    on_upgrade: OnUpgrade,
+/// Answer with [`accept`](Self::accept), or with any other response to refuse. Until then the function may wait, for instance for
+/// a database that knows the token in the request's cookie. What is not a handshake, comes from a foreign page, finds the server full or
+/// draining is refused before the function is called; to answer a plain GET, take an `Option<Upgrade>` or look at
+/// [`is_requested`](Self::is_requested).
+pub struct Upgrade {
+    everwire: Everwire,
+    environment: Arc<Environment>,
+    address: Option<IpAddr>,
+    handshake: Handshake,
+    granted: Option<HeaderValue>,
+    permit: Permit,
+    interceptor: Option<Box<dyn Interceptor>>,
+    is_observed: bool,
 }
 
 impl Upgrade {
-    /// Whether the request asks for a WebSocket at all.
-    pub(crate) fn is_wanted(request: &Request) -> bool {
-        has_token(request.headers(), header::UPGRADE, "websocket")
+    /// Whether a request asks for a WebSocket at all.
+    pub fn is_requested(headers: &HeaderMap) -> bool {
+        handshake::is_upgrade(headers)
     }
 
-    /// Takes what is needed out of the request, or says what is wrong with it: everything that section 4.2.1 asks for, but the host,
-    /// which every request needs.
-    pub(crate) fn from_request(request: &mut Request) -> Result<Self, HandshakeError> {
-        if request.method() != Method::GET || !has_token(request.headers(), header::CONNECTION, "upgrade") {
-            return Err(HandshakeError::bad_request("A WebSocket handshake is a GET with `Connection: Upgrade`."));
-        }
-        if request.version() < Version::HTTP_11 {
-            return Err(HandshakeError::bad_request("A WebSocket handshake needs HTTP/1.1."));
-        }
-        // What follows the head belongs to the WebSocket. A body would be taken for it by one side and not by the other.
-        if !request.body().is_end_stream() {
-            return Err(HandshakeError::bad_request("A WebSocket handshake has no body."));
-        }
-        let headers = request.headers();
-        check_version(headers)?;
-        let key = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes())).ok_or_else(|| {
-            HandshakeError::bad_request("A WebSocket handshake has one `Sec-WebSocket-Key`: 16 bytes in base64.")
-        })?;
-        let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is visible ASCII");
-        let protocol = first_protocol(headers)?;
-        check_extensions(headers)?;
-        let on_upgrade = request
-            .extensions_mut()
-            .remove::<OnUpgrade>()
-            .ok_or_else(|| HandshakeError::bad_request("This connection cannot be upgraded; connect with HTTP/1.1."))?;
-        Ok(Self { accept, protocol, on_upgrade })
+    /// The address of the client, as [`peer_address`] has it.
+    pub fn peer_address(&self) -> Option<IpAddr> {
+        self.address
     }
 
-    /// The answer that completes the handshake, and the connection that follows it.
-    pub(crate) fn accept(self) -> (Response, OnUpgrade) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
-        if let Some(protocol) = self.protocol {
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
-        }
-        (response, self.on_upgrade)
+    /// The subprotocols that the client offers, in its order of preference.
+    pub fn offered_protocols(&self) -> &[String] {
+        self.handshake.offered()
     }
-}
 
-fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|value| value.trim().eq_ignore_ascii_case(token))
-}
-
-/// The value of a header that may be there once.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none())
-}
-
-fn check_version(headers: &HeaderMap) -> Result<(), HandshakeError> {
-    let version = only(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
-    // Section 4.3: 0 to 255, without zeros in front.
-    let is_number = |text: &str| text.parse::<u8>().is_ok_and(|number| number.to_string() == text);
-    match version {
-        Some("13") => Ok(()),
-        Some(other) if is_number(other) => {
-            let sentence = "This server speaks WebSocket version 13.";
-            Err(HandshakeError::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, sentence))
-        }
-        _ => Err(HandshakeError::bad_request(
-            "A WebSocket handshake has one `Sec-WebSocket-Version`, and that is a number: 13.",
-        )),
+    /// Grants the first of these subprotocols, in the server's order of preference, that the client offers. Where it offers none of
+    /// them, none is granted: [`protocol`](Self::protocol) tells, and the application decides whether to accept without one. A browser
+    /// fails a connection for which it has offered some and is granted none.
+    ///
+    /// ```
+    /// use axum::http::StatusCode;
+    /// use axum::response::{IntoResponse, Response};
+    /// use everwire_server::{Connection, Handler, Message, Upgrade};
+    ///
+    /// struct Chat {
+    ///     connection: Connection,
+    ///     version: u8,
+    /// }
+    /// # impl Handler for Chat { fn on_message(&mut self, _: Message) { self.connection.send(self.version.to_string()) } }
+    ///
+    /// async fn chat(upgrade: Upgrade) -> Response {
+    ///     let upgrade = upgrade.protocols(["v2.chat", "v1.chat"]);
+    ///     let version = match upgrade.protocol() {
+    ///         Some("v2.chat") => 2,
+    ///         Some(_) => 1,
+    ///         None => return (StatusCode::BAD_REQUEST, "this server speaks v2.chat and v1.chat").into_response(),
+    ///     };
+    ///     upgrade.accept(move |connection| Chat { connection: connection.clone(), version })
+    /// }
+    /// ```
+    pub fn protocols<P: AsRef<str>>(mut self, known: impl IntoIterator<Item = P>) -> Self {
+        let offered = self.handshake.offered();
+        let granted = known.into_iter().find_map(|known| offered.iter().find(|name| *name == known.as_ref()));
+        // The name of an offered subprotocol is a token, and so a header's value.
+        self.granted = granted.and_then(|name| HeaderValue::from_str(name).ok());
+        self
     }
-}
 
-/// Whether it is exactly how base64 writes 16 bytes.
-fn is_key(key: &[u8]) -> bool {
-    // The last character before the padding stands for the high half of a byte, whose other bits are 0.
-    BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16)
-}
+    /// The subprotocol that is granted so far.
+    pub fn protocol(&self) -> Option<&str> {
+        self.granted.as_ref().and_then(|granted| granted.to_str().ok())
+    }
 
-/// The endpoints speak no subprotocol, but a browser fails a connection that asks for some and is granted none. So
-/// the first is granted, which lets a client's handling of subprotocols be tried.
-fn first_protocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, HandshakeError> {
-    let bad = || {
-        HandshakeError::bad_request(
-            "`Sec-WebSocket-Protocol` is a list of names, each of them once, like `chat, v2.chat`.",
-        )
-    };
-    let mut first = None;
-    let mut seen = HashSet::new();
-    for value in headers.get_all(header::SEC_WEBSOCKET_PROTOCOL) {
-        for protocol in elements(value.to_str().map_err(|_| bad())?) {
-            if !is_token(protocol) || !seen.insert(protocol) {
-                return Err(bad());
+    /// Puts an [`Interceptor`] between the connection and its client. The connection is then not written to directly.
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptor = Some(Box::new(interceptor));
+        self
+    }
+
+    /// Keeps the [observer](crate::StreamObserver) of the TCP stream for the bytes of the WebSocket. The connection is then not written
+    /// to directly. By default the observer sees the handshake and no more.
+    pub fn observe(mut self) -> Self {
+        self.is_observed = true;
+        self
+    }
+
+    /// Accepts the handshake: the response to return. Once the client has it, `open` makes the handler of the connection, and may send
+    /// the first messages. Where the client has gone meanwhile, `open` is never called.
+    pub fn accept<H: Handler>(self, open: impl FnOnce(&Connection) -> H + Send + 'static) -> Response {
+        let Self { everwire, environment, address, handshake, granted, permit, interceptor, is_observed } = self;
+        let held = everwire.drain_state().hold();
+        let (response, upgraded) = handshake.accept(granted);
+        let accepted = Accepted { everwire, environment, address, interceptor };
+        tokio::spawn(async move {
+            let Ok(stream) = upgraded.await else { return };
+            let bare = if is_observed { Err(stream) } else { bare_tcp(stream) };
+            match bare {
+                Ok((stream, unread)) => {
+                    let stream = Tcp::new(stream);
+                    // An interceptor acts on each message, so that none may go around the queue.
+                    let is_direct = accepted.interceptor.is_none();
+                    let direct = is_direct.then(|| stream.direct(&accepted.environment));
+                    let backlog_bytes = accepted.environment.limits.backlog_bytes;
+                    let queue = match direct {
+                        Some(direct) => OutboundQueue::with_direct(backlog_bytes, direct),
+                        None => OutboundQueue::new(backlog_bytes),
+                    };
+                    accepted.serve(stream, unread, queue, open).await;
+                }
+                Err(stream) => {
+                    let queue = OutboundQueue::new(accepted.environment.limits.backlog_bytes);
+                    accepted.serve(TokioIo::new(stream), Bytes::new(), queue, open).await;
+                }
             }
-            first = first.or(Some(protocol));
+            drop((permit, held));
+        });
+        response
+    }
+}
+
+/// A connection that has everything but its stream.
+struct Accepted {
+    everwire: Everwire,
+    environment: Arc<Environment>,
+    address: Option<IpAddr>,
+    interceptor: Option<Box<dyn Interceptor>>,
+}
+
+impl Accepted {
+    /// Serves the connection to its end.
+    async fn serve<S, H>(self, stream: S, unread: Bytes, queue: OutboundQueue, open: impl FnOnce(&Connection) -> H)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+        H: Handler,
+    {
+        let Self { everwire, environment, address, interceptor } = self;
+        let queue = Arc::new(queue.charged(everwire.charge(address)));
+        let transport =
+            FramedTransport::new(stream, unread, environment.limits.message_bytes, everwire.charge(address));
+        let guard = everwire.enter(&queue, &environment.metrics);
+        let handler = Box::new(open(&Connection::new(Arc::clone(&queue))));
+        let protocol = ProtocolHandler::new(environment, handler, queue, interceptor);
+        ConnectionTask::new(transport, protocol).run(guard).await;
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
+    type Rejection = HandshakeError;
+
+    async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let Some(Mounted { everwire, environment }) = request.extensions.get::<Mounted>().cloned() else {
+            tracing::error!(
+                path = request.uri.path(),
+                "an `Upgrade` is extracted on a route that `Endpoint::route` has not made"
+            );
+            let message = "This WebSocket is set up wrongly; the server's log says how.";
+            return Err(HandshakeError::new(StatusCode::INTERNAL_SERVER_ERROR, DropReason::BadRequest, message));
+        };
+        everwire.check_host(request)?;
+        if !Self::is_requested(&request.headers) {
+            let path = original_path(request);
+            let message = format!("{path} is a WebSocket; connect to it with ws: or wss:.");
+            return Err(HandshakeError::new(StatusCode::UPGRADE_REQUIRED, DropReason::BadRequest, message));
         }
-    }
-    if first.is_none() && headers.contains_key(header::SEC_WEBSOCKET_PROTOCOL) {
-        return Err(bad());
-    }
-    first.map(|protocol| HeaderValue::from_str(protocol).map_err(|_| bad())).transpose()
-}
-
-/// The server grants no extension, but a handshake that breaks the grammar is refused whatever it asks for.
-fn check_extensions(headers: &HeaderMap) -> Result<(), HandshakeError> {
-    let bad =
-        || HandshakeError::bad_request("`Sec-WebSocket-Extensions` is not written as RFC 6455 section 9.1 has it.");
-    let mut count = 0;
-    for value in headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS) {
-        // No comma is valid within a quoted value, which has to be a token as well.
-        for extension in elements(value.to_str().map_err(|_| bad())?) {
-            let mut parts = extension.split(';').map(str::trim);
-            let is_valid = parts.next().is_some_and(is_token) && parts.all(is_parameter);
-            if !is_valid {
-                return Err(bad());
-            }
-            count += 1;
+        if everwire.is_draining() {
+            let message = "The server is stopping; connect again in a few seconds.";
+            return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, message));
         }
+        everwire.check_origin(request)?;
+        let has_body = request.extensions.get::<HasBody>().is_some_and(|has_body| has_body.0);
+        let handshake = Handshake::from_request(request, has_body)?;
+        let permit = everwire.admit(request)?;
+        Ok(Self {
+            address: peer_address(request),
+            everwire,
+            environment,
+            handshake,
+            granted: None,
+            permit,
+            interceptor: None,
+            is_observed: false,
+        })
     }
-    if count == 0 && headers.contains_key(header::SEC_WEBSOCKET_EXTENSIONS) { Err(bad()) } else { Ok(()) }
 }
 
-fn is_parameter(text: &str) -> bool {
-    let Some((name, value)) = text.split_once('=') else { return is_token(text) };
-    let (name, value) = (name.trim(), value.trim());
-    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    is_token(name)
-        && quoted.map_or_else(|| is_token(value), |value| unescaped(value).is_some_and(|value| is_token(&value)))
-}
-
-/// The text of a quoted string (RFC 9110 section 5.6.4).
-fn unescaped(quoted: &str) -> Option<String> {
-    let mut text = String::new();
-    let mut chars = quoted.chars();
-    while let Some(char) = chars.next() {
-        match char {
-            '\\' => text.push(chars.next()?),
-            '"' => return None,
-            char => text.push(char),
-        }
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Upgrade");
+        debug.field("endpoint", &self.environment.metrics.name());
+        debug.field("address", &self.address).field("handshake", &self.handshake).finish_non_exhaustive()
     }
-    Some(text)
 }
 
-/// The elements of a list; empty ones count for nothing (RFC 9110 section 5.6.1.2).
-fn elements(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|element| !element.is_empty())
-}
-
-/// A `token` of RFC 9110 section 5.6.2.
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+/// The path as the client sent it, also below a path of an application that nests the route.
+fn original_path(request: &Parts) -> &str {
+    let uri = request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
+    uri.path()
 }

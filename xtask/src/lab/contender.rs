@@ -24,7 +24,7 @@ pub(super) struct Contender {
 /// A contender's processes. Dropping it ends them.
 pub(super) struct Running(Vec<Process>);
 
-/// What `everwire-server` is told, so that one computer may play many.
+/// What `everwire-companion` is told, so that one computer may play many.
 const EVERWIRE: &str = "--drain 0 --max-connections 30000 --max-connections-per-address 30000 \
                         --max-messages-per-second 0 --idle-timeout 0";
 
@@ -47,7 +47,7 @@ impl Contender {
 
     /// Starts it on a free port. What it logs goes to files. An error is a result too: it cannot serve so.
     pub(super) fn start(&self, workspace: &Workspace, shape: Shape, log: &Path) -> Result<Running> {
-        let ours = workspace.target()?.join("release/everwire-server");
+        let ours = workspace.target()?.join("release/everwire-companion");
         let program = if self.is_ours() { ours.to_string_lossy() } else { "node".into() };
         let mut running = Running(Vec::new());
         for number in 0..self.commands(shape) {
@@ -62,7 +62,7 @@ impl Contender {
 
     /// As a person would start it in the project's root, a line for each command.
     pub(super) fn shown(&self, shape: Shape) -> String {
-        let program = if self.is_ours() { "target/release/everwire-server" } else { "node" };
+        let program = if self.is_ours() { "target/release/everwire-companion" } else { "node" };
         let threads = self.threads(shape).map(|threads| format!("{THREADS}={threads} ")).unwrap_or_default();
         let line = format!("{threads}{program} {}", self.arguments(shape, self.port).join(" "));
         vec![line; self.commands(shape) as usize].join("\n")
@@ -132,7 +132,7 @@ mod tests {
         let [everwire, ws, ..] = Contender::ALL;
         let shape = Shape { workers: 2, threads: Some(1) };
         let shown = everwire.shown(shape);
-        let start = "TOKIO_WORKER_THREADS=1 target/release/everwire-server --listen 127.0.0.1:9001 --reuse-port ";
+        let start = "TOKIO_WORKER_THREADS=1 target/release/everwire-companion --listen 127.0.0.1:9001 --reuse-port ";
         assert!(shown.lines().count() == 2 && shown.lines().all(|line| line.starts_with(start)), "{shown}");
         assert_eq!(ws.shown(shape), "node bench/reference/main.js ws --workers 2 --port 9002");
     }

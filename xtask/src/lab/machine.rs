@@ -33,7 +33,7 @@ impl Machine {
             output.map(|text| text.trim().to_owned()).unwrap_or_else(|_| "unknown".to_owned())
         };
         let mut versions = vec![
-            ("everwire-server, everwire-load".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            ("everwire-companion, everwire-load".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("commit".to_owned(), printed("git", &["describe", "--always", "--dirty", "--exclude=*"])),
             ("rustc".to_owned(), printed("rustc", &["--version"]).replacen("rustc ", "", 1)),
             ("Node.js".to_owned(), printed("node", &["--version"])),

@@ -72,7 +72,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 fn measure(workspace: &Workspace, options: &Options, store: &Store) -> Result<()> {
     setup::ensure(workspace, &[Need::Lab])?;
-    let packages = ["--package", "everwire-server", "--package", "everwire-load"];
+    let packages = ["--package", "everwire-companion", "--package", "everwire-load"];
     workspace.command("cargo").args(["build", "--release"]).args(packages).run()?;
     let machine = Machine::of(workspace, options.quick)?;
     let all = if options.only.is_empty() { Experiment::value_variants() } else { options.only.as_slice() };

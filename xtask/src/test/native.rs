@@ -48,9 +48,9 @@ fn each_feature_alone(workspace: &Workspace) -> Result<()> {
 /// server is built alone, so that the tests that do not depend on that one still run.
 pub(super) fn build_server(workspace: &Workspace) -> Result<PathBuf> {
     let build = |packages: [&str; 2]| {
-        let server = ["--bin", "everwire-server"];
+        let server = ["--bin", "everwire-companion"];
         workspace.command("cargo").args(["build"]).args(packages).args(server).run()
     };
-    build(["--workspace", "--tests"]).or_else(|_| build(["--package", "everwire-server"]))?;
-    Ok(workspace.target()?.join("debug/everwire-server"))
+    build(["--workspace", "--tests"]).or_else(|_| build(["--package", "everwire-companion"]))?;
+    Ok(workspace.target()?.join("debug/everwire-companion"))
 }

@@ -52,7 +52,7 @@ Examples:
   everwire-load ws://127.0.0.1:9001/echo
       100 connections, each a message of 64 bytes a second, for 10 seconds
   everwire-load ws://127.0.0.1:9001/echo --connections 25000 --rate 1000/s --ping-period 2.5s --duration 30s
-      as many as a server can hold, in as many processes as the limit on open files makes necessary; everwire-server takes
+      as many as a server can hold, in as many processes as the limit on open files makes necessary; everwire-companion takes
       them with --max-connections 30000 --max-connections-per-address 30000
   everwire-load ws://127.0.0.1:9001/echo --subscribers 100% --subscribe-url ws://127.0.0.1:9001/broadcast
       one publisher, and 100 connections that receive what it publishes

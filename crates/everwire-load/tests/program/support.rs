@@ -1,8 +1,8 @@
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 
+use everwire_companion::{Config, RunningServer, Server};
 use everwire_load::{Record, Second, Summary};
-use everwire_server::{Config, RunningServer, Server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 

@@ -9,13 +9,13 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use super::FramedTransport;
-use super::transport::Written;
+use super::environment::Environment;
+use super::handler::Closed;
+use super::interceptor::Intervention;
+use super::transport::{FramedTransport, Written};
 use super::turn::Turn;
-use crate::Everwire;
 use crate::deadline::within;
-use crate::endpoints::Endpoint;
-use crate::fault::Fatal;
+use crate::message::Utf8Bytes;
 use crate::metrics::{DropReason, EndpointMetrics};
 
 /// How long a half-open connection is kept: far longer than any client should need to notice.
@@ -28,9 +28,9 @@ pub(crate) enum Ending {
     Gone,
     /// We close, with a code and a reason, and count it unless the endpoint was simply done.
     Close { code: u16, reason: Cow<'static, str>, counted: Option<DropReason>, bytes_follow: bool },
-    /// A fault: cut without a close frame.
+    /// An interceptor cuts TCP without a close frame.
     Cut,
-    /// A fault: keep TCP and do nothing.
+    /// An interceptor keeps TCP and does nothing.
     HalfOpen,
 }
 
@@ -75,11 +75,28 @@ impl Ending {
         Self::Close { code, reason: at_most_123_bytes(reason).into(), counted: Some(counted), bytes_follow: true }
     }
 
-    pub(crate) fn from_fault(fatal: Fatal) -> Self {
-        match fatal {
-            Fatal::Cut => Self::Cut,
-            Fatal::HalfOpen => Self::HalfOpen,
-            Fatal::Close(code) => Self::refused(code, DropReason::Fault, "as asked by the fault parameter"),
+    pub(crate) fn from_intervention(intervention: Intervention) -> Self {
+        match intervention {
+            Intervention::Cut => Self::Cut,
+            Intervention::HalfOpen => Self::HalfOpen,
+            Intervention::Close(code, reason) => Self::refused(code, DropReason::Fault, reason),
+        }
+    }
+
+    /// How the handler learns of it.
+    pub(crate) fn closed<S>(&self, transport: &FramedTransport<S>) -> Closed {
+        match self {
+            Self::Close { code, reason, counted, .. } => {
+                Closed::ByServer { code: *code, reason: reason.clone().into_owned(), counted: *counted }
+            }
+            Self::Gone => match transport.peer_closed() {
+                Some(Some(CloseFrame { code, reason })) => {
+                    Closed::ByPeer { code: Some((*code).into()), reason: reason.clone() }
+                }
+                Some(None) => Closed::ByPeer { code: None, reason: Utf8Bytes::default() },
+                None => Closed::Lost,
+            },
+            Self::Cut | Self::HalfOpen => Closed::Lost,
         }
     }
 
@@ -93,22 +110,22 @@ impl Ending {
     }
 
     /// Ends the connection; takes at most the time for closing, but for a half-open one.
-    pub(crate) async fn carry_out<S>(self, transport: FramedTransport<S>, everwire: &Everwire, endpoint: Endpoint)
+    pub(crate) async fn carry_out<S>(self, transport: FramedTransport<S>, environment: &Environment)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let metrics = everwire.metrics().of(endpoint);
+        let metrics = &*environment.metrics;
         if let Some(reason) = self.drop_reason() {
-            metrics.dropped(reason);
+            metrics.record_drop(reason);
         }
         let mut goodbye = Goodbye { transport, metrics };
-        let time_limit = everwire.config().limits.close;
+        let time_limit = environment.limits.close;
         match self {
             Self::Cut => {}
             Self::HalfOpen => {
                 tokio::select! {
                     () = tokio::time::sleep(HALF_OPEN) => {}
-                    () = everwire.drain_state().started() => {}
+                    () = environment.stopping.cancelled() => {}
                 }
             }
             Self::Gone => {

@@ -1,7 +1,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+
+use crate::message::{Message, Utf8Bytes};
 
 /// Encoded frames, shared without a copy by all connections that they are written to.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +72,19 @@ impl Frames {
         (started.bytes.len() > written).then_some(started)
     }
 
+    /// The messages, decoded; control frames are left out.
+    pub(crate) fn messages_decoded(&self) -> impl Iterator<Item = Message> {
+        self.clone().split().filter_map(|frame| {
+            let (header, _) = lengths(&frame.bytes)?;
+            let payload = frame.bytes.slice(header..);
+            match frame.bytes[0] {
+                TEXT => Utf8Bytes::try_from(payload).ok().map(Message::Text),
+                BINARY => Some(Message::Binary(payload)),
+                _ => None,
+            }
+        })
+    }
+
     /// The frames one by one.
     pub(crate) fn split(mut self) -> impl Iterator<Item = Self> {
         std::iter::from_fn(move || {
@@ -83,12 +97,11 @@ impl Frames {
 }
 
 impl FramesMut {
-    /// Adds a text or binary message. Other messages are ignored, since control frames are the connection's own.
+    /// Adds a message.
     pub(crate) fn push(&mut self, message: &Message) {
         let (first, payload): (u8, &[u8]) = match message {
             Message::Text(text) => (TEXT, text.as_bytes()),
             Message::Binary(bytes) => (BINARY, bytes),
-            _ => return,
         };
         // A header without a mask, which a server must not use, has at most ten bytes.
         self.bytes.reserve(10 + payload.len());
@@ -151,18 +164,24 @@ fn lengths(frames: &[u8]) -> Option<(usize, usize)> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::io::Cursor;
 
+    use tokio_tungstenite::tungstenite;
     use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketContext};
 
     use super::*;
 
     /// The messages as an independent client decodes them.
-    pub(crate) fn decoded(frames: &Frames) -> Vec<Message> {
+    fn read_by_tungstenite(frames: &Frames) -> Vec<Message> {
         let mut client = WebSocketContext::new(Role::Client, None);
         let mut stream = Cursor::new(frames.bytes.to_vec());
-        std::iter::from_fn(|| client.read(&mut stream).ok()).collect()
+        let messages = std::iter::from_fn(|| client.read(&mut stream).ok());
+        let messages = messages.map(|message| match message {
+            tungstenite::Message::Text(text) => Message::Text(text),
+            message => Message::Binary(message.into_data()),
+        });
+        messages.collect()
     }
 
     fn of_every_length() -> Vec<Message> {
@@ -177,7 +196,8 @@ pub(crate) mod tests {
         let mut frames = FramesMut::default();
         messages.iter().for_each(|message| frames.push(message));
         let frames = frames.take();
-        assert_eq!(decoded(&frames), messages);
+        assert_eq!(read_by_tungstenite(&frames), messages);
+        assert!(frames.messages_decoded().eq(messages.iter().cloned()));
         assert_eq!(frames.messages(), messages.len() as u64);
         assert_eq!(frames.payload(), messages.iter().map(|message| message.len() as u64).sum::<u64>());
     }
@@ -187,7 +207,7 @@ pub(crate) mod tests {
         let mut frames = FramesMut::default();
         ["a", "b", "c"].map(Message::text).iter().for_each(|message| frames.push(message));
         let frames = frames.take();
-        let kept = |count| frames.up_to_incomplete(count).map(|started| decoded(&started).len());
+        let kept = |count| frames.up_to_incomplete(count).map(|started| read_by_tungstenite(&started).len());
         assert_eq!([0, 1, 3, 4, 6, 7, 9].map(kept), [None, Some(1), None, Some(2), None, Some(3), None]);
     }
 
@@ -196,7 +216,7 @@ pub(crate) mod tests {
         let messages = of_every_length();
         let mut frames = FramesMut::default();
         messages.iter().for_each(|message| frames.push(message));
-        let each: Vec<Vec<Message>> = frames.take().split().map(|frames| decoded(&frames)).collect();
+        let each: Vec<Vec<Message>> = frames.take().split().map(|frames| read_by_tungstenite(&frames)).collect();
         assert_eq!(each.concat(), messages);
         assert!(each.iter().all(|messages| messages.len() == 1));
     }

@@ -1,140 +1,36 @@
-//! The one loop that every endpoint shares: it reads, answers pings, keeps the limits, plays faults, counts, and
-//! writes everything that is ready in one go.
+//! One WebSocket: the loop that reads, answers pings, keeps the limits, counts, and writes everything that is ready in one go.
+//!
+//! # Layout
+//! - [`Connection`] is what an application holds, [`Handler`] what it implements, [`Interceptor`] what a test puts in between
+//! - `task` drives a connection: bytes in `transport`, meaning in `protocol`, the end in `ending`
+//! - `outbound` queues what waits to be written, as encoded `frames`; `tcp` writes around it
+//! - `environment` holds what the connections of one endpoint share
 
 mod decoder;
 mod ending;
+mod environment;
 mod frames;
+mod handle;
+mod handler;
+mod interceptor;
 mod outbound;
 mod ping;
 mod protocol;
+mod task;
 mod tcp;
 mod transport;
 mod turn;
 
-pub(crate) use ending::Ending;
+pub(crate) use environment::Environment;
 pub(crate) use frames::{Frames, FramesMut};
-pub(crate) use outbound::{End, OutboundQueue, json};
+pub use handle::Connection;
+pub use handler::{Closed, Handler};
+pub use interceptor::{EncodedMessage, Interceptor, Intervention};
+pub(crate) use outbound::{End, OutboundQueue};
 pub(crate) use protocol::ProtocolHandler;
-pub(crate) use tcp::{Direct, Tcp};
+pub(crate) use task::ConnectionTask;
+pub(crate) use tcp::Tcp;
 pub(crate) use transport::FramedTransport;
-
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Sleep, sleep_until};
-
-use outbound::Taken;
-use transport::Written;
-use turn::Turn;
-
-/// A WebSocket and everything that belongs to it.
-pub(crate) struct Connection<S> {
-    transport: FramedTransport<S>,
-    protocol: ProtocolHandler,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(crate) fn new(transport: FramedTransport<S>, protocol: ProtocolHandler) -> Self {
-        Self { transport, protocol }
-    }
-
-    /// Serves the connection to its end.
-    pub(crate) async fn run(mut self) {
-        let everwire = self.protocol.everwire.clone();
-        let outbound = Arc::clone(&self.protocol.outbound);
-        let endpoint = self.protocol.endpoint();
-        let guard = everwire.enter(endpoint, &outbound);
-        let ending = {
-            let mut alarm = pin!(sleep_until(self.protocol.deadline()));
-            poll_fn(|cx| self.poll_end(cx, alarm.as_mut())).await
-        };
-        tracing::debug!(endpoint = endpoint.path(), ?ending, "connection ends");
-        let Self { mut transport, protocol } = self;
-        // Others must not go on sending to somebody who only has to say goodbye.
-        drop((guard, protocol));
-        // What was right before the mistake, or before the peer closed, still gets its answer.
-        let Taken { pieces, begun, .. } = outbound.retire();
-        transport.write(pieces, begun);
-        // Boxed, since it would make every connection larger for as long as it lives.
-        Box::pin(ending.carry_out(transport, &everwire, endpoint)).await;
-    }
-
-    /// Ready with how the connection ends; until then it goes on.
-    fn poll_end(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Poll<Ending> {
-        let mut turn = Turn::default();
-        loop {
-            // While the peer does not take what is written nothing is read either, so that one that sends without
-            // reading is slowed by TCP and not by our memory.
-            let has_written = match self.poll_write(cx, &mut turn) {
-                Poll::Ready(Err(ending)) => return Poll::Ready(ending),
-                written => written.is_ready(),
-            };
-            let may_read = has_written && self.protocol.is_ready(cx.waker());
-            // Activity only moves the deadline back; the alarm is set anew when it rings, not for each message.
-            let deadline = self.protocol.deadline();
-            if deadline < alarm.deadline() || alarm.is_elapsed() {
-                alarm.as_mut().reset(deadline);
-            }
-            if alarm.as_mut().poll(cx).is_ready() {
-                // Where all of us was held up, what tells that the peer is active may have come long ago.
-                if may_read && let Poll::Ready(Some(ending)) = self.poll_read(cx) {
-                    return Poll::Ready(ending);
-                }
-                match self.protocol.on_alarm() {
-                    Some(ending) => return Poll::Ready(ending),
-                    None => continue,
-                }
-            }
-            if turn.is_over() {
-                Turn::pass_on(cx);
-                return Poll::Pending;
-            }
-            if !may_read {
-                return Poll::Pending;
-            }
-            if let Some(ending) = ready!(self.poll_read(cx)) {
-                return Poll::Ready(ending);
-            }
-            turn.read();
-        }
-    }
-
-    /// Writes until there is nothing more to write now, or the turn is over.
-    fn poll_write(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ending>> {
-        let Self { transport, protocol } = self;
-        loop {
-            let mut written = Written::default();
-            let flushed = transport.poll_flush(cx, turn, &mut written);
-            protocol.wrote(&written);
-            match flushed {
-                Poll::Ready(Ok(())) => protocol.caught_up(),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::from_error(error.into()))),
-                Poll::Pending if turn.is_over() => return Poll::Pending,
-                Poll::Pending => return protocol.stalls(cx.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
-            }
-            match protocol.next(cx.waker()) {
-                Ok(taken) if taken.pieces.is_empty() => return Poll::Ready(Ok(())),
-                Ok(taken) => transport.write(taken.pieces, taken.begun),
-                Err(ending) => return Poll::Ready(Err(ending)),
-            }
-        }
-    }
-
-    /// Reads what has arrived; ready when there may be more.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
-        let Self { transport, protocol } = self;
-        let (read, ending) = protocol.receive(|receive| transport.poll_receive(cx, receive));
-        if read.is_ready() {
-            protocol.has_received(transport.progress());
-        }
-        read.map(|()| ending)
-    }
-}
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-pub(crate) use frames::tests::decoded;

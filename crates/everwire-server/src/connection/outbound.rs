@@ -2,14 +2,13 @@ use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use serde::Serialize;
 use smallvec::SmallVec;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::frames::{Frames, FramesMut};
 use super::tcp::Direct;
 use crate::limits::Charge;
+use crate::message::Message;
 use crate::metrics::{DropReason, this_worker};
 
 /// What shared frames cost beside their bytes, so that nobody can have a long queue of short ones for free.
@@ -103,10 +102,10 @@ impl OutboundQueue {
     }
 
     /// Puts a message in. After the end it goes nowhere.
-    pub(crate) fn send(&self, message: Message) {
+    pub(crate) fn send(&self, message: &Message) {
         self.put(true, |queue| {
             let before = queue.tail.len();
-            queue.tail.push(&message);
+            queue.tail.push(message);
             let added = queue.tail.len() - before;
             queue.own_waiting += added;
             if queue.tail.len() >= RUN {
@@ -148,30 +147,6 @@ impl OutboundQueue {
             queue.own_waiting += added;
             added
         });
-    }
-
-    /// Sends `value` as JSON text.
-    pub(crate) fn send_json(&self, value: &impl Serialize) {
-        self.send(json(value));
-    }
-
-    /// Answers what the endpoint did not expect.
-    pub(crate) fn send_error(&self, what_to_do: &str) {
-        #[derive(Serialize)]
-        struct Error<'a> {
-            error: &'a str,
-        }
-        self.send_json(&Error { error: what_to_do });
-    }
-
-    /// Closes the connection once everything that is queued has been written.
-    pub(crate) fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.end(End::Close(code, reason.into(), None));
-    }
-
-    /// Closes the connection of a client that breaks a rule, and counts it under `why`.
-    pub(crate) fn refuse(&self, code: u16, why: DropReason, reason: impl Into<Cow<'static, str>>) {
-        self.end(End::Close(code, reason.into(), Some(why)));
     }
 
     /// Nothing more goes in. The first end counts.
@@ -226,6 +201,11 @@ impl OutboundQueue {
         let mut queue = self.queue();
         queue.remember(waker);
         queue.end.clone()
+    }
+
+    /// Whether others may write to TCP without waking the connection's task.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct.is_some()
     }
 
     /// The index of the worker that served the connection last.
@@ -330,18 +310,24 @@ impl Queue {
     }
 }
 
-/// A text message with `value` as JSON.
-pub(crate) fn json(value: &impl Serialize) -> Message {
-    let text = serde_json::to_string(value).expect("structs with string keys always have a JSON form");
-    Message::Text(Utf8Bytes::from(text))
+impl OutboundQueue {
+    /// Takes out what waits, decoded, and the end behind it: for tests without a peer.
+    pub(crate) fn drain_messages(&self) -> (Vec<Message>, Option<End>) {
+        let Taken { pieces, end, .. } = self.take(Waker::noop());
+        (pieces.iter().flat_map(Frames::messages_decoded).collect(), end)
+    }
+
+    /// Why nothing more will come out, if so.
+    pub(crate) fn end_so_far(&self) -> Option<End> {
+        self.queue().end.clone()
+    }
 }
 
 #[cfg(test)]
 impl OutboundQueue {
     /// What waits, as a client reads it, and the end behind it.
     pub(crate) fn sent(&self) -> (Vec<Message>, Option<End>) {
-        let Taken { pieces, end, .. } = self.take(Waker::noop());
-        (pieces.iter().flat_map(super::frames::tests::decoded).collect(), end)
+        self.drain_messages()
     }
 
     /// The frames that wait.
@@ -372,12 +358,12 @@ mod tests {
     #[test]
     fn what_waits_comes_out_in_order_with_the_end_behind_it() {
         let outbound = OutboundQueue::new(1000);
-        outbound.send(Message::text("a"));
+        outbound.send(&Message::text("a"));
         outbound.send_frames(&Frames::of(&Message::text("b")), Instant::now());
-        outbound.send(Message::text("c"));
-        outbound.send(Message::text("d"));
-        outbound.close(1000, "done");
-        outbound.send(Message::text("after the end"));
+        outbound.send(&Message::text("c"));
+        outbound.send(&Message::text("d"));
+        outbound.end(End::Close(1000, "done".into(), None));
+        outbound.send(&Message::text("after the end"));
         let (messages, end) = outbound.sent();
         assert_eq!(messages, ["a", "b", "c", "d"].map(Message::text));
         assert_eq!(end, Some(End::Close(1000, "done".into(), None)));
@@ -388,10 +374,10 @@ mod tests {
         let outbound = OutboundQueue::new(1000);
         let message = Message::binary(vec![0; 400]);
         for _ in 0..3 {
-            outbound.send(message.clone());
+            outbound.send(&message);
         }
         assert!(outbound.bytes() > 1200, "{}", outbound.bytes());
-        outbound.send(message.clone());
+        outbound.send(&message);
         assert_eq!(outbound.bytes(), 0);
         assert_eq!(outbound.sent(), (Vec::new(), Some(End::Overflow)));
     }
@@ -403,18 +389,18 @@ mod tests {
         let outbound = OutboundQueue::new(1000);
         outbound.take(&waker);
         outbound.attend();
-        outbound.send(Message::text("answer"));
+        outbound.send(&Message::text("answer"));
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
         outbound.take(&waker);
-        outbound.send(Message::text("news"));
-        outbound.send(Message::text("more news"));
+        outbound.send(&Message::text("news"));
+        outbound.send(&Message::text("more news"));
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]
     fn what_was_taken_counts_until_it_is_written() {
         let outbound = OutboundQueue::new(1000);
-        outbound.send(Message::binary(vec![0; 900]));
+        outbound.send(&Message::binary(vec![0; 900]));
         let taken = outbound.pieces();
         assert!(outbound.bytes() > 900, "{}", outbound.bytes());
         drop(taken);
@@ -442,13 +428,13 @@ mod tests {
         let outbound = || OutboundQueue::new(1 << 20).charged(budget.charge(None));
         let (one, other) = (outbound(), outbound());
         let large = Message::binary(vec![0; 60_000]);
-        one.send(large.clone());
+        one.send(&large);
         // The memory is there once for all who get it.
         for _ in 0..10 {
             other.send_frames(&Frames::of(&large), Instant::now());
         }
         assert_eq!(other.sent().1, None);
-        other.send(large.clone());
+        other.send(&large);
         let short = Frames::of(&Message::binary(vec![0; 500]));
         let mut sent = 0;
         while other.bytes() > 0 {
@@ -468,7 +454,7 @@ mod tests {
         let shared = OutboundQueue::new(1000);
         let empty = Frames::of(&Message::text(""));
         for _ in 0..1000 {
-            own.send(Message::text(""));
+            own.send(&Message::text(""));
             shared.send_frames(&empty, Instant::now());
         }
         assert_eq!(own.sent().1, Some(End::Overflow));

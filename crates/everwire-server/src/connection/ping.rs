@@ -1,5 +1,7 @@
 use serde::Serialize;
 
+use crate::message::Message;
+
 /// Answer to a client's heartbeat.
 #[derive(Debug, Serialize)]
 pub(crate) struct Pong {
@@ -13,6 +15,12 @@ impl Pong {
     pub(crate) fn to(text: &str, now_ms: impl FnOnce() -> f64) -> Option<Self> {
         let id = text.strip_prefix(r#"{"ping":"#)?.strip_suffix('}')?;
         Some(Self { pong: id.parse().ok()?, server_time: now_ms() })
+    }
+}
+
+impl From<Pong> for Message {
+    fn from(pong: Pong) -> Self {
+        Self::text(serde_json::to_string(&pong).expect("structs with string keys always have a JSON form"))
     }
 }
 

@@ -1,23 +1,24 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
 use super::decoder::Progress;
-use super::outbound::{Pieces, Taken};
+use super::ending::Ending;
+use super::environment::Environment;
+use super::frames::Frames;
+use super::handler::{Closed, Handler};
+use super::interceptor::{EncodedMessage, Interceptor};
+use super::outbound::{End, OutboundQueue, Pieces, Taken};
 use super::ping::Pong;
 use super::transport::Written;
-use super::{End, Ending, Frames, OutboundQueue};
-use crate::Everwire;
 use crate::deadline::GRACE;
-use crate::endpoints::Endpoint;
-use crate::fault::{Faults, Script};
-use crate::handler::Handler;
 use crate::limits::RateLimiter;
-use crate::metrics::{DropReason, EndpointMetrics};
+use crate::message::Message;
+use crate::metrics::DropReason;
 
 /// Messages received in one go before what they cause is written.
 const AT_ONCE: u64 = 128;
@@ -31,9 +32,8 @@ const FAR: Duration = Duration::from_secs(86_400 * 365);
 pub(crate) struct ProtocolHandler {
     pub(super) outbound: Arc<OutboundQueue>,
     handler: Box<dyn Handler>,
-    endpoint: Endpoint,
-    pub(super) everwire: Everwire,
-    script: Option<Box<Script>>,
+    pub(super) environment: Arc<Environment>,
+    interceptor: Option<Box<dyn Interceptor>>,
     rate_limiter: RateLimiter,
     /// When the last message went in either direction.
     active: Instant,
@@ -57,25 +57,18 @@ struct InboundBatch {
 
 impl ProtocolHandler {
     pub(crate) fn new(
-        everwire: Everwire,
-        endpoint: Endpoint,
+        environment: Arc<Environment>,
         handler: Box<dyn Handler>,
         outbound: Arc<OutboundQueue>,
-        faults: Option<Faults>,
+        interceptor: Option<Box<dyn Interceptor>>,
     ) -> Self {
         let now = Instant::now();
-        let script = faults.map(|faults| {
-            let mut script = Box::new(faults.script());
-            script.opening(now);
-            script
-        });
-        let rate_limiter = RateLimiter::new(everwire.config().limits.messages_per_second, now);
+        let rate_limiter = RateLimiter::new(environment.limits.messages_per_second, now);
         Self {
             outbound,
             handler,
-            endpoint,
-            everwire,
-            script,
+            environment,
+            interceptor,
             rate_limiter,
             active: now,
             stalled: None,
@@ -85,17 +78,9 @@ impl ProtocolHandler {
         }
     }
 
-    pub(super) fn metrics(&self) -> &EndpointMetrics {
-        self.everwire.metrics().of(self.endpoint)
-    }
-
-    pub(super) fn endpoint(&self) -> Endpoint {
-        self.endpoint
-    }
-
     /// Whether messages can be received now. Where they cannot, `waker` is woken as soon as they can.
     pub(super) fn is_ready(&mut self, waker: &Waker) -> bool {
-        let is_ready = self.handler.is_ready(waker);
+        let is_ready = self.handler.poll_ready(&mut Context::from_waker(waker)).is_ready();
         if !is_ready {
             // What the peer says meanwhile is not read, so that it is not idle.
             self.active = Instant::now();
@@ -107,7 +92,7 @@ impl ProtocolHandler {
     /// Receives from `next` what has arrived, up to a measure, by calling it with what takes a message.
     pub(super) fn receive<T>(
         &mut self,
-        next: impl FnOnce(&mut dyn FnMut(Result<Message, Error>) -> ControlFlow<()>) -> T,
+        next: impl FnOnce(&mut dyn FnMut(Result<WireMessage, Error>) -> ControlFlow<()>) -> T,
     ) -> (T, Option<Ending>) {
         let mut batch = InboundBatch::default();
         let result = next(&mut |message| self.take_in(message, &mut batch));
@@ -115,8 +100,7 @@ impl ProtocolHandler {
             // Whatever is in the middle now began after the last of these.
             self.unfinished = batch.at;
             self.handler.on_batch_end();
-            self.metrics().messages_in.add(batch.messages);
-            self.metrics().bytes_in.add(batch.bytes);
+            self.environment.metrics.record_received(batch.messages, batch.bytes);
         }
         (result, batch.ending)
     }
@@ -128,10 +112,10 @@ impl ProtocolHandler {
         self.unfinished = (progress != Progress::Nothing).then(since);
     }
 
-    fn take_in(&mut self, message: Result<Message, Error>, batch: &mut InboundBatch) -> ControlFlow<()> {
+    fn take_in(&mut self, message: Result<WireMessage, Error>, batch: &mut InboundBatch) -> ControlFlow<()> {
         batch.ending = match message {
             Err(error) => Some(Ending::from_error(error)),
-            Ok(Message::Close(_)) => Some(Ending::Gone),
+            Ok(WireMessage::Close(_)) => Some(Ending::Gone),
             Ok(message) => {
                 self.active = *batch.at.get_or_insert_with(|| {
                     self.outbound.attend();
@@ -140,38 +124,41 @@ impl ProtocolHandler {
                 self.answer(message, batch)
             }
         };
-        // A fault counts single messages in both directions, so that with faults each is answered on its own.
+        // An interceptor counts single messages in both directions, so that with one each is answered on its own.
         let is_enough = batch.ending.is_some()
             || batch.messages >= AT_ONCE
-            || self.script.is_some()
+            || self.interceptor.is_some()
             || self.outbound.bytes() > ANSWERS_AT_ONCE;
         if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn answer(&mut self, message: Message, batch: &mut InboundBatch) -> Option<Ending> {
+    fn answer(&mut self, message: WireMessage, batch: &mut InboundBatch) -> Option<Ending> {
         if !self.rate_limiter.allows(self.active) {
-            let most = self.everwire.config().limits.messages_per_second;
+            let most = self.environment.limits.messages_per_second;
             let reason = format!("more than {most} messages a second");
             return Some(Ending::refused(1008, DropReason::TooManyMessages, reason));
         }
         // At once, behind what was asked before and before what is asked later, also between two fragments of a message
         // (RFC 6455 sections 5.4 and 5.5.2).
-        if let Message::Ping(payload) = &message {
-            self.outbound.send_pong(payload);
-        }
-        if !matches!(message, Message::Text(_) | Message::Binary(_)) {
-            return None;
-        }
+        let message = match message {
+            WireMessage::Text(text) => Message::Text(text),
+            WireMessage::Binary(bytes) => Message::Binary(bytes),
+            WireMessage::Ping(payload) => {
+                self.outbound.send_pong(&payload);
+                return None;
+            }
+            _ => return None,
+        };
         batch.messages += 1;
         batch.bytes += message.len() as u64;
-        if let Some(script) = &mut self.script {
-            script.count();
+        if let Some(interceptor) = &mut self.interceptor {
+            interceptor.on_messages(1);
         }
-        if self.endpoint != Endpoint::Echo
+        if self.environment.answers_pings
             && let Message::Text(text) = &message
-            && let Some(pong) = Pong::to(text, || self.everwire.config().clock.now_ms())
+            && let Some(pong) = Pong::to(text, || self.environment.clock.now_ms())
         {
-            self.outbound.send_json(&pong);
+            self.outbound.send(&pong.into());
         } else {
             self.handler.on_message(message);
         }
@@ -180,21 +167,22 @@ impl ProtocolHandler {
 
     /// What to write next, or how to end. Neither means that there is nothing to write now.
     pub(super) fn next(&mut self, waker: &Waker) -> Result<Taken, Ending> {
-        if let Some(ending) = self.fault_due() {
+        if let Some(ending) = self.intervention() {
             return Err(ending);
         }
         let mut taken = self.outbound.take(waker);
-        if let Some(script) = &mut self.script {
-            // What a fault holds back is behind for the same reason as what waits in an outbound queue: nobody has taken it.
-            if script.bytes() > self.everwire.config().limits.backlog_bytes {
+        if let Some(interceptor) = &mut self.interceptor {
+            // What an interceptor holds back has not been read, like what waits in an outbound queue.
+            if interceptor.held_bytes() > self.environment.limits.backlog_bytes {
                 return Err(Ending::slow_reader());
             }
             let now = Instant::now();
-            // A fault acts on messages; a pong is none.
+            // A pong is no message.
             let frames = taken.pieces.into_iter().flat_map(Frames::split);
             let (control, messages): (Pieces, Pieces) = frames.partition(|frame| frame.messages() == 0);
-            script.take(messages, now);
-            taken.pieces = control.into_iter().chain(script.next(now)).collect();
+            messages.into_iter().for_each(|message| interceptor.send(EncodedMessage(message), now));
+            let next = interceptor.next(now).map(|EncodedMessage(frames)| frames);
+            taken.pieces = control.into_iter().chain(next).collect();
         }
         if !taken.pieces.is_empty() {
             self.active = Instant::now();
@@ -204,7 +192,7 @@ impl ProtocolHandler {
             Some(End::Drained) => Err(Ending::drained()),
             Some(End::Overflow) => Err(Ending::slow_reader()),
             Some(End::Close(code, reason, counted))
-                if self.script.as_ref().is_none_or(|script| script.due().is_none()) =>
+                if self.interceptor.as_ref().is_none_or(|interceptor| interceptor.deadline().is_none()) =>
             {
                 Err(Ending::done(code, reason, counted))
             }
@@ -218,10 +206,10 @@ impl ProtocolHandler {
             return;
         }
         self.stalled = None;
-        written.count(self.metrics());
+        written.count(&self.environment.metrics);
         self.handler.on_written(written.messages, written.payload);
-        if let Some(script) = &mut self.script {
-            (0..written.messages).for_each(|_| script.count());
+        if let Some(interceptor) = self.interceptor.as_mut().filter(|_| written.messages > 0) {
+            interceptor.on_messages(written.messages);
         }
     }
 
@@ -243,8 +231,8 @@ impl ProtocolHandler {
     /// The time of [`deadline`](Self::deadline) has come. Call it after an attempt to write and to read.
     pub(super) fn on_alarm(&mut self) -> Option<Ending> {
         let now = Instant::now();
-        if self.handler.deadline().is_some_and(|due| due <= now) {
-            self.handler.on_deadline();
+        if self.handler.timer().is_some_and(|due| due <= now) {
+            self.handler.on_timer();
         }
         let Some(ending) = self.lateness(now) else {
             self.late = None;
@@ -256,7 +244,7 @@ impl ProtocolHandler {
 
     /// How the connection ends if the peer does nothing more.
     fn lateness(&mut self, now: Instant) -> Option<Ending> {
-        let limits = &self.everwire.config().limits;
+        let limits = &self.environment.limits;
         self.active = self.outbound.direct_at().map_or(self.active, |at| at.max(self.active));
         if let Some(since) = self.stalled {
             let over = now.checked_duration_since(since + limits.write)?;
@@ -290,7 +278,7 @@ impl ProtocolHandler {
 
     /// When something happens without any message.
     pub(super) fn deadline(&self) -> Instant {
-        let limits = &self.everwire.config().limits;
+        let limits = &self.environment.limits;
         let verdict = match (self.late, self.stalled) {
             (Some(since), _) => since + GRACE,
             // What the peer says meanwhile is not read, so that it is not idle.
@@ -302,11 +290,17 @@ impl ProtocolHandler {
             }
         };
         // What is held back has to wait for the peer like everything else.
-        let script = self.script.as_ref().filter(|_| self.stalled.is_none()).and_then(|script| script.due());
-        [self.handler.deadline(), script].into_iter().flatten().fold(verdict, Instant::min)
+        let interceptor = self.interceptor.as_ref().filter(|_| self.stalled.is_none());
+        let held_back = interceptor.and_then(|interceptor| interceptor.deadline());
+        [self.handler.timer(), held_back].into_iter().flatten().fold(verdict, Instant::min)
     }
 
-    fn fault_due(&self) -> Option<Ending> {
-        self.script.as_ref()?.fatal().map(Ending::from_fault)
+    /// The connection has ended.
+    pub(super) fn on_close(&mut self, closed: &Closed) {
+        self.handler.on_close(closed);
+    }
+
+    fn intervention(&self) -> Option<Ending> {
+        self.interceptor.as_ref()?.intervention().map(Ending::from_intervention)
     }
 }

@@ -10,9 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::environment::Environment;
 use super::frames::Frames;
-use crate::Everwire;
-use crate::endpoints::Endpoint;
 
 /// A TCP stream that its connection reads and writes, and that its outbound queue may write to as well.
 #[derive(Debug)]
@@ -25,8 +24,7 @@ pub(crate) struct Tcp {
 #[derive(Debug)]
 pub(crate) struct Direct {
     stream: Arc<OwnedWriteHalf>,
-    everwire: Everwire,
-    endpoint: Endpoint,
+    environment: Arc<Environment>,
 }
 
 impl Tcp {
@@ -38,8 +36,8 @@ impl Tcp {
         Self { read, write: Arc::new(write) }
     }
 
-    pub(crate) fn direct(&self, everwire: &Everwire, endpoint: Endpoint) -> Direct {
-        Direct { stream: Arc::clone(&self.write), everwire: everwire.clone(), endpoint }
+    pub(crate) fn direct(&self, environment: &Arc<Environment>) -> Direct {
+        Direct { stream: Arc::clone(&self.write), environment: Arc::clone(environment) }
     }
 }
 
@@ -50,7 +48,7 @@ impl Direct {
         // Not by way of the runtime, which would only look first whether it knows of room.
         let count = self.socket().send(frames.bytes()).unwrap_or(0);
         if count == frames.bytes().len() {
-            self.everwire.metrics().of(self.endpoint).wrote(frames.messages(), frames.payload());
+            self.environment.metrics.record_sent(frames.messages(), frames.payload());
         }
         count
     }

@@ -1,25 +1,29 @@
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Duration, Instant, advance, sleep, timeout};
+use tokio::time::{Duration, Instant, Sleep, advance, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
+use super::ending::Ending;
 use super::*;
 use crate::deadline::GRACE;
-use crate::endpoints::Endpoint;
-use crate::fault::Faults;
-use crate::handler::Handler;
+use crate::everwire::Everwire;
+use crate::limits::ConnectionLimits;
+use crate::message::Message as OwnMessage;
 use crate::metrics::DropReason;
-use crate::{Config, Everwire};
 
 /// A stream that counts how often it is written to.
 struct WriteCounter {
@@ -51,62 +55,99 @@ impl AsyncWrite for WriteCounter {
 struct EchoHandler(Arc<OutboundQueue>);
 
 impl Handler for EchoHandler {
-    fn on_message(&mut self, message: Message) {
-        self.0.send(message);
+    fn on_message(&mut self, message: OwnMessage) {
+        self.0.send(&message);
     }
 }
 
+/// Holds each message back for a while.
+struct Delay {
+    time: Duration,
+    held: VecDeque<(Instant, EncodedMessage)>,
+}
+
+impl Delay {
+    fn new(ms: u64) -> Self {
+        Self { time: Duration::from_millis(ms), held: VecDeque::new() }
+    }
+}
+
+impl Interceptor for Delay {
+    fn send(&mut self, message: EncodedMessage, now: Instant) {
+        self.held.push_back((now + self.time, message));
+    }
+
+    fn next(&mut self, now: Instant) -> Option<EncodedMessage> {
+        self.held.pop_front_if(|(at, _)| *at <= now).map(|(_, message)| message)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.held.front().map(|(at, _)| *at)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held.iter().map(|(_, message)| message.bytes()).sum()
+    }
+}
+
+fn environment() -> Arc<Environment> {
+    Everwire::default().environment("/echo", ConnectionLimits::default(), false)
+}
+
+fn transport<S>(stream: S) -> FramedTransport<S> {
+    let (everwire, limits) = (Everwire::default(), ConnectionLimits::default());
+    FramedTransport::new(stream, Bytes::new(), limits.message_bytes, everwire.charge(None))
+}
+
 /// The protocol handler of an echo.
-fn protocol(everwire: &Everwire, outbound: &Arc<OutboundQueue>, faults: Option<Faults>) -> ProtocolHandler {
+fn protocol(environment: &Arc<Environment>, outbound: &Arc<OutboundQueue>, delay: Option<Delay>) -> ProtocolHandler {
     let handler = Box::new(EchoHandler(Arc::clone(outbound)));
-    ProtocolHandler::new(everwire.clone(), Endpoint::Echo, handler, Arc::clone(outbound), faults)
+    let interceptor = delay.map(|delay| Box::new(delay) as Box<dyn Interceptor>);
+    ProtocolHandler::new(Arc::clone(environment), handler, Arc::clone(outbound), interceptor)
+}
+
+fn text(text: impl Into<String>) -> OwnMessage {
+    OwnMessage::text(text.into())
 }
 
 /// A connection to an echo over TCP, the client at its other end, and its outbound queue, which may be written around.
-async fn echo_over_tcp(limit: usize) -> (Connection<Tcp>, WebSocketStream<TcpStream>, Arc<OutboundQueue>) {
-    let everwire = Everwire::new(Config::default());
+async fn echo_over_tcp(limit: usize) -> (ConnectionTask<Tcp>, WebSocketStream<TcpStream>, Arc<OutboundQueue>) {
+    let environment = environment();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = Tcp::new(listener.accept().await.unwrap().0);
-    let outbound = Arc::new(OutboundQueue::with_direct(limit, stream.direct(&everwire, Endpoint::Echo)));
-    let transport = FramedTransport::new(stream, Bytes::new(), &everwire, None);
+    let outbound = Arc::new(OutboundQueue::with_direct(limit, stream.direct(&environment)));
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-    (Connection::new(transport, protocol(&everwire, &outbound, None)), client, outbound)
+    (ConnectionTask::new(transport(stream), protocol(&environment, &outbound, None)), client, outbound)
 }
 
 /// A connection to an echo, the client at its other end, its outbound queue, and how often it wrote.
-async fn echo() -> (Connection<WriteCounter>, WebSocketStream<DuplexStream>, Arc<OutboundQueue>, Arc<AtomicUsize>) {
+async fn echo() -> (ConnectionTask<WriteCounter>, WebSocketStream<DuplexStream>, Arc<OutboundQueue>, Arc<AtomicUsize>) {
     echo_over(1 << 20, None).await
 }
 
-/// The same with room for so many bytes under way, and with faults.
+/// The same with room for so many bytes under way, and with messages that are held back.
 async fn echo_over(
     room: usize,
-    faults: Option<Faults>,
-) -> (Connection<WriteCounter>, WebSocketStream<DuplexStream>, Arc<OutboundQueue>, Arc<AtomicUsize>) {
-    let everwire = Everwire::new(Config::default());
-    let limits = &everwire.config().limits;
+    delay: Option<Delay>,
+) -> (ConnectionTask<WriteCounter>, WebSocketStream<DuplexStream>, Arc<OutboundQueue>, Arc<AtomicUsize>) {
+    let environment = environment();
     let (client, server) = tokio::io::duplex(room);
     let writes = Arc::new(AtomicUsize::new(0));
-    let transport = FramedTransport::new(
-        WriteCounter { stream: server, writes: Arc::clone(&writes) },
-        Bytes::new(),
-        &everwire,
-        None,
-    );
+    let transport = transport(WriteCounter { stream: server, writes: Arc::clone(&writes) });
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-    let outbound = Arc::new(OutboundQueue::new(limits.backlog_bytes));
-    let protocol = protocol(&everwire, &outbound, faults);
-    (Connection::new(transport, protocol), client, outbound, writes)
+    let outbound = Arc::new(OutboundQueue::new(environment.limits.backlog_bytes));
+    let protocol = protocol(&environment, &outbound, delay);
+    (ConnectionTask::new(transport, protocol), client, outbound, writes)
 }
 
 #[tokio::test]
 async fn all_that_waits_in_the_outbound_queue_is_written_in_one_go() {
     let (connection, mut client, outbound, writes) = echo().await;
     for number in 0..100 {
-        outbound.send(Message::text(number.to_string()));
+        outbound.send(&text(number.to_string()));
     }
-    tokio::spawn(connection.run());
+    tokio::spawn(connection.run(()));
     for number in 0..100 {
         assert_eq!(client.next().await.unwrap().unwrap(), Message::text(number.to_string()));
     }
@@ -120,7 +161,7 @@ async fn answers_to_messages_that_arrive_together_are_written_in_one_go() {
         client.feed(Message::text(number.to_string())).await.unwrap();
     }
     client.flush().await.unwrap();
-    tokio::spawn(connection.run());
+    tokio::spawn(connection.run(()));
     for number in 0..100 {
         assert_eq!(client.next().await.unwrap().unwrap(), Message::text(number.to_string()));
     }
@@ -137,7 +178,7 @@ async fn what_arrives_together_is_answered_to_the_last() {
             client.feed(Message::text("x".repeat(length))).await.unwrap();
         }
         client.flush().await.unwrap();
-        tokio::spawn(connection.run());
+        tokio::spawn(connection.run(()));
         for number in 1..=COUNT {
             let answer = timeout(Duration::from_secs(1), client.next()).await;
             assert!(answer.is_ok(), "answer {number} to texts of {length} bytes is missing");
@@ -153,8 +194,8 @@ fn fragment(opcode: Data, payload: &'static str, is_final: bool) -> Message {
 /// What RFC 6455 section 5.4 wants where control frames come between fragments, and Autobahn's cases 5.6 to 5.8 and 10 test.
 #[tokio::test]
 async fn pongs_and_answers_go_out_in_the_order_in_which_they_were_asked_for() {
-    for faults in [None, Faults::parse("delay:0")] {
-        let (connection, mut client, ..) = echo_over(1 << 20, faults).await;
+    for delay in [None, Some(Delay::new(0))] {
+        let (connection, mut client, ..) = echo_over(1 << 20, delay).await;
         for message in [
             Message::text("whole"),
             Message::Ping("1".into()),
@@ -169,7 +210,7 @@ async fn pongs_and_answers_go_out_in_the_order_in_which_they_were_asked_for() {
             client.feed(message).await.unwrap();
         }
         client.flush().await.unwrap();
-        tokio::spawn(connection.run());
+        tokio::spawn(connection.run(()));
         let pong = |payload: &'static str| Message::Pong(payload.into());
         let (whole, parts) = (Message::text("whole"), Message::text("in two parts"));
         for answer in [whole, pong("1"), pong("2"), pong("3"), pong("4"), parts, pong("5")] {
@@ -183,8 +224,8 @@ async fn pongs_and_answers_go_out_in_the_order_in_which_they_were_asked_for() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_is_not_slow_because_the_process_was_stopped() {
     let (mut connection, _client, outbound, _) = echo_over(8, None).await;
-    outbound.send(Message::text("more than there is room for"));
-    let write = connection.protocol.everwire.config().limits.write;
+    outbound.send(&text("more than there is room for"));
+    let write = connection.protocol.environment.limits.write;
     let mut alarm = pin!(sleep_until(connection.protocol.deadline()));
     let mut poll = async || poll_fn(|cx| Poll::Ready(connection.poll_end(cx, alarm.as_mut()))).await;
     assert!(poll().await.is_pending());
@@ -197,9 +238,9 @@ async fn a_reader_is_not_slow_because_the_process_was_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_faults_too_every_message_is_answered() {
-    let (connection, mut client, ..) = echo_over(1 << 20, Faults::parse("delay:50")).await;
-    tokio::spawn(connection.run());
+async fn with_an_interceptor_too_every_message_is_answered() {
+    let (connection, mut client, ..) = echo_over(1 << 20, Some(Delay::new(50))).await;
+    tokio::spawn(connection.run(()));
     client.send(Message::Ping("alone".into())).await.unwrap();
     let pong = timeout(Duration::from_secs(1), client.next()).await.expect("a pong");
     assert_eq!(pong.unwrap().unwrap(), Message::Pong("alone".into()));
@@ -217,8 +258,8 @@ async fn with_faults_too_every_message_is_answered() {
 #[tokio::test(start_paused = true)]
 async fn who_says_something_in_time_is_not_idle_and_who_does_not_is_told() {
     let (connection, mut client, ..) = echo().await;
-    let idle = connection.protocol.everwire.config().limits.idle;
-    tokio::spawn(connection.run());
+    let idle = connection.protocol.environment.limits.idle;
+    tokio::spawn(connection.run(()));
     for _ in 0..3 {
         sleep(idle - Duration::from_secs(1)).await;
         client.send(Message::text("still here")).await.unwrap();
@@ -235,7 +276,7 @@ async fn what_came_in_time_and_was_not_read_in_time_counts() {
     let mut alarm = pin!(sleep_until(connection.protocol.deadline()));
     client.send(Message::text("still here")).await.unwrap();
     // As where the machine has stood still: the connection runs for the first time when it is late.
-    sleep(2 * connection.protocol.everwire.config().limits.idle).await;
+    sleep(2 * connection.protocol.environment.limits.idle).await;
     let ending = poll_fn(|cx| Poll::Ready(connection.poll_end(cx, alarm.as_mut()))).await;
     assert!(ending.is_pending(), "{ending:?}");
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("still here"));
@@ -245,11 +286,11 @@ async fn what_came_in_time_and_was_not_read_in_time_counts() {
 async fn who_is_only_written_to_directly_is_not_idle() {
     let (connection, _client, outbound) = echo_over_tcp(1000).await;
     tokio::time::pause();
-    let mut protocol = protocol(&connection.protocol.everwire, &outbound, None);
-    let idle = protocol.everwire.config().limits.idle;
+    let mut protocol = protocol(&connection.protocol.environment, &outbound, None);
+    let idle = protocol.environment.limits.idle;
     let second = Duration::from_secs(1);
     advance(idle - second).await;
-    outbound.send_frames(&Frames::of(&Message::text("news")), Instant::now());
+    outbound.send_frames(&Frames::of(&text("news")), Instant::now());
     assert_eq!(outbound.bytes(), 0, "it went around the outbound queue");
     advance(2 * second).await;
     assert!(protocol.on_alarm().is_none());
@@ -264,7 +305,7 @@ async fn who_is_only_written_to_directly_is_not_idle() {
 #[tokio::test]
 async fn nobody_writes_into_the_middle_of_a_pong() {
     let (connection, mut client, outbound, _) = echo_over(8, None).await;
-    tokio::spawn(connection.run());
+    tokio::spawn(connection.run(()));
     client.send(Message::Ping(vec![0; 100].into())).await.unwrap();
     // The client reads nothing yet, and there is room for a few bytes of the pong.
     let under_way = async {
@@ -298,8 +339,8 @@ async fn turns_of_others_until(client: &mut WebSocketStream<DuplexStream>, messa
 #[tokio::test]
 async fn others_get_their_turn_while_much_is_written() {
     let (connection, mut client, outbound, _) = echo_over(16 << 20, None).await;
-    (0..50).for_each(|_| outbound.send(Message::binary(vec![0; 64 << 10])));
-    tokio::spawn(connection.run());
+    (0..50).for_each(|_| outbound.send(&OwnMessage::binary(vec![0; 64 << 10])));
+    tokio::spawn(connection.run(()));
     let turns = turns_of_others_until(&mut client, 50).await;
     assert!(turns >= 20, "{turns} turns during 3 MB");
 }
@@ -311,7 +352,7 @@ async fn others_get_their_turn_while_much_is_read() {
         client.feed(Message::text("short")).await.unwrap();
     }
     client.flush().await.unwrap();
-    tokio::spawn(connection.run());
+    tokio::spawn(connection.run(()));
     let turns = turns_of_others_until(&mut client, 10_000).await;
     assert!(turns >= 15, "{turns} turns during 10,000 messages");
 }
@@ -345,57 +386,56 @@ impl AsyncWrite for Slow {
 
 #[tokio::test(start_paused = true)]
 async fn who_was_slow_once_and_has_caught_up_is_no_slow_reader() {
-    let everwire = Everwire::new(Config::default());
-    let limits = &everwire.config().limits;
+    let environment = environment();
+    let limits = &environment.limits;
     let (mut client, server) = tokio::io::duplex(1 << 10);
     let stream = Slow { stream: server, passes_on: Box::pin(sleep(Duration::ZERO)) };
     let outbound = Arc::new(OutboundQueue::new(limits.backlog_bytes));
-    let protocol = protocol(&everwire, &outbound, None);
-    outbound.send(Message::text("a"));
-    let running =
-        tokio::spawn(Connection::new(FramedTransport::new(stream, Bytes::new(), &everwire, None), protocol).run());
+    let protocol = protocol(&environment, &outbound, None);
+    outbound.send(&text("a"));
+    let running = tokio::spawn(ConnectionTask::new(transport(stream), protocol).run(()));
     client.read_exact(&mut [0; 3]).await.unwrap();
     sleep(limits.write + Duration::from_secs(2)).await;
-    assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 0);
+    assert_eq!(environment.metrics.drops(DropReason::SlowReader), 0);
     assert!(!running.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_with_faults_is_found_out_in_time() {
-    let (connection, _client, outbound, _) = echo_over(8, Faults::parse("delay:1")).await;
-    let everwire = connection.protocol.everwire.clone();
-    (0..10).for_each(|_| outbound.send(Message::text("more than there is room for")));
+async fn a_slow_reader_with_an_interceptor_is_found_out_in_time() {
+    let (connection, _client, outbound, _) = echo_over(8, Some(Delay::new(1))).await;
+    let environment = Arc::clone(&connection.protocol.environment);
+    (0..10).for_each(|_| outbound.send(&text("more than there is room for")));
     let start = Instant::now();
-    connection.run().await;
-    assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 1);
-    let limits = &everwire.config().limits;
+    connection.run(()).await;
+    assert_eq!(environment.metrics.drops(DropReason::SlowReader), 1);
+    let limits = &environment.limits;
     assert!(start.elapsed() >= limits.write && start.elapsed() < limits.write + 2 * limits.close);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_fault_holds_back_counts_as_backlog() {
-    let (connection, _client, outbound, _) = echo_over(1 << 20, Faults::parse("delay:60000")).await;
-    let everwire = connection.protocol.everwire.clone();
-    let most = everwire.config().limits.backlog_bytes;
-    let running = tokio::spawn(connection.run());
+async fn what_an_interceptor_holds_back_counts_as_backlog() {
+    let (connection, _client, outbound, _) = echo_over(1 << 20, Some(Delay::new(60000))).await;
+    let environment = Arc::clone(&connection.protocol.environment);
+    let most = environment.limits.backlog_bytes;
+    let running = tokio::spawn(connection.run(()));
     let start = Instant::now();
     while !running.is_finished() && start.elapsed() < Duration::from_secs(50) {
-        outbound.send(Message::binary(vec![0; most / 4]));
+        outbound.send(&OwnMessage::binary(vec![0; most / 4]));
         sleep(Duration::from_secs(1)).await;
     }
-    assert_eq!(everwire.metrics().of(Endpoint::Echo).drops(DropReason::SlowReader), 1);
+    assert_eq!(environment.metrics.drops(DropReason::SlowReader), 1);
 }
 
 #[tokio::test]
 async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader() {
     let (connection, mut client, outbound) = echo_over_tcp(1000).await;
-    let message = Message::binary(vec![7; 8 << 20]);
+    let message = OwnMessage::binary(vec![7; 8 << 20]);
     for _ in 0..3 {
         outbound.send_frames(&Frames::of(&message), Instant::now());
     }
     assert_eq!(outbound.bytes(), 0, "the outbound queue has overflowed");
-    tokio::spawn(connection.run());
-    assert!(client.next().await.unwrap().unwrap() == message);
+    tokio::spawn(connection.run(()));
+    assert!(client.next().await.unwrap().unwrap().into_data() == message.as_bytes());
     let Message::Close(Some(frame)) = client.next().await.unwrap().unwrap() else { panic!("a close frame") };
     assert_eq!(frame.code, 1013.into());
 }
@@ -404,21 +444,21 @@ async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_around_the_outbound_queue_keeps_its_place_among_what_goes_through_it() {
     let (connection, mut client, outbound) = echo_over_tcp(1 << 30).await;
-    tokio::spawn(connection.run());
-    let text = |number: usize| Message::text(format!("{number} {}", "x".repeat(number * 997 % 100_000)));
+    tokio::spawn(connection.run(()));
+    let numbered = |number: usize| format!("{number} {}", "x".repeat(number * 997 % 100_000));
     let speaking = std::thread::spawn(move || {
         for number in 0..1_000 {
             match number % 7 {
-                0 => outbound.send(text(number)),
+                0 => outbound.send(&text(numbered(number))),
                 _ => {
-                    outbound.send_frames(&Frames::of(&text(number)), Instant::now());
+                    outbound.send_frames(&Frames::of(&text(numbered(number))), Instant::now());
                 }
             }
         }
     });
     for number in 0..1_000 {
         let message = timeout(Duration::from_secs(20), client.next()).await.expect("a message in time");
-        assert!(message.unwrap().unwrap() == text(number), "message {number}");
+        assert!(message.unwrap().unwrap().to_text().unwrap() == numbered(number), "message {number}");
     }
     speaking.join().unwrap();
 }

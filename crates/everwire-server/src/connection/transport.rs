@@ -1,6 +1,5 @@
 use std::cell::RefCell;
 use std::io;
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -15,7 +14,7 @@ use super::decoder::{Decoder, Progress};
 use super::frames::Frames;
 use super::outbound::Pieces;
 use super::turn::Turn;
-use crate::Everwire;
+use crate::limits::Charge;
 use crate::metrics::EndpointMetrics;
 
 /// Bytes read in one go, and bytes of small pieces that are put together for one write.
@@ -63,14 +62,15 @@ pub(super) struct Written {
 
 impl Written {
     pub(super) fn count(&self, metrics: &EndpointMetrics) {
-        metrics.wrote(self.messages, self.payload);
+        metrics.record_sent(self.messages, self.payload);
     }
 }
 
 impl<S> FramedTransport<S> {
-    /// The server's end of a stream from `address` whose handshake is done; `unread` came together with it.
-    pub(crate) fn new(stream: S, unread: Bytes, everwire: &Everwire, address: Option<IpAddr>) -> Self {
-        let decoder = Decoder::new(everwire.config().limits.message_bytes, everwire.charge(address));
+    /// The server's end of a stream whose handshake is done; `unread` came together with it. A message has at most `message_bytes`, and
+    /// is charged while it arrives.
+    pub(crate) fn new(stream: S, unread: Bytes, message_bytes: usize, charge: Charge) -> Self {
+        let decoder = Decoder::new(message_bytes, charge);
         Self { stream, decoder, unread, unwritten: Unwritten::default(), peer_closed: None }
     }
 
@@ -99,6 +99,11 @@ impl<S> FramedTransport<S> {
         }
         pieces.truncate(*done);
         pieces.extend(under_way);
+    }
+
+    /// What the peer's close frame says, if it sent one.
+    pub(super) fn peer_closed(&self) -> Option<&Option<CloseFrame>> {
+        self.peer_closed.as_ref()
     }
 
     /// What there is of the next message.

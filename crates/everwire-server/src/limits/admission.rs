@@ -2,7 +2,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Limits;
+use super::settings::Limits;
 
 /// Connections over the limits that are answered at the same time, in all and from one address. Each lasts for one request.
 const REFUSALS: usize = 64;
@@ -60,10 +60,16 @@ enum Use {
     File,
 }
 
-/// An admitted connection, refusal or file. Dropping it makes room for another.
+/// A place among the connections or the open files of a server. When the last clone is dropped another request can have it.
+#[derive(Clone, Debug)]
+#[must_use = "dropping the permit gives the place away"]
+pub struct Permit {
+    _taken: Arc<Taken>,
+}
+
+/// One admitted connection, refusal or file.
 #[derive(Debug)]
-#[must_use = "dropping the permit releases its place"]
-pub(crate) struct Permit {
+struct Taken {
     admission: Arc<Admission>,
     address: Option<IpAddr>,
     of: Use,
@@ -73,9 +79,9 @@ pub(crate) struct Permit {
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     /// The connection counts for as long as a clone of the permit is held.
-    Admitted(Arc<Permit>),
+    Admitted(Permit),
     /// There was no room. The first request is answered with the reason, and the connection closes.
-    Refused { why: Full, _permit: Arc<Permit> },
+    Refused { why: Full, _permit: Permit },
 }
 
 impl Admission {
@@ -103,8 +109,8 @@ impl Admission {
     /// Decides about a connection from `address`. Returns `None` if there is not even room to refuse it with an answer.
     pub(crate) fn accept(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         match self.admit(Some(address)) {
-            Ok(permit) => Some(Place::Admitted(Arc::new(permit))),
-            Err(full) => self.refuse(address).map(|permit| Place::Refused { why: full, _permit: Arc::new(permit) }),
+            Ok(permit) => Some(Place::Admitted(permit)),
+            Err(full) => self.refuse(address).map(|permit| Place::Refused { why: full, _permit: permit }),
         }
     }
 
@@ -137,7 +143,7 @@ impl Admission {
         }
         *open.total.of(of) += 1;
         drop(open);
-        Ok(Permit { admission: Arc::clone(self), address, of })
+        Ok(Permit { _taken: Arc::new(Taken { admission: Arc::clone(self), address, of }) })
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -182,7 +188,7 @@ impl Count {
     }
 }
 
-impl Drop for Permit {
+impl Drop for Taken {
     fn drop(&mut self) {
         let mut open = self.admission.open();
         *open.total.of(self.of) -= 1;
@@ -211,7 +217,7 @@ fn descriptors() -> Option<usize> {
 
 /// The network that limits per address apply to: an IPv4 address, or an IPv6 /64, since one household or server usually has a
 /// whole /64 and could use a new address for each connection.
-pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {

@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-use super::{Limits, network_of};
+use super::admission::network_of;
+use super::settings::Limits;
 
 /// The unit in which memory is charged. Less than a page is free, so that small messages, which are most, do not touch the
 /// counters that all workers share.

@@ -5,24 +5,24 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
-use super::counting_stream::CountingStream;
-use super::timeout_stream::{RequestProgress, TimeoutStream};
-use crate::deadline::{DeadlineTimer, within};
-use crate::lab::Meter;
-use crate::limits::Place;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use crate::deadline::DeadlineTimer;
+#[cfg(feature = "tls")]
+use crate::deadline::within;
+use crate::everwire::Everwire;
+use crate::limits::{Limits, Place};
 use crate::origin::ReachedBy;
-use crate::{Everwire, Limits};
+use crate::stream::{ObservedStream, RequestProgress, StreamObserver, TimeoutStream};
 
 /// How long a connection over the limits may take for its one request, and to read that it is over them.
 const REFUSAL: Duration = Duration::from_secs(5);
@@ -37,54 +37,82 @@ struct Arrival {
     place: Place,
 }
 
-/// Accepts connections for ever, each served by a task of its own.
-pub(super) async fn connections(listener: &TcpListener, everwire: &Everwire) -> Infallible {
-    let router = everwire.site();
-    loop {
-        match listener.accept().await {
-            Ok((stream, from)) => {
-                // Before anything is spent on it: an idle connection holds a descriptor like every other.
-                let Some(place) = everwire.admission().accept(from.ip()) else {
-                    everwire.metrics().connections_cut.add(1);
-                    continue;
-                };
-                let by = stream.local_addr().ok().map(|own| ReachedBy(own.ip()));
-                let arrival = Arrival { at: Instant::now(), from, by, place };
-                tokio::spawn(connection(stream, arrival, router.clone(), everwire.clone()));
-            }
-            Err(error) => {
-                // Most often all file handles are in use; without a pause the loop would spin until one is free.
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(50)).await;
+/// What every connection is served with.
+#[derive(Clone)]
+pub(super) struct AcceptLoop {
+    pub(super) app: Router,
+    pub(super) everwire: Everwire,
+    pub(super) observe: Option<Arc<dyn Fn() -> Arc<dyn StreamObserver> + Send + Sync>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<Tls>,
+}
+
+impl AcceptLoop {
+    /// Accepts connections for ever, each served by a task of its own.
+    pub(super) async fn run(self, listener: &TcpListener) -> Infallible {
+        loop {
+            match listener.accept().await {
+                Ok((stream, from)) => {
+                    // Before anything is spent on it: an idle connection holds a descriptor like every other.
+                    let Some(place) = self.everwire.admission().accept(from.ip()) else {
+                        self.everwire.metrics().connections_cut.add(1);
+                        continue;
+                    };
+                    let by = stream.local_addr().ok();
+                    let by = by.map(|own| ReachedBy { address: own.ip(), is_tls: self.is_tls() });
+                    let arrival = Arrival { at: Instant::now(), from, by, place };
+                    tokio::spawn(self.clone().connection(stream, arrival));
+                }
+                Err(error) => {
+                    // Most often all file handles are in use; without a pause the loop would spin until one is free.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(Duration::from_millis(50)).await;
+                }
             }
         }
     }
-}
 
-async fn connection(stream: TcpStream, arrival: Arrival, router: Router, everwire: Everwire) {
-    // Small messages must go out at once: latency is what a WebSocket is used for.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    async fn connection(self, stream: TcpStream, arrival: Arrival) {
+        // Small messages must go out at once: latency is what a WebSocket is used for.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        let mut limits = self.everwire.limits().clone();
+        if let Place::Refused { .. } = arrival.place {
+            limits.handshake = limits.handshake.min(REFUSAL);
+            limits.response = limits.response.min(REFUSAL);
+        }
+        let Self { app, everwire, observe, .. } = &self;
+        let observer = observe.as_ref().map(|observe| observe());
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return match within(limits.handshake, tls.accept(stream)).await {
+                Some(Ok(stream)) => requests(stream, arrival, app.clone(), everwire, &limits, observer).await,
+                Some(Err(error)) => tracing::debug!(%error, address = %arrival.from, "TLS handshake failed"),
+                None => everwire.metrics().handshake_timeouts.add(1),
+            };
+        }
+        requests(stream, arrival, app.clone(), everwire, &limits, observer).await;
     }
-    let mut limits = everwire.config().limits.clone();
-    if let Place::Refused { .. } = arrival.place {
-        limits.handshake = limits.handshake.min(REFUSAL);
-        limits.write = limits.write.min(REFUSAL);
-    }
-    let Some(tls) = everwire.config().tls.clone() else {
-        return requests(stream, arrival, router, &everwire, &limits).await;
-    };
-    match within(limits.handshake, tls.accept(stream)).await {
-        Some(Ok(stream)) => requests(stream, arrival, router, &everwire, &limits).await,
-        Some(Err(error)) => tracing::debug!(%error, address = %arrival.from, "TLS handshake failed"),
-        None => everwire.metrics().handshake_timeouts.add(1),
+
+    fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
     }
 }
 
 /// Serves the HTTP requests of a connection. When one of them becomes a WebSocket this ends, and hyper's buffers
 /// are freed; the WebSocket has a task of its own.
-async fn requests<S>(stream: S, arrival: Arrival, router: Router, everwire: &Everwire, limits: &Limits)
-where
+async fn requests<S>(
+    stream: S,
+    arrival: Arrival,
+    app: Router,
+    everwire: &Everwire,
+    limits: &Limits,
+    observer: Option<Arc<dyn StreamObserver>>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     // Who is in the middle of a download gets some of the time in which the WebSockets are closed.
@@ -93,19 +121,19 @@ where
     let (accepted, from) = (arrival.at, arrival.from);
     let is_refused = matches!(arrival.place, Place::Refused { .. });
     let progress = RequestProgress::default();
-    let meter = Arc::<Meter>::default();
-    let stream = TimeoutStream::new(CountingStream::new(stream, &meter), accepted, limits, &progress);
+    let stream = TimeoutStream::new(ObservedStream::new(stream, observer.clone()), accepted, limits, &progress);
     let begun = progress.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         begun.begin();
-        meter.next_request();
-        request.extensions_mut().insert(Arc::clone(&meter));
+        if let Some(observer) = &observer {
+            Arc::clone(observer).on_request(request.extensions_mut());
+        }
         request.extensions_mut().insert(ConnectInfo(arrival.from));
         request.extensions_mut().insert(arrival.place.clone());
         if let Some(by) = arrival.by {
             request.extensions_mut().insert(by);
         }
-        router.clone().call(request)
+        app.clone().call(request)
     });
     let mut http = http1::Builder::new();
     // The stream's time limit holds for the first request, and is answered when it is over; hyper's own, a little
@@ -126,15 +154,5 @@ where
     }
     if accepted.elapsed() >= time_limit && !progress.has_begun() {
         everwire.metrics().handshake_timeouts.add(1);
-    }
-}
-
-/// The TCP stream below a connection that was upgraded, and what was read from it too soon; or the connection as it
-/// is, where something is between it and TCP that has to stay.
-pub(crate) fn bare_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
-    match upgraded.downcast::<TokioIo<TimeoutStream<CountingStream<TcpStream>>>>() {
-        Ok(parts) => Ok((parts.io.into_inner().into_inner().into_inner(), parts.read_buf)),
-        // Where the routes are part of another application, axum serves it.
-        Err(upgraded) => upgraded.downcast::<TokioIo<TcpStream>>().map(|parts| (parts.io.into_inner(), parts.read_buf)),
     }
 }

@@ -9,7 +9,7 @@ pub(crate) use remote::TestServer;
 mod native {
     use std::net::SocketAddr;
 
-    use everwire_server::{Config, RunningServer, Server};
+    use everwire_companion::{Config, RunningServer, Server};
 
     pub(crate) struct TestServer {
         running: RunningServer,

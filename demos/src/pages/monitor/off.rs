@@ -3,7 +3,7 @@ use yew::prelude::*;
 use crate::components::{CopyButton, Icon};
 
 /// What starts a server that tells, from this project's folder.
-const COMMAND: &str = "cargo run --release -p everwire-server -- --monitor";
+const COMMAND: &str = "cargo run --release -p everwire-companion -- --monitor";
 
 #[derive(Properties, PartialEq)]
 pub(super) struct OffProps {

@@ -63,7 +63,7 @@ fn how_to_read(machine: &Machine) -> String {
          serve and this one; its processor time and its memory count.\n\
          - The servers beside Everwire's are in `bench/reference`: each does no more than echo, without compression. socket.io and \
          SocketCluster give an application more than a bare WebSocket (events, acknowledgements, channels), and each message pays.\n\
-         - The command lines work in the project's root after `cargo xtask setup` and `cargo build --release -p everwire-server -p \
+         - The command lines work in the project's root after `cargo xtask setup` and `cargo build --release -p everwire-companion -p \
          everwire-load`: start a server in one terminal (two lines are two servers) and the load in another. The lab lets the system \
          choose ports, and adds `--quiet`, `--json` with a file, and `--server-pid` with the server's processes.\n\n\
          Versions: {}.\n\n\

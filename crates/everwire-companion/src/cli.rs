@@ -1,0 +1,227 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser};
+use everwire_server::cli::{ServerFlags, parse_positive_seconds};
+use everwire_server::{BadOrigin, TlsError};
+
+use crate::config::Config;
+use crate::files::FileLimits;
+use crate::ticker::{FeedSource, Recording, RecordingError, TickerLimits};
+
+/// The companion server of Everwire: small WebSocket endpoints for demos, tests and measurements.
+///
+/// Start it without any flag, then connect to ws://127.0.0.1:9001/echo. The other endpoints are /broadcast, /hello,
+/// /countdown, /sum, /clock, /ticker, /tracker, /lab/socket and, with --monitor, /monitor. /files, /lab, /healthz and
+/// /metrics answer HTTP.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "everwire-companion", version, max_term_width = 110)]
+pub struct Cli {
+    /// Folder with a built web application to serve from the same port.
+    #[arg(long, value_name = "DIR")]
+    dist: Option<PathBuf>,
+
+    /// Let clients ask for faults, like /echo?fault=drop:3. For tests and demos only: whoever connects can use them.
+    #[arg(long)]
+    faults: bool,
+
+    /// Tell whoever connects to /monitor what the machine does: processor, memory, processes, and the server itself.
+    #[arg(long)]
+    monitor: bool,
+
+    #[command(flatten)]
+    server: ServerFlags,
+    #[command(flatten)]
+    ticker: TickerFlags,
+    #[command(flatten)]
+    files: FileFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Ticker")]
+struct TickerFlags {
+    /// Where the random walk of the prices starts; the same seed gives the same prices.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+
+    /// Play recorded prices instead: a CSV file with the columns time, symbol, price. A time is a number of seconds
+    /// or a date like 2024-05-01T14:30:00.250Z.
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+
+    /// Play the recording so many times faster.
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed, requires = "replay")]
+    replay_speed: f64,
+
+    /// Distinct ticker streams, each a choice of symbols and a rate; more are refused with HTTP 503.
+    #[arg(long, value_name = "COUNT", default_value_t = TickerLimits::default().streams)]
+    max_streams: usize,
+
+    /// How many of them the connections of one address may listen to; more are refused with HTTP 429.
+    #[arg(long, value_name = "COUNT", default_value_t = TickerLimits::default().streams_per_address)]
+    max_streams_per_address: usize,
+
+    /// Ticker updates a second that the connections of one address may listen to, all together; more are refused with HTTP
+    /// 429.
+    #[arg(long, value_name = "COUNT", default_value_t = TickerLimits::default().updates_per_address)]
+    max_ticker_updates_per_address: u64,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Files")]
+struct FileFlags {
+    /// Where to make the temporary folder for files that clients leave; the default is the system's place for such.
+    #[arg(long, value_name = "DIR")]
+    files_dir: Option<PathBuf>,
+
+    /// Bytes of one file.
+    #[arg(long, value_name = "BYTES", default_value_t = FileLimits::default().file_bytes)]
+    max_file_bytes: u64,
+
+    /// Bytes of all files, the unfinished ones with the size that they will have.
+    #[arg(long, value_name = "BYTES", default_value_t = FileLimits::default().store_bytes)]
+    max_store_bytes: u64,
+
+    /// How many files, with the unfinished ones.
+    #[arg(long, value_name = "COUNT", default_value_t = FileLimits::default().files)]
+    max_files: usize,
+
+    /// How long an upload that does not go on is kept, so that it can be resumed. After a minute it gives its room to another
+    /// that needs it.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = parse_positive_seconds)]
+    unfinished_ttl: Duration,
+
+    /// How long a file is kept for others.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = parse_positive_seconds)]
+    file_ttl: Duration,
+}
+
+/// Why the flags, each of them well formed, cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnusableFlags {
+    /// `--allow-origin`.
+    #[error(transparent)]
+    Origin(#[from] BadOrigin),
+    /// `--replay`.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// `--tls-cert` or `--tls-key`.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// `--dist`.
+    #[error("--dist {0} is not a folder; build the web application first")]
+    Dist(PathBuf),
+}
+
+impl Cli {
+    /// Reads the files that the flags name.
+    pub fn into_config(self) -> Result<Config, UnusableFlags> {
+        let Self { dist, faults, monitor, server, ticker, files } = self;
+        if let Some(dist) = dist.as_ref().filter(|dist| !dist.is_dir()) {
+            return Err(UnusableFlags::Dist(dist.clone()));
+        }
+        Ok(Config {
+            listen: server.listen,
+            reuse_port: server.reuse_port,
+            dist,
+            faults,
+            monitor,
+            origins: server.origins()?,
+            limits: server.limits.limits(),
+            connection: server.limits.connection_limits(),
+            files: files.into_limits(),
+            ticker: ticker.limits(),
+            feed: ticker.into_feed()?,
+            drain: server.drain,
+            tls: server.tls.load()?,
+            ..Config::default()
+        })
+    }
+}
+
+impl TickerFlags {
+    fn limits(&self) -> TickerLimits {
+        TickerLimits {
+            streams: self.max_streams,
+            streams_per_address: self.max_streams_per_address,
+            updates_per_address: self.max_ticker_updates_per_address,
+            ..TickerLimits::default()
+        }
+    }
+
+    fn into_feed(self) -> Result<FeedSource, RecordingError> {
+        match self.replay {
+            None => Ok(FeedSource::Walk { seed: self.seed }),
+            Some(file) => {
+                let recording = Arc::new(Recording::read(&file)?);
+                Ok(FeedSource::Replay { recording, speed: self.replay_speed })
+            }
+        }
+    }
+}
+
+impl FileFlags {
+    fn into_limits(self) -> FileLimits {
+        FileLimits {
+            folder: self.files_dir,
+            file_bytes: self.max_file_bytes,
+            store_bytes: self.max_store_bytes,
+            files: self.max_files,
+            unfinished: self.unfinished_ttl,
+            finished: self.file_ttl,
+            ..FileLimits::default()
+        }
+    }
+}
+
+fn speed(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(speed) if (0.001..=1_000_000.0).contains(&speed) => Ok(speed),
+        _ => Err("a factor from 0.001 to 1000000"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn config(flags: &[&str]) -> Result<Config, String> {
+        let all = ["everwire-companion"].iter().chain(flags);
+        Cli::try_parse_from(all).map_err(|error| error.to_string())?.into_config().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_flags_the_configuration_is_the_default_one() {
+        assert_eq!(without_clock(config(&[]).unwrap()), without_clock(Config::default()));
+    }
+
+    #[test]
+    fn flags_that_cannot_be_used_say_why() {
+        for (flags, sentence) in [
+            (["--drain", "x"], "number of seconds"),
+            (["--drain", "1e99"], "seconds from 0"),
+            (["--handshake-timeout", "0"], "more than 0 seconds"),
+            (["--allow-origin", "example.org"], "not an origin"),
+            (["--dist", "/there/is/no/such/folder"], "build the web application first"),
+            (["--replay", "/there/is/no/such/file"], "cannot read the recording"),
+            (["--tls-cert", "cert.pem"], "--tls-key"),
+            (["--replay-speed", "2"], "--replay"),
+        ] {
+            let error = config(&flags).unwrap_err();
+            assert!(error.contains(sentence), "{flags:?}: {error}");
+        }
+    }
+
+    fn without_clock(config: Config) -> String {
+        format!("{:?}", Config { clock: everwire_server::Clock::from_fn(|| 0.0), ..config })
+    }
+}

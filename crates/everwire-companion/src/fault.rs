@@ -1,0 +1,274 @@
+//! Faults that a test or a visitor asks for with `?fault=`, so that recovery can be seen and proven.
+
+mod network;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use everwire_server::{EncodedMessage, Interceptor, Intervention, Message};
+use tokio::time::Instant;
+
+pub(crate) use network::{Network, Path};
+
+/// How faults are written, for error messages and `--help`.
+pub(crate) const GRAMMAR: &str = "drop:N, half-open:N, delay:MS and jitter:MS (at most 60000), \
+     loss:PERCENT (at most 50), refuse:STATUS (400 to 599), \
+     close:CODE or close:CODE:N (1000 to 1003, 1007 to 1014, 3000 to 4999), garbage; several separated by commas";
+
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+
+/// In percent. Of a network that loses more nobody would say that it works.
+const MOST_LOSS: f64 = 50.0;
+
+/// The faults of one connection, as asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Faults {
+    /// Answer the handshake with this status.
+    pub(crate) refuse: Option<StatusCode>,
+    /// What ends the connection, after how many messages in both directions together.
+    ends: Vec<(u64, Intervention)>,
+    network: Network,
+    garbage: bool,
+}
+
+impl Faults {
+    /// Reads the value of the `fault` parameter; `None` is a text outside the grammar.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut faults = Self::default();
+        for fault in text.split(',') {
+            let parts: Vec<&str> = fault.trim().split(':').collect();
+            match parts[..] {
+                ["drop", n] => faults.ends.push((n.parse().ok()?, Intervention::Cut)),
+                ["half-open", n] => faults.ends.push((n.parse().ok()?, Intervention::HalfOpen)),
+                ["close", code] => faults.ends.push((0, closes(sendable(code)?))),
+                ["close", code, n] => faults.ends.push((n.parse().ok()?, closes(sendable(code)?))),
+                ["delay", ms] => faults.network.delay = bearable(ms)?,
+                ["jitter", ms] => faults.network.jitter = bearable(ms)?,
+                ["loss", percent] => {
+                    let percent = percent.parse().ok().filter(|percent| (0.0..=MOST_LOSS).contains(percent))?;
+                    faults.network.loss = percent / 100.0;
+                }
+                ["refuse", status] => {
+                    let status: u16 = status.parse().ok().filter(|status| (400..600).contains(status))?;
+                    faults.refuse = Some(StatusCode::from_u16(status).ok()?);
+                }
+                ["garbage"] => faults.garbage = true,
+                _ => return None,
+            }
+        }
+        Some(faults)
+    }
+
+    /// The script of a connection that has these faults.
+    pub(crate) fn script(self) -> Script {
+        let path = self.network.path();
+        let mut script =
+            Script { faults: self, path, messages: 0, garbage_sent: 0, delayed: VecDeque::new(), bytes: 0 };
+        script.open(Instant::now());
+        script
+    }
+
+    /// The network that was asked for, unless there is a fault that only a WebSocket can have.
+    pub(crate) fn network_alone(&self) -> Option<Network> {
+        (self.ends.is_empty() && !self.garbage).then_some(self.network)
+    }
+}
+
+fn closes(code: u16) -> Intervention {
+    Intervention::Close(code, "as asked by the fault parameter")
+}
+
+fn bearable(ms: &str) -> Option<Duration> {
+    ms.parse().ok().map(Duration::from_millis).filter(|time| *time <= LONGEST_DELAY)
+}
+
+/// Codes that RFC 6455 section 7.4 lets an endpoint send.
+fn sendable(code: &str) -> Option<u16> {
+    let code = code.parse().ok()?;
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999).then_some(code)
+}
+
+/// The faults of a connection that is under way.
+#[derive(Debug)]
+pub(crate) struct Script {
+    faults: Faults,
+    path: Path,
+    messages: u64,
+    garbage_sent: u64,
+    delayed: VecDeque<(Instant, EncodedMessage)>,
+    /// What they hold.
+    bytes: usize,
+}
+
+impl Script {
+    /// What is sent before the first message.
+    fn open(&mut self, now: Instant) {
+        if self.faults.garbage {
+            for _ in 0..2 {
+                let garbage = self.garbage();
+                self.hold_back(garbage, now);
+            }
+        }
+    }
+
+    fn hold_back(&mut self, message: EncodedMessage, now: Instant) {
+        self.bytes += size_held(&message);
+        self.delayed.push_back((self.path.arrival(now), message));
+    }
+
+    /// Text and binary in turn: JSON that breaks off, and bytes that are no text in any encoding we use.
+    fn garbage(&mut self) -> EncodedMessage {
+        self.garbage_sent += 1;
+        let number = self.garbage_sent;
+        let message = if number % 2 == 1 {
+            Message::text(format!("\u{0}garbage {number} {{\"type\":[\u{fffd}"))
+        } else {
+            let mut bytes = vec![0xff, 0xfe, 0x00, 0xc0, 0x80];
+            bytes.extend(number.to_be_bytes());
+            Message::binary(bytes)
+        };
+        EncodedMessage::from(&message)
+    }
+}
+
+impl Interceptor for Script {
+    fn send(&mut self, message: EncodedMessage, now: Instant) {
+        if self.faults.garbage {
+            let garbage = self.garbage();
+            self.hold_back(garbage, now);
+        }
+        self.hold_back(message, now);
+    }
+
+    fn next(&mut self, now: Instant) -> Option<EncodedMessage> {
+        let (_, message) = self.delayed.pop_front_if(|(at, _)| *at <= now)?;
+        self.bytes -= size_held(&message);
+        Some(message)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.delayed.front().map(|(at, _)| *at)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn on_messages(&mut self, count: u64) {
+        self.messages += count;
+    }
+
+    fn intervention(&self) -> Option<Intervention> {
+        self.faults.ends.iter().find(|(after, _)| self.messages >= *after).map(|(_, end)| *end)
+    }
+}
+
+fn size_held(message: &EncodedMessage) -> usize {
+    message.bytes() + size_of::<(Instant, EncodedMessage)>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(text: &str) -> EncodedMessage {
+        EncodedMessage::from(&Message::text(text))
+    }
+
+    /// What is sent by then.
+    fn due(script: &mut Script, now: Instant) -> Vec<Message> {
+        std::iter::from_fn(|| script.next(now)).map(|message| message.decode()).collect()
+    }
+
+    fn ends(text: &str) -> Vec<(u64, Intervention)> {
+        Faults::parse(text).unwrap().ends
+    }
+
+    #[test]
+    fn every_fault_of_the_grammar_is_read() {
+        assert_eq!(ends("drop:3"), [(3, Intervention::Cut)]);
+        assert_eq!(ends("half-open:0"), [(0, Intervention::HalfOpen)]);
+        assert_eq!(ends("close:4001"), [(0, closes(4001))]);
+        assert_eq!(ends("close:1011:7"), [(7, closes(1011))]);
+        assert_eq!(Faults::parse("refuse:503").unwrap().refuse, Some(StatusCode::SERVICE_UNAVAILABLE));
+        let both = Faults::parse("delay:250, garbage").unwrap();
+        assert_eq!((both.network.delay, both.garbage), (Duration::from_millis(250), true));
+        let network = Network { delay: Duration::from_millis(9), jitter: Duration::from_millis(8), loss: 0.025 };
+        assert_eq!(Faults::parse("delay:9,jitter:8,loss:2.5").unwrap().network, network);
+    }
+
+    #[test]
+    fn texts_outside_the_grammar_are_refused() {
+        for text in [
+            "",
+            "drop",
+            "drop:",
+            "drop:-1",
+            "drop:x",
+            "half-open",
+            "delay:60001",
+            "jitter:60001",
+            "jitter",
+            "loss:51",
+            "loss:-1",
+            "loss:NaN",
+            "refuse:200",
+            "refuse:700",
+            "refuse",
+            "close",
+            "close:1005",
+            "close:1006",
+            "close:1015",
+            "close:999",
+            "close:5000",
+            "close:1000:x",
+            "garbage:1",
+            "drop:1,",
+            "nonsense",
+        ] {
+            assert_eq!(Faults::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_due_after_its_messages_and_not_before() {
+        let mut script = Faults::parse("close:4000:2,drop:3").unwrap().script();
+        let mut after = Vec::new();
+        for _ in 0..3 {
+            script.on_messages(1);
+            after.push(script.intervention());
+        }
+        assert_eq!(after, [None, Some(closes(4000)), Some(closes(4000))]);
+    }
+
+    #[test]
+    fn delayed_messages_keep_their_order_and_their_time() {
+        let start = Instant::now();
+        let mut script = Faults::parse("delay:100").unwrap().script();
+        let later = |ms| start + Duration::from_millis(ms);
+        script.send(encoded("a"), start);
+        script.send(encoded("b"), later(50));
+        assert_eq!(script.deadline(), Some(later(100)));
+        assert!(script.next(later(99)).is_none());
+        assert_eq!(due(&mut script, later(100)), [Message::text("a")]);
+        assert_eq!(due(&mut script, later(150)), [Message::text("b")]);
+    }
+
+    #[test]
+    fn garbage_alternates_between_text_and_binary_around_the_real_messages() {
+        let mut script = Faults::parse("garbage").unwrap().script();
+        let now = Instant::now();
+        script.send(encoded("real"), now);
+        script.send(encoded("real"), now);
+        let kinds: String = due(&mut script, now)
+            .iter()
+            .map(|message| match message {
+                Message::Text(text) if text.as_str() == "real" => 'r',
+                Message::Text(_) => 't',
+                _ => 'b',
+            })
+            .collect();
+        assert_eq!(kinds, "tbtrbr");
+    }
+}

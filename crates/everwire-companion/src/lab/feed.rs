@@ -1,0 +1,189 @@
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use everwire_companion_api::lab::padded_message;
+use everwire_server::{Clock, HandshakeError, network_of};
+use tokio::time::{Instant, sleep_until};
+
+use super::log::Log;
+use crate::companion::Companion;
+use crate::endpoints::STREAMS_FULL;
+use crate::query::Query;
+
+/// Feeds that may run at once.
+const MOST: usize = 60;
+
+/// How many of them one address may have started: as many as a browser's page offers choices. The others are for others.
+const MOST_OF_AN_ADDRESS: usize = 20;
+
+/// How long a feed runs on when nobody reads it: the next poll may be a minute away.
+const LINGER: Duration = Duration::from_secs(90);
+
+/// What a client wants to hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Choice {
+    /// Messages a second.
+    rate: u32,
+    /// Bytes of each.
+    size: usize,
+}
+
+/// The feeds that run, one for each choice that somebody made. Whatever transport a client takes, it reads the same log.
+#[derive(Debug, Default)]
+pub(super) struct Feeds {
+    running: Arc<Mutex<HashMap<Choice, Running>>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    log: Arc<Log>,
+    used: Instant,
+    /// Who started it.
+    address: Option<IpAddr>,
+}
+
+impl Choice {
+    pub(super) fn from_query(query: &Query) -> Result<Self, HandshakeError> {
+        Ok(Self { rate: query.number("rate", 1..=20, 10)?, size: query.number("size", 64..=1024, 128)? })
+    }
+
+    fn period(self) -> Duration {
+        Duration::from_secs(1) / self.rate
+    }
+}
+
+impl Feeds {
+    /// The log of a feed, which is started if it does not run yet.
+    pub(super) fn log(
+        &self,
+        companion: &Companion,
+        choice: Choice,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Log>, HandshakeError> {
+        let address = address.map(network_of);
+        let mut running = lock(&self.running);
+        let full = running.len() >= MOST;
+        let started = running.values().filter(|feed| address.is_some() && feed.address == address).count();
+        if let Some(feed) = running.get_mut(&choice) {
+            feed.used = Instant::now();
+            return Ok(Arc::clone(&feed.log));
+        }
+        if full {
+            let sentence = format!("All {MOST} feeds of the lab are taken; choose a rate and a size that others use.");
+            return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, STREAMS_FULL, sentence));
+        }
+        if started >= MOST_OF_AN_ADDRESS {
+            let sentence = format!(
+                "Your address has {MOST_OF_AN_ADDRESS} feeds of the lab, as many as it may; choose a rate and a size that run already."
+            );
+            return Err(HandshakeError::new(StatusCode::TOO_MANY_REQUESTS, STREAMS_FULL, sentence));
+        }
+        let clock = companion.config().clock.clone();
+        let log = Arc::new(Log::after(first_number(&clock, choice)));
+        running.insert(choice, Running { log: Arc::clone(&log), used: Instant::now(), address });
+        drop(running);
+        let (others, played, everwire) = (Arc::clone(&self.running), Arc::clone(&log), companion.everwire().clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = play(&played, choice, &clock, || is_over(&others, choice)) => {}
+                () = everwire.draining() => {}
+            }
+        });
+        Ok(log)
+    }
+}
+
+/// A feed counts on by the time of day: one that is started anew, also by another server, is ahead of every number that a
+/// client can have from before, and so what was missed is known to be missed.
+fn first_number(clock: &Clock, choice: Choice) -> u64 {
+    (clock.now_ms() / 1e3 * f64::from(choice.rate)) as u64
+}
+
+/// Adds a message at each step until it may end.
+async fn play(log: &Log, choice: Choice, clock: &Clock, is_over: impl Fn() -> bool) {
+    let mut step = Instant::now();
+    loop {
+        step += choice.period();
+        sleep_until(step).await;
+        log.push(|seq| padded_message(seq, clock.now_ms(), choice.size));
+        if is_over() {
+            return;
+        }
+    }
+}
+
+/// Takes a feed out that nobody has used for a while, and that nobody holds but the map and the task that plays it.
+fn is_over(running: &Mutex<HashMap<Choice, Running>>, choice: Choice) -> bool {
+    let mut running = lock(running);
+    let unused =
+        running.get(&choice).is_none_or(|feed| Arc::strong_count(&feed.log) <= 2 && feed.used.elapsed() >= LINGER);
+    if unused {
+        running.remove(&choice);
+    }
+    unused
+}
+
+fn lock(running: &Mutex<HashMap<Choice, Running>>) -> MutexGuard<'_, HashMap<Choice, Running>> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    fn choice(query: &str) -> Choice {
+        Choice::from_query(&Query::of(&format!("/?{query}").parse().unwrap())).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_feed_keeps_its_rate_and_its_numbers_have_no_hole() {
+        let companion = Companion::new(Config::default());
+        let feeds = Feeds::default();
+        let log = feeds.log(&companion, choice("rate=20"), None).unwrap();
+        let start = log.read(None).0.unwrap().cursor;
+        tokio::time::sleep(Duration::from_millis(10_025)).await;
+        let numbers: Vec<u64> = log.read(Some(start)).1.iter().map(|item| item.seq - start).collect();
+        assert_eq!(numbers, (1..=200).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_feed_that_nobody_reads_ends_and_one_that_is_held_does_not() {
+        let companion = Companion::new(Config::default());
+        let feeds = Feeds::default();
+        drop(feeds.log(&companion, choice("rate=1"), None).unwrap());
+        let held = feeds.log(&companion, choice("rate=2"), None).unwrap();
+        tokio::time::sleep(LINGER + Duration::from_secs(2)).await;
+        assert_eq!(lock(&feeds.running).keys().collect::<Vec<_>>(), [&choice("rate=2")]);
+        drop(held);
+    }
+
+    #[tokio::test]
+    async fn there_are_not_more_feeds_than_may_run() {
+        let companion = Companion::new(Config::default());
+        let feeds = Feeds::default();
+        for size in 0..MOST {
+            feeds.log(&companion, choice(&format!("size={}", 64 + size)), None).unwrap();
+        }
+        let error = feeds.log(&companion, choice("size=1000"), None).unwrap_err();
+        assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(feeds.log(&companion, choice("size=64"), None).is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_address_cannot_start_every_feed() {
+        let companion = Companion::new(Config::default());
+        let feeds = Feeds::default();
+        let log = |size: usize, address: &str| {
+            feeds.log(&companion, choice(&format!("size={size}")), Some(address.parse().unwrap()))
+        };
+        for size in 0..MOST_OF_AN_ADDRESS {
+            log(64 + size, "10.0.0.1").unwrap();
+        }
+        assert_eq!(log(1000, "10.0.0.1").unwrap_err().status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(log(64, "10.0.0.1").is_ok() && log(1000, "10.0.0.2").is_ok() && log(1000, "10.0.0.1").is_ok());
+    }
+}

@@ -1,0 +1,186 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use everwire_companion_api::lab;
+use everwire_server::{Connection, Message, Utf8Bytes};
+use tokio::sync::watch;
+
+/// How many messages a log keeps for those who come back for more: half a minute of the fastest feed.
+const KEEP: usize = 600;
+
+/// Numbered messages, the latest of them kept, which any number of clients read from a cursor of their own.
+#[derive(Debug)]
+pub(super) struct Log {
+    inner: Mutex<Inner>,
+    latest: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    kept: VecDeque<Item>,
+    latest: u64,
+    /// WebSockets that hear of each message.
+    subscribers: HashMap<u64, Connection>,
+    subscribed: u64,
+}
+
+/// A message and its number.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Item {
+    pub(super) seq: u64,
+    pub(super) text: Utf8Bytes,
+}
+
+/// A place in the list of subscribers; dropping it gives it up.
+#[derive(Debug)]
+#[must_use = "dropping the subscription ends it"]
+pub(super) struct Subscription {
+    log: Arc<Log>,
+    number: u64,
+}
+
+/// Tells a client where it begins to read. It is sent instead of a message, and only where the client cannot know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beginning {
+    /// The message before the first that follows.
+    pub(super) cursor: u64,
+    /// How many messages the client has missed for good: it was away for longer than they are kept.
+    pub(super) gap: u64,
+}
+
+impl Beginning {
+    pub(super) fn text(&self) -> String {
+        let Self { cursor, gap } = *self;
+        serde_json::to_string(&lab::Item::Start { cursor, gap })
+            .expect("structs with string keys always have a JSON form")
+    }
+}
+
+impl Log {
+    /// An empty log whose first message has the number after `latest`.
+    pub(super) fn after(latest: u64) -> Self {
+        Self { inner: Mutex::new(Inner { latest, ..Inner::default() }), latest: watch::Sender::new(latest) }
+    }
+
+    /// Adds a message, which is told its number.
+    pub(super) fn push(&self, text: impl FnOnce(u64) -> String) {
+        let mut inner = self.inner();
+        inner.latest += 1;
+        let seq = inner.latest;
+        let text = Utf8Bytes::from(text(seq));
+        for connection in inner.subscribers.values() {
+            connection.send(Message::Text(text.clone()));
+        }
+        if inner.kept.len() == KEEP {
+            inner.kept.pop_front();
+        }
+        inner.kept.push_back(Item { seq, text });
+        drop(inner);
+        self.latest.send_replace(seq);
+    }
+
+    /// What follows for a client that has read up to `after`, and where that begins if the client cannot know.
+    pub(super) fn read(&self, after: Option<u64>) -> (Option<Beginning>, Vec<Item>) {
+        self.inner().read(after)
+    }
+
+    /// Tells when there are messages after those that were there at this moment.
+    pub(super) fn news(&self) -> watch::Receiver<u64> {
+        self.latest.subscribe()
+    }
+
+    /// Puts what follows `after` into an connection queue, at once and from now on, behind where it begins if that has to be told.
+    pub(super) fn subscribe(
+        self: &Arc<Self>,
+        connection: &Connection,
+        after: Option<u64>,
+    ) -> (Subscription, Option<Beginning>) {
+        let mut inner = self.inner();
+        let (beginning, items) = inner.read(after);
+        beginning.iter().for_each(|beginning| connection.send(beginning.text()));
+        items.into_iter().for_each(|item| connection.send(Message::Text(item.text)));
+        inner.subscribed += 1;
+        let number = inner.subscribed;
+        inner.subscribers.insert(number, connection.clone());
+        (Subscription { log: Arc::clone(self), number }, beginning)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn read(&self, after: Option<u64>) -> (Option<Beginning>, Vec<Item>) {
+        let oldest = self.latest - self.kept.len() as u64;
+        let (from, beginning) = match after {
+            Some(after) if (oldest..=self.latest).contains(&after) => (after, None),
+            Some(after) if after < oldest => (oldest, Some(Beginning { cursor: oldest, gap: oldest - after })),
+            // A newcomer, or one that has a number from elsewhere.
+            _ => (self.latest, Some(Beginning { cursor: self.latest, gap: 0 })),
+        };
+        let newer = self.kept.iter().rev().take_while(|item| item.seq > from).count();
+        (beginning, self.kept.range(self.kept.len() - newer..).cloned().collect())
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.log.inner().subscribers.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use everwire_server::Message;
+    use everwire_server::testing::Recorder;
+
+    use super::*;
+
+    fn log(messages: u64) -> Log {
+        let log = Log::after(0);
+        (0..messages).for_each(|_| log.push(|seq| seq.to_string()));
+        log
+    }
+
+    /// What `after` reads: where it begins, and which messages.
+    fn read(log: &Log, after: Option<u64>) -> (Option<Beginning>, Vec<u64>) {
+        let (beginning, items) = log.read(after);
+        (beginning, items.iter().map(|item| item.seq).collect())
+    }
+
+    #[test]
+    fn a_cursor_reads_what_follows_it_once() {
+        let log = log(3);
+        assert_eq!(read(&log, Some(1)), (None, vec![2, 3]));
+        assert_eq!(read(&log, Some(3)), (None, vec![]));
+    }
+
+    #[test]
+    fn a_newcomer_begins_at_the_end_and_is_told_where_that_is() {
+        let at_the_end = (Some(Beginning { cursor: 3, gap: 0 }), vec![]);
+        assert_eq!(read(&log(3), None), at_the_end);
+        assert_eq!(read(&log(3), Some(9)), at_the_end);
+    }
+
+    #[test]
+    fn who_was_away_too_long_is_told_how_many_are_missing() {
+        let log = log(1000);
+        let (beginning, items) = read(&log, Some(150));
+        assert_eq!(beginning, Some(Beginning { cursor: 400, gap: 250 }));
+        assert_eq!((items.len(), items[0]), (KEEP, 401));
+        assert_eq!(read(&log, Some(400)).0, None);
+    }
+
+    #[test]
+    fn a_subscriber_gets_the_backlog_and_then_each_message_until_it_leaves() {
+        let log = Arc::new(log(3));
+        let recorder = Recorder::new();
+        let (subscription, beginning) = log.subscribe(recorder.connection(), Some(2));
+        log.push(|seq| seq.to_string());
+        drop(subscription);
+        log.push(|seq| seq.to_string());
+        assert_eq!(beginning, None);
+        assert_eq!(recorder.messages(), ["3", "4"].map(Message::text));
+    }
+}

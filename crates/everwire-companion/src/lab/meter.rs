@@ -1,0 +1,228 @@
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use axum::http::Extensions;
+use everwire_companion_api::lab::Usage;
+use everwire_server::StreamObserver;
+
+/// The bytes of one TCP connection above TLS, counted where they are read and written, and the account that they are
+/// entered into.
+///
+/// HTTP/1.1 carries one exchange after another. What is read between the last byte of an answer and the first of the
+/// next belongs to the next exchange, and so it can be told exactly what each took: head, body, chunk sizes and all.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    read: AtomicU64,
+    written: AtomicU64,
+    /// What had been read when the latest byte was written: everything after it belongs to the next request.
+    read_before_answer: AtomicU64,
+    tenant: Mutex<Option<Tenant>>,
+}
+
+/// Whose bytes a connection carries at present.
+#[derive(Debug)]
+struct Tenant {
+    account: Arc<Account>,
+    read_from: u64,
+    written_from: u64,
+    /// Whether the connection is a WebSocket now, and belongs to its account for good.
+    is_upgraded: bool,
+}
+
+impl Meter {
+    fn count_read(&self, bytes: usize) {
+        self.read.fetch_add(bytes as u64, Relaxed);
+    }
+
+    fn count_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Relaxed);
+        self.read_before_answer.store(self.read.load(Relaxed), Relaxed);
+    }
+
+    /// So many of the bytes that were counted as written were not.
+    fn take_back(&self, bytes: usize) {
+        self.written.fetch_sub(bytes as u64, Relaxed);
+    }
+
+    /// A request is there, so that the answer to the one before it is over.
+    fn next_request(&self) {
+        let mut tenant = self.tenant();
+        if let Some(tenant) = tenant.take() {
+            let (requests, read, written) = self.since(&tenant);
+            tenant.account.requests.fetch_add(requests, Relaxed);
+            tenant.account.read.fetch_add(read, Relaxed);
+            tenant.account.written.fetch_add(written, Relaxed);
+        }
+    }
+
+    /// Enters the current exchange into an account, up to the next request or the end.
+    pub(super) fn bill(self: &Arc<Self>, account: &Arc<Account>, is_upgraded: bool) {
+        account.follow(self);
+        *self.tenant() = Some(Tenant {
+            account: Arc::clone(account),
+            read_from: self.read_before_answer.load(Relaxed),
+            written_from: self.written.load(Relaxed),
+            is_upgraded,
+        });
+    }
+
+    /// What the tenant's exchange took so far: the request, and the bytes that were read and written. A request counts once its answer
+    /// begins, as its bytes do: one that is held would otherwise make all others look cheaper.
+    fn since(&self, tenant: &Tenant) -> (u64, u64, u64) {
+        let read = if tenant.is_upgraded { &self.read } else { &self.read_before_answer };
+        let written = self.written.load(Relaxed) - tenant.written_from;
+        (u64::from(written > 0), read.load(Relaxed) - tenant.read_from, written)
+    }
+
+    /// What is under way for an account.
+    fn under_way(&self, account: &Account) -> (u64, u64, u64) {
+        match &*self.tenant() {
+            Some(tenant) if std::ptr::eq(&raw const *tenant.account, account) => self.since(tenant),
+            _ => (0, 0, 0),
+        }
+    }
+
+    fn tenant(&self) -> MutexGuard<'_, Option<Tenant>> {
+        self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StreamObserver for Meter {
+    fn on_read(&self, bytes: usize) {
+        self.count_read(bytes);
+    }
+
+    fn on_write(&self, bytes: usize) {
+        self.count_written(bytes);
+    }
+
+    fn on_unwritten(&self, bytes: usize) {
+        self.take_back(bytes);
+    }
+
+    fn on_request(self: Arc<Self>, extensions: &mut Extensions) {
+        self.next_request();
+        extensions.insert(self);
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.next_request();
+    }
+}
+
+/// What one transport of one client used.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    requests: AtomicU64,
+    read: AtomicU64,
+    written: AtomicU64,
+    messages: AtomicU64,
+    payload: AtomicU64,
+    /// The connections that may carry something of it: as many as the client holds open.
+    meters: Mutex<Vec<Weak<Meter>>>,
+}
+
+impl Account {
+    /// A message to the client with so many bytes.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.wrote(1, bytes as u64);
+    }
+
+    /// Messages to the client, with so many bytes together.
+    pub(super) fn wrote(&self, messages: u64, bytes: u64) {
+        self.messages.fetch_add(messages, Relaxed);
+        self.payload.fetch_add(bytes, Relaxed);
+    }
+
+    /// The client said so many bytes.
+    pub(super) fn heard(&self, bytes: usize) {
+        self.payload.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let meters: Vec<_> = self.meters().iter().filter_map(Weak::upgrade).collect();
+        let mut requests = self.requests.load(Relaxed);
+        let (mut read, mut written) = (self.read.load(Relaxed), self.written.load(Relaxed));
+        for meter in meters {
+            let (more_requests, more_read, more_written) = meter.under_way(self);
+            requests += more_requests;
+            read += more_read;
+            written += more_written;
+        }
+        Usage { requests, read, written, messages: self.messages.load(Relaxed), payload: self.payload.load(Relaxed) }
+    }
+
+    fn follow(&self, meter: &Arc<Meter>) {
+        let mut meters = self.meters();
+        meters.retain(|other| other.strong_count() > 0 && !std::ptr::eq(other.as_ptr(), &raw const **meter));
+        meters.push(Arc::downgrade(meter));
+    }
+
+    fn meters(&self) -> MutexGuard<'_, Vec<Weak<Meter>>> {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(meter: &Arc<Meter>, account: Option<&Arc<Account>>, head: usize, body: usize, answer: usize) {
+        meter.count_read(head);
+        meter.next_request();
+        if let Some(account) = account {
+            meter.bill(account, false);
+        }
+        meter.count_read(body);
+        meter.count_written(answer);
+    }
+
+    fn bytes(account: &Account) -> (u64, u64) {
+        let Usage { read, written, .. } = account.usage();
+        (read, written)
+    }
+
+    #[test]
+    fn each_exchange_of_a_connection_goes_into_its_own_account() {
+        let (meter, one, other) = (Arc::<Meter>::default(), Arc::<Account>::default(), Arc::<Account>::default());
+        exchange(&meter, Some(&one), 100, 7, 50);
+        exchange(&meter, None, 1000, 1000, 1000);
+        exchange(&meter, Some(&other), 30, 0, 20);
+        exchange(&meter, Some(&one), 200, 0, 10);
+        assert_eq!(bytes(&one), (307, 60));
+        assert_eq!(bytes(&other), (30, 20));
+    }
+
+    #[test]
+    fn what_is_under_way_counts_already_and_stays_counted_after_the_end() {
+        let (meter, account) = (Arc::<Meter>::default(), Arc::<Account>::default());
+        exchange(&meter, Some(&account), 10, 0, 20);
+        meter.count_written(5);
+        assert_eq!(bytes(&account), (10, 25));
+        drop(meter);
+        assert_eq!(bytes(&account), (10, 25));
+    }
+
+    #[test]
+    fn a_websocket_is_billed_for_what_it_reads_without_an_answer() {
+        let (meter, account) = (Arc::<Meter>::default(), Arc::<Account>::default());
+        meter.count_read(150);
+        meter.next_request();
+        meter.bill(&account, true);
+        meter.count_written(129);
+        meter.count_read(6);
+        assert_eq!(bytes(&account), (156, 129));
+    }
+
+    #[test]
+    fn connections_that_ended_are_not_remembered() {
+        let account = Arc::<Account>::default();
+        for _ in 0..100 {
+            exchange(&Arc::default(), Some(&account), 1, 0, 1);
+        }
+        assert_eq!(bytes(&account), (100, 100));
+        assert!(account.meters().len() <= 1);
+    }
+}

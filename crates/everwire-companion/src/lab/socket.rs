@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use everwire_server::{Connection, Handler, HandshakeError, Message};
+
+use super::log::Subscription;
+use super::meter::{Account, Meter};
+use super::source;
+use super::visit::bill;
+use crate::companion::Companion;
+use crate::opening::Opening;
+
+/// `/lab/socket`: a feed, or with `call` nothing but the answers to what the client says.
+pub(super) struct LabHandler {
+    connection: Connection,
+    account: Option<Arc<Account>>,
+    /// The bytes of the first message, if it only says where the feed begins and so is no payload. None once it is written.
+    beginning: Option<u64>,
+    _subscription: Option<Subscription>,
+}
+
+/// Answers a handshake with what the client wants to hear. The lab counts the bytes of its streams, so that the connection stays below
+/// its meter.
+pub(crate) async fn open(
+    State(companion): State<Companion>,
+    meter: Option<Extension<Arc<Meter>>>,
+    Opening { upgrade, query }: Opening,
+) -> Result<Response, HandshakeError> {
+    let account = bill(&companion, meter.as_deref(), &query, true);
+    let log = match query.text("call") {
+        Some(_) => None,
+        None => Some(source::log(&companion, &query, upgrade.peer_address())?),
+    };
+    let after = query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()?;
+    Ok(upgrade.observe().accept(move |connection| {
+        let subscribed = log.map(|log| log.subscribe(connection, after));
+        let (subscription, beginning) = subscribed.unzip();
+        let beginning = beginning.flatten().map(|beginning| beginning.text().len() as u64);
+        LabHandler { connection: connection.clone(), account, beginning, _subscription: subscription }
+    }))
+}
+
+impl Handler for LabHandler {
+    fn on_message(&mut self, message: Message) {
+        if let Some(account) = &self.account {
+            account.heard(message.len());
+        }
+        self.connection.send(message);
+    }
+
+    fn on_written(&mut self, mut messages: u64, mut payload: u64) {
+        if let Some(beginning) = self.beginning.take_if(|_| messages > 0) {
+            messages -= 1;
+            payload = payload.saturating_sub(beginning);
+        }
+        if let Some(account) = &self.account {
+            account.wrote(messages, payload);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use everwire_server::{DropReason, HandshakeError, Permit, peer_address};
+use tokio::time::{Instant, sleep_until};
+
+use super::log::Log;
+use super::meter::{Account, Meter};
+use super::source;
+use crate::companion::Companion;
+use crate::endpoints::LAB;
+use crate::fault::{Faults, Network};
+use crate::opening::{faults, refused};
+use crate::query::Query;
+
+/// A request to the lab that was let in: counted as a connection for as long as it lasts, and entered into its account.
+pub(super) struct Visit {
+    pub(super) companion: Companion,
+    pub(super) query: Query,
+    pub(super) account: Option<Arc<Account>>,
+    pub(super) network: Network,
+    address: Option<IpAddr>,
+    /// Its place among the connections.
+    _permit: Permit,
+}
+
+impl Visit {
+    /// Lets a request in under the conditions that hold for a WebSocket.
+    pub(super) fn begin(companion: &Companion, request: &Parts) -> Result<Self, HandshakeError> {
+        let everwire = companion.everwire();
+        if everwire.is_draining() {
+            let sentence = "The server is stopping; come again in a few seconds.";
+            return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
+        }
+        everwire.check_origin(request)?;
+        let query = Query::of(&request.uri);
+        let faults = faults(companion, &query)?.unwrap_or_default();
+        let network = network(&faults)?;
+        let permit = everwire.admit(request)?;
+        let account = bill(companion, request.extensions.get(), &query, false);
+        Ok(Self {
+            companion: companion.clone(),
+            query,
+            account,
+            network,
+            address: peer_address(request),
+            _permit: permit,
+        })
+    }
+
+    /// What the client wants to read.
+    pub(super) fn log(&self) -> Result<Arc<Log>, HandshakeError> {
+        source::log(&self.companion, &self.query, self.address)
+    }
+
+    /// The message that the client has read last.
+    pub(super) fn after(&self, headers: &HeaderMap) -> Result<Option<u64>, HandshakeError> {
+        // What a browser's EventSource says when it comes back.
+        let told = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        if told.is_some() {
+            return Ok(told);
+        }
+        self.query.text("after").map(|_| self.query.number("after", 0..=u64::MAX, 0)).transpose()
+    }
+
+    /// Waits as long as one answer is under way in this network.
+    pub(super) async fn travel(&self) {
+        sleep_until(self.network.path().arrival(Instant::now())).await;
+    }
+}
+
+/// Enters a request into the account that it names.
+pub(super) fn bill(
+    companion: &Companion,
+    meter: Option<&Arc<Meter>>,
+    query: &Query,
+    is_upgraded: bool,
+) -> Option<Arc<Account>> {
+    let account = companion.lab().account(query.text("account")?)?;
+    // Without a meter the routes are mounted in another server, and the account says that nothing was counted.
+    if let Some(meter) = meter {
+        meter.bill(&account, is_upgraded);
+    }
+    Some(account)
+}
+
+fn network(faults: &Faults) -> Result<Network, HandshakeError> {
+    if let Some(status) = faults.refuse {
+        return Err(refused(status));
+    }
+    faults.network_alone().ok_or_else(|| {
+        HandshakeError::bad_request(
+            "Over HTTP there are the faults delay:MS, jitter:MS, loss:PERCENT and refuse:STATUS.",
+        )
+    })
+}
+
+/// An answer to a page, which may come from elsewhere: whoever may connect by WebSocket may read it.
+pub(super) fn answer(
+    origin: Option<HeaderValue>,
+    answer: Result<Response, HandshakeError>,
+    companion: &Companion,
+) -> Response {
+    let mut response = answer.unwrap_or_else(|error| {
+        companion.everwire().endpoint(LAB).metrics().record_drop(error.reason());
+        error.into_response()
+    });
+    let is_forbidden = response.status() == StatusCode::FORBIDDEN;
+    if let Some(origin) = origin.filter(|_| !is_forbidden) {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    response
+}
+
+/// An answer that no cache may keep.
+pub(super) fn fresh(kind: &'static str, body: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], body.into()).into_response()
+}

@@ -1,0 +1,80 @@
+//! The companion server's command line.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use clap::Parser;
+use everwire_companion::{Cli, Server};
+use everwire_server::StopSignal;
+use everwire_server::cli::{Log, raise_open_file_limit};
+
+/// Gives memory back that was needed once. glibc's allocator keeps what lies between pieces that are still in use: after 300
+/// connections had echoed a megabyte each at the same time, hundreds of megabytes.
+#[cfg(all(feature = "jemalloc", target_os = "linux"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let log = Log::install();
+    let code = serve(&log);
+    log.flush();
+    code
+}
+
+/// Has a write beyond the limit on the size of a file (`ulimit -f`) fail like one to a full disk, be it of the log or of what a client
+/// sends. Unless somebody listens to the signal, it ends the process.
+#[cfg(unix)]
+fn outlive_large_files() {
+    use tokio::signal::unix::{SignalKind, signal};
+    if let Err(error) = signal(SignalKind::from_raw(libc::SIGXFSZ)) {
+        tracing::warn!("files that grow too large would end the server: {error}");
+    }
+}
+
+#[cfg(not(unix))]
+fn outlive_large_files() {}
+
+#[tokio::main]
+async fn serve(log: &Log) -> ExitCode {
+    let config = match Cli::parse().into_config() {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    raise_open_file_limit();
+    outlive_large_files();
+    let mut stop = match StopSignal::listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            tracing::error!("cannot listen for the signals that stop a server: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let (listen, drain) = (config.listen, config.drain);
+    let server = match Server::bind(config).await {
+        Ok(server) => server,
+        Err(error) => {
+            tracing::error!("cannot listen on {listen}: {error}; choose another address with --listen");
+            return ExitCode::FAILURE;
+        }
+    };
+    // Whoever started the server waits for this line. That it stopped reading our output is no reason to stop.
+    let _ = writeln!(stdout(), "listening on {}", server.url());
+    let _ = stdout().flush();
+
+    let log = log.clone();
+    server
+        .run_until(async move {
+            stop.received().await;
+            tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
+            tokio::spawn(async move {
+                stop.received_again().await;
+                log.flush();
+                std::process::exit(1);
+            });
+        })
+        .await;
+    ExitCode::SUCCESS
+}

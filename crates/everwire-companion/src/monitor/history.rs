@@ -1,0 +1,137 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use everwire_companion_api::monitor::{Detail, Machine, Point, ServerMessage};
+use everwire_server::Message;
+use tokio::time::Instant;
+
+use crate::json::json;
+
+/// The points that are kept: five minutes.
+const POINTS: usize = 300;
+
+/// How long sampling goes on after the last watcher left, so that somebody who loads the page anew finds no gap.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// What newcomers are sent. It is kept while anybody watches.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    is_sampled: bool,
+    machine: Option<Machine>,
+    points: VecDeque<Point>,
+    detail: Option<Detail>,
+    /// Since when nobody watches.
+    lonely_since: Option<Instant>,
+}
+
+impl History {
+    /// Says whether a sampler must be started, which is then counted on.
+    pub(super) fn start(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_sampled, true)
+    }
+
+    /// Forgets everything: the sampler ends.
+    pub(super) fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What a newcomer is sent.
+    pub(super) fn welcome(&self) -> Message {
+        let history = self.points.iter().cloned().collect();
+        json(&ServerMessage::Welcome { machine: self.machine.clone(), history, detail: self.detail.clone() })
+    }
+
+    /// Keeps a sample.
+    pub(super) fn push(&mut self, machine: Machine, point: Point, detail: Detail) {
+        if self.points.len() == POINTS {
+            self.points.pop_front();
+        }
+        self.points.push_back(point);
+        self.machine = Some(machine);
+        self.detail = Some(detail);
+    }
+
+    /// Whether nobody has watched for so long that sampling should end.
+    pub(super) fn is_forsaken(&mut self, watchers: usize, now: Instant) -> bool {
+        if watchers > 0 {
+            self.lonely_since = None;
+            return false;
+        }
+        now - *self.lonely_since.get_or_insert(now) >= LINGER
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(time: f64) -> Point {
+        Point {
+            time,
+            cores: vec![50.0],
+            memory: 1,
+            swap: 0,
+            load: None,
+            connections: 0,
+            messages_in: 0.0,
+            messages_out: 0.0,
+            queued: 0,
+            largest_queue: 0,
+        }
+    }
+
+    fn machine() -> Machine {
+        Machine { system: "Test".to_owned(), cores: 1, memory: 2, swap: 0, server_pid: 1 }
+    }
+
+    fn detail() -> Detail {
+        Detail { processes: None, vmstat: None, endpoints: Vec::new(), workers: Vec::new() }
+    }
+
+    fn welcome(history: &History) -> serde_json::Value {
+        let Message::Text(text) = history.welcome() else { panic!("no text") };
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn five_minutes_are_kept_and_not_more() {
+        let mut history = History::default();
+        for second in 0..1_000 {
+            history.push(machine(), point(f64::from(second) * 1e3), detail());
+        }
+        let welcome = welcome(&history);
+        let points = welcome["history"].as_array().unwrap();
+        assert_eq!(
+            (points.len(), &points[0]["time"], &points[299]["time"]),
+            (300, &700_000.0.into(), &999_000.0.into())
+        );
+    }
+
+    #[test]
+    fn what_a_system_does_not_have_is_left_out() {
+        let mut history = History::default();
+        history.push(machine(), point(0.0), detail());
+        let welcome = welcome(&history);
+        assert!(welcome["history"][0].get("load").is_none(), "{welcome}");
+        assert!(welcome["detail"].get("vmstat").is_none(), "{welcome}");
+    }
+
+    #[test]
+    fn only_the_first_watcher_starts_a_sampler_until_it_has_ended() {
+        let mut history = History::default();
+        assert_eq!([history.start(), history.start()], [true, false]);
+        history.end();
+        assert!(history.start());
+    }
+
+    #[test]
+    fn a_page_that_is_loaded_anew_comes_in_time() {
+        let mut history = History::default();
+        let start = Instant::now();
+        assert!(!history.is_forsaken(0, start));
+        assert!(!history.is_forsaken(0, start + Duration::from_secs(9)));
+        assert!(!history.is_forsaken(1, start + Duration::from_secs(10)));
+        assert!(!history.is_forsaken(0, start + Duration::from_secs(11)));
+        assert!(history.is_forsaken(0, start + Duration::from_secs(21)));
+    }
+}

@@ -1,0 +1,17 @@
+//! What the machine and the server do, once a second: `/monitor`.
+//!
+//! # Layout
+//! - `watch`: who watches, and the [`Monitor`] that samples only while somebody does
+//! - `sampler`: the one task that samples for all watchers
+//! - `machine`, `processes`, `vmstat`: what the machine does; `traffic`: what the server does
+//! - `history`: the last five minutes, for newcomers
+
+mod history;
+mod machine;
+mod processes;
+mod sampler;
+mod traffic;
+mod vmstat;
+mod watch;
+
+pub(crate) use watch::{Monitor, open};

@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use everwire_companion_api::monitor::{Detail, Point, ServerMessage};
+use everwire_server::Group;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::history::History;
+use super::machine::{Machine, Reading};
+use super::traffic::{Counts, Traffic};
+use crate::companion::Companion;
+use crate::json::json;
+
+/// Between two samples.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// From the start to the first sample: how busy something is can only be told over a time, and a newcomer should not wait
+/// long.
+const FIRST: Duration = Duration::from_millis(300);
+
+/// Samples the machine and the server for all watchers, until nobody has watched for a while.
+pub(super) async fn sample(group: &Group<History>, companion: &Companion) {
+    // Reading hundreds of small files takes milliseconds in which a worker could serve its connections.
+    let Ok(mut machine) = spawn_blocking(Machine::open).await else { return group.with_state(History::end) };
+    let mut traffic = Traffic::start(Counts::read(companion.everwire()), Instant::now());
+    let mut ticks = interval_at(Instant::now() + FIRST, PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_watched = true;
+    loop {
+        ticks.tick().await;
+        let read = spawn_blocking(move || {
+            let reading = machine.read(is_watched);
+            (machine, reading)
+        });
+        let Ok((back, reading)) = read.await else { return group.with_state(History::end) };
+        machine = back;
+        let traffic = traffic.read(Counts::read(companion.everwire()), Instant::now());
+        let Reading { cores, memory, swap, load, processes, vmstat } = reading;
+        let point = Point {
+            time: companion.config().clock.now_ms(),
+            cores,
+            memory,
+            swap,
+            load,
+            connections: traffic.endpoints.iter().map(|endpoint| endpoint.connections).sum(),
+            messages_in: traffic.endpoints.iter().map(|endpoint| endpoint.messages_in).sum(),
+            messages_out: traffic.endpoints.iter().map(|endpoint| endpoint.messages_out).sum(),
+            queued: traffic.workers.iter().map(|worker| worker.queued).sum(),
+            largest_queue: traffic.workers.iter().map(|worker| worker.largest_queue).max().unwrap_or(0),
+        };
+        let detail = Detail { processes, vmstat, endpoints: traffic.endpoints, workers: traffic.workers };
+        let about = machine.about().clone();
+        // Encoded once, and before the lock is taken.
+        let sample = ServerMessage::Sample { machine: about.clone(), point: point.clone(), detail: detail.clone() };
+        let message = json(&sample);
+        let mut is_forsaken = false;
+        group.update(|history, watchers| {
+            is_watched = watchers > 0;
+            is_forsaken = history.is_forsaken(watchers, Instant::now());
+            if is_forsaken {
+                history.end();
+                return None;
+            }
+            history.push(about, point, detail);
+            Some(message)
+        });
+        if is_forsaken {
+            return;
+        }
+    }
+}

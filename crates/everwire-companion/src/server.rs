@@ -1,0 +1,92 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use everwire_server::{Server as AcceptLoop, ServerConfig};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::companion::Companion;
+use crate::config::Config;
+use crate::lab::Meter;
+
+/// A companion server that has its port.
+#[derive(Debug)]
+#[must_use = "a server serves nobody until it is run or started"]
+pub struct Server {
+    accept_loop: AcceptLoop,
+    companion: Companion,
+}
+
+/// A server that runs in the background. Dropping it leaves it running; [`stop`](Self::stop) stops it.
+#[derive(Debug)]
+pub struct RunningServer {
+    address: SocketAddr,
+    companion: Companion,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Takes the port of [`Config::listen`]; from here on clients can connect, and wait.
+    pub async fn bind(config: Config) -> io::Result<Self> {
+        let listen = ServerConfig::new(config.listen).reuse_port(config.reuse_port).drain(config.drain);
+        let listen = match config.tls.clone() {
+            Some(tls) => listen.tls(tls),
+            None => listen,
+        };
+        let companion = Companion::new(config);
+        let accept_loop = AcceptLoop::bind(companion.everwire(), listen).await?;
+        companion.files().remove_leftovers();
+        Ok(Self { accept_loop: accept_loop.observe(|| Arc::new(Meter::default())), companion })
+    }
+
+    /// Where the server listens, with the port that the system chose for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.accept_loop.local_addr()
+    }
+
+    /// The address to open in a browser.
+    pub fn url(&self) -> String {
+        self.accept_loop.url()
+    }
+
+    /// Serves until `stop` completes, then drains and returns.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) {
+        let Self { accept_loop, companion } = self;
+        accept_loop.run_until(companion.router(), stop).await;
+        companion.files().close();
+    }
+
+    /// Runs the server in the background.
+    pub fn start(self) -> RunningServer {
+        let (address, companion) = (self.local_addr(), self.companion.clone());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(self.run_until(async move {
+            // Only a message stops it: without a handle it runs as long as the runtime.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }));
+        RunningServer { address, companion, stop, task }
+    }
+}
+
+impl RunningServer {
+    /// Where the server listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The state behind its routes.
+    pub fn companion(&self) -> &Companion {
+        &self.companion
+    }
+
+    /// Drains the server and returns when it has ended.
+    pub async fn stop(self) {
+        // The only error is that the server has ended already.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}

@@ -1,0 +1,64 @@
+//! The stock feed: `/ticker`.
+//!
+//! A [`Feed`] makes trades; a `market` plays it to all streams of the same symbols; a `stream` is one rate of that, with a
+//! snapshot for newcomers and sequence numbers; `streams` keeps them, and who listens.
+
+mod board;
+mod companies;
+mod feed;
+mod market;
+mod replay;
+mod selection;
+mod source;
+mod stream;
+mod streams;
+mod walk;
+
+pub use replay::{Recording, RecordingError};
+pub use source::FeedSource;
+pub(crate) use streams::Streams;
+pub use streams::TickerLimits;
+
+use axum::extract::State as AxumState;
+use axum::response::Response;
+use everwire_server::{Connection, Handler, HandshakeError, Membership, Message};
+
+use crate::companion::Companion;
+use crate::json::SendJson;
+use crate::opening::Opening;
+use companies::Company;
+use feed::{Feed, Trade};
+use market::Step;
+use selection::Selection;
+use stream::State;
+use streams::Listener;
+
+/// Answers a handshake with the stream that the client asks for.
+pub(crate) async fn open(
+    AxumState(companion): AxumState<Companion>,
+    Opening { upgrade, query }: Opening,
+) -> Result<Response, HandshakeError> {
+    let selection = Selection::from_query(&query, &companion.config().feed)?;
+    let listener = companion.streams().listen(companion.config(), &selection, upgrade.peer_address())?;
+    Ok(upgrade.accept(move |connection| TickerHandler::new(listener, connection)))
+}
+
+/// One subscriber.
+struct TickerHandler {
+    _subscription: Membership<State>,
+    _listener: Listener,
+    connection: Connection,
+}
+
+impl TickerHandler {
+    fn new(listener: Listener, connection: &Connection) -> Self {
+        let subscription = listener.stream.subscribe(connection);
+        Self { _subscription: subscription, _listener: listener, connection: connection.clone() }
+    }
+}
+
+impl Handler for TickerHandler {
+    fn on_message(&mut self, _: Message) {
+        self.connection.send_error("the ticker only sends; choose with ?symbols=NVDA,XOM (or *) and ?rate=1..100000");
+    }
+}

@@ -1,0 +1,80 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use everwire_server::HandshakeError;
+
+use super::FeedSource;
+use crate::query::Query;
+
+/// Updates a second of a client that does not say.
+const DEFAULT_RATE: u32 = 20;
+const MOST_UPDATES_PER_SECOND: u32 = 100_000;
+
+/// What a subscriber wants: these symbols, at this many updates a second in all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Selection {
+    pub(super) symbols: Arc<BTreeSet<String>>,
+    /// A recording has its own rate and ignores this one.
+    pub(super) rate: u32,
+}
+
+impl Selection {
+    /// Reads `symbols=A,B` (`*` for all) and `rate=N`.
+    pub(super) fn from_query(query: &Query, source: &FeedSource) -> Result<Self, HandshakeError> {
+        let mut rate = query.number("rate", 1..=MOST_UPDATES_PER_SECOND, DEFAULT_RATE)?;
+        if !source.takes_rates() {
+            rate = DEFAULT_RATE;
+        }
+        let symbols = match query.text("symbols").map(str::trim) {
+            None | Some("") => source.default_symbols(),
+            Some("*") => source.symbols(),
+            Some(list) => chosen(list, &source.symbols())?,
+        };
+        Ok(Self { symbols: Arc::new(symbols), rate })
+    }
+}
+
+fn chosen(list: &str, known: &BTreeSet<String>) -> Result<BTreeSet<String>, HandshakeError> {
+    list.split(',')
+        .map(|symbol| symbol.trim().to_uppercase())
+        .map(|symbol| if known.contains(&symbol) { Ok(symbol) } else { Err(unknown(&symbol, known)) })
+        .collect()
+}
+
+fn unknown(symbol: &str, known: &BTreeSet<String>) -> HandshakeError {
+    let some: Vec<&str> = known.iter().take(9).map(String::as_str).collect();
+    let all = known.len();
+    HandshakeError::bad_request(format!(
+        "There is no symbol `{symbol}`. There are {all}, among them {}; `symbols=*` selects all.",
+        some.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn select(query: &str) -> Result<Selection, HandshakeError> {
+        Selection::from_query(&Query::of(&format!("/ticker?{query}").parse().unwrap()), &FeedSource::default())
+    }
+
+    #[test]
+    fn nothing_selects_the_nine_and_a_star_selects_all() {
+        assert_eq!(select("").unwrap().symbols.len(), 9);
+        assert_eq!(select("symbols=*").unwrap().symbols.len(), 509);
+        assert_eq!(select("").unwrap().rate, DEFAULT_RATE);
+    }
+
+    #[test]
+    fn the_same_symbols_are_the_same_selection_whatever_their_order_and_case() {
+        assert_eq!(select("symbols=NVDA,XOM&rate=5").unwrap(), select("rate=5&symbols=xom,%20nvda,XOM").unwrap());
+    }
+
+    #[test]
+    fn mistakes_are_refused_in_words() {
+        assert!(select("symbols=NVDA,NOPE").unwrap_err().message().contains("no symbol `NOPE`"));
+        for rate in ["0", "100001", "-1", "fast"] {
+            assert!(select(&format!("rate={rate}")).unwrap_err().message().contains("from 1 to 100000"));
+        }
+    }
+}

@@ -1,0 +1,358 @@
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use everwire_server::{HandshakeError, network_of};
+use tokio::time::Instant;
+
+use super::market::{Market, Share};
+use super::selection::Selection;
+use super::stream::Stream;
+use crate::config::Config;
+use crate::endpoints::STREAMS_FULL;
+
+/// What `/ticker` may send.
+#[derive(Clone, Debug)]
+pub struct TickerLimits {
+    /// Distinct streams (a stream is a selection of symbols and a rate); more are refused with HTTP 503.
+    pub streams: usize,
+    /// How many of them the connections of one address may listen to; more are refused with HTTP 429.
+    pub streams_per_address: usize,
+    /// Updates a second that the connections of one address may listen to, all together; more are refused with HTTP 429.
+    pub updates_per_address: u64,
+    /// How long after its last subscriber a stream can be taken up again, so that a client that reconnects can tell what it missed.
+    /// Nothing is computed meanwhile.
+    pub linger: Duration,
+}
+
+impl Default for TickerLimits {
+    fn default() -> Self {
+        Self { streams: 64, streams_per_address: 16, updates_per_address: 400_000, linger: Duration::from_secs(60) }
+    }
+}
+
+/// The streams, one for each selection that somebody listens to or recently did, and who listens.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Streams(Arc<Mutex<Registry>>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    streams: HashMap<Selection, Entry>,
+    markets: HashMap<Arc<BTreeSet<String>>, Weak<Market>>,
+    started: u64,
+    addresses: HashMap<IpAddr, Usage>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    /// As its listeners keep it: many symbols take more memory than a connection.
+    selection: Selection,
+    stream: Arc<Stream>,
+    market: Arc<Market>,
+    listeners: usize,
+    /// Where it goes on from, and since when nobody listens.
+    rest: Option<(Share, Instant)>,
+}
+
+/// What the connections of one address listen to.
+#[derive(Debug, Default)]
+struct Usage {
+    /// Updates a second, for all connections together.
+    updates: u64,
+    /// How many connections listen to each stream.
+    streams: HashMap<Selection, usize>,
+}
+
+/// One listener of a stream. With the last of them, the stream rests.
+#[derive(Debug)]
+#[must_use = "dropping the listener leaves the stream"]
+pub(super) struct Listener {
+    streams: Streams,
+    selection: Selection,
+    address: Option<IpAddr>,
+    pub(super) stream: Arc<Stream>,
+}
+
+impl Streams {
+    /// Listens to the stream of a selection, which is started if it does not play. A client without an address (a router
+    /// mounted without connection info) is only limited by what all clients may have.
+    pub(super) fn listen(
+        &self,
+        config: &Config,
+        selection: &Selection,
+        address: Option<IpAddr>,
+    ) -> Result<Listener, HandshakeError> {
+        let now = Instant::now();
+        let address = address.map(network_of);
+        let mut registry = self.registry();
+        registry.forget(config, now);
+        registry.allow(config, selection, address)?;
+        let entry = registry.find_or_make(config, selection, now);
+        entry.listeners += 1;
+        if let Some((share, _)) = entry.rest.take() {
+            entry.market.play(entry.number, &entry.stream, share, now);
+        }
+        let (stream, selection) = (Arc::clone(&entry.stream), entry.selection.clone());
+        if let Some(address) = address {
+            let usage = registry.addresses.entry(address).or_default();
+            usage.updates += u64::from(selection.rate);
+            *usage.streams.entry(selection.clone()).or_default() += 1;
+        }
+        Ok(Listener { streams: self.clone(), selection, address, stream })
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registry {
+    fn allow(&self, config: &Config, selection: &Selection, address: Option<IpAddr>) -> Result<(), HandshakeError> {
+        let limits = &config.ticker;
+        let full = |status, sentence| Err(HandshakeError::new(status, STREAMS_FULL, sentence));
+        if let Some(usage) = address.and_then(|address| self.addresses.get(&address)) {
+            let most = limits.streams_per_address;
+            if usage.streams.len() >= most && !usage.streams.contains_key(selection) {
+                let sentence = format!("Your address has {most} ticker streams, as many as it may; close one.");
+                return full(StatusCode::TOO_MANY_REQUESTS, sentence);
+            }
+        }
+        let updates = address.and_then(|address| self.addresses.get(&address)).map_or(0, |usage| usage.updates);
+        let most = limits.updates_per_address;
+        if address.is_some() && updates + u64::from(selection.rate) > most {
+            let sentence = format!("Your address may have {most} ticker updates a second; choose a lower rate.");
+            return full(StatusCode::TOO_MANY_REQUESTS, sentence);
+        }
+        let playing = self.streams.values().filter(|entry| entry.listeners > 0).count();
+        if playing >= limits.streams && self.streams.get(selection).is_none_or(|entry| entry.listeners == 0) {
+            let most = limits.streams;
+            let sentence = format!("All {most} ticker streams are taken; choose symbols and a rate that others use.");
+            return full(StatusCode::SERVICE_UNAVAILABLE, sentence);
+        }
+        Ok(())
+    }
+
+    fn find_or_make(&mut self, config: &Config, selection: &Selection, now: Instant) -> &mut Entry {
+        let Self { streams, markets, started, .. } = self;
+        streams.entry(selection.clone()).or_insert_with(|| {
+            *started += 1;
+            let clock = &config.clock;
+            let epoch = format!("{:x}-{:x}", (clock.now_ms() * 1000.0) as u64, started);
+            let market = markets.get(&selection.symbols).and_then(Weak::upgrade).unwrap_or_else(|| {
+                let market = Arc::new(Market::new(config.feed.start(selection), clock.clone(), now));
+                markets.insert(selection.symbols.clone(), Arc::downgrade(&market));
+                market
+            });
+            let rate = config.feed.takes_rates().then_some(selection.rate);
+            let updates = rate.map_or_else(|| market.rate(), f64::from);
+            let stream = Arc::new(Stream::new(market.opening(), updates, epoch, clock.clone()));
+            let share = market.share(rate, now);
+            let selection = selection.clone();
+            Entry { number: *started, selection, stream, market, listeners: 0, rest: Some((share, now)) }
+        })
+    }
+
+    /// Forgets the streams that nobody has come back to in time, and of the others no more than may play.
+    fn forget(&mut self, config: &Config, now: Instant) {
+        let linger = config.ticker.linger;
+        self.streams.retain(|_, entry| entry.rest.is_none_or(|(_, since)| now < since + linger));
+        let mut resting: Vec<_> =
+            self.streams.values().filter_map(|entry| Some((entry.rest?.1, entry.number))).collect();
+        if resting.len() > config.ticker.streams {
+            resting.sort_unstable();
+            let surplus = &resting[..resting.len() - config.ticker.streams];
+            self.streams.retain(|_, entry| !surplus.iter().any(|(_, number)| *number == entry.number));
+        }
+        self.markets.retain(|_, market| market.strong_count() > 0);
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let mut registry = self.streams.registry();
+        if let Some(address) = self.address
+            && let Some(usage) = registry.addresses.get_mut(&address)
+        {
+            usage.updates -= u64::from(self.selection.rate);
+            if let Some(count) = usage.streams.get_mut(&self.selection) {
+                *count -= 1;
+                if *count == 0 {
+                    usage.streams.remove(&self.selection);
+                }
+            }
+            if usage.streams.is_empty() {
+                registry.addresses.remove(&address);
+            }
+        }
+        let Some(entry) = registry.streams.get_mut(&self.selection) else { return };
+        entry.listeners -= 1;
+        if entry.listeners == 0 {
+            entry.rest = entry.market.stop(entry.number).map(|share| (share, Instant::now()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use everwire_server::testing::Recorder;
+    use everwire_server::{Clock, Membership};
+    use serde_json::Value;
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::query::Query;
+    use crate::ticker::stream::State;
+
+    const ANN: &str = "10.0.0.1";
+    const BOB: &str = "10.0.0.2";
+
+    struct Subscriber {
+        recorder: Recorder,
+        _subscription: Membership<State>,
+        listener: Listener,
+    }
+
+    impl Subscriber {
+        fn read(&self) -> Vec<Value> {
+            let texts = self.recorder.messages();
+            texts.iter().map(|text| serde_json::from_str(text.as_text().unwrap()).unwrap()).collect()
+        }
+
+        /// The numbers and prices of the updates since the last time.
+        fn updates(&self) -> Vec<(u64, f64)> {
+            let messages = self.read();
+            let updates = messages.iter().filter_map(|message| message["updates"].as_array()).flatten();
+            updates.map(|update| (update["seq"].as_u64().unwrap(), update["price"].as_f64().unwrap())).collect()
+        }
+    }
+
+    fn listen(streams: &Streams, config: &Config, address: &str, query: &str) -> Result<Subscriber, HandshakeError> {
+        let query = Query::of(&format!("/ticker?{query}").parse().unwrap());
+        let selection = Selection::from_query(&query, &config.feed)?;
+        let listener = streams.listen(config, &selection, Some(address.parse().unwrap()))?;
+        let recorder = Recorder::new();
+        Ok(Subscriber { _subscription: listener.stream.subscribe(recorder.connection()), listener, recorder })
+    }
+
+    fn limited(ticker: TickerLimits) -> Config {
+        Config { ticker, ..Config::default() }
+    }
+
+    fn is_running(streams: &Streams) -> bool {
+        streams.registry().streams.values().any(|entry| entry.market.is_running())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_runs_on_after_the_last_listener_has_left() {
+        let (streams, config) = (Streams::default(), Config::default());
+        let fast = listen(&streams, &config, ANN, "rate=100000").unwrap();
+        let slow = listen(&streams, &config, BOB, "rate=1").unwrap();
+        drop(fast);
+        assert!(is_running(&streams));
+        drop(slow);
+        assert!(!is_running(&streams));
+        sleep(config.ticker.linger).await;
+        let _other = listen(&streams, &config, ANN, "rate=2").unwrap();
+        assert_eq!(streams.registry().streams.len(), 1, "a stream that nobody came back to is forgotten");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_back_finds_what_was_missed_counted_and_the_same_epoch() {
+        let (streams, config) = (Streams::default(), Config::default());
+        let before = listen(&streams, &config, ANN, "rate=100").unwrap();
+        sleep(Duration::from_millis(1_005)).await;
+        let epoch = before.read()[0]["epoch"].clone();
+        drop(before);
+        sleep(Duration::from_secs(30)).await;
+        let after = listen(&streams, &config, ANN, "rate=100").unwrap();
+        let snapshot = &after.read()[0];
+        assert_eq!((&snapshot["epoch"], snapshot["seq"].as_u64()), (&epoch, Some(3_100)));
+        sleep(Duration::from_millis(104)).await;
+        let numbers: Vec<u64> = after.updates().iter().map(|(seq, _)| *seq).collect();
+        assert_eq!(numbers, (3_101..=3_110).collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_of_the_same_symbols_share_a_feed_of_which_each_hears_its_rate() {
+        let (streams, config) = (Streams::default(), Config::default());
+        let fast = listen(&streams, &config, ANN, "symbols=NVDA&rate=1000").unwrap();
+        let slow = listen(&streams, &config, BOB, "symbols=NVDA&rate=30").unwrap();
+        sleep(Duration::from_millis(10_004)).await;
+        let (fast, slow) = (fast.updates(), slow.updates());
+        assert_eq!((fast.len(), slow.len()), (10_000, 300));
+        assert!(slow.iter().zip(1..).all(|((seq, _), expected)| *seq == expected));
+        let mut prices = fast.iter().map(|(_, price)| *price);
+        assert!(
+            slow.iter().all(|(_, price)| prices.any(|paid| paid == *price)),
+            "the slow one hears part of the fast one"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fast_stream_does_not_wait_for_the_next_trade_of_a_slow_one() {
+        let (streams, config) = (Streams::default(), Config::default());
+        let _slow = listen(&streams, &config, ANN, "rate=1").unwrap();
+        sleep(Duration::from_millis(10)).await;
+        let fast = listen(&streams, &config, BOB, "rate=1000").unwrap();
+        sleep(Duration::from_millis(50)).await;
+        assert!(fast.updates().len() >= 40);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_address_cannot_take_every_stream() {
+        let config = limited(TickerLimits { streams: 3, streams_per_address: 2, ..TickerLimits::default() });
+        let streams = Streams::default();
+        let first = listen(&streams, &config, ANN, "rate=1").unwrap();
+        let _second = listen(&streams, &config, ANN, "rate=2").unwrap();
+        let _again = listen(&streams, &config, ANN, "rate=2").unwrap();
+        let error = listen(&streams, &config, ANN, "rate=3").err().unwrap();
+        assert_eq!(error.status(), StatusCode::TOO_MANY_REQUESTS);
+        let _third = listen(&streams, &config, BOB, "rate=3").unwrap();
+        let error = listen(&streams, &config, BOB, "rate=4").err().unwrap();
+        assert_eq!(error.status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(first);
+        let _fourth = listen(&streams, &config, BOB, "rate=4").unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_updates_of_one_address_are_bounded_also_where_its_connections_share_a_stream() {
+        let config = limited(TickerLimits { updates_per_address: 2_500, ..TickerLimits::default() });
+        let streams = Streams::default();
+        let first = listen(&streams, &config, ANN, "rate=1000").unwrap();
+        let _second = listen(&streams, &config, ANN, "rate=1000").unwrap();
+        let error = listen(&streams, &config, ANN, "rate=1000").err().unwrap();
+        assert_eq!(error.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(error.message().contains("2500 ticker updates a second"), "{}", error.message());
+        let _other = listen(&streams, &config, BOB, "rate=1000").unwrap();
+        drop(first);
+        let _third = listen(&streams, &config, ANN, "rate=1000").unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_rests_takes_no_more_room_than_what_may_play() {
+        let config = limited(TickerLimits { streams: 2, ..TickerLimits::default() });
+        let streams = Streams::default();
+        for rate in 1..10 {
+            let subscriber = listen(&streams, &config, ANN, &format!("rate={rate}")).unwrap();
+            assert_eq!(subscriber.listener.selection.rate, rate);
+            sleep(Duration::from_millis(1)).await;
+        }
+        let registry = streams.registry();
+        assert!(registry.streams.len() <= 3, "{}", registry.streams.len());
+        assert!(registry.addresses.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_update_looks_as_it_is_documented() {
+        let (streams, config) = (Streams::default(), Config { clock: Clock::from_fn(|| 1.5), ..Config::default() });
+        let subscriber = listen(&streams, &config, ANN, "symbols=NVDA&rate=1").unwrap();
+        sleep(Duration::from_millis(1_010)).await;
+        let messages = subscriber.recorder.messages();
+        let text = messages[1].as_text().unwrap();
+        let update = r#"{"type":"updates","server_time":1.5,"updates":[{"seq":1,"symbol":"NVDA","price":"#;
+        assert!(text.starts_with(update) && text.ends_with(r#","time":1.5}]}"#), "{text}");
+    }
+}

@@ -1,0 +1,146 @@
+use futures_util::SinkExt;
+use tokio::time::timeout;
+
+use crate::files_client::{Sender, key};
+use crate::harness::{Harness, TIMEOUT};
+
+#[tokio::test]
+async fn a_client_that_ignores_the_window_is_closed_with_1008_and_the_reason() {
+    // In one message, so that no disk is fast enough to keep up.
+    let harness = Harness::start(|config| config.connection.message_bytes = 8 << 20).await;
+    let mut sender = Sender::connect(&harness).await;
+    sender.ready("a.bin", 8 << 20, &key(1)).await;
+    sender.chunk(0, &vec![7; 5 << 20]).await;
+    let (code, reason) = sender.client.closed().await;
+    assert_eq!(code, 1008);
+    assert!(reason.contains("more than 4194304 bytes without waiting for their acknowledgement"), "{reason}");
+    assert_eq!(harness.drops("/files", "malformed").await, 1);
+}
+
+#[tokio::test]
+async fn a_chunk_in_the_wrong_place_or_beyond_the_end_closes_with_1008() {
+    let harness = Harness::start(|_| {}).await;
+    for (offset, bytes) in [(1, "ab"), (0, "abcdef"), (usize::MAX, "ab")] {
+        let mut sender = Sender::connect(&harness).await;
+        sender.ready("a", 5, &key(offset % 1000 + bytes.len())).await;
+        sender.chunk(offset, bytes.as_bytes()).await;
+        let (code, reason) = sender.client.closed().await;
+        assert_eq!(code, 1008);
+        assert!(reason.contains("where 0 of 5 bytes had arrived"), "{reason}");
+    }
+    assert_eq!(harness.drops("/files", "malformed").await, 3);
+}
+
+#[tokio::test]
+async fn names_that_lead_elsewhere_are_refused_and_the_connection_stays() {
+    let harness = Harness::start(|_| {}).await;
+    let mut sender = Sender::connect(&harness).await;
+    for (name, why) in [
+        ("../../etc/passwd", "path"),
+        ("a\u{202e}b", "invisible"),
+        ("", "no name"),
+        ("NUL", "reserve"),
+        ("a?b", "reserve"),
+    ] {
+        let refused = sender.ask(name, 1, &key(1)).await;
+        assert_eq!(refused["type"], "refused", "{name:?}");
+        assert!(refused["error"].as_str().unwrap().contains(why), "{refused}");
+        assert_eq!(refused["is_final"], true, "another try would be refused as well");
+    }
+    sender.send("passwd", b"x", &key(1)).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_refused_before_a_byte_is_sent() {
+    let harness = Harness::start(|config| config.files.file_bytes = 1000).await;
+    let mut sender = Sender::connect(&harness).await;
+    assert_eq!(sender.welcome["limits"]["file_bytes"], 1000);
+    assert_eq!(sender.welcome["limits"]["unfinished"], 3_600_000.0);
+    let refused = sender.ask("a", 1001, &key(1)).await;
+    assert_eq!(refused["is_final"], true);
+    assert_eq!(
+        refused["error"],
+        "The file has 1.0 kB, and one may have 1.0 kB. Split it, or start the server with a larger --max-file-bytes."
+    );
+    sender.send("a", &[0; 1000], &key(1)).await;
+}
+
+#[tokio::test]
+async fn a_full_store_says_what_is_oldest_and_when_it_goes() {
+    let harness = Harness::start(|config| config.files.store_bytes = 1000).await;
+    let mut sender = Sender::connect(&harness).await;
+    sender.send("first", &[0; 600], &key(1)).await;
+    let refused = sender.ask("second", 500, &key(2)).await;
+    assert_eq!(refused["is_final"], false, "there will be room");
+    let refused = refused["error"].as_str().unwrap();
+    for words in [
+        "600 B of 1.0 kB are taken",
+        "needs 500 B",
+        "\u{201c}first\u{201d} is the oldest",
+        "60 min",
+        "--max-store-bytes",
+    ] {
+        assert!(refused.contains(words), "{words} is missing in {refused}");
+    }
+    sender.send("third", &[0; 400], &key(3)).await;
+}
+
+#[tokio::test]
+async fn an_unfinished_upload_holds_its_room_until_it_is_cancelled() {
+    let harness = Harness::start(|config| config.files.files = 1).await;
+    let mut sender = Sender::connect(&harness).await;
+    sender.ready("a", 10, &key(1)).await;
+    let refused = sender.ask("b", 1, &key(2)).await;
+    assert_eq!(refused["is_final"], false);
+    let sentence = refused["error"].as_str().unwrap();
+    assert!(sentence.contains("it has 1 files. Unfinished uploads hold the room"), "{sentence}");
+    sender.cancel(&key(1)).await;
+    sender.send("b", b"x", &key(2)).await;
+}
+
+#[tokio::test]
+async fn a_key_stays_with_its_file() {
+    let harness = Harness::start(|_| {}).await;
+    let mut sender = Sender::connect(&harness).await;
+    sender.ready("a", 10, &key(1)).await;
+    for (name, size) in [("b", 10), ("a", 11)] {
+        let refused = sender.ask(name, size, &key(1)).await;
+        assert!(refused["error"].as_str().unwrap().contains("choose another key"), "{refused}");
+        assert_eq!(refused["is_final"], true);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_with_what_there_is() {
+    let harness = Harness::start(|_| {}).await;
+    let mut sender = Sender::connect(&harness).await;
+    for text in [
+        "hello",
+        r#"{"type":"upload"}"#,
+        r#"{"type":"upload","stream":1,"name":"a","size":-1,"resume":"0123456789abcdef"}"#,
+        r#"{"type":"upload","stream":1,"name":"a","size":1,"resume":"short"}"#,
+        r#"{"type":"upload","stream":1,"name":"a","size":1,"resume":"../../../../../etc"}"#,
+    ] {
+        let mistake = sender.client.mistake(text).await;
+        assert!(mistake.contains(r#"{"type":"finish""#), "{text}: {mistake}");
+    }
+    sender.client.socket.send(tokio_tungstenite::tungstenite::Message::binary(vec![1; 11])).await.unwrap();
+    assert!(sender.next().await["error"].as_str().unwrap().contains("or a chunk"));
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_take_the_file_is_told_in_words() {
+    let harness = Harness::start(|config| {
+        // A folder cannot be made below a file.
+        config.files.folder = Some("/dev/null/files".into());
+    })
+    .await;
+    let mut sender = Sender::connect(&harness).await;
+    sender.ready("a", 2, &key(1)).await;
+    sender.chunk(0, b"ab").await;
+    let failed = timeout(TIMEOUT, sender.next()).await.unwrap();
+    assert_eq!(failed["type"], "failed");
+    assert!(failed["error"].as_str().unwrap().contains("cannot write the file"), "{failed}");
+    // Nothing is left of it that would count.
+    assert_eq!(sender.ready("a", 2, &key(1)).await, 0);
+}

@@ -1,0 +1,155 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::counter::Counter;
+use super::drop_reason::DropReason;
+
+/// The counters of one endpoint.
+#[derive(Debug)]
+pub struct EndpointMetrics {
+    name: Box<str>,
+    opened: Counter,
+    closed: Counter,
+    indirect: Counter,
+    messages_in: Counter,
+    messages_out: Counter,
+    bytes_in: Counter,
+    bytes_out: Counter,
+    drops: [Counter; DropReason::BUILT_IN.len()],
+    /// Drops for reasons of the application's own, by label.
+    other_drops: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// Counts that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Text and binary messages from clients.
+    pub messages_in: u64,
+    /// Text and binary messages to clients.
+    pub messages_out: u64,
+    /// Bytes of payload from clients.
+    pub bytes_in: u64,
+    /// Bytes of payload to clients.
+    pub bytes_out: u64,
+}
+
+impl EndpointMetrics {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            opened: Counter::default(),
+            closed: Counter::default(),
+            indirect: Counter::default(),
+            messages_in: Counter::default(),
+            messages_out: Counter::default(),
+            bytes_in: Counter::default(),
+            bytes_out: Counter::default(),
+            drops: Default::default(),
+            other_drops: Mutex::default(),
+        }
+    }
+
+    /// The endpoint's name: the label `endpoint`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> u64 {
+        // In this order one that ends in between counts as open. Another processor may see the counters in the other.
+        let closed = self.closed.value();
+        self.opened.value().saturating_sub(closed)
+    }
+
+    /// Connections since the start.
+    pub fn connections_total(&self) -> u64 {
+        self.opened.value()
+    }
+
+    /// Those of them that had no direct way to TCP, so that each message of a group wakes their task: a connection with TLS, with an
+    /// [`Interceptor`](crate::Interceptor) or an observed stream, or one that a server accepted whose streams are not tokio's.
+    pub fn indirect_connections_total(&self) -> u64 {
+        self.indirect.value()
+    }
+
+    /// What was sent and received.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            messages_in: self.messages_in.value(),
+            messages_out: self.messages_out.value(),
+            bytes_in: self.bytes_in.value(),
+            bytes_out: self.bytes_out.value(),
+        }
+    }
+
+    /// What the runtime's worker with this index sent and received. Of many workers some share a count.
+    pub fn worker_totals(&self, worker: usize) -> Totals {
+        Totals {
+            messages_in: self.messages_in.by_worker(worker),
+            messages_out: self.messages_out.by_worker(worker),
+            bytes_in: self.bytes_in.by_worker(worker),
+            bytes_out: self.bytes_out.by_worker(worker),
+        }
+    }
+
+    /// Counts a connection that was refused or ended.
+    pub fn record_drop(&self, reason: DropReason) {
+        match self.built_in(reason) {
+            Some(counter) => counter.add(1),
+            None => *self.other_drops().entry(reason.label()).or_default() += 1,
+        }
+    }
+
+    /// Lists a reason that nothing was dropped for yet.
+    pub(crate) fn declare(&self, reason: DropReason) {
+        if self.built_in(reason).is_none() {
+            self.other_drops().entry(reason.label()).or_default();
+        }
+    }
+
+    /// How many connections were refused or ended for this reason.
+    pub fn drops(&self, reason: DropReason) -> u64 {
+        match self.built_in(reason) {
+            Some(counter) => counter.value(),
+            None => self.other_drops().get(reason.label()).copied().unwrap_or_default(),
+        }
+    }
+
+    /// All reasons with their counts.
+    pub(super) fn all_drops(&self) -> Vec<(&'static str, u64)> {
+        let built_in = DropReason::BUILT_IN.iter().zip(&self.drops);
+        let built_in = built_in.map(|(reason, counter)| (reason.label(), counter.value()));
+        built_in.chain(self.other_drops().iter().map(|(label, count)| (*label, *count))).collect()
+    }
+
+    pub(crate) fn record_opened(&self, is_direct: bool) {
+        self.opened.add(1);
+        if !is_direct {
+            self.indirect.add(1);
+        }
+    }
+
+    pub(crate) fn record_closed(&self) {
+        self.closed.add(1);
+    }
+
+    pub(crate) fn record_received(&self, messages: u64, payload: u64) {
+        self.messages_in.add(messages);
+        self.bytes_in.add(payload);
+    }
+
+    pub(crate) fn record_sent(&self, messages: u64, payload: u64) {
+        self.messages_out.add(messages);
+        self.bytes_out.add(payload);
+    }
+
+    fn built_in(&self, reason: DropReason) -> Option<&Counter> {
+        let index = DropReason::BUILT_IN.iter().position(|built_in| built_in.label() == reason.label())?;
+        Some(&self.drops[index])
+    }
+
+    fn other_drops(&self) -> MutexGuard<'_, BTreeMap<&'static str, u64>> {
+        self.other_drops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,210 @@
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::accept::AcceptLoop;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
+use crate::everwire::Everwire;
+use crate::stream::StreamObserver;
+
+/// Handshakes that the system holds for us. Thousands of clients that return together must not be turned away by a
+/// short queue; the system may allow less.
+const BACKLOG: u32 = 4096;
+
+/// Where and how a [`Server`] listens.
+#[derive(Clone, Debug)]
+#[must_use = "a configuration does nothing until a server is bound with it"]
+pub struct ServerConfig {
+    listen: SocketAddr,
+    reuse_port: bool,
+    drain: Duration,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
+
+impl ServerConfig {
+    /// Listens on this address, without TLS; port 0 takes a free one.
+    pub fn new(listen: impl Into<SocketAddr>) -> Self {
+        Self {
+            listen: listen.into(),
+            reuse_port: false,
+            drain: Duration::from_secs(5),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Whether other servers on this machine may listen on the same address, each given its share of the connections by
+    /// the system. Where the system cannot do that, [`Server::bind`] fails.
+    pub fn reuse_port(mut self, reuse_port: bool) -> Self {
+        self.reuse_port = reuse_port;
+        self
+    }
+
+    /// Over how long the WebSockets are closed when the server stops. The default is 5 s.
+    pub fn drain(mut self, drain: Duration) -> Self {
+        self.drain = drain;
+        self
+    }
+
+    /// Serves `https` and `wss` only.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+}
+
+/// A server that has its port: an accept loop for an axum application that takes more care than [`axum::serve`].
+///
+/// A connection takes its place within the [`Limits`](crate::Limits) when it is accepted, requests and answers have time limits, and a stop
+/// closes the WebSockets one after another.
+///
+/// ```
+/// use axum::Router;
+/// use everwire_server::{Everwire, Server, ServerConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let everwire = Everwire::default();
+/// let app = Router::new().merge(everwire.probes());
+/// let server = Server::bind(&everwire, ServerConfig::new(([127, 0, 0, 1], 0))).await?.start(app);
+/// println!("its health is at http://{}/healthz", server.local_addr());
+/// server.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a server serves nobody until it is run or started"]
+pub struct Server {
+    listener: TcpListener,
+    everwire: Everwire,
+    config: ServerConfig,
+    observe: Option<Observe>,
+}
+
+/// Makes the observer of a connection.
+type Observe = Arc<dyn Fn() -> Arc<dyn StreamObserver> + Send + Sync>;
+
+/// A server that runs in the background. Dropping it leaves it running; [`stop`](Self::stop) stops it.
+#[derive(Debug)]
+pub struct RunningServer {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Takes the port; from here on clients can connect, and wait.
+    pub async fn bind(everwire: &Everwire, config: ServerConfig) -> io::Result<Self> {
+        let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A server that is started again must not wait for its old connections to time out. Windows does not make it wait,
+        // and takes this for leave to share the port.
+        socket.set_reuseaddr(cfg!(unix))?;
+        if config.reuse_port {
+            share_port(&socket)?;
+        }
+        socket.bind(config.listen)?;
+        let listener = socket.listen(BACKLOG)?;
+        let (most, asked) = (everwire.admission().connections(), everwire.limits().connections);
+        if most < asked {
+            tracing::warn!(
+                "holds {most} connections instead of {asked}: the system lets it open too few files (`ulimit -n`)"
+            );
+        }
+        Ok(Self { listener, everwire: everwire.clone(), config, observe: None })
+    }
+
+    /// Makes an observer for each connection that is accepted.
+    pub fn observe(mut self, make: impl Fn() -> Arc<dyn StreamObserver> + Send + Sync + 'static) -> Self {
+        self.observe = Some(Arc::new(make));
+        self
+    }
+
+    /// Where the server listens, with the port that the system chose for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listener.local_addr().expect("a listening socket has an address")
+    }
+
+    /// The address to open in a browser.
+    pub fn url(&self) -> String {
+        let scheme = if self.config.is_tls() { "https" } else { "http" };
+        format!("{scheme}://{}", self.local_addr())
+    }
+
+    /// Serves the application until `stop` completes, then drains: accepts no more connections, closes every WebSocket with 1001 within
+    /// [`ServerConfig::drain`], and returns.
+    pub async fn run_until(self, app: Router, stop: impl Future<Output = ()>) {
+        let Self { listener, everwire, config, observe } = self;
+        let accept = AcceptLoop {
+            app,
+            everwire: everwire.clone(),
+            observe,
+            #[cfg(feature = "tls")]
+            tls: config.tls,
+        };
+        tokio::select! {
+            never = accept.run(&listener) => match never {},
+            () = stop => {}
+        }
+        drop(listener);
+        everwire.drain(config.drain).await;
+    }
+
+    /// Serves the application in the background.
+    pub fn start(self, app: Router) -> RunningServer {
+        let address = self.local_addr();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(self.run_until(app, async move {
+            // Only a message stops it: without a handle it runs as long as the runtime.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }));
+        RunningServer { address, stop, task }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("listener", &self.listener).field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+fn share_port(socket: &TcpSocket) -> io::Result<()> {
+    socket.set_reuseport(true)
+}
+
+#[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
+fn share_port(_: &TcpSocket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port between servers"))
+}
+
+impl RunningServer {
+    /// Where the server listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Drains the server and returns when it has ended.
+    pub async fn stop(self) {
+        // The only error is that the server has ended already.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
