@@ -23,6 +23,7 @@
 //! - [`Backoff`]: when the next attempt is made
 //! - [`Heartbeat`]: when silence means that the link is dead
 //! - [`Outbox`]: what waits to be sent, within bounds
+//! - [`ping`]: the standard heartbeat as texts
 //! - [`Latency`]: round trips, loss, and the offset to the server's clock
 //! - [`CloseCode`], [`CloseReason`], [`Protocols`]: values that the platform's WebSocket cannot refuse
 //! - [`ClosePolicy`]: which endings are worth another attempt
@@ -41,6 +42,7 @@ mod heartbeat;
 mod latency;
 mod outbox;
 mod payload;
+pub mod ping;
 mod protocols;
 mod queue;
 mod random;

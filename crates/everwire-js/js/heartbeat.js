@@ -1,8 +1,14 @@
 import { report } from "./emitter.js";
 
-/** An echo's answer, or that of a server that knows pings. */
-const ANSWER = /^\s*\{\s*"p[io]ng"\s*:\s*(\d+)\s*(?:,\s*"server_time"\s*:\s*([\d.]+)\s*)?\}\s*$/;
-/** No standard answer is longer: a 20-digit number, and a time with fraction. */
+// The grammar is that of `everwire_core::ping`, and is tested with the same vectors.
+/** The answer of an echo, or of a server that knows pings. A space is any white space of JSON, also none. */
+const ANSWER = new RegExp(
+  String.raw`^ { "p[io]ng" : (0|[1-9]\d{0,15}) (?:, "server_time" : (-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?) )?} $`.replaceAll(
+    " ",
+    String.raw`[ \t\n\r]*`,
+  ),
+);
+/** No standard answer is longer. */
 const MAX_LENGTH = 96;
 
 /** The words in which a ping is asked and answered. `read` tells `[number or -1, server time or 0]`, or nothing. */
@@ -14,7 +20,9 @@ const standardPing = (number) => `{"ping":${number}}`;
 
 function standard(data) {
   const answer = typeof data === "string" && data.length <= MAX_LENGTH && ANSWER.exec(data);
-  return answer ? [Number(answer[1]), Number(answer[2] ?? 0)] : undefined;
+  if (!answer) return undefined;
+  const [number, time] = [+answer[1], +(answer[2] ?? 0)];
+  return Number.isSafeInteger(number) && isFinite(time) ? [number, time] : undefined;
 }
 
 function custom(pong, data) {

@@ -1,12 +1,11 @@
 use core::{fmt, time::Duration};
 
-use everwire_core::PingSchedule;
+use everwire_core::{PingSchedule, ping};
 
 use crate::{
     Message,
     payload::Payload,
     platform::{MaybeSendSync, Pointer, Received},
-    pong,
 };
 
 /// How a dead link is told from a quiet one.
@@ -44,6 +43,12 @@ pub struct Pong {
     pub ping: Option<u64>,
     /// The server's time in milliseconds since the Unix epoch, where the answer tells.
     pub server_time: Option<f64>,
+}
+
+impl From<ping::Answer> for Pong {
+    fn from(ping::Answer { number, server_time }: ping::Answer) -> Self {
+        Self { ping: Some(number), server_time }
+    }
 }
 
 impl Heartbeat {
@@ -85,7 +90,7 @@ impl Heartbeat {
 impl Words {
     pub(crate) fn ask(&self, ping: u64) -> Message {
         match self {
-            Self::Standard => Message::Text(pong::ask(ping)),
+            Self::Standard => Message::Text(ping::Ping { number: ping }.to_string()),
             Self::Custom { ask, .. } => ask(ping),
         }
     }

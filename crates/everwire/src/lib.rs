@@ -19,7 +19,6 @@ mod heartbeat;
 mod inbox;
 mod message;
 mod payload;
-mod pong;
 mod shared;
 mod socket;
 mod stats;

@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summary) {
     let server = summary.step("npm, server", || native::build_server(workspace));
+    summary.step("npm, units", || units(workspace));
     let tarball = summary.step("npm, package", || npm::tarball_to_test(workspace));
     if tarball.is_some() {
         summary.step("npm, size", || npm::check_size(workspace));
@@ -20,6 +21,11 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
     if let (Some(server), Some(tarball)) = (server, tarball) {
         summary.step("npm", || consume(workspace, options, &server, &tarball));
     }
+}
+
+/// The parts of the package that can be tested from their sources, by Node.js alone.
+fn units(workspace: &Workspace) -> Result<()> {
+    workspace.command("node").args(["--test", "crates/everwire-js/tests/unit/heartbeat.test.js"]).run()
 }
 
 /// Playwright runs those tests, too, that need no browser.

@@ -61,13 +61,13 @@ async fn broadcast_reaches_everyone_and_the_sender() {
 #[tokio::test]
 async fn a_ping_is_answered_to_its_sender_alone_on_every_endpoint_but_echo() {
     let harness = Harness::start(|config| config.clock = Clock::from_fn(|| 1234.567)).await;
-    let pong = json!({"pong": -7, "server_time": 1234.567});
+    let pong = json!({"pong": 7, "server_time": 1234.567});
     for path in ["/broadcast", "/hello", "/countdown?every=60000", "/sum", "/clock", "/ticker?rate=1", "/tracker"] {
         let mut other = harness.client(path).await;
         other.send(r#"{"ping":1}"#).await;
         while other.json().await.get("pong").is_none() {}
         let mut client = harness.client(path).await;
-        client.send(r#"{"ping":-7}"#).await;
+        client.send(r#"{"ping":7}"#).await;
         let mut answer = client.json().await;
         while answer.get("pong").is_none() {
             answer = client.json().await;

@@ -14,7 +14,6 @@ mod handle;
 mod handler;
 mod interceptor;
 mod outbound;
-mod ping;
 mod protocol;
 mod task;
 mod tcp;

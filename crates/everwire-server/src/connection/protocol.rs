@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use everwire_core::ping::{Answer, Ping};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
@@ -13,7 +14,6 @@ use super::frames::Frames;
 use super::handler::{Closed, Handler};
 use super::interceptor::{EncodedMessage, Interceptor};
 use super::outbound::{End, OutboundQueue, Pieces, Taken};
-use super::ping::Pong;
 use super::transport::Written;
 use crate::deadline::GRACE;
 use crate::limits::RateLimiter;
@@ -156,9 +156,10 @@ impl ProtocolHandler {
         }
         if self.environment.answers_pings
             && let Message::Text(text) = &message
-            && let Some(pong) = Pong::to(text, || self.environment.clock.now_ms())
+            && let Some(Ping { number }) = Ping::parse(text)
         {
-            self.outbound.send(&pong.into());
+            let answer = Answer { number, server_time: Some(self.environment.clock.now_ms()) };
+            self.outbound.send(&Message::text(answer.to_string()));
         } else {
             self.handler.on_message(message);
         }

@@ -1,9 +1,10 @@
+use everwire_core::ping;
 use js_sys::{ArrayBuffer, JsString, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Blob;
 
 use super::text;
-use crate::{Message, MessageRef, Pong, pong};
+use crate::{Message, MessageRef, Pong};
 
 /// A message in the browser's hands. It is copied into wasm memory when it is read, and never if it is not.
 ///
@@ -68,12 +69,12 @@ impl Received {
     /// What it says, if it is a standard answer to a ping. A text that is too long or starts otherwise is none, and is not copied to
     /// find that out.
     pub(crate) fn standard_pong(&self) -> Option<Pong> {
-        if self.kind != Kind::Text || self.size > pong::MAX_LENGTH {
+        if self.kind != Kind::Text || self.size > ping::MAX_LENGTH {
             return None;
         }
         let text = self.data.unchecked_ref::<JsString>();
         // Outside of the text that is no number.
         let unit = |index| text.char_code_at(index) as u8;
-        pong::may_start_with(unit).then(|| pong::read(&String::from(text)))?
+        ping::Answer::may_start(unit).then(|| ping::Answer::parse(&String::from(text)))?.map(Pong::from)
     }
 }

@@ -1,6 +1,7 @@
+use everwire_core::ping;
 use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
-use crate::{Message, MessageRef, Pong, pong};
+use crate::{Message, MessageRef, Pong};
 
 /// A message as tungstenite gives it: shared bytes, which are copied when the message is read.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ impl Received {
     /// What it says, if it is a standard answer to a ping.
     pub(crate) fn standard_pong(&self) -> Option<Pong> {
         match self {
-            Self::Text(text) => pong::read(text),
+            Self::Text(text) => ping::Answer::parse(text).map(Pong::from),
             Self::Binary(_) => None,
         }
     }

@@ -1,0 +1,141 @@
+//! The standard heartbeat as texts: `{"ping":N}`, answered by `{"pong":N}`, by `{"pong":N,"server_time":T}`, or by itself, as
+//! an echo does.
+//!
+//! `N` is an integer from 0 to [`MAX_NUMBER`], and `T` a JSON number: milliseconds since the Unix epoch by the server's clock. A ping
+//! is written without white space, and only that form is one: whatever else an application sends stays a message. An answer may have
+//! white space between its parts, as JSON libraries write it.
+//!
+//! The JavaScript driver has the same grammar in `js/heartbeat.js`. Both are tested with `tests/vectors/ping.json`.
+//!
+//! ```
+//! use everwire_core::ping::{Answer, Ping};
+//!
+//! // A client asks,
+//! let asked = Ping { number: 7 }.to_string();
+//! // a server answers,
+//! let Ping { number } = Ping::parse(&asked).expect("a ping is read as it is written");
+//! let answer = Answer { number, server_time: Some(1_795_219_200_123.5) }.to_string();
+//! assert_eq!(answer, r#"{"pong":7,"server_time":1795219200123.5}"#);
+//! // and the client reads the answer.
+//! assert_eq!(Answer::parse(&answer).map(|answer| answer.number), Some(7));
+//! ```
+
+use core::fmt;
+
+/// The most bytes of an answer; a longer text is none. The longest number and a time with all its digits leave room for white space.
+pub const MAX_LENGTH: usize = 96;
+
+/// The largest number of a ping, 2⁵³ - 1: the largest integer that JavaScript has exactly.
+pub const MAX_NUMBER: u64 = (1 << 53) - 1;
+
+/// A question of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ping {
+    /// Names the ping; up to [`MAX_NUMBER`].
+    pub number: u64,
+}
+
+/// An answer of a server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answer {
+    /// The number of the ping.
+    pub number: u64,
+    /// Milliseconds since the Unix epoch by the server's clock, from a server that says them. A client estimates the offset between
+    /// the clocks from it. A time that is not finite is not written.
+    pub server_time: Option<f64>,
+}
+
+impl Ping {
+    /// Reads a ping. `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.strip_prefix("{\"ping\":")?.strip_suffix('}')?;
+        Some(Self { number: integer(number)? })
+    }
+}
+
+impl fmt::Display for Ping {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{{\"ping\":{}}}", self.number)
+    }
+}
+
+impl Answer {
+    /// Reads an answer, also one that is the ping itself. `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > MAX_LENGTH {
+            return None;
+        }
+        let members = trim(text).strip_prefix('{')?.strip_suffix('}')?;
+        let (first, second) = match members.split_once(',') {
+            Some((first, second)) => (first, Some(second)),
+            None => (members, None),
+        };
+        let ("\"ping\"" | "\"pong\"", number) = member(first)? else { return None };
+        let server_time = match second.map(member) {
+            None => None,
+            Some(Some(("\"server_time\"", time))) => Some(finite(time)?),
+            Some(_) => return None,
+        };
+        Some(Self { number: integer(number)?, server_time })
+    }
+
+    /// Whether a text may be an answer, by its first UTF-16 units, of which `unit` returns the one at an index: 255 for a unit above,
+    /// and anything behind the end. Most texts of an application are found to be none by their first two units, and need not be
+    /// copied out of the browser for that.
+    pub fn may_start(unit: impl Fn(u32) -> u8) -> bool {
+        match (unit(0), unit(1)) {
+            (b'{', b'"') => unit(2) == b'p' && unit(4) == b'n' && unit(5) == b'g',
+            (b'{', second) => is_space(second),
+            (first, _) => is_space(first),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{{\"pong\":{}", self.number)?;
+        if let Some(time) = self.server_time.filter(|time| time.is_finite()) {
+            // Finite numbers have the same form in Rust and in JSON.
+            write!(formatter, ",\"server_time\":{time:?}")?;
+        }
+        formatter.write_str("}")
+    }
+}
+
+/// A key in its quotes, and a value.
+fn member(text: &str) -> Option<(&str, &str)> {
+    let (key, value) = text.split_once(':')?;
+    Some((trim(key), trim(value)))
+}
+
+/// What JSON takes for white space.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
+}
+
+/// An integer as JSON writes it: without a sign and without zeros before it.
+fn integer(text: &str) -> Option<u64> {
+    is_integer(text.as_bytes()).then(|| text.parse().ok())?.filter(|number| *number <= MAX_NUMBER)
+}
+
+fn is_integer(digits: &[u8]) -> bool {
+    digits == b"0" || (!digits.starts_with(b"0") && is_digits(digits))
+}
+
+fn is_digits(digits: &[u8]) -> bool {
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+}
+
+/// A number as JSON writes it. `f64::from_str` reads more, such as `inf` and `.5`.
+fn finite(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (decimal, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, "0"));
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let is_number = is_integer(whole.as_bytes()) && is_digits(fraction.as_bytes()) && is_digits(exponent.as_bytes());
+    is_number.then(|| text.parse().ok())?.filter(|number: &f64| number.is_finite())
+}
