@@ -29,7 +29,9 @@ impl FromRequestParts<Companion> for Opening {
             let request = Request::from_parts(request.clone(), Body::empty());
             return Err(pages.index(companion, request).await);
         }
-        let upgrade = Upgrade::from_request_parts(request, companion).await.map_err(IntoResponse::into_response)?;
+        let upgrade = <Upgrade as FromRequestParts<_>>::from_request_parts(request, companion)
+            .await
+            .map_err(IntoResponse::into_response)?;
         Self::new(upgrade, Query::of(&request.uri), companion).map_err(IntoResponse::into_response)
     }
 }

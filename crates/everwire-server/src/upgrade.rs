@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, OriginalUri};
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -202,6 +202,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
             interceptor: None,
             is_observed: false,
         })
+    }
+}
+
+/// `None` is a request that does not ask for a WebSocket.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Upgrade {
+    type Rejection = HandshakeError;
+
+    async fn from_request_parts(request: &mut Parts, state: &S) -> Result<Option<Self>, Self::Rejection> {
+        if Self::is_requested(&request.headers) {
+            return <Self as FromRequestParts<S>>::from_request_parts(request, state).await.map(Some);
+        }
+        match request.extensions.get::<Mounted>() {
+            Some(mounted) => mounted.everwire.check_host(request).map(|()| None),
+            None => Ok(None),
+        }
     }
 }
 

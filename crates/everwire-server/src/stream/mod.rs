@@ -10,6 +10,7 @@ pub(crate) use timeout::{RequestProgress, TimeoutStream};
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
 
 /// What the accept loop serves HTTP on, where there is no TLS.
@@ -20,7 +21,7 @@ type AcceptedStream = TokioIo<TimeoutStream<ObservedStream<TcpStream>>>;
 pub(crate) fn bare_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     match upgraded.downcast::<AcceptedStream>() {
         Ok(parts) => Ok((parts.io.into_inner().into_inner().into_inner(), parts.read_buf)),
-        // Where `axum::serve` has accepted it.
-        Err(upgraded) => upgraded.downcast::<TokioIo<TcpStream>>().map(|parts| (parts.io.into_inner(), parts.read_buf)),
+        // `axum::serve` has accepted it, whose HTTP keeps the stream in a type of its own.
+        Err(upgraded) => downcast::<TokioIo<TcpStream>>(upgraded).map(|parts| (parts.io.into_inner(), parts.read_buf)),
     }
 }
