@@ -61,8 +61,7 @@ impl Line {
             async move { address.await.unwrap_or(Err(NotFound)) }
         };
         // Somebody is looking: the round trip is measured more often than an application has a use for.
-        let often = Some(LOOK_EVERY);
-        let schedule = PingSchedule { after_silence: LOOK_EVERY, sample_every: often, ..PingSchedule::default() };
+        let schedule = PingSchedule::default().after_silence(LOOK_EVERY).sample_every(LOOK_EVERY);
         Socket::builder_with_url_provider(provider).heartbeat(Heartbeat::ping().schedule(schedule))
     }
 

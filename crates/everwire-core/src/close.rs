@@ -56,7 +56,7 @@ impl fmt::Display for CloseCode {
 #[error("close code {0} is reserved: use 1000 or one from 3000 to 4999")]
 pub struct CloseCodeError(pub u16);
 
-/// Why a connection is closed, in at most 123 bytes of UTF-8: what fits beside the code in a close frame (RFC 6455,
+/// Why a connection is closed, in at most 123 bytes of UTF-8: what fits next to the code in a close frame (RFC 6455,
 /// section 5.5).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct CloseReason(String);
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn just_the_codes_that_a_browser_lets_an_application_send_are_taken() {
+    fn only_codes_that_a_browser_lets_an_application_send_are_accepted() {
         for code in 0..=u16::MAX {
             assert_eq!(CloseCode::new(code).is_ok(), code == 1000 || (3000..5000).contains(&code), "{code}");
         }

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_browser_would_throw_for_is_refused() {
+    fn names_that_a_browser_would_throw_for_are_refused() {
         for bad in ["", "a,b", "a b", "ä", "a/b", "(a)"] {
             assert_eq!(Protocols::new([bad]), Err(ProtocolsError::NotAToken(bad.to_owned())));
         }

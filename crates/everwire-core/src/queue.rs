@@ -1,12 +1,13 @@
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
-/// How many places may be empty before that is worth tidying up.
+/// How many places may be empty before it is worth closing them up.
 const FEW: usize = 16;
 
 /// First in, first out, with removal in between.
 ///
-/// What is taken out leaves an empty place, and the places close up when more than half of them are empty: so
-/// pushing and popping take constant time on average, and there are never many more places than a queue without holes would need.
+/// An item that is taken out leaves an empty place, and the places close up when more than half of them are empty: pushing and
+/// popping take constant time on average, and there are never many more places than a queue without holes would need.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
     places: Vec<Option<T>>,
@@ -40,11 +41,11 @@ impl<T> Queue<T> {
         self.pop_if(|_| true)
     }
 
-    /// Takes out the oldest if that is as wanted.
-    pub(crate) fn pop_if(&mut self, is_wanted: impl Fn(&T) -> bool) -> Option<T> {
+    /// Takes out the oldest if it matches.
+    pub(crate) fn pop_if(&mut self, matches: impl Fn(&T) -> bool) -> Option<T> {
         while let Some(place) = self.places.get_mut(self.front) {
             match place {
-                Some(item) if !is_wanted(item) => return None,
+                Some(item) if !matches(item) => return None,
                 _ => self.front += 1,
             }
             if let Some(item) = place.take() {
@@ -56,10 +57,10 @@ impl<T> Queue<T> {
         None
     }
 
-    /// Takes out all that are as wanted, oldest first.
-    pub(crate) fn extract(&mut self, is_wanted: impl Fn(&T) -> bool, mut take: impl FnMut(T)) {
+    /// Takes out all that match, oldest first.
+    pub(crate) fn extract(&mut self, matches: impl Fn(&T) -> bool, mut take: impl FnMut(T)) {
         for place in &mut self.places {
-            if place.as_ref().is_some_and(&is_wanted)
+            if place.as_ref().is_some_and(&matches)
                 && let Some(item) = place.take()
             {
                 self.len -= 1;
@@ -67,6 +68,38 @@ impl<T> Queue<T> {
             }
         }
         self.close_up();
+    }
+
+    /// The place of the item with this key, found by binary search: the keys must ascend from the oldest to the newest.
+    pub(crate) fn find_by_key<K: Ord>(&self, key: K, key_of: impl Fn(&T) -> K) -> Option<usize> {
+        let (mut low, mut high) = (self.front, self.places.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let filled = self.places.get(middle..high)?.iter().position(Option::is_some);
+            let Some((place, item)) = filled.and_then(|skip| Some((middle + skip, self.get(middle + skip)?))) else {
+                high = middle;
+                continue;
+            };
+            match key_of(item).cmp(&key) {
+                Ordering::Less => low = place + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Some(place),
+            }
+        }
+        None
+    }
+
+    /// The item at a place that [`find_by_key`](Self::find_by_key) returned.
+    pub(crate) fn get(&self, place: usize) -> Option<&T> {
+        self.places.get(place)?.as_ref()
+    }
+
+    /// Takes out the item at a place.
+    pub(crate) fn take(&mut self, place: usize) -> Option<T> {
+        let item = self.places.get_mut(place)?.take()?;
+        self.len -= 1;
+        self.close_up();
+        Some(item)
     }
 
     /// Oldest first.
@@ -101,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_done_it_holds_what_a_plain_queue_would(steps in proptest::collection::vec(0..6_u8, 0..600)) {
+        fn it_holds_what_a_plain_queue_would_hold(steps in proptest::collection::vec(0..7_u8, 0..600)) {
             let (mut queue, mut plain) = (Queue::new(), VecDeque::new());
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
@@ -114,9 +147,16 @@ mod tests {
                         plain = rest.into();
                     }
                     2 => {
-                        let is_wanted = plain.front().is_some_and(|oldest| oldest % 2 == 0);
-                        let expected = if is_wanted { plain.pop_front() } else { None };
+                        let matches = plain.front().is_some_and(|oldest| oldest % 2 == 0);
+                        let expected = if matches { plain.pop_front() } else { None };
                         prop_assert_eq!(queue.pop_if(|oldest| oldest % 2 == 0), expected);
+                    }
+                    3 => {
+                        let key = number / 2;
+                        let expected = plain.iter().position(|other| *other == key);
+                        let place = queue.find_by_key(key, |other| *other);
+                        prop_assert_eq!(place.is_some(), expected.is_some());
+                        prop_assert_eq!(place.and_then(|place| queue.take(place)), expected.and_then(|at| plain.remove(at)));
                     }
                     _ => {
                         queue.push(number);

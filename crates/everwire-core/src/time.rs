@@ -6,40 +6,42 @@ use core::{
 
 const NANOS: u64 = 1_000_000_000;
 
-/// A time since the driver's start, or a span, in nanoseconds: 292 years of them, so that the sum of any two still is a number.
+/// A time since any fixed start, or a span, in nanoseconds, up to 292 years. Addition and subtraction saturate.
 ///
-/// A [`Duration`] is two numbers, and every sum and comparison has to carry between them; on the path of each message and in a
-/// browser's download that is felt. Sums end at the last of them, differences at zero; both stay out of line, since dozens
-/// of copies came to a kilobyte of the download.
+/// A [`Duration`] is two numbers, and every sum and comparison has to carry between them, which costs time on the path of each
+/// message and bytes in a browser's download. Both operators stay out of line: dozens of copies took a kilobyte of the download.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(u64);
 
 impl Time {
-    pub(crate) const ZERO: Self = Self(0);
-    /// The end of time, where everything longer ends too: `Duration::MAX`.
+    /// The start, or no span at all.
+    pub const ZERO: Self = Self(0);
+    /// The longest span: `Duration::MAX`.
     pub(crate) const FOREVER: Self = Self(u64::MAX / 2);
-    /// After the end of time: when what is not planned happens.
+    /// After every time that is planned.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
-    pub(crate) const fn from_millis(millis: u64) -> Self {
+    /// So many milliseconds.
+    pub const fn from_millis(millis: u64) -> Self {
         Self(millis * 1_000_000)
     }
 
-    pub(crate) const fn from_secs(seconds: u64) -> Self {
+    /// So many seconds.
+    pub const fn from_secs(seconds: u64) -> Self {
         Self(seconds * NANOS)
     }
 
-    /// So many milliseconds, to the nearest nanosecond; zero for what is negative or no number.
+    /// So many milliseconds, to the nearest nanosecond; zero for negative numbers and NaN.
     pub fn from_millis_f64(millis: f64) -> Self {
         Self((millis * 1e6 + 0.5) as u64).min(Self::FOREVER)
     }
 
-    /// In milliseconds.
+    /// The time in milliseconds.
     pub fn as_millis_f64(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// Zero for what is negative or no number.
+    /// Zero for negative numbers and NaN.
     #[inline(never)]
     pub(crate) fn from_secs_f64(seconds: f64) -> Self {
         Self((seconds * NANOS as f64 + 0.5) as u64).min(Self::FOREVER)
@@ -50,8 +52,8 @@ impl Time {
     }
 
     /// `None` for [`Self::NEVER`].
-    pub(crate) fn planned<T: From<Self>>(self) -> Option<T> {
-        (self != Self::NEVER).then(|| self.into())
+    pub(crate) fn planned(self) -> Option<Self> {
+        (self != Self::NEVER).then_some(self)
     }
 }
 
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_longer_is_the_end_of_time_and_stays_there() {
+    fn longer_durations_saturate() {
         for long in [Duration::MAX, Duration::from_secs(300 * 366 * 86_400)] {
             let time = Time::from(long);
             assert_eq!((time, time + time), (Time::FOREVER, Time::FOREVER));
@@ -118,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_comes_after_everything_that_is_planned() {
+    fn never_comes_after_every_planned_time() {
         assert!(Time::FOREVER < Time::NEVER);
-        assert_eq!((Time::NEVER.planned::<Duration>(), Time::FOREVER.planned()), (None, Some(Duration::MAX)));
+        assert_eq!((Time::NEVER.planned(), Time::FOREVER.planned()), (None, Some(Time::FOREVER)));
     }
 
     #[test]
-    fn seconds_that_are_negative_or_no_number_are_none() {
+    fn negative_numbers_and_nan_are_zero() {
         for seconds in [-1.0, f64::NAN, f64::NEG_INFINITY] {
             assert_eq!(Time::from_secs_f64(seconds), Time::ZERO);
         }

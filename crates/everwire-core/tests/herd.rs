@@ -1,6 +1,6 @@
 //! The bounds that the example `herd` shows.
 
-#[allow(dead_code, reason = "the example tells more of them than the bounds need")]
+#[allow(dead_code, reason = "the example uses more of them than the bounds need")]
 #[path = "../examples/herd/blip.rs"]
 mod blip;
 #[path = "../examples/herd/crowd.rs"]
@@ -24,7 +24,7 @@ fn ten_thousand_clients_that_lose_their_server_do_not_return_at_once() {
 
 #[test]
 fn one_clients_blip_heals_within_a_second_and_a_half() {
-    for browser in [blip::Browser::Tells, blip::Browser::TellsAndKeepsTheSocket] {
+    for browser in [blip::Browser::Reports, blip::Browser::ReportsAndKeepsTheSocket] {
         let back = percentile(&blip::returns(2_000, browser), 95.0);
         assert!(back <= Duration::from_millis(1_500), "{browser:?}: {back:?}");
     }

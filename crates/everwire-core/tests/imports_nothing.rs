@@ -1,4 +1,4 @@
-//! Compiled to WebAssembly, the core asks nothing of the world around it: no clock, no randomness, no browser.
+//! Compiled to WebAssembly, the core imports nothing: no clock, no randomness, no browser.
 
 use std::{path::Path, process::Command};
 
@@ -24,7 +24,7 @@ fn compiled_to_wasm_the_core_imports_nothing() {
         }
     }
     assert_eq!(imports, [] as [String; 0]);
-    // What was looked at is the state machine and not an empty shell of it.
+    // The module contains the state machine and not an empty shell of it.
     for part in ["dial", "lost", "drain", "wake"] {
         // Both of rustc's manglings write a name after its length.
         let mangled = format!("{}{part}", part.len());
@@ -46,19 +46,19 @@ fn function_names(names: NameSectionReader<'_>) -> Vec<String> {
 fn build() -> Vec<u8> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     // A directory of its own: this very test's cargo holds the lock of the usual one.
-    let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join("imports_nothing");
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("imports_nothing");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--locked", "--example", "imports_nothing", "--target", TARGET, "--target-dir"])
-        .arg(&output)
+        .arg(&directory)
         .current_dir(package)
         .output()
         .expect("cargo starts");
-    let said = String::from_utf8_lossy(&built.stderr);
+    let output = String::from_utf8_lossy(&built.stderr);
     assert!(
-        !said.contains("target may not be installed") && !said.contains("can't find crate for `std`"),
+        !output.contains("target may not be installed") && !output.contains("can't find crate for `std`"),
         "the target {TARGET} is not installed: run `rustup target add {TARGET}`"
     );
-    assert!(built.status.success(), "the example does not build:\n{said}");
-    let module = output.join(TARGET).join("debug/examples/imports_nothing.wasm");
+    assert!(built.status.success(), "the example does not build:\n{output}");
+    let module = directory.join(TARGET).join("debug/examples/imports_nothing.wasm");
     std::fs::read(&module).unwrap_or_else(|error| panic!("{}: {error}", module.display()))
 }

@@ -1,6 +1,6 @@
 // What a build for development refuses: slips that would otherwise be without effect, or have one that nobody meant. The entry
 // `everwire/inline`, which is also that of Node.js and of bundlers while developing, brings these checks along.
-import { defaults } from "./defaults.js";
+import { defaults } from "../build/codes.js";
 import { exception } from "./events.js";
 
 /** The names within each group of options. */

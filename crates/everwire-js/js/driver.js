@@ -1,182 +1,181 @@
 import { byteLength, copied, parseClose, parseData, sizeOf } from "./arguments.js";
-import * as code from "./codes.js";
+import * as code from "../build/codes.js";
 import { pass, report } from "./emitter.js";
 import { closeEvent, dispatch, event, exception } from "./events.js";
-import { createLink, NOTHING_TOLD } from "./link.js";
-import { giveBack, takeCore, trapped, whenLoaded } from "./module.js";
+import { createLink, NO_CLOSE_FRAME } from "./link.js";
+import { createCore, forget, operandsOf, trapped, whenLoaded } from "./module.js";
 import { createOutbox } from "./outbox.js";
 import { watchPage } from "./page.js";
-import { NO_STATS, readStats } from "./stats.js";
 
-/** The names of causes and reasons, in the order of their numbers. */
-const CAUSES = "closed connect-timeout heartbeat-timeout never-answered network-changed provider refused suspended requested".split(" ");
-const DISCARDED = ["expired", "evicted", "replaced", "closed"];
-/** Browsers keep a timeout in a signed 32-bit number and ring at once above it. */
+/** Browsers keep a timeout in a signed 32-bit number and fire at once above it. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
-/**
- * For so long after it was read the clock may be taken for what it was when a message is sent, in ms: reading it takes Chromium
- * longer than all the rest that a message needs.
- */
-const CLOCK_GOOD_FOR = 1_000;
 
 /**
- * Obeys a core for one socket, the `target`: turns its actions into calls of the browser's WebSocket and timers, their events into
+ * Drives a core for one socket, the `target`: turns its actions into calls of the browser's WebSocket and timers, their events into
  * inputs, and decides nothing. The variables are those of the socket.
  */
-export function drive(target, WebSocket, sources, { knobs, limits, words, isWatched, shouldReconnect }) {
+export function drive(target, WebSocket, sources, { options, limits, pings, shouldReconnect }) {
   /** The exports of the wasm module, while it has a core for this socket, and the number of that core. */
   let wasm, core;
   let isActing, page, timer;
-  /** When the timer rings. */
-  let alarmAt = Infinity;
-  /** When the last socket was dialled. A core hears of it that takes the place of one which is over, for the least time between two. */
-  let dialledAt = -Infinity;
-  /** The time of the latest happening. */
+  /** The time of the latest input. */
   let now = 0;
-  /** When the latest message came that the core has not heard of, 0 for none. It asks for it only when it is to judge the link. */
-  let heardAt = 0;
-  /** A ping was sent and nothing was heard since, so that the core waits to hear. */
-  let isAsked;
+  /** When the last socket was dialled, which counts for the least time between two dials where another core takes over. */
+  let dialledAt = -Infinity;
 
   let readyState = 0;
   /** The arguments of `close`, once it was called, and whether that was before the connection was open. */
   let closing;
-  /** `open` is being dispatched: what is sent meanwhile goes ahead of what waits. */
+  /** `open` is being dispatched: what is sent meanwhile overtakes what waits. */
   let isOpening;
+  let wasOpen;
   /** Since when the connection is down, and how many attempts failed since. */
   let lost;
   let protocol = "";
   let extensions = "";
 
   const outbox = createOutbox();
-  /** Who waits for `ready`. */
+  /** The promises of `ready`. */
   const waiting = [];
+  /** The round trips as the last core knew them, and what was counted by the cores before the present one. */
+  let latency = { answered: 0, lost: 0 };
   const counts = { opened: 0, dropped: 0, messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
-  /** The link's statistics as they were when the last core was given back. */
-  let lastStats = NO_STATS;
 
-  const tellOf = (type, fields) => dispatch(target, event(type, fields));
+  const notify = (type, fields) => dispatch(target, event(type, fields));
   /** Calls into wasm. What is thrown there, and nowhere else, is a trap. */
-  const ask = (name, ...operands) => {
+  const call = (name, ...args) => {
     try {
-      return wasm?.[name](core, ...operands);
+      return wasm?.[name](core, ...args);
     } catch (error) {
       trapped(error);
     }
   };
-  const stat = (number) => ask("stat", number);
-  const stats = () => (wasm ? readStats(stat) : lastStats);
-  const isReady = () => readyState === 1 && stat(code.STAT_IS_READY) === 1;
+  const isReady = () => readyState === 1 && call("is_ready");
 
-  /** Tells the core what happened, and does what follows. */
-  const tell = (...happening) => {
-    isAsked = false;
+  /** Hands an input to the core, and does what follows. */
+  const handle = (input, ...operands) => {
     now = performance.now();
-    // The events of some environments have a time on another scale, such as that of the wall clock.
-    if (heardAt) ask("handle", Math.min(heardAt, now), code.INPUT_HEARD, link.attempt);
-    heardAt = 0;
-    if (ask("handle", now, ...happening) & code.STATUS_ACTIONS) act();
+    if (wasm) operandsOf(wasm).set(operands);
+    if (call("handle", now, input)) act();
   };
 
-  const link = createLink(WebSocket, sources, tell, (event) => {
+  const link = createLink(WebSocket, sources, handle, (event) => {
     const { data } = event;
-    const answer = words?.read(data);
-    if (answer) return tell(code.INPUT_PONG, link.attempt, ...answer);
-    // An event knows when it was made, which is quicker read than the clock. One of another maker may not know.
-    if (isWatched) heardAt = event.timeStamp >= now ? event.timeStamp : performance.now();
-    if (isAsked) tell(code.INPUT_HEARD, link.attempt);
-    counts.messagesIn += 1;
-    counts.bytesIn += sizeOf(data);
-    pass(target, event, data);
+    const answer = pings?.read(data);
+    if (answer) return handle(code.INPUT_PONG, link.attempt, ...answer);
+    // An event knows when it was made, and is read faster than the clock. One of another maker may not know.
+    const at = event.timeStamp >= now ? event.timeStamp : (now = performance.now());
+    const status = call("receive", at, link.attempt, sizeOf(data));
+    if (status & code.STATUS_ACCEPTED) pass(target, event, data);
+    if (status & code.STATUS_ACTIONS) act();
   });
-  if (link.asks) knobs.push([code.KNOB_RENEW_CREDENTIALS, 1]);
+  if (link.hasProvider) options.push([code.OPTION_RENEWS_CREDENTIALS, 1]);
 
-  /** Does what the core asks for, one thing after the other, whatever else is asked for meanwhile. */
+  const actions = {
+    [code.ACTION_DIAL](socket, failures) {
+      dialledAt = now;
+      link.dial(socket, failures);
+    },
+    [code.ACTION_TRANSMIT](id) {
+      transmit(outbox.take(id));
+    },
+    [code.ACTION_PING](number) {
+      try {
+        link.socket.send(pings.ping(number));
+      } catch (error) {
+        report(error);
+      }
+    },
+    [code.ACTION_MEASURE](socket) {
+      handle(code.INPUT_BUFFERED, socket, link.measure());
+    },
+    [code.ACTION_CLOSE]() {
+      link.socket.close(...closing.args);
+    },
+    [code.ACTION_DETACH]() {
+      link.detach();
+    },
+    [code.ACTION_DECIDE](cause, byDefault, attempt, at) {
+      readyState = 0;
+      handle(code.INPUT_DECIDED, decide(cause, dropOf(cause, attempt, at), !!byDefault));
+    },
+    [code.ACTION_OPENED]() {
+      ({ protocol = "", extensions = "" } = link.socket);
+      const before = wasOpen && lost;
+      lost = undefined;
+      wasOpen = true;
+      readyState = 1;
+      isOpening = true;
+      notify("open");
+      isOpening = false;
+      if (before) notify("reconnected", { attempts: before.attempts, downtime: now - before.at });
+    },
+    [code.ACTION_LATENCY](roundTrip) {
+      notify("latency", { roundTrip });
+    },
+    [code.ACTION_DROPPED](cause, attempt, at, messages, bytes) {
+      const drop = dropOf(cause, attempt, at);
+      readyState = 0;
+      closing = undefined;
+      lost ??= { at: now, attempts: 0 };
+      lost.attempts += 1;
+      notifyAtRisk(messages, bytes);
+      notify("reconnecting", drop);
+    },
+    [code.ACTION_DISCARDED](id, reason) {
+      discarded(outbox.take(id), code.DISCARDED[reason]);
+    },
+    [code.ACTION_ENDED](cause, messages, bytes) {
+      notifyAtRisk(messages, bytes);
+      end(code.CAUSES[cause]);
+    },
+    [code.ACTION_TIMER](at) {
+      clearTimeout(timer);
+      // Rounded up: a timer that fired just before its deadline would be set again for nothing.
+      timer = setTimeout(() => handle(code.INPUT_WAKE, Date.now()), Math.min(Math.ceil(Math.max(at - now, 0)), LONGEST_TIMEOUT));
+    },
+  };
+
+  /** Does what the core says, one thing after the other, whatever input is handed in meanwhile. */
   function act() {
     if (isActing) return;
     isActing = true;
     let action;
-    while ((action = ask("poll"))) {
-      const operands = [0, 1, 2, 3, 4, 5].map((index) => ask("operand", index));
+    while ((action = call("poll"))) {
+      const [a, b, c, d, e] = operandsOf(wasm);
       try {
-        perform(action, ...operands);
+        actions[action](a, b, c, d, e);
       } catch (error) {
-        // The platform does not do what it has to. Whatever was handed to it may be lost.
-        link.fail(error, code.INPUT_CLOSED, -1006, Infinity);
+        // The platform does not do what it has to. Whatever was handed to it may be lost. The core knows already of a socket that is gone.
+        if (link.attempt) link.fail(error, code.INPUT_CLOSED, -1006, Infinity);
       }
     }
     isActing = false;
     if (waiting.length && isReady()) for (const [resolve] of waiting.splice(0)) resolve();
   }
 
-  function perform(action, a, b, c, d, e, f) {
-    if (action === code.ACTION_DIAL) {
-      dialledAt = now;
-      link.dial(a, b);
-    } else if (action === code.ACTION_TRANSMIT) transmit(outbox.take(a));
-    else if (action === code.ACTION_PROBE) probe(a);
-    else if (action === code.ACTION_MEASURE) ask("handle", now, code.INPUT_BUFFERED, a, link.measure());
-    else if (action === code.ACTION_CLOSE) link.socket.close(...closing.args);
-    else if (action === code.ACTION_ABANDON) link.abandon();
-    else if (action === code.ACTION_OPENED) opened();
-    else if (action === code.ACTION_LATENCY) tellOf("latency", { roundTrip: a });
-    else if (action === code.ACTION_DROPPED) dropped(a, b, c, d, e, f);
-    else if (action === code.ACTION_DISCARDED) discarded(outbox.take(a), DISCARDED[b]);
-    else if (action === code.ACTION_ALARM) setAlarm(a);
-    else if (action === code.ACTION_ENDED) {
-      mayBeLost(b, c);
-      end(CAUSES[a]);
-    }
-  }
-
   function transmit({ data, bytes }) {
-    link.socket.send(data);
-    counts.messagesOut += 1;
-    counts.bytesOut += bytes;
-    return "sent";
-  }
-
-  function probe(number) {
-    isAsked = true;
     try {
-      link.socket.send(words.ask(number));
+      link.socket.send(data);
     } catch (error) {
-      report(error);
+      // The core has counted it.
+      counts.messagesOut -= 1;
+      counts.bytesOut -= bytes;
+      throw error;
     }
   }
 
-  function opened() {
-    ({ protocol = "", extensions = "" } = link.socket);
-    const before = lost;
-    lost = undefined;
-    readyState = 1;
-    counts.opened += 1;
-    isOpening = true;
-    tellOf("open");
-    isOpening = false;
-    // After a close nothing was lost, and the application itself has asked for another connection.
-    if (before && counts.opened > 1) tellOf("reconnected", { attempts: before.attempts, downtime: now - before.at });
-  }
+  const dropOf = (cause, attempt, at) => {
+    const { code: closeCode, reason, wasClean } = link.ending;
+    const delay = at < 0 ? Infinity : Math.round(Math.max(at - now, 0));
+    return { cause: code.CAUSES[cause], code: closeCode, reason, wasClean, attempt, delay };
+  };
 
-  function dropped(cause, byDefault, bytes, messages, attempt, at) {
-    const { code: closeCode, reason, wasClean } = link.told;
-    const drop = { cause: CAUSES[cause], code: closeCode, reason, wasClean, attempt, delay: at < 0 ? Infinity : Math.round(Math.max(at - now, 0)) };
-    readyState = 0;
-    counts.dropped += 1;
-    closing = undefined;
-    lost ??= { at: now, attempts: 0 };
-    lost.attempts += 1;
-    lost.cause = drop.cause;
-    mayBeLost(bytes, messages);
-    // What the application itself has asked for is no matter of policy. What the page's life has ended is: a library that keeps a
-    // session has to hear of it.
-    if (cause === code.CAUSE_REQUESTED || isRetried(drop, !!byDefault)) return tellOf("reconnecting", drop);
-    tell(code.INPUT_CLOSE);
-  }
-
-  function isRetried(drop, byDefault) {
+  /** Whether another attempt follows. No policy can make the platform accept an address that it refuses. */
+  function decide(cause, drop, byDefault) {
+    if (cause === code.CAUSE_REFUSED) return false;
     try {
-      return shouldReconnect?.(drop, byDefault) ?? byDefault;
+      return !!(shouldReconnect(drop, byDefault) ?? byDefault);
     } catch (error) {
       report(error);
       return byDefault;
@@ -184,68 +183,70 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   }
 
   function discarded({ data, bytes }, reason) {
-    tellOf("drop", { reason, data, bytes, messages: 1 });
+    notify("drop", { reason, data, bytes, messages: 1 });
   }
 
-  function mayBeLost(bytes, messages) {
-    if (messages) tellOf("drop", { reason: "connection-lost", bytes, messages });
+  function notifyAtRisk(messages, bytes) {
+    if (messages) notify("drop", { reason: "connection-lost", bytes, messages });
   }
 
-  function setAlarm(at) {
-    clearTimeout(timer);
-    alarmAt = at;
-    const ring = () => {
-      alarmAt = Infinity;
-      tell(code.INPUT_WAKE, Date.now());
-    };
-    // Rounded up: an alarm that rang just before its deadline would ring again for nothing.
-    timer = setTimeout(ring, Math.min(Math.ceil(Math.max(at - now, 0)), LONGEST_TIMEOUT));
-  }
-
-  /** The connection is over, for a cause that the core has found, or since the application has closed it or is against a retry. */
-  function end(cause = lost?.cause) {
+  /** The connection is over. */
+  function end(cause) {
     // The browser has an error here that says nothing.
-    if (closing?.wasConnecting) return finish(NOTHING_TOLD, true);
-    const { told } = link;
-    finish(told, !closing && told.isError, { message: told.reason || `No connection: ${cause}.` });
+    if (closing?.wasConnecting) return finish(NO_CLOSE_FRAME, true);
+    const { ending } = link;
+    finish(ending, !closing && ending.isError, { message: ending.reason || `No connection: ${cause}.` });
   }
 
   function fail(how, error) {
     const message = `Everwire's wasm module ${how} (${error?.message ?? error}).`;
-    finish({ ...NOTHING_TOLD, reason: message }, true, { message, error });
+    finish({ ...NO_CLOSE_FRAME, reason: message }, true, { message, error });
   }
 
-  function finish(told, isError, details) {
-    leaveCore();
-    link.abandon();
+  function finish(ending, isError, details) {
+    release();
+    link.detach();
     readyState = 2;
-    // An address may be refused, or the module, before the constructor has returned and anybody listens.
+    // An address or the module may be refused before the constructor has returned and a listener was added.
     queueMicrotask(() => {
       readyState = 3;
-      refuseWaiting();
+      rejectWaiting();
       for (const message of outbox.drain()) discarded(message, "closed");
-      if (isError) tellOf("error", details);
+      if (isError) notify("error", details);
       // What a listener of `error` has put off comes before `close`, as in a browser.
-      queueMicrotask(() => dispatch(target, closeEvent(told)));
+      queueMicrotask(() => dispatch(target, closeEvent(ending)));
     });
   }
 
-  function leaveCore() {
+  function release() {
     clearTimeout(timer);
     page?.abort();
-    lastStats = stats();
-    if (giveBack(strand)) ask("release");
+    const stats = readStats();
+    ({ latency } = stats);
+    for (const name in counts) counts[name] = stats[name];
+    if (forget(onTrap)) call("release");
     wasm = undefined;
   }
 
-  /** The module has trapped, and the core in it is gone. */
-  function strand(error) {
+  /** The module has trapped, and the core in it is lost. */
+  function onTrap(error) {
     wasm = undefined;
     fail("has trapped and was given up", error);
   }
 
-  function refuseWaiting() {
+  function rejectWaiting() {
     for (const [, reject] of waiting.splice(0)) reject(exception("The socket is closed: call reconnect() first.", "InvalidStateError"));
+  }
+
+  /** What the core has counted, on top of what those before it have. */
+  function readStats() {
+    call("stats");
+    if (!wasm) return { latency, ...counts };
+    const values = code.STATS.map((name, place) => [name, operandsOf(wasm)[place]]);
+    const ofCore = Object.fromEntries(values.slice(code.STAT_OPENED));
+    const stats = { latency: Object.fromEntries(values.slice(0, code.STAT_CLOCK_OFFSET).filter(([, value]) => !isNaN(value))) };
+    for (const name in counts) stats[name] = counts[name] + ofCore[name];
+    return stats;
   }
 
   function start() {
@@ -257,34 +258,37 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
   function open() {
     if (readyState || wasm) return;
     try {
-      [wasm, core] = takeCore(strand, knobs);
+      [wasm, core] = createCore(options, onTrap);
     } catch (error) {
       trapped(error);
       return fail("cannot be started", error);
     }
     page = new AbortController();
-    watchPage(tell, page.signal);
-    tell(code.INPUT_OPEN, performance.now() - dialledAt);
-    for (const [key, { bytes, timeToLive, number }] of outbox.entries()) ask("send", now, bytes, false, key, timeToLive, number);
-    act();
+    watchPage(handle, page.signal);
+    for (const message of outbox.drain()) {
+      if (!enqueue(message)) discarded(message, "evicted");
+    }
+    handle(code.INPUT_OPEN, performance.now() - dialledAt);
   }
 
-  /** The time, or that of the latest happening while a timer sees to it that it is not long ago. */
-  function clock(timeToLive) {
-    const isGood = alarmAt - now <= CLOCK_GOOD_FOR && isNaN(timeToLive) && limits.timeToLive === Infinity;
-    return isGood ? now : (now = performance.now());
+  /** Hands a message that has to wait to the core. Returns its number, negative where it is about to be handed over, 0 where it is refused. */
+  function enqueue(message) {
+    now = performance.now();
+    const id = call("enqueue", now, message.bytes, message.timeToLive, outbox.idOf(message.key));
+    if (id) outbox.put(message, Math.abs(id));
+    return id;
   }
 
-  /** Has a message wait in the outbox, or says that there is no room. */
+  /** Has a message wait in the outbox, where there is room. */
   function queue(message) {
-    const { bytes, timeToLive, name } = message;
-    const hasRoom = outbox.size < limits.maxMessages && outbox.bytes + bytes <= limits.maxBytes;
-    const outcome = wasm ? ask("send", clock(timeToLive), bytes, isOpening, outbox.nextKey, timeToLive, outbox.numberOf(name)) : hasRoom && code.SENT_QUEUED;
-    const isQueued = outcome & code.SENT_QUEUED;
-    const isAccepted = isQueued || outcome & code.SENT_ORDERED;
-    if (isAccepted) outbox.put(message);
-    if (outcome & code.STATUS_ACTIONS) act();
-    return isQueued ? "queued" : isAccepted ? "sent" : "refused";
+    if (wasm) {
+      const id = enqueue(message);
+      act();
+      return id > 0 ? "queued" : id < 0 ? "sent" : "refused";
+    }
+    const hasRoom = outbox.size < limits.maxMessages && outbox.bytes + message.bytes <= limits.maxBytes;
+    if (hasRoom) outbox.put(message);
+    return hasRoom ? "queued" : "refused";
   }
 
   start();
@@ -306,28 +310,32 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
       return outbox.bytes + (link.socket?.bufferedAmount ?? 0);
     },
     get stats() {
-      return { latency: stats(), ...counts, queuedMessages: outbox.size, queuedBytes: outbox.bytes };
+      return { ...readStats(), queuedMessages: outbox.size, queuedBytes: outbox.bytes };
     },
     get serverTime() {
-      const offset = wasm && stat(code.STAT_CLOCK_OFFSET);
+      call("stats");
+      const offset = wasm && operandsOf(wasm)[code.STAT_CLOCK_OFFSET];
       return offset ? performance.now() + offset : undefined;
     },
 
     send(data, options) {
-      // What can throw does so before the core has heard of the message.
+      // What can throw does so before the core accepts the message.
       data = parseData(data);
       const timeToLive = +options?.timeToLive;
-      const name = options?.key?.toString();
+      const key = options?.key?.toString();
       // What may go at once is not copied, and the bytes of a text are not counted.
       const bytes = sizeOf(data);
-      const outcome = readyState === 1 ? ask("send", clock(timeToLive), bytes, isOpening) : 0;
+      const status = readyState === 1 ? call("send_now", bytes, isOpening) : 0;
       try {
-        if (outcome & code.SENT_TRANSMITTED) return transmit({ data, bytes });
+        if (status & code.STATUS_ACCEPTED) {
+          transmit({ data, bytes });
+          return "sent";
+        }
       } finally {
-        if (outcome & code.STATUS_ACTIONS) act();
+        if (status & code.STATUS_ACTIONS) act();
       }
       data = copied(data);
-      return readyState > 1 ? "refused" : queue({ data, bytes: byteLength(data), timeToLive, name });
+      return readyState > 1 ? "refused" : queue({ data, bytes: byteLength(data), timeToLive, key });
     },
 
     close(...given) {
@@ -335,19 +343,19 @@ export function drive(target, WebSocket, sources, { knobs, limits, words, isWatc
       if (readyState > 1) return;
       closing = { args, wasConnecting: !readyState };
       readyState = 2;
-      if (wasm) tell(code.INPUT_CLOSE);
+      if (wasm) handle(code.INPUT_CLOSE);
       else end();
     },
 
     reconnect() {
-      if (wasm) tell(code.INPUT_RECONNECT);
+      if (wasm) handle(code.INPUT_RECONNECT);
       else if (readyState === 3) start();
     },
 
     ready() {
       return new Promise((...waiter) => {
         waiting.push(waiter);
-        if (readyState > 1) refuseWaiting();
+        if (readyState > 1) rejectWaiting();
         else act();
       });
     },

@@ -11,9 +11,9 @@ const ANSWER = new RegExp(
 /** No standard answer is longer. */
 const MAX_LENGTH = 96;
 
-/** The words in which a ping is asked and answered. `read` tells `[number or -1, server time or 0]`, or nothing. */
-export function wordsOf(ping = standardPing, pong) {
-  return { ask: ping, read: pong ? (data) => custom(pong, data) : standard };
+/** Makes pings from their numbers and reads their answers: `[number or -1, server time or 0]`, or nothing for another message. */
+export function heartbeatOf(ping = standardPing, pong) {
+  return { ping, read: pong ? (data) => custom(pong, data) : standard };
 }
 
 const standardPing = (number) => `{"ping":${number}}`;
@@ -29,7 +29,7 @@ function custom(pong, data) {
   try {
     const answer = pong(data) ?? false;
     const { ping = -1, serverTime = 0 } = typeof answer === "number" ? { ping: answer } : Object(answer);
-    // The plus refuses what wasm would: a call of it that throws is a trap.
+    // The plus refuses what is no number here, where that is reported as the function's own error.
     return answer === false ? undefined : [+ping, +serverTime];
   } catch (error) {
     report(error);

@@ -1,29 +1,29 @@
+import { INPUT_ADDRESS_REFUSED, INPUT_CLOSED, INPUT_OPENED, INPUT_PROVIDER_FAILED } from "../build/codes.js";
 import { parseAddress, parseProtocols } from "./arguments.js";
-import { INPUT_CLOSED, INPUT_OPENED, INPUT_PROVIDER_FAILED, INPUT_REFUSED } from "./codes.js";
 
-/** What is known of an ending that nobody has told anything about: 1006 is a browser's code for no close frame (RFC 6455, 7.1.5). */
-export const NOTHING_TOLD = { code: 1006, reason: "", wasClean: false, isError: true };
+/** An end without a close frame, as a browser reports it (RFC 6455, 7.1.5), and without any other cause. */
+export const NO_CLOSE_FRAME = { code: 1006, reason: "", wasClean: false, isError: true };
 
 /**
  * One WebSocket after the other: each attempt makes one, and no two exist at a time. `sources` are address and subprotocols, or
- * functions that give them; `tell` takes inputs for the core, `receive` the messages.
+ * functions that give them; `handle` takes inputs for the core, `receive` the messages.
  */
-export function createLink(WebSocket, sources, tell, receive) {
-  const isAsked = (source) => typeof source === "function";
+export function createLink(WebSocket, sources, handle, receive) {
+  const isProvider = (source) => typeof source === "function";
   /** The bytes in the present socket's buffer when they were last counted. */
-  let held = 0;
+  let buffered = 0;
   let binaryType = "blob";
   const link = {
     /** Whether a function gives the address or the subprotocols of each attempt, and with them new credentials. */
-    asks: sources.some(isAsked),
+    hasProvider: sources.some(isProvider),
     /** The number of the present attempt; 0 for none. */
     attempt: 0,
     /** The present socket. */
     socket: undefined,
     /** The address of the latest attempt. */
-    url: isAsked(sources[0]) ? "" : sources[0],
-    /** What the latest close event or failed function has told. */
-    told: NOTHING_TOLD,
+    url: isProvider(sources[0]) ? "" : sources[0],
+    /** How the latest attempt ended, as its close event or the error of a function says. */
+    ending: NO_CLOSE_FRAME,
 
     get binaryType() {
       return binaryType;
@@ -39,22 +39,22 @@ export function createLink(WebSocket, sources, tell, receive) {
 
     /** Opens a socket. The attempt has failed where a function for address or protocols throws. */
     dial(attempt, failures) {
-      link.abandon();
+      link.detach();
       link.attempt = attempt;
-      link.told = NOTHING_TOLD;
-      if (!link.asks) return connect(sources, INPUT_REFUSED);
-      const unlessLate = (act) => (result) => link.attempt === attempt && act(result, INPUT_PROVIDER_FAILED);
-      const ask = async (source) => (isAsked(source) ? source({ failures }) : source);
-      Promise.all(sources.map(ask)).then(unlessLate(connect), unlessLate(link.fail));
+      link.ending = NO_CLOSE_FRAME;
+      if (!link.hasProvider) return connect(sources, INPUT_ADDRESS_REFUSED);
+      const unlessLate = (then) => (result) => link.attempt === attempt && then(result, INPUT_PROVIDER_FAILED);
+      const provide = async (source) => (isProvider(source) ? source({ failures }) : source);
+      Promise.all(sources.map(provide)).then(unlessLate(connect), unlessLate(link.fail));
     },
 
     /** Counts the bytes that the present socket has yet to hand to the network. */
     measure() {
-      return (held = +link.socket.bufferedAmount);
+      return (buffered = +link.socket.bufferedAmount);
     },
 
-    /** Listens no more, then closes: a browser may take a minute until a dead socket is gone, and nobody waits for it. */
-    abandon() {
+    /** Removes the listeners, then closes: a browser may take a minute until a dead socket is closed. */
+    detach() {
       const { socket } = link;
       link.attempt = 0;
       link.socket = undefined;
@@ -63,16 +63,16 @@ export function createLink(WebSocket, sources, tell, receive) {
       try {
         socket.close();
       } catch {
-        // Nothing of it is of interest any more.
+        // Whatever the platform thinks of it, it is not used any more.
       }
     },
 
-    /** The attempt has failed, or the platform has thrown, so that its socket is as good as cut. `input` tells the core. */
+    /** The attempt has failed, or the platform has thrown, so that its socket is as good as cut. `input` reports it to the core. */
     fail(error, input, ...operands) {
       const { attempt } = link;
-      link.abandon();
-      link.told = { ...NOTHING_TOLD, reason: String(error?.message ?? error) };
-      tell(input, attempt, ...operands);
+      link.detach();
+      link.ending = { ...NO_CLOSE_FRAME, reason: String(error?.message ?? error) };
+      handle(input, attempt, ...operands);
     },
   };
 
@@ -82,9 +82,9 @@ export function createLink(WebSocket, sources, tell, receive) {
       link.url = parseAddress(address);
       const offered = parseProtocols(protocols);
       const socket = (link.socket = offered.length ? new WebSocket(link.url, offered) : new WebSocket(link.url));
-      held = 0;
+      buffered = 0;
       socket.binaryType = binaryType;
-      socket.onopen = () => tell(INPUT_OPENED, attempt);
+      socket.onopen = () => handle(INPUT_OPENED, attempt);
       socket.onmessage = receive;
       let failed;
       socket.onerror = (event) => {
@@ -92,12 +92,12 @@ export function createLink(WebSocket, sources, tell, receive) {
       };
       socket.onclose = ({ code, reason, wasClean }) => {
         // The event of a browser does not say what went wrong; that of the package ws does.
-        link.told = { code, reason: reason || failed?.message || "", wasClean, isError: !!failed };
-        // Chromium has let go of what it held before it tells of a cut, so that only an earlier look knows of it.
-        const buffered = +socket.bufferedAmount || (wasClean ? 0 : held);
+        link.ending = { code, reason: reason || failed?.message || "", wasClean, isError: !!failed };
+        // Chromium has dropped what it held before it reports a cut, so that only an earlier look knows of it.
+        const left = +socket.bufferedAmount || (wasClean ? 0 : buffered);
         link.attempt = 0;
         link.socket = undefined;
-        tell(INPUT_CLOSED, attempt, wasClean ? +code : -code, buffered);
+        handle(INPUT_CLOSED, attempt, wasClean ? +code : -code, left);
       };
     } catch (error) {
       link.fail(error, failure);

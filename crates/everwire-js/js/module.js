@@ -1,3 +1,5 @@
+import { STATS } from "../build/codes.js";
+
 /** The compiled module, once there is one; or a function that returns it or its bytes, for the first socket to call. */
 let compiled;
 /** The load whose result counts, while one is under way. */
@@ -6,8 +8,8 @@ let loading;
 const waiting = [];
 /** What its instance exports, once a socket has needed one. */
 let wasm;
-/** How to tell those whose cores live in that instance that it is gone. */
-const stranding = new Set();
+/** What to call for each socket with a core in that instance when it has trapped. */
+const listeners = new Set();
 
 /** Loads the module; at once where it is loaded already. */
 export const init = (source) => new Promise((ready, failed) => whenLoaded(ready, failed, source));
@@ -48,26 +50,34 @@ async function compile(source = new URL("everwire.wasm", import.meta.url)) {
   return from.byteLength ? WebAssembly.compile(from) : from;
 }
 
-/** A core, which has to be released: the exports to call, and the number by which they know it. `strand` is told if it is lost. */
-export function takeCore(strand, knobs) {
+/**
+ * Makes a core, which has to be released: the exports to call, and the number by which they know it. `onTrap` is called if it is lost
+ * with its instance.
+ */
+export function createCore(options, onTrap) {
   compiled = moduleOf(compiled.call?.() ?? compiled);
-  wasm ??= new WebAssembly.Instance(compiled).exports;
-  for (const [knob, value] of knobs) wasm.turn(knob, value);
+  // A plain object, whose members V8 finds faster than those of the platform's.
+  wasm ??= { ...new WebAssembly.Instance(compiled).exports };
+  for (const option of options) wasm.set_option(...option);
   const core = wasm.create(Math.random());
-  stranding.add(strand);
+  listeners.add(onTrap);
   return [wasm, core];
 }
 
+/** The operands of inputs and actions. Memory that has grown is another buffer. */
+export const operandsOf = (wasm) =>
+  wasm.view?.length ? wasm.view : (wasm.view = new Float64Array(wasm.memory.buffer, wasm.operands.value, STATS.length));
+
 /** Whether a core is there to be released, and was not lost before. */
-export const giveBack = (strand) => stranding.delete(strand);
+export const forget = (onTrap) => listeners.delete(onTrap);
 
 /**
- * The module has trapped: nothing in its memory can be trusted any more. All are told, none of their cores is touched again, and
- * the next one is of a new instance.
+ * The module has trapped: nothing in its memory can be trusted any more. None of its cores is touched again, and the next one is of a
+ * new instance.
  */
 export function trapped(error) {
   wasm = undefined;
-  const all = [...stranding];
-  stranding.clear();
-  for (const strand of all) strand(error);
+  const all = [...listeners];
+  listeners.clear();
+  for (const onTrap of all) onTrap(error);
 }

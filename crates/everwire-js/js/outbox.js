@@ -1,35 +1,28 @@
-/** The messages that wait, by the key that the core knows them by. The core decides about them, and never sees them. */
+/** The messages that wait, by the number that the core has given them; those that it has not seen yet by themselves. */
 export function createOutbox() {
   const messages = new Map();
-  /** The latest of the messages that wait, by the application's key. What does not wait is not here, whatever keys it has. */
+  /** The number of the latest message that waits, by the application's key. */
   const latest = new Map();
   const outbox = {
     bytes: 0,
-    /** The key of the next message to be put here. */
-    nextKey: 1,
 
     get size() {
       return messages.size;
     },
 
-    put(message) {
-      message.number = outbox.numberOf(message.name);
-      latest.set(message.name, message);
+    put(message, id = message) {
+      messages.set(id, message);
       outbox.bytes += message.bytes;
-      messages.set(outbox.nextKey, message);
-      outbox.nextKey = (outbox.nextKey + 1) >>> 0 || 1;
+      if (message.key !== undefined) latest.set(message.key, id);
     },
 
-    take(key) {
-      const message = messages.get(key);
-      messages.delete(key);
+    take(id) {
+      const message = messages.get(id);
+      messages.delete(id);
       outbox.bytes -= message.bytes;
-      if (latest.get(message.name) === message) latest.delete(message.name);
+      // Else a key of its own for each message would be kept for good.
+      if (latest.get(message.key) === id) latest.delete(message.key);
       return message;
-    },
-
-    entries() {
-      return messages.entries();
     },
 
     /** Takes out all, oldest first. */
@@ -37,9 +30,9 @@ export function createOutbox() {
       return [...messages.keys()].map(outbox.take);
     },
 
-    /** The number by which the core knows the application's key `name`: that of the first message with it. 0 for none. */
-    numberOf(name) {
-      return name === undefined ? 0 : (latest.get(name)?.number ?? outbox.nextKey);
+    /** The message that one with this key replaces; 0 for none. */
+    idOf(key) {
+      return latest.get(key) ?? 0;
     },
   };
   return outbox;

@@ -7,17 +7,17 @@ import {
   INPUT_RESUMED,
   INPUT_SUSPENDED,
   INPUT_VISIBLE,
-} from "./codes.js";
+} from "../build/codes.js";
 
 /**
- * Tells of the network and of the page's life until `signal` aborts.
+ * Hands the core what happens to the network and the page, until `signal` aborts.
  *
  * All of these events are needed: after a resume Chrome on Android may send no `visibilitychange` (phoenix#6804), and iOS may come
  * back from an app switch with `pageshow` alone (flarum/framework#4590).
  */
-export function watchPage(tell, signal) {
+export function watchPage(handle, signal) {
   const on = (target, type, input, isMeant = () => true) =>
-    target?.addEventListener?.(type, (event) => isMeant(event) && tell(input), { signal });
+    target?.addEventListener?.(type, (event) => isMeant(event) && handle(input), { signal });
   const { document } = globalThis;
   const isPersisted = (event) => event.persisted;
   on(globalThis, "online", INPUT_ONLINE);
@@ -29,5 +29,5 @@ export function watchPage(tell, signal) {
   on(document, "visibilitychange", INPUT_HIDDEN, () => document.hidden);
   on(document, "freeze", INPUT_FROZEN);
   on(document, "resume", INPUT_RESUMED);
-  if (document?.hidden) tell(INPUT_HIDDEN);
+  if (document?.hidden) handle(INPUT_HIDDEN);
 }

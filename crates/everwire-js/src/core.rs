@@ -1,105 +1,243 @@
-use everwire_core::{Connection, SendOptions, Sent, Time};
+//! One connection in numbers: what happened, and what to do.
 
-use crate::{
-    Knobs,
-    actions::{self, Operands},
-    body::Body,
-    codes::{action, input, sent, status},
-    inputs,
-    numbers::Policy,
-    statistics,
+use core::time::Duration;
+
+use everwire_core::{
+    Action, AtRisk, CloseOutcome, Connection, Decision, Delivery, DiscardReason, DropCause, Input, MessageId, Network,
+    Page, QueueOptions, Retry, SocketId, Time,
 };
 
-/// The connection of one socket.
+use crate::{
+    Operands, Options,
+    codes::{action, cause, discarded, input, stat, status},
+};
+
+/// The connection of one socket. Times are in milliseconds since any fixed start.
+#[derive(Debug)]
 pub struct Core {
-    connection: Connection<Body>,
-    policy: Policy,
-    operands: Operands,
-    /// When JavaScript's timer rings.
-    alarm: Option<Time>,
+    connection: Connection,
+    /// What follows where JavaScript decides that another attempt is made.
+    retry: Decision,
+    /// When JavaScript's timer fires.
+    timer: Option<Time>,
 }
 
 impl Core {
     /// A connection that waits to be opened. All its random numbers follow from the bits of `seed`.
-    pub fn new(knobs: Knobs, seed: f64) -> Self {
-        let config = knobs.into_config();
-        Self {
-            policy: config.close_policy,
-            connection: Connection::new(config, seed.to_bits()),
-            operands: Operands::default(),
-            alarm: None,
-        }
+    pub fn new(options: Options, seed: f64) -> Self {
+        let connection = Connection::new(options.into_config(), seed.to_bits());
+        Self { connection, retry: Decision::Retry, timer: None }
     }
 
-    /// Takes in what happened at `now`, in milliseconds: one of [`codes::input`](crate::codes::input) with its operands. Returns
+    /// Takes in what happened: one of [`codes::input`](crate::codes::input). One that does not exist has no effect. Returns
     /// [`codes::status`](crate::codes::status).
-    pub fn handle(&mut self, now: f64, input: u32, a: f64, b: f64, c: f64) -> u32 {
+    pub fn handle(&mut self, now: f64, input: u32, operands: &Operands) -> u32 {
         if input == input::WAKE {
-            self.alarm = None;
+            self.timer = None;
         }
-        inputs::tell(self.connection.at(Time::from_millis_f64(now)), input, a, b, c);
+        if let Some(input) = self.read(input, operands) {
+            self.connection.handle(Time::from_millis_f64(now), input);
+        }
         self.status()
     }
 
-    /// Sends the message that JavaScript knows by `key`, where that is not 0: a message without a key is taken only if it can be handed
-    /// to the socket at once, so that JavaScript need not copy it. `ahead` sends before what waits; `time_to_live` is in milliseconds,
-    /// not a number for what the outbox says; `latest` is the number of the application's key, 0 for none. Returns
-    /// [`codes::sent`](crate::codes::sent) and [`codes::status`](crate::codes::status) in one.
-    pub fn send(&mut self, now: f64, size: u32, ahead: bool, key: u32, time_to_live: f64, latest: u32) -> u32 {
-        let now = Time::from_millis_f64(now);
-        if key == 0 {
-            // Where nothing else is to be done before, the way to the socket is free.
-            let is_free = ahead || !self.connection.has_actions();
-            let is_sent = is_free && self.connection.transmit_now(now, size as usize, ahead).is_some();
-            return if is_sent { sent::TRANSMITTED | self.status() } else { sent::REFUSED };
+    /// A message arrived. Returns [`codes::status`](crate::codes::status).
+    pub fn receive(&mut self, at: f64, socket: u32, size: u32) -> u32 {
+        let socket = SocketId(socket.into());
+        match self.connection.receive(Time::from_millis_f64(at), socket, size as usize) {
+            Delivery::Deliver => self.status() | status::ACCEPTED,
+            Delivery::Ignore => self.status(),
         }
-        let options = SendOptions {
-            time_to_live: (!time_to_live.is_nan()).then(|| Time::from_millis_f64(time_to_live)),
-            key: (latest > 0).then_some(latest),
-            ahead,
-        };
-        let outcome = match self.connection.send(now, Body { size, key }, options) {
-            Ok(Sent::Transmitted(_)) => sent::ORDERED,
-            Ok(Sent::Queued(_)) => sent::QUEUED,
-            Err(_) => sent::REFUSED,
-        };
-        outcome | self.status()
     }
 
-    /// The next thing to do: one of [`codes::action`](crate::codes::action), whose operands [`operand`](Self::operand) tells.
-    pub fn poll(&mut self) -> u32 {
-        if let Some(action) = self.connection.poll_action() {
-            return actions::write(action, self.policy, &mut self.operands);
+    /// Accepts a message if JavaScript may hand it to the socket now, before it does anything else. Returns
+    /// [`codes::status`](crate::codes::status).
+    pub fn send_now(&mut self, size: u32, priority: bool) -> u32 {
+        match self.connection.send_now(size as usize, priority) {
+            Some(_) => self.status() | status::ACCEPTED,
+            None => status::NOTHING,
         }
-        if self.is_alarm_due() {
-            self.alarm = self.connection.poll_deadline();
-            self.operands[0] = self.alarm.map_or(0.0, Time::as_millis_f64);
-            return action::ALARM;
+    }
+
+    /// Accepts a message that has to wait. Returns its number, negative where it is handed over by the actions that follow; 0 where
+    /// it is refused. `time_to_live` is NaN for the default, `replaces` the number of a message or 0.
+    pub fn enqueue(&mut self, now: f64, size: u32, time_to_live: f64, replaces: f64) -> f64 {
+        let options = QueueOptions {
+            time_to_live: (!time_to_live.is_nan()).then(|| Time::from_millis_f64(time_to_live)),
+            replaces: (replaces > 0.0).then_some(MessageId(replaces as u64)),
+        };
+        let Ok(id) = self.connection.enqueue(Time::from_millis_f64(now), size as usize, options) else { return 0.0 };
+        let id = id.0 as f64;
+        if self.connection.outbox().is_empty() { -id } else { id }
+    }
+
+    /// The next thing to do: one of [`codes::action`](crate::codes::action).
+    pub fn poll(&mut self, operands: &Operands) -> u32 {
+        if let Some(action) = self.connection.poll_action() {
+            return self.write(action, operands);
+        }
+        if self.is_timer_due() {
+            self.timer = self.connection.poll_deadline();
+            operands.write(&[self.timer.map_or(0.0, Time::as_millis_f64)]);
+            return action::TIMER;
         }
         action::NONE
     }
 
-    /// An operand of the action that was polled last.
-    pub fn operand(&self, index: usize) -> f64 {
-        self.operands.get(index).copied().unwrap_or_default()
+    /// Whether the application should send more.
+    pub fn is_ready(&self) -> bool {
+        self.connection.is_ready()
     }
 
-    /// One of [`codes::stat`](crate::codes::stat); NaN where there is nothing to tell yet.
-    pub fn stat(&self, stat: u32) -> f64 {
-        statistics::read(&self.connection, stat)
+    /// Writes the statistics, in the order of [`codes::stat`](crate::codes::stat).
+    pub fn stats(&self, operands: &Operands) {
+        let latency = self.connection.latency();
+        let histogram = latency.histogram();
+        let traffic = self.connection.traffic();
+        let set = |stat: u32, value: f64| operands.set(stat as usize, value);
+        let set_time = |stat, time: Option<Duration>| {
+            set(stat, time.map_or(f64::NAN, |time| Time::from(time).as_millis_f64()));
+        };
+        set(stat::ANSWERED, histogram.count() as f64);
+        set(stat::LOST, latency.lost() as f64);
+        set_time(stat::LAST, latency.last());
+        set_time(stat::MIN, histogram.min());
+        set_time(stat::MAX, histogram.max());
+        set_time(stat::MEAN, latency.mean());
+        set_time(stat::STANDARD_DEVIATION, latency.standard_deviation());
+        set_time(stat::JITTER, latency.jitter());
+        set_time(stat::P50, histogram.percentile(50.0));
+        set_time(stat::P90, histogram.percentile(90.0));
+        set_time(stat::P99, histogram.percentile(99.0));
+        set(stat::CLOCK_OFFSET, latency.clock().server_time(Time::ZERO).unwrap_or(f64::NAN));
+        set(stat::OPENED, traffic.opened as f64);
+        set(stat::DROPPED, traffic.dropped as f64);
+        set(stat::MESSAGES_IN, traffic.messages_in as f64);
+        set(stat::MESSAGES_OUT, traffic.messages_out as f64);
+        set(stat::BYTES_IN, traffic.bytes_in as f64);
+        set(stat::BYTES_OUT, traffic.bytes_out as f64);
     }
 
     fn status(&self) -> u32 {
-        if self.connection.has_actions() || self.is_alarm_due() { status::ACTIONS } else { 0 }
+        if self.connection.has_actions() || self.is_timer_due() { status::ACTIONS } else { status::NOTHING }
     }
 
-    /// Whether something is due before JavaScript's timer rings. A timer that rings early does no harm: a deadline that moves
-    /// with every message need not set a new one each time.
-    fn is_alarm_due(&self) -> bool {
-        match (self.connection.poll_deadline(), self.alarm) {
-            (Some(deadline), Some(alarm)) => deadline < alarm,
+    /// Whether something is due before JavaScript's timer fires. One that fires early does no harm: a deadline that moves with every
+    /// message need not set the timer each time.
+    fn is_timer_due(&self) -> bool {
+        match (self.connection.poll_deadline(), self.timer) {
+            (Some(deadline), Some(timer)) => deadline < timer,
             (deadline, None) => deadline.is_some(),
             (None, Some(_)) => false,
         }
     }
+
+    fn read(&self, input: u32, operands: &Operands) -> Option<Input> {
+        let [a, b, c] = [0, 1, 2].map(|place| operands.get(place));
+        let socket = SocketId(a as u64);
+        let dropped = |cause| Input::Dropped { socket, cause, buffered: c as u64 };
+        Some(match input {
+            input::OPEN => Input::Open { since_last_dial: Some(Time::from_millis_f64(a)) },
+            input::RECONNECT => Input::Reconnect,
+            input::CLOSE => Input::Close,
+            input::OPENED => Input::Opened { socket },
+            input::PONG => {
+                Input::Pong { socket, ping: (b >= 0.0).then_some(b as u64), server_time: (c > 0.0).then_some(c) }
+            }
+            input::CLOSED => dropped(DropCause::closed(b.abs() as u16, b > 0.0)),
+            input::PROVIDER_FAILED => dropped(DropCause::ProviderFailed),
+            input::ADDRESS_REFUSED => dropped(DropCause::AddressRefused),
+            input::BUFFERED => Input::Buffered { socket, bytes: b as u64 },
+            input::DECIDED => Input::Decided(if a > 0.0 { self.retry } else { Decision::Stop }),
+            input::ONLINE => Input::Network(Network::Online),
+            input::OFFLINE => Input::Network(Network::Offline),
+            input::VISIBLE => Input::Page(Page::Visible),
+            input::HIDDEN => Input::Page(Page::Hidden),
+            input::FROZEN => Input::Page(Page::Frozen),
+            input::RESUMED => Input::Page(Page::Resumed),
+            input::SUSPENDED => Input::Page(Page::Suspended),
+            input::RESTORED => Input::Page(Page::Restored),
+            input::WAKE => Input::Wake { wall: Time::from_millis_f64(a) },
+            _ => return None,
+        })
+    }
+
+    fn write(&mut self, action: Action, operands: &Operands) -> u32 {
+        match action {
+            Action::Dial { socket, failures } => {
+                operands.write(&[socket.0 as f64, failures.into()]);
+                action::DIAL
+            }
+            Action::Transmit { id, .. } => {
+                operands.write(&[id.0 as f64]);
+                action::TRANSMIT
+            }
+            Action::Ping { ping, .. } => {
+                operands.write(&[ping as f64]);
+                action::PING
+            }
+            Action::Measure { socket } => {
+                operands.write(&[socket.0 as f64]);
+                action::MEASURE
+            }
+            Action::Close { .. } => action::CLOSE,
+            Action::Detach { .. } => action::DETACH,
+            Action::Decide { cause, default, retry } => {
+                let stops = default == Decision::Stop;
+                self.retry = if stops { Decision::Retry } else { default };
+                let Retry { attempt, at } = retry;
+                operands.write(&[number(cause), (!stops).into(), attempt.into(), planned(at)]);
+                action::DECIDE
+            }
+            Action::Opened { .. } => action::OPENED,
+            Action::Latency(round_trip) => {
+                operands.write(&[round_trip.as_millis_f64()]);
+                action::LATENCY
+            }
+            Action::Dropped { cause, at_risk, retry } => {
+                let AtRisk { bytes, messages, .. } = at_risk;
+                let Retry { attempt, at } = retry;
+                operands.write(&[number(cause), attempt.into(), planned(at), messages.len() as f64, bytes as f64]);
+                action::DROPPED
+            }
+            Action::Discarded { id, reason } => {
+                let reason = match reason {
+                    DiscardReason::Evicted => discarded::EVICTED,
+                    DiscardReason::Replaced => discarded::REPLACED,
+                    DiscardReason::Closed => discarded::CLOSED,
+                    // The others are all known here; the enum is open for crates outside of this workspace.
+                    _ => discarded::EXPIRED,
+                };
+                operands.write(&[id.0 as f64, reason.into()]);
+                action::DISCARDED
+            }
+            Action::Closed { outcome, at_risk } => {
+                let cause = match outcome {
+                    CloseOutcome::ByApplication(_) => cause::BY_APPLICATION.into(),
+                    CloseOutcome::Final(cause) | CloseOutcome::Exhausted(cause) => number(cause),
+                };
+                operands.write(&[cause, at_risk.messages.len() as f64, at_risk.bytes as f64]);
+                action::ENDED
+            }
+        }
+    }
+}
+
+fn planned(at: Option<Time>) -> f64 {
+    at.map_or(-1.0, Time::as_millis_f64)
+}
+
+fn number(cause: DropCause) -> f64 {
+    let number = match cause {
+        DropCause::Closed { .. } => cause::CLOSED,
+        DropCause::ConnectTimeout => cause::CONNECT_TIMEOUT,
+        DropCause::HeartbeatTimeout { ever_answered: true } => cause::HEARTBEAT_TIMEOUT,
+        DropCause::HeartbeatTimeout { ever_answered: false } => cause::NEVER_ANSWERED,
+        DropCause::NetworkChanged => cause::NETWORK_CHANGED,
+        DropCause::ProviderFailed => cause::PROVIDER,
+        DropCause::AddressRefused => cause::REFUSED,
+        DropCause::Suspended => cause::SUSPENDED,
+        DropCause::Requested => cause::REQUESTED,
+    };
+    number.into()
 }

@@ -1,40 +1,37 @@
 //! The core behind the npm package: every decision is made here, and no payload ever enters.
 //!
-//! JavaScript keeps the messages, the sockets, the timers and the listeners; this module is told what happened and says what
-//! to do, in numbers only. A message is known by its size and by a key that JavaScript chose. So nothing is copied across
-//! the border, the module imports nothing, and neither a JSON parser nor the formatting machinery is in it.
+//! JavaScript keeps the messages, the sockets, the timers and the listeners; this module is handed what happened and answers with what
+//! to do, in numbers only. A message is known by its size and its number. So nothing is copied across the border, the module imports
+//! nothing, and neither a JSON parser nor the formatting machinery is in it.
 //!
 //! # Layout
 //! - [`Core`]: one for each socket, which JavaScript knows by its number
-//! - [`Knobs`]: the options, by number
-//! - [`codes`]: the numbers of inputs, actions, causes and the like, which `js/codes.js` repeats
+//! - [`Operands`]: the block of memory in which the operands of inputs and actions cross the border
+//! - [`Options`]: the options, by number
+//! - [`codes`]: the numbers of inputs, actions, causes and the like
+//! - `javascript`: the same and the defaults as a module of JavaScript
 //! - `exports`: the functions that JavaScript calls
-//! - `inputs`: from numbers to what the core is told
-//! - `actions`: from what the core asks for to numbers
-//! - `numbers`: what is left out of the core, since JavaScript keeps it
-//! - `statistics`: the latency, by number
 //! - `runtime`: allocator and panic handler
 
 #![cfg_attr(all(target_family = "wasm", not(test)), no_std)]
 
 extern crate alloc;
 
-mod actions;
-#[cfg(test)]
-mod agreement;
-mod body;
 pub mod codes;
 mod core;
 #[cfg(target_family = "wasm")]
 mod exports;
-mod inputs;
-mod knobs;
-#[cfg(test)]
-mod life;
-mod numbers;
+#[cfg(not(target_family = "wasm"))]
+mod javascript;
+mod operands;
+mod options;
 #[cfg(all(target_family = "wasm", not(test)))]
 mod runtime;
-mod statistics;
+#[cfg(test)]
+mod tests;
 
 pub use crate::core::Core;
-pub use knobs::Knobs;
+#[cfg(not(target_family = "wasm"))]
+pub use javascript::javascript;
+pub use operands::Operands;
+pub use options::Options;

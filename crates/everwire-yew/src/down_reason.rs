@@ -102,8 +102,8 @@ fn dropped(cause: &Cause, was_open: WasOpen, address: Option<&Address<'_>>) -> S
             format!("{server} never answered a ping. If it does not support them, choose another heartbeat.")
         }
         Cause::NetworkChanged => "The network changed during the attempt.".to_owned(),
-        Cause::Provider(error) => sentence(&format!("There is no address to connect to: {error}")),
-        Cause::Refused(error) => match address.and_then(Address::blocked_port) {
+        Cause::ProviderFailed(error) => sentence(&format!("There is no address to connect to: {error}")),
+        Cause::AddressRefused(error) => match address.and_then(Address::blocked_port) {
             Some(port) => blocked(port),
             None => sentence(&format!("The browser refuses this address: {error}")),
         },
@@ -280,7 +280,7 @@ mod tests {
     fn a_port_that_browsers_block_is_said_to_be_one() {
         let words = |address, cause| lost(cause, WasOpen::Never).explain(Some(address), false);
         assert!(words("ws://a.example:25/", cut()).contains("do not connect to port 25"));
-        assert!(words("ws://[::1]:6667/", Cause::Refused("insecure".to_owned())).contains("port 6667"));
+        assert!(words("ws://[::1]:6667/", Cause::AddressRefused("insecure".to_owned())).contains("port 6667"));
         assert!(!words("ws://[::1]/", cut()).contains("kept for"), "the end of an IPv6 address is no port");
         assert!(!words("ws://a.example:9001/", cut()).contains("kept for"));
     }
@@ -361,7 +361,10 @@ mod tests {
             "The connection went silent: the server stopped answering."
         );
         assert!(words(Cause::HeartbeatTimeout { ever_answered: false }).contains("choose another heartbeat"));
-        assert_eq!(words(Cause::Provider("no token.".to_owned())), "There is no address to connect to: no token.");
+        assert_eq!(
+            words(Cause::ProviderFailed("no token.".to_owned())),
+            "There is no address to connect to: no token."
+        );
         assert!(words(Cause::ConnectTimeout).starts_with("The server did not answer in time."));
     }
 }

@@ -1,9 +1,9 @@
-use core::{fmt, future::Future, time::Duration};
+use core::{fmt, future::Future};
 
-use everwire_core::{Backoff, ClosePolicy, Config, OutboxLimits, Protocols, Watermarks};
+use everwire_core::{Backoff, Config, OutboxLimits, Protocols, Time, Watermarks};
 
 use crate::{
-    Address, Attempt, BinaryType, Heartbeat, InboxLimits, Message, OpenError, Opened, Socket,
+    Address, Attempt, BinaryType, Heartbeat, InboxLimits, Message, OpenError, Opened, ReconnectPolicy, Socket,
     address::{AddressFuture, AddressSource},
     platform::{MaybeSend, MaybeSendSync, Pointer},
 };
@@ -20,7 +20,7 @@ use crate::{
 ///     .protocols(Protocols::new(["chat.v1"])?)
 ///     .on_open_messages(|_opened| vec![Message::from(r#"{"subscribe":"news"}"#)]) // first on every connection
 ///     .heartbeat(Heartbeat::silence(Duration::from_secs(30)))
-///     .outbox(OutboxLimits { when_full: WhenFull::DropOldest, ..Default::default() })
+///     .outbox(OutboxLimits::default().when_full(WhenFull::DropOldest))
 ///     .open()?;
 /// # Ok(())
 /// # }
@@ -33,17 +33,18 @@ pub struct SocketBuilder {
     pub(crate) heartbeat: Heartbeat,
     pub(crate) inbox: InboxLimits,
     pub(crate) binary_type: BinaryType,
-    pub(crate) greeting: Option<Pointer<Greeting>>,
+    pub(crate) on_open_messages: Option<Pointer<OnOpenMessages>>,
     pub(crate) report_transmitted: bool,
+    pub(crate) reconnect_policy: ReconnectPolicy,
     #[cfg(not(target_family = "wasm"))]
     pub(crate) native: crate::native::Options,
     config: Config,
 }
 
 #[cfg(target_family = "wasm")]
-pub(crate) type Greeting = dyn Fn(&Opened) -> Vec<Message>;
+pub(crate) type OnOpenMessages = dyn Fn(&Opened) -> Vec<Message>;
 #[cfg(not(target_family = "wasm"))]
-pub(crate) type Greeting = dyn Fn(&Opened) -> Vec<Message> + Send + Sync;
+pub(crate) type OnOpenMessages = dyn Fn(&Opened) -> Vec<Message> + Send + Sync;
 
 impl SocketBuilder {
     pub(crate) fn new(source: AddressSource) -> Self {
@@ -53,8 +54,9 @@ impl SocketBuilder {
             heartbeat: Heartbeat::default(),
             inbox: InboxLimits::default(),
             binary_type: BinaryType::default(),
-            greeting: None,
+            on_open_messages: None,
             report_transmitted: false,
+            reconnect_policy: ReconnectPolicy::default(),
             #[cfg(not(target_family = "wasm"))]
             native: crate::native::Options::default(),
             config: Config::default(),
@@ -93,10 +95,10 @@ impl SocketBuilder {
         self
     }
 
-    /// Which causes are worth another attempt. With a URL provider, the default that a policy amends
-    /// [renews credentials](ClosePolicy::renewing_credentials).
-    pub fn close_policy(mut self, policy: ClosePolicy) -> Self {
-        self.config.close_policy = policy;
+    /// Which losses are worth another attempt. With a URL provider, the default that a policy amends
+    /// [renews credentials](ReconnectPolicy::renewing_credentials).
+    pub fn reconnect_policy(mut self, policy: ReconnectPolicy) -> Self {
+        self.reconnect_policy = policy;
         self
     }
 
@@ -120,14 +122,14 @@ impl SocketBuilder {
 
     /// How long an attempt may take, including the URL provider (15 s; at least 10 s for browsers, see
     /// [`Config::connect_timeout`](everwire_core::Config::connect_timeout)).
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.config.connect_timeout = timeout;
+    pub fn connect_timeout(mut self, timeout: impl Into<Time>) -> Self {
+        self.config.connect_timeout = timeout.into();
         self
     }
 
     /// How long closing waits for the server's close frame (3 s).
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.config.close_timeout = timeout;
+    pub fn close_timeout(mut self, timeout: impl Into<Time>) -> Self {
+        self.config.close_timeout = timeout.into();
         self
     }
 
@@ -139,7 +141,7 @@ impl SocketBuilder {
 
     /// The messages to send first on every connection, before any that wait (none): credentials, subscriptions.
     pub fn on_open_messages(mut self, messages: impl Fn(&Opened) -> Vec<Message> + MaybeSendSync + 'static) -> Self {
-        self.greeting = Some(Pointer::new(messages));
+        self.on_open_messages = Some(Pointer::new(messages));
         self
     }
 
@@ -159,9 +161,10 @@ impl SocketBuilder {
     }
 
     pub(crate) fn core_config(&self) -> Config {
-        let mut config = Config { heartbeat: self.heartbeat.schedule.clone(), ..self.config.clone() };
+        let heartbeat = self.heartbeat.schedule.clone();
+        let mut config = Config { heartbeat, reconnect: self.reconnect_policy.rules(), ..self.config.clone() };
         if matches!(self.source, AddressSource::Provider(_)) {
-            config.close_policy = config.close_policy.renewing_credentials();
+            config.reconnect.renews_credentials = true;
         }
         config
     }

@@ -1,4 +1,3 @@
-use everwire_core::Refusal;
 use thiserror::Error;
 
 use crate::{Message, address::without_credentials};
@@ -58,13 +57,6 @@ impl SendError {
         match self {
             Self::Full(message) | Self::Closed(message) => Some(message),
             Self::ClosedWhileWaiting => None,
-        }
-    }
-
-    pub(crate) fn refused(message: Message, refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Full => Self::Full(message),
-            _ => Self::Closed(message),
         }
     }
 }

@@ -1,8 +1,8 @@
-use core::time::Duration;
+use core::{convert::Infallible, time::Duration};
 
-use everwire_core::{AtRisk, Cause, DiscardReason, Ended, MessageId};
+use everwire_core::{AtRisk, DiscardReason, MessageId};
 
-use crate::Message;
+use crate::{Cause, Ended, Message};
 
 /// What a socket reports to its application.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,12 @@ pub enum Event<T = Message> {
 }
 
 impl<T> Event<T> {
+    /// The same event with another kind of message.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Event<U> {
+        let Ok(event) = self.try_map(|message| Ok::<_, Infallible>(convert(message)));
+        event
+    }
+
     /// The same event with another kind of message.
     ///
     /// # Errors
@@ -79,7 +85,7 @@ impl Opened {
 pub struct Dropped {
     /// Why.
     pub cause: Cause,
-    /// What was handed to the platform but may not have left.
+    /// What was handed to the platform and may not have reached the network.
     pub at_risk: AtRisk,
     /// The number of the attempt that follows, since a connection was last stable, from 1.
     pub attempt: u32,
@@ -120,7 +126,7 @@ impl Discarded {
 pub struct Closed {
     /// How it ended.
     pub ended: Ended,
-    /// What was handed to the platform but may not have left.
+    /// What was handed to the platform and may not have reached the network.
     pub at_risk: AtRisk,
 }
 

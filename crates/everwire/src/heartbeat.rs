@@ -1,6 +1,6 @@
-use core::{fmt, time::Duration};
+use core::fmt;
 
-use everwire_core::{PingSchedule, ping};
+use everwire_core::{PingSchedule, Time, ping};
 
 use crate::{
     Message,
@@ -8,16 +8,16 @@ use crate::{
     platform::{MaybeSendSync, Pointer, Received},
 };
 
-/// How a dead link is told from a quiet one.
+/// How a dead link is detected.
 #[derive(Clone)]
 pub struct Heartbeat {
     pub(crate) schedule: everwire_core::Heartbeat,
-    pub(crate) words: Words,
+    pub(crate) messages: PingMessages,
 }
 
-/// The words in which a ping is asked and answered.
+/// The messages by which a ping is sent and answered.
 #[derive(Clone)]
-pub(crate) enum Words {
+pub(crate) enum PingMessages {
     /// `{"ping":N}`, answered by `{"pong":N}` or itself.
     Standard,
     Custom {
@@ -41,7 +41,7 @@ type Answer = dyn Fn(&Message) -> Option<Pong> + Send + Sync;
 pub struct Pong {
     /// The number of the ping that it answers; `None` where the answer does not say. Without it there is no round trip.
     pub ping: Option<u64>,
-    /// The server's time in milliseconds since the Unix epoch, where the answer tells.
+    /// The server's time in milliseconds since the Unix epoch, where the answer carries it.
     pub server_time: Option<f64>,
 }
 
@@ -55,21 +55,21 @@ impl Heartbeat {
     /// The text `{"ping":N}`, answered by `{"pong":N}`, by `{"pong":N,"server_time":MS}`, or by itself, as an echo does. The
     /// default.
     pub fn ping() -> Self {
-        Self { schedule: everwire_core::Heartbeat::default(), words: Words::Standard }
+        Self { schedule: everwire_core::Heartbeat::default(), messages: PingMessages::Standard }
     }
 
-    /// The server's own ping. `ask` makes the message from a number that counts up; `answer` is shown every message and says
-    /// whether it is the answer, which the application then does not get to see.
+    /// The server's own ping. `ask` makes the message from a number that counts up. `answer` receives every message and returns
+    /// `Some` for the answer to a ping, which the application then does not receive.
     pub fn custom(
         ask: impl Fn(u64) -> Message + MaybeSendSync + 'static,
         answer: impl Fn(&Message) -> Option<Pong> + MaybeSendSync + 'static,
     ) -> Self {
-        Self { words: Words::Custom { ask: Pointer::new(ask), answer: Pointer::new(answer) }, ..Self::ping() }
+        Self { messages: PingMessages::Custom { ask: Pointer::new(ask), answer: Pointer::new(answer) }, ..Self::ping() }
     }
 
-    /// No pings: a link is dead when nothing was heard for this long. For servers that talk all the time.
-    pub fn silence(after: Duration) -> Self {
-        Self { schedule: everwire_core::Heartbeat::Silence(after), ..Self::ping() }
+    /// No pings: a link is dead when nothing was received for this long. For servers that send all the time.
+    pub fn silence(after: impl Into<Time>) -> Self {
+        Self { schedule: everwire_core::Heartbeat::Silence(after.into()), ..Self::ping() }
     }
 
     /// No detection beyond what the platform reports by itself, which can take minutes.
@@ -87,7 +87,7 @@ impl Heartbeat {
     }
 }
 
-impl Words {
+impl PingMessages {
     pub(crate) fn ask(&self, ping: u64) -> Message {
         match self {
             Self::Standard => Message::Text(ping::Ping { number: ping }.to_string()),
@@ -98,10 +98,10 @@ impl Words {
     /// The answer to a ping, or the message as it was.
     pub(crate) fn read(&self, received: Received) -> Result<Pong, Payload> {
         match self {
-            Self::Standard => received.standard_pong().ok_or(Payload::Theirs(received)),
+            Self::Standard => received.standard_pong().ok_or(Payload::Received(received)),
             Self::Custom { answer, .. } => {
                 let message = received.into_message();
-                answer(&message).ok_or(Payload::Ours(message))
+                answer(&message).ok_or(Payload::Read(message))
             }
         }
     }

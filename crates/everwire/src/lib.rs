@@ -5,20 +5,23 @@
 //! - [`Socket`], its [`SocketBuilder`] and [`SocketHandle`]: the connection
 //! - [`JsonSocket`], a [`TypedSocket`] by the [codec](codec) for JSON: messages as values
 //! - [`Event`] and what it carries; [`Message`]: what comes out and goes in
-//! - [`Heartbeat`], [`Backoff`], [`ClosePolicy`], [`OutboxLimits`], [`InboxLimits`], [`Watermarks`]: the knobs
+//! - [`Heartbeat`], [`Backoff`], [`ReconnectPolicy`], [`OutboxLimits`], [`InboxLimits`], [`Watermarks`]: the options
 //! - [`Stats`], [`State`], [`ReadyState`]: what is known of the connection
 //! - `Headers`, `Proxy`, `RootCertificates` and `rustls`, in native programs
 //! - [`OpenError`], [`SendError`], [`DecodeError`]: what can go wrong
 
 mod address;
 mod builder;
+mod cause;
 pub mod codec;
 mod error;
 mod event;
 mod heartbeat;
 mod inbox;
 mod message;
+mod outbound;
 mod payload;
+mod policy;
 mod shared;
 mod socket;
 mod stats;
@@ -36,6 +39,7 @@ use native as platform;
 
 pub use address::{Address, Attempt};
 pub use builder::SocketBuilder;
+pub use cause::{Cause, Ended};
 #[cfg(feature = "json")]
 pub use codec::DecodeError;
 pub use error::{OpenError, SendError};
@@ -47,6 +51,8 @@ pub use message::{BinaryType, Message, MessageRef};
 pub use native::{Headers, HeadersError, Proxy, ProxyError};
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 pub use native::{RootCertificates, RootCertificatesError};
+pub use outbound::{SendOptions, Sent};
+pub use policy::ReconnectPolicy;
 pub use socket::{Closing, Socket, SocketHandle};
 pub use stats::{ReadyState, State, Stats};
 #[cfg(feature = "json")]
@@ -57,7 +63,6 @@ pub use typed::{TypedSendError, TypedSocket};
 pub use tokio_rustls::rustls;
 
 pub use everwire_core::{
-    AtRisk, Backoff, Cause, CloseCode, CloseCodeError, ClosePolicy, CloseReason, CloseReasonError, DiscardReason,
-    Ended, Histogram, LatencySummary, MessageId, OutboxLimits, PingSchedule, Protocols, ProtocolsError, SendOptions,
-    Sent, Verdict, Watermarks, WhenFull,
+    AtRisk, Backoff, CloseCode, CloseCodeError, CloseReason, CloseReasonError, Decision, DiscardReason, Histogram,
+    LatencySummary, MessageId, OutboxLimits, PingSchedule, Protocols, ProtocolsError, Time, Watermarks, WhenFull,
 };

@@ -1,18 +1,26 @@
 use crate::{Message, MessageRef, platform::Received};
 
-/// What the core carries: a message of ours, or one of the server's in the form in which the platform received it, which is
-/// copied only when somebody reads it.
+/// A received message: as the platform received it, which is copied only when it is read, or as a custom heartbeat has read it
+/// already.
 #[derive(Debug)]
 pub(crate) enum Payload {
-    Ours(Message),
-    Theirs(Received),
+    Read(Message),
+    Received(Received),
 }
 
 impl Payload {
+    /// The length in bytes; for a text in a browser's hands, its UTF-16 units.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Read(message) => message.len(),
+            Self::Received(received) => received.size(),
+        }
+    }
+
     pub(crate) fn into_message(self) -> Message {
         match self {
-            Self::Ours(message) => message,
-            Self::Theirs(received) => received.into_message(),
+            Self::Read(message) => message,
+            Self::Received(received) => received.into_message(),
         }
     }
 }
@@ -21,19 +29,8 @@ impl Payload {
     /// The content, borrowed from where it is or copied into `buffer`.
     pub(crate) fn as_ref<'a>(&'a self, buffer: &'a mut Vec<u8>) -> MessageRef<'a> {
         match self {
-            Self::Ours(message) => message.as_ref(),
-            Self::Theirs(received) => received.as_ref(buffer),
-        }
-    }
-}
-
-impl everwire_core::Payload for Payload {
-    type Terms = everwire_core::Words;
-
-    fn size(&self) -> usize {
-        match self {
-            Self::Ours(message) => message.len(),
-            Self::Theirs(received) => received.size(),
+            Self::Read(message) => message.as_ref(),
+            Self::Received(received) => received.as_ref(buffer),
         }
     }
 }

@@ -1,65 +1,71 @@
-//! What a socket, its handles and its platform share: the core, and what waits to be done and to be read.
+//! What a socket, its handles and its platform share: the core, the messages that wait, and what the application reads.
+//!
+//! Data takes one way: the platform or the application → [`Shared`] → the core → its actions → the platform or the inbox.
 
-use core::{
-    task::{Poll, Waker},
-    time::Duration,
-};
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use core::task::{Poll, Waker};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use everwire_core::{Action, Connection, Input, MessageId, Payload as _, Refused, SendOptions, Sent, SocketId};
+use everwire_core::{
+    Action, CloseCode, CloseReason, Connection, Delivery, Input, MessageId, Phase, Refusal, SocketId, Time,
+};
 
 use crate::{
-    Closed, Discarded, Dropped, Event, Message, Opened, Pong, SocketBuilder, State, Stats,
-    builder::Greeting,
-    heartbeat::Words,
-    inbox::Inbox,
+    Cause, Closed, Discarded, Dropped, Ended, Event, Message, Opened, Pong, ReconnectPolicy, SendError, SendOptions,
+    Sent, SocketBuilder, State, Stats,
+    builder::OnOpenMessages,
+    heartbeat::PingMessages,
+    inbox::{Callback, Inbox, Reader},
+    outbound::OutboundQueue,
     payload::Payload,
     platform::{Platform, Pointer, Received},
 };
 
-/// For so long after it was read the clock may be taken for what it was when a message is sent: reading it takes a browser longer
-/// than all the rest that a message needs.
-const CLOCK_GOOD_FOR: Duration = Duration::from_secs(1);
-
 /// The state of one socket, and the platform that acts for it.
 ///
-/// The lock is never held while the platform acts: a call into JavaScript may come back into this module.
+/// The lock is held while a message is handed to the platform, which never calls back from there, so that no other thread can
+/// overtake it. It is not held while the application's code runs: a provider of addresses, a reconnect policy, a custom heartbeat,
+/// the function for on-open messages, a callback for events, a waker.
 pub(crate) struct Shared {
     inner: Mutex<Inner>,
-    words: Words,
-    greeting: Option<Pointer<Greeting>>,
+    ping_messages: PingMessages,
+    policy: ReconnectPolicy,
+    on_open_messages: Option<Pointer<OnOpenMessages>>,
     pub(crate) platform: Platform,
 }
 
 struct Inner {
-    connection: Connection<Payload>,
+    connection: Connection,
+    outbound: OutboundQueue,
+    /// Whether an event reports each message that leaves the outbound queue for the platform.
+    reports_transmitted: bool,
     inbox: Inbox,
-    /// The messages that wait in the outbox, oldest first, where the application asked to be told when they leave.
-    queued: Option<VecDeque<MessageId>>,
-    /// The time that the core was told last.
-    told: Duration,
-    /// The latest message that the core has not heard of. Only its judgement of the link depends on it, so it is told when there is
-    /// something else to tell.
-    heard: Option<(SocketId, Duration)>,
-    /// What the platform has to do, in order.
-    actions: VecDeque<Action<Payload>>,
-    /// Somebody is taking `actions` one by one; what is added meanwhile is theirs to do.
-    is_acting: bool,
-    reader: Option<Waker>,
-    /// Who waits for room, for a flush, or for the end.
+    reader: Reader,
+    /// Tasks that wait for room, for a flush, or for the end.
     writers: Vec<Waker>,
-    progress: Progress,
-    /// The progress has changed since the writers were last woken. Waking them for less would make a task that drives the
-    /// connection while it waits, as a flush does, wake itself for ever.
-    has_progressed: bool,
-    counts: Counts,
+    /// What the oldest of the writers saw. They are woken when that changes: a task that drives the connection while it waits, as a
+    /// flush does, would otherwise wake itself for ever.
+    seen_by_writers: Progress,
+    /// The core's actions are being executed, and the lock is free while the application's code runs. Further actions are left to
+    /// the same call.
+    is_acting: bool,
+    /// What the timer is set to.
+    timer_at: Option<Time>,
+    /// The socket that has just opened, until the core reports it.
+    opening: Option<Opening>,
+    /// The text of the latest drop: a close frame's reason, an error.
+    drop_text: String,
+    /// What the application closes the connection with.
+    close: (CloseCode, CloseReason),
     opened: Opened,
     /// How the connection ended last, until it is opened again.
     closed: Option<Closed>,
     next_attempt: u32,
+}
+
+struct Opening {
+    socket: SocketId,
+    opened: Opened,
+    messages: Vec<Message>,
 }
 
 /// What writers wait for.
@@ -68,200 +74,235 @@ struct Progress {
     is_ready: bool,
     is_flushed: bool,
     is_closing: bool,
-    is_closed: bool,
+    is_over: bool,
 }
 
-#[derive(Default)]
-struct Counts {
-    opened: u64,
-    dropped: u64,
-    messages_out: u64,
-    bytes_out: u64,
-    messages_in: u64,
-    bytes_in: u64,
+/// Where an input comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum Origin {
+    /// The platform: the callback for events may run at once.
+    Platform,
+    /// A call by the application, which may hold a lock or a borrow that its callback needs, so that the callback runs later.
+    Application,
 }
 
 impl Shared {
     pub(crate) fn new(builder: &SocketBuilder, platform: Platform) -> Self {
-        let connection = Connection::new(builder.core_config(), platform.seed());
         let inner = Inner {
-            connection,
+            connection: Connection::new(builder.core_config(), platform.seed()),
+            outbound: OutboundQueue::default(),
+            reports_transmitted: builder.report_transmitted,
             inbox: Inbox::new(builder.inbox.clone()),
-            queued: builder.report_transmitted.then(VecDeque::new),
-            told: Duration::ZERO,
-            heard: None,
-            actions: VecDeque::new(),
-            is_acting: false,
-            reader: None,
+            reader: Reader::Stream(None),
             writers: Vec::new(),
-            progress: Progress::default(),
-            has_progressed: false,
-            counts: Counts::default(),
+            seen_by_writers: Progress::default(),
+            is_acting: false,
+            timer_at: None,
+            opening: None,
+            drop_text: String::new(),
+            close: (CloseCode::NORMAL, CloseReason::default()),
             opened: Opened::default(),
             closed: None,
             next_attempt: 1,
         };
         Self {
             inner: Mutex::new(inner),
-            words: builder.heartbeat.words.clone(),
-            greeting: builder.greeting.clone(),
+            ping_messages: builder.heartbeat.messages.clone(),
+            policy: builder.reconnect_policy.clone(),
+            on_open_messages: builder.on_open_messages.clone(),
             platform,
         }
     }
 
-    /// Hands something to the core, and does what follows from it.
-    pub(crate) fn handle(self: &Pointer<Self>, input: Input<Payload>) {
-        self.drive(|connection, now| connection.handle(now, input));
+    // What the platform reports.
+
+    /// Hands an input of the platform to the core, and does what follows.
+    pub(crate) fn handle(self: &Pointer<Self>, input: Input) {
+        let mut inner = self.lock();
+        inner.connection.handle(self.platform.now(), input);
+        self.run(inner, Origin::Platform);
     }
 
-    /// Lets the core decide, and does what follows from it.
-    pub(crate) fn drive<R>(self: &Pointer<Self>, decide: impl FnOnce(&mut Connection<Payload>, Duration) -> R) -> R {
-        let mut inner = self.lock();
-        let now = inner.catch_up(self.platform.now());
-        let result = decide(&mut inner.connection, now);
-        inner.sort_actions(now);
-        inner.note_progress();
-        self.act(inner);
-        result
+    /// The timer has fired.
+    pub(crate) fn timer_fired(self: &Pointer<Self>) {
+        self.lock().timer_at = None;
+        self.handle(Input::Wake { wall: self.platform.wall() });
     }
 
-    /// Sends a message: by the shortest way where nothing stands in it.
-    pub(crate) fn send(self: &Pointer<Self>, message: Message, options: SendOptions) -> Result<Sent, Refused<Payload>> {
-        let mut inner = self.lock();
-        let Some((socket, id)) = inner.transmit_now(&self.platform, message.len(), options.ahead) else {
-            let now = inner.catch_up(self.platform.now());
-            let result = inner.connection.send(now, Payload::Ours(message), options);
-            if let (Ok(Sent::Queued(id)), Some(queued)) = (&result, &mut inner.queued) {
-                queued.push_back(*id);
-            }
-            inner.sort_actions(now);
-            inner.note_progress();
-            self.act(inner);
-            return result;
-        };
-        inner.is_acting = true;
-        drop(inner);
-        self.platform.send(socket, message);
-        let mut inner = self.lock();
-        inner.is_acting = false;
-        let now = inner.told;
-        inner.sort_actions(now);
-        inner.note_progress();
-        self.act(inner);
-        Ok(Sent::Transmitted(id))
-    }
-
-    /// A socket has opened; the platform tells its address, subprotocol and extensions. The greeting goes with the news.
+    /// A socket has opened.
     pub(crate) fn opened(self: &Pointer<Self>, socket: SocketId, url: String, protocol: String, extensions: String) {
         let opened = {
-            let mut inner = self.lock();
-            let (is_reconnect, failures) = (inner.counts.opened > 0, inner.connection.failures());
-            inner.opened = Opened { url, protocol, extensions, is_reconnect, failures };
-            inner.opened.clone()
+            let inner = self.lock();
+            let (is_reconnect, failures) = (inner.connection.traffic().opened > 0, inner.connection.failures());
+            Opened { url, protocol, extensions, is_reconnect, failures }
         };
-        let greeting = self.greeting.as_ref().map(|greeting| greeting(&opened)).unwrap_or_default();
-        self.handle(Input::Opened { socket, greeting: greeting.into_iter().map(Payload::Ours).collect() });
+        let messages = self.on_open_messages.as_ref().map(|messages| messages(&opened)).unwrap_or_default();
+        let mut inner = self.lock();
+        if inner.connection.phase().socket() != Some(socket) {
+            return;
+        }
+        inner.opening = Some(Opening { socket, opened, messages });
+        inner.connection.handle(self.platform.now(), Input::Opened { socket });
+        self.run(inner, Origin::Platform);
     }
 
-    /// A message has arrived: the answer to a ping, or one for the application, which goes straight to the inbox.
-    pub(crate) fn received(self: &Pointer<Self>, socket: SocketId, received: Received, at: Duration) {
-        let message = match self.words.read(received) {
+    /// A socket is gone, or an attempt failed.
+    pub(crate) fn dropped(self: &Pointer<Self>, socket: SocketId, cause: Cause, buffered: u64) {
+        let (cause, text) = cause.split();
+        let mut inner = self.lock();
+        if inner.connection.phase().socket() != Some(socket) {
+            return;
+        }
+        inner.drop_text = text;
+        inner.connection.handle(self.platform.now(), Input::Dropped { socket, cause, buffered });
+        self.run(inner, Origin::Platform);
+    }
+
+    /// A message has arrived: the answer to a ping, or one for the application.
+    pub(crate) fn received(self: &Pointer<Self>, socket: SocketId, received: Received, at: Time) {
+        let message = match self.ping_messages.read(received) {
             Ok(Pong { ping, server_time }) => return self.handle(Input::Pong { socket, ping, server_time }),
             Err(message) => message,
         };
         let mut inner = self.lock();
-        if !inner.connection.listens_to(socket) {
-            return;
-        }
-        inner.heard = Some((socket, at));
-        inner.counts.messages_in += 1;
-        inner.counts.bytes_in += message.size() as u64;
-        inner.inbox.push(Event::Message(message));
-        let reader = inner.reader.take();
-        let is_awaited = inner.connection.awaits_answer();
-        drop(inner);
-        if is_awaited {
-            self.drive(|_, _| {});
-        }
-        if let Some(reader) = reader {
-            reader.wake();
+        if inner.connection.receive(at, socket, message.size()) == Delivery::Deliver {
+            inner.inbox.push(Event::Message(message));
+            self.run(inner, Origin::Platform);
         }
     }
 
     /// A sign of life that is no message: a control frame or a part of a message.
     #[cfg(not(target_family = "wasm"))]
-    pub(crate) fn heard(self: &Pointer<Self>, socket: SocketId, at: Duration) {
+    pub(crate) fn activity(self: &Pointer<Self>, socket: SocketId, at: Time) {
         let mut inner = self.lock();
-        if !inner.connection.listens_to(socket) {
-            return;
+        inner.connection.activity(at, socket);
+        self.run(inner, Origin::Platform);
+    }
+
+    // What the application asks for.
+
+    /// Hands an input of the application to the core, and does what follows.
+    pub(crate) fn request(self: &Pointer<Self>, input: Input) {
+        let mut inner = self.lock();
+        inner.connection.handle(self.platform.now(), input);
+        self.run(inner, Origin::Application);
+    }
+
+    /// Starts to close the connection, unless that has been done before.
+    pub(crate) fn close(self: &Pointer<Self>, code: CloseCode, reason: CloseReason) {
+        let mut inner = self.lock();
+        if !matches!(inner.connection.phase(), Phase::Closing { .. } | Phase::Closed) {
+            inner.close = (code, reason);
         }
-        inner.heard = Some((socket, at));
-        if inner.connection.awaits_answer() {
-            drop(inner);
-            self.drive(|_, _| {});
+        inner.connection.handle(self.platform.now(), Input::Close);
+        self.run(inner, Origin::Application);
+    }
+
+    /// Sends a message, or has it wait.
+    pub(crate) fn send(self: &Pointer<Self>, message: Message, options: SendOptions) -> Result<Sent, SendError> {
+        let mut inner = self.lock();
+        let size = message.len();
+        if let Some(id) = inner.connection.send_now(size, options.priority) {
+            if let Some(socket) = inner.connection.phase().socket() {
+                self.platform.send(socket, message);
+            }
+            self.run(inner, Origin::Application);
+            return Ok(Sent::Transmitted(id));
         }
+        let queue_options = inner.outbound.queue_options(&options);
+        let result = match inner.connection.enqueue(self.platform.now(), size, queue_options) {
+            Ok(id) => {
+                inner.outbound.insert(id, message, options.key);
+                Ok(Sent::Queued(id))
+            }
+            Err(Refusal::Full) => Err(SendError::Full(message)),
+            Err(_) => Err(SendError::Closed(message)),
+        };
+        self.run(inner, Origin::Application);
+        result
+    }
+
+    /// Hands every event to a callback from now on.
+    pub(crate) fn set_callback(self: &Pointer<Self>, callback: Callback) {
+        let mut inner = self.lock();
+        let before = inner.reader.replace(callback);
+        self.run(inner, Origin::Application);
+        drop(before);
+    }
+
+    /// Reads no more: the application has dropped its socket.
+    pub(crate) fn stop_reading(&self) {
+        let before = core::mem::replace(&mut self.lock().reader, Reader::Gone);
+        drop(before);
     }
 
     /// The next event, its message as `read` makes it; registers the reader where there is none. `None` where the connection is
-    /// over and all was read.
+    /// over and all was read, and where a callback reads.
     pub(crate) fn poll_event<T, E>(
         &self,
         waker: &Waker,
         read: impl FnOnce(Payload) -> Result<T, E>,
     ) -> Poll<Option<Result<Event<T>, E>>> {
         let mut inner = self.lock();
-        if let Some(event) = inner.inbox.pop() {
+        let is_over = inner.is_over();
+        let Inner { inbox, reader: Reader::Stream(reader), .. } = &mut *inner else { return Poll::Ready(None) };
+        if let Some(event) = inbox.pop() {
             drop(inner);
             return Poll::Ready(Some(event.try_map(read)));
         }
-        if inner.progress.is_closed {
+        if is_over {
             return Poll::Ready(None);
         }
-        match &mut inner.reader {
+        match reader {
             Some(reader) => reader.clone_from(waker),
-            None => inner.reader = Some(waker.clone()),
+            None => *reader = Some(waker.clone()),
         }
         Poll::Pending
     }
 
     /// What `look` finds; registers the waker where it finds nothing.
-    pub(crate) fn poll_for<R>(&self, waker: &Waker, look: impl FnOnce(&Connection<Payload>) -> Option<R>) -> Poll<R> {
+    pub(crate) fn poll_for<R>(&self, waker: &Waker, look: impl FnOnce(&Connection) -> Option<R>) -> Poll<R> {
         let mut inner = self.lock();
-        if let Some(found) = look(&inner.connection) {
-            return Poll::Ready(found);
+        match look(&inner.connection) {
+            Some(found) => Poll::Ready(found),
+            None => inner.register_writer(waker),
         }
-        if !inner.writers.iter().any(|other| other.will_wake(waker)) {
-            inner.writers.push(waker.clone());
+    }
+
+    /// How the connection ended; registers the waker where it has not.
+    pub(crate) fn poll_closed(&self, waker: &Waker) -> Poll<Closed> {
+        let mut inner = self.lock();
+        match inner.closed.clone().filter(|_| inner.is_over()) {
+            Some(closed) => Poll::Ready(closed),
+            None => inner.register_writer(waker),
         }
-        Poll::Pending
     }
 
     pub(crate) fn state(&self) -> State {
-        use everwire_core::State as Core;
         let inner = self.lock();
-        match inner.connection.state() {
-            Core::Idle | Core::Connecting { .. } => State::Connecting,
-            Core::Open { .. } => State::Open,
-            Core::Waiting { until } => State::Waiting {
+        match inner.connection.phase() {
+            Phase::Idle | Phase::Connecting { .. } => State::Connecting,
+            Phase::Open { .. } => State::Open,
+            Phase::Waiting { until } => State::Waiting {
                 attempt: inner.next_attempt,
-                retry_in: until.map(|until| until.saturating_sub(self.platform.now())),
+                retry_in: until.map(|until| (until - self.platform.now()).into()),
             },
-            Core::Closing { .. } => State::Closing,
-            Core::Closed => State::Closed,
+            Phase::Closing { .. } => State::Closing,
+            Phase::Closed => State::Closed,
         }
     }
 
     pub(crate) fn stats(&self) -> Stats {
         let inner = self.lock();
-        let Counts { opened, dropped, messages_out, bytes_out, messages_in, bytes_in } = inner.counts;
+        let traffic = *inner.connection.traffic();
         Stats {
             latency: inner.connection.latency().summary(),
-            opened,
-            dropped,
-            messages_out,
-            bytes_out,
-            messages_in,
-            bytes_in,
+            opened: traffic.opened,
+            dropped: traffic.dropped,
+            messages_out: traffic.messages_out,
+            bytes_out: traffic.bytes_out,
+            messages_in: traffic.messages_in,
+            bytes_in: traffic.bytes_in,
             queued_messages: inner.connection.outbox().len(),
             queued_bytes: inner.connection.outbox().bytes(),
             lagged: inner.inbox.lagged(),
@@ -269,7 +310,7 @@ impl Shared {
     }
 
     /// Looks at the core.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Connection<Payload>, Duration) -> R) -> R {
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Connection, Time) -> R) -> R {
         let inner = self.lock();
         look(&inner.connection, self.platform.now())
     }
@@ -279,48 +320,121 @@ impl Shared {
         self.lock().opened.clone()
     }
 
-    /// How the connection ended; `None` while it has not.
-    pub(crate) fn closed(&self) -> Option<Closed> {
-        self.lock().closed.clone()
-    }
+    // What follows.
 
-    /// Does what waits to be done, sets the alarm for what is due later, and wakes who waits.
-    fn act<'a>(self: &'a Pointer<Self>, mut inner: MutexGuard<'a, Inner>) {
+    /// Executes the core's actions, sets the timer, and hands out what there is to read. Where another call is at that, it goes on
+    /// with what is new.
+    fn run<'a>(self: &'a Pointer<Self>, mut inner: MutexGuard<'a, Inner>, origin: Origin) {
         if inner.is_acting {
             return;
         }
-        inner.is_acting = true;
-        while let Some(action) = inner.actions.pop_front() {
-            drop(inner);
-            let acting = Acting(self);
-            self.perform(action);
-            drop(acting);
-            inner = self.lock();
+        if inner.connection.has_actions() {
+            inner = self.act(inner);
         }
-        inner.is_acting = false;
-        self.platform.set_alarm(self, inner.connection.poll_deadline());
-        let has_news = !inner.inbox.is_empty() || inner.progress.is_closed;
-        let reader = if has_news { inner.reader.take() } else { None };
-        let writers =
-            if core::mem::take(&mut inner.has_progressed) { core::mem::take(&mut inner.writers) } else { Vec::new() };
-        drop(inner);
+        inner.set_timer(self);
+        let writers = inner.writers_to_wake();
+        let reader = inner.reader_to_wake();
+        let has_news = !inner.inbox.is_empty();
+        match origin {
+            Origin::Platform if has_news => self.deliver(inner),
+            Origin::Application if has_news && inner.reader.plan_delivery() => {
+                drop(inner);
+                self.platform.deliver_soon(self);
+            }
+            _ => drop(inner),
+        }
         reader.into_iter().chain(writers).for_each(Waker::wake);
     }
 
-    fn perform(self: &Pointer<Self>, action: Action<Payload>) {
-        let platform = &self.platform;
-        match action {
-            Action::Dial { socket, failures } => platform.dial(self, socket, failures),
-            Action::Transmit { socket, message } => platform.send(socket, message.into_message()),
-            Action::Probe { socket, ping } => platform.send(socket, self.words.ask(ping)),
-            Action::Measure { socket } => {
-                let bytes = platform.buffered_amount();
-                self.handle(Input::Buffered { socket, bytes });
+    fn act<'a>(self: &'a Pointer<Self>, mut inner: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        inner.is_acting = true;
+        while let Some(action) = inner.connection.poll_action() {
+            match action {
+                Action::Dial { socket, failures } => {
+                    self.unlocked(inner, || self.platform.dial(self, socket, failures));
+                    inner = self.lock();
+                }
+                Action::Ping { socket, ping } => {
+                    let message = self.unlocked(inner, || self.ping_messages.ask(ping));
+                    inner = self.lock();
+                    self.platform.send(socket, message);
+                }
+                Action::Decide { cause, default, .. } => {
+                    let cause = Cause::new(cause, &inner.drop_text);
+                    let decision = self.unlocked(inner, || self.policy.amended(&cause, default));
+                    inner = self.lock();
+                    inner.connection.handle(self.platform.now(), Input::Decided(decision));
+                }
+                Action::Measure { socket } => {
+                    let bytes = self.platform.buffered_amount();
+                    inner.connection.handle(self.platform.now(), Input::Buffered { socket, bytes });
+                }
+                Action::Transmit { socket, id } => inner.transmit(&self.platform, socket, id),
+                Action::Opened { socket, .. } => inner.open(&self.platform, socket),
+                Action::Close { socket } => {
+                    let (code, reason) = inner.close.clone();
+                    self.platform.close(socket, code, reason);
+                }
+                Action::Detach { .. } => self.platform.detach(),
+                report => inner.report(report, self.platform.now()),
             }
-            Action::Close { socket, code, reason } => platform.close(socket, code, reason),
-            Action::Abandon { .. } => platform.abandon(),
-            // Events were parted from what the platform does.
-            Action::Notify(_) => {}
+        }
+        inner.is_acting = false;
+        inner
+    }
+
+    /// Runs the application's code without the lock.
+    fn unlocked<R>(&self, inner: MutexGuard<'_, Inner>, run: impl FnOnce() -> R) -> R {
+        /// Leaves the actions to the next call if the application's code panics in this one.
+        struct Acting<'a>(&'a Shared);
+
+        impl Drop for Acting<'_> {
+            fn drop(&mut self) {
+                if std::thread::panicking() {
+                    self.0.lock().is_acting = false;
+                }
+            }
+        }
+
+        drop(inner);
+        let _acting = Acting(self);
+        run()
+    }
+
+    /// Hands what there is to read to the callback, unless that is running: then it goes on with what is new.
+    pub(crate) fn deliver_pending(self: &Pointer<Self>) {
+        let mut inner = self.lock();
+        inner.reader.delivery_began();
+        self.deliver(inner);
+    }
+
+    fn deliver<'a>(self: &'a Pointer<Self>, mut inner: MutexGuard<'a, Inner>) {
+        /// Puts the callback back, also where it panics.
+        struct Running<'a> {
+            shared: &'a Shared,
+            callback: Option<(u64, Callback)>,
+        }
+
+        impl Drop for Running<'_> {
+            fn drop(&mut self) {
+                if let Some(callback) = self.callback.take() {
+                    let unused = self.shared.lock().reader.put_back(callback);
+                    drop(unused);
+                }
+            }
+        }
+
+        while !inner.inbox.is_empty()
+            && let Some(callback) = inner.reader.take_callback()
+        {
+            let event = inner.inbox.pop();
+            drop(inner);
+            let mut running = Running { shared: self, callback: Some(callback) };
+            if let (Some(event), Some((_, callback))) = (event, &mut running.callback) {
+                callback(event);
+            }
+            drop(running);
+            inner = self.lock();
         }
     }
 
@@ -330,123 +444,106 @@ impl Shared {
     }
 }
 
-/// Releases the actions to the next caller if the application's code panics in this one.
-struct Acting<'a>(&'a Shared);
-
-impl Drop for Acting<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.lock().is_acting = false;
-        }
-    }
-}
-
 impl Inner {
-    /// Tells the core of what was heard, and takes note of the time.
-    fn catch_up(&mut self, now: Duration) -> Duration {
-        if let Some((socket, at)) = self.heard.take() {
-            // A message knows its time by another clock, which may be coarser.
-            self.connection.receive(at.max(self.told).min(now), socket);
-        }
-        self.told = now;
-        now
-    }
-
-    /// Takes a message of `size` for sent where it may go to the socket at once, and nobody is acting who would be overtaken.
-    fn transmit_now(&mut self, platform: &Platform, size: usize, ahead: bool) -> Option<(SocketId, MessageId)> {
-        if self.is_acting || !self.actions.is_empty() {
-            return None;
-        }
-        let socket = self.connection.socket()?;
-        let now = self.recent_time(platform);
-        let id = self.connection.transmit_now(now, size, ahead)?;
-        self.counts.messages_out += 1;
-        self.counts.bytes_out += size as u64;
-        Some((socket, id))
-    }
-
-    /// The time, or the one that the core was told last while an alarm sees to it that it is not long ago.
-    fn recent_time(&mut self, platform: &Platform) -> Duration {
-        let alarm = self.connection.poll_deadline().unwrap_or(Duration::MAX);
-        if alarm.saturating_sub(self.told) > CLOCK_GOOD_FOR {
-            self.catch_up(platform.now());
-        }
-        self.told
-    }
-
-    /// Parts what the core asks for into what the application reads and what the platform does.
-    fn sort_actions(&mut self, now: Duration) {
-        while let Some(action) = self.connection.poll_action() {
-            match action {
-                Action::Notify(event) => self.notify(event, now),
-                Action::Transmit { ref message, .. } => {
-                    self.counts.messages_out += 1;
-                    self.counts.bytes_out += message.size() as u64;
-                    self.actions.push_back(action);
-                }
-                _ => self.actions.push_back(action),
+    /// Hands a message that has waited to the platform.
+    fn transmit(&mut self, platform: &Platform, socket: SocketId, id: MessageId) {
+        if let Some(message) = self.outbound.take(id) {
+            platform.send(socket, message);
+            if self.reports_transmitted {
+                self.inbox.push(Event::Transmitted(id));
             }
         }
-        self.report_transmitted();
     }
 
-    /// Reports the messages that have left the outbox. Those that were discarded are not among them any more.
-    fn report_transmitted(&mut self) {
-        let Some(queued) = &mut self.queued else { return };
-        let oldest = self.connection.outbox().oldest();
-        while let Some(id) = queued.pop_front_if(|id| oldest.is_none_or(|oldest| *id < oldest)) {
-            self.inbox.push(Event::Transmitted(id));
-        }
-    }
-
-    fn note_progress(&mut self) {
-        let state = self.connection.state();
-        let progress = Progress {
-            is_ready: self.connection.is_ready(),
-            is_flushed: self.connection.is_flushed(),
-            is_closing: matches!(state, everwire_core::State::Closing { .. }),
-            is_closed: state == everwire_core::State::Closed,
+    /// The connection is open: on-open messages are sent before anything else.
+    fn open(&mut self, platform: &Platform, socket: SocketId) {
+        let Some(Opening { opened, messages, .. }) = self.opening.take_if(|opening| opening.socket == socket) else {
+            return;
         };
-        self.has_progressed |= progress != self.progress;
-        self.progress = progress;
+        for message in messages {
+            let size = message.len();
+            platform.send(socket, message);
+            self.connection.transmitted_on_open(size);
+        }
+        self.closed = None;
+        self.opened = opened.clone();
+        self.inbox.push(Event::Opened(opened));
     }
 
-    fn notify(&mut self, event: everwire_core::Event<Payload>, now: Duration) {
-        use everwire_core::Event as Core;
-        let event = match event {
-            Core::Opened { .. } => {
-                self.counts.opened += 1;
-                self.closed = None;
-                Event::Opened(self.opened.clone())
-            }
-            Core::Message(message) => {
-                self.counts.messages_in += 1;
-                self.counts.bytes_in += message.size() as u64;
-                Event::Message(message)
-            }
-            Core::Latency(round_trip) => Event::Latency(round_trip),
-            Core::Dropped { cause, at_risk, retry } => {
-                self.counts.dropped += 1;
+    /// Makes an event of what the core reports.
+    fn report(&mut self, action: Action, now: Time) {
+        let event = match action {
+            Action::Latency(round_trip) => Event::Latency(round_trip.into()),
+            Action::Dropped { cause, at_risk, retry } => {
                 self.next_attempt = retry.attempt;
-                let retry_in = retry.at.map(|at| at.saturating_sub(now));
+                let cause = Cause::new(cause, &self.drop_text);
+                let retry_in = retry.at.map(|at| (at - now).into());
                 Event::Dropped(Dropped { cause, at_risk, attempt: retry.attempt, retry_in })
             }
-            Core::Discarded { id, message, reason } => {
-                if let Some(queued) = &mut self.queued
-                    && let Ok(index) = queued.binary_search(&id)
-                {
-                    queued.remove(index);
-                }
-                Event::Discarded(Discarded { id, message: message.into_message(), reason })
-            }
-            Core::Closed { ended, at_risk } => {
+            Action::Discarded { id, reason } => match self.outbound.take(id) {
+                Some(message) => Event::Discarded(Discarded { id, message, reason }),
+                None => return,
+            },
+            Action::Closed { outcome, at_risk } => {
+                let ended = Ended::new(outcome, &self.drop_text, self.close.clone());
                 let closed = Closed { ended, at_risk };
                 self.closed = Some(closed.clone());
                 Event::Closed(closed)
             }
-            // The core's events are all known here; the enum is open for crates outside of this workspace.
             _ => return,
         };
         self.inbox.push(event);
+    }
+
+    /// Whether no event follows until the application asks for another connection.
+    fn is_over(&self) -> bool {
+        self.connection.phase() == Phase::Closed && !self.connection.has_actions()
+    }
+
+    /// Sets the timer to what is due next. A timer that fires early does no harm, so that a deadline that moves with every message
+    /// needs no new one each time.
+    fn set_timer(&mut self, shared: &Pointer<Shared>) {
+        match (self.connection.poll_deadline(), self.timer_at) {
+            (Some(deadline), Some(at)) if at <= deadline => {}
+            (None, None) => {}
+            (deadline, _) => {
+                self.timer_at = deadline;
+                shared.platform.set_timer(shared, deadline);
+            }
+        }
+    }
+
+    fn register_writer<R>(&mut self, waker: &Waker) -> Poll<R> {
+        if self.writers.is_empty() {
+            self.seen_by_writers = self.progress();
+        }
+        if !self.writers.iter().any(|other| other.will_wake(waker)) {
+            self.writers.push(waker.clone());
+        }
+        Poll::Pending
+    }
+
+    fn writers_to_wake(&mut self) -> Vec<Waker> {
+        if self.writers.is_empty() || self.progress() == self.seen_by_writers {
+            return Vec::new();
+        }
+        core::mem::take(&mut self.writers)
+    }
+
+    fn reader_to_wake(&mut self) -> Option<Waker> {
+        let has_news = !self.inbox.is_empty() || self.is_over();
+        match &mut self.reader {
+            Reader::Stream(reader) if has_news => reader.take(),
+            _ => None,
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            is_ready: self.connection.is_ready(),
+            is_flushed: self.connection.is_flushed(),
+            is_closing: matches!(self.connection.phase(), Phase::Closing { .. }),
+            is_over: self.is_over(),
+        }
     }
 }

@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use everwire_core::LatencySummary;
 
-/// Where a connection stands.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum State {
@@ -15,12 +15,12 @@ pub enum State {
     Waiting {
         /// The number of the attempt that follows, since a connection was last stable, from 1.
         attempt: u32,
-        /// How long until then, as of now; `None`: until the page comes back from the back/forward cache.
+        /// How long until then, as of now; `None`: until the page returns from the back/forward cache.
         retry_in: Option<Duration>,
     },
-    /// The application asked for the end, and the closing handshake is under way.
+    /// The application has closed the connection, and the closing handshake is under way.
     Closing,
-    /// Over, until somebody calls `reconnect`.
+    /// Over, until a call of `reconnect`.
     Closed,
 }
 
@@ -38,7 +38,7 @@ pub enum ReadyState {
     Closed = 3,
 }
 
-/// What a socket has seen, over all its connections.
+/// The statistics of a socket, over all its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Stats {
@@ -48,7 +48,7 @@ pub struct Stats {
     pub opened: u64,
     /// How often a connection was lost or an attempt failed.
     pub dropped: u64,
-    /// Messages handed to the platform.
+    /// Messages handed to the platform, without on-open messages.
     pub messages_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
@@ -60,6 +60,6 @@ pub struct Stats {
     pub queued_messages: usize,
     /// Their bytes.
     pub queued_bytes: usize,
-    /// Messages that were let go because the application did not read.
+    /// Messages that were dropped because the application did not read.
     pub lagged: u64,
 }

@@ -5,15 +5,16 @@ use core::{
     task::{Context, Poll},
 };
 
-use everwire_core::{CloseCode, CloseReason, SendOptions, Sent};
+use everwire_core::{CloseCode, CloseReason};
 use futures_core::Stream;
 use futures_sink::Sink;
 use thiserror::Error;
 
 use crate::{
-    Closing, Event, OpenError, SendError, Socket, SocketBuilder, SocketHandle, State, Stats,
+    Closing, Event, OpenError, SendError, SendOptions, Sent, Socket, SocketBuilder, SocketHandle, State, Stats,
     codec::{Decoder, Encoder},
     payload::Payload,
+    platform::MaybeSend,
 };
 
 /// How much of the buffer for received messages is kept for the next one, in bytes.
@@ -156,7 +157,7 @@ impl<Tx, Rx, C: Encoder<Tx>> TypedSocket<Tx, Rx, C> {
         self.send_with(value, SendOptions::default())
     }
 
-    /// Sends a value with a time to live, or as the latest of its kind.
+    /// Sends a value with a time to live, with a key or with priority.
     ///
     /// # Errors
     /// As [`Self::send`].
@@ -179,6 +180,17 @@ impl<Tx, Rx, C: Decoder<Rx> + Unpin> TypedSocket<Tx, Rx, C> {
                 Err(error) => return Some(Err(error)),
             }
         }
+    }
+}
+
+impl<Tx, Rx: 'static, C: Decoder<Rx> + Clone + MaybeSend + 'static> TypedSocket<Tx, Rx, C> {
+    /// Hands every event to `callback` from now on, in place of the stream, as [`Socket::on_event`] does.
+    pub fn on_event(&mut self, mut callback: impl FnMut(Result<Event<Rx>, C::Error>) + MaybeSend + 'static) {
+        let codec = self.codec.clone();
+        let mut buffer = Vec::new();
+        self.socket.set_callback(Box::new(move |event| {
+            callback(event.try_map(|payload| decode(&codec, &payload, &mut buffer)));
+        }));
     }
 }
 

@@ -1,4 +1,5 @@
 import { inWindow } from "../check.js";
+import { hidePage } from "../hidden-page.js";
 import { foreignData, oddData, outcome } from "../odd-data.js";
 
 const texts = (count, name = "m") => Array.from({ length: count }, (_, index) => `${name}${index}`);
@@ -20,6 +21,25 @@ const arrived = (t, count) => t.until(async () => {
   const messages = (await t.server("seen")).flatMap((seen) => seen.messages);
   return messages.length >= count && messages;
 });
+const MIB4 = 4 << 20;
+const pieces = (bytes) => Array.from({ length: bytes >> 16 }, () => "x".repeat(1 << 16));
+/**
+ * How many minutes a hidden page takes until so many bytes were echoed. One passes where nothing but a timer can help: all that the
+ * socket has sent is back, and no more follows.
+ */
+function minutesToEcho(bytes, t, socket, page) {
+  let [back, minutes] = [0, 0];
+  return new Promise((resolve) => {
+    socket.addEventListener("message", async ({ data }) => {
+      back += data.length;
+      if (back === bytes) return resolve(minutes);
+      const isAllBack = () => back === socket.stats.bytesOut;
+      if (!isAllBack() || (await t.turn(10), !isAllBack())) return;
+      minutes += 1;
+      page.passMinute();
+    });
+  });
+}
 
 const asWhenOpen = (table, where) =>
   Object.fromEntries(
@@ -295,6 +315,26 @@ export default {
     socket.send(new ArrayBuffer(3_000_000));
     await socket.ready();
     t.ok(socket.bufferedAmount <= 10_000, `${socket.bufferedAmount} bytes left`);
+  },
+  "a hidden page sends 4 MiB through ready() to a server that answers, before any timer rings": async (t) => {
+    const page = hidePage(t);
+    const socket = t.dial(t.at("/echo"));
+    await t.next(socket, "open");
+    const minutes = minutesToEcho(MIB4, t, socket, page);
+    for (const piece of pieces(MIB4)) {
+      await socket.ready();
+      socket.send(piece);
+    }
+    t.equal(await minutes, 0, "minutes until the last message was back");
+  },
+  "what waits in a hidden page's outbox leaves as the server answers, before any timer rings": async (t) => {
+    const page = hidePage(t);
+    const socket = t.dial(t.at("/echo"));
+    await t.next(socket, "open");
+    const minutes = minutesToEcho(MIB4, t, socket, page);
+    const outcomes = pieces(MIB4).map((piece) => socket.send(piece));
+    t.equal([...new Set(outcomes)], ["sent", "queued"], "outcomes");
+    t.equal(await minutes, 0, "minutes until the last message was back");
   },
   "ready rejects when the socket is closed": async (t) => {
     const socket = t.ever("/hang");

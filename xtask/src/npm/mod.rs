@@ -1,7 +1,7 @@
 //! The npm package, from its sources to the tarball.
 //!
 //! # Layout
-//! - [`wasm`]: the core, as small as it gets
+//! - [`wasm`]: the core, as small as it gets, and the numbers by which JavaScript calls it
 //! - [`bundle`]: the files that the package exports
 //! - [`size`]: what a page downloads, and the most that it may
 //! - [`badge`]: the same in the README

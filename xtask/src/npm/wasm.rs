@@ -1,4 +1,4 @@
-//! The core as wasm.
+//! The core as wasm, and what JavaScript has to know of it.
 
 use std::fs;
 use std::path::Path;
@@ -27,13 +27,16 @@ const OPTIMISE: [&str; 14] = [
     "--strip-target-features",
 ];
 
-/// Leaves `build/everwire.wasm`, which `js/module.js` calls as it is: its functions take and return numbers.
+/// Fills `build/` with what the JavaScript in `js/` imports: `everwire.wasm`, which it calls as it is, and `codes.js`, the numbers that it
+/// calls it by and the defaults. Neither is under version control: both follow from the Rust code, and are needed only to bundle.
 pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
+    let build = package.join("build");
+    fs::create_dir_all(&build)?;
+    let print = ["run", "--quiet", "--package", "everwire-js", "--example", "codes"];
+    fs::write(build.join("codes.js"), workspace.command("cargo").args(print).output()?)?;
     let cargo = ["build", "--profile", "wasm", "--package", "everwire-js", "--target", "wasm32-unknown-unknown"];
     workspace.command("cargo").args(cargo).run()?;
     let compiled = workspace.target()?.join("wasm32-unknown-unknown/wasm/everwire_js.wasm");
-    let build = package.join("build");
-    fs::create_dir_all(&build)?;
     let small = build.join("everwire.wasm");
     let optimise = workspace.command("wasm-opt").args(OPTIMISE).args([&compiled]);
     optimise.args(["--output".as_ref(), small.as_os_str()]).run()

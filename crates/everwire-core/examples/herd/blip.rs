@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use everwire_core::{Action, Cause, Config, Connection, Event, Input, Network, SocketId};
+use everwire_core::{Action, Config, Connection, DropCause, Input, Network, SocketId, Time};
 
 const BLIP: Duration = Duration::from_secs(1);
 const ROUND_TRIP: Duration = Duration::from_millis(50);
@@ -8,25 +8,25 @@ const ROUND_TRIP: Duration = Duration::from_millis(50);
 const RESENDS: [u64; 5] = [200, 600, 1_400, 3_000, 6_200];
 const REDIALS: [u64; 3] = [1_000, 3_000, 7_000];
 
-/// What the browser lets the page know of the blip.
+/// What the browser reports about the blip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Browser {
-    /// It closes the socket and says `offline`, then `online`, as Chromium does.
-    Tells,
-    /// It says `offline` and `online`, and the socket outlives the blip.
-    TellsAndKeepsTheSocket,
+    /// It closes the socket and reports `offline`, then `online`, as Chromium does.
+    Reports,
+    /// It reports `offline` and `online`, and the socket outlives the blip.
+    ReportsAndKeepsTheSocket,
     /// It closes the socket with 1006, as when the server crashed.
-    SaysNothing,
+    OnlyCloses,
 }
 
-/// How long after the network's return each of so many clients was heard by its server again.
+/// How long after the network's return each of so many clients was connected again.
 pub(crate) fn returns(clients: u64, browser: Browser) -> Vec<Duration> {
     (0..clients).map(|seed| Life::new(seed, browser).run()).collect()
 }
 
 struct Life {
-    client: Connection<String>,
-    agenda: BTreeMap<(Duration, u64), Input<String>>,
+    client: Connection,
+    agenda: BTreeMap<(Duration, u64), Input>,
     entries: u64,
     lost_at: Duration,
     /// Half of the attempts without a network fail at once, the others hang as their packets get lost.
@@ -45,14 +45,14 @@ impl Life {
             fails_at_once: seed.is_multiple_of(2),
             back: None,
         };
-        life.client.handle(Duration::ZERO, Input::Open);
-        life.obey(Duration::ZERO);
-        if browser != Browser::SaysNothing {
+        life.client.handle(Time::ZERO, Input::Open { since_last_dial: None });
+        life.act(Duration::ZERO);
+        if browser != Browser::OnlyCloses {
             life.later(life.lost_at, Input::Network(Network::Offline));
             life.later(life.lost_at + BLIP, Input::Network(Network::Online));
         }
-        if browser != Browser::TellsAndKeepsTheSocket {
-            let dropped = Input::Dropped { socket: SocketId(1), cause: Cause::closed(1006, "", false), buffered: 0 };
+        if browser != Browser::ReportsAndKeepsTheSocket {
+            let dropped = Input::Dropped { socket: SocketId(1), cause: DropCause::closed(1006, false), buffered: 0 };
             life.later(life.lost_at, dropped);
         }
         life
@@ -61,38 +61,38 @@ impl Life {
     fn run(mut self) -> Duration {
         loop {
             let happening = self.agenda.first_key_value().map(|((at, _), _)| *at);
-            let timer = self.client.poll_deadline();
+            let timer = self.client.poll_deadline().map(Duration::from);
             let now = happening.into_iter().chain(timer).min().expect("a client that is not back has something to do");
             let input = match self.agenda.first_entry() {
                 Some(entry) if entry.key().0 == now => entry.remove(),
-                _ => Input::Wake { wall: now },
+                _ => Input::Wake { wall: now.into() },
             };
-            self.client.handle(now, input);
-            self.obey(now);
+            self.client.handle(now.into(), input);
+            self.act(now);
             if let Some(back) = self.back {
                 return back;
             }
         }
     }
 
-    fn obey(&mut self, now: Duration) {
+    fn act(&mut self, now: Duration) {
         while let Some(action) = self.client.poll_action() {
             match action {
                 Action::Dial { socket, .. } => match self.arrives(now, &REDIALS) {
-                    Some(at) => self.later(at + ROUND_TRIP * 2, Input::Opened { socket, greeting: Vec::new() }),
+                    Some(at) => self.later(at + ROUND_TRIP * 2, Input::Opened { socket }),
                     None => {
-                        let cause = Cause::closed(1006, "", false);
+                        let cause = DropCause::closed(1006, false);
                         self.later(now, Input::Dropped { socket, cause, buffered: 0 });
                     }
                 },
-                Action::Probe { socket, ping } => {
+                Action::Ping { socket, ping } => {
                     if let Some(at) = self.arrives(now, &RESENDS) {
                         let pong = Input::Pong { socket, ping: Some(ping), server_time: None };
                         self.later(at + ROUND_TRIP, pong);
                     }
                 }
-                Action::Abandon { socket } => self.agenda.retain(|_, input| !is_about(input, socket)),
-                Action::Notify(Event::Opened { .. } | Event::Latency(_)) if now > self.lost_at + BLIP => {
+                Action::Detach { socket } => self.agenda.retain(|_, input| !is_about(input, socket)),
+                Action::Opened { .. } | Action::Latency(_) if now > self.lost_at + BLIP => {
                     self.back = Some(now - self.lost_at - BLIP);
                 }
                 _ => {}
@@ -112,13 +112,13 @@ impl Life {
         again.iter().map(|after| now + Duration::from_millis(*after)).find(|at| has_network(*at))
     }
 
-    fn later(&mut self, at: Duration, input: Input<String>) {
+    fn later(&mut self, at: Duration, input: Input) {
         self.agenda.insert((at, self.entries), input);
         self.entries += 1;
     }
 }
 
-fn is_about(input: &Input<String>, gone: SocketId) -> bool {
+fn is_about(input: &Input, gone: SocketId) -> bool {
     match input {
         Input::Opened { socket, .. } | Input::Pong { socket, .. } | Input::Dropped { socket, .. } => *socket == gone,
         _ => false,

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use everwire_core::{Action, Cause, Config, Connection, Input};
+use everwire_core::{Action, Config, Connection, DropCause, Input, Time};
 
 const OUTAGE: Duration = Duration::from_secs(60);
 /// From dialling to the refusal, or to the open socket.
@@ -18,10 +18,10 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// The server drops all clients without a close frame and refuses everybody until its return.
+    /// The server drops all clients without a close frame and refuses all of them until its return.
     pub(crate) fn lose_server(clients: u64) -> Self {
         let mut dials = Vec::new();
-        // What one client does has no bearing on another, so that they can live one after the other.
+        // The clients do not affect each other, so that they can be simulated one after the other.
         let back = (0..clients).map(|seed| live(seed, &mut dials)).collect();
         dials.sort_unstable();
         Self { attempts: dials.len(), peak_per_100ms: most_within(Duration::from_millis(100), &dials), back }
@@ -30,11 +30,11 @@ impl Crowd {
 
 /// One client's life from the loss until it is open again. Returns how long after the server's return that is.
 fn live(seed: u64, dials: &mut Vec<Duration>) -> Duration {
-    let mut client = Connection::<String>::new(Config::default(), seed);
-    client.handle(Duration::ZERO, Input::Open);
+    let mut client = Connection::new(Config::default(), seed);
+    client.handle(Time::ZERO, Input::Open { since_last_dial: None });
     if let Some(Action::Dial { socket, .. }) = client.poll_action() {
-        client.handle(HANDSHAKE, Input::Opened { socket, greeting: Vec::new() });
-        client.handle(LOST_AT, Input::Dropped { socket, cause: refusal(), buffered: 0 });
+        client.handle(HANDSHAKE.into(), Input::Opened { socket });
+        client.handle(LOST_AT.into(), Input::Dropped { socket, cause: refusal(), buffered: 0 });
     }
     let mut now = LOST_AT;
     loop {
@@ -46,15 +46,16 @@ fn live(seed: u64, dials: &mut Vec<Duration>) -> Duration {
             if is_back {
                 return now - BACK_AT;
             }
-            client.handle(now, Input::Dropped { socket, cause: refusal(), buffered: 0 });
+            client.handle(now.into(), Input::Dropped { socket, cause: refusal(), buffered: 0 });
         }
-        now = client.poll_deadline().expect("a client that waits has a deadline");
-        client.handle(now, Input::Wake { wall: now });
+        let deadline = client.poll_deadline().expect("a client that waits has a deadline");
+        client.handle(deadline, Input::Wake { wall: deadline });
+        now = deadline.into();
     }
 }
 
-fn refusal() -> Cause {
-    Cause::closed(1006, "", false)
+fn refusal() -> DropCause {
+    DropCause::closed(1006, false)
 }
 
 /// The greatest number of these instants within any window of that length.

@@ -23,22 +23,22 @@ fn main() {
         }
     };
     let crowd = Crowd::lose_server(clients);
-    println!("{clients} clients with the default settings lose their server at once; it refuses everybody for 60 s.");
+    println!("{clients} clients with the default settings lose their server at once; it refuses all of them for 60 s.");
     println!("They make {} attempts, at most {} of them in any 100 ms.", crowd.attempts, crowd.peak_per_100ms);
     println!("After its return the last client is back within {:.1} s.", seconds(&crowd.back, 100.0));
 
-    let told = blip::returns(BLIPS, blip::Browser::Tells);
-    let kept = blip::returns(BLIPS, blip::Browser::TellsAndKeepsTheSocket);
-    let silent = blip::returns(BLIPS, blip::Browser::SaysNothing);
+    let reported = blip::returns(BLIPS, blip::Browser::Reports);
+    let kept = blip::returns(BLIPS, blip::Browser::ReportsAndKeepsTheSocket);
+    let silent = blip::returns(BLIPS, blip::Browser::OnlyCloses);
     println!("{BLIPS} single clients lose their network for 1 s; how long after its return they are back, in s:");
     println!("                                                 p50    p95    max");
-    row("the browser says offline, then online           ", &told);
+    row("the browser reports offline, then online        ", &reported);
     row("the same, and the socket outlives the blip      ", &kept);
-    row("the browser says nothing but 1006, as for a crash", &silent);
+    row("the browser only closes with 1006, as for a crash", &silent);
     println!("peak_per_100ms={}", crowd.peak_per_100ms);
     println!("attempts_per_client={:.1}", crowd.attempts as f64 / clients as f64);
     println!("back_99_s={:.2}", seconds(&crowd.back, 99.0));
-    println!("blip_p95_s={:.2}", seconds(&told, 95.0));
+    println!("blip_p95_s={:.2}", seconds(&reported, 95.0));
 }
 
 fn row(name: &str, returns: &[Duration]) {

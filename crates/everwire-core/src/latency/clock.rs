@@ -34,8 +34,8 @@ impl ClockOffset {
     }
 
     /// The server's time at `now`, in milliseconds since the Unix epoch; `None` before an answer carried it.
-    pub fn server_time(&self, now: Duration) -> Option<f64> {
-        self.best().map(|sample| millis(now.into()) + sample.offset)
+    pub fn server_time(&self, now: Time) -> Option<f64> {
+        self.best().map(|sample| millis(now) + sample.offset)
     }
 
     /// How far [`Self::server_time`] may be off at most, if the server's clock runs as fast as ours: half the round trip of
@@ -67,24 +67,24 @@ mod tests {
         // The server is 1,000,000 ms ahead; the slow round trip is lopsided and therefore wrong by 90 ms.
         clock.record(ms(0), ms(200), 1_000_190.0);
         clock.record(ms(300), ms(310), 1_000_305.0);
-        assert_eq!(clock.server_time(Duration::from_millis(400)), Some(1_000_400.0));
+        assert_eq!(clock.server_time(ms(400)), Some(1_000_400.0));
         assert_eq!(clock.error_bound(), Some(Duration::from_millis(5)));
     }
 
     #[test]
-    fn old_samples_give_way_so_that_a_drifting_clock_is_followed() {
+    fn old_samples_are_replaced_so_that_a_drifting_clock_is_followed() {
         let mut clock = ClockOffset::default();
         clock.record(ms(0), ms(2), 501.0);
         for n in 0..SAMPLES as u64 {
             clock.record(ms(n * 100), ms(n * 100 + 20), (n * 100 + 10 + 700) as f64);
         }
-        assert_eq!(clock.server_time(Duration::ZERO), Some(700.0));
+        assert_eq!(clock.server_time(Time::ZERO), Some(700.0));
     }
 
     #[test]
-    fn a_time_that_is_no_number_is_passed_over() {
+    fn a_time_that_is_not_a_number_is_ignored() {
         let mut clock = ClockOffset::default();
         clock.record(ms(0), ms(2), f64::NAN);
-        assert_eq!(clock.server_time(Duration::ZERO), None);
+        assert_eq!(clock.server_time(Time::ZERO), None);
     }
 }

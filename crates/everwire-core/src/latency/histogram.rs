@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::{root::sqrt, seconds};
+use super::{seconds, sqrt};
 use crate::time::Time;
 
 /// How many buckets there are from a value to its double. The buckets are evenly spaced on a scale that approximates the
@@ -148,8 +148,8 @@ mod tests {
         for percent in [0.0, 1.0, 25.0, 50.0, 90.0, 99.0, 99.9, 100.0] {
             let rank = ((samples.len() as f64 * percent / 100.0).ceil() as usize).max(1);
             let exact = samples[rank - 1].as_secs_f64();
-            let told = histogram.percentile(percent).unwrap().as_secs_f64();
-            assert!((told / exact - 1.0).abs() <= 0.01, "p{percent}: {told} against {exact}");
+            let reported = histogram.percentile(percent).unwrap().as_secs_f64();
+            assert!((reported / exact - 1.0).abs() <= 0.01, "p{percent}: {reported} against {exact}");
         }
     }
 

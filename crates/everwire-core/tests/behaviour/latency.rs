@@ -1,29 +1,29 @@
 //! Round trips, loss, and the server's clock, measured over the life of a connection.
 
-use everwire_core::{Config, Event, Input, Network, Page};
+use everwire_core::{Action, Config, Input, Network, Page};
 
-use crate::world::{World, ms, s};
+use crate::world::{OPEN, World, ms, s};
 
 #[test]
-fn round_trips_are_measured_and_told() {
+fn round_trips_are_measured_and_reported() {
     let mut world = World::open(Config::default(), 1);
     world.link.latency = ms(35);
     world.run_for(s(120));
     let summary = world.client.latency().summary();
-    assert_eq!((summary.min, summary.max, summary.lost), (Some(ms(70)), Some(ms(70)), 0));
-    let told = world.log.iter().filter(|(_, event)| *event == Event::Latency(ms(70))).count() as u64;
-    assert_eq!(told, summary.count);
-    assert!(told > 10);
+    assert_eq!((summary.min, summary.max, summary.lost), (Some(ms(70).into()), Some(ms(70).into()), 0));
+    let reported = world.log.iter().filter(|(_, action)| *action == Action::Latency(ms(70))).count() as u64;
+    assert_eq!(reported, summary.count);
+    assert!(reported > 10);
 }
 
 #[test]
 fn the_servers_clock_is_known_to_within_half_a_round_trip() {
     let mut world = World::new(Config::default(), 2);
     world.server.clock_ahead = 123_456.0;
-    world.input(Input::Open);
+    world.input(OPEN);
     world.run_for(s(60));
     let clock = world.client.latency().clock();
-    let ours = world.now.as_secs_f64() * 1e3;
+    let ours = world.now.as_millis_f64();
     let error = (clock.server_time(world.now).unwrap() - ours - 123_456.0).abs();
     assert!(error <= clock.error_bound().unwrap().as_secs_f64() * 1e3, "{error} ms");
 }
@@ -65,13 +65,13 @@ fn an_answer_that_waited_out_a_freeze_or_a_sleep_is_no_round_trip() {
         frozen.freeze_for(s(seconds));
         frozen.page(Page::Resumed);
         frozen.run_for(s(60));
-        assert_eq!(frozen.client.latency().summary().max, Some(ms(40)));
+        assert_eq!(frozen.client.latency().summary().max, Some(ms(40).into()));
 
         let mut asleep = World::open(Config::default(), 7);
         asleep.run_for(ms(7_010));
         asleep.sleep_for(s(seconds), true);
         asleep.run_for(s(60));
-        assert_eq!(asleep.client.latency().summary().max, Some(ms(40)), "{seconds} s");
+        assert_eq!(asleep.client.latency().summary().max, Some(ms(40).into()), "{seconds} s");
     }
 }
 

@@ -1,8 +1,8 @@
-//! What may have been lost with a socket is said.
+//! Messages that may have been lost with a socket are reported.
 
-use everwire_core::{AtRisk, Config, Ended, Event, Input};
+use everwire_core::{Action, AtRisk, CloseOutcome, ClosingHandshake, Config, Input};
 
-use crate::world::{World, s};
+use crate::world::{OPEN, World, ms, s};
 
 #[test]
 fn messages_that_the_platform_still_held_are_named() {
@@ -12,16 +12,17 @@ fn messages_that_the_platform_still_held_are_named() {
     let third = world.accept("1234567890");
     world.link.buffered = Some(15);
     world.drop_socket();
-    let Event::Dropped { at_risk, .. } = world.last_event() else { panic!("{:?}", world.last_event()) };
-    assert_eq!(*at_risk, AtRisk { bytes: 15, messages: vec![second, third] });
+    let Action::Dropped { at_risk, .. } = world.last_report() else { panic!("{:?}", world.last_report()) };
+    assert_eq!((at_risk.bytes, &at_risk.messages[..]), (15, &[second, third][..]));
 }
 
 #[test]
 fn nothing_is_at_risk_where_everything_had_left() {
     let mut world = World::open(Config::default(), 2);
     world.accept("1234567890");
+    world.run_for(ms(1));
     world.drop_socket();
-    let Event::Dropped { at_risk, .. } = world.last_event() else { panic!("{:?}", world.last_event()) };
+    let Action::Dropped { at_risk, .. } = world.last_report() else { panic!("{:?}", world.last_report()) };
     assert_eq!(*at_risk, AtRisk::default());
 }
 
@@ -44,22 +45,21 @@ fn what_a_closing_handshake_that_never_ended_still_held_is_named() {
     let message = world.accept("1234567890");
     world.close();
     world.run_for(s(4));
-    let Event::Closed { ended: Ended::ByApplication { code: 1006, was_clean: false, .. }, at_risk } =
-        world.last_event()
-    else {
-        panic!("{:?}", world.last_event());
+    let timed_out = CloseOutcome::ByApplication(ClosingHandshake::TimedOut);
+    let Action::Closed { outcome, at_risk } = world.last_report() else {
+        panic!("{:?}", world.last_report());
     };
-    assert_eq!(at_risk.messages, [message]);
+    assert_eq!((*outcome, &at_risk.messages[..]), (timed_out, &[message][..]));
 }
 
 #[test]
-fn a_greeting_has_no_name_to_be_reported_by_but_its_bytes_count() {
+fn an_on_open_message_is_not_named_but_its_bytes_count() {
     let mut world = World::new(Config::default(), 5);
-    world.greeting = vec!["12345".to_owned()];
+    world.on_open = vec!["12345".to_owned()];
     world.link.buffered = Some(5);
-    world.input(Input::Open);
+    world.input(OPEN);
     world.run_until_open();
     world.drop_socket();
-    let Event::Dropped { at_risk, .. } = world.last_event() else { panic!("{:?}", world.last_event()) };
-    assert_eq!(*at_risk, AtRisk { bytes: 5, messages: vec![] });
+    let Action::Dropped { at_risk, .. } = world.last_report() else { panic!("{:?}", world.last_report()) };
+    assert_eq!((at_risk.bytes, at_risk.messages.len()), (5, 0));
 }

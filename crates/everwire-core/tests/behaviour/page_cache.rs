@@ -1,16 +1,18 @@
 //! The back/forward cache, where a socket must not be.
 
-use everwire_core::{Cause, Config, Ended, Event, Input, Page, State};
+use everwire_core::{Action, CloseOutcome, ClosingHandshake, Config, DropCause, Page, Phase};
 
-use crate::world::{Greets, World, ms, s};
+use crate::world::{Accepts, OPEN, World, ms, s};
 
 #[test]
 fn a_page_that_goes_into_the_cache_leaves_its_socket_and_returns_at_once() {
     let mut world = World::open(Config::default(), 1);
     world.run_for(s(30));
     world.page(Page::Suspended);
-    assert_eq!(world.client.state(), State::Waiting { until: None });
-    assert!(matches!(world.last_event(), Event::Dropped { cause: Cause::Suspended, retry, .. } if retry.at.is_none()));
+    assert_eq!(world.client.phase(), Phase::Waiting { until: None });
+    assert!(
+        matches!(world.last_report(), Action::Dropped { cause: DropCause::Suspended, retry, .. } if retry.at.is_none())
+    );
     world.run_for(s(3_600));
     assert_eq!(world.dials.len(), 1);
     world.page(Page::Restored);
@@ -18,7 +20,7 @@ fn a_page_that_goes_into_the_cache_leaves_its_socket_and_returns_at_once() {
 }
 
 #[test]
-fn a_page_that_is_merely_seen_again_returns_too() {
+fn a_page_that_only_becomes_visible_returns_too() {
     for page in [Page::Visible, Page::Resumed] {
         let mut world = World::open(Config::default(), 2);
         world.run_for(s(1));
@@ -30,20 +32,20 @@ fn a_page_that_is_merely_seen_again_returns_too() {
 }
 
 #[test]
-fn every_state_may_go_into_the_cache() {
+fn every_phase_may_go_into_the_cache() {
     let mut idle = World::new(Config::default(), 3);
     idle.page(Page::Suspended);
     idle.page(Page::Restored);
-    assert_eq!(idle.client.state(), State::Idle);
+    assert_eq!(idle.client.phase(), Phase::Idle);
 
     let mut connecting = World::new(Config::default(), 4);
-    connecting.server.greets = Greets::Hangs;
-    connecting.input(Input::Open);
+    connecting.server.accepts = Accepts::Hangs;
+    connecting.input(OPEN);
     connecting.run_for(s(1));
     connecting.page(Page::Suspended);
     connecting.page(Page::Suspended);
-    assert_eq!(connecting.drops(), [&Cause::Suspended]);
-    connecting.server.greets = Greets::Accepts;
+    assert_eq!(connecting.drops(), [&DropCause::Suspended]);
+    connecting.server.accepts = Accepts::Always;
     connecting.page(Page::Restored);
     connecting.run_until_open();
 
@@ -61,10 +63,10 @@ fn a_socket_that_is_closing_does_not_go_into_the_cache_either() {
     let mut world = World::open(Config::default(), 6);
     world.close();
     world.page(Page::Suspended);
-    assert_eq!(world.client.state(), State::Closed);
+    assert_eq!(world.client.phase(), Phase::Closed);
     assert!(matches!(
-        world.last_event(),
-        Event::Closed { ended: Ended::ByApplication { code: 1006, was_clean: false, .. }, .. }
+        world.last_report(),
+        Action::Closed { outcome: CloseOutcome::ByApplication(ClosingHandshake::Suspended), .. }
     ));
 }
 
@@ -78,7 +80,7 @@ fn what_the_application_closed_stays_closed_when_the_page_returns() {
         world.page(page);
         world.run_for(s(60));
     }
-    assert_eq!((world.client.state(), world.dials.len()), (State::Closed, 1));
+    assert_eq!((world.client.phase(), world.dials.len()), (Phase::Closed, 1));
 }
 
 #[test]
@@ -87,7 +89,7 @@ fn what_was_sent_before_and_in_the_cache_waits_or_is_reported() {
     world.link.buffered = Some(5);
     let at_risk = world.accept("12345");
     world.page(Page::Suspended);
-    assert!(matches!(world.last_event(), Event::Dropped { at_risk: told, .. } if told.messages == [at_risk]));
+    assert!(matches!(world.last_report(), Action::Dropped { at_risk: reported, .. } if reported.messages == [at_risk]));
     world.link.buffered = None;
     world.accept("later");
     world.page(Page::Restored);

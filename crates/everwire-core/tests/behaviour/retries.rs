@@ -1,18 +1,16 @@
 //! When attempts are made.
 
-use std::time::Duration;
+use everwire_core::{Action, Backoff, CloseOutcome, Config, DropCause, Input, Network, Page, Phase, Time};
 
-use everwire_core::{Backoff, Cause, Config, Ended, Event, Input, Network, Page, State};
-
-use crate::world::{Greets, World, ms, s};
+use crate::world::{Accepts, OPEN, World, ms, s};
 
 fn limited(max_retries: u32) -> Config {
-    Config { backoff: Backoff { max_retries: Some(max_retries), ..Backoff::default() }, ..Config::default() }
+    Config { backoff: Backoff::default().max_retries(max_retries), ..Config::default() }
 }
 
 fn last_retry(world: &World) -> everwire_core::Retry {
-    let retries = world.log.iter().rev().find_map(|(_, event)| match event {
-        Event::Dropped { retry, .. } => Some(*retry),
+    let retries = world.log.iter().rev().find_map(|(_, action)| match action {
+        Action::Dropped { retry, .. } => Some(*retry),
         _ => None,
     });
     retries.expect("a retry was announced")
@@ -22,23 +20,23 @@ fn last_retry(world: &World) -> everwire_core::Retry {
 #[test]
 fn a_server_that_accepts_and_drops_at_once_is_not_hammered() {
     let mut world = World::new(Config::default(), 1);
-    world.server.greets = Greets::Drops(ms(100));
-    world.input(Input::Open);
+    world.server.accepts = Accepts::ThenCuts(ms(100));
+    world.input(OPEN);
     world.run_for(s(600));
     let late = world.dials.iter().filter(|at| **at > s(1_060)).count();
     assert!((20..=60).contains(&late), "{late} dials in nine minutes");
 }
 
 #[test]
-fn the_count_starts_anew_only_after_a_connection_has_lasted() {
+fn the_count_of_failures_resets_only_after_a_connection_was_stable() {
     for (lasts, attempt) in [(ms(4_900), 3), (ms(5_100), 1)] {
         let mut world = World::new(Config::default(), 2);
-        world.server.greets = Greets::Refuses;
-        world.input(Input::Open);
-        world.run_until_state("failing", |state| matches!(state, State::Waiting { .. }));
-        world.run_until_state("dialling", |state| matches!(state, State::Connecting { .. }));
-        world.run_until_state("failing", |state| matches!(state, State::Waiting { .. }));
-        world.server.greets = Greets::Accepts;
+        world.server.accepts = Accepts::Refuses;
+        world.input(OPEN);
+        world.run_until_phase("failing", |phase| matches!(phase, Phase::Waiting { .. }));
+        world.run_until_phase("dialling", |phase| matches!(phase, Phase::Connecting { .. }));
+        world.run_until_phase("failing", |phase| matches!(phase, Phase::Waiting { .. }));
+        world.server.accepts = Accepts::Always;
         world.run_until_open();
         world.run_for(lasts);
         world.drop_socket();
@@ -47,12 +45,12 @@ fn the_count_starts_anew_only_after_a_connection_has_lasted() {
 }
 
 #[test]
-fn a_lasting_connection_forgets_its_failures_before_it_is_lost() {
+fn a_stable_connection_resets_its_failures_before_it_is_lost() {
     let mut world = World::new(Config::default(), 3);
-    world.server.greets = Greets::Refuses;
-    world.input(Input::Open);
+    world.server.accepts = Accepts::Refuses;
+    world.input(OPEN);
     world.run_for(s(20));
-    world.server.greets = Greets::Accepts;
+    world.server.accepts = Accepts::Always;
     world.run_until_open();
     assert!(world.client.failures() > 0);
     world.run_for(s(30));
@@ -63,7 +61,7 @@ fn a_lasting_connection_forgets_its_failures_before_it_is_lost() {
 
 #[test]
 fn a_close_by_the_server_is_spread_out() {
-    let delays: Vec<Duration> = (0..300)
+    let delays: Vec<Time> = (0..300)
         .map(|seed| {
             let mut world = World::open(Config::default(), seed);
             world.run_for(s(10));
@@ -86,19 +84,19 @@ fn a_fault_on_this_side_is_retried_quickly() {
         world.run_for(s(10));
         world.input(Input::Network(Network::Online));
         world.drop_socket();
-        assert!(matches!(world.drops()[..], [Cause::Closed { local_fault: true, .. }]));
+        assert!(matches!(world.drops()[..], [DropCause::Closed { local_fault: true, .. }]));
         let took = world.run_until_replaced();
         assert!(took <= ms(400), "{took:?}");
     }
 }
 
 #[test]
-fn a_close_frame_is_not_put_down_to_this_side() {
+fn a_close_frame_is_not_attributed_to_this_side() {
     let mut world = World::open(Config::default(), 4);
     world.page(Page::Visible);
     let socket = world.socket();
-    world.input(Input::Dropped { socket, cause: Cause::closed(1012, "restart", true), buffered: 0 });
-    assert!(matches!(world.drops()[..], [Cause::Closed { local_fault: false, .. }]));
+    world.input(Input::Dropped { socket, cause: DropCause::closed(1012, true), buffered: 0 });
+    assert!(matches!(world.drops()[..], [DropCause::Closed { local_fault: false, .. }]));
 }
 
 #[test]
@@ -116,14 +114,14 @@ fn one_blip_heals_in_about_a_second() {
 }
 
 #[test]
-fn an_attempt_that_hangs_for_want_of_a_network_is_replaced_when_the_network_returns() {
+fn an_attempt_that_hangs_without_a_network_is_replaced_when_the_network_returns() {
     for began_offline in [true, false] {
         let mut world = World::new(Config::default(), 5);
         world.link.is_stalled = true;
         if began_offline {
             world.input(Input::Network(Network::Offline));
         }
-        world.input(Input::Open);
+        world.input(OPEN);
         world.run_for(s(1));
         if !began_offline {
             world.input(Input::Network(Network::Offline));
@@ -133,7 +131,7 @@ fn an_attempt_that_hangs_for_want_of_a_network_is_replaced_when_the_network_retu
         world.go_online();
         let took = world.run_until_open();
         assert!(took <= ms(400), "{took:?}");
-        assert_eq!(world.drops(), [&Cause::NetworkChanged]);
+        assert_eq!(world.drops(), [&DropCause::NetworkChanged]);
     }
 }
 
@@ -142,7 +140,7 @@ fn attempts_without_a_network_are_few_and_do_not_count() {
     let mut world = World::new(limited(3), 6);
     world.link.has_network = false;
     world.input(Input::Network(Network::Offline));
-    world.input(Input::Open);
+    world.input(OPEN);
     world.run_for(s(600));
     assert!((20..=60).contains(&world.dials.len()), "{} dials in ten minutes", world.dials.len());
     world.go_online();
@@ -155,7 +153,7 @@ fn looking_at_the_page_again_and_again_without_a_network_does_not_dial_at_the_fl
     let mut world = World::new(Config::default(), 7);
     world.link.has_network = false;
     world.input(Input::Network(Network::Offline));
-    world.input(Input::Open);
+    world.input(OPEN);
     world.run_for(s(5));
     world.page(Page::Visible);
     let before = world.dials.len();
@@ -166,10 +164,10 @@ fn looking_at_the_page_again_and_again_without_a_network_does_not_dial_at_the_fl
 #[test]
 fn the_networks_return_brings_a_waiting_attempt_forward() {
     let mut world = World::new(Config::default(), 8);
-    world.server.greets = Greets::Refuses;
-    world.input(Input::Open);
+    world.server.accepts = Accepts::Refuses;
+    world.input(OPEN);
     world.run_for(s(100));
-    world.server.greets = Greets::Accepts;
+    world.server.accepts = Accepts::Always;
     world.input(Input::Network(Network::Online));
     let took = world.run_until_open();
     assert!(took <= ms(900), "{took:?}");
@@ -178,8 +176,8 @@ fn the_networks_return_brings_a_waiting_attempt_forward() {
 #[test]
 fn a_network_that_flaps_does_not_dial_more_often_than_the_floor() {
     let mut world = World::new(Config::default(), 9);
-    world.server.greets = Greets::Refuses;
-    world.input(Input::Open);
+    world.server.accepts = Accepts::Refuses;
+    world.input(OPEN);
     for _ in 0..500 {
         world.run_for(ms(37));
         world.input(Input::Network(Network::Offline));
@@ -191,22 +189,22 @@ fn a_network_that_flaps_does_not_dial_more_often_than_the_floor() {
 }
 
 #[test]
-fn looking_at_the_page_brings_an_attempt_forward_and_does_not_forget_the_failures() {
+fn looking_at_the_page_brings_an_attempt_forward_and_keeps_the_count_of_failures() {
     let mut world = World::new(Config::default(), 10);
-    world.server.greets = Greets::Refuses;
-    world.input(Input::Open);
+    world.server.accepts = Accepts::Refuses;
+    world.input(OPEN);
     world.run_for(s(120));
-    world.run_until_state("waiting", |state| matches!(state, State::Waiting { .. }));
+    world.run_until_phase("waiting", |phase| matches!(phase, Phase::Waiting { .. }));
     let failures = world.client.failures();
     world.page(Page::Visible);
-    let took = world.run_until_state("dialling", |state| matches!(state, State::Connecting { .. }));
+    let took = world.run_until_phase("dialling", |phase| matches!(phase, Phase::Connecting { .. }));
     assert!(took <= ms(500), "{took:?}");
     assert_eq!(world.client.failures(), failures);
 }
 
 #[test]
 fn a_silent_server_does_not_get_all_its_clients_back_in_the_same_instant() {
-    let returns: Vec<Duration> = (0..200)
+    let returns: Vec<Time> = (0..200)
         .map(|seed| {
             let mut world = World::open(Config::default(), seed);
             world.run_for(s(60));
@@ -222,31 +220,31 @@ fn a_silent_server_does_not_get_all_its_clients_back_in_the_same_instant() {
 #[test]
 fn the_limit_of_retries_ends_the_connection() {
     let mut world = World::new(limited(3), 11);
-    world.server.greets = Greets::Refuses;
-    world.input(Input::Open);
+    world.server.accepts = Accepts::Refuses;
+    world.input(OPEN);
     world.run_for(s(3_600));
     assert_eq!(world.dials.len(), 4);
-    assert!(matches!(world.last_event(), Event::Closed { ended: Ended::Exhausted(_), .. }));
+    assert!(matches!(world.last_report(), Action::Closed { outcome: CloseOutcome::Exhausted(_), .. }));
 }
 
 /// pladaria/reconnecting-websocket#125 and #165.
 #[test]
 fn reconnect_works_after_the_limit_was_reached_and_the_limit_holds_again() {
     let mut world = World::new(limited(2), 12);
-    world.server.greets = Greets::Refuses;
-    world.input(Input::Open);
+    world.server.accepts = Accepts::Refuses;
+    world.input(OPEN);
     world.run_for(s(3_600));
-    assert_eq!(world.client.state(), State::Closed);
+    assert_eq!(world.client.phase(), Phase::Closed);
     world.input(Input::Reconnect);
     world.run_for(s(3_600));
-    assert_eq!((world.client.state(), world.dials.len()), (State::Closed, 6));
-    world.server.greets = Greets::Accepts;
+    assert_eq!((world.client.phase(), world.dials.len()), (Phase::Closed, 6));
+    world.server.accepts = Accepts::Always;
     world.input(Input::Reconnect);
     world.run_until_open();
 }
 
 #[test]
-fn reconnect_dials_at_once_in_every_state_but_joins_an_attempt() {
+fn reconnect_dials_at_once_in_every_phase_but_joins_an_attempt() {
     let mut idle = World::new(Config::default(), 13);
     idle.input(Input::Reconnect);
     assert_eq!(idle.dials, [idle.now]);
@@ -265,7 +263,7 @@ fn reconnect_dials_at_once_in_every_state_but_joins_an_attempt() {
     open.run_for(s(1));
     open.input(Input::Reconnect);
     assert_eq!(open.dials.len(), 2);
-    assert_eq!(open.drops(), [&Cause::Requested]);
+    assert_eq!(open.drops(), [&DropCause::Requested]);
 
     let mut closing = World::open(Config::default(), 16);
     closing.run_for(s(1));
@@ -277,7 +275,7 @@ fn reconnect_dials_at_once_in_every_state_but_joins_an_attempt() {
     let mut closed = World::open(Config::default(), 17);
     closed.close();
     closed.run_for(s(1));
-    assert_eq!(closed.client.state(), State::Closed);
+    assert_eq!(closed.client.phase(), Phase::Closed);
     closed.input(Input::Reconnect);
     assert_eq!(closed.dials.len(), 2);
 }
@@ -302,8 +300,8 @@ fn reconnect_as_soon_as_it_is_open_or_closed_again_keeps_to_the_floor() {
         for _ in 0..20 {
             leave(&mut world);
             world.input(Input::Reconnect);
-            let Event::Dropped { cause: Cause::Requested, retry, .. } = *world.last_event() else {
-                panic!("{:?}", world.last_event());
+            let Action::Dropped { cause: DropCause::Requested, retry, .. } = *world.last_report() else {
+                panic!("{:?}", world.last_report());
             };
             world.run_until_open();
             assert_eq!(world.dials.last().copied(), retry.at, "it was made when it was announced");
@@ -316,10 +314,10 @@ fn reconnect_as_soon_as_it_is_open_or_closed_again_keeps_to_the_floor() {
 #[test]
 fn reconnect_whenever_it_is_over_keeps_to_the_floor() {
     let mut world = World::new(Config::default(), 20);
-    world.server.greets = Greets::Closes(1000, ms(10));
-    world.input(Input::Open);
+    world.server.accepts = Accepts::ThenCloses(1000, ms(10));
+    world.input(OPEN);
     for _ in 0..20 {
-        world.run_until_state("closed", |state| state == State::Closed);
+        world.run_until_phase("closed", |phase| phase == Phase::Closed);
         world.input(Input::Reconnect);
     }
     let closest = world.dials.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
@@ -333,5 +331,5 @@ fn reconnect_brings_an_attempt_that_waits_for_the_floor_no_further_forward() {
     let announced = last_retry(&world).at;
     world.run_for(ms(100));
     world.input(Input::Reconnect);
-    assert_eq!(world.client.state(), State::Waiting { until: announced });
+    assert_eq!(world.client.phase(), Phase::Waiting { until: announced });
 }

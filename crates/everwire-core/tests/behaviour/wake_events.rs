@@ -1,8 +1,8 @@
 //! What follows when the page, the machine or the network comes back.
 
-use everwire_core::{Config, Heartbeat, Input, Network, Page, State};
+use everwire_core::{Config, Heartbeat, Input, Network, Page, Phase};
 
-use crate::world::{World, ms, s};
+use crate::world::{OPEN, World, ms, s};
 
 type Happens = fn(&mut World);
 
@@ -11,7 +11,7 @@ const WAKE_EVENTS: [(&str, Happens); 6] = [
     ("resumed", |world| world.page(Page::Resumed)),
     ("restored", |world| world.page(Page::Restored)),
     ("online", |world| world.input(Input::Network(Network::Online))),
-    ("slept, monotonic clock at a stand", |world| {
+    ("slept, monotonic clock stopped", |world| {
         world.sleep_for(s(3_600), false);
         world.wake();
     }),
@@ -66,7 +66,7 @@ fn a_healthy_link_outlives_each_wake_event() {
 }
 
 #[test]
-fn several_wake_events_at_once_ask_once() {
+fn several_wake_events_at_once_ping_once() {
     let mut world = World::open(Config::default(), 2);
     world.run_for(s(3));
     let before = world.pings.len();
@@ -78,7 +78,7 @@ fn several_wake_events_at_once_ask_once() {
 }
 
 #[test]
-fn wake_events_that_come_again_and_again_do_not_put_the_verdict_off() {
+fn repeated_wake_events_do_not_extend_the_deadline() {
     for (name, happens) in WAKE_EVENTS {
         for heartbeat in [Heartbeat::default(), Heartbeat::Silence(s(5))] {
             let mut world = World::open(Config { heartbeat, ..Config::default() }, 3);
@@ -96,7 +96,7 @@ fn wake_events_that_come_again_and_again_do_not_put_the_verdict_off() {
 }
 
 #[test]
-fn a_verdict_that_is_overdue_when_the_page_comes_back_waits_for_an_answer() {
+fn an_overdue_deadline_is_extended_when_the_page_comes_back() {
     let mut world = World::open(Config::default(), 4);
     world.run_for(ms(7_005));
     // The ping is out; the answer comes while nothing runs, and the page's event is first in the queue behind the stall.
@@ -107,11 +107,11 @@ fn a_verdict_that_is_overdue_when_the_page_comes_back_waits_for_an_answer() {
 }
 
 #[test]
-fn silence_over_a_sleep_is_not_held_against_a_server_that_talks_all_the_time() {
+fn silence_over_a_sleep_does_not_count_against_a_server_that_sends_all_the_time() {
     for monotonic_runs_on in [false, true] {
         let mut world = World::new(Config { heartbeat: Heartbeat::Silence(s(5)), ..Config::default() }, 5);
-        world.server.talks_every = Some(s(1));
-        world.input(Input::Open);
+        world.server.sends_every = Some(s(1));
+        world.input(OPEN);
         world.run_for(s(60));
         world.sleep_for(s(3_600), monotonic_runs_on);
         world.run_for(s(60));
@@ -134,13 +134,13 @@ fn an_attempt_that_slept_with_the_machine_is_replaced_soon() {
 }
 
 #[test]
-fn a_delay_is_not_waited_out_after_sleep() {
+fn a_backoff_is_shortened_after_sleep() {
     let mut world = World::open(Config::default(), 7);
-    world.server.greets = crate::world::Greets::Refuses;
+    world.server.accepts = crate::world::Accepts::Refuses;
     world.drop_socket();
     world.run_for(s(200));
-    world.run_until_state("waiting", |state| matches!(state, State::Waiting { .. }));
-    world.server.greets = crate::world::Greets::Accepts;
+    world.run_until_phase("waiting", |phase| matches!(phase, Phase::Waiting { .. }));
+    world.server.accepts = crate::world::Accepts::Always;
     world.sleep_for(s(60), false);
     world.wake();
     let took = world.run_until_open();

@@ -10,8 +10,8 @@ mod agent;
 use std::sync::Arc;
 
 use everwire::{
-    Cause, ClosePolicy, Discarded, Ended, Event, Headers, Heartbeat, Message, OutboxLimits, Protocols, Socket,
-    SocketBuilder, Verdict,
+    Cause, Decision, Discarded, Ended, Event, Headers, Heartbeat, Message, OutboxLimits, Protocols, ReconnectPolicy,
+    Socket, SocketBuilder,
 };
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -161,10 +161,10 @@ fn open(plan: &Plan, part: Part, roots: &Roots) -> Result<Socket, everwire::Open
         .outbox(outbox(plan.payload))
         .max_message_bytes(max_message_bytes(plan.payload))
         // A client under load reconnects whatever the close code, except 1009: no message of this size will pass.
-        .close_policy(ClosePolicy::amending(|cause, verdict| match cause {
-            Cause::Refused(_) => verdict,
-            cause if is_over_size(cause) => verdict,
-            _ => Verdict::Retry,
+        .reconnect_policy(ReconnectPolicy::amending(|cause, default| match cause {
+            Cause::AddressRefused(_) => default,
+            cause if is_over_size(cause) => default,
+            _ => Decision::Retry,
         }));
     if let Some(address) = plan.source_address(part.number) {
         builder = builder.local_address(address);
@@ -175,11 +175,7 @@ fn open(plan: &Plan, part: Part, roots: &Roots) -> Result<Socket, everwire::Open
 /// As much as a server may leave unread for a while: what is due goes out on time whether it reads or not. It has an end, since a
 /// server that reads nothing any more should not take this machine's memory.
 fn outbox(payload: usize) -> OutboxLimits {
-    OutboxLimits {
-        max_messages: 1_000_000,
-        max_bytes: (64 << 20).max(payload.saturating_mul(8)),
-        ..OutboxLimits::default()
-    }
+    OutboxLimits::default().max_messages(1_000_000).max_bytes((64 << 20).max(payload.saturating_mul(8)))
 }
 
 /// The largest message to accept: a dialect wraps payloads, and may put several into one message.

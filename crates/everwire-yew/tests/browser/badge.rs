@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use everwire::{Backoff, Event, Socket};
+use everwire::{Backoff, Event, Socket, Time};
 use everwire_yew::SocketOptions;
 use js_sys::{Object, Reflect};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -14,14 +14,14 @@ const LONG: Duration = Duration::from_secs(600);
 
 /// The first attempt meets a fault; those that follow wait so long that no test sees one by itself. `floor` is how long one waits
 /// that is asked for.
-fn broken_once(path: &'static str, fault: &'static str, floor: Duration) -> SocketOptions {
+fn broken_once(path: &'static str, fault: &'static str, floor: impl Into<Time>) -> SocketOptions {
     let attempts = Cell::new(0);
     let builder = Socket::builder_with_url_provider(move |_| {
         let first = attempts.replace(attempts.get() + 1) == 0;
         let url = if first { endpoint(&format!("{path}?fault={fault}")) } else { endpoint(path) };
         async move { Ok::<_, Infallible>(url) }
     });
-    let backoff = Backoff { floor, first: LONG, max: LONG, ..Backoff::default() };
+    let backoff = Backoff::default().floor(floor).first(LONG).max(LONG);
     SocketOptions::with_builder(fault, builder.backoff(backoff))
 }
 

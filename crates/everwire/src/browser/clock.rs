@@ -1,4 +1,4 @@
-use core::time::Duration;
+use everwire_core::Time;
 
 use super::environment;
 
@@ -15,15 +15,19 @@ impl Clock {
         clock
     }
 
-    pub(super) fn now(&self) -> Duration {
-        duration(self.millis() - self.started)
+    pub(super) fn now(&self) -> Time {
+        Time::from_millis_f64(self.millis() - self.started)
     }
 
     /// When an event was made, which is quicker read than the clock.
-    pub(super) fn time_of(&self, event: &web_sys::Event) -> Duration {
+    pub(super) fn time_of(&self, event: &web_sys::Event) -> Time {
         let millis = event.time_stamp();
         // An event of another maker may not know, and where there is no `performance` the start is on another scale.
-        if millis > self.started && self.performance.is_some() { duration(millis - self.started) } else { self.now() }
+        if millis > self.started && self.performance.is_some() {
+            Time::from_millis_f64(millis - self.started)
+        } else {
+            self.now()
+        }
     }
 
     /// Where there is no `performance`, the wall clock has to do.
@@ -33,11 +37,6 @@ impl Clock {
 }
 
 /// The wall clock since the Unix epoch, which runs on while the machine sleeps.
-pub(super) fn wall() -> Duration {
-    duration(js_sys::Date::now())
-}
-
-fn duration(millis: f64) -> Duration {
-    // The conversion takes what is negative or no number for zero. `Duration` has one of its own, which is many times slower.
-    Duration::from_nanos((millis * 1e6) as u64)
+pub(super) fn wall() -> Time {
+    Time::from_millis_f64(js_sys::Date::now())
 }

@@ -21,7 +21,7 @@ impl Lifecycle {
         let mut listeners = Vec::new();
         if let Some(scope) = environment::events() {
             let mut on =
-                |name, input: fn(&Event) -> Option<Input<_>>| listeners.push(listener(&scope, name, shared, input));
+                |name, input: fn(&Event) -> Option<Input>| listeners.push(listener(&scope, name, shared, input));
             on("online", |_| Some(Input::Network(Network::Online)));
             on("offline", |_| Some(Input::Network(Network::Offline)));
             on("focus", |_| Some(Input::Page(Page::Visible)));
@@ -30,7 +30,7 @@ impl Lifecycle {
         }
         if let Some(document) = environment::document() {
             let mut on =
-                |name, input: fn(&Event) -> Option<Input<_>>| listeners.push(listener(&document, name, shared, input));
+                |name, input: fn(&Event) -> Option<Input>| listeners.push(listener(&document, name, shared, input));
             on("visibilitychange", |_| {
                 environment::document().map(|document| Input::Page(visibility(document.visibility_state())))
             });
@@ -45,7 +45,7 @@ fn listener(
     target: &EventTarget,
     name: &'static str,
     shared: &Weak<Shared>,
-    input: fn(&Event) -> Option<Input<crate::payload::Payload>>,
+    input: fn(&Event) -> Option<Input>,
 ) -> EventListener {
     let shared = shared.clone();
     EventListener::new(target, name, move |event| {

@@ -1,17 +1,16 @@
 use std::rc::Weak;
 
-use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
+use everwire_core::{CloseCode, CloseReason, Protocols, SocketId};
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
 use super::{Received, environment};
-use crate::{BinaryType, Message, shared::Shared};
+use crate::{BinaryType, Cause, Message, shared::Shared};
 
 /// One WebSocket of the browser with its listeners.
 ///
-/// Dropping it takes the listeners off first and then closes the socket, so that nothing of it is heard any more and no
-/// listener is called after it was freed.
+/// Dropping it removes the listeners first and then closes the socket, so that no listener is called after it was freed.
 pub(super) struct Link {
     web_socket: WebSocket,
     _on_open: Closure<dyn FnMut()>,
@@ -34,7 +33,7 @@ impl Link {
         let on_open = Closure::new(on_open(shared.clone(), socket, web_socket.clone()));
         let on_message = Closure::new(on_message(shared.clone(), socket));
         let on_close = Closure::new(on_close(shared.clone(), socket, web_socket.clone()));
-        // There is no listener for `error`: a browser tells nothing with it, and a `close` follows.
+        // There is no listener for `error`: its event says nothing, and a `close` follows.
         web_socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         web_socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         web_socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
@@ -100,13 +99,13 @@ fn on_message(shared: Weak<Shared>, socket: SocketId) -> impl FnMut(MessageEvent
 fn on_close(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> impl FnMut(CloseEvent) {
     move |event| {
         let Some(shared) = shared.upgrade() else { return };
-        // Chromium has let go of what it held before it tells of a cut, so that only an earlier look knows of it.
+        // Chromium has freed its buffer before it reports a cut, so that only an earlier measurement knows what it held.
         let buffered = match web_socket.buffered_amount() {
             0 if !event.was_clean() => shared.platform.held(),
             bytes => u64::from(bytes),
         };
         let cause = Cause::closed(event.code(), event.reason(), event.was_clean());
-        shared.handle(Input::Dropped { socket, cause, buffered });
+        shared.dropped(socket, cause, buffered);
     }
 }
 

@@ -5,40 +5,40 @@
 //!
 //! - `link`: one WebSocket with its listeners
 //! - `lifecycle`: the events of page and network
-//! - `alarm`, `clock`: time
+//! - `timer`, `clock`: time
 //! - `received`: a message in the browser's hands
 //! - `text`: texts on their way into wasm memory
 //! - `environment`: what this global scope has
 
-mod alarm;
 mod clock;
 mod environment;
 mod lifecycle;
 mod link;
 mod received;
 mod text;
+mod timer;
 
 use core::cell::{Cell, RefCell};
-use core::time::Duration;
 use std::rc::Rc;
 
-use everwire_core::{Cause, CloseCode, CloseReason, Input, Page, SocketId};
+use everwire_core::{CloseCode, CloseReason, Input, Page, Protocols, SocketId, Time};
 use wasm_bindgen_futures::spawn_local;
 pub use web_sys::Blob;
 
 pub(crate) use self::received::Received;
-use self::{alarm::Alarm, clock::Clock, lifecycle::Lifecycle, link::Link};
-use crate::{Address, Attempt, BinaryType, Message, OpenError, SocketBuilder, address::AddressSource, shared::Shared};
-use everwire_core::Protocols;
+use self::{clock::Clock, lifecycle::Lifecycle, link::Link, timer::Timer};
+use crate::{
+    Address, Attempt, BinaryType, Cause, Message, OpenError, SocketBuilder, address::AddressSource, shared::Shared,
+};
 
 /// Everything in a browser lives on one thread.
 pub(crate) type Pointer<T> = Rc<T>;
 
-/// What a native program must be able to send to another thread; in a browser there is nothing to ask for.
+/// `Send` in native programs; no requirement in a browser, which has one thread.
 pub trait MaybeSend {}
 impl<T> MaybeSend for T {}
 
-/// What a native program must be able to share between threads; in a browser there is nothing to ask for.
+/// `Send` and `Sync` in native programs; no requirement in a browser, which has one thread.
 pub trait MaybeSendSync {}
 impl<T> MaybeSendSync for T {}
 
@@ -53,7 +53,7 @@ pub(crate) struct Platform {
     link: RefCell<Option<Link>>,
     /// The bytes in the current socket's buffer when they were last counted.
     held: Cell<u64>,
-    alarm: RefCell<Option<Alarm>>,
+    timer: RefCell<Option<Timer>>,
     lifecycle: RefCell<Option<Lifecycle>>,
     is_released: Cell<bool>,
 }
@@ -74,7 +74,7 @@ impl Platform {
             current: Cell::new(None),
             link: RefCell::new(None),
             held: Cell::new(0),
-            alarm: RefCell::new(None),
+            timer: RefCell::new(None),
             lifecycle: RefCell::new(None),
             is_released: Cell::new(false),
         })
@@ -83,17 +83,17 @@ impl Platform {
     /// Starts to listen to the page. The listeners hold no strong pointer, so that a socket's end frees them.
     pub(crate) fn start(&self, shared: &Rc<Shared>) {
         self.lifecycle.replace(Some(Lifecycle::listen(&Rc::downgrade(shared))));
-        // A page that was opened in the background has had its event before anybody listened.
+        // A page that was opened in the background has had its event before there was a listener.
         if environment::document().is_some_and(|document| document.hidden()) {
             shared.handle(Input::Page(Page::Hidden));
         }
     }
 
-    pub(crate) fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Time {
         self.clock.now()
     }
 
-    pub(crate) fn wall(&self) -> Duration {
+    pub(crate) fn wall(&self) -> Time {
         clock::wall()
     }
 
@@ -103,10 +103,12 @@ impl Platform {
 
     /// Asks for the address and opens a socket.
     pub(crate) fn dial(&self, shared: &Rc<Shared>, socket: SocketId, failures: u32) {
-        self.abandon();
+        self.detach();
         self.current.set(Some(socket));
         match &self.source {
-            AddressSource::Fixed(url) => self.connect(shared, socket, &Address::from(url.as_str()), Cause::Refused),
+            AddressSource::Fixed(url) => {
+                self.connect(shared, socket, &Address::from(url.as_str()), Cause::AddressRefused)
+            }
             AddressSource::Provider(provide) => {
                 let address = provide(Attempt { failures });
                 let shared = Rc::downgrade(shared);
@@ -118,10 +120,8 @@ impl Platform {
                     }
                     match address {
                         // What a provider gave may be right next time.
-                        Ok(address) => shared.platform.connect(&shared, socket, &address, Cause::Provider),
-                        Err(error) => {
-                            shared.handle(Input::Dropped { socket, cause: Cause::Provider(error), buffered: 0 })
-                        }
+                        Ok(address) => shared.platform.connect(&shared, socket, &address, Cause::ProviderFailed),
+                        Err(error) => shared.dropped(socket, Cause::ProviderFailed(error), 0),
                     }
                 });
             }
@@ -138,28 +138,34 @@ impl Platform {
         self.with_link(socket, |link| link.close(code, &reason));
     }
 
-    /// Turns away from the current socket, which is closed when its `Link` is dropped.
-    pub(crate) fn abandon(&self) {
+    /// Detaches from the current socket, which is closed when its `Link` is dropped.
+    pub(crate) fn detach(&self) {
         self.current.set(None);
         let link = self.link.take();
         drop(link);
     }
 
-    /// Has [`Input::Wake`] handed in at the deadline, or a little before or after it.
-    pub(crate) fn set_alarm(&self, shared: &Rc<Shared>, deadline: Option<Duration>) {
-        let mut alarm = self.alarm.borrow_mut();
-        match deadline.filter(|_| !self.is_released()) {
-            None => *alarm = None,
-            // An alarm that rings early does no harm and sets the right one: a deadline that moves with every message need not
-            // make a new timer each time.
-            Some(deadline) if alarm.as_ref().is_some_and(|alarm| alarm.rings_by(deadline)) => {}
-            Some(deadline) => *alarm = Some(Alarm::set(Rc::downgrade(shared), deadline, self.now())),
-        }
+    /// Has the timer fire at the deadline, or a little before or after it.
+    pub(crate) fn set_timer(&self, shared: &Rc<Shared>, deadline: Option<Time>) {
+        let timer = deadline.filter(|_| !self.is_released());
+        let timer = timer.map(|deadline| Timer::set(Rc::downgrade(shared), deadline - self.now()));
+        let before = self.timer.replace(timer);
+        drop(before);
     }
 
-    /// The alarm has rung and is no more.
-    fn alarm_rang(&self) {
-        self.alarm.take();
+    /// The timer has fired and is no more.
+    fn take_timer(&self) -> Option<Timer> {
+        self.timer.take()
+    }
+
+    /// Has what waits delivered to the callback by a task of its own.
+    pub(crate) fn deliver_soon(&self, shared: &Rc<Shared>) {
+        let shared = Rc::downgrade(shared);
+        spawn_local(async move {
+            if let Some(shared) = shared.upgrade() {
+                shared.deliver_pending();
+            }
+        });
     }
 
     /// Ends everything for good and frees it: the application has dropped its socket.
@@ -167,11 +173,10 @@ impl Platform {
         self.is_released.set(true);
         self.lifecycle.take();
         if let Some(socket) = self.current.get() {
-            self.abandon();
-            let cause = Cause::closed(1000, "", false);
-            shared.handle(Input::Dropped { socket, cause, buffered: 0 });
+            self.detach();
+            shared.dropped(socket, Cause::closed(1000, "", false), 0);
         }
-        self.alarm.take();
+        self.timer.take();
     }
 
     pub(crate) fn is_released(&self) -> bool {
@@ -188,7 +193,7 @@ impl Platform {
         self.held.get()
     }
 
-    fn time_of(&self, event: &web_sys::Event) -> Duration {
+    fn time_of(&self, event: &web_sys::Event) -> Time {
         self.clock.time_of(event)
     }
 
@@ -210,7 +215,7 @@ impl Platform {
                 self.held.set(0);
                 self.link.replace(Some(link));
             }
-            Err(problem) => shared.handle(Input::Dropped { socket, cause: refused(problem), buffered: 0 }),
+            Err(problem) => shared.dropped(socket, refused(problem), 0),
         }
     }
 

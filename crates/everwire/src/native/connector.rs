@@ -1,11 +1,11 @@
-use everwire_core::{Cause, Protocols};
+use everwire_core::Protocols;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{handshake::client::Response, protocol::WebSocketConfig},
 };
 
 use super::{Options, target::Target, transport::Transport};
-use crate::address::AddressFuture;
+use crate::{Cause, address::AddressFuture};
 
 /// The most payload bytes of a frame and of a batch. A larger message is fragmented, as Chromium does, so that a pong does not wait for
 /// its end.
@@ -38,7 +38,7 @@ pub(super) struct Connected {
 impl Connector {
     pub(super) async fn connect(self) -> Result<Connected, Cause> {
         let Self { address, protocols, options, invalid_address } = self;
-        let address = address.await.map_err(Cause::Provider)?;
+        let address = address.await.map_err(Cause::ProviderFailed)?;
         let target = Target::parse(&address.url, &options).map_err(|error| invalid_address(error.to_string()))?;
         let offered = address.protocols.as_ref().unwrap_or(&protocols);
         let request = target.request(offered, &options.headers).map_err(invalid_address)?;

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use everwire_core::{Cause, CloseCode, CloseReason, Input, SocketId};
+use everwire_core::{CloseCode, CloseReason, SocketId};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::{
     io::AsyncReadExt,
@@ -39,7 +39,7 @@ use super::{
     Received, alive, cause_of_panic,
     connector::{Connected, Connector, Stream, WRITE_BYTES},
 };
-use crate::{Message, shared::Shared};
+use crate::{Cause, Message, shared::Shared};
 
 /// How long a link lives on without progress after its socket was dropped, or after the close frame of the server.
 const LINGER: Duration = Duration::from_secs(3);
@@ -83,7 +83,7 @@ impl Link {
 
     pub(super) fn send(&self, message: Message) {
         self.buffered.fetch_add(message.len() as u64, Ordering::Relaxed);
-        // A task that has ended has told the core so already.
+        // A task that has ended has reported that to the core.
         let _ = self.commands.send(Command::Send(message));
     }
 
@@ -153,7 +153,7 @@ impl Server {
             match step {
                 Step::Commanded => {}
                 Step::Received(message) => self.received(message),
-                Step::Heard => self.heard(),
+                Step::Activity => self.activity(),
                 Step::Written(bytes) => {
                     self.buffered.fetch_sub(bytes, Ordering::Relaxed);
                     give_up_at = None;
@@ -181,16 +181,16 @@ impl Server {
         }
     }
 
-    fn heard(&self) {
+    fn activity(&self) {
         if let Some(shared) = alive(&self.shared) {
-            shared.heard(self.socket, shared.platform.now());
+            shared.activity(self.socket, shared.platform.now());
         }
     }
 
     fn dropped(&self, cause: Cause) {
         if let Some(shared) = alive(&self.shared) {
             let buffered = self.buffered.load(Ordering::Relaxed);
-            shared.handle(Input::Dropped { socket: self.socket, cause, buffered });
+            shared.dropped(self.socket, cause, buffered);
         }
     }
 }
@@ -224,7 +224,7 @@ enum Step {
     /// It received a message.
     Received(Received),
     /// It received a control frame or a part of a message.
-    Heard,
+    Activity,
     /// It flushed this many payload bytes to the network.
     Written(u64),
     /// The WebSocket is gone.
@@ -261,13 +261,13 @@ impl Exchange {
                 // The server ignores whatever follows. Tungstenite answers the frame while the stream is read.
                 self.queue.clear();
                 self.rest = None;
-                Step::Heard
+                Step::Activity
             }
             // Tungstenite answers protocol pings by itself.
-            Poll::Ready(Some(Ok(_))) => Step::Heard,
+            Poll::Ready(Some(Ok(_))) => Step::Activity,
             Poll::Ready(Some(Err(error))) => Step::Ended(Some(error)),
             Poll::Ready(None) => Step::Ended(None),
-            Poll::Pending if has_received => Step::Heard,
+            Poll::Pending if has_received => Step::Activity,
             Poll::Pending => return Poll::Pending,
         })
     }

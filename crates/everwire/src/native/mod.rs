@@ -4,12 +4,11 @@
 //! # Layout
 //!
 //! - `link`: one WebSocket and the task that serves it
-//! - `alarm`: the task that wakes the core
+//! - `timer`: the task that wakes the core
 //! - `connector`: one attempt; `target`: the parsed URL; `transport`: TCP, through a `proxy` or not, and TLS
 //! - `options`: what only a native program can choose; `headers`, `proxy` and `tls` are a part of it
 //! - `received`: a message as tungstenite gives it
 
-mod alarm;
 mod connector;
 mod headers;
 mod link;
@@ -17,6 +16,7 @@ mod options;
 mod proxy;
 mod received;
 mod target;
+mod timer;
 #[cfg(feature = "rustls-own-roots")]
 mod tls;
 mod transport;
@@ -30,19 +30,19 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use everwire_core::{Cause, CloseCode, CloseReason, Input, Protocols, SocketId};
+use everwire_core::{CloseCode, CloseReason, Protocols, SocketId, Time};
 use tokio::runtime::Handle;
 
 #[cfg(feature = "rustls-own-roots")]
 pub use self::tls::{RootCertificates, RootCertificatesError};
-use self::{alarm::Alarm, connector::Connector, link::Link, target::Target};
+use self::{connector::Connector, link::Link, target::Target, timer::Timer};
 pub use self::{
     headers::{Headers, HeadersError},
     proxy::{Proxy, ProxyError},
 };
 pub(crate) use self::{options::Options, received::Received};
 use crate::{
-    Address, Attempt, BinaryType, Message, OpenError, SocketBuilder,
+    Address, Attempt, BinaryType, Cause, Message, OpenError, SocketBuilder,
     address::{AddressFuture, AddressSource},
     shared::Shared,
 };
@@ -50,11 +50,11 @@ use crate::{
 /// Native programs have threads.
 pub(crate) type Pointer<T> = Arc<T>;
 
-/// What a native program must be able to send to another thread; in a browser there is nothing to ask for.
+/// `Send` in native programs; no requirement in a browser, which has one thread.
 pub trait MaybeSend: Send {}
 impl<T: Send> MaybeSend for T {}
 
-/// What a native program must be able to share between threads; in a browser there is nothing to ask for.
+/// `Send` and `Sync` in native programs; no requirement in a browser, which has one thread.
 pub trait MaybeSendSync: Send + Sync {}
 impl<T: Send + Sync> MaybeSendSync for T {}
 
@@ -66,7 +66,7 @@ pub(crate) struct Platform {
     protocols: Protocols,
     options: Options,
     link: Mutex<Option<Link>>,
-    alarm: Alarm,
+    timer: Timer,
     is_released: AtomicBool,
 }
 
@@ -83,22 +83,22 @@ impl Platform {
             protocols: builder.protocols.clone(),
             options: builder.native.clone(),
             link: Mutex::new(None),
-            alarm: Alarm::new(),
+            timer: Timer::new(),
             is_released: AtomicBool::new(false),
         })
     }
 
     /// Starts the task that wakes the core. It holds no strong pointer, and ends when the socket does.
     pub(crate) fn start(&self, shared: &Arc<Shared>) {
-        self.runtime.spawn(self.alarm.serve(Arc::downgrade(shared)));
+        self.runtime.spawn(self.timer.serve(Arc::downgrade(shared)));
     }
 
-    pub(crate) fn now(&self) -> Duration {
-        self.started.elapsed()
+    pub(crate) fn now(&self) -> Time {
+        self.started.elapsed().into()
     }
 
-    pub(crate) fn wall(&self) -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    pub(crate) fn wall(&self) -> Time {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().into()
     }
 
     pub(crate) fn seed(&self) -> u64 {
@@ -110,12 +110,12 @@ impl Platform {
         // What a provider gave may be right next time; a fixed address that is refused stays so.
         let (address, invalid_address): (AddressFuture, fn(String) -> Cause) = match &self.source {
             AddressSource::Fixed(url) => {
-                (Box::pin(core::future::ready(Ok(Address::from(url.as_str())))), Cause::Refused)
+                (Box::pin(core::future::ready(Ok(Address::from(url.as_str())))), Cause::AddressRefused)
             }
             AddressSource::Provider(provide) => {
                 let provide = Arc::clone(provide);
                 // Called in the link's task, which reports a panic.
-                (Box::pin(async move { provide(Attempt { failures }).await }), Cause::Provider)
+                (Box::pin(async move { provide(Attempt { failures }).await }), Cause::ProviderFailed)
             }
         };
         let (protocols, options) = (self.protocols.clone(), self.options.clone());
@@ -135,18 +135,28 @@ impl Platform {
         self.with_link(socket, |link| link.close(code, reason));
     }
 
-    /// Turns away from the current socket, whose task ends when its `Link` is dropped.
-    pub(crate) fn abandon(&self) {
+    /// Detaches from the current socket, whose task ends when its `Link` is dropped.
+    pub(crate) fn detach(&self) {
         let link = self.link().take();
         drop(link);
     }
 
-    /// Has [`Input::Wake`] handed in at the deadline.
-    pub(crate) fn set_alarm(&self, _shared: &Arc<Shared>, deadline: Option<Duration>) {
+    /// Has the timer fire at the deadline.
+    pub(crate) fn set_timer(&self, _shared: &Arc<Shared>, deadline: Option<Time>) {
         let deadline = deadline.filter(|_| !self.is_released());
-        // Far deadlines are cut to what `Instant` can hold; the alarm then rings early and is set anew.
-        let year = Duration::from_secs(365 * 24 * 3600);
-        self.alarm.set(deadline.map(|deadline| self.started + deadline.min(self.now() + year)));
+        // Far deadlines are cut to what `Instant` can hold; the timer then fires early and is set again.
+        let year = Time::from_secs(365 * 24 * 3600);
+        self.timer.set(deadline.map(|deadline| self.started + Duration::from(deadline.min(self.now() + year))));
+    }
+
+    /// Has what waits delivered to the callback by a task of its own.
+    pub(crate) fn deliver_soon(&self, shared: &Arc<Shared>) {
+        let shared = Arc::downgrade(shared);
+        self.runtime.spawn(async move {
+            if let Some(shared) = alive(&shared) {
+                shared.deliver_pending();
+            }
+        });
     }
 
     /// Ends everything for good: the application has dropped its socket. A close frame that was asked for still goes out.
@@ -156,9 +166,9 @@ impl Platform {
         if let Some(link) = link {
             let socket = link.socket();
             link.finish();
-            shared.handle(Input::Dropped { socket, cause: Cause::closed(1000, "", false), buffered: 0 });
+            shared.dropped(socket, Cause::closed(1000, "", false), 0);
         }
-        self.alarm.end();
+        self.timer.end();
     }
 
     fn socket(&self) -> Option<SocketId> {
@@ -199,6 +209,6 @@ fn alive(shared: &Weak<Shared>) -> Option<Arc<Shared>> {
 /// The cause of a connection that was lost because the application's code panicked in one of the driver's tasks.
 fn cause_of_panic(panic: &(dyn Any + Send)) -> Cause {
     let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let reason = format!("a task of the connection panicked: {}", said.unwrap_or("it did not say why"));
+    let reason = format!("a task of the connection panicked: {}", said.unwrap_or("without a message"));
     Cause::closed(1006, reason, false)
 }

@@ -69,7 +69,7 @@ impl SocketBuilder {
     }
 
     /// The largest message in bytes that the server may send, whatever its frames (64 MiB, the default limit of the inbox). A larger
-    /// one closes the connection with code 1009, and the [default policy](crate::ClosePolicy) does not retry, since the server would
+    /// one closes the connection with code 1009, and the [default policy](crate::ReconnectPolicy) does not retry, since the server would
     /// send it again. The header of a frame makes the client reserve this much memory. Browsers have no such limit.
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.native.max_message_bytes = bytes;

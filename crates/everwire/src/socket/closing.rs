@@ -14,13 +14,7 @@ pub struct Closing {
 
 impl Closing {
     pub(super) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<Closed> {
-        let shared = &self.handle.shared;
-        let is_over = shared
-            .poll_for(context.waker(), |connection| (connection.state() == everwire_core::State::Closed).then_some(()));
-        match (is_over, shared.closed()) {
-            (Poll::Ready(()), Some(closed)) => Poll::Ready(closed),
-            _ => Poll::Pending,
-        }
+        self.handle.shared.poll_closed(context.waker())
     }
 }
 

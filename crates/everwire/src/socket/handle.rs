@@ -1,8 +1,11 @@
 use core::{fmt, future::poll_fn};
 
-use everwire_core::{CloseCode, CloseReason, Histogram, Input, SendOptions, Sent};
+use everwire_core::{CloseCode, CloseReason, Histogram, Input};
 
-use crate::{BinaryType, Closing, Message, ReadyState, SendError, State, Stats, platform::Pointer, shared::Shared};
+use crate::{
+    BinaryType, Closing, Message, ReadyState, SendError, SendOptions, Sent, State, Stats, platform::Pointer,
+    shared::Shared,
+};
 
 /// Sends on a connection, closes it and looks at it; [`Socket::handle`](crate::Socket::handle) lends one, which can be cloned.
 ///
@@ -21,14 +24,12 @@ impl SocketHandle {
         self.send_with(message, SendOptions::default())
     }
 
-    /// Sends a message with a time to live, or as the latest of its kind.
+    /// Sends a message with a time to live, with a key or with priority.
     ///
     /// # Errors
     /// As [`Self::send`].
     pub fn send_with(&self, message: impl Into<Message>, options: SendOptions) -> Result<Sent, SendError> {
-        self.shared
-            .send(message.into(), options)
-            .map_err(|refused| SendError::refused(refused.message.into_message(), refused.refusal))
+        self.shared.send(message.into(), options)
     }
 
     /// Waits until more should be sent: what waits is below the high-water mark, or has come down to the low one.
@@ -53,17 +54,17 @@ impl SocketHandle {
     }
 
     /// Closes the connection. What waits is sent first where the connection is open, and reported where it is not. Closing starts
-    /// at once; awaiting it tells how it went.
+    /// at once; awaiting it returns how it ended.
     pub fn close_with(&self, code: CloseCode, reason: CloseReason) -> Closing {
-        self.shared.handle(Input::Close { code, reason });
+        self.shared.close(code, reason);
         Closing { handle: self.clone() }
     }
 
     /// Makes an attempt now: in place of waiting, of an open connection that is mistrusted, or after the end. A call while an
-    /// attempt is under way changes nothing, and there is never less than [`Backoff::floor`](crate::Backoff::floor) between two.
+    /// attempt is under way changes nothing, and there is never less than [`Backoff::floor`](field@crate::Backoff::floor) between two.
     pub fn reconnect(&self) {
         if !self.shared.platform.is_released() {
-            self.shared.handle(Input::Reconnect);
+            self.shared.request(Input::Reconnect);
         }
     }
 
@@ -94,7 +95,7 @@ impl SocketHandle {
 
     /// The server's time in milliseconds since the Unix epoch; `None` before an answer to a ping carried it.
     pub fn server_time(&self) -> Option<f64> {
-        self.shared.look(|connection, now| connection.latency().clock().server_time(now))
+        self.shared.look(|connection, now| connection.latency().clock().server_time(now.into()))
     }
 
     /// The address of the latest open connection; empty before there was one.
@@ -107,7 +108,7 @@ impl SocketHandle {
         self.shared.last_opened().protocol
     }
 
-    /// The extensions in use on the latest open connection, as far as the platform tells.
+    /// The extensions in use on the latest open connection, as far as the platform reports them.
     pub fn extensions(&self) -> String {
         self.shared.last_opened().extensions
     }

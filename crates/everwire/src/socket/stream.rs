@@ -4,7 +4,7 @@ use core::{
     task::{Context, Poll},
 };
 
-use everwire_core::Input;
+use everwire_core::{Input, Phase};
 use futures_core::Stream;
 use futures_sink::Sink;
 
@@ -44,19 +44,17 @@ impl Sink<Message> for Socket {
 
 impl SocketHandle {
     pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.shared.poll_for(context.waker(), |connection| match connection.state() {
-            everwire_core::State::Closing { .. } | everwire_core::State::Closed => {
-                Some(Err(SendError::ClosedWhileWaiting))
-            }
+        self.shared.poll_for(context.waker(), |connection| match connection.phase() {
+            Phase::Closing { .. } | Phase::Closed => Some(Err(SendError::ClosedWhileWaiting)),
             _ => connection.is_ready().then_some(Ok(())),
         })
     }
 
     pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        // The platform has no event for a drained buffer: the core looks at it while a flush is pending.
-        self.shared.handle(Input::Flush);
-        self.shared.poll_for(context.waker(), |connection| match connection.state() {
-            everwire_core::State::Closed => Some(Err(SendError::ClosedWhileWaiting)),
+        // The platform has no event for a drained buffer: the core measures it while a flush is pending.
+        self.shared.request(Input::Flush);
+        self.shared.poll_for(context.waker(), |connection| match connection.phase() {
+            Phase::Closed => Some(Err(SendError::ClosedWhileWaiting)),
             _ => connection.is_flushed().then_some(Ok(())),
         })
     }

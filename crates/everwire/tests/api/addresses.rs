@@ -78,7 +78,7 @@ async fn credentials_in_the_address_and_in_a_header_are_refused() {
     let provide = |_| core::future::ready(Ok::<_, String>(Address::from("ws://user:secret@127.0.0.1:9/")));
     let mut socket = Socket::builder_with_url_provider(provide).headers(headers).backoff(eager()).open().unwrap();
     let cause = dropped(&mut socket).await.cause;
-    let Cause::Provider(problem) = cause else { panic!("{cause:?}") };
+    let Cause::ProviderFailed(problem) = cause else { panic!("{cause:?}") };
     assert!(problem.contains("leave out one") && !problem.contains("secret"), "{problem}");
 }
 

@@ -6,7 +6,7 @@ use core::{
 };
 use std::rc::Rc;
 
-use everwire::{Backoff, BinaryType, Cause, Heartbeat, Message, OpenError, PingSchedule, Socket, State};
+use everwire::{Backoff, BinaryType, Cause, Heartbeat, Message, OpenError, Socket, State};
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -48,7 +48,7 @@ async fn bytes_are_not_wrapped_in_a_blob() {
 #[wasm_bindgen_test]
 async fn reconnecting_does_not_leak() {
     let server = TestServer::start().await;
-    let backoff = Backoff { floor: Duration::ZERO, ..Backoff::default() };
+    let backoff = Backoff::default().floor(Duration::ZERO);
     let mut socket = Socket::builder(server.url("/echo")).backoff(backoff).open().unwrap();
     opened(&mut socket).await;
     // Whatever is allocated once, such as the inbox's room, is allocated by the first few.
@@ -106,7 +106,7 @@ async fn a_network_that_returns_is_not_waited_for_any_longer() {
     let network = is_down.clone();
     // The ceiling is an hour, and the draw would have to fall into its first twenty seconds for the test to prove nothing.
     let hour = Duration::from_secs(3_600);
-    let backoff = Backoff { first: hour, max: hour, floor: Duration::ZERO, ..eager() };
+    let backoff = eager().first(hour).max(hour).floor(Duration::ZERO);
     let provide = move |_| {
         let url = if network.get() { nobody(0) } else { url.clone() };
         async move { Ok::<_, String>(url) }
@@ -122,12 +122,8 @@ async fn a_network_that_returns_is_not_waited_for_any_longer() {
 #[wasm_bindgen_test]
 async fn a_link_that_died_unseen_is_not_trusted_after_the_page_returns() {
     let server = TestServer::start().await;
-    let patient = PingSchedule {
-        after_silence: Duration::from_secs(600),
-        wake_deadline: Duration::from_millis(200),
-        sample_every: None,
-        ..brisk()
-    };
+    let patient =
+        brisk().after_silence(Duration::from_secs(600)).wake_deadline(Duration::from_millis(200)).without_samples();
     let mut socket = crate::tools::faulty_once(server.url("/echo?fault=half-open:0"), server.url("/echo"))
         .heartbeat(Heartbeat::ping().schedule(patient))
         .backoff(eager())

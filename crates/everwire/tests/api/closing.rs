@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use everwire::{Cause, CloseCode, ClosePolicy, CloseReason, Ended, Event, ReadyState, Socket, State, Verdict};
+use everwire::{Cause, CloseCode, CloseReason, Decision, Ended, Event, ReadyState, ReconnectPolicy, Socket, State};
 use futures_util::{SinkExt, StreamExt};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -120,13 +120,13 @@ async fn the_code_and_reason_of_the_server_are_told() {
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
-async fn the_close_policy_is_the_applications_to_replace() {
+async fn an_application_can_replace_the_reconnect_policy() {
     let server = TestServer::start().await;
-    let policy = ClosePolicy::new(|cause| match cause {
-        Cause::Closed { code: 4000, .. } => Verdict::Stop,
-        other => ClosePolicy::default().judge(other),
+    let policy = ReconnectPolicy::new(|cause| match cause {
+        Cause::Closed { code: 4000, .. } => Decision::Stop,
+        other => ReconnectPolicy::default().decide(other),
     });
-    let mut socket = Socket::builder(server.url("/echo?fault=close:4000")).close_policy(policy).open().unwrap();
+    let mut socket = Socket::builder(server.url("/echo?fault=close:4000")).reconnect_policy(policy).open().unwrap();
     let ended = closed(&mut socket).await.ended;
     assert!(matches!(ended, Ended::Final(Cause::Closed { code: 4000, .. })), "{ended:?}");
 }
@@ -150,7 +150,7 @@ async fn reconnect_is_not_dead_after_a_close() {
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn retries_end_where_the_application_says_and_can_be_asked_for_again() {
-    let backoff = everwire::Backoff { max_retries: Some(2), ..eager() };
+    let backoff = eager().max_retries(2);
     let mut socket = Socket::builder(nobody(2)).backoff(backoff).open().unwrap();
     for _ in 0..2 {
         let ended = closed(&mut socket).await.ended;

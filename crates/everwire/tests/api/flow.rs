@@ -19,8 +19,8 @@ use crate::{
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn a_sender_that_waits_until_the_socket_is_ready_never_overruns_the_outbox() {
     let server = TestServer::start().await;
-    let outbox = OutboxLimits { max_messages: 4, max_bytes: 300_000, ..OutboxLimits::default() };
-    let watermarks = Watermarks { high: 200_000, low: 100_000 };
+    let outbox = OutboxLimits::default().max_messages(4).max_bytes(300_000);
+    let watermarks = Watermarks::default().high(200_000).low(100_000);
     let mut socket = Socket::builder(server.url("/echo")).outbox(outbox).watermarks(watermarks).open().unwrap();
     opened(&mut socket).await;
     let chunk = vec![7_u8; 64_000];
@@ -43,7 +43,7 @@ async fn a_sender_that_waits_until_the_socket_is_ready_never_overruns_the_outbox
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn a_full_outbox_hands_the_message_back() {
-    let outbox = OutboxLimits { max_messages: 1, ..OutboxLimits::default() };
+    let outbox = OutboxLimits::default().max_messages(1);
     let socket = Socket::builder(nobody(4)).outbox(outbox).open().unwrap();
     socket.send("fits").unwrap();
     let error = socket.send("does not").unwrap_err();
@@ -53,7 +53,7 @@ async fn a_full_outbox_hands_the_message_back() {
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn waiting_ends_with_an_error_when_the_connection_does() {
-    let outbox = OutboxLimits { max_messages: 1, ..OutboxLimits::default() };
+    let outbox = OutboxLimits::default().max_messages(1);
     let socket = Socket::builder(nobody(5)).outbox(outbox).open().unwrap();
     socket.send("never sent").unwrap();
     let handle = socket.handle().clone();

@@ -42,7 +42,7 @@ async fn echo(mut stream: WebSocketStream<TcpStream>) {
 }
 
 fn roomy(url: String) -> SocketBuilder {
-    Socket::builder(url).outbox(OutboxLimits { max_bytes: 128 * MIB, ..OutboxLimits::default() })
+    Socket::builder(url).outbox(OutboxLimits::default().max_bytes(128 * MIB))
 }
 
 /// Both sides write and neither reads: the client hung (the package `ws` does not).

@@ -47,10 +47,10 @@ async fn what_is_sent_while_connecting_is_queued_and_arrives_before_what_is_sent
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
-async fn the_greeting_goes_out_first_on_every_connection() {
+async fn on_open_messages_are_sent_first_on_every_connection() {
     let server = TestServer::start().await;
-    let greeting = |opened: &everwire::Opened| vec![Message::from(format!("again: {}", opened.is_reconnect))];
-    let mut socket = Socket::builder(server.url("/echo")).on_open_messages(greeting).open().unwrap();
+    let messages = |opened: &everwire::Opened| vec![Message::from(format!("again: {}", opened.is_reconnect))];
+    let mut socket = Socket::builder(server.url("/echo")).on_open_messages(messages).open().unwrap();
     socket.send("waiting").unwrap();
     assert_eq!(text(&mut socket).await, "again: false");
     assert_eq!(text(&mut socket).await, "waiting");
@@ -82,7 +82,7 @@ async fn a_socket_can_be_split_into_a_stream_and_a_sink() {
 #[wasm_bindgen_test(unsupported = tokio::test)]
 async fn what_nobody_reads_does_not_pile_up_without_bound_or_word() {
     let server = TestServer::start().await;
-    let limits = InboxLimits { max_messages: 10, ..InboxLimits::default() };
+    let limits = InboxLimits::default().max_messages(10);
     let mut reader = Socket::open(server.url("/echo")).unwrap();
     let mut lazy = Socket::builder(server.url("/echo")).inbox(limits).open().unwrap();
     opened(&mut reader).await;
@@ -108,7 +108,7 @@ async fn a_message_with_a_key_waits_only_in_its_latest_form() {
     let server = TestServer::start().await;
     let mut socket = Socket::open(server.url("/echo")).unwrap();
     let position = |text: &str| {
-        let options = SendOptions { key: Some("position".to_owned()), ..SendOptions::default() };
+        let options = SendOptions::default().key("position");
         socket.send_with(text, options).unwrap().id()
     };
     let (first, _second) = (position("1"), position("2"));
@@ -126,7 +126,7 @@ async fn what_waited_is_reported_when_it_was_transmitted_where_that_is_asked_for
     let server = TestServer::start().await;
     for is_asked_for in [true, false] {
         let mut socket = Socket::builder(server.url("/echo")).report_transmitted(is_asked_for).open().unwrap();
-        let keyed = || SendOptions { key: Some("latest".to_owned()), ..SendOptions::default() };
+        let keyed = || SendOptions::default().key("latest");
         let replaced = socket.send_with("replaced", keyed()).unwrap().id();
         let waited = [socket.send("one").unwrap().id(), socket.send_with("two", keyed()).unwrap().id()];
         let mut told = Vec::new();

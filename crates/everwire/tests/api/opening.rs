@@ -65,7 +65,7 @@ async fn retries_are_not_made_without_delay() {
     for attempt in 1..=3 {
         let dropped = dropped(&mut socket).await;
         assert_eq!(dropped.attempt, attempt);
-        assert!(dropped.retry_in >= Some(floor), "{dropped:?}");
+        assert!(dropped.retry_in >= Some(floor.into()), "{dropped:?}");
     }
 }
 

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Retries that come at once, so that tests need not wait.
 pub(crate) fn eager() -> Backoff {
     let brief = Duration::from_millis(20);
-    Backoff { floor: Duration::from_millis(5), first: brief, max: brief, quick: brief, ..Backoff::default() }
+    Backoff::default().floor(Duration::from_millis(5)).first(brief).max(brief).quick(brief)
 }
 
 /// A heartbeat that asks often. Its deadline is as short as a test can wait for, and long enough for a server on a busy machine:
@@ -30,13 +30,12 @@ pub(crate) fn eager() -> Backoff {
 pub(crate) fn brisk() -> PingSchedule {
     let often = Duration::from_millis(50);
     let deadline = Duration::from_secs(2);
-    PingSchedule {
-        after_silence: often,
-        min_deadline: deadline,
-        max_deadline: deadline,
-        wake_deadline: deadline,
-        sample_every: Some(often),
-    }
+    PingSchedule::default()
+        .after_silence(often)
+        .min_deadline(deadline)
+        .max_deadline(deadline)
+        .wake_deadline(deadline)
+        .sample_every(often)
 }
 
 /// A socket whose first attempt goes to a faulty address and every other to a clean one.

@@ -40,11 +40,9 @@ impl HeartbeatChoice {
     pub(super) fn heartbeat(self) -> Heartbeat {
         let second = Duration::from_secs(1);
         match self {
-            Self::EverySecond => Heartbeat::ping().schedule(PingSchedule {
-                after_silence: second,
-                sample_every: Some(second),
-                ..PingSchedule::default()
-            }),
+            Self::EverySecond => {
+                Heartbeat::ping().schedule(PingSchedule::default().after_silence(second).sample_every(second))
+            }
             Self::Standard => Heartbeat::ping(),
             Self::Silence => Heartbeat::silence(30 * second),
             Self::Off => Heartbeat::off(),

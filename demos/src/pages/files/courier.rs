@@ -200,10 +200,8 @@ impl Courier {
         let text = serde_json::to_string(&message).expect("structs with string keys always have a JSON form");
         if let Some(handle) = self.handle() {
             // It is refused by a connection that is closed for good; the next one begins by asking anew.
-            let _ = handle.send_with(
-                text,
-                SendOptions { ahead: !matches!(message, ClientMessage::Finish { .. }), ..Default::default() },
-            );
+            let options = SendOptions::default().priority(!matches!(message, ClientMessage::Finish { .. }));
+            let _ = handle.send_with(text, options);
         }
     }
 

@@ -13,13 +13,15 @@ use crate::now::now;
 
 /// How much may wait in the browser's buffer. It is refilled before it runs dry, and little enough for a ping to get
 /// through soon.
-const WATERMARKS: Watermarks = Watermarks { high: 2 << 20, low: 1 << 20 };
+const HIGH_WATER_MARK: u64 = 2 << 20;
+const LOW_WATER_MARK: u64 = 1 << 20;
 
 /// A file in binary chunks under backpressure, resumed where it stopped.
 #[component]
 pub(crate) fn FilesPage() -> Html {
     let line = use_line("/files");
-    let options = SocketOptions::with_builder(line.key(), line.builder().watermarks(WATERMARKS));
+    let watermarks = Watermarks::default().high(HIGH_WATER_MARK).low(LOW_WATER_MARK);
+    let options = SocketOptions::with_builder(line.key(), line.builder().watermarks(watermarks));
     let courier = use_courier(options);
     let on_files = {
         let courier = courier.clone();

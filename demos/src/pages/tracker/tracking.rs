@@ -175,9 +175,12 @@ fn send(handle: &SocketHandle, message: &ClientMessage) {
     // Of the messages about a participant that wait for a connection, only the last is sent: a position that was overtaken,
     // or that a stop overtook, never leaves the page. A stop waits on when the visitor starts again, as somebody else.
     let (ClientMessage::Position { secret, .. } | ClientMessage::Leave { secret }) = message;
-    let key = secret.as_ref().map(|secret| secret.as_str().to_owned());
+    let mut options = SendOptions::default();
+    if let Some(secret) = secret {
+        options = options.key(secret.as_str());
+    }
     if let Ok(text) = serde_json::to_string(message) {
         // It is refused only when the connection is over. If it is opened again, the position is told again.
-        let _ = handle.send_with(text, SendOptions { key, ..SendOptions::default() });
+        let _ = handle.send_with(text, options);
     }
 }

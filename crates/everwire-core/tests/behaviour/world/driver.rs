@@ -1,24 +1,24 @@
-//! What a driver does: it obeys actions, turns what the platform says into inputs, and keeps the timer.
+//! What a driver does: it carries out actions, turns what the platform reports into inputs, and keeps the timer.
 
-use std::time::Duration;
+use core::time::Duration;
 
-use everwire_core::{Action, Cause, Input, SocketId};
+use everwire_core::{Action, DropCause, Input, SocketId, Time};
 
 use super::{
-    Greets, Provider, Socket, Timers, World,
-    agenda::{Frame, Happening},
+    Accepts, Provider, Socket, Timers, World,
+    agenda::{Event, Frame, ToClient},
     link::Uplink,
     ms, s,
 };
 
 impl World {
     /// Lets the next thing happen, if it does before the end.
-    pub(super) fn step(&mut self, end: Duration) -> bool {
+    pub(super) fn step(&mut self, end: Time) -> bool {
         let timer = self.timer();
-        let happening = self.agenda.next_at();
+        let event = self.agenda.next_at();
         // A timer goes first: what arrived in the same instant has to wait behind it.
-        match (timer, happening) {
-            (Some(timer), happening) if timer <= end && happening.is_none_or(|at| timer <= at) => self.fire(timer),
+        match (timer, event) {
+            (Some(timer), event) if timer <= end && event.is_none_or(|at| timer <= at) => self.fire(timer),
             (_, Some(at)) if at <= end => {
                 self.now = self.now.max(at);
                 self.happen();
@@ -28,50 +28,51 @@ impl World {
         true
     }
 
-    fn timer(&self) -> Option<Duration> {
+    fn timer(&self) -> Option<Time> {
         let due = self.client.poll_deadline()?.max(self.now);
         match self.timers {
             Timers::Punctual => Some(due),
-            Timers::EveryMinute => Some(s(due.as_millis().div_ceil(60_000) as u64 * 60)),
+            Timers::EveryMinute => Some(s(Duration::from(due).as_millis().div_ceil(60_000) as u64 * 60)),
             Timers::Frozen => None,
         }
     }
 
-    fn fire(&mut self, at: Duration) {
+    fn fire(&mut self, at: Time) {
         self.now = at;
         self.input(Input::Wake { wall: self.now + self.slept });
         let again = self.client.poll_deadline();
-        assert!(again.is_none_or(|again| again > at), "due again at once in {:?}", self.client.state());
+        assert!(again.is_none_or(|again| again > at), "due again at once in {:?}", self.client.phase());
     }
 
     fn happen(&mut self) {
-        let Some(happening) = self.agenda.take_next() else { return };
-        match happening {
-            Happening::AtClient(input) if self.timers == Timers::Frozen => self.held.push(input),
-            Happening::AtClient(input) => {
+        let Some(event) = self.agenda.take_next() else { return };
+        match event {
+            Event::AtClient(to_client) if self.timers == Timers::Frozen => self.held.push(to_client),
+            Event::AtClient(ToClient::Message(socket, message)) => self.receive(socket, &message),
+            Event::AtClient(ToClient::Input(input)) => {
                 if let Input::Dropped { socket, .. } = input {
                     self.lose_socket(socket);
                 }
                 self.input(input);
             }
-            Happening::Handshake(socket) => self.finish_handshake(socket),
-            happening if self.link.is_stalled => self.agenda.add(self.now + ms(200), happening),
-            Happening::AtServer(socket, frame) => self.at_server(socket, frame),
-            Happening::ServerLeaves(socket) => self.server_leaves(socket),
-            Happening::ServerTalks(socket) => self.server_talks(socket),
+            Event::Handshake(socket) => self.finish_handshake(socket),
+            event if self.link.is_stalled => self.agenda.add(self.now + ms(200), event),
+            Event::AtServer(socket, frame) => self.at_server(socket, frame),
+            Event::ServerCloses(socket) => self.server_closes(socket),
+            Event::ServerSends(socket) => self.server_sends(socket),
         }
     }
 
-    /// Does what the connection asks for.
-    pub(super) fn obey(&mut self) {
+    /// Carries out what the connection asks for.
+    pub(super) fn act(&mut self) {
         while let Some(action) = self.client.poll_action() {
             match action {
                 Action::Dial { socket, .. } => self.dial(socket),
-                Action::Transmit { socket, message } => {
-                    let size = message.len();
-                    self.put(socket, Frame::Text(message), size);
+                Action::Transmit { socket, id } => {
+                    let text = self.waiting.remove(&id).expect("the message waits");
+                    self.put_text(socket, text);
                 }
-                Action::Probe { socket, ping } => {
+                Action::Ping { socket, ping } => {
                     self.pings.push(self.now);
                     self.put(socket, Frame::Ping(ping), 10);
                 }
@@ -80,12 +81,26 @@ impl World {
                     let bytes = self.buffered(socket);
                     self.client.handle(self.now, Input::Buffered { socket, bytes });
                 }
-                Action::Close { socket, code, reason } => {
-                    let size = reason.as_str().len();
-                    self.put(socket, Frame::Close(code.value(), reason.as_str().to_owned()), size);
+                Action::Close { socket } => self.put(socket, Frame::Close, 4),
+                Action::Detach { socket } => self.detach(socket),
+                Action::Decide { cause, default, .. } => {
+                    let decision = (self.policy)(&cause).unwrap_or(default);
+                    self.client.handle(self.now, Input::Decided(decision));
                 }
-                Action::Abandon { socket } => self.abandon(socket),
-                Action::Notify(event) => self.log.push((self.now, event)),
+                Action::Opened { socket, .. } => {
+                    self.log.push((self.now, action));
+                    for message in self.on_open.clone() {
+                        self.client.transmitted_on_open(message.len());
+                        self.put_text(socket, message);
+                    }
+                }
+                Action::Discarded { id, .. } => {
+                    self.waiting.remove(&id).expect("the message waits");
+                    self.log.push((self.now, action));
+                }
+                Action::Latency(_) | Action::Dropped { .. } | Action::Closed { .. } => {
+                    self.log.push((self.now, action))
+                }
             }
         }
     }
@@ -94,24 +109,25 @@ impl World {
         assert!(self.socket.is_none(), "two sockets at once");
         self.dials.push(self.now);
         self.socket = Some(Socket { id, is_open: false, uplink: Uplink::default() });
+        let round_trip = self.link.latency + self.link.latency;
         let after = match (self.provider, self.link.has_network) {
-            (Provider::Fails, _) => {
-                let cause = Cause::Provider("no token".to_owned());
-                return self.tell_later(ms(5), id, cause);
-            }
+            (Provider::Fails, _) => return self.drop_later(ms(5), id, DropCause::ProviderFailed),
             (Provider::Hangs, _) => return,
-            (Provider::Answers, false) => return self.tell_later(ms(1), id, Cause::closed(1006, "", false)),
+            (Provider::Answers, false) => return self.drop_later(ms(1), id, DropCause::closed(1006, false)),
             // TCP and the upgrade take two round trips.
-            (Provider::Answers, true) => self.link.latency * 4,
+            (Provider::Answers, true) => round_trip + round_trip,
         };
-        if !self.link.is_stalled && self.server.greets != Greets::Hangs {
-            self.agenda.add(self.now + after, Happening::Handshake(id));
+        if !self.link.is_stalled && self.server.accepts != Accepts::Hangs {
+            self.agenda.add(self.now + after, Event::Handshake(id));
         }
     }
 
-    fn tell_later(&mut self, after: Duration, socket: SocketId, cause: Cause) {
-        let input = Input::Dropped { socket, cause, buffered: 0 };
-        self.agenda.add(self.now + after, Happening::AtClient(input));
+    fn drop_later(&mut self, after: Time, socket: SocketId, cause: DropCause) {
+        self.input_later(self.now + after, Input::Dropped { socket, cause, buffered: 0 });
+    }
+
+    fn input_later(&mut self, at: Time, input: Input) {
+        self.agenda.add(at, Event::AtClient(ToClient::Input(input)));
     }
 
     fn finish_handshake(&mut self, id: SocketId) {
@@ -119,33 +135,37 @@ impl World {
         if self.link.is_stalled || !self.link.has_network {
             return;
         }
-        if self.server.greets == Greets::Refuses {
-            return self.tell_later(Duration::ZERO, id, Cause::closed(1006, "", false));
+        if self.server.accepts == Accepts::Refuses {
+            return self.drop_later(Time::ZERO, id, DropCause::closed(1006, false));
         }
         socket.is_open = true;
-        let opened = Input::Opened { socket: id, greeting: self.greeting.clone() };
-        self.agenda.add(self.now, Happening::AtClient(opened));
-        if let Greets::Drops(after) | Greets::Closes(_, after) = self.server.greets {
-            self.agenda.add(self.now + after, Happening::ServerLeaves(id));
+        self.input_later(self.now, Input::Opened { socket: id });
+        if let Accepts::ThenCuts(after) | Accepts::ThenCloses(_, after) = self.server.accepts {
+            self.agenda.add(self.now + after, Event::ServerCloses(id));
         }
-        if let Some(every) = self.server.talks_every {
-            self.agenda.add(self.now + every, Happening::ServerTalks(id));
+        if let Some(every) = self.server.sends_every {
+            self.agenda.add(self.now + every, Event::ServerSends(id));
         }
+    }
+
+    pub(super) fn put_text(&mut self, id: SocketId, text: String) {
+        let size = text.len();
+        self.put(id, Frame::Text(text), size);
     }
 
     fn put(&mut self, id: SocketId, frame: Frame, size: usize) {
         let socket = self.socket.as_mut().filter(|socket| socket.id == id && socket.is_open);
         let socket = socket.unwrap_or_else(|| panic!("{frame:?} for {id:?}, which is not open"));
         if let Some(sent) = socket.uplink.take(self.now, size, &self.link) {
-            self.agenda.add(sent + self.link.latency, Happening::AtServer(id, frame));
+            self.agenda.add(sent + self.link.latency, Event::AtServer(id, frame));
         }
     }
 
-    fn abandon(&mut self, id: SocketId) {
+    fn detach(&mut self, id: SocketId) {
         let socket = self.socket.take_if(|socket| socket.id == id);
-        assert!(socket.is_some(), "{id:?} is abandoned, which does not exist");
-        let late = Input::Dropped { socket: id, cause: Cause::closed(1006, "", false), buffered: 7 };
-        self.agenda.add(self.now + s(60), Happening::AtClient(late));
+        assert!(socket.is_some(), "{id:?}, to detach from, does not exist");
+        let late = Input::Dropped { socket: id, cause: DropCause::closed(1006, false), buffered: 7 };
+        self.input_later(self.now + s(60), late);
     }
 
     pub(crate) fn buffered(&self, id: SocketId) -> u64 {
@@ -158,15 +178,21 @@ impl World {
             return;
         }
         match frame {
-            Frame::Text(text) => self.server.heard.push((id, text)),
+            Frame::Text(text) => {
+                let is_answered = self.server.answers_messages;
+                self.server.received.push((id, text));
+                if is_answered {
+                    self.deliver(id, ToClient::Message(id, "received".to_owned()));
+                }
+            }
             Frame::Ping(_) if !self.server.answers_pings => {}
             Frame::Ping(ping) => {
-                let server_time = Some(self.now.as_secs_f64() * 1e3 + self.server.clock_ahead);
+                let server_time = Some(self.now.as_millis_f64() + self.server.clock_ahead);
                 let ping = self.server.names_pings.then_some(ping);
-                self.deliver(id, Input::Pong { socket: id, ping, server_time });
+                self.deliver(id, ToClient::Input(Input::Pong { socket: id, ping, server_time }));
             }
-            Frame::Close(..) if !self.server.completes_closing => {}
-            Frame::Close(code, reason) => self.leave(id, Cause::closed(code, reason, true)),
+            Frame::Close if !self.server.completes_closing => {}
+            Frame::Close => self.drop_client(id, DropCause::closed(1000, true)),
         }
     }
 
@@ -175,31 +201,31 @@ impl World {
     }
 
     /// Something travels to the page, if the link lives.
-    fn deliver(&mut self, id: SocketId, input: Input<String>) {
+    fn deliver(&mut self, id: SocketId, to_client: ToClient) {
         if self.is_connected(id) {
-            self.agenda.add(self.now + self.link.latency, Happening::AtClient(input));
+            self.agenda.add(self.now + self.link.latency, Event::AtClient(to_client));
         }
     }
 
-    fn server_leaves(&mut self, id: SocketId) {
-        match self.server.greets {
-            Greets::Closes(code, _) => self.leave(id, Cause::closed(code, "because", true)),
-            _ => self.leave(id, Cause::closed(1006, "", false)),
+    fn server_closes(&mut self, id: SocketId) {
+        match self.server.accepts {
+            Accepts::ThenCloses(code, _) => self.drop_client(id, DropCause::closed(code, true)),
+            _ => self.drop_client(id, DropCause::closed(1006, false)),
         }
     }
 
-    fn leave(&mut self, id: SocketId, cause: Cause) {
+    fn drop_client(&mut self, id: SocketId, cause: DropCause) {
         if self.is_connected(id) {
             let buffered = self.buffered(id);
-            self.deliver(id, Input::Dropped { socket: id, cause, buffered });
+            self.deliver(id, ToClient::Input(Input::Dropped { socket: id, cause, buffered }));
         }
     }
 
-    fn server_talks(&mut self, id: SocketId) {
-        let Some(every) = self.server.talks_every else { return };
+    fn server_sends(&mut self, id: SocketId) {
+        let Some(every) = self.server.sends_every else { return };
         if self.is_connected(id) {
-            self.deliver(id, Input::Received { socket: id, message: "news".to_owned() });
-            self.agenda.add(self.now + every, Happening::ServerTalks(id));
+            self.deliver(id, ToClient::Message(id, "news".to_owned()));
+            self.agenda.add(self.now + every, Event::ServerSends(id));
         }
     }
 

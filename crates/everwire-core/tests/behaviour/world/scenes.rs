@@ -1,10 +1,8 @@
 //! What happens to the world.
 
-use std::time::Duration;
+use everwire_core::{DropCause, Input, Network, Page, Time};
 
-use everwire_core::{Cause, CloseCode, CloseReason, Input, Network, Page};
-
-use super::{Timers, World};
+use super::{Timers, World, agenda::Event};
 
 impl World {
     pub(crate) fn page(&mut self, page: Page) {
@@ -12,11 +10,10 @@ impl World {
     }
 
     pub(crate) fn close(&mut self) {
-        let reason = CloseReason::new("done").expect("it is short");
-        self.input(Input::Close { code: CloseCode::NORMAL, reason });
+        self.input(Input::Close);
     }
 
-    /// The connection goes half-open: nothing passes, nobody is told. A new one would work.
+    /// The connection goes half-open: nothing passes, and the platform does not report it. A new one would work.
     pub(crate) fn cut(&mut self) {
         self.kill_uplink();
     }
@@ -26,7 +23,7 @@ impl World {
         let socket = self.socket();
         let buffered = self.buffered(socket);
         self.lose_socket(socket);
-        self.input(Input::Dropped { socket, cause: Cause::closed(1006, "", false), buffered });
+        self.input(Input::Dropped { socket, cause: DropCause::closed(1006, false), buffered });
     }
 
     pub(crate) fn go_offline(&mut self) {
@@ -41,44 +38,40 @@ impl World {
         self.input(Input::Network(Network::Online));
     }
 
-    /// The page is frozen for so long. The server goes on talking to it.
-    pub(crate) fn freeze_for(&mut self, time: Duration) {
+    /// The page is frozen for so long. The server goes on sending.
+    pub(crate) fn freeze_for(&mut self, time: Time) {
         self.page(Page::Frozen);
         self.stall_for(time);
     }
 
     /// Nothing runs in the page for so long: a busy main thread, or a freeze that was not announced. What was held back
     /// arrives behind the timer that is due.
-    pub(crate) fn stall_for(&mut self, time: Duration) {
+    pub(crate) fn stall_for(&mut self, time: Time) {
         let before = core::mem::replace(&mut self.timers, Timers::Frozen);
         self.run_for(time);
         self.timers = before;
-        for (index, input) in core::mem::take(&mut self.held).into_iter().enumerate() {
-            let after = Duration::from_millis(1 + index as u64);
-            self.agenda.add(self.now + after, super::agenda::Happening::AtClient(input));
+        for (index, to_client) in core::mem::take(&mut self.held).into_iter().enumerate() {
+            let after = Time::from_millis(1 + index as u64);
+            self.agenda.add(self.now + after, Event::AtClient(to_client));
         }
     }
 
-    /// The machine sleeps. Some platforms' monotonic clock stands still meanwhile.
-    pub(crate) fn sleep_for(&mut self, time: Duration, monotonic_runs_on: bool) {
+    /// The machine sleeps. Some platforms' monotonic clock stops meanwhile.
+    pub(crate) fn sleep_for(&mut self, time: Time, monotonic_runs_on: bool) {
         if monotonic_runs_on {
             self.stall_for(time);
         } else {
-            self.slept += time;
+            self.slept = self.slept + time;
         }
     }
-}
 
-impl World {
-    /// The platform will not have the attempt.
-    pub(crate) fn refuse_socket(&mut self, cause: Cause) {
+    /// The platform refuses the attempt.
+    pub(crate) fn refuse_socket(&mut self, cause: DropCause) {
         let socket = self.socket();
         self.lose_socket(socket);
         self.input(Input::Dropped { socket, cause, buffered: 0 });
     }
-}
 
-impl World {
     /// A timer fires, due or not.
     pub(crate) fn wake(&mut self) {
         self.input(Input::Wake { wall: self.now + self.slept });

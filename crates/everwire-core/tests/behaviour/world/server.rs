@@ -1,51 +1,52 @@
-use std::time::Duration;
-
-use everwire_core::SocketId;
+use everwire_core::{SocketId, Time};
 
 /// The other side.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
-    pub(crate) greets: Greets,
+    pub(crate) accepts: Accepts,
     pub(crate) answers_pings: bool,
+    /// Whether it answers each message with one of its own.
+    pub(crate) answers_messages: bool,
     /// Whether the answer to a ping says which ping it answers.
     pub(crate) names_pings: bool,
     pub(crate) completes_closing: bool,
     /// How far its clock is ahead of the page's, in milliseconds.
     pub(crate) clock_ahead: f64,
-    /// How often it says something by itself.
-    pub(crate) talks_every: Option<Duration>,
-    pub(crate) heard: Vec<(SocketId, String)>,
+    /// How often it sends something by itself.
+    pub(crate) sends_every: Option<Time>,
+    pub(crate) received: Vec<(SocketId, String)>,
 }
 
-/// What it does with somebody who dials.
+/// What it does with a client that dials.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Greets {
-    Accepts,
+pub(crate) enum Accepts {
+    Always,
     Refuses,
     /// Never answers the handshake.
     Hangs,
-    /// Accepts, then cuts the connection after so long.
-    Drops(Duration),
-    /// Accepts, then closes with this code after so long.
-    Closes(u16, Duration),
+    /// Accepts, then cuts the connection after this time.
+    ThenCuts(Time),
+    /// Accepts, then closes with this code after this time.
+    ThenCloses(u16, Time),
 }
 
 impl Default for Server {
     fn default() -> Self {
         Self {
-            greets: Greets::Accepts,
+            accepts: Accepts::Always,
             answers_pings: true,
+            answers_messages: false,
             names_pings: true,
             completes_closing: true,
             clock_ahead: 0.0,
-            talks_every: None,
-            heard: Vec::new(),
+            sends_every: None,
+            received: Vec::new(),
         }
     }
 }
 
 impl Server {
     pub(crate) fn texts(&self) -> Vec<&str> {
-        self.heard.iter().map(|(_, text)| text.as_str()).collect()
+        self.received.iter().map(|(_, text)| text.as_str()).collect()
     }
 }

@@ -5,14 +5,13 @@ use std::{
     time::Instant,
 };
 
-use everwire_core::Input;
 use tokio::{select, sync::watch, time::sleep_until};
 
 use super::{alive, cause_of_panic};
 use crate::shared::Shared;
 
 /// The time at which the core is woken next. Dropping or ending it ends the task that waits for it.
-pub(super) struct Alarm {
+pub(super) struct Timer {
     setting: watch::Sender<Setting>,
 }
 
@@ -23,7 +22,7 @@ enum Setting {
     Ended,
 }
 
-impl Alarm {
+impl Timer {
     pub(super) fn new() -> Self {
         Self { setting: watch::Sender::new(Setting::Off) }
     }
@@ -43,44 +42,46 @@ impl Alarm {
         self.setting.send_replace(Setting::Ended);
     }
 
-    /// Wakes the core whenever the alarm rings, until it is ended.
+    /// Wakes the core whenever the timer fires, until it is ended.
     pub(super) fn serve(&self, shared: Weak<Shared>) -> impl Future<Output = ()> + Send + use<> {
         let mut setting = self.setting.subscribe();
         async move {
             loop {
                 let current = *setting.borrow_and_update();
-                let rung = match current {
+                let fired = match current {
                     Setting::Ended => return,
                     Setting::Off => setting.changed().await.map(|()| false),
                     Setting::At(at) => {
-                        let ring = pin!(sleep_until(at.into()));
+                        let sleep = pin!(sleep_until(at.into()));
                         select! {
                             changed = setting.changed() => changed.map(|()| false),
-                            () = ring => Ok(true),
+                            () = sleep => Ok(true),
                         }
                     }
                 };
-                let Ok(rung) = rung else { return };
-                if rung {
+                let Ok(fired) = fired else { return };
+                if fired {
                     let Some(shared) = alive(&shared) else { return };
-                    ring(&shared);
+                    fire(&shared);
                 }
             }
         }
     }
 }
 
-/// Wakes the core. A custom heartbeat may panic: that drops the connection, and the alarm goes on.
-fn ring(shared: &Arc<Shared>) {
-    let wall = shared.platform.wall();
-    let woken = catch_unwind(AssertUnwindSafe(|| shared.handle(Input::Wake { wall })));
+/// Wakes the core. A custom heartbeat may panic: that drops the connection, and the timer goes on.
+fn fire(shared: &Arc<Shared>) {
+    let platform = &shared.platform;
+    // Where nothing is due, the timer is not set again.
+    platform.timer.set(None);
+    let woken = catch_unwind(AssertUnwindSafe(|| shared.timer_fired()));
     if let Err(panic) = woken
-        && let Some(socket) = shared.platform.socket()
+        && let Some(socket) = platform.socket()
     {
-        let buffered = shared.platform.buffered_amount();
-        shared.platform.abandon();
-        let dropped = Input::Dropped { socket, cause: cause_of_panic(&*panic), buffered };
-        // A close policy may panic, too.
-        let _ = catch_unwind(AssertUnwindSafe(|| shared.handle(dropped)));
+        let buffered = platform.buffered_amount();
+        platform.detach();
+        let cause = cause_of_panic(&*panic);
+        // A reconnect policy may panic, too.
+        let _ = catch_unwind(AssertUnwindSafe(|| shared.dropped(socket, cause, buffered)));
     }
 }

@@ -1,0 +1,788 @@
+use crate::{
+    Action, AtRisk, CloseOutcome, ClosingHandshake, Config, Decision, Delivery, DiscardReason, DropCause, Heartbeat,
+    Input, Latency, MessageId, Network, Outbox, Page, QueueOptions, Refusal, Retry, SocketId, Time,
+    backoff::RetrySchedule,
+    backpressure::SendBuffer,
+    environment::{Environment, is_late},
+    heartbeat::{HeartbeatAction, LivenessDetector},
+    queue::Queue,
+};
+
+/// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
+const NO_CLOSE_FRAME: u16 = 1006;
+
+/// The phase of a connection's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The application has not asked for the connection yet.
+    Idle,
+    /// An attempt is under way.
+    Connecting {
+        /// Its socket.
+        socket: SocketId,
+        /// When it is given up.
+        give_up_at: Time,
+        /// Whether the platform said that it was offline when the attempt began or since.
+        had_no_network: bool,
+    },
+    /// The socket is open.
+    Open {
+        /// The socket.
+        socket: SocketId,
+        /// Since when.
+        since: Time,
+    },
+    /// Between two attempts.
+    Waiting {
+        /// When the next one is made; `None` while the page is in the back/forward cache, and while the application decides.
+        until: Option<Time>,
+    },
+    /// The application has closed the connection, and the closing handshake is under way.
+    Closing {
+        /// The socket.
+        socket: SocketId,
+        /// When the handshake is given up.
+        give_up_at: Time,
+    },
+    /// Over, until the application asks for a new connection.
+    Closed,
+}
+
+impl Phase {
+    /// The socket that exists in this phase.
+    pub fn socket(self) -> Option<SocketId> {
+        match self {
+            Self::Connecting { socket, .. } | Self::Open { socket, .. } | Self::Closing { socket, .. } => Some(socket),
+            Self::Idle | Self::Waiting { .. } | Self::Closed => None,
+        }
+    }
+
+    /// Whether messages can be handed to a socket.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Open { .. })
+    }
+
+    fn is_open_on(self, socket: SocketId) -> bool {
+        matches!(self, Self::Open { socket: current, .. } if current == socket)
+    }
+}
+
+/// What a connection has carried, over all its sockets. Pings and their answers do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// How often a socket was opened.
+    pub opened: u64,
+    /// How often a connection was lost or an attempt failed, and another attempt followed.
+    pub dropped: u64,
+    /// Messages handed to the platform, without on-open messages.
+    pub messages_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Messages received.
+    pub messages_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+}
+
+/// The whole life of a connection: dialling, open, lost, waiting, dialling again, until it is closed.
+///
+/// # The contract
+/// 1. The driver reports everything that happens: a received message to [`receive`](Self::receive), another sign of life to
+///    [`activity`](Self::activity), everything else with the time to [`handle`](Self::handle). Times are those since any fixed start;
+///    the driver reads its clock for each input.
+/// 2. It sends a message by [`send_now`](Self::send_now); if that returns `None`, it keeps the message and calls
+///    [`enqueue`](Self::enqueue). Neither reads a payload: texts, keys and bytes stay with the driver.
+/// 3. After each of these it takes [`poll_action`](Self::poll_action) until that returns `None` and does what it says, in order. A
+///    message accepted by `send_now` is handed to the socket before.
+/// 4. Then it sets its timer to [`poll_deadline`](Self::poll_deadline), and hands in [`Input::Wake`] when the timer fires. A timer that
+///    fires early does no harm.
+///
+/// There is never more than one socket: before every [`Action::Dial`] the previous socket was reported as dropped, detached, or was
+/// never opened.
+#[derive(Debug)]
+pub struct Connection {
+    config: Config,
+    phase: Phase,
+    /// The latest time that was handed in.
+    now: Time,
+    retries: RetrySchedule,
+    environment: Environment,
+    outbox: Outbox,
+    buffer: SendBuffer,
+    /// Of the open socket.
+    liveness: Option<LivenessDetector>,
+    latency: Latency,
+    traffic: Traffic,
+    actions: Queue<Action>,
+    /// How many of the actions are [`Action::Transmit`].
+    pending_transmits: usize,
+    /// The [`Action::Opened`] of the open socket was taken: its on-open messages come before any other.
+    is_opened: bool,
+    /// The loss about which the application decides.
+    undecided: Option<Loss>,
+    next_socket: u64,
+    next_message: u64,
+    next_ping: u64,
+}
+
+/// A lost connection or a failed attempt, with what is planned.
+#[derive(Debug)]
+struct Loss {
+    cause: DropCause,
+    at_risk: AtRisk,
+    /// What follows unless the application decides otherwise.
+    default: Decision,
+    /// The decision that `retry` was planned for.
+    planned: Decision,
+    retry: Retry,
+    /// Whether it counts as a failure: not where the attempt was made without a network, and not where the page was suspended.
+    is_counted: bool,
+}
+
+impl Connection {
+    /// A connection that waits to be opened. All its random numbers follow from `seed`; give each connection a different one, or
+    /// their retries coincide.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            phase: Phase::Idle,
+            now: Time::ZERO,
+            retries: RetrySchedule::new(config.backoff.clone(), seed),
+            environment: Environment::default(),
+            outbox: Outbox::new(config.outbox.clone()),
+            buffer: SendBuffer::new(config.watermarks),
+            liveness: None,
+            latency: Latency::default(),
+            traffic: Traffic::default(),
+            actions: Queue::new(),
+            pending_transmits: 0,
+            is_opened: false,
+            undecided: None,
+            next_socket: 1,
+            next_message: 1,
+            next_ping: 1,
+            config,
+        }
+    }
+
+    /// Takes in what happened. A time before that of an earlier input counts as that.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        let before = self.now;
+        self.now = before.max(now);
+        let now = self.now;
+        if let Some(liveness) = &mut self.liveness {
+            liveness.correct(now);
+        }
+        if let Phase::Open { since, .. } = self.phase
+            && self.retries.is_stable(since, now)
+        {
+            self.retries.reset_failures();
+        }
+        if let Some(loss) = self.undecided.take() {
+            let decision = if let Input::Decided(decision) = input { decision } else { loss.default };
+            self.conclude(now, loss, decision);
+        }
+        match input {
+            Input::Open { since_last_dial } => self.open(now, since_last_dial),
+            Input::Reconnect => self.reconnect(now),
+            Input::Close => self.close(now),
+            Input::Flush => self.flush(),
+            Input::Opened { socket } => self.opened(now, socket),
+            Input::Pong { socket, ping, server_time } => self.pong(now, socket, ping, server_time),
+            Input::Dropped { socket, cause, buffered } => self.dropped(now, socket, cause, buffered),
+            Input::Buffered { socket, bytes } => self.buffered(now, socket, bytes),
+            Input::Decided(_) => {}
+            Input::Network(network) => self.network(now, network),
+            Input::Page(page) => self.page(now, page),
+            Input::Wake { wall } => self.wake(now, before, wall),
+        }
+    }
+
+    /// A message of `size` bytes arrived. `at` is when, which may be the time of the platform's event: one that lies ahead of the
+    /// clock is corrected by the next input.
+    pub fn receive(&mut self, at: Time, socket: SocketId, size: usize) -> Delivery {
+        self.activity(at, socket);
+        match self.phase {
+            // Between our close frame and the server's, the server may still be sending.
+            Phase::Open { socket: current, .. } | Phase::Closing { socket: current, .. } if current == socket => {
+                self.traffic.messages_in += 1;
+                self.traffic.bytes_in = self.traffic.bytes_in.saturating_add(size as u64);
+                Delivery::Deliver
+            }
+            _ => Delivery::Ignore,
+        }
+    }
+
+    /// Something arrived that is no message, such as a protocol ping or a part of a message: the link is alive.
+    pub fn activity(&mut self, at: Time, socket: SocketId) {
+        if !self.phase.is_open_on(socket) {
+            return;
+        }
+        if let Some(liveness) = &mut self.liveness {
+            liveness.received(at.max(self.now), self.buffer.bytes());
+        }
+        if self.buffer.is_awaited() {
+            self.measure();
+        }
+    }
+
+    /// Accepts a message of `size` bytes if it may go to the open socket now, in which case the driver hands it over before it does
+    /// anything else. `None` where it has to wait: see [`enqueue`](Self::enqueue).
+    ///
+    /// `priority` overtakes what waits in the outbox, whatever the platform's buffer holds: for credentials and subscriptions that
+    /// answer [`Action::Opened`].
+    pub fn send_now(&mut self, size: usize, priority: bool) -> Option<MessageId> {
+        let may_overtake =
+            priority || (self.outbox.is_empty() && self.pending_transmits == 0 && self.buffer.has_headroom());
+        if !self.phase.is_open() || !self.is_opened || !may_overtake {
+            return None;
+        }
+        let id = MessageId(self.next_message);
+        self.next_message += 1;
+        self.hand_over(Some(id), size);
+        Some(id)
+    }
+
+    /// Accepts a message of `size` bytes into the outbox. [`Action::Transmit`] or [`Action::Discarded`] follows, at once or later.
+    ///
+    /// # Errors
+    /// The outbox has no room for it, or the connection is closed.
+    pub fn enqueue(&mut self, now: Time, size: usize, options: QueueOptions) -> Result<MessageId, Refusal> {
+        if matches!(self.phase, Phase::Closing { .. } | Phase::Closed) {
+            return Err(Refusal::Closed);
+        }
+        self.now = self.now.max(now);
+        self.expire();
+        let id = MessageId(self.next_message);
+        let actions = &mut self.actions;
+        let discarded = |id, reason| actions.push(Action::Discarded { id, reason });
+        self.outbox.push(self.now, id, size, options, discarded)?;
+        self.next_message += 1;
+        self.drain();
+        Ok(id)
+    }
+
+    /// The driver has handed an on-open message of `size` bytes to the socket, as [`Action::Opened`] asks.
+    pub fn transmitted_on_open(&mut self, size: usize) {
+        self.hand_over(None, size);
+    }
+
+    /// What to do next.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        let action = self.actions.pop();
+        match action {
+            Some(Action::Transmit { .. }) => self.pending_transmits -= 1,
+            Some(Action::Opened { socket, .. }) => self.is_opened = self.phase.is_open_on(socket),
+            _ => {}
+        }
+        action
+    }
+
+    /// Whether [`poll_action`](Self::poll_action) would return an action.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
+    /// When to hand in [`Input::Wake`]; `None` where nothing is due.
+    pub fn poll_deadline(&self) -> Option<Time> {
+        self.next_wake().planned()
+    }
+
+    /// The phase of the connection's life.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The round trips and the server's clock.
+    pub fn latency(&self) -> &Latency {
+        &self.latency
+    }
+
+    /// What was carried so far.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// What waits to be sent.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Whether the application should send more: the outbox has room, and what waits is below the high-water mark or has come
+    /// down to the low one.
+    pub fn is_ready(&self) -> bool {
+        self.buffer.has_headroom()
+            && self.outbox.has_room()
+            && self.buffer.is_below_high_water_mark(self.outbox.bytes())
+    }
+
+    /// Whether everything that was accepted has been handed to the network.
+    pub fn is_flushed(&self) -> bool {
+        self.outbox.is_empty() && self.buffer.bytes() == 0
+    }
+
+    /// How many attempts failed, or led to a connection that did not last, since one was last stable.
+    pub fn failures(&self) -> u32 {
+        self.retries.failures()
+    }
+
+    // What the application asks for.
+
+    fn open(&mut self, now: Time, since_last_dial: Option<Time>) {
+        if self.phase == Phase::Idle {
+            if let Some(ago) = since_last_dial {
+                self.retries.dialed(now, ago);
+            }
+            self.dial_soonest(now);
+        }
+    }
+
+    fn reconnect(&mut self, now: Time) {
+        match self.phase {
+            // A call in a loop would otherwise dial each time.
+            Phase::Connecting { .. } => return,
+            Phase::Idle | Phase::Waiting { .. } => {}
+            Phase::Closed => self.retries.reset_failures(),
+            Phase::Open { socket, .. } | Phase::Closing { socket, .. } => {
+                let at_risk = self.detach(socket);
+                let retry = Retry { attempt: self.next_attempt(), at: self.retries.earliest_dial(now).planned() };
+                self.traffic.dropped += 1;
+                self.actions.push(Action::Dropped { cause: DropCause::Requested, at_risk, retry });
+            }
+        }
+        self.dial_soonest(now);
+    }
+
+    fn close(&mut self, now: Time) {
+        match self.phase {
+            Phase::Open { socket, .. } => {
+                self.expire();
+                self.phase = Phase::Closing { socket, give_up_at: now + self.config.close_timeout };
+                self.stop_liveness();
+                self.buffer.stop_measuring();
+                // The platform sends what it was handed before the close frame, whatever its buffer holds.
+                while let Some(waiting) = self.outbox.pop() {
+                    self.transmit(socket, waiting.id, waiting.size);
+                }
+                self.actions.push(Action::Close { socket });
+            }
+            Phase::Idle | Phase::Connecting { .. } | Phase::Waiting { .. } => {
+                let at_risk = self.phase.socket().map(|socket| self.detach(socket)).unwrap_or_default();
+                self.end(CloseOutcome::ByApplication(ClosingHandshake::NotOpen), at_risk);
+            }
+            Phase::Closing { .. } | Phase::Closed => {}
+        }
+    }
+
+    fn flush(&mut self) {
+        let is_flushing = !self.is_flushed();
+        self.buffer.set_flushing(is_flushing);
+        if is_flushing {
+            self.measure();
+        }
+    }
+
+    // What the socket reports.
+
+    fn opened(&mut self, now: Time, socket: SocketId) {
+        if !matches!(self.phase, Phase::Connecting { socket: current, .. } if current == socket) {
+            return;
+        }
+        self.phase = Phase::Open { socket, since: now };
+        self.is_opened = false;
+        self.liveness = Some(LivenessDetector::new(self.config.heartbeat.clone(), self.next_ping, now));
+        let failures = self.retries.failures();
+        self.actions.push(Action::Opened { socket, failures, is_reconnect: self.traffic.opened > 0 });
+        self.traffic.opened += 1;
+        self.expire();
+        self.drain();
+        if self.buffer.is_flushing() {
+            self.measure();
+        }
+    }
+
+    fn pong(&mut self, now: Time, socket: SocketId, ping: Option<u64>, server_time: Option<f64>) {
+        self.activity(now, socket);
+        if let (true, Some(liveness)) = (self.phase.is_open_on(socket), &mut self.liveness)
+            && let Some(sent_at) = liveness.answer(now, ping, &mut self.latency)
+        {
+            self.latency.take_in(sent_at, now, server_time);
+            self.actions.push(Action::Latency(now - sent_at));
+        }
+    }
+
+    fn dropped(&mut self, now: Time, socket: SocketId, cause: DropCause, buffered: u64) {
+        if self.phase.socket() != Some(socket) {
+            return;
+        }
+        let at_risk = self.reset_socket(Some(buffered));
+        if let Phase::Closing { .. } = self.phase {
+            let (code, was_clean) = match cause {
+                DropCause::Closed { code, was_clean, .. } => (code, was_clean),
+                _ => (NO_CLOSE_FRAME, false),
+            };
+            return self.end(CloseOutcome::ByApplication(ClosingHandshake::Ended { code, was_clean }), at_risk);
+        }
+        let cause = match cause {
+            DropCause::Closed { code, was_clean, .. } => {
+                // A close frame arrived over a link that works.
+                let local_fault = code == NO_CLOSE_FRAME && self.environment.suspects_local_fault(now);
+                DropCause::Closed { code, was_clean, local_fault }
+            }
+            other => other,
+        };
+        self.lost(now, cause, at_risk);
+    }
+
+    fn buffered(&mut self, now: Time, socket: SocketId, bytes: u64) {
+        if !self.phase.is_open_on(socket) {
+            return;
+        }
+        if self.buffer.measured(bytes)
+            && let Some(liveness) = &mut self.liveness
+        {
+            liveness.moved(now, &self.latency);
+        }
+        self.expire();
+        self.drain();
+        if self.buffer.is_flushing() && self.is_flushed() {
+            self.buffer.set_flushing(false);
+        }
+        self.buffer.plan_measurement(now);
+    }
+
+    // What the platform and the clock report.
+
+    fn network(&mut self, now: Time, network: Network) {
+        self.environment.set_offline(now, network == Network::Offline);
+        match (&mut self.phase, network) {
+            (Phase::Waiting { .. }, Network::Online) => self.start_over(now),
+            // An attempt that has met no network hangs until it times out; the one that follows has a chance.
+            (Phase::Connecting { had_no_network: true, .. }, Network::Online) => self.start_over(now),
+            (Phase::Connecting { had_no_network, .. }, Network::Offline) => *had_no_network = true,
+            _ => self.probe_now(now),
+        }
+    }
+
+    fn page(&mut self, now: Time, page: Page) {
+        match page {
+            // A visible page is out of the cache, whether or not the platform sends `pageshow` too.
+            Page::Visible | Page::Resumed | Page::Restored => {
+                // A page may also be resumed without being visible.
+                if page != Page::Resumed {
+                    self.environment.set_hidden(false);
+                }
+                match self.phase {
+                    Phase::Waiting { until: None } => self.dial_soonest(now),
+                    _ => self.resume(now),
+                }
+            }
+            Page::Hidden => self.environment.set_hidden(true),
+            Page::Frozen => {
+                if let Some(liveness) = &mut self.liveness {
+                    liveness.suspend();
+                }
+            }
+            Page::Suspended => self.suspend(now),
+        }
+    }
+
+    fn suspend(&mut self, now: Time) {
+        let at_risk = match self.phase {
+            Phase::Connecting { socket, .. } | Phase::Open { socket, .. } => self.detach(socket),
+            Phase::Closing { socket, .. } => return self.give_up_closing(socket, ClosingHandshake::Suspended),
+            Phase::Idle | Phase::Waiting { until: None } | Phase::Closed => return,
+            Phase::Waiting { .. } => AtRisk::default(),
+        };
+        let (cause, default) = (DropCause::Suspended, Decision::Retry);
+        let retry = Retry { attempt: self.next_attempt(), at: None };
+        self.report(now, Loss { cause, at_risk, default, planned: default, retry, is_counted: false });
+    }
+
+    /// `before` is the time of the input before: what became due by that input was not due any earlier, however old it is.
+    fn wake(&mut self, now: Time, before: Time, wall: Time) {
+        let received = self.liveness.as_ref().map_or(Time::ZERO, LivenessDetector::last_received);
+        let due = self.next_wake().max(before).max(received);
+        if self.environment.slept(now, wall) {
+            self.after_sleep(now);
+        } else if self.environment.stood_still(due, now) {
+            self.resume(now);
+        }
+        self.expire();
+        if self.buffer.is_measurement_due(now) {
+            self.measure();
+        }
+        match self.phase {
+            Phase::Connecting { socket, give_up_at, .. } if give_up_at <= now => {
+                let at_risk = self.detach(socket);
+                self.lost(now, DropCause::ConnectTimeout, at_risk);
+            }
+            Phase::Closing { socket, give_up_at } if give_up_at <= now => {
+                self.give_up_closing(socket, ClosingHandshake::TimedOut);
+            }
+            Phase::Waiting { until: Some(until) } if until <= now => self.dial(now),
+            Phase::Open { socket, .. } => {
+                let Some(liveness) = &mut self.liveness else { return };
+                match liveness.wake(now, is_late(due, now), &mut self.latency) {
+                    // The buffer may have moved since the last measurement, which would show that the link is alive.
+                    HeartbeatAction::Dead if self.buffer.bytes() > 0 && liveness.extend_to_measure(now) => {
+                        self.measure();
+                    }
+                    HeartbeatAction::Dead => self.dead(now, socket),
+                    action => self.apply(socket, action),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn next_wake(&self) -> Time {
+        let of_phase = match self.phase {
+            Phase::Connecting { give_up_at, .. } | Phase::Closing { give_up_at, .. } => give_up_at,
+            Phase::Waiting { until } => until.unwrap_or(Time::NEVER),
+            Phase::Open { .. } => self.liveness.as_ref().map_or(Time::NEVER, LivenessDetector::next_wake),
+            Phase::Idle | Phase::Closed => Time::NEVER,
+        };
+        of_phase.min(self.outbox.next_expiry()).min(self.buffer.measure_at())
+    }
+
+    fn give_up_closing(&mut self, socket: SocketId, handshake: ClosingHandshake) {
+        let at_risk = self.detach(socket);
+        self.end(CloseOutcome::ByApplication(handshake), at_risk);
+    }
+
+    /// Probes an open link, and shortens a pending backoff: the page came back.
+    fn resume(&mut self, now: Time) {
+        self.environment.note_trouble(now);
+        self.shorten_backoff(now);
+        self.probe_now(now);
+    }
+
+    /// The machine slept: whatever was under way is as old as the sleep was long.
+    fn after_sleep(&mut self, now: Time) {
+        self.environment.note_trouble(now);
+        if let Some(liveness) = &mut self.liveness {
+            liveness.reset_pings();
+        }
+        match self.phase {
+            Phase::Connecting { .. } | Phase::Waiting { .. } => self.start_over(now),
+            _ => self.probe_now(now),
+        }
+    }
+
+    /// What made earlier attempts fail has changed: resets the count of failures and makes the next attempt soon.
+    fn start_over(&mut self, now: Time) {
+        self.retries.reset_failures();
+        if let Phase::Connecting { socket, .. } = self.phase {
+            let at_risk = self.detach(socket);
+            self.lost(now, DropCause::NetworkChanged, at_risk);
+        } else {
+            self.shorten_backoff(now);
+        }
+    }
+
+    fn shorten_backoff(&mut self, now: Time) {
+        if let Phase::Waiting { until: Some(until) } = self.phase {
+            let soon = self.retries.quick(now);
+            self.phase = Phase::Waiting { until: Some(until.min(soon)) };
+        }
+    }
+
+    /// Probes an open link: something happened that often kills one.
+    fn probe_now(&mut self, now: Time) {
+        if let (Phase::Open { socket, .. }, Some(liveness)) = (self.phase, &mut self.liveness) {
+            let action = liveness.probe(now, &mut self.latency);
+            self.apply(socket, action);
+        }
+    }
+
+    fn apply(&mut self, socket: SocketId, action: HeartbeatAction) {
+        if let HeartbeatAction::Ping(ping) = action {
+            if self.buffer.bytes() > 0 {
+                // The measurement at the deadline is compared with what the buffer holds now.
+                self.measure();
+            }
+            self.actions.push(Action::Ping { socket, ping });
+        }
+    }
+
+    fn dead(&mut self, now: Time, socket: SocketId) {
+        let sends_pings = matches!(self.config.heartbeat, Heartbeat::Ping(_));
+        let answered_now = self.liveness.as_ref().is_some_and(LivenessDetector::ever_answered);
+        let answered_before = self.latency.histogram().count() > 0;
+        let ever_answered = !sends_pings || answered_now || answered_before;
+        for _ in 0..self.liveness.as_ref().map_or(0, LivenessDetector::outstanding) {
+            self.latency.record_lost();
+        }
+        let at_risk = self.detach(socket);
+        self.lost(now, DropCause::HeartbeatTimeout { ever_answered }, at_risk);
+    }
+
+    // From one socket to the next.
+
+    fn dial(&mut self, now: Time) {
+        let socket = SocketId(self.next_socket);
+        self.next_socket += 1;
+        self.retries.dialed(now, Time::ZERO);
+        self.phase = Phase::Connecting {
+            socket,
+            give_up_at: now + self.config.connect_timeout,
+            had_no_network: self.environment.is_offline(),
+        };
+        self.actions.push(Action::Dial { socket, failures: self.retries.failures() });
+    }
+
+    /// Dials at once, or as soon as the floor allows.
+    fn dial_soonest(&mut self, now: Time) {
+        let earliest = self.retries.earliest_dial(now);
+        if earliest <= now {
+            self.dial(now);
+        } else {
+            self.phase = Phase::Waiting { until: Some(earliest) };
+        }
+    }
+
+    /// The socket is gone: plans the next attempt by the policy and the backoff.
+    fn lost(&mut self, now: Time, cause: DropCause, at_risk: AtRisk) {
+        let default = self.config.reconnect.default_decision(&cause);
+        let had_no_network = matches!(self.phase, Phase::Connecting { had_no_network: true, .. });
+        let planned = if default == Decision::Stop { Decision::Retry } else { default };
+        let at = self.plan_attempt(now, planned, &cause, had_no_network);
+        let attempt = self.retries.failures().saturating_add((!had_no_network).into()).max(1);
+        let retry = Retry { attempt, at: at.planned() };
+        self.report(now, Loss { cause, at_risk, default, planned, retry, is_counted: !had_no_network });
+    }
+
+    fn plan_attempt(&mut self, now: Time, decision: Decision, cause: &DropCause, had_no_network: bool) -> Time {
+        let is_offline = self.environment.is_offline();
+        if self.retries.failures() == 0 && decision == Decision::RetrySoon && !(is_offline && had_no_network) {
+            let was_silent = matches!(cause, DropCause::HeartbeatTimeout { .. });
+            return if was_silent && !self.environment.suspects_local_fault(now) {
+                self.retries.quick_after_silence(now)
+            } else {
+                self.retries.quick(now)
+            };
+        }
+        if is_offline {
+            // Without a network the next attempt waits for one; it is made all the same, since platforms err about that.
+            self.retries.longest(now)
+        } else {
+            self.retries.spread(now)
+        }
+    }
+
+    /// Has the application decide about a loss where it wants to.
+    fn report(&mut self, now: Time, loss: Loss) {
+        let Loss { cause, default, retry, .. } = loss;
+        if cause != DropCause::Suspended && self.retries.is_exhausted_by(loss.is_counted.into()) {
+            let is_final = default == Decision::Stop;
+            let outcome = if is_final { CloseOutcome::Final(cause) } else { CloseOutcome::Exhausted(cause) };
+            return self.end(outcome, loss.at_risk);
+        }
+        if !self.config.reconnect.asks_application {
+            return self.conclude(now, loss, default);
+        }
+        self.phase = Phase::Waiting { until: None };
+        self.actions.push(Action::Decide { cause, default, retry });
+        self.undecided = Some(loss);
+    }
+
+    fn conclude(&mut self, now: Time, loss: Loss, decision: Decision) {
+        let Loss { cause, at_risk, planned, mut retry, is_counted, .. } = loss;
+        if decision == Decision::Stop {
+            return self.end(CloseOutcome::Final(cause), at_risk);
+        }
+        if let Some(at) = &mut retry.at {
+            *at =
+                if decision == planned { now.max(*at) } else { self.plan_attempt(now, decision, &cause, !is_counted) };
+        }
+        if is_counted {
+            self.retries.count_failure();
+        }
+        self.phase = Phase::Waiting { until: retry.at };
+        self.traffic.dropped += 1;
+        self.actions.push(Action::Dropped { cause, at_risk, retry });
+    }
+
+    fn next_attempt(&self) -> u32 {
+        self.retries.failures().saturating_add(1)
+    }
+
+    fn end(&mut self, outcome: CloseOutcome, at_risk: AtRisk) {
+        self.phase = Phase::Closed;
+        while let Some(waiting) = self.outbox.pop() {
+            self.actions.push(Action::Discarded { id: waiting.id, reason: DiscardReason::Closed });
+        }
+        self.buffer.set_flushing(false);
+        self.actions.push(Action::Closed { outcome, at_risk });
+    }
+
+    /// Detaches from a socket that still exists.
+    fn detach(&mut self, socket: SocketId) -> AtRisk {
+        self.actions.push(Action::Detach { socket });
+        self.reset_socket(None)
+    }
+
+    /// Forgets all that belonged to the socket. `buffered` is the platform's last report about its buffer, where it gave one.
+    fn reset_socket(&mut self, buffered: Option<u64>) -> AtRisk {
+        self.stop_liveness();
+        let at_risk = self.buffer.reset(buffered);
+        // A flush goes on for what waits in the outbox, over the next socket.
+        if self.is_flushed() {
+            self.buffer.set_flushing(false);
+        }
+        at_risk
+    }
+
+    fn stop_liveness(&mut self) {
+        if let Some(liveness) = self.liveness.take() {
+            self.next_ping = liveness.next_ping();
+        }
+    }
+
+    // Moving messages.
+
+    /// Hands what waits to the open socket, as long as the network keeps up.
+    fn drain(&mut self) {
+        while let Phase::Open { socket, .. } = self.phase
+            && self.buffer.has_headroom()
+            && let Some(waiting) = self.outbox.pop()
+        {
+            self.transmit(socket, waiting.id, waiting.size);
+        }
+    }
+
+    fn transmit(&mut self, socket: SocketId, id: MessageId, size: usize) {
+        self.pending_transmits += 1;
+        self.actions.push(Action::Transmit { socket, id });
+        self.hand_over(Some(id), size);
+    }
+
+    /// Notes that a message is the platform's.
+    fn hand_over(&mut self, id: Option<MessageId>, size: usize) {
+        if let Some(liveness) = &mut self.liveness {
+            liveness.sent(size);
+        }
+        if id.is_some() {
+            self.traffic.messages_out += 1;
+            self.traffic.bytes_out = self.traffic.bytes_out.saturating_add(size as u64);
+        }
+        if self.buffer.hand_over(id, size) {
+            self.measure();
+        }
+    }
+
+    /// Has the platform's buffer measured, unless that is under way.
+    fn measure(&mut self) {
+        if let Phase::Open { socket, .. } = self.phase
+            && self.buffer.request_measurement()
+        {
+            self.actions.push(Action::Measure { socket });
+        }
+    }
+
+    /// Discards what has waited too long.
+    fn expire(&mut self) {
+        let actions = &mut self.actions;
+        self.outbox.expire(self.now, |id, reason| actions.push(Action::Discarded { id, reason }));
+    }
+}

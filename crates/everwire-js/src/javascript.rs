@@ -1,0 +1,67 @@
+use std::fmt::Write;
+
+use crate::{Options, codes};
+
+/// The module that the package's JavaScript imports as `build/codes.js`: the numbers that cross the border under the names that they
+/// have in [`codes`], the names of causes and the like as the application gets them, in the order of their numbers, and the defaults of
+/// all options. The build writes it, so that the two languages cannot disagree.
+pub fn javascript() -> String {
+    let mut text =
+        String::from("// Generated from the crate's src/codes.rs and src/options.rs by `cargo xtask npm`.\n");
+    for (table, names) in codes::TABLES {
+        constants(&mut text, table, names);
+    }
+    constants(&mut text, "option", Options::NAMES);
+    list(&mut text, "CAUSES", codes::cause::NAMES, kebab_case);
+    list(&mut text, "DISCARDED", codes::discarded::NAMES, kebab_case);
+    list(&mut text, "STATS", codes::stat::NAMES, camel_case);
+    defaults(&mut text);
+    text
+}
+
+fn constants(text: &mut String, table: &str, names: &[&str]) {
+    for (number, name) in names.iter().enumerate() {
+        let name = format!("{table}_{name}").to_uppercase();
+        _ = writeln!(text, "export const {name} = {number};");
+    }
+}
+
+fn list(text: &mut String, name: &str, names: &[&str], case: fn(&str) -> String) {
+    let names: Vec<_> = names.iter().map(|name| format!("\"{}\"", case(name))).collect();
+    _ = writeln!(text, "export const {name} = [{}];", names.join(", "));
+}
+
+fn defaults(text: &mut String) {
+    text.push_str("/** The defaults of all options, in ms and bytes. */\nexport const defaults = Object.freeze({\n");
+    for (group, options) in Options::new().groups() {
+        let mut members: Vec<_> = options.into_iter().map(|(name, value)| member(name, value)).collect();
+        if group == "outbox" {
+            members.push("whenFull: \"refuse\"".to_owned());
+        }
+        let members = members.join(", ");
+        _ = match group {
+            "" => writeln!(text, "  {members},"),
+            _ => writeln!(text, "  {group}: Object.freeze({{ {members} }}),"),
+        };
+    }
+    text.push_str("});\n");
+}
+
+fn member(name: &str, value: f64) -> String {
+    let name = camel_case(name);
+    if value.is_infinite() { format!("{name}: Infinity") } else { format!("{name}: {value}") }
+}
+
+fn kebab_case(name: &str) -> String {
+    name.to_lowercase().replace('_', "-")
+}
+
+fn camel_case(name: &str) -> String {
+    let mut parts = name.split('_').map(str::to_lowercase);
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| {
+        let (initial, rest) = part.split_at(1);
+        initial.to_uppercase() + rest
+    });
+    first + &rest.collect::<String>()
+}

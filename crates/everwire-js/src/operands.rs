@@ -1,0 +1,44 @@
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::codes::stat;
+
+/// The block of numbers in which operands cross the border: JavaScript writes those of an input and reads those of an action.
+///
+/// Both sides write to it, so that it has to be a static of atomics, which cost nothing where there is one thread.
+#[derive(Debug)]
+pub struct Operands([AtomicU64; Operands::COUNT]);
+
+impl Operands {
+    /// How many there are: as many as the longest list has, the statistics.
+    pub const COUNT: usize = stat::COUNT;
+
+    /// All zero.
+    pub const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; Self::COUNT])
+    }
+
+    /// The one at this place; zero where there is no such place.
+    pub fn get(&self, place: usize) -> f64 {
+        f64::from_bits(self.0.get(place).map_or(0, |operand| operand.load(Ordering::Relaxed)))
+    }
+
+    /// Sets the one at this place.
+    pub fn set(&self, place: usize, value: f64) {
+        if let Some(operand) = self.0.get(place) {
+            operand.store(value.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// Sets the first ones.
+    pub(crate) fn write(&self, values: &[f64]) {
+        for (place, value) in values.iter().enumerate() {
+            self.set(place, *value);
+        }
+    }
+}
+
+impl Default for Operands {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,276 @@
+//! A connection's life as JavaScript lives it, in numbers.
+
+use crate::{
+    Core, Operands, Options,
+    codes::{action, cause, discarded, input, stat, status},
+    javascript,
+};
+
+/// A core with the block of operands that JavaScript shares with it.
+struct Bench {
+    core: Core,
+    operands: Operands,
+}
+
+/// An action with its first operands.
+type Done = (u32, [f64; 5]);
+
+impl Bench {
+    fn new(options: &[(&str, f64)]) -> Self {
+        let mut chosen = Options::new();
+        for (name, value) in options {
+            chosen.set(number_of(name), *value);
+        }
+        Self { core: Core::new(chosen, 0.5), operands: Operands::new() }
+    }
+
+    /// One whose first socket is open, at 100 ms.
+    fn open(options: &[(&str, f64)]) -> Self {
+        let mut bench = Self::new(&[&[("floor", 0.0)], options].concat());
+        bench.handle(0.0, input::OPEN, &[f64::INFINITY]);
+        bench.handle(100.0, input::OPENED, &[1.0]);
+        bench
+    }
+
+    /// Hands an input in, and polls until nothing is left to do.
+    fn handle(&mut self, now: f64, input: u32, operands: &[f64]) -> Vec<Done> {
+        self.operands.write(operands);
+        let status = self.core.handle(now, input, &self.operands);
+        let done = self.poll();
+        assert_eq!(status, if done.is_empty() { status::NOTHING } else { status::ACTIONS });
+        done
+    }
+
+    fn poll(&mut self) -> Vec<Done> {
+        let mut done = Vec::new();
+        loop {
+            match self.core.poll(&self.operands) {
+                action::NONE => return done,
+                number => done.push((number, [0, 1, 2, 3, 4].map(|place| self.operands.get(place)))),
+            }
+        }
+    }
+
+    fn enqueue(&mut self, now: f64, time_to_live: f64, replaces: f64) -> f64 {
+        self.core.enqueue(now, 1, time_to_live, replaces)
+    }
+
+    fn stat(&self, stat: u32) -> f64 {
+        self.core.stats(&self.operands);
+        self.operands.get(stat as usize)
+    }
+}
+
+fn number_of(option: &str) -> u32 {
+    Options::NAMES.iter().position(|name| *name == option).expect("an option of this name") as u32
+}
+
+fn numbers(done: &[Done]) -> Vec<u32> {
+    done.iter().map(|(number, _)| *number).collect()
+}
+
+#[test]
+fn a_connection_opens_talks_is_lost_comes_back_and_is_closed() {
+    let mut bench = Bench::new(&[]);
+    assert_eq!(bench.enqueue(0.0, f64::NAN, 0.0), 1.0);
+    let done = bench.handle(0.0, input::OPEN, &[f64::INFINITY]);
+    assert_eq!(numbers(&done), [action::DIAL, action::TIMER]);
+    assert_eq!((done[0].1[0], done[1].1[0]), (1.0, 15_000.0), "socket 1, given up after the connect timeout");
+
+    let done = bench.handle(100.0, input::OPENED, &[1.0]);
+    assert_eq!(numbers(&done), [action::OPENED, action::TRANSMIT, action::MEASURE]);
+    assert_eq!((done[1].1[0], done[2].1[0]), (1.0, 1.0), "message 1, socket 1");
+    assert_eq!(numbers(&bench.handle(100.0, input::BUFFERED, &[1.0, 1.0])), [action::TIMER]);
+
+    assert_eq!(bench.core.send_now(5, false), status::ACCEPTED);
+
+    let done = bench.handle(200.0, input::CLOSED, &[1.0, -1006.0, 6.0]);
+    assert_eq!(done[0].0, action::DROPPED);
+    let [why, attempt, at, messages, bytes] = done[0].1;
+    assert_eq!((why, attempt, messages, bytes), (cause::CLOSED.into(), 1.0, 2.0, 6.0));
+    assert!((700.0..=6_200.0).contains(&at), "{at}");
+
+    let done = bench.handle(at, input::WAKE, &[1e12]);
+    assert_eq!((done[0].0, done[0].1[0], done[0].1[1]), (action::DIAL, 2.0, 1.0), "socket 2 after a failure");
+    let done = bench.handle(at + 100.0, input::OPENED, &[2.0]);
+    assert_eq!(done[0].0, action::OPENED);
+
+    let done = bench.handle(at + 200.0, input::CLOSE, &[]);
+    assert_eq!(done[0].0, action::CLOSE);
+    assert_eq!(bench.enqueue(at + 250.0, f64::NAN, 0.0), 0.0, "it is closed");
+    let done = bench.handle(at + 300.0, input::CLOSED, &[2.0, 4_321.0, 0.0]);
+    assert_eq!(numbers(&done), [action::ENDED]);
+    assert_eq!(done[0].1[..3], [cause::BY_APPLICATION.into(), 0.0, 0.0]);
+    assert_eq!((bench.stat(stat::OPENED), bench.stat(stat::DROPPED)), (2.0, 1.0));
+    assert_eq!((bench.stat(stat::MESSAGES_OUT), bench.stat(stat::BYTES_OUT)), (2.0, 6.0));
+}
+
+#[test]
+fn a_ping_is_answered_and_measured() {
+    let mut bench = Bench::open(&[("sends_pings", 1.0), ("after_silence", 1_000.0)]);
+    let done = bench.handle(1_100.0, input::WAKE, &[1e12]);
+    assert_eq!(done[0].0, action::PING);
+    assert!(bench.stat(stat::LAST).is_nan());
+    let done = bench.handle(1_140.0, input::PONG, &[1.0, done[0].1[0], 1e12]);
+    assert_eq!((done[0].0, done[0].1[0]), (action::LATENCY, 40.0));
+    assert_eq!((bench.stat(stat::ANSWERED), bench.stat(stat::LAST), bench.stat(stat::P50)), (1.0, 40.0, 40.0));
+    assert_eq!(bench.stat(stat::CLOCK_OFFSET), 1e12 - 1_120.0);
+}
+
+#[test]
+fn a_message_replaces_another_and_a_time_to_live_runs_out() {
+    let mut bench = Bench::new(&[]);
+    assert_eq!(bench.enqueue(0.0, f64::NAN, 0.0), 1.0);
+    assert_eq!(bench.enqueue(0.0, 500.0, 1.0), 2.0);
+    let done = bench.poll();
+    assert_eq!((done[0].0, done[0].1[0], done[0].1[1]), (action::DISCARDED, 1.0, discarded::REPLACED.into()));
+    assert_eq!((done[1].0, done[1].1[0]), (action::TIMER, 500.0));
+    let done = bench.handle(500.0, input::WAKE, &[1e12]);
+    assert_eq!((done[0].0, done[0].1[0], done[0].1[1]), (action::DISCARDED, 2.0, discarded::EXPIRED.into()));
+}
+
+#[test]
+fn priority_overtakes_what_the_opening_has_just_released() {
+    let mut bench = Bench::new(&[]);
+    bench.enqueue(0.0, f64::NAN, 0.0);
+    bench.handle(0.0, input::OPEN, &[f64::INFINITY]);
+    bench.operands.write(&[1.0]);
+    bench.core.handle(100.0, input::OPENED, &bench.operands);
+    assert_eq!(bench.core.poll(&bench.operands), action::OPENED);
+    assert_eq!(bench.core.send_now(1, true) & status::ACCEPTED, status::ACCEPTED);
+    assert_eq!(bench.core.send_now(1, false), status::NOTHING, "it must not overtake what is about to be handed over");
+    assert_eq!(bench.enqueue(100.0, f64::NAN, 0.0), -3.0, "about to be handed over, too");
+    let transmitted: Vec<_> = bench.poll().into_iter().filter(|(number, _)| *number == action::TRANSMIT).collect();
+    assert_eq!(transmitted.iter().map(|(_, operands)| operands[0]).collect::<Vec<_>>(), [1.0, 3.0]);
+}
+
+#[test]
+fn a_message_that_cannot_be_handed_over_at_once_is_not_accepted_before_it_was_copied() {
+    let mut bench = Bench::new(&[]);
+    assert_eq!(bench.core.send_now(5, false), status::NOTHING);
+    let done = bench.handle(0.0, input::OPEN, &[f64::INFINITY]);
+    assert_eq!(numbers(&done), [action::DIAL, action::TIMER]);
+    let done = bench.handle(100.0, input::OPENED, &[1.0]);
+    assert_eq!(numbers(&done), [action::OPENED], "nothing to transmit");
+}
+
+#[test]
+fn without_a_heartbeat_no_ping_is_sent() {
+    let mut bench = Bench::open(&[]);
+    assert_eq!(numbers(&bench.handle(3_600_000.0, input::WAKE, &[1e12])), []);
+    assert_eq!(numbers(&bench.handle(3_600_001.0, input::VISIBLE, &[])), []);
+}
+
+#[test]
+fn silence_alone_is_enough_of_a_heartbeat() {
+    let mut bench = Bench::open(&[("silence", 1_000.0)]);
+    assert_eq!(bench.core.receive(600.0, 1, 5), status::ACCEPTED);
+    assert_eq!(numbers(&bench.handle(1_100.0, input::WAKE, &[1e12])), [action::TIMER], "500 ms of silence");
+    let done = bench.handle(1_600.0, input::WAKE, &[1e12]);
+    assert_eq!(
+        (done[0].0, done[1].0, done[1].1[0]),
+        (action::DETACH, action::DROPPED, cause::HEARTBEAT_TIMEOUT.into())
+    );
+}
+
+#[test]
+fn of_many_messages_only_the_first_asks_for_more_than_to_be_handed_over() {
+    let mut bench = Bench::open(&[]);
+    assert_eq!(bench.core.send_now(10, false), status::ACCEPTED | status::ACTIONS);
+    assert_eq!(numbers(&bench.poll()), [action::MEASURE]);
+    assert_eq!(numbers(&bench.handle(110.0, input::BUFFERED, &[1.0, 0.0])), [action::TIMER]);
+    for now in [120.0, 130.0, 140.0] {
+        assert_eq!(bench.core.send_now(10, false), status::ACCEPTED);
+        assert_eq!(bench.core.receive(now, 1, 10), status::ACCEPTED);
+    }
+    assert_eq!((bench.stat(stat::MESSAGES_IN), bench.stat(stat::BYTES_IN)), (3.0, 30.0));
+}
+
+#[test]
+fn a_message_of_another_socket_is_not_for_the_application() {
+    let mut bench = Bench::open(&[]);
+    assert_eq!(bench.core.receive(110.0, 2, 10), status::NOTHING);
+    assert_eq!(bench.stat(stat::MESSAGES_IN), 0.0);
+}
+
+#[test]
+fn whatever_the_server_sends_has_a_full_buffer_measured() {
+    let mut bench = Bench::open(&[("high", 10.0)]);
+    bench.core.send_now(11, false);
+    bench.poll();
+    bench.handle(110.0, input::BUFFERED, &[1.0, 11.0]);
+    assert!(!bench.core.is_ready());
+    assert_eq!(bench.core.receive(120.0, 1, 1), status::ACCEPTED | status::ACTIONS);
+    assert_eq!(numbers(&bench.poll()), [action::MEASURE]);
+    bench.handle(120.0, input::BUFFERED, &[1.0, 0.0]);
+    assert!(bench.core.is_ready());
+}
+
+/// What follows when the server has closed with this code.
+fn after_close(code: f64, options: &[(&str, f64)]) -> (Bench, Done) {
+    let mut bench = Bench::open(options);
+    let done = bench.handle(200.0, input::CLOSED, &[1.0, code, 0.0]).swap_remove(0);
+    (bench, done)
+}
+
+#[test]
+fn javascript_decides_about_every_close_where_it_wants_to() {
+    let asks = [("asks_application", 1.0)];
+    assert_eq!(after_close(1000.0, &[]).1.0, action::ENDED);
+    for (code, by_default) in [(1000.0, 0.0), (1001.0, 1.0)] {
+        for (decision, action) in [(0.0, action::ENDED), (1.0, action::DROPPED)] {
+            let (mut bench, (number, [why, retries, attempt, at, _])) = after_close(code, &asks);
+            assert_eq!((number, why, retries, attempt), (action::DECIDE, cause::CLOSED.into(), by_default, 1.0));
+            let (followed, operands) = bench.handle(200.0, input::DECIDED, &[decision]).swap_remove(0);
+            assert_eq!(followed, action);
+            assert!(followed == action::ENDED || operands[2] == at, "as it was announced");
+        }
+    }
+}
+
+#[test]
+fn refused_credentials_are_retried_where_they_are_renewed() {
+    assert_eq!(after_close(4401.0, &[]).1.0, action::ENDED);
+    let renews = ("renews_credentials", 1.0);
+    assert_eq!(after_close(4401.0, &[renews]).1.0, action::DROPPED);
+    let (_, (number, operands)) = after_close(4401.0, &[renews, ("asks_application", 1.0)]);
+    assert_eq!((number, operands[1]), (action::DECIDE, 1.0));
+}
+
+#[test]
+fn a_core_that_takes_over_from_another_keeps_the_floor_after_its_last_dial() {
+    let mut bench = Bench::new(&[]);
+    let done = bench.handle(1_000.0, input::OPEN, &[100.0]);
+    assert_eq!((numbers(&done), done[0].1[0]), (vec![action::TIMER], 1_400.0));
+    assert_eq!(numbers(&bench.handle(1_400.0, input::WAKE, &[1e12])), [action::DIAL, action::TIMER]);
+}
+
+#[test]
+fn an_option_without_a_limit_is_infinite() {
+    let mut options = Options::new();
+    for name in ["max_retries", "time_to_live", "sample_every"] {
+        for value in [5.0, f64::INFINITY] {
+            options.set(number_of(name), value);
+            let values: Vec<_> = options.groups().into_iter().flat_map(|(_, options)| options).collect();
+            assert!(values.contains(&(name, value)), "{name}: {values:?}");
+        }
+    }
+}
+
+#[test]
+fn the_module_for_javascript_has_every_number_name_and_default() {
+    let module = javascript();
+    for line in [
+        "export const INPUT_OPEN = 0;",
+        "export const INPUT_RECONNECT = 1;",
+        "export const STATUS_ACCEPTED = 2;",
+        "export const OPTION_MAX_RETRIES = 12;",
+        "export const DISCARDED = [\"expired\", \"evicted\", \"replaced\", \"closed\"];",
+        "  connectTimeout: 15000, closeTimeout: 3000,",
+        "  watermarks: Object.freeze({ high: 1048576, low: 262144 }),",
+    ] {
+        assert!(module.lines().any(|other| other == line), "{line} in {module}");
+    }
+    assert!(module.contains("stableAfter: 5000, maxRetries: Infinity }"), "{module}");
+    assert!(module.contains("timeToLive: Infinity, whenFull: \"refuse\" }"), "{module}");
+}
