@@ -100,7 +100,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     if let Some(before) = &before {
         if measures(Part::Client) || measures(Part::Outbox) {
-            npm::build(before)?;
+            // By its own recipe, which may differ from the one of this checkout.
+            before.command("cargo").args(["xtask", "npm"]).run()?;
             wasm::build_own(before, &built.join("before"))?;
             measure = measure.env("BENCH_BEFORE", before.root());
         }
