@@ -1,45 +1,4 @@
-//! WebSockets for axum applications that hold thousands of them: with limits, an origin check, heartbeats, metrics, fan-out to groups and
-//! an orderly drain.
-//!
-//! An [`Everwire`] is the state that all WebSockets of a server share. An [`Endpoint`] gives one kind of them a name, limits and a
-//! route. The function on that route takes an [`Upgrade`] among axum's other extractors, so that it can authenticate and refuse, and
-//! answers with a [`Handler`], which then receives the messages of one [`Connection`]. A [`Group`] sends to many.
-//!
-//! ```
-//! use axum::Router;
-//! use axum::extract::State;
-//! use axum::response::Response;
-//! use everwire_server::{Connection, Everwire, Group, Handler, Membership, Message, Upgrade};
-//!
-//! /// Sends every message to everyone.
-//! struct Chat(Membership<()>);
-//!
-//! impl Handler for Chat {
-//!     fn on_message(&mut self, message: Message) {
-//!         self.0.group().publish(message);
-//!     }
-//! }
-//!
-//! async fn chat(State(room): State<Group<()>>, upgrade: Upgrade) -> Response {
-//!     upgrade.accept(move |connection| Chat(room.join(connection, |_, _| ["Welcome!".into()])))
-//! }
-//!
-//! let everwire = Everwire::default();
-//! let app: Router = Router::new()
-//!     .route("/chat", everwire.endpoint("/chat").route(chat))
-//!     .with_state(Group::new(()))
-//!     .merge(everwire.probes());
-//! # drop(app);
-//! ```
-//!
-//! Serve the application by a [`Server`], whose accept loop limits and times connections before they are WebSockets; or by
-//! `axum::serve` with `into_make_service_with_connect_info::<SocketAddr>()`, and call [`Everwire::drain`] when it stops.
-//!
-//! # How fast
-//! A message to a [`Group`] is encoded once, and written straight to the TCP stream of each member that has nothing queued. That needs a
-//! plain TCP stream, as [`Server`] without TLS and `axum::serve` with a [`TcpListener`](tokio::net::TcpListener) have. With TLS, an
-//! [`Interceptor`], an observed stream or another listener the message goes through the member's queue and wakes its task, which costs about as much
-//! again as the write. The metric `everwire_indirect_connections_total` counts such connections.
+#![doc = include_str!("../docs/crate.md")]
 //!
 //! # Layout
 //! - `endpoint` and `upgrade`: from a route to a connection; `handshake` reads the request, `host` and `origin` say by which

@@ -1,7 +1,7 @@
 //! Typed messages in another format than JSON: a codec for postcard, a compact binary format of serde.
 //!
 //! ```sh
-//! cargo run -p everwire-server &
+//! cargo run -p everwire-companion &
 //! cargo run -p everwire --example postcard -- ws://127.0.0.1:9001/echo
 //! ```
 

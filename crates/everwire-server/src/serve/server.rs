@@ -70,7 +70,7 @@ impl ServerConfig {
     }
 }
 
-/// A server that has its port: an accept loop for an axum application that takes more care than [`axum::serve`].
+/// A server that has its port: an accept loop for an axum application that takes more care than [`axum::serve()`].
 ///
 /// A connection takes its place within the [`Limits`](crate::Limits) when it is accepted, requests and answers have time limits, and a stop
 /// closes the WebSockets one after another.
