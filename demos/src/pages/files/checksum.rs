@@ -1,6 +1,6 @@
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of a file whose bytes pass by in order, but may pass again.
+/// The SHA-256 of a file whose bytes pass by in command, but may pass again.
 #[derive(Clone, Default)]
 pub(super) struct Checksum {
     digest: Sha256,

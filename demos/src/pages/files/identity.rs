@@ -9,8 +9,8 @@ use super::remembered;
 /// How many bytes of its start, its middle and its end tell a file from another of the same name and size.
 const SAMPLE: u64 = 256 << 10;
 
-/// The key by which this visitor's upload of this file is found again, also after the page was loaded anew. It is made from a
-/// secret, so that nobody else can resume or remove the file, even who has the same one.
+/// The key that finds this visitor's upload of this file again, also after a reload. It is made from a secret, so that no other
+/// visitor can resume or remove the upload, even with the same file.
 pub(super) async fn of(file: &File) -> Result<ResumeKey, Unreadable> {
     // A size is a whole number below 2^53.
     let size = file.size() as u64;

@@ -2,15 +2,14 @@
 //!
 //! # Layout
 //! - [`page`], [`parts`]: what is seen
-//! - [`courier`]: ties the desk, the connection and the files together; [`sending`]: sends one of them
-//! - [`desk`]: everything the page knows, and what follows from each event; [`transfer`]: one file of it
+//! - [`controller`]: connects the state, the socket and the files; [`sending`]: sends one of them
+//! - [`state`]: the state of the page, and the commands that follow from each event; [`transfer`]: one file of it
 //! - [`flow`]: what may be sent before more is acknowledged; [`meter`]: how fast that goes
 //! - [`checksum`], [`identity`]: what a file's bytes tell; [`reading`]: how they are read
 //! - [`remembered`]: what outlives the page
 
 mod checksum;
-mod courier;
-mod desk;
+mod controller;
 mod flow;
 mod identity;
 mod meter;
@@ -20,6 +19,7 @@ mod readable;
 mod reading;
 mod remembered;
 mod sending;
+mod state;
 mod transfer;
 
 pub(crate) use page::FilesPage;

@@ -4,8 +4,8 @@ use everwire::Watermarks;
 use everwire_yew::SocketOptions;
 use yew::prelude::*;
 
-use super::courier::use_courier;
-use super::parts::{Chooser, Shelf, Transfers};
+use super::controller::use_controller;
+use super::parts::{Chooser, StoredFiles, Transfers};
 use super::remembered;
 use crate::components::PageHead;
 use crate::line::use_line;
@@ -22,28 +22,28 @@ pub(crate) fn FilesPage() -> Html {
     let line = use_line("/files");
     let watermarks = Watermarks::default().high(HIGH_WATER_MARK).low(LOW_WATER_MARK);
     let options = SocketOptions::with_builder(line.key(), line.builder().watermarks(watermarks));
-    let courier = use_courier(options);
+    let controller = use_controller(options);
     let on_files = {
-        let courier = courier.clone();
-        use_callback((), move |files, ()| courier.add(files))
+        let controller = controller.clone();
+        use_callback((), move |files, ()| controller.add(files))
     };
 
-    let desk = Rc::new(courier.desk().clone());
-    let handle = courier.handle();
+    let state = Rc::new(controller.state().clone());
+    let handle = controller.handle();
     let server_time = handle.as_ref().and_then(|handle| handle.server_time()).unwrap_or_else(now);
     let base = handle.map(|handle| http_base(&handle.url())).unwrap_or_default();
-    let sending = desk.transfers.iter().filter_map(|transfer| transfer.key.clone()).collect::<Vec<_>>();
+    let sending = state.transfers.iter().filter_map(|transfer| transfer.key.clone()).collect::<Vec<_>>();
     let left = remembered::unfinished().into_iter().filter(|unfinished| !sending.contains(&unfinished.key));
     html! {
         <>
-            <PageHead title="File transfer" connection={courier.status().map(|status| (line.clone(), status))}
+            <PageHead title="File transfer" connection={controller.status().map(|status| (line.clone(), status))}
                 lead="Send a file, also a large one. It goes in small pieces, no faster than the server writes them; when the line breaks it goes on where it was, and at the end both sides compare what they have." />
             <div class="files">
                 <div class="stack">
-                    <Chooser limits={desk.limits} is_small={!desk.transfers.is_empty()} left={left.collect::<Vec<_>>()} courier={courier.clone()} {on_files} />
-                    <Transfers desk={Rc::clone(&desk)} courier={courier.clone()} now={now()} />
+                    <Chooser limits={state.limits} is_small={!state.transfers.is_empty()} left={left.collect::<Vec<_>>()} controller={controller.clone()} {on_files} />
+                    <Transfers state={Rc::clone(&state)} controller={controller.clone()} now={now()} />
                 </div>
-                <Shelf {desk} {courier} {base} {server_time} />
+                <StoredFiles {state} {controller} {base} {server_time} />
             </div>
         </>
     }

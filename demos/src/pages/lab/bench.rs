@@ -6,7 +6,7 @@ use everwire_companion_api::lab::Accounts;
 use gloo_timers::future::TimeoutFuture;
 use web_sys::window;
 
-use super::reader::{Order, Reader, ReaderEvent, get_text};
+use super::reader::{Reader, ReaderEvent, ReaderOptions, get_text};
 use super::settings::{Chosen, Settings};
 use super::track::Track;
 use super::transport::Transport;
@@ -37,7 +37,7 @@ impl Bench {
         let name = new_name();
         let account = |transport: Transport| format!("{name}-{}", transport.key());
         let read = |transport: Transport| {
-            let order = Order {
+            let options = ReaderOptions {
                 transport,
                 base: base.to_owned(),
                 query: settings.feed(),
@@ -50,7 +50,7 @@ impl Bench {
                     bench.take(transport, &event);
                 }
             };
-            Reader::open(order, Rc::new(on_event))
+            Reader::open(options, Rc::new(on_event))
         };
         let transports = chosen.transports();
         let readers = transports.iter().copied().map(read).collect();

@@ -1,7 +1,7 @@
 //! The server monitor.
 //!
 //! # Layout
-//! - [`watch`]: what the page knows; [`track`]: the last five minutes of it
+//! - [`state`]: what the page knows; [`track`]: the last five minutes of it
 //! - [`page`]: how it all comes together
 //! - [`charts`], [`processes`], [`vmstat`], [`traffic`]: what is seen; [`off`]: what is seen where there is nothing to see
 //! - [`readable`]: numbers in words
@@ -11,9 +11,9 @@ mod off;
 mod page;
 mod processes;
 mod readable;
+mod state;
 mod track;
 mod traffic;
 mod vmstat;
-mod watch;
 
 pub(crate) use page::MonitorPage;

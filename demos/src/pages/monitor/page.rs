@@ -8,9 +8,9 @@ use yew::prelude::*;
 use super::charts::charts;
 use super::off::Off;
 use super::processes::ProcessTable;
+use super::state::State;
 use super::traffic::{EndpointTable, WorkerTable};
 use super::vmstat::VmstatTable;
-use super::watch::Watch;
 use crate::components::PageHead;
 use crate::line::use_line;
 use crate::now::now;
@@ -20,14 +20,14 @@ use crate::ticks::use_ticks;
 #[component]
 pub(crate) fn MonitorPage() -> Html {
     let line = use_line("/monitor");
-    let watch = use_mut_ref(Watch::default);
+    let state = use_mut_ref(State::default);
     let update = use_force_update();
     let on_event = {
-        let (watch, update) = (Rc::clone(&watch), update.clone());
+        let (state, update) = (Rc::clone(&state), update.clone());
         // A server that was asked to send garbage sends messages that cannot be decoded.
         Callback::from(move |event| {
             if let Ok(Event::Message(message)) = event {
-                watch.borrow_mut().take(message, now());
+                state.borrow_mut().take(message, now());
                 update.force_update();
             }
         })
@@ -35,8 +35,8 @@ pub(crate) fn MonitorPage() -> Html {
     let socket: UseSocket<()> = use_socket::<(), ServerMessage>(line.options(), on_event);
     {
         // Another server is another machine.
-        let watch = Rc::clone(&watch);
-        use_effect_with(line.key(), move |_| drop(watch.take()));
+        let state = Rc::clone(&state);
+        use_effect_with(line.key(), move |_| drop(state.take()));
     }
     // While no message draws the page, its charts move on and show what is missing.
     use_ticks(1_000, !socket.status().is_open());
@@ -46,8 +46,8 @@ pub(crate) fn MonitorPage() -> Html {
     };
 
     let status = socket.status();
-    let watch = watch.borrow();
-    let machine = watch.machine.as_ref();
+    let state = state.borrow();
+    let machine = state.machine.as_ref();
     html! {
         <>
             <PageHead
@@ -55,12 +55,12 @@ pub(crate) fn MonitorPage() -> Html {
                 lead="The machine that the server runs on, and what the server does there, once a second. The charts keep five minutes, with a gap where the line was down."
                 connection={Some((line, status))}
             />
-            if let Some(sentence) = &watch.off {
+            if let Some(sentence) = &state.off {
                 <Off sentence={sentence.clone()} {on_retry} />
             } else {
                 <div class="stack monitor">
-                    { charts(&watch.track, watch.server_time(now()), machine) }
-                    if let Some(detail) = &watch.detail {
+                    { charts(&state.track, state.server_time(now()), machine) }
+                    if let Some(detail) = &state.detail {
                         <div class="monitor-tables">
                             <div class="stack">
                                 <EndpointTable endpoints={detail.endpoints.clone()} />

@@ -20,7 +20,7 @@ const MARGIN: usize = 4;
 
 #[derive(Properties, PartialEq)]
 pub(super) struct BoardProps {
-    pub(super) desk: ByIdentity,
+    pub(super) feed: ByIdentity,
     pub(super) filter: AttrValue,
     pub(super) on_filter: Callback<AttrValue>,
     pub(super) sorting: Sorting,
@@ -30,16 +30,16 @@ pub(super) struct BoardProps {
 /// The table of quotes. Of many rows only those in sight are in the page.
 #[component]
 pub(super) fn Board(props: &BoardProps) -> Html {
-    let frame = use_frames(&props.desk);
+    let frame = use_frames(&props.feed);
     let scroller = use_node_ref();
     let sight = use_sight(&scroller);
-    let wanted = (props.desk.0.edition(), props.filter.clone(), props.sorting, frame / SORT_EVERY);
-    let order = use_memo(wanted, |_| props.desk.0.look(|book| props.sorting.order(book.quotes(), &props.filter)));
-    let total = props.desk.0.look(|book| book.quotes().len());
+    let wanted = (props.feed.0.edition(), props.filter.clone(), props.sorting, frame / SORT_EVERY);
+    let order = use_memo(wanted, |_| props.feed.0.with_book(|book| props.sorting.order(book.quotes(), &props.filter)));
+    let total = props.feed.0.with_book(|book| book.quotes().len());
 
     let first = sight.first.saturating_sub(MARGIN).min(order.len());
     let last = (sight.first + sight.count + MARGIN).min(order.len());
-    let rows = props.desk.0.look(|book| {
+    let rows = props.feed.0.with_book(|book| {
         let row = |(index, place): (usize, &usize)| {
             // The order may be of the edition before, for the one frame in which a snapshot comes.
             book.quotes().get(*place).map(|quote| html! { <Row key={quote.symbol.to_string()} index={first + index + 2} quote={quote.clone()} /> })
@@ -92,14 +92,14 @@ fn head(column: Column, props: &BoardProps) -> Html {
 
 /// Counts the animation frames that had something new, and renders in each.
 #[hook]
-fn use_frames(desk: &ByIdentity) -> u32 {
+fn use_frames(feed: &ByIdentity) -> u32 {
     let frames = use_reducer(Frames::default);
     {
         let frames = frames.dispatcher();
-        use_effect_with(desk.clone(), move |desk| {
-            desk.0.set_board(Some(Callback::from(move |()| frames.dispatch(()))));
-            let desk = desk.clone();
-            move || desk.0.set_board(None)
+        use_effect_with(feed.clone(), move |feed| {
+            feed.0.set_on_frame(Some(Callback::from(move |()| frames.dispatch(()))));
+            let feed = feed.clone();
+            move || feed.0.set_on_frame(None)
         });
     }
     frames.0

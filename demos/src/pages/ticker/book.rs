@@ -4,7 +4,7 @@ use everwire_companion_api::ticker::{ServerMessage, Snapshot, Update};
 
 use super::quote::Quote;
 
-/// All quotes, as far as the feed has told, and what of the feed was missed.
+/// All quotes, and how much of the feed was missed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Book {
     quotes: Vec<Quote>,
@@ -15,14 +15,14 @@ pub(super) struct Book {
     missed: Missed,
 }
 
-/// What did not arrive. A snapshot heals all of it, since it has every update's effect.
+/// What did not arrive. A snapshot makes up for all of it, since it includes every update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Missed {
     /// How often sequence numbers were left out.
     pub(super) gaps: u64,
     /// How many updates that were.
     pub(super) updates: u64,
-    /// How often the feed had started anew, so that nobody can tell how many.
+    /// How often the feed has restarted, which hides how many updates were missed.
     pub(super) restarts: u64,
 }
 
@@ -31,14 +31,14 @@ pub(super) struct Missed {
 pub(super) enum Taken {
     /// So many updates are part of the book now.
     Updates(u64),
-    /// The book was made anew.
+    /// The book was replaced.
     Snapshot,
-    /// Updates are missing before these, within one connection: only another snapshot can heal that.
+    /// Updates are missing before these, within one connection. Only another snapshot brings the book up to date.
     Gap,
 }
 
 impl Book {
-    /// Folds a message into the quotes.
+    /// Applies a message to the quotes.
     pub(super) fn take(&mut self, message: ServerMessage) -> Taken {
         match message {
             ServerMessage::Snapshot(snapshot) => {
@@ -88,7 +88,7 @@ impl Book {
     fn replace(&mut self, snapshot: Snapshot) {
         let is_first = self.epoch.is_empty();
         if is_first {
-            // Nothing was missed: nobody was listening.
+            // Nothing was missed before the first snapshot.
         } else if self.epoch != snapshot.epoch {
             self.missed.restarts += 1;
         } else if snapshot.seq > self.seq {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_missed_between_two_connections_is_healed_by_the_snapshot_and_counted() {
+    fn what_was_missed_between_two_connections_is_in_the_snapshot_and_counted() {
         let mut book = opened(7);
         book.take(updates([update(8, "XOM", 51.0)]));
         book.take(snapshot("a", 20, 40.0));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_started_anew_is_counted_and_its_numbers_are_not_compared() {
+    fn a_server_that_restarted_is_counted_and_its_numbers_are_not_compared() {
         let mut book = opened(7_000);
         book.take(snapshot("b", 3, 50.0));
         assert_eq!(book.missed(), Missed { gaps: 0, updates: 0, restarts: 1 });
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_within_a_connection_is_told() {
+    fn a_gap_within_a_connection_is_reported() {
         let mut book = opened(7);
         assert_eq!(book.take(updates([update(8, "DIS", 51.0), update(11, "DIS", 52.0)])), Taken::Gap);
         assert_eq!(book.missed(), Missed { gaps: 1, updates: 2, restarts: 0 });

@@ -3,7 +3,7 @@ use yew::prelude::*;
 
 use super::ByIdentity;
 use super::book::Missed;
-use super::desk::Figures;
+use super::feed::Figures;
 use crate::format;
 
 /// The milliseconds between two looks: as often as a person can read.
@@ -11,7 +11,7 @@ const LOOK_EVERY: u32 = 250;
 
 #[derive(Properties, PartialEq)]
 pub(super) struct FeedFiguresProps {
-    pub(super) desk: ByIdentity,
+    pub(super) feed: ByIdentity,
 }
 
 /// How the feed runs.
@@ -20,9 +20,9 @@ pub(super) fn FeedFigures(props: &FeedFiguresProps) -> Html {
     let figures = use_state_eq(Figures::default);
     {
         let figures = figures.setter();
-        use_effect_with(props.desk.clone(), move |desk| {
-            let desk = desk.clone();
-            let look = Interval::new(LOOK_EVERY, move || figures.set(desk.0.figures()));
+        use_effect_with(props.feed.clone(), move |feed| {
+            let feed = feed.clone();
+            let look = Interval::new(LOOK_EVERY, move || figures.set(feed.0.figures()));
             move || drop(look)
         });
     }

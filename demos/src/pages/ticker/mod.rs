@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`book`], [`quote`], [`spark`]: the quotes, into which every update is folded
-//! - [`desk`]: where the feed comes in and the page looks; [`meter`]: what happens in a second
+//! - [`feed`]: the state of the page; [`meter`]: what happens in a second
 //! - [`columns`]: sorting and filtering; [`rate`]: the slider's scale
 //! - [`controls`], [`figures`], [`board`] with its [`tools`], [`row`]: what is seen; [`sight`]: which rows are
 
@@ -10,7 +10,7 @@ mod board;
 mod book;
 mod columns;
 mod controls;
-mod desk;
+mod feed;
 mod figures;
 mod meter;
 mod quote;
@@ -31,7 +31,7 @@ use crate::line::use_line;
 use board::Board;
 use columns::Sorting;
 use controls::{Controls, Wish};
-use desk::Desk;
+use feed::Feed;
 use figures::FeedFigures;
 
 /// The page of the stock ticker.
@@ -40,19 +40,19 @@ pub(crate) fn TickerPage() -> Html {
     let wish = use_state_eq(Wish::default);
     let filter = use_state_eq(AttrValue::default);
     let sorting = use_state_eq(Sorting::default);
-    let desk = use_memo((), |()| Desk::default());
+    let feed = use_memo((), |()| Feed::default());
     let line = use_line(wish.endpoint());
 
     // What the callback needs of the socket exists only after the socket does.
     let current = use_mut_ref(|| None);
     let on_event = {
-        let (desk, current) = (Rc::clone(&desk), Rc::clone(&current));
+        let (feed, current) = (Rc::clone(&feed), Rc::clone(&current));
         // A server that was asked to send garbage sends messages that cannot be decoded.
         Callback::from(move |event| {
             let Ok(event) = event else { return };
             let socket = current.borrow().clone();
             let handle = socket.as_ref().and_then(everwire_yew::UseSocket::<()>::handle);
-            if desk.receive(event, handle.as_ref())
+            if feed.receive(event, handle.as_ref())
                 && let Some(socket) = socket
             {
                 socket.reconnect();
@@ -62,9 +62,9 @@ pub(crate) fn TickerPage() -> Html {
     let socket = use_socket::<(), ServerMessage>(line.options(), on_event);
     *current.borrow_mut() = Some(socket.clone());
     {
-        // Another choice is another feed: what it missed of the old one is not missed.
-        let desk = Rc::clone(&desk);
-        use_effect_with(line.key(), move |_| desk.clear());
+        // Another choice is another feed, of which nothing was missed yet.
+        let feed = Rc::clone(&feed);
+        use_effect_with(line.key(), move |_| feed.clear());
     }
     html! {
         <>
@@ -76,10 +76,10 @@ pub(crate) fn TickerPage() -> Html {
             <div class="stack">
                 <section class="ticker-panel" aria-label="Feed">
                     <Controls wish={*wish} on_wish={Callback::from({ let wish = wish.setter(); move |to| wish.set(to) })} />
-                    <FeedFigures desk={ByIdentity(Rc::clone(&desk))} />
+                    <FeedFigures feed={ByIdentity(Rc::clone(&feed))} />
                 </section>
                 <Board
-                    desk={ByIdentity(Rc::clone(&desk))}
+                    feed={ByIdentity(Rc::clone(&feed))}
                     filter={(*filter).clone()}
                     on_filter={Callback::from({ let filter = filter.setter(); move |to| filter.set(to) })}
                     sorting={*sorting}
@@ -90,9 +90,9 @@ pub(crate) fn TickerPage() -> Html {
     }
 }
 
-/// The desk as a property: the same desk is the same, whatever came in meanwhile.
+/// The state as a property, which is equal to itself whatever has arrived meanwhile.
 #[derive(Clone)]
-struct ByIdentity(Rc<Desk>);
+struct ByIdentity(Rc<Feed>);
 
 impl PartialEq for ByIdentity {
     fn eq(&self, other: &Self) -> bool {

@@ -2,8 +2,8 @@
 //!
 //! # Layout
 //! - [`page`], [`parts`], [`sights`]: what is seen
-//! - [`tracking`], [`frame`]: the desk, the connection and the source of positions, tied together
-//! - [`desk`]: everything the page knows, of
+//! - [`tracking`], [`frame`]: connect the state, the socket and the source of positions
+//! - [`state`]: the state of the page, of
 //!   - [`participants`], [`trail`]: who is on the map
 //!   - [`sharing`], [`identity`], [`precision`], [`problem`]: what the visitor wants others to know, and as whom
 //!   - [`server_clock`]: how old a position is
@@ -11,7 +11,6 @@
 //! - [`remembered`]: what is kept for the next visit
 //! - [`fix`], [`readable`]: a position as measured; distances, ages and places as people read them
 
-mod desk;
 mod dice;
 mod fix;
 mod frame;
@@ -29,6 +28,7 @@ mod sharing;
 mod sights;
 mod source;
 mod start_place;
+mod state;
 mod tracking;
 mod trail;
 mod walk;

@@ -2,13 +2,13 @@ use std::rc::Rc;
 
 use yew::prelude::*;
 
-use super::desk::{Desk, Wish};
 use super::fix::Fix;
 use super::now;
 use super::participants::Participant;
 use super::parts::{FollowButton, People, Person, PrecisionChoice, Privacy, ShareCard, Simulation, TileCard};
 use super::sights::{class, letters, name, sights};
 use super::start_place::StartPlace;
+use super::state::{State, ViewTarget};
 use super::tracking::{Tracking, use_tracking};
 use super::{readable, remembered};
 use crate::components::PageHead;
@@ -86,11 +86,11 @@ pub(crate) fn TrackerPage() -> Html {
         }
     });
 
-    let desk = tracking.desk();
+    let state = tracking.state();
     let status = tracking.status();
     let is_connected = status.as_ref().is_some_and(|status| status.is_open());
     let is_simulated = walk_from.is_some();
-    let people = people(&desk, tracking.server_time(), is_simulated);
+    let people = people(&state, tracking.server_time(), is_simulated);
     html! {
         <>
             <PageHead title="Geolocation tracker" connection={status.map(|status| (line.clone(), status))}
@@ -98,17 +98,17 @@ pub(crate) fn TrackerPage() -> Html {
             <div class="tracker">
                 <section class={classes!("tracker-map", (!is_connected).then_some("is-stale"))} aria-label="Map">
                     <MapView handle={(*map).clone()} label="Map of everyone who shares. Arrow keys move it, plus and minus zoom."
-                        sights={Rc::new(sights(&desk.participants, &on_pick))} tiles={(*tiles).clone()} {on_ready} {on_moved} {on_tile_error} />
-                    if let Some(is_following) = desk.is_following() {
+                        sights={Rc::new(sights(&state.participants, &on_pick))} tiles={(*tiles).clone()} {on_ready} {on_moved} {on_tile_error} />
+                    if let Some(is_following) = state.is_following() {
                         <FollowButton {is_following} {on_follow} />
                     }
                 </section>
                 <div class="tracker-side stack">
-                    <ShareCard is_wanted={desk.sharing.is_wanted()} told={desk.sharing.told()} problem={desk.sharing.problem()}
+                    <ShareCard is_wanted={state.sharing.is_wanted()} told={state.sharing.told()} problem={state.sharing.problem()}
                         {is_simulated} {is_connected} {on_start} {on_stop}>
                         <Privacy host={line.server().host()} />
-                        <PrecisionChoice precision={desk.sharing.precision()} on_choose={on_precision} />
-                        <Simulation start={*walk_from} is_fixed={desk.sharing.is_wanted()} on_choose={on_simulate} />
+                        <PrecisionChoice precision={state.sharing.precision()} on_choose={on_precision} />
+                        <Simulation start={*walk_from} is_fixed={state.sharing.is_wanted()} on_choose={on_simulate} />
                     </ShareCard>
                     <People {people} {is_connected} {on_pick} {on_everyone} />
                     <TileCard tiles={(*tiles).clone()} has_trouble={*has_tile_trouble} on_choose={on_tiles} />
@@ -120,58 +120,58 @@ pub(crate) fn TrackerPage() -> Html {
 
 /// Moves the view where it should be, as soon as there is a map and somebody there.
 fn fulfil(tracking: &Tracking, map: &MapHandle) {
-    let Some(wish) = tracking.desk().wish else { return };
-    let circles = circles(&tracking.desk(), wish);
+    let Some(target) = tracking.state().target else { return };
+    let circles = circles(&tracking.state(), target);
     if circles.is_empty() {
         return;
     }
     // Who are close to each other are told apart only from nearby, if that was asked for.
-    let surroundings = if wish == Wish::Everyone { Surroundings::CutOff } else { Surroundings::Shown };
+    let surroundings = if target == ViewTarget::Everyone { Surroundings::CutOff } else { Surroundings::Shown };
     let moved = map.with(|map| {
         let is_moving = map.show_circles(&circles, surroundings);
         // Somebody was picked in the list, from where a phone does not show the map.
-        if is_moving && matches!(wish, Wish::One(_)) {
+        if is_moving && matches!(target, ViewTarget::One(_)) {
             map.reveal();
         }
         is_moving
     });
     if moved == Some(true) {
-        tracking.wish_came_true();
+        tracking.target_reached();
     }
 }
 
 /// Keeps the visitor in the middle of the view for as long as they want that.
 fn follow(tracking: &Tracking, map: &MapHandle) {
-    let desk = tracking.desk();
+    let state = tracking.state();
     map.with(|map| {
-        map.set_following(desk.is_following() == Some(true));
-        if let Some(place) = desk.followed() {
+        map.set_following(state.is_following() == Some(true));
+        if let Some(place) = state.followed() {
             map.follow(place);
         }
     });
 }
 
 /// What has to be in view.
-fn circles(desk: &Desk, wish: Wish) -> Vec<(LatLon, f64)> {
+fn circles(state: &State, target: ViewTarget) -> Vec<(LatLon, f64)> {
     let near = |participant: &Participant| {
         let Fix { place, accuracy } = participant.position.into();
         vec![(place, accuracy.max(NEAR))]
     };
-    match wish {
-        Wish::Overview | Wish::Everyone => {
-            let fixes = desk.participants.all().map(|(_, participant)| Fix::from(participant.position));
+    match target {
+        ViewTarget::Overview | ViewTarget::Everyone => {
+            let fixes = state.participants.all().map(|(_, participant)| Fix::from(participant.position));
             fixes.map(|fix| (fix.place, fix.accuracy)).collect()
         }
-        Wish::Me => desk.participants.me().map(near).unwrap_or_default(),
-        Wish::One(id) => desk.participants.get(id).map(near).unwrap_or_default(),
+        ViewTarget::Me => state.participants.me().map(near).unwrap_or_default(),
+        ViewTarget::One(id) => state.participants.get(id).map(near).unwrap_or_default(),
     }
 }
 
 /// The rows of the list.
-fn people(desk: &Desk, server_time: Option<f64>, is_simulated: bool) -> Vec<Person> {
-    let here = desk.participants.me().map(|me| Fix::from(me.position).place);
+fn people(state: &State, server_time: Option<f64>, is_simulated: bool) -> Vec<Person> {
+    let here = state.participants.me().map(|me| Fix::from(me.position).place);
     let person = |(id, participant): (u64, &Participant)| {
-        let is_me = desk.participants.my_id() == Some(id);
+        let is_me = state.participants.my_id() == Some(id);
         let position = participant.position;
         Person {
             id,
@@ -180,13 +180,13 @@ fn people(desk: &Desk, server_time: Option<f64>, is_simulated: bool) -> Vec<Pers
             class: class(id, is_me),
             is_me,
             is_simulated: is_me && is_simulated,
-            is_picked: desk.picked == Some(id),
+            is_picked: state.picked == Some(id),
             distance: here
                 .filter(|_| !is_me)
                 .map(|here| readable::distance(here.distance_to(Fix::from(position).place))),
             accuracy: readable::distance(position.accuracy),
-            age: desk.age_of(position.time, server_time, now()).map(readable::age),
+            age: state.age_of(position.time, server_time, now()).map(readable::age),
         }
     };
-    desk.participants.all().map(person).collect()
+    state.participants.all().map(person).collect()
 }

@@ -46,7 +46,7 @@ impl Problem {
                  browser in the system's settings), then press the button again. Or simulate a walk."
             }
             Self::Unavailable => {
-                "It is still trying. Switch on location services or Wi-Fi; a desk computer may have neither. Or stop, and \
+                "It is still trying. Switch on location services or Wi-Fi; a state computer may have neither. Or stop, and \
                  simulate a walk."
             }
             Self::Timeout => {

@@ -7,7 +7,7 @@ pub(super) struct ServerClock {
 
 impl ServerClock {
     /// A message that was written at `written` by the server's clock came at `now` by this machine's.
-    pub(super) fn hear(&mut self, written: f64, now: f64) {
+    pub(super) fn observe(&mut self, written: f64, now: f64) {
         let ahead = written - now;
         self.ahead = Some(self.ahead.map_or(ahead, |known| known.max(ahead)));
     }
@@ -26,9 +26,9 @@ mod tests {
     fn the_freshest_message_sets_the_clock() {
         let mut clock = ServerClock::default();
         assert_eq!(clock.at(0.0), None);
-        clock.hear(9_000.0, 1_000.0);
-        clock.hear(9_500.0, 1_200.0);
-        clock.hear(9_000.0, 1_400.0);
+        clock.observe(9_000.0, 1_000.0);
+        clock.observe(9_500.0, 1_200.0);
+        clock.observe(9_000.0, 1_400.0);
         assert_eq!(clock.at(2_000.0), Some(10_300.0));
     }
 }

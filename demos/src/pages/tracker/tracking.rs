@@ -7,7 +7,6 @@ use everwire_yew::{ConnectionStatus, SocketOptions, UseSocket, use_socket};
 use gloo_timers::callback::Interval;
 use yew::prelude::*;
 
-use super::desk::Desk;
 use super::fix::Fix;
 use super::frame::use_render_per_frame;
 use super::identity::Identity;
@@ -16,15 +15,16 @@ use super::precision::Precision;
 use super::problem::Problem;
 use super::remembered;
 use super::source::Source;
+use super::state::State;
 use crate::map::LatLon;
 
 /// How often ages are shown anew, in milliseconds.
 const TICK: u32 = 1_000;
 
-/// The page's desk, its connection and its source of positions, tied together. Clones are of the same.
+/// Connects the page's state, its socket and its source of positions. Clones share them.
 #[derive(Clone)]
 pub(super) struct Tracking {
-    desk: Rc<RefCell<Desk>>,
+    state: Rc<RefCell<State>>,
     socket: Rc<RefCell<Option<UseSocket<ClientMessage>>>>,
     source: Rc<RefCell<Option<Source>>>,
     render: Rc<dyn Fn()>,
@@ -36,7 +36,7 @@ pub(super) struct Tracking {
 pub(super) fn use_tracking(options: SocketOptions) -> Tracking {
     let render = use_render_per_frame();
     let tracking = use_memo((), move |()| Tracking {
-        desk: Rc::new(RefCell::new(Desk::new(remembered::precision()))),
+        state: Rc::new(RefCell::new(State::new(remembered::precision()))),
         socket: Rc::default(),
         source: Rc::default(),
         render,
@@ -46,7 +46,7 @@ pub(super) fn use_tracking(options: SocketOptions) -> Tracking {
         Callback::from(move |event| {
             // A message that cannot be decoded is skipped: the next one is as good.
             if let Ok(event) = event {
-                tracking.change(|desk| desk.hear(event, now()));
+                tracking.change(|state| state.on_event(event, now()));
             }
         })
     };
@@ -57,11 +57,11 @@ pub(super) fn use_tracking(options: SocketOptions) -> Tracking {
         use_effect_with((), move |()| {
             let ticks = {
                 let tracking = tracking.clone();
-                Interval::new(TICK, move || tracking.change(|desk| desk.sharing.tick(now())))
+                Interval::new(TICK, move || tracking.change(|state| state.sharing.tick(now())))
             };
             move || {
                 drop(ticks);
-                // The device's search ends with the page; the connection's end tells everybody else.
+                // The device's search ends with the page; the end of the connection removes the participant for all others.
                 tracking.source.replace(None);
             }
         });
@@ -71,8 +71,8 @@ pub(super) fn use_tracking(options: SocketOptions) -> Tracking {
 
 impl Tracking {
     /// What the page knows at the moment.
-    pub(super) fn desk(&self) -> Ref<'_, Desk> {
-        self.desk.borrow()
+    pub(super) fn state(&self) -> Ref<'_, State> {
+        self.state.borrow()
     }
 
     pub(super) fn status(&self) -> Option<ConnectionStatus> {
@@ -86,10 +86,10 @@ impl Tracking {
 
     /// The visitor pressed the button: shares the device's positions, or a walk around a place.
     pub(super) fn start(&self, walk_from: Option<LatLon>) {
-        self.look(|desk| desk.start(Identity::random()));
+        self.look(|state| state.start(Identity::random()));
         let on_fix = {
             let tracking = self.clone();
-            move |fix: Fix| tracking.change(|desk| desk.measured(fix, now()))
+            move |fix: Fix| tracking.change(|state| state.measured(fix, now()))
         };
         let source = match walk_from {
             Some(place) => Ok(Source::simulation(place, on_fix)),
@@ -109,32 +109,32 @@ impl Tracking {
     /// The visitor pressed stop.
     pub(super) fn stop(&self) {
         self.source.replace(None);
-        self.change(Desk::stop);
+        self.change(State::stop);
     }
 
     pub(super) fn set_precision(&self, precision: Precision) {
         remembered::keep_precision(precision);
-        self.change(|desk| desk.sharing.set_precision(precision, now()));
+        self.change(|state| state.sharing.set_precision(precision, now()));
     }
 
-    /// The visitor picked somebody: the view moves there.
+    /// The visitor picked a participant: the view moves there.
     pub(super) fn pick(&self, id: u64) {
-        self.look(|desk| desk.pick(id));
+        self.look(|state| state.pick(id));
     }
 
     /// Moves the view so that everyone is in it.
     pub(super) fn show_everyone(&self) {
-        self.look(Desk::show_everyone);
+        self.look(State::show_everyone);
     }
 
     /// Has the view follow the visitor, or not any more.
     pub(super) fn set_following(&self, follow: bool) {
-        self.look(if follow { Desk::follow } else { Desk::stop_following });
+        self.look(if follow { State::follow } else { State::stop_following });
     }
 
-    /// The view has moved where it should.
-    pub(super) fn wish_came_true(&self) {
-        self.desk.borrow_mut().wish = None;
+    /// The view has reached its target.
+    pub(super) fn target_reached(&self) {
+        self.state.borrow_mut().target = None;
     }
 
     /// Renders again, for a change elsewhere.
@@ -146,20 +146,20 @@ impl Tracking {
         if problem.is_final() {
             self.source.replace(None);
         }
-        self.change(|desk| desk.failed(problem));
+        self.change(|state| state.failed(problem));
     }
 
     /// Changes what is seen and nothing that is sent.
-    fn look(&self, change: impl FnOnce(&mut Desk)) {
-        self.change(|desk| {
-            change(desk);
+    fn look(&self, change: impl FnOnce(&mut State)) {
+        self.change(|state| {
+            change(state);
             None
         });
     }
 
-    /// Changes the desk, sends what that asks for, and renders.
-    fn change(&self, change: impl FnOnce(&mut Desk) -> Option<ClientMessage>) {
-        let message = change(&mut self.desk.borrow_mut());
+    /// Changes the state, sends the message that follows, and renders.
+    fn change(&self, change: impl FnOnce(&mut State) -> Option<ClientMessage>) {
+        let message = change(&mut self.state.borrow_mut());
         if let (Some(message), Some(handle)) = (message, self.handle()) {
             send(&handle, &message);
         }
@@ -172,15 +172,15 @@ impl Tracking {
 }
 
 fn send(handle: &SocketHandle, message: &ClientMessage) {
-    // Of the messages about a participant that wait for a connection, only the last is sent: a position that was overtaken,
-    // or that a stop overtook, never leaves the page. A stop waits on when the visitor starts again, as somebody else.
+    // Of the queued messages about a participant only the last is sent: an outdated position, or one before a stop, never leaves
+    // the page. A stop stays queued when the visitor starts again, since that is another participant.
     let (ClientMessage::Position { secret, .. } | ClientMessage::Leave { secret }) = message;
     let mut options = SendOptions::default();
     if let Some(secret) = secret {
         options = options.key(secret.as_str());
     }
     if let Ok(text) = serde_json::to_string(message) {
-        // It is refused only when the connection is over. If it is opened again, the position is told again.
+        // It is refused only when the connection is over. When it is opened again, the position is sent again.
         let _ = handle.send_with(text, options);
     }
 }

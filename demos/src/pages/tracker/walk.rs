@@ -17,7 +17,7 @@ const TETHER: f64 = 800.0;
 /// How often a corner comes, a second: every half minute or so, as between blocks.
 const CORNERS: f64 = 1.0 / 35.0;
 
-/// A walk through a town that nobody takes, for a desk without GPS.
+/// A walk through a town that nobody takes, for a desktop without GPS.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
     home: LatLon,

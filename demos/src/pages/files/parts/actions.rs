@@ -1,22 +1,22 @@
 use yew::prelude::*;
 
-use crate::pages::files::courier::Courier;
-use crate::pages::files::desk::{Desk, Order};
+use crate::pages::files::controller::Controller;
+use crate::pages::files::state::{Command, State};
 use crate::pages::files::transfer::{Stage, Transfer};
 
-type Act = fn(&mut Desk, u32) -> Vec<Order>;
+type Act = fn(&mut State, u32) -> Vec<Command>;
 
 /// What the visitor can do with a file. `on_act` is told which button was pressed.
 ///
 /// There are two places, and a button that takes the place of another is the same element: the focus stays on it.
-pub(super) fn actions(transfer: &Transfer, courier: &Courier, on_act: &Callback<String>) -> Html {
+pub(super) fn actions(transfer: &Transfer, controller: &Controller, on_act: &Callback<String>) -> Html {
     let button = |place: &'static str, class: &'static str, (words, act): (&'static str, Act)| {
         let (id, element) = (transfer.id, format!("files-{}-{place}", transfer.id));
         let onclick = {
-            let (courier, on_act, element) = (courier.clone(), on_act.clone(), element.clone());
+            let (controller, on_act, element) = (controller.clone(), on_act.clone(), element.clone());
             Callback::from(move |_: MouseEvent| {
                 on_act.emit(element.clone());
-                courier.change(|desk| act(desk, id));
+                controller.change(|state| act(state, id));
             })
         };
         html! {
@@ -35,9 +35,9 @@ pub(super) fn actions(transfer: &Transfer, courier: &Courier, on_act: &Callback<
 
 fn offered(stage: &Stage) -> (Option<(&'static str, Act)>, (&'static str, Act)) {
     match stage {
-        Stage::Paused => (Some(("Resume", Desk::resume)), ("Cancel", Desk::cancel)),
-        Stage::Failed(failure) if !failure.is_final => (Some(("Send again", Desk::again)), ("Dismiss", Desk::cancel)),
-        Stage::Failed(_) | Stage::Done(_) => (None, ("Dismiss", Desk::cancel)),
-        _ => (Some(("Pause", Desk::pause)), ("Cancel", Desk::cancel)),
+        Stage::Paused => (Some(("Resume", State::resume)), ("Cancel", State::cancel)),
+        Stage::Failed(failure) if !failure.is_final => (Some(("Send again", State::again)), ("Dismiss", State::cancel)),
+        Stage::Failed(_) | Stage::Done(_) => (None, ("Dismiss", State::cancel)),
+        _ => (Some(("Pause", State::pause)), ("Cancel", State::cancel)),
     }
 }

@@ -6,7 +6,7 @@ use yew::prelude::*;
 use super::focus::INPUT;
 use crate::components::Icon;
 use crate::format;
-use crate::pages::files::courier::Courier;
+use crate::pages::files::controller::Controller;
 use crate::pages::files::readable;
 use crate::pages::files::remembered::Unfinished;
 
@@ -17,7 +17,7 @@ pub(crate) struct ChooserProps {
     pub(crate) is_small: bool,
     /// What an earlier visit left unfinished.
     pub(crate) left: Vec<Unfinished>,
-    pub(crate) courier: Courier,
+    pub(crate) controller: Controller,
     pub(crate) on_files: Callback<Vec<File>>,
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn Chooser(props: &ChooserProps) -> Html {
                 </label>
             </div>
             <p id="files-limits" class="field-note">{ limits(props.limits) }</p>
-            { for props.left.iter().map(|unfinished| left(unfinished, &props.courier)) }
+            { for props.left.iter().map(|unfinished| left(unfinished, &props.controller)) }
         </section>
     }
 }
@@ -82,10 +82,10 @@ fn limits(limits: Option<Limits>) -> String {
     }
 }
 
-fn left(unfinished: &Unfinished, courier: &Courier) -> Html {
+fn left(unfinished: &Unfinished, controller: &Controller) -> Html {
     let forget = {
-        let (courier, unfinished) = (courier.clone(), unfinished.clone());
-        Callback::from(move |_: MouseEvent| courier.forget(&unfinished))
+        let (controller, unfinished) = (controller.clone(), unfinished.clone());
+        Callback::from(move |_: MouseEvent| controller.forget(&unfinished))
     };
     let Unfinished { name, size, key } = unfinished;
     html! {

@@ -6,9 +6,9 @@ mod figures;
 mod file_name;
 mod focus;
 mod progress;
-mod shelf;
+mod stored_files;
 mod transfers;
 
 pub(super) use chooser::Chooser;
-pub(super) use shelf::Shelf;
+pub(super) use stored_files::StoredFiles;
 pub(super) use transfers::Transfers;

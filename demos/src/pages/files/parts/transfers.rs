@@ -7,14 +7,14 @@ use super::figures::figures;
 use super::file_name::FileName;
 use super::focus::{HEADING, use_kept_focus};
 use super::progress::Progress;
-use crate::pages::files::courier::Courier;
-use crate::pages::files::desk::Desk;
+use crate::pages::files::controller::Controller;
+use crate::pages::files::state::State;
 use crate::pages::files::transfer::{Stage, Transfer};
 
 #[derive(Properties)]
 pub(crate) struct TransfersProps {
-    pub(crate) desk: Rc<Desk>,
-    pub(crate) courier: Courier,
+    pub(crate) state: Rc<State>,
+    pub(crate) controller: Controller,
     pub(crate) now: f64,
 }
 
@@ -28,19 +28,19 @@ impl PartialEq for TransfersProps {
 /// The files that the visitor sends.
 #[component]
 pub(crate) fn Transfers(props: &TransfersProps) -> Html {
-    let mut transfers: Vec<&Transfer> = props.desk.transfers.iter().collect();
+    let mut transfers: Vec<&Transfer> = props.state.transfers.iter().collect();
     transfers.sort_by_key(|transfer| place(transfer));
     let on_act = use_kept_focus();
     let rows = transfers.into_iter().map(|transfer| row(transfer, props, &on_act));
     html! {
         <>
-            if !props.desk.transfers.is_empty() {
+            if !props.state.transfers.is_empty() {
                 <section class="card" aria-labelledby={HEADING}>
                     <div class="card-head"><h2 id={HEADING} tabindex="-1">{ "Your files" }</h2></div>
                     <ul class="files-transfers">{ for rows }</ul>
                 </section>
             }
-            <p class="visually-hidden" role="status">{ &props.desk.announcement }</p>
+            <p class="visually-hidden" role="status">{ &props.state.announcement }</p>
         </>
     }
 }
@@ -57,9 +57,9 @@ fn place(transfer: &Transfer) -> u8 {
 }
 
 fn row(transfer: &Transfer, props: &TransfersProps, on_act: &Callback<String>) -> Html {
-    let is_interrupted = transfer.is_on_line() && !props.desk.is_open();
+    let is_interrupted = transfer.is_on_line() && !props.state.is_open();
     let (tag, class) = tag(transfer, is_interrupted);
-    let figures = figures(transfer, props.desk.limits, is_interrupted, props.now);
+    let figures = figures(transfer, props.state.limits, is_interrupted, props.now);
     html! {
         <li key={transfer.id} class="files-transfer" aria-label={transfer.name.clone()}>
             <div class="files-transfer-head">
@@ -72,7 +72,7 @@ fn row(transfer: &Transfer, props: &TransfersProps, on_act: &Callback<String>) -
             }
             <div class="files-transfer-foot">
                 <p class="files-figures number">{ for figures.iter().map(|figure| html! { <span>{ figure }</span> }) }</p>
-                <div class="files-actions">{ actions(transfer, &props.courier, on_act) }</div>
+                <div class="files-actions">{ actions(transfer, &props.controller, on_act) }</div>
             </div>
             if let Some(note) = transfer.note.filter(|_| !matches!(transfer.stage, Stage::Failed(_))) {
                 <p class="notice notice-waiting files-note">{ note }</p>

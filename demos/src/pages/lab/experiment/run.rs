@@ -11,7 +11,7 @@ use gloo_timers::future::TimeoutFuture;
 
 use super::{Plan, Results};
 use crate::pages::lab::bench::{ask, new_name, now};
-use crate::pages::lab::reader::{Order, Reader, ReaderEvent, post};
+use crate::pages::lab::reader::{Reader, ReaderEvent, ReaderOptions, post};
 use crate::pages::lab::settings::Network;
 use crate::pages::lab::transport::Transport;
 
@@ -33,7 +33,7 @@ pub(in crate::pages::lab) async fn run(plan: Plan, environment: Environment, res
     let name = new_name();
     for set in 0..plan.sets {
         for transport in plan.order(set) {
-            let Some(mut caller) = Caller::connect(environment.order(&name, transport, set)).await else {
+            let Some(mut caller) = Caller::connect(environment.options(&name, transport, set)).await else {
                 (0..plan.calls).for_each(|_| results.borrow_mut().record(transport, None));
                 continue;
             };
@@ -54,9 +54,9 @@ pub(in crate::pages::lab) async fn run(plan: Plan, environment: Environment, res
 impl Environment {
     /// All sets of a transport read one log of answers: the server has room for so many. Their accounts are their own, so that
     /// nothing of a set that has just ended, as the closing of its connection, is entered into the next.
-    fn order(&self, run: &str, transport: Transport, set: usize) -> Order {
+    fn options(&self, run: &str, transport: Transport, set: usize) -> ReaderOptions {
         let name = format!("{run}-{}", transport.key());
-        Order {
+        ReaderOptions {
             transport,
             base: self.base.clone(),
             query: format!("call={name}{}", self.network.parameter()),
@@ -68,7 +68,7 @@ impl Environment {
 
 /// One transport, connected and ready for calls.
 struct Caller {
-    order: Order,
+    options: ReaderOptions,
     socket: Option<SocketHandle>,
     events: UnboundedReceiver<ReaderEvent>,
     _reader: Reader,
@@ -76,11 +76,11 @@ struct Caller {
 
 impl Caller {
     /// `None` where the server does not answer in time.
-    async fn connect(order: Order) -> Option<Self> {
+    async fn connect(options: ReaderOptions) -> Option<Self> {
         let (sender, events) = unbounded();
         // Nobody hears it when the caller is gone, and then the reader is too.
-        let reader = Reader::open(order.clone(), Rc::new(move |event| drop(sender.unbounded_send(event))));
-        let mut caller = Self { order, socket: reader.socket.clone(), events, _reader: reader };
+        let reader = Reader::open(options.clone(), Rc::new(move |event| drop(sender.unbounded_send(event))));
+        let mut caller = Self { options, socket: reader.socket.clone(), events, _reader: reader };
         let is_ready = |event: &ReaderEvent| matches!(event, ReaderEvent::Open | ReaderEvent::Item(Item::Start { .. }));
         caller.wait_for(is_ready).await.then_some(caller)
     }
@@ -88,9 +88,9 @@ impl Caller {
     /// Waits for a moment that has nothing to do with the latest poll. A call right behind an answer would wait a whole period
     /// each time, and people's do not.
     async fn pause(&self) {
-        if self.order.transport == Transport::Polling {
+        if self.options.transport == Transport::Polling {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "up to a period")]
-            let pause = (js_sys::Math::random() * f64::from(self.order.period)) as u32;
+            let pause = (js_sys::Math::random() * f64::from(self.options.period)) as u32;
             TimeoutFuture::new(pause).await;
         }
     }
@@ -99,7 +99,7 @@ impl Caller {
     async fn call(&mut self, number: u64) -> Option<f64> {
         let question = format!("{{\"call\":{number}}}");
         let start = now();
-        let url = self.order.http("echo");
+        let url = self.options.http("echo");
         let socket = self.socket.clone();
         let ask = in_time(async move {
             match socket {
@@ -118,8 +118,8 @@ impl Caller {
 
     /// `None` where the server does not say it in time.
     async fn usage(&self) -> Option<Usage> {
-        let account = self.order.account.as_str();
-        in_time(ask(&self.order.base, std::iter::once(account))).await?.get(account).copied()
+        let account = self.options.account.as_str();
+        in_time(ask(&self.options.base, std::iter::once(account))).await?.get(account).copied()
     }
 
     async fn wait_for(&mut self, is_it: impl Fn(&ReaderEvent) -> bool) -> bool {
@@ -152,8 +152,8 @@ mod tests {
     fn a_run_needs_one_log_a_transport_however_many_its_sets_and_an_account_for_each() {
         let environment = Environment { base: String::new(), network: Network::default(), period: 100 };
         let of = |run, transport, set| {
-            let order = environment.order(run, transport, set);
-            (order.query, order.account)
+            let options = environment.options(run, transport, set);
+            (options.query, options.account)
         };
         let (one, other) =
             (of("1fffffffffffff", Transport::LongPolling, 0), of("1fffffffffffff", Transport::LongPolling, 99));

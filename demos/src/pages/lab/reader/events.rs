@@ -9,16 +9,16 @@ use wasm_bindgen::JsCast;
 use web_sys::{EventSource, MessageEvent};
 
 use super::cursor::Cursor;
-use super::{OnEvent, Order, PAUSE, ReaderEvent};
+use super::{OnEvent, PAUSE, ReaderEvent, ReaderOptions};
 use crate::pages::lab::items;
 
 /// Listens until it is dropped. An `EventSource` connects again by itself when a connection breaks, and says what it has read
 /// last; one that was answered with an error stays closed for good, and another takes its place.
-pub(super) async fn listen(order: Order, on_event: OnEvent) {
+pub(super) async fn listen(options: ReaderOptions, on_event: OnEvent) {
     let cursor = Rc::new(Cell::new(Cursor::default()));
     loop {
         let (closed, mut closing) = unbounded();
-        match Source::open(&order.http_after(cursor.get().after()), &on_event, &cursor, closed) {
+        match Source::open(&options.http_after(cursor.get().after()), &on_event, &cursor, closed) {
             Some(_source) => drop(closing.next().await),
             None => on_event(ReaderEvent::Failed),
         }

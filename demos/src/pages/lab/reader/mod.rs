@@ -21,7 +21,7 @@ const PAUSE: u32 = 1_000;
 
 /// What to read, and how.
 #[derive(Clone, Debug)]
-pub(super) struct Order {
+pub(super) struct ReaderOptions {
     pub(super) transport: Transport,
     /// The server: `ws://127.0.0.1:9001`.
     pub(super) base: String,
@@ -53,15 +53,15 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn open(order: Order, on_event: OnEvent) -> Self {
-        match order.transport {
+    pub(super) fn open(options: ReaderOptions, on_event: OnEvent) -> Self {
+        match options.transport {
             Transport::Polling | Transport::LongPolling => {
-                Self { _job: Job::start(requests::ask(order, on_event)), socket: None }
+                Self { _job: Job::start(requests::ask(options, on_event)), socket: None }
             }
-            Transport::Streaming => Self { _job: Job::start(requests::stream(order, on_event)), socket: None },
-            Transport::Events => Self { _job: Job::start(events::listen(order, on_event)), socket: None },
+            Transport::Streaming => Self { _job: Job::start(requests::stream(options, on_event)), socket: None },
+            Transport::Events => Self { _job: Job::start(events::listen(options, on_event)), socket: None },
             Transport::WebSocket => {
-                let socket = socket::open(&order);
+                let socket = socket::open(&options);
                 let handle = socket.as_ref().map(|socket| socket.handle().clone());
                 Self { _job: Job::start(socket::read(socket, on_event)), socket: handle }
             }
@@ -69,7 +69,7 @@ impl Reader {
     }
 }
 
-impl Order {
+impl ReaderOptions {
     /// The address of a transport's endpoint, or of another below `/lab`, by HTTP.
     pub(super) fn http(&self, endpoint: &str) -> String {
         let base = self.base.replacen("ws", "http", 1);
@@ -89,14 +89,14 @@ mod tests {
 
     #[test]
     fn an_address_names_the_log_the_account_and_the_cursor() {
-        let order = Order {
+        let options = ReaderOptions {
             transport: Transport::LongPolling,
             base: "wss://demo.example".to_owned(),
             query: "rate=1&size=64".to_owned(),
             account: "a-1".to_owned(),
             period: 500,
         };
-        assert_eq!(order.http_after(None), "https://demo.example/lab/long-poll?rate=1&size=64&account=a-1");
-        assert!(order.http_after(Some(7)).ends_with("&account=a-1&after=7"));
+        assert_eq!(options.http_after(None), "https://demo.example/lab/long-poll?rate=1&size=64&account=a-1");
+        assert!(options.http_after(Some(7)).ends_with("&account=a-1&after=7"));
     }
 }

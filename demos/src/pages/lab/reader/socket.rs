@@ -6,7 +6,7 @@ use everwire::{Event, Heartbeat, Message, Socket};
 use everwire_companion_api::lab::Item;
 use futures_util::StreamExt;
 
-use super::{OnEvent, Order, ReaderEvent};
+use super::{OnEvent, ReaderEvent, ReaderOptions};
 use crate::pages::lab::items;
 
 /// A feed says something each second; without a word for so long the line is dead. No ping adds to what is measured.
@@ -28,8 +28,8 @@ impl std::ops::Deref for Resuming {
 }
 
 /// `None` where the browser makes no socket for such an address.
-pub(super) fn open(order: &Order) -> Option<Resuming> {
-    let Order { base, query, account, transport, .. } = order;
+pub(super) fn open(options: &ReaderOptions) -> Option<Resuming> {
+    let ReaderOptions { base, query, account, transport, .. } = options;
     let url = format!("{base}/lab/{}?{query}&account={account}", transport.key());
     let after = Arc::<AtomicU64>::default();
     let heard = Arc::clone(&after);

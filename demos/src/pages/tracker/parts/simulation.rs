@@ -13,7 +13,7 @@ pub(crate) struct SimulationProps {
     pub(crate) on_choose: Callback<Option<StartPlace>>,
 }
 
-/// A walk for a desk without GPS.
+/// A walk for a desktop without GPS.
 #[component]
 pub(crate) fn Simulation(props: &SimulationProps) -> Html {
     let switch = props.on_choose.reform(|change: Event| {
@@ -47,7 +47,7 @@ pub(crate) fn Simulation(props: &SimulationProps) -> Html {
                 } else if props.start.is_some() {
                     { "Made up at walking speed; your own position is not asked for. Others cannot tell it from a real one." }
                 } else {
-                    { "For a desk without GPS. Your own position is not asked for." }
+                    { "For a state without GPS. Your own position is not asked for." }
                 }
             </p>
         </fieldset>

@@ -6,14 +6,14 @@ use yew::prelude::*;
 use super::file_name::FileName;
 use crate::components::Icon;
 use crate::format;
-use crate::pages::files::courier::Courier;
-use crate::pages::files::desk::Desk;
+use crate::pages::files::controller::Controller;
 use crate::pages::files::readable;
+use crate::pages::files::state::State;
 
 #[derive(Properties, PartialEq)]
-pub(crate) struct ShelfProps {
-    pub(crate) desk: Rc<Desk>,
-    pub(crate) courier: Courier,
+pub(crate) struct StoredFilesProps {
+    pub(crate) state: Rc<State>,
+    pub(crate) controller: Controller,
     /// Where files are fetched from.
     pub(crate) base: String,
     /// Milliseconds since the Unix epoch by the server's clock.
@@ -22,10 +22,10 @@ pub(crate) struct ShelfProps {
 
 /// What everybody can fetch.
 #[component]
-pub(crate) fn Shelf(props: &ShelfProps) -> Html {
-    let files = &props.desk.files;
+pub(crate) fn StoredFiles(props: &StoredFilesProps) -> Html {
+    let files = &props.state.files;
     let taken: u64 = files.iter().map(|file| file.size).sum();
-    let room = props.desk.limits.map(|limits| format::bytes(limits.store_bytes));
+    let room = props.state.limits.map(|limits| format::bytes(limits.store_bytes));
     html! {
         <section class="card" aria-labelledby="shelf-heading">
             <div class="card-head">
@@ -35,7 +35,7 @@ pub(crate) fn Shelf(props: &ShelfProps) -> Html {
                 }
             </div>
             if files.is_empty() {
-                <p class="empty">{ if props.desk.is_told { "Nothing yet. What anybody sends appears here." } else { "Waiting for the server to tell what there is." } }</p>
+                <p class="empty">{ if props.state.has_listing { "Nothing yet. What anybody sends appears here." } else { "Waiting for the server to tell what there is." } }</p>
             } else {
                 <ul class="files-shelf">{ for files.iter().map(|file| row(file, props)) }</ul>
             }
@@ -43,10 +43,10 @@ pub(crate) fn Shelf(props: &ShelfProps) -> Html {
     }
 }
 
-fn row(file: &StoredFile, props: &ShelfProps) -> Html {
+fn row(file: &StoredFile, props: &StoredFilesProps) -> Html {
     let take_back = {
-        let (courier, id) = (props.courier.clone(), file.id.clone());
-        Callback::from(move |_: MouseEvent| courier.change(|desk| desk.take_back(&id)))
+        let (controller, id) = (props.controller.clone(), file.id.clone());
+        Callback::from(move |_: MouseEvent| controller.change(|state| state.take_back(&id)))
     };
     let sha256 = &file.sha256;
     html! {
@@ -64,7 +64,7 @@ fn row(file: &StoredFile, props: &ShelfProps) -> Html {
                 <p class="files-sha" title={format!("SHA-256 {sha256}")}>
                     { "SHA-256 " }<code>{ sha256.get(..16).unwrap_or(sha256) }{ "…" }</code>
                 </p>
-                if props.desk.is_mine(&file.id) {
+                if props.state.is_mine(&file.id) {
                     <button type="button" class="button button-small button-quiet" onclick={take_back}
                         aria-label={format!("Delete {}", file.name)}>{ "Delete" }</button>
                 }

@@ -6,40 +6,42 @@ use super::transfer::{Failure, Stage, Transfer};
 mod server;
 mod visitor;
 
-/// Everything the page knows. Events change it as they come; what is to be done about them is what the methods return.
+/// The state of the page, without I/O: events change it, and each method returns the commands that follow.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Desk {
+pub(super) struct State {
     pub(super) transfers: Vec<Transfer>,
-    /// What can be fetched, the newest first.
+    /// The files that can be downloaded, the newest first.
     pub(super) files: Vec<StoredFile>,
     pub(super) limits: Option<Limits>,
-    /// What has just happened, for somebody who does not see it.
+    /// What has just happened, for screen readers.
     pub(super) announcement: String,
-    /// Whether the server has told what it has: before that an empty list says nothing.
-    pub(super) is_told: bool,
+    /// Whether the server has listed its files. Before that an empty list says nothing.
+    pub(super) has_listing: bool,
     is_open: bool,
     last_id: u32,
     last_stream: u32,
 }
 
-/// What the page is to do.
+/// What the controller has to do.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Order {
-    /// Read enough of the file to know it again, and say [`Desk::prepared`].
+pub(super) enum Command {
+    /// Read enough of the file to recognize it, and call [`State::prepared`].
     Prepare(u32),
-    /// Tell the server.
-    Say(ClientMessage),
-    /// Send the file's chunks in this stream, and say [`Desk::all_sent`].
-    Send { id: u32, stream: u32 },
-    /// Stop what was begun for this file.
+    SendMessage(ClientMessage),
+    /// Send the file's chunks in this stream, and call [`State::all_sent`].
+    SendChunks {
+        id: u32,
+        stream: u32,
+    },
+    /// Stop the job of this file.
     Stop(u32),
-    /// Let go of the file.
-    Forget(u32),
+    /// Release the file.
+    Release(u32),
 }
 
-impl Desk {
-    /// The file can be told from others.
-    pub(super) fn prepared(&mut self, id: u32, key: ResumeKey) -> Vec<Order> {
+impl State {
+    /// The file has a key.
+    pub(super) fn prepared(&mut self, id: u32, key: ResumeKey) -> Vec<Command> {
         if self
             .transfers
             .iter()
@@ -53,7 +55,7 @@ impl Desk {
         self.ask(id)
     }
 
-    /// So much of what the server has already has been read.
+    /// The page has read up to this position of what the server already has.
     pub(super) fn checked(&mut self, id: u32, stream: u32, position: u64) {
         if let Some(transfer) = self.find(id).filter(|transfer| transfer.stream == stream) {
             let is_done = position >= transfer.flow.acked();
@@ -68,25 +70,25 @@ impl Desk {
         }
     }
 
-    /// The last byte was, and this is the checksum.
-    pub(super) fn all_sent(&mut self, id: u32, stream: u32, sha256: String) -> Vec<Order> {
+    /// The last byte was sent, and this is the checksum.
+    pub(super) fn all_sent(&mut self, id: u32, stream: u32, sha256: String) -> Vec<Command> {
         match self.find(id) {
             Some(transfer) if transfer.stream == stream && transfer.is_on_line() => {
                 transfer.stage = Stage::Comparing;
-                vec![Order::Say(ClientMessage::Finish { stream, sha256 })]
+                vec![Command::SendMessage(ClientMessage::Finish { stream, sha256 })]
             }
             _ => vec![],
         }
     }
 
-    /// The file cannot be read any more. The server need not keep room for what will not come.
-    pub(super) fn unreadable(&mut self, id: u32) -> Vec<Order> {
+    /// The file cannot be read any more, so the server need not keep room for it.
+    pub(super) fn unreadable(&mut self, id: u32) -> Vec<Command> {
         let key = self.transfer(id).and_then(|transfer| transfer.key.clone());
-        let cancel = key.map(|resume| Order::Say(ClientMessage::Cancel { resume }));
+        let cancel = key.map(|resume| Command::SendMessage(ClientMessage::Cancel { resume }));
         let why = "The file cannot be read: it may have been moved, changed, or be a folder. Choose it again.";
-        let mut orders = self.fail_for_good(id, why.to_owned());
-        orders.extend(cancel);
-        orders
+        let mut commands = self.fail_for_good(id, why.to_owned());
+        commands.extend(cancel);
+        commands
     }
 
     /// Whether a file was sent from this page.
@@ -121,8 +123,8 @@ impl Desk {
         self.transfers.iter_mut().find(|transfer| transfer.stream == stream && transfer.is_on_line())
     }
 
-    /// Asks the server where to begin, if there is a connection; if not, `opened` does.
-    fn ask(&mut self, id: u32) -> Vec<Order> {
+    /// Asks the server where to begin. Without a connection, `opened` does so later.
+    fn ask(&mut self, id: u32) -> Vec<Command> {
         if !self.is_open {
             return vec![];
         }
@@ -131,7 +133,7 @@ impl Desk {
         let Some(transfer) = self.find(id) else { return vec![] };
         let Some(resume) = transfer.key.clone() else { return vec![] };
         transfer.stream = stream;
-        vec![Order::Say(ClientMessage::Upload {
+        vec![Command::SendMessage(ClientMessage::Upload {
             stream,
             name: transfer.name.clone(),
             size: transfer.flow.size(),
@@ -139,30 +141,29 @@ impl Desk {
         })]
     }
 
-    /// Another try would end the same way.
-    fn fail_for_good(&mut self, id: u32, why: String) -> Vec<Order> {
+    /// Fails where another try would end the same way.
+    fn fail_for_good(&mut self, id: u32, why: String) -> Vec<Command> {
         self.fail(id, Failure { why, is_final: true })
     }
 
-    fn fail(&mut self, id: u32, failure: Failure) -> Vec<Order> {
+    fn fail(&mut self, id: u32, failure: Failure) -> Vec<Command> {
         let Some(transfer) = self.find(id) else { return vec![] };
         let announcement = format!("{} was not sent. {}", transfer.name, failure.why);
         transfer.stage = Stage::Failed(failure);
         transfer.stream = 0;
         transfer.flow = Flow::new(transfer.flow.size());
         self.announcement = announcement;
-        self.then_advance(Order::Stop(id))
+        self.then_advance(Command::Stop(id))
     }
 
-    fn then_advance(&mut self, order: Order) -> Vec<Order> {
-        let mut orders = vec![order];
-        orders.extend(self.advance());
-        orders
+    fn then_advance(&mut self, command: Command) -> Vec<Command> {
+        let mut commands = vec![command];
+        commands.extend(self.advance());
+        commands
     }
 
-    /// Lets the next file begin when none is under way: one after another is as fast as all at once, and the first is
-    /// there sooner.
-    fn advance(&mut self) -> Vec<Order> {
+    /// Starts the next file when none is active. One after another is as fast as all at once, and the first arrives sooner.
+    fn advance(&mut self) -> Vec<Command> {
         if self.transfers.iter().any(Transfer::is_active) {
             return vec![];
         }
@@ -175,7 +176,7 @@ impl Desk {
             return self.ask(id);
         }
         transfer.stage = Stage::Preparing;
-        vec![Order::Prepare(id)]
+        vec![Command::Prepare(id)]
     }
 }
 

@@ -5,17 +5,17 @@ use super::track::Track;
 
 /// What the page knows of the server.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct State {
     pub(super) machine: Option<Machine>,
     pub(super) track: Track,
     pub(super) detail: Option<Detail>,
-    /// What the server says to do, where it does not tell what it does.
+    /// What to do, from a server whose monitor is off.
     pub(super) off: Option<String>,
     /// The server's time of the latest point, and the page's.
     latest: Option<(f64, f64)>,
 }
 
-impl Watch {
+impl State {
     /// Takes a message that came at a time of the page's clock, in milliseconds.
     pub(super) fn take(&mut self, message: ServerMessage, now: f64) {
         match message {
@@ -31,7 +31,7 @@ impl Watch {
                 self.latest = Some((point.time, now));
                 self.track.push(point);
                 self.machine = Some(machine);
-                // What runs is left out while nobody is known to watch: the sample before tells it still.
+                // What runs is left out while nobody is known to state: the sample before tells it still.
                 let processes = self.detail.take().and_then(|detail| detail.processes);
                 self.detail = Some(Detail { processes: detail.processes.or(processes), ..detail });
             }
@@ -60,23 +60,23 @@ mod tests {
 
     #[test]
     fn a_line_that_is_down_does_not_stop_the_clock() {
-        let mut watch = Watch::default();
-        watch.take(sample(100), 5_000.0);
-        assert_eq!(watch.server_time(5_000.0), 100_000.0);
-        assert_eq!(watch.server_time(65_000.0), 160_000.0);
+        let mut state = State::default();
+        state.take(sample(100), 5_000.0);
+        assert_eq!(state.server_time(5_000.0), 100_000.0);
+        assert_eq!(state.server_time(65_000.0), 160_000.0);
     }
 
     #[test]
     fn a_monitor_that_is_switched_on_is_shown_and_one_that_is_switched_off_is_not() {
-        let mut watch = Watch::default();
+        let mut state = State::default();
         let off = || ServerMessage::Off(ErrorMessage { error: "start it".to_owned() });
-        watch.take(off(), 0.0);
-        assert_eq!(watch.off.as_deref(), Some("start it"));
+        state.take(off(), 0.0);
+        assert_eq!(state.off.as_deref(), Some("start it"));
         let welcome = ServerMessage::Welcome { machine: None, history: Vec::new(), detail: None };
-        watch.take(welcome, 0.0);
-        watch.take(sample(1), 0.0);
-        assert!(watch.off.is_none() && watch.track.latest().is_some());
-        watch.take(off(), 0.0);
-        assert!(watch.track.latest().is_none() && watch.machine.is_none());
+        state.take(welcome, 0.0);
+        state.take(sample(1), 0.0);
+        assert!(state.off.is_none() && state.track.latest().is_some());
+        state.take(off(), 0.0);
+        assert!(state.track.latest().is_none() && state.machine.is_none());
     }
 }

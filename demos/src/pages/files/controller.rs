@@ -11,10 +11,10 @@ use web_sys::File;
 use yew::prelude::*;
 
 use super::checksum::Checksum;
-use super::desk::{Desk, Order};
 use super::identity;
 use super::remembered::{self, Unfinished};
 use super::sending;
+use super::state::{Command, State};
 use crate::guard::Guard;
 use crate::job::Job;
 use crate::now::now;
@@ -27,38 +27,38 @@ const TICK: u32 = 1_000;
 /// What is asked before the page is left.
 const QUESTION: &str = "Files are still being sent. Leave? Choose the same file again later to go on.";
 
-/// The page's desk, its connection and its files, tied together. Clones are of the same.
+/// Connects the page's state, its socket and its files. Clones share them.
 #[derive(Clone)]
-pub(super) struct Courier(Rc<Inner>);
+pub(super) struct Controller(Rc<Inner>);
 
 struct Inner {
-    desk: RefCell<Desk>,
+    state: RefCell<State>,
     socket: RefCell<Option<UseSocket<ClientMessage>>>,
-    parcels: RefCell<HashMap<u32, Parcel>>,
-    /// Who waits for an acknowledgement to make room.
+    local_files: RefCell<HashMap<u32, LocalFile>>,
+    /// The task that waits for an acknowledgement to make room.
     waiter: RefCell<Option<Waker>>,
     guard: RefCell<Option<Guard>>,
     drawing: RefCell<Option<Timeout>>,
     draw: UseForceUpdateHandle,
 }
 
-/// A file as the page has it.
-struct Parcel {
+/// A file of the visitor.
+struct LocalFile {
     file: File,
     checksum: Rc<RefCell<Checksum>>,
-    /// What is being done with it; dropping it stops that.
+    /// The task that works on it; dropping it stops the task.
     job: Option<Job>,
 }
 
 /// Sends and lists files for as long as the component lives.
 #[hook]
-pub(super) fn use_courier(options: SocketOptions) -> Courier {
+pub(super) fn use_controller(options: SocketOptions) -> Controller {
     let draw = use_force_update();
-    let courier = use_memo((), move |()| {
-        Courier(Rc::new(Inner {
-            desk: RefCell::default(),
+    let controller = use_memo((), move |()| {
+        Controller(Rc::new(Inner {
+            state: RefCell::default(),
             socket: RefCell::default(),
-            parcels: RefCell::default(),
+            local_files: RefCell::default(),
             waiter: RefCell::default(),
             guard: RefCell::default(),
             drawing: RefCell::default(),
@@ -66,41 +66,41 @@ pub(super) fn use_courier(options: SocketOptions) -> Courier {
         }))
     });
     let on_event = {
-        let courier = courier.clone();
-        // What no file store sends is skipped, and so is what it says of a request that came too late: whatever it was, the
-        // acknowledgement after it says all.
+        let controller = controller.clone();
+        // A message that cannot be decoded is skipped, and so is the error about a request that came too late: the
+        // acknowledgement after it is enough.
         Callback::from(move |event| {
             if let Ok(event) = event {
-                courier.change(|desk| desk.hear(event, now()));
+                controller.change(|state| state.on_event(event, now()));
             }
         })
     };
     {
-        let courier = courier.clone();
-        // Before the socket to the other server is opened. The first server finds a desk with nothing on it.
-        use_effect_with(options.clone(), move |_| courier.change(Desk::another_server));
+        let controller = controller.clone();
+        // Runs before the socket to the other server is opened.
+        use_effect_with(options.clone(), move |_| controller.change(State::another_server));
     }
     let socket = use_socket::<ClientMessage, ServerMessage>(options, on_event);
-    courier.0.socket.replace(Some(socket));
+    controller.0.socket.replace(Some(socket));
     {
-        let courier = courier.clone();
+        let controller = controller.clone();
         use_effect_with((), move |()| {
             let ticks = {
-                let courier = courier.clone();
-                Interval::new(TICK, move || courier.draw())
+                let controller = controller.clone();
+                Interval::new(TICK, move || controller.draw())
             };
             move || {
                 drop(ticks);
-                courier.leave();
+                controller.leave();
             }
         });
     }
-    (*courier).clone()
+    (*controller).clone()
 }
 
-impl Courier {
-    pub(super) fn desk(&self) -> Ref<'_, Desk> {
-        self.0.desk.borrow()
+impl Controller {
+    pub(super) fn state(&self) -> Ref<'_, State> {
+        self.0.state.borrow()
     }
 
     pub(super) fn status(&self) -> Option<ConnectionStatus> {
@@ -116,28 +116,28 @@ impl Courier {
         for file in files {
             // A size is a whole number below 2^53.
             let (name, size) = (file.name(), file.size() as u64);
-            let (id, orders) = self.0.desk.borrow_mut().add(name, size);
-            self.0.parcels.borrow_mut().insert(id, Parcel { file, checksum: Rc::default(), job: None });
-            self.carry_out(orders);
+            let (id, commands) = self.0.state.borrow_mut().add(name, size);
+            self.0.local_files.borrow_mut().insert(id, LocalFile { file, checksum: Rc::default(), job: None });
+            self.execute(commands);
         }
     }
 
-    /// Changes the desk and does what follows.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Desk) -> Vec<Order>) {
-        let orders = change(&mut self.0.desk.borrow_mut());
-        self.carry_out(orders);
+    /// Changes the state and executes the commands that follow.
+    pub(super) fn change(&self, change: impl FnOnce(&mut State) -> Vec<Command>) {
+        let commands = change(&mut self.0.state.borrow_mut());
+        self.execute(commands);
     }
 
-    /// Lets go of an upload of an earlier visit.
+    /// Drops an upload of an earlier visit.
     pub(super) fn forget(&self, unfinished: &Unfinished) {
-        self.say(ClientMessage::Cancel { resume: unfinished.key.clone() });
+        self.send_message(ClientMessage::Cancel { resume: unfinished.key.clone() });
         self.draw();
     }
 
     /// Asks `is_ready` now and whenever something has changed, until it is ready.
-    pub(super) async fn until<T>(&self, is_ready: impl Fn(&Desk) -> Option<T>) -> T {
+    pub(super) async fn until<T>(&self, is_ready: impl Fn(&State) -> Option<T>) -> T {
         std::future::poll_fn(|context: &mut Context<'_>| {
-            let ready = is_ready(&self.desk());
+            let ready = is_ready(&self.state());
             match ready {
                 Some(ready) => Poll::Ready(ready),
                 None => {
@@ -149,70 +149,70 @@ impl Courier {
         .await
     }
 
-    fn carry_out(&self, orders: Vec<Order>) {
-        for order in orders {
-            match order {
-                Order::Prepare(id) => self.start(id, |courier, file, _| async move {
+    fn execute(&self, commands: Vec<Command>) {
+        for command in commands {
+            match command {
+                Command::Prepare(id) => self.start(id, |controller, file, _| async move {
                     let prepared = identity::of(&file).await;
-                    courier.change(|desk| match prepared {
-                        Ok(key) => desk.prepared(id, key),
-                        Err(_) => desk.unreadable(id),
+                    controller.change(|state| match prepared {
+                        Ok(key) => state.prepared(id, key),
+                        Err(_) => state.unreadable(id),
                     });
                 }),
-                Order::Send { id, stream } => self.start(id, move |courier, file, checksum| async move {
-                    sending::send(&courier, id, stream, &file, &checksum).await;
+                Command::SendChunks { id, stream } => self.start(id, move |controller, file, checksum| async move {
+                    sending::send(&controller, id, stream, &file, &checksum).await;
                 }),
-                Order::Say(message) => self.say(message),
-                Order::Stop(id) => {
-                    if let Some(parcel) = self.0.parcels.borrow_mut().get_mut(&id) {
-                        parcel.job = None;
+                Command::SendMessage(message) => self.send_message(message),
+                Command::Stop(id) => {
+                    if let Some(local_file) = self.0.local_files.borrow_mut().get_mut(&id) {
+                        local_file.job = None;
                     }
                 }
-                Order::Forget(id) => {
-                    self.0.parcels.borrow_mut().remove(&id);
+                Command::Release(id) => {
+                    self.0.local_files.borrow_mut().remove(&id);
                 }
             }
         }
         if let Some(waiter) = self.0.waiter.take() {
             waiter.wake();
         }
-        self.keep_in_mind();
+        self.remember();
         self.draw();
     }
 
-    /// Starts to do something with a file, in place of what was being done.
+    /// Starts a task for a file, in place of the one before.
     fn start<F: Future<Output = ()> + 'static>(
         &self,
         id: u32,
         work: impl FnOnce(Self, File, Rc<RefCell<Checksum>>) -> F,
     ) {
-        if let Some(parcel) = self.0.parcels.borrow_mut().get_mut(&id) {
-            let work = work(self.clone(), parcel.file.clone(), Rc::clone(&parcel.checksum));
-            parcel.job = Some(Job::start(work));
+        if let Some(local_file) = self.0.local_files.borrow_mut().get_mut(&id) {
+            let work = work(self.clone(), local_file.file.clone(), Rc::clone(&local_file.checksum));
+            local_file.job = Some(Job::start(work));
         }
     }
 
-    /// Tells the server, ahead of the chunks that may wait: they belong to what was before.
-    fn say(&self, message: ClientMessage) {
+    /// Sends a message, ahead of chunks that are still queued: they belong to an earlier attempt.
+    fn send_message(&self, message: ClientMessage) {
         if let ClientMessage::Cancel { resume } = &message {
             remembered::forget(resume);
         }
         let text = serde_json::to_string(&message).expect("structs with string keys always have a JSON form");
         if let Some(handle) = self.handle() {
-            // It is refused by a connection that is closed for good; the next one begins by asking anew.
+            // A connection that is closed for good refuses it; the next one starts by asking again.
             let options = SendOptions::default().priority(!matches!(message, ClientMessage::Finish { .. }));
             let _ = handle.send_with(text, options);
         }
     }
 
-    /// What is unfinished is remembered beyond the page, and leaving it is asked about.
-    fn keep_in_mind(&self) {
-        let desk = self.0.desk.borrow();
+    /// Remembers unfinished uploads beyond the page, and asks before the page is left.
+    fn remember(&self) {
+        let state = self.0.state.borrow();
         let is_guarded = self.0.guard.borrow().is_some();
-        if desk.is_busy() != is_guarded {
-            self.0.guard.replace(desk.is_busy().then(|| Guard::new(QUESTION)));
+        if state.is_busy() != is_guarded {
+            self.0.guard.replace(state.is_busy().then(|| Guard::new(QUESTION)));
         }
-        remembered::follow(&desk.transfers);
+        remembered::follow(&state.transfers);
     }
 
     /// Draws the page, soon.
@@ -229,16 +229,16 @@ impl Courier {
         }
     }
 
-    /// The page is left: what is under way stops, and can be resumed by choosing the same file again.
+    /// The page is left: active uploads stop, and can be resumed by choosing the same file again.
     fn leave(&self) {
-        self.0.parcels.borrow_mut().clear();
+        self.0.local_files.borrow_mut().clear();
         self.0.guard.take();
         self.0.drawing.take();
         self.0.waiter.take();
     }
 }
 
-impl PartialEq for Courier {
+impl PartialEq for Controller {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }

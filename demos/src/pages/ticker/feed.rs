@@ -14,15 +14,15 @@ use super::meter::Meter;
 /// The milliseconds between two samples of the sparklines.
 const SAMPLE_EVERY: f64 = 600.0;
 
-/// Where the feed comes in and the page looks.
+/// The state of the page.
 ///
-/// Every message is folded into the book as it comes, also while the page is hidden and draws nothing. The table is drawn
-/// once in an animation frame, whatever came since the last one.
+/// Every message is applied to the book as it arrives, also while the page is hidden and draws nothing. The table is drawn once
+/// an animation frame, with all messages since the last one.
 #[derive(Default)]
-pub(super) struct Desk {
+pub(super) struct Feed {
     book: RefCell<Book>,
     meters: RefCell<Meters>,
-    /// The frame that is asked for. Dropping it takes the wish back.
+    /// The requested frame. Dropping it cancels the request.
     frame: RefCell<Option<AnimationFrame>>,
     board: RefCell<Option<Callback<()>>>,
     /// Changes with every snapshot: the rows may be others.
@@ -53,8 +53,8 @@ pub(super) struct Figures {
     pub(super) reconnects: u64,
 }
 
-impl Desk {
-    /// Takes an event of the socket. The answer says whether only a new connection brings the book up to date.
+impl Feed {
+    /// Applies an event of the socket. Returns whether only a new connection can bring the book up to date.
     pub(super) fn receive(self: &Rc<Self>, event: Event<ServerMessage>, handle: Option<&SocketHandle>) -> bool {
         match event {
             Event::Message(message) => self.take(message, handle),
@@ -62,26 +62,26 @@ impl Desk {
                 self.meters.borrow_mut().reconnects += u64::from(opened.is_reconnect);
                 false
             }
-            // What the browser let go is missing in the middle.
+            // The dropped messages are missing in the middle.
             Event::Lagged { .. } => true,
             _ => false,
         }
     }
 
-    /// Has `board` called in each animation frame that has something new, until the page is gone.
-    pub(super) fn set_board(&self, board: Option<Callback<()>>) {
+    /// Sets what is called in each animation frame that has something new.
+    pub(super) fn set_on_frame(&self, board: Option<Callback<()>>) {
         *self.board.borrow_mut() = board;
     }
 
-    /// Starts with an empty book: another feed follows.
+    /// Empties the book before another feed.
     pub(super) fn clear(self: &Rc<Self>) {
         self.book.take();
         self.edition.set(self.edition.get() + 1);
-        self.ask_for_frame();
+        self.request_frame();
     }
 
-    pub(super) fn look<R>(&self, look: impl FnOnce(&Book) -> R) -> R {
-        look(&self.book.borrow())
+    pub(super) fn with_book<R>(&self, read: impl FnOnce(&Book) -> R) -> R {
+        read(&self.book.borrow())
     }
 
     pub(super) fn edition(&self) -> u32 {
@@ -125,17 +125,17 @@ impl Desk {
         if taken == Taken::Snapshot {
             self.edition.set(self.edition.get() + 1);
         }
-        self.ask_for_frame();
+        self.request_frame();
         taken == Taken::Gap
     }
 
-    fn ask_for_frame(self: &Rc<Self>) {
+    fn request_frame(self: &Rc<Self>) {
         let mut frame = self.frame.borrow_mut();
         if frame.is_none() {
-            let desk = Rc::downgrade(self);
+            let feed = Rc::downgrade(self);
             *frame = Some(request_animation_frame(move |_| {
-                if let Some(desk) = desk.upgrade() {
-                    desk.draw();
+                if let Some(feed) = feed.upgrade() {
+                    feed.draw();
                 }
             }));
         }
