@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { wordsOf } from "../../js/heartbeat.js";
+import { heartbeatOf } from "../../js/heartbeat.js";
 
 const vectors = JSON.parse(readFileSync(new URL("../../../everwire-core/tests/vectors/ping.json", import.meta.url), "utf8"));
-const { ask, read } = wordsOf();
+const { ping, read } = heartbeatOf();
 
 test("a ping is written as the core writes it", () => {
-  for (const { number, text } of vectors.pings) assert.equal(ask(number), text);
+  for (const { number, text } of vectors.pings) assert.equal(ping(number), text);
 });
 
 test("an answer is read as the core reads it", () => {
