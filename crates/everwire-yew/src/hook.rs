@@ -4,17 +4,16 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use everwire::{
-    CloseCode, CloseReason, DecodeError, Event, JsonSendError, Message, SendError, Sent, Socket, SocketHandle, State,
+    CloseCode, CloseReason, DecodeError, Event, JsonSendError, Message, SendError, Sent, SocketHandle, State,
     codec::{Encoder, Json},
 };
-use futures_util::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use yew::prelude::*;
 
 use crate::live::Live;
 use crate::offline::use_offline;
-use crate::reader::{Change, Incoming, Reader};
+use crate::reader::{Change, Incoming, Listen, Reader};
 use crate::{ConnectionStatus, DownReason, SocketOptions};
 
 /// A socket of JSON messages that lives as long as the component: `Tx` on the way out, `Rx` on the way in.
@@ -24,8 +23,8 @@ use crate::{ConnectionStatus, DownReason, SocketOptions};
 /// between two renders. A message that is not an `Rx` is an error in its place and ends nothing. `on_event` may be
 /// another callback in every render: the latest is called.
 ///
-/// The component renders again when the state of the connection changes or the browser goes offline or online, and not for a message: what a message means
-/// for the page is the callback's to say. A callback that keeps messages in a `use_state` should push them to a
+/// The component renders again when the state of the connection changes or the browser goes offline or online, and not for a
+/// message: the callback decides what a message means for the page. A callback that keeps messages in a `use_state` should push them to a
 /// `use_mut_ref` first, since a state handle knows the value of its own render alone.
 #[hook]
 pub fn use_socket<Tx, Rx>(options: SocketOptions, on_event: Callback<Result<Event<Rx>, DecodeError>>) -> UseSocket<Tx>
@@ -33,22 +32,28 @@ where
     Tx: 'static,
     Rx: DeserializeOwned + 'static,
 {
-    use_reader(options, on_event, Socket::json::<Tx, Rx>)
+    use_reader(options, on_event, |socket, on_event| {
+        let mut socket = socket.json::<Tx, Rx>();
+        socket.on_event(on_event);
+        Box::new(socket)
+    })
 }
 
 /// As [`use_socket`], for messages that are not JSON: text and binary as they are. Send through
 /// [`handle`](UseSocket::handle).
 #[hook]
 pub fn use_raw_socket(options: SocketOptions, on_event: Callback<Event>) -> UseSocket {
-    use_reader(options, on_event, |socket| socket)
+    use_reader(options, on_event, |mut socket, on_event| {
+        socket.on_event(on_event);
+        Box::new(socket)
+    })
 }
 
 #[hook]
-fn use_reader<Tx, S>(options: SocketOptions, on_event: Callback<S::Item>, view: fn(Socket) -> S) -> UseSocket<Tx>
+fn use_reader<Tx, I>(options: SocketOptions, on_event: Callback<I>, listen: Listen<I>) -> UseSocket<Tx>
 where
     Tx: 'static,
-    S: Stream + Unpin + 'static,
-    S::Item: Incoming + 'static,
+    I: Incoming + 'static,
 {
     let live = use_memo((), |()| Live::default());
     let status = {
@@ -63,24 +68,20 @@ where
     {
         let (live, status) = (Rc::clone(&live), status.dispatcher());
         use_effect_with(options, move |options| {
-            let reader = open(options, live, status, latest, view);
+            let reader = open(options, live, status, latest, listen);
             move || drop(reader)
         });
     }
     UseSocket { status: shown, types: PhantomData }
 }
 
-fn open<S>(
+fn open<I: Incoming + 'static>(
     options: &SocketOptions,
     live: Rc<Live>,
     status: UseReducerDispatcher<Known>,
-    latest: Rc<RefCell<Callback<S::Item>>>,
-    view: fn(Socket) -> S,
-) -> Option<Reader<S>>
-where
-    S: Stream + Unpin + 'static,
-    S::Item: Incoming + 'static,
-{
+    latest: Rc<RefCell<Callback<I>>>,
+    listen: Listen<I>,
+) -> Option<Reader> {
     let Some(builder) = options.builder() else {
         live.replace_handle(None);
         status.dispatch((State::Closed, Change::Gone));
@@ -96,7 +97,7 @@ where
                 on_event.emit(event);
             };
             let on_state = move |state, change| status.dispatch((state, change));
-            Some(Reader::start(view(socket), &live, on_state, on_event))
+            Some(Reader::start(socket, listen, &live, on_state, on_event))
         }
         Err(error) => {
             live.replace_handle(None);
@@ -159,7 +160,7 @@ impl<Tx> UseSocket<Tx> {
     pub fn close_with(&self, code: CloseCode, reason: CloseReason) {
         if let Some(handle) = self.handle() {
             drop(handle.close_with(code, reason));
-            self.status.live.nudge();
+            self.status.live.look();
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
-use std::task::Waker;
 use std::time::Duration;
 
 use everwire::{SocketHandle, State};
@@ -12,9 +11,7 @@ use yew::Callback;
 #[derive(Default)]
 pub(crate) struct Live {
     handle: RefCell<Option<SocketHandle>>,
-    /// The task that reads the socket. Nothing that is done through a handle wakes it by itself.
-    reader: RefCell<Option<Waker>>,
-    is_nudged: Cell<bool>,
+    look: RefCell<Option<Rc<dyn Fn()>>>,
     round_trip: Cell<Option<Duration>>,
     followers: RefCell<Vec<(usize, Callback<Duration>)>>,
     next_follower: Cell<usize>,
@@ -38,24 +35,22 @@ impl Live {
     pub(crate) fn reconnect(&self) {
         if let Some(handle) = self.handle() {
             handle.reconnect();
-            self.nudge();
+            self.look();
         }
     }
 
-    /// Has the reader look at the state again.
-    pub(crate) fn nudge(&self) {
-        self.is_nudged.set(true);
-        let reader = self.reader.borrow_mut().take();
-        reader.into_iter().for_each(Waker::wake);
+    /// Sets what looks at the state after a change without an event.
+    pub(crate) fn set_look(&self, look: Option<Rc<dyn Fn()>>) {
+        let before = self.look.replace(look);
+        drop(before);
     }
 
-    /// Whether somebody has nudged since this was last asked; remembers the reader where nobody has.
-    pub(crate) fn take_nudge(&self, reader: &Waker) -> bool {
-        let was_nudged = self.is_nudged.replace(false);
-        if !was_nudged {
-            *self.reader.borrow_mut() = Some(reader.clone());
+    /// Has the state looked at again: what is done through a handle need not cause an event.
+    pub(crate) fn look(&self) {
+        let look = self.look.borrow().clone();
+        if let Some(look) = look {
+            look();
         }
-        was_nudged
     }
 
     /// The latest sample of the round trip.
@@ -112,15 +107,5 @@ mod tests {
         drop(first);
         live.measured(Duration::from_millis(2));
         assert_eq!(*seen.borrow(), [("first", 1), ("second", 1), ("second", 2)]);
-    }
-
-    #[test]
-    fn a_nudge_is_seen_once() {
-        let live = Live::default();
-        let waker = Waker::noop();
-        assert!(!live.take_nudge(waker));
-        live.nudge();
-        assert!(live.take_nudge(waker));
-        assert!(!live.take_nudge(waker));
     }
 }

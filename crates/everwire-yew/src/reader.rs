@@ -1,51 +1,92 @@
-//! The task that reads a socket.
+//! Reads a socket by a callback, and follows the state of its connection.
 
+use std::any::Any;
 use std::cell::RefCell;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
-use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use everwire::{Cause, DecodeError, Ended, Event, State};
-use futures_util::Stream;
-use futures_util::future::{Either, select};
-use gloo_timers::future::sleep;
+use everwire::{Cause, DecodeError, Ended, Event, Socket, State};
+use gloo_timers::callback::Timeout;
 
 use crate::live::Live;
 use crate::{DownReason, WasOpen};
 
-/// Reads a socket for as long as it is held. Dropping it closes the socket at once, and no event is told after that.
-pub(crate) struct Reader<S> {
-    socket: Rc<RefCell<Option<S>>>,
+/// How a socket is read: sets the callback, and returns what keeps the socket open.
+pub(crate) type Listen<I> = fn(Socket, Box<dyn FnMut(I)>) -> Box<dyn Any>;
+
+/// Reads a socket for as long as it is held. Dropping it closes the socket at once, and no event follows.
+pub(crate) struct Reader {
+    socket: Option<Box<dyn Any>>,
     live: Rc<Live>,
 }
 
-impl<S> Reader<S>
-where
-    S: Stream + Unpin + 'static,
-    S::Item: Incoming,
-{
-    /// Starts to read: `on_state` hears of every change of the state, `on_event` of every event.
-    pub(crate) fn start(
-        socket: S,
+impl Reader {
+    /// Starts to read: `on_state` receives every change of the state, `on_event` every event.
+    pub(crate) fn start<I: Incoming + 'static>(
+        socket: Socket,
+        listen: Listen<I>,
         live: &Rc<Live>,
         on_state: impl Fn(State, Change) + 'static,
-        on_event: impl Fn(S::Item) + 'static,
+        on_event: impl Fn(I) + 'static,
     ) -> Self {
-        let reader = Self { socket: Rc::new(RefCell::new(Some(socket))), live: Rc::clone(live) };
-        let source = Source { socket: Rc::clone(&reader.socket), live: Rc::clone(live) };
-        wasm_bindgen_futures::spawn_local(source.read(on_state, on_event));
-        reader
+        let watch =
+            Rc::new(StateWatch { live: Rc::clone(live), on_state: Box::new(on_state), timer: RefCell::default() });
+        let watched = Rc::downgrade(&watch);
+        live.set_look(Some(Rc::new(move || StateWatch::look(&watched))));
+        let mut memory = Memory::default();
+        let socket = listen(
+            socket,
+            Box::new(move |item: I| {
+                let news = item.news();
+                if let News::RoundTrip(round_trip) = news {
+                    watch.live.measured(round_trip);
+                } else if let Some(change) = memory.take(news) {
+                    watch.changed(change);
+                }
+                on_event(item);
+            }),
+        );
+        Self { socket: Some(socket), live: Rc::clone(live) }
     }
 }
 
-impl<S> Drop for Reader<S> {
+impl Drop for Reader {
     fn drop(&mut self) {
-        // Taken out first: a socket that is dropped may call back into this module.
-        let socket = self.socket.borrow_mut().take();
-        drop(socket);
-        self.live.nudge();
+        self.live.set_look(None);
+        drop(self.socket.take());
+    }
+}
+
+/// Reports the state of a connection whenever it may have changed.
+struct StateWatch {
+    live: Rc<Live>,
+    on_state: Box<dyn Fn(State, Change)>,
+    /// Fires when the wait for an attempt is over.
+    timer: RefCell<Option<Timeout>>,
+}
+
+impl StateWatch {
+    fn look(watch: &Weak<Self>) {
+        if let Some(watch) = watch.upgrade() {
+            watch.changed(Change::Same);
+        }
+    }
+
+    fn changed(self: &Rc<Self>, change: Change) {
+        let state = self.live.state().unwrap_or(State::Closed);
+        // An attempt that begins has no event of its own. Timers may fire a little early; a millisecond later it has begun.
+        let timer = match state {
+            State::Waiting { retry_in: Some(retry_in), .. } => {
+                // Browsers fire at once above 31 bits.
+                let millis = (retry_in.as_millis() + 1).min(i32::MAX as u128) as u32;
+                let watch = Rc::downgrade(self);
+                Some(Timeout::new(millis, move || Self::look(&watch)))
+            }
+            _ => None,
+        };
+        let before = self.timer.replace(timer);
+        drop(before);
+        (self.on_state)(state, change);
     }
 }
 
@@ -112,79 +153,6 @@ impl Memory {
 impl<T> Incoming for Result<Event<T>, DecodeError> {
     fn news(&self) -> News {
         self.as_ref().map_or(News::Nothing, Incoming::news)
-    }
-}
-
-struct Source<S> {
-    socket: Rc<RefCell<Option<S>>>,
-    live: Rc<Live>,
-}
-
-/// What the reader waits for.
-enum Next<I> {
-    Item(I),
-    /// Something may have changed without an event.
-    Look,
-    /// The component is gone, or has another socket.
-    Gone,
-}
-
-impl<S> Source<S>
-where
-    S: Stream + Unpin,
-    S::Item: Incoming,
-{
-    async fn read(self, on_state: impl Fn(State, Change), on_event: impl Fn(S::Item)) {
-        let mut memory = Memory::default();
-        loop {
-            match self.next().await {
-                Next::Item(item) => {
-                    let news = item.news();
-                    if let News::RoundTrip(round_trip) = news {
-                        self.live.measured(round_trip);
-                    } else if let Some(change) = memory.take(news) {
-                        on_state(self.state(), change);
-                    }
-                    on_event(item);
-                }
-                Next::Look => on_state(self.state(), Change::Same),
-                Next::Gone => break,
-            }
-        }
-    }
-
-    fn state(&self) -> State {
-        self.live.state().unwrap_or(State::Closed)
-    }
-
-    /// The next event, or the time at which a wait is over: an attempt that begins has no event of its own.
-    async fn next(&self) -> Next<S::Item> {
-        let item = poll_fn(|context| self.poll(context));
-        match self.state() {
-            State::Waiting { retry_in: Some(retry_in), .. } => {
-                // Timers may fire a little early; a millisecond more and the attempt has begun.
-                let over = pin!(sleep(retry_in + Duration::from_millis(1)));
-                match select(pin!(item), over).await {
-                    Either::Left((next, _)) => next,
-                    Either::Right(((), _)) => Next::Look,
-                }
-            }
-            _ => item.await,
-        }
-    }
-
-    fn poll(&self, context: &mut Context<'_>) -> Poll<Next<S::Item>> {
-        let mut socket = self.socket.borrow_mut();
-        // Asked first: a reader that is done must not stand in the place of the one that followed it.
-        let Some(socket) = socket.as_mut() else { return Poll::Ready(Next::Gone) };
-        if self.live.take_nudge(context.waker()) {
-            return Poll::Ready(Next::Look);
-        }
-        match Pin::new(socket).poll_next(context) {
-            Poll::Ready(Some(item)) => Poll::Ready(Next::Item(item)),
-            // A connection that is over yields nothing, until somebody reconnects and nudges.
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
-        }
     }
 }
 

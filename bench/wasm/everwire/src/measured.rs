@@ -11,22 +11,62 @@ use wasm_bindgen_futures::spawn_local;
 pub struct Client {
     meter: Rc<Meter>,
     handle: SocketHandle,
+    /// The socket, where a callback reads it rather than a task.
+    _read: Option<Read>,
+}
+
+enum Read {
+    Any(Socket),
+    Ticks(JsonSocket<Tick, Tick>),
 }
 
 #[wasm_bindgen]
 impl Client {
-    /// Opens a socket, for ticks or for any messages, and waits until it is open.
+    /// Opens a socket, for ticks or for any messages, and waits until it is open. A callback reads it.
     pub async fn open(url: String, ticks: bool) -> Result<Client, JsError> {
+        let mut socket = Self::open_socket(url).await?;
+        let (meter, handle) = (Meter::new(), socket.handle().clone());
+        let read = if ticks {
+            let mut socket = socket.json::<Tick, Tick>();
+            let meter = meter.clone();
+            socket.on_event(move |event| {
+                if let Ok(Event::Message(tick)) = event {
+                    meter.tick(&tick);
+                }
+            });
+            Read::Ticks(socket)
+        } else {
+            let (meter, handle) = (meter.clone(), handle.clone());
+            socket.on_event(move |event| read(&meter, &handle, event));
+            Read::Any(socket)
+        };
+        Ok(Self { meter, handle, _read: Some(read) })
+    }
+
+    /// The same, read by a task.
+    pub async fn open_stream(url: String, ticks: bool) -> Result<Client, JsError> {
+        let mut socket = Self::open_socket(url).await?;
+        let (meter, handle) = (Meter::new(), socket.handle().clone());
+        let client = Self { meter: meter.clone(), handle: handle.clone(), _read: None };
+        spawn_local(async move {
+            if ticks {
+                let mut socket = socket.json::<Tick, Tick>();
+                while let Some(Ok(tick)) = socket.recv().await {
+                    meter.tick(&tick);
+                }
+            } else {
+                while let Some(event) = socket.next().await {
+                    read(&meter, &handle, event);
+                }
+            }
+        });
+        Ok(client)
+    }
+
+    async fn open_socket(url: String) -> Result<Socket, JsError> {
         let mut socket = Socket::open(&url)?;
         while !matches!(socket.next().await, Some(Event::Opened(_)) | None) {}
-        let client = Self { meter: Meter::new(), handle: socket.handle().clone() };
-        let (meter, handle) = (client.meter.clone(), client.handle.clone());
-        if ticks {
-            spawn_local(read_ticks(meter, socket.json()))
-        } else {
-            spawn_local(read(meter, socket, handle))
-        }
-        Ok(client)
+        Ok(socket)
     }
 }
 
@@ -39,16 +79,8 @@ fn send(meter: &Meter, handle: &SocketHandle) {
     };
 }
 
-async fn read(meter: Rc<Meter>, mut socket: Socket, handle: SocketHandle) {
-    while let Some(event) = socket.next().await {
-        if matches!(event, Event::Message(_)) && meter.message() {
-            send(&meter, &handle);
-        }
-    }
-}
-
-async fn read_ticks(meter: Rc<Meter>, mut socket: JsonSocket<Tick, Tick>) {
-    while let Some(Ok(tick)) = socket.recv().await {
-        meter.tick(&tick);
+fn read(meter: &Meter, handle: &SocketHandle, event: Event) {
+    if matches!(event, Event::Message(_)) && meter.message() {
+        send(meter, handle);
     }
 }

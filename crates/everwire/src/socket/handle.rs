@@ -95,7 +95,7 @@ impl SocketHandle {
 
     /// The server's time in milliseconds since the Unix epoch; `None` before an answer to a ping carried it.
     pub fn server_time(&self) -> Option<f64> {
-        self.shared.look(|connection, now| connection.latency().clock().server_time(now.into()))
+        self.shared.look(|connection, now| connection.latency().clock().server_time(now))
     }
 
     /// The address of the latest open connection; empty before there was one.

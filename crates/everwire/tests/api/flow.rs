@@ -2,10 +2,9 @@
 
 use core::{
     pin::Pin,
-    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Waker},
 };
-use std::{sync::Arc, task::Wake};
+use std::sync::Arc;
 
 use everwire::{Message, OutboxLimits, SendError, Socket, Watermarks};
 use futures_util::Sink;
@@ -13,7 +12,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{
     server::TestServer,
-    tools::{message, nobody, opened, within},
+    tools::{Wakes, message, nobody, opened, within},
 };
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -75,16 +74,7 @@ async fn a_wait_does_not_wake_itself() {
     for _ in 0..3 {
         assert!(Pin::new(&mut socket).poll_flush(&mut context).is_pending());
     }
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+    assert_eq!(wakes.count(), 0);
     drop(socket.close());
-    assert!(wakes.0.load(Ordering::Relaxed) > 0);
-}
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
+    assert!(wakes.count() > 0);
 }

@@ -7,6 +7,7 @@
 mod addresses;
 #[cfg(target_family = "wasm")]
 mod browser;
+mod callback;
 mod closing;
 mod faults;
 mod flow;

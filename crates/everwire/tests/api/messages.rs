@@ -1,6 +1,10 @@
 //! What is sent and received.
 
-use core::time::Duration;
+use core::{
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use std::sync::Arc;
 
 use everwire::{Cause, Event, Heartbeat, InboxLimits, Message, Pong, SendError, SendOptions, Sent, Socket};
 use futures_util::{SinkExt, StreamExt};
@@ -8,7 +12,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::{
     server::TestServer,
-    tools::{brisk, closed, dropped, eager, message, next, opened, text, within},
+    tools::{Wakes, brisk, closed, dropped, eager, message, next, opened, text, within},
 };
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -101,6 +105,33 @@ async fn what_nobody_reads_does_not_pile_up_without_bound_or_word() {
     .await;
     assert_eq!((missed, lazy.stats().lagged), (90, 90));
     assert_eq!(text(&mut lazy).await, "90");
+}
+
+/// A task that is woken for each message costs more than the message.
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn messages_that_arrive_before_the_reader_runs_wake_it_once_and_are_read_at_once() {
+    let server = TestServer::start().await;
+    let mut reader = Socket::open(server.url("/echo")).unwrap();
+    let mut lazy = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut lazy).await;
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut context = Context::from_waker(&waker);
+    assert!(lazy.poll_next_unpin(&mut context).is_pending());
+    for n in 0..100 {
+        lazy.send(n.to_string()).unwrap();
+    }
+    while lazy.stats().messages_in < 100 {
+        reader.send("turn").unwrap();
+        text(&mut reader).await;
+    }
+    assert_eq!(wakes.count(), 1);
+    for n in 0..100 {
+        let Poll::Ready(Some(Event::Message(message))) = lazy.poll_next_unpin(&mut context) else { panic!("{n}") };
+        assert_eq!(message, Message::from(n.to_string()));
+    }
+    assert!(lazy.poll_next_unpin(&mut context).is_pending());
+    assert_eq!(wakes.count(), 1);
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]

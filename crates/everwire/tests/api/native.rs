@@ -1,11 +1,20 @@
 //! What only a native program has: threads, and a runtime that may be missing.
 
-use everwire::{Headers, OpenError, Protocols, Socket, SocketHandle, State};
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+use std::sync::Arc;
+
+use everwire::{
+    Backoff, Event, Headers, Message, OpenError, OutboxLimits, Protocols, SendOptions, Socket, SocketHandle, State,
+    WhenFull,
+};
 use tokio::io::AsyncBufReadExt;
 
 use crate::{
     server::TestServer,
-    tools::{dropped, eager, opened, text},
+    tools::{dropped, eager, opened, text, within},
 };
 
 /// A fix of a leak made a stream `!Send` elsewhere (yawc#46, tokio-tungstenite-wasm#11).
@@ -115,6 +124,65 @@ async fn several_threads_may_send_at_once() {
         sender.await.unwrap();
     }
     assert_eq!(socket.state(), State::Open);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_threads_send_overtakes_the_on_open_messages() {
+    const CONNECTIONS: usize = 40;
+    let server = TestServer::start().await;
+    let outbox = OutboxLimits::default().max_messages(16).when_full(WhenFull::DropOldest);
+    let mut socket = Socket::builder(server.url("/echo"))
+        .on_open_messages(|_| vec!["first".into(), "second".into()])
+        .backoff(Backoff::default().floor(Duration::ZERO))
+        .outbox(outbox)
+        .open()
+        .unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let senders: Vec<_> = [true, false]
+        .into_iter()
+        .map(|priority| {
+            let (handle, is_over) = (socket.handle().clone(), is_over.clone());
+            std::thread::spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    // Slower once there is a backlog, so that the echoes keep up.
+                    if handle.buffered_amount() > 1_000 {
+                        std::thread::yield_now();
+                    } else {
+                        handle.send_with("from a thread", SendOptions::default().priority(priority)).unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for _ in 0..CONNECTIONS {
+        opened(&mut socket).await;
+        assert_eq!((text(&mut socket).await, text(&mut socket).await), ("first".to_owned(), "second".to_owned()));
+        socket.reconnect();
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for sender in senders {
+        sender.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_callback_drops_the_connection_and_the_callback_goes_on() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::builder(server.url("/echo")).backoff(eager()).open().unwrap();
+    let handle = socket.handle().clone();
+    let (told, mut events) = tokio::sync::mpsc::unbounded_channel();
+    socket.on_event(move |event| match event {
+        Event::Message(Message::Text(text)) if text == "panic" => panic!("asked for"),
+        event => drop(told.send(event)),
+    });
+    let mut next = async |what| within(what, events.recv()).await.unwrap();
+    assert!(matches!(next("it is open").await, Event::Opened(_)));
+    handle.send("panic").unwrap();
+    let Event::Dropped(dropped) = next("the connection was lost").await else { panic!("not dropped") };
+    assert!(dropped.cause.to_string().contains("panicked: asked for"), "{}", dropped.cause);
+    assert!(matches!(next("it is open again").await, Event::Opened(_)));
+    handle.send("goes on").unwrap();
+    assert_eq!(next("the echo").await, Event::Message("goes on".into()));
 }
 
 #[cfg(not(feature = "rustls-own-roots"))]

@@ -3,9 +3,10 @@
 use core::{
     future::Future,
     pin::pin,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
+use std::{sync::Arc, task::Wake};
 
 use everwire::{Backoff, Closed, Dropped, Event, Message, Opened, PingSchedule, Socket, SocketBuilder};
 use futures_util::{StreamExt, future::Either};
@@ -115,4 +116,20 @@ async fn patience() {
 #[cfg(target_family = "wasm")]
 async fn patience() {
     gloo_timers::future::sleep(PATIENCE).await;
+}
+
+/// Counts how often a task is woken.
+#[derive(Default)]
+pub(crate) struct Wakes(AtomicUsize);
+
+impl Wakes {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
