@@ -193,7 +193,7 @@ impl<T: Send + 'static> Group<T> {
             // Connections that are ready enqueue their messages first, and these become part of the batch.
             yield_now().await;
             let Some(Delivery { frames, queues }) = self.next_delivery() else { return };
-            queues.iter().for_each(|outbound| outbound.prepare());
+            queues.iter().for_each(|outbound| outbound.prefetch());
             let mut now = Instant::now();
             let mut written = 0;
             for outbound in queues {
@@ -419,7 +419,7 @@ mod tests {
         for _ in 0..10 {
             let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let server = Tcp::new(listener.accept().await.unwrap().0);
-            let queue = OutboundQueue::with_direct(10 << 20, server.direct(&environment));
+            let queue = OutboundQueue::with_direct(10 << 20, server.direct_writer(&environment));
             let membership = group.join(&Connection::new(Arc::new(queue)), |_, _| []);
             members.push((client, server, membership));
         }

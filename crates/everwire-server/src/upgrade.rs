@@ -121,7 +121,7 @@ impl Upgrade {
                     let stream = Tcp::new(stream);
                     // An interceptor acts on each message, so that none may go around the queue.
                     let is_direct = accepted.interceptor.is_none();
-                    let direct = is_direct.then(|| stream.direct(&accepted.environment));
+                    let direct = is_direct.then(|| stream.direct_writer(&accepted.environment));
                     let backlog_bytes = accepted.environment.limits.backlog_bytes;
                     let queue = match direct {
                         Some(direct) => OutboundQueue::with_direct(backlog_bytes, direct),
@@ -156,7 +156,7 @@ impl Accepted {
         H: Handler,
     {
         let Self { everwire, environment, address, interceptor } = self;
-        let queue = Arc::new(queue.charged(everwire.charge(address)));
+        let queue = Arc::new(queue.with_charge(everwire.charge(address)));
         let transport =
             FramedTransport::new(stream, unread, environment.limits.message_bytes, everwire.charge(address));
         let guard = everwire.enter(&queue, &environment.metrics);

@@ -61,7 +61,8 @@ impl Connection {
     }
 }
 
-fn shortened(reason: Cow<'static, str>) -> Cow<'static, str> {
+/// Cuts a reason to what a close frame can hold.
+pub(super) fn shortened(reason: Cow<'static, str>) -> Cow<'static, str> {
     if reason.len() <= MAX_REASON_BYTES {
         return reason;
     }

@@ -1,13 +1,14 @@
-//! One WebSocket: the loop that reads, answers pings, keeps the limits, counts, and writes everything that is ready in one go.
+//! One WebSocket connection.
 //!
 //! # Layout
-//! - [`Connection`] is what an application holds, [`Handler`] what it implements, [`Interceptor`] what a test puts in between
-//! - `task` drives a connection: bytes in `transport`, meaning in `protocol`, the end in `ending`
-//! - `outbound` queues what waits to be written, as encoded `frames`; `tcp` writes around it
-//! - `environment` holds what the connections of one endpoint share
+//! - [`Handler`] is implemented by applications, [`Connection`] sends to a client, [`Interceptor`] injects faults for tests
+//! - `task` runs a connection: it reads and writes through `transport`, and `protocol` decides; `closing` ends it
+//! - `outbound` is the queue of encoded `frames`; `tcp` lets it write them directly
+//! - `decoder` decodes frames of the client, `ping` answers heartbeats
+//! - `environment` is shared by the connections of an endpoint
 
+mod closing;
 mod decoder;
-mod ending;
 mod environment;
 mod frames;
 mod handle;
@@ -18,7 +19,6 @@ mod protocol;
 mod task;
 mod tcp;
 mod transport;
-mod turn;
 
 pub(crate) use environment::Environment;
 pub(crate) use frames::{Frames, FramesMut};

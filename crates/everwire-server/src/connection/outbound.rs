@@ -6,201 +6,201 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::frames::{Frames, FramesMut};
-use super::tcp::Direct;
+use super::tcp::DirectWriter;
 use crate::limits::Charge;
 use crate::message::Message;
 use crate::metrics::{DropReason, this_worker};
 
-/// What shared frames cost beside their bytes, so that nobody can have a long queue of short ones for free.
+/// The cost of a piece besides its bytes, so that a long queue of short messages counts, too.
 const OVERHEAD: usize = size_of::<Frames>();
 
-/// Bytes that many get and that are copied all the same where something waits already: to share them costs as much memory,
-/// and more time, since they are put together for a write in any case.
-const SHORT: usize = 512;
+/// Shared frames of at most this size are copied if something is queued already: sharing takes as much memory, and more time,
+/// since short pieces are combined for a write in any case.
+const MAX_COPIED_BYTES: usize = 512;
 
-/// Bytes of messages that are encoded in one run. A reader is slow that takes no piece for long, so none may be large.
-const RUN: usize = 32 << 10;
+/// The size at which the tail becomes a piece. The time limit for writes applies to a piece, so pieces must not be large.
+const TAIL_BYTES: usize = 32 << 10;
 
-/// Frames in the order in which they are written. Most often there is one piece, which needs no memory of its own.
+/// Frames in the order in which they are written. The common case of one piece is stored inline.
 pub(super) type Pieces = SmallVec<[Frames; 1]>;
 
 /// The messages that wait to be written to one connection.
 ///
-/// Anyone may put messages in and never waits for it. When more waits than the reader is allowed to be behind,
-/// everything is thrown away and the connection is told to end.
+/// Sending never blocks. When more than the limit is queued, everything is dropped and the connection closes.
 #[derive(Debug)]
 pub(crate) struct OutboundQueue {
     limit: usize,
-    direct: Option<Direct>,
-    queue: Mutex<Queue>,
+    direct: Option<DirectWriter>,
+    state: Mutex<State>,
 }
 
-/// What a direct write looks at stands first: of thousands of outbound queues each costs as many cache lines as that takes.
+/// The fields that a direct write reads come first: with thousands of members, the cache lines that each takes are what fan-out
+/// costs.
 #[derive(Debug, Default)]
 #[repr(C)]
-struct Queue {
-    /// Bytes in here.
-    waiting: usize,
-    /// Bytes that were taken out last, and may not be written yet.
+struct State {
+    /// Bytes in the queue.
+    queued: usize,
+    /// Bytes that were taken last and may not be written yet.
     taken: usize,
-    /// How much of both is of this connection alone. What others hold too costs no memory for each.
-    own_waiting: usize,
+    /// The parts of both that only this connection holds. Shared frames cost no memory for each connection.
+    own_queued: usize,
     own_taken: usize,
     end: Option<End>,
-    /// When something was last written directly.
+    /// The time of the last direct write.
     direct_at: Option<Instant>,
-    /// How much of the first piece is written.
-    begun: usize,
+    /// Bytes of the first piece that a direct write has written.
+    offset: usize,
     pieces: Pieces,
-    /// Messages to this connection alone, behind the pieces: encoded in one run, since they share nothing anyway.
+    /// Messages behind the pieces that only this connection receives, encoded one behind the other.
     tail: FramesMut,
-    /// Who writes.
+    /// Wakes the connection's task, which writes.
     writer: Option<Waker>,
-    /// Whether the writer is at work, and looks here before it rests.
-    is_attended: bool,
-    /// The worker that served the connection last.
+    /// Whether the writer runs and will take from the queue before it sleeps.
+    is_wake_suppressed: bool,
+    /// The worker that polled the connection last.
     worker: usize,
     charge: Option<Charge>,
 }
 
-/// What was in an outbound queue.
+/// The content of an outbound queue.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub(super) pieces: Pieces,
-    /// How much of the first piece is written already.
-    pub(super) begun: usize,
+    /// Bytes of the first piece that are written already.
+    pub(super) offset: usize,
     pub(super) end: Option<End>,
 }
 
-/// Why nothing more will come out of an outbound queue.
+/// Why the queue accepts no more messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The endpoint is done; close with this code and reason after what is queued, and count it if there is a reason.
+    /// The handler closes the connection with this code and reason once the queue is written, and counts a drop if there is one.
     Close(u16, Cow<'static, str>, Option<DropReason>),
-    /// The reader is too slow.
+    /// The client reads too slowly.
     Overflow,
-    /// The server stops, and it is this connection's turn.
+    /// The server is draining.
     Drained,
 }
 
 impl OutboundQueue {
-    /// An outbound queue that overflows when a message comes while more than `limit` bytes wait.
+    /// A queue that overflows when a message is sent while more than `limit` bytes are queued.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, direct: None, queue: Mutex::default() }
+        Self { limit, direct: None, state: Mutex::default() }
     }
 
-    /// One that passes what many get straight on while nothing waits in it: to wake the connection for each message
-    /// would cost as much as the write.
-    pub(crate) fn with_direct(limit: usize, direct: Direct) -> Self {
-        Self { limit, direct: Some(direct), queue: Mutex::default() }
+    /// A queue that writes shared frames directly while it is empty. Waking the connection's task for each message would cost as
+    /// much as the write.
+    pub(crate) fn with_direct(limit: usize, direct: DirectWriter) -> Self {
+        Self { limit, direct: Some(direct), state: Mutex::default() }
     }
 
-    /// Charges for what waits here alone.
-    pub(crate) fn charged(self, charge: Charge) -> Self {
-        self.queue().charge = Some(charge);
+    /// Charges the memory budget for messages that only this connection holds.
+    pub(crate) fn with_charge(self, charge: Charge) -> Self {
+        self.state().charge = Some(charge);
         self
     }
 
-    /// Puts a message in. After the end it goes nowhere.
+    /// Queues a message. After the end it is dropped.
     pub(crate) fn send(&self, message: &Message) {
-        self.put(true, |queue| {
-            let before = queue.tail.len();
-            queue.tail.push(message);
-            let added = queue.tail.len() - before;
-            queue.own_waiting += added;
-            if queue.tail.len() >= RUN {
-                queue.end_run();
+        self.put(true, |state| {
+            let before = state.tail.len();
+            state.tail.push(message);
+            let added = state.tail.len() - before;
+            state.own_queued += added;
+            if state.tail.len() >= TAIL_BYTES {
+                state.seal_tail();
             }
             added
         });
     }
 
-    /// Puts in what others get too; it is shared, not copied. Says how many bytes were written directly.
+    /// Queues frames that other connections receive as well, without a copy. Returns the number of bytes written directly.
     pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) -> usize {
         let mut written = 0;
-        self.put(false, |queue| {
-            if let Some(direct) = self.direct.as_ref().filter(|_| queue.waiting + queue.taken == 0) {
+        self.put(false, |state| {
+            if let Some(direct) = self.direct.as_ref().filter(|_| state.queued + state.taken == 0) {
                 written = direct.write(frames);
-                queue.begun = written;
-                queue.direct_at = Some(now);
-                if queue.begun == frames.bytes().len() {
-                    queue.begun = 0;
+                state.offset = written;
+                state.direct_at = Some(now);
+                if state.offset == frames.bytes().len() {
+                    state.offset = 0;
                     return 0;
                 }
             }
-            if queue.waiting > 0 && frames.bytes().len() <= SHORT {
-                queue.own_waiting += frames.bytes().len();
-                return queue.push_copy(frames);
+            if state.queued > 0 && frames.bytes().len() <= MAX_COPIED_BYTES {
+                state.own_queued += frames.bytes().len();
+                return state.push_copy(frames);
             }
-            queue.own_waiting += OVERHEAD;
-            queue.push(frames.clone())
+            state.own_queued += OVERHEAD;
+            state.push(frames.clone())
         });
         written
     }
 
-    /// Puts in the answer to a ping.
+    /// Queues the answer to a ping.
     pub(super) fn send_pong(&self, payload: &[u8]) {
-        self.put(true, |queue| {
-            let before = queue.tail.len();
-            queue.tail.push_pong(payload);
-            let added = queue.tail.len() - before;
-            queue.own_waiting += added;
+        self.put(true, |state| {
+            let before = state.tail.len();
+            state.tail.push_pong(payload);
+            let added = state.tail.len() - before;
+            state.own_queued += added;
             added
         });
     }
 
-    /// Nothing more goes in. The first end counts.
+    /// Ends the queue: it accepts no more messages. The first end counts.
     pub(crate) fn end(&self, end: End) {
-        let mut queue = self.queue();
-        queue.end.get_or_insert(end);
-        queue.wake();
+        let mut state = self.state();
+        state.end.get_or_insert(end);
+        state.wake();
     }
 
-    /// The connection receives messages, and takes out their answers by itself: to be woken for them would cost it one turn
-    /// for nothing.
-    pub(super) fn attend(&self) {
-        self.queue().is_attended = true;
+    /// Suppresses wakes until the next [`take`](Self::take): the connection's task is handling messages and takes their answers by
+    /// itself, so that a wake would only have it polled once more for nothing.
+    pub(super) fn suppress_wake(&self) {
+        self.state().is_wake_suppressed = true;
     }
 
-    /// Takes everything out, once what was taken before is written, and remembers whom to wake when there is more.
+    /// Takes the whole content, after what was taken before has been written. `waker` is woken when there is more.
     pub(super) fn take(&self, waker: &Waker) -> Taken {
-        let mut queue = self.queue();
-        queue.remember(waker);
-        queue.worker = this_worker();
-        queue.taken = std::mem::take(&mut queue.waiting);
-        queue.own_taken = std::mem::take(&mut queue.own_waiting);
-        queue.update_charge();
-        queue.end_run();
-        let pieces = std::mem::take(&mut queue.pieces);
-        Taken { pieces, begun: std::mem::take(&mut queue.begun), end: queue.end.clone() }
+        let mut state = self.state();
+        state.register(waker);
+        state.worker = this_worker();
+        state.taken = std::mem::take(&mut state.queued);
+        state.own_taken = std::mem::take(&mut state.own_queued);
+        state.update_charge();
+        state.seal_tail();
+        let pieces = std::mem::take(&mut state.pieces);
+        Taken { pieces, offset: std::mem::take(&mut state.offset), end: state.end.clone() }
     }
 
-    /// Takes everything out for the last time: nothing goes in, and nobody writes directly, any more.
-    pub(super) fn retire(&self) -> Taken {
-        let mut queue = self.queue();
-        queue.end.get_or_insert(End::Drained);
-        drop(queue);
+    /// Ends the queue, which also ends direct writes, and takes its content for the last time.
+    pub(super) fn close_and_take(&self) -> Taken {
+        let mut state = self.state();
+        state.end.get_or_insert(End::Drained);
+        drop(state);
         self.take(Waker::noop())
     }
 
-    /// Has the processor fetch what a direct write needs. Done for several members before the first of them is written
-    /// to, it waits for memory once and not for each.
-    pub(crate) fn prepare(&self) {
+    /// Loads the memory that a direct write needs into the cache. Done for several members before the first write, their cache
+    /// misses overlap.
+    pub(crate) fn prefetch(&self) {
         if let Some(direct) = &self.direct {
-            direct.prepare();
+            direct.prefetch();
         }
     }
 
-    /// When something was last written directly.
+    /// The time of the last direct write.
     pub(super) fn direct_at(&self) -> Option<Instant> {
-        self.queue().direct_at
+        self.state().direct_at
     }
 
-    /// Looks for the end while what was taken is still being written.
-    pub(super) fn ended(&self, waker: &Waker) -> Option<End> {
-        let mut queue = self.queue();
-        queue.remember(waker);
-        queue.end.clone()
+    /// The end, if there is one, while what was taken is still being written. `waker` is woken when there is one.
+    pub(super) fn poll_end(&self, waker: &Waker) -> Option<End> {
+        let mut state = self.state();
+        state.register(waker);
+        state.end.clone()
     }
 
     /// Whether others may write to TCP without waking the connection's task.
@@ -208,103 +208,104 @@ impl OutboundQueue {
         self.direct.is_some()
     }
 
-    /// The index of the worker that served the connection last.
+    /// The index of the worker that polled the connection last.
     pub(crate) fn worker(&self) -> usize {
-        self.queue().worker
+        self.state().worker
     }
 
-    /// Bytes that wait, or are being written.
+    /// Bytes that are queued or being written.
     pub(crate) fn bytes(&self) -> usize {
-        let queue = self.queue();
-        queue.waiting + queue.taken
+        let state = self.state();
+        state.queued + state.taken
     }
 
-    /// `add` puts something into the queue, and says how many bytes that takes.
-    fn put(&self, is_answer: bool, add: impl FnOnce(&mut Queue) -> usize) {
-        let mut queue = self.queue();
-        if queue.end.is_some() {
+    /// Queues what `add` adds, unless the queue is over its limit. `add` returns the number of bytes added.
+    fn put(&self, is_answer: bool, add: impl FnOnce(&mut State) -> usize) {
+        let mut state = self.state();
+        if state.end.is_some() {
             return;
         }
-        if queue.waiting + queue.taken > self.limit {
-            queue.overflow();
+        if state.queued + state.taken > self.limit {
+            state.overflow();
             return;
         }
-        // Whoever put in the first message has woken the writer, who has not looked yet.
-        let is_first = queue.waiting == 0;
-        queue.waiting += add(&mut queue);
-        // Answers are bounded by what is read. What others say is not, and must not fill the memory.
-        if !queue.update_charge() && !is_answer {
-            queue.overflow();
+        // The first message has woken the writer; it has not taken from the queue since.
+        let is_first = state.queued == 0;
+        state.queued += add(&mut state);
+        // Answers are bounded by what is read. Messages of others are not, and must not fill the memory.
+        if !state.update_charge() && !is_answer {
+            state.overflow();
             return;
         }
-        if is_first && queue.waiting > 0 {
-            queue.wake();
+        if is_first && state.queued > 0 {
+            state.wake();
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queue {
-    /// Adds a piece behind everything else, and says how many bytes that takes.
+impl State {
+    /// Adds a piece behind everything else. Returns the number of bytes that it counts as.
     fn push(&mut self, piece: Frames) -> usize {
-        self.end_run();
+        self.seal_tail();
         let bytes = piece.bytes().len() + OVERHEAD;
         self.pieces.push(piece);
         bytes
     }
 
-    /// Copies short frames behind everything else, and says how many bytes that takes.
+    /// Copies short frames behind everything else. Returns the number of bytes that they count as.
     fn push_copy(&mut self, frames: &Frames) -> usize {
         self.tail.extend(frames);
-        if self.tail.len() >= RUN {
-            self.end_run();
+        if self.tail.len() >= TAIL_BYTES {
+            self.seal_tail();
         }
         frames.bytes().len()
     }
 
-    /// Makes a piece of the tail.
-    fn end_run(&mut self) {
+    /// Makes the tail a piece.
+    fn seal_tail(&mut self) {
         if !self.tail.is_empty() {
-            let run = self.tail.take();
-            self.pieces.push(run);
+            let piece = self.tail.take();
+            self.pieces.push(piece);
         }
     }
 
-    /// Throws away what is not begun: the rest of a frame has to follow, or the peer could not tell where it ends.
+    /// Drops the content and ends the queue. The rest of a frame that is partly written must stay, or the peer could not find its
+    /// end.
     fn overflow(&mut self) {
-        let under_way = self.pieces.first().and_then(|piece| piece.up_to_incomplete(self.begun));
-        if under_way.is_none() {
-            self.begun = 0;
+        let incomplete = self.pieces.first().and_then(|piece| piece.up_to_incomplete(self.offset));
+        if incomplete.is_none() {
+            self.offset = 0;
         }
         self.pieces.clear();
-        self.pieces.extend(under_way);
+        self.pieces.extend(incomplete);
         self.tail = FramesMut::default();
-        self.waiting = 0;
+        self.queued = 0;
         self.taken = 0;
-        (self.own_waiting, self.own_taken) = (0, 0);
+        (self.own_queued, self.own_taken) = (0, 0);
         self.update_charge();
         self.end = Some(End::Overflow);
         self.wake();
     }
 
-    /// Charges for what is here. Says whether there is room for it.
+    /// Charges the memory budget. Returns whether it has room.
     fn update_charge(&mut self) -> bool {
-        let bytes = self.own_waiting + self.own_taken;
+        let bytes = self.own_queued + self.own_taken;
         self.charge.as_mut().is_none_or(|charge| charge.force(bytes))
     }
 
-    fn remember(&mut self, waker: &Waker) {
-        self.is_attended = false;
+    fn register(&mut self, waker: &Waker) {
+        self.is_wake_suppressed = false;
         if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(waker)) {
             self.writer = Some(waker.clone());
         }
     }
 
     fn wake(&self) {
-        if let Some(writer) = self.writer.as_ref().filter(|_| !self.is_attended) {
+        if let Some(writer) = self.writer.as_ref().filter(|_| !self.is_wake_suppressed) {
             writer.wake_by_ref();
         }
     }
@@ -319,18 +320,18 @@ impl OutboundQueue {
 
     /// Why nothing more will come out, if so.
     pub(crate) fn end_so_far(&self) -> Option<End> {
-        self.queue().end.clone()
+        self.state().end.clone()
     }
 }
 
 #[cfg(test)]
 impl OutboundQueue {
-    /// What waits, as a client reads it, and the end behind it.
+    /// The queued messages, decoded, and the end behind them.
     pub(crate) fn sent(&self) -> (Vec<Message>, Option<End>) {
         self.drain_messages()
     }
 
-    /// The frames that wait.
+    /// The queued frames.
     pub(crate) fn pieces(&self) -> Pieces {
         self.take(Waker::noop()).pieces
     }
@@ -345,7 +346,7 @@ mod tests {
     use super::*;
     use crate::limits::{Limits, MemoryBudget};
 
-    /// Counts how often it is woken.
+    /// Counts wakes.
     #[derive(Default)]
     struct WakeCounter(AtomicUsize);
 
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_comes_out_in_order_with_the_end_behind_it() {
+    fn queued_messages_are_taken_in_order_with_the_end_behind_them() {
         let outbound = OutboundQueue::new(1000);
         outbound.send(&Message::text("a"));
         outbound.send_frames(&Frames::of(&Message::text("b")), Instant::now());
@@ -370,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backlog_over_the_limit_is_thrown_away_and_ends_the_connection() {
+    fn a_backlog_over_the_limit_is_dropped_and_ends_the_queue() {
         let outbound = OutboundQueue::new(1000);
         let message = Message::binary(vec![0; 400]);
         for _ in 0..3 {
@@ -383,12 +384,12 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_woken_once_and_not_for_the_answers_to_what_it_receives() {
+    fn a_connection_is_woken_once_and_not_for_answers_to_messages_that_it_handles() {
         let woken = Arc::new(WakeCounter::default());
         let waker = Waker::from(Arc::clone(&woken));
         let outbound = OutboundQueue::new(1000);
         outbound.take(&waker);
-        outbound.attend();
+        outbound.suppress_wake();
         outbound.send(&Message::text("answer"));
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
         outbound.take(&waker);
@@ -398,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_counts_until_it_is_written() {
+    fn taken_bytes_count_until_the_next_take() {
         let outbound = OutboundQueue::new(1000);
         outbound.send(&Message::binary(vec![0; 900]));
         let taken = outbound.pieces();
@@ -408,9 +409,9 @@ mod tests {
         assert_eq!(outbound.bytes(), 0);
     }
 
-    /// A reader that is thousands of short messages behind must not cost more for each than the message has.
+    /// A reader that is thousands of short messages behind must not cost more than their bytes.
     #[test]
-    fn short_messages_that_many_get_wait_in_few_pieces() {
+    fn short_shared_messages_are_queued_in_few_pieces() {
         let outbound = OutboundQueue::new(1 << 20);
         let short = Frames::of(&Message::text("short"));
         for _ in 0..10_000 {
@@ -423,13 +424,13 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_one_is_charged_and_who_cannot_be_sent_what_others_say_is_slow() {
+    fn only_own_messages_are_charged_and_a_queue_overflows_if_the_budget_has_no_room_for_shared_ones() {
         let budget = MemoryBudget::new(&Limits { buffered_bytes: 100_000, ..Limits::default() });
-        let outbound = || OutboundQueue::new(1 << 20).charged(budget.charge(None));
+        let outbound = || OutboundQueue::new(1 << 20).with_charge(budget.charge(None));
         let (one, other) = (outbound(), outbound());
         let large = Message::binary(vec![0; 60_000]);
         one.send(&large);
-        // The memory is there once for all who get it.
+        // Shared frames take memory once for all members.
         for _ in 0..10 {
             other.send_frames(&Frames::of(&large), Instant::now());
         }
@@ -443,9 +444,9 @@ mod tests {
         }
         assert!(sent < 20, "{sent}");
         assert_eq!(other.sent().1, Some(End::Overflow));
-        assert_eq!(one.sent().0, [large], "an answer is sent all the same");
+        assert_eq!(one.sent().0, [large], "answers are sent in any case");
         drop((one, other));
-        assert!(budget.charge(None).force(100_000), "all of it is given back");
+        assert!(budget.charge(None).force(100_000), "all of it is returned");
     }
 
     #[test]

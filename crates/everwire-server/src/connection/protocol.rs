@@ -7,8 +7,8 @@ use everwire_core::ping::{Answer, Ping};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
 
+use super::closing::CloseAction;
 use super::decoder::Progress;
-use super::ending::Ending;
 use super::environment::Environment;
 use super::frames::Frames;
 use super::handler::{Closed, Handler};
@@ -20,39 +20,40 @@ use crate::limits::RateLimiter;
 use crate::message::Message;
 use crate::metrics::DropReason;
 
-/// Messages received in one go before what they cause is written.
-const AT_ONCE: u64 = 128;
-/// Bytes of answers after which receiving stops, to write them first.
-const ANSWERS_AT_ONCE: usize = 256 << 10;
-/// An alarm that is as good as never.
-const FAR: Duration = Duration::from_secs(86_400 * 365);
+/// Messages of a batch. What they cause is written before the next batch.
+const MAX_BATCH_MESSAGES: u64 = 128;
+/// A batch ends when this many bytes of answers wait to be written.
+const MAX_BATCH_ANSWER_BYTES: usize = 256 << 10;
+/// A deadline that stands for none.
+const FAR_FUTURE: Duration = Duration::from_secs(86_400 * 365);
 
-/// What is said on a connection, without the bytes of it: what each message leads to, what goes out next, and when
-/// enough is enough.
+/// The protocol of one connection without its I/O: handles messages, answers pings, keeps limits and time limits, and decides
+/// what is written next and when the connection closes.
 pub(crate) struct ProtocolHandler {
     pub(super) outbound: Arc<OutboundQueue>,
     handler: Box<dyn Handler>,
     pub(super) environment: Arc<Environment>,
     interceptor: Option<Box<dyn Interceptor>>,
     rate_limiter: RateLimiter,
-    /// When the last message went in either direction.
-    active: Instant,
-    /// Since when the peer has not taken what is being written.
-    stalled: Option<Instant>,
-    /// Since when a message arrives that is not complete yet.
-    unfinished: Option<Instant>,
+    /// The time of the last message in either direction.
+    last_activity: Instant,
+    /// Set while writes are blocked.
+    blocked_since: Option<Instant>,
+    /// The start of the incomplete message that is arriving.
+    incomplete_since: Option<Instant>,
     progress: Progress,
-    /// Since when the peer looks late. It has [`GRACE`] from here, in which what it did in time is found out.
-    late: Option<Instant>,
+    /// The time at which a deadline of the peer was found to have passed. It gets [`GRACE`] from there, in which data that arrived in
+    /// time is still read.
+    late_since: Option<Instant>,
 }
 
-/// Messages that arrived together.
+/// The messages of one read.
 #[derive(Default)]
-struct InboundBatch {
-    at: Option<Instant>,
+pub(super) struct InboundBatch {
+    received_at: Option<Instant>,
     messages: u64,
     bytes: u64,
-    ending: Option<Ending>,
+    action: Option<CloseAction>,
 }
 
 impl ProtocolHandler {
@@ -70,80 +71,75 @@ impl ProtocolHandler {
             environment,
             interceptor,
             rate_limiter,
-            active: now,
-            stalled: None,
-            unfinished: None,
+            last_activity: now,
+            blocked_since: None,
+            incomplete_since: None,
             progress: Progress::Nothing,
-            late: None,
+            late_since: None,
         }
     }
 
-    /// Whether messages can be received now. Where they cannot, `waker` is woken as soon as they can.
+    /// Whether the handler takes messages now. Otherwise `waker` is woken once it does.
     pub(super) fn is_ready(&mut self, waker: &Waker) -> bool {
         let is_ready = self.handler.poll_ready(&mut Context::from_waker(waker)).is_ready();
         if !is_ready {
-            // What the peer says meanwhile is not read, so that it is not idle.
-            self.active = Instant::now();
-            self.unfinished = self.unfinished.map(|_| self.active);
+            // The peer is not idle: it may be sending what is not read meanwhile.
+            self.last_activity = Instant::now();
+            self.incomplete_since = self.incomplete_since.map(|_| self.last_activity);
         }
         is_ready
     }
 
-    /// Receives from `next` what has arrived, up to a measure, by calling it with what takes a message.
-    pub(super) fn receive<T>(
+    /// Handles a message or the error that ends the stream. Breaks when the batch is complete.
+    pub(super) fn on_message(
         &mut self,
-        next: impl FnOnce(&mut dyn FnMut(Result<WireMessage, Error>) -> ControlFlow<()>) -> T,
-    ) -> (T, Option<Ending>) {
-        let mut batch = InboundBatch::default();
-        let result = next(&mut |message| self.take_in(message, &mut batch));
+        message: Result<WireMessage, Error>,
+        batch: &mut InboundBatch,
+    ) -> ControlFlow<()> {
+        batch.action = match message {
+            Err(error) => Some(CloseAction::from_error(error)),
+            Ok(WireMessage::Close(_)) => Some(CloseAction::PeerGone),
+            Ok(message) => {
+                self.last_activity = *batch.received_at.get_or_insert_with(|| {
+                    self.outbound.suppress_wake();
+                    Instant::now()
+                });
+                self.handle(message, batch)
+            }
+        };
+        let is_complete = batch.action.is_some()
+            || batch.messages >= MAX_BATCH_MESSAGES
+            // Interceptors count single messages in both directions, so that each is answered on its own.
+            || self.interceptor.is_some()
+            || self.outbound.bytes() > MAX_BATCH_ANSWER_BYTES;
+        if is_complete { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Ends a batch after a read, which left `progress` of the next message. Returns how the connection has to be closed, if it has.
+    pub(super) fn end_batch(&mut self, batch: InboundBatch, progress: Progress) -> Option<CloseAction> {
         if batch.messages > 0 {
-            // Whatever is in the middle now began after the last of these.
-            self.unfinished = batch.at;
+            // An incomplete message began after the last complete one.
+            self.incomplete_since = batch.received_at;
             self.handler.on_batch_end();
             self.environment.metrics.record_received(batch.messages, batch.bytes);
         }
-        (result, batch.ending)
-    }
-
-    /// What there is of the next message after all that was received.
-    pub(super) fn has_received(&mut self, progress: Progress) {
         self.progress = progress;
-        let since = || self.unfinished.unwrap_or_else(Instant::now);
-        self.unfinished = (progress != Progress::Nothing).then(since);
+        let since = || self.incomplete_since.unwrap_or_else(Instant::now);
+        self.incomplete_since = (progress != Progress::Nothing).then(since);
+        batch.action
     }
 
-    fn take_in(&mut self, message: Result<WireMessage, Error>, batch: &mut InboundBatch) -> ControlFlow<()> {
-        batch.ending = match message {
-            Err(error) => Some(Ending::from_error(error)),
-            Ok(WireMessage::Close(_)) => Some(Ending::Gone),
-            Ok(message) => {
-                self.active = *batch.at.get_or_insert_with(|| {
-                    self.outbound.attend();
-                    Instant::now()
-                });
-                self.answer(message, batch)
-            }
-        };
-        // An interceptor counts single messages in both directions, so that with one each is answered on its own.
-        let is_enough = batch.ending.is_some()
-            || batch.messages >= AT_ONCE
-            || self.interceptor.is_some()
-            || self.outbound.bytes() > ANSWERS_AT_ONCE;
-        if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-
-    fn answer(&mut self, message: WireMessage, batch: &mut InboundBatch) -> Option<Ending> {
-        if !self.rate_limiter.allows(self.active) {
-            let most = self.environment.limits.messages_per_second;
-            let reason = format!("more than {most} messages a second");
-            return Some(Ending::refused(1008, DropReason::TooManyMessages, reason));
+    fn handle(&mut self, message: WireMessage, batch: &mut InboundBatch) -> Option<CloseAction> {
+        if !self.rate_limiter.allows(self.last_activity) {
+            let limit = self.environment.limits.messages_per_second;
+            let reason = format!("more than {limit} messages a second");
+            return Some(CloseAction::drop_connection(1008, DropReason::TooManyMessages, reason));
         }
-        // At once, behind what was asked before and before what is asked later, also between two fragments of a message
-        // (RFC 6455 sections 5.4 and 5.5.2).
         let message = match message {
             WireMessage::Text(text) => Message::Text(text),
             WireMessage::Binary(bytes) => Message::Binary(bytes),
             WireMessage::Ping(payload) => {
+                // Pongs keep their place among the answers, also between two fragments of a message (RFC 6455 sections 5.4 and 5.5.2).
                 self.outbound.send_pong(&payload);
                 return None;
             }
@@ -166,19 +162,19 @@ impl ProtocolHandler {
         None
     }
 
-    /// What to write next, or how to end. Neither means that there is nothing to write now.
-    pub(super) fn next(&mut self, waker: &Waker) -> Result<Taken, Ending> {
-        if let Some(ending) = self.intervention() {
-            return Err(ending);
+    /// Takes the frames to write next, which are none if the queue is empty. An error says how the connection has to be closed.
+    pub(super) fn next_frames(&mut self, waker: &Waker) -> Result<Taken, CloseAction> {
+        if let Some(action) = self.intervention() {
+            return Err(action);
         }
         let mut taken = self.outbound.take(waker);
         if let Some(interceptor) = &mut self.interceptor {
-            // What an interceptor holds back has not been read, like what waits in an outbound queue.
+            // Messages that an interceptor delays count as the client's backlog.
             if interceptor.held_bytes() > self.environment.limits.backlog_bytes {
-                return Err(Ending::slow_reader());
+                return Err(CloseAction::slow_reader());
             }
             let now = Instant::now();
-            // A pong is no message.
+            // Control frames pass by the interceptor.
             let frames = taken.pieces.into_iter().flat_map(Frames::split);
             let (control, messages): (Pieces, Pieces) = frames.partition(|frame| frame.messages() == 0);
             messages.into_iter().for_each(|message| interceptor.send(EncodedMessage(message), now));
@@ -186,122 +182,122 @@ impl ProtocolHandler {
             taken.pieces = control.into_iter().chain(next).collect();
         }
         if !taken.pieces.is_empty() {
-            self.active = Instant::now();
+            self.last_activity = Instant::now();
             return Ok(taken);
         }
         match taken.end {
-            Some(End::Drained) => Err(Ending::drained()),
-            Some(End::Overflow) => Err(Ending::slow_reader()),
+            Some(End::Drained) => Err(CloseAction::drained()),
+            Some(End::Overflow) => Err(CloseAction::slow_reader()),
             Some(End::Close(code, reason, counted))
                 if self.interceptor.as_ref().is_none_or(|interceptor| interceptor.deadline().is_none()) =>
             {
-                Err(Ending::done(code, reason, counted))
+                Err(CloseAction::by_handler(code, reason, counted))
             }
             _ => Ok(taken),
         }
     }
 
-    /// This has been written.
-    pub(super) fn wrote(&mut self, written: &Written) {
+    /// Reports what has been written.
+    pub(super) fn on_written(&mut self, written: &Written) {
         if written.pieces == 0 {
             return;
         }
-        self.stalled = None;
-        written.count(&self.environment.metrics);
+        self.blocked_since = None;
+        written.record(&self.environment.metrics);
         self.handler.on_written(written.messages, written.payload);
         if let Some(interceptor) = self.interceptor.as_mut().filter(|_| written.messages > 0) {
             interceptor.on_messages(written.messages);
         }
     }
 
-    /// The peer has taken everything that was to be written.
-    pub(super) fn caught_up(&mut self) {
-        self.stalled = None;
+    /// Reports that everything has been written.
+    pub(super) fn on_all_written(&mut self) {
+        self.blocked_since = None;
     }
 
-    /// The peer does not take what is being written. Says whether to stop trying.
-    pub(super) fn stalls(&mut self, waker: &Waker) -> Option<Ending> {
-        self.stalled.get_or_insert_with(Instant::now);
-        match self.outbound.ended(waker) {
-            Some(End::Overflow) => Some(Ending::slow_reader()),
-            Some(End::Drained) => Some(Ending::drained()),
+    /// Reports that writes are blocked. Returns how the connection has to be closed, if it has.
+    pub(super) fn on_write_blocked(&mut self, waker: &Waker) -> Option<CloseAction> {
+        self.blocked_since.get_or_insert_with(Instant::now);
+        match self.outbound.poll_end(waker) {
+            Some(End::Overflow) => Some(CloseAction::slow_reader()),
+            Some(End::Drained) => Some(CloseAction::drained()),
             _ => None,
         }
     }
 
-    /// The time of [`deadline`](Self::deadline) has come. Call it after an attempt to write and to read.
-    pub(super) fn on_alarm(&mut self) -> Option<Ending> {
+    /// Handles that [`deadline`](Self::deadline) has passed, after an attempt to write and to read.
+    pub(super) fn on_timer(&mut self) -> Option<CloseAction> {
         let now = Instant::now();
         if self.handler.timer().is_some_and(|due| due <= now) {
             self.handler.on_timer();
         }
-        let Some(ending) = self.lateness(now) else {
-            self.late = None;
+        let Some(action) = self.check_time_limits(now) else {
+            self.late_since = None;
             return None;
         };
-        let since = *self.late.get_or_insert(now);
-        (now >= since + GRACE).then_some(ending)
+        let since = *self.late_since.get_or_insert(now);
+        (now >= since + GRACE).then_some(action)
     }
 
-    /// How the connection ends if the peer does nothing more.
-    fn lateness(&mut self, now: Instant) -> Option<Ending> {
+    /// How the connection has to be closed for a time limit that has passed.
+    fn check_time_limits(&mut self, now: Instant) -> Option<CloseAction> {
         let limits = &self.environment.limits;
-        self.active = self.outbound.direct_at().map_or(self.active, |at| at.max(self.active));
-        if let Some(since) = self.stalled {
+        self.last_activity = self.outbound.direct_at().map_or(self.last_activity, |at| at.max(self.last_activity));
+        if let Some(since) = self.blocked_since {
             let over = now.checked_duration_since(since + limits.write)?;
-            if self.late.is_none() && over > GRACE {
-                // The alarm itself came late, so this process stood still, and nothing could be taken from it.
-                self.stalled = Some(now);
+            if self.late_since.is_none() && over > GRACE {
+                // The timer itself is late, so the process was stopped, and the peer had nothing to read.
+                self.blocked_since = Some(now);
                 return None;
             }
-            return Some(Ending::slow_reader());
+            return Some(CloseAction::slow_reader());
         }
-        if let Some(since) = self.unfinished.filter(|_| !limits.message.is_zero())
+        if let Some(since) = self.incomplete_since.filter(|_| !limits.message.is_zero())
             && let Some(over) = now.checked_duration_since(since + limits.message)
         {
-            if self.late.is_none() && over > GRACE {
-                self.unfinished = Some(now);
+            if self.late_since.is_none() && over > GRACE {
+                self.incomplete_since = Some(now);
                 return None;
             }
             if self.progress == Progress::WaitsForRoom {
-                return Some(Ending::no_room());
+                return Some(CloseAction::no_room());
             }
             let reason = format!("a message that is not complete after {} s", limits.message.as_secs_f64());
-            return Some(Ending::refused(1008, DropReason::Unfinished, reason));
+            return Some(CloseAction::drop_connection(1008, DropReason::Unfinished, reason));
         }
-        let is_idle = now >= self.active + limits.idle && self.progress != Progress::WaitsForRoom;
+        let is_idle = now >= self.last_activity + limits.idle && self.progress != Progress::WaitsForRoom;
         if !limits.idle.is_zero() && is_idle {
             let reason = format!("no message for {} s", limits.idle.as_secs_f64());
-            return Some(Ending::refused(1001, DropReason::Idle, reason));
+            return Some(CloseAction::drop_connection(1001, DropReason::Idle, reason));
         }
         None
     }
 
-    /// When something happens without any message.
+    /// The next time at which something has to happen without a message.
     pub(super) fn deadline(&self) -> Instant {
         let limits = &self.environment.limits;
-        let verdict = match (self.late, self.stalled) {
+        let time_limit = match (self.late_since, self.blocked_since) {
             (Some(since), _) => since + GRACE,
-            // What the peer says meanwhile is not read, so that it is not idle.
+            // Nothing is read while writes are blocked, so no other time limit applies.
             (None, Some(since)) => since + limits.write,
             (None, None) => {
-                let or_never = |limit: Duration| if limit.is_zero() { FAR } else { limit };
-                let idle = self.active + or_never(limits.idle);
-                self.unfinished.map_or(idle, |since| idle.min(since + or_never(limits.message)))
+                let or_never = |limit: Duration| if limit.is_zero() { FAR_FUTURE } else { limit };
+                let idle = self.last_activity + or_never(limits.idle);
+                self.incomplete_since.map_or(idle, |since| idle.min(since + or_never(limits.message)))
             }
         };
-        // What is held back has to wait for the peer like everything else.
-        let interceptor = self.interceptor.as_ref().filter(|_| self.stalled.is_none());
+        // Delayed messages cannot be written either while writes are blocked.
+        let interceptor = self.interceptor.as_ref().filter(|_| self.blocked_since.is_none());
         let held_back = interceptor.and_then(|interceptor| interceptor.deadline());
-        [self.handler.timer(), held_back].into_iter().flatten().fold(verdict, Instant::min)
+        [self.handler.timer(), held_back].into_iter().flatten().fold(time_limit, Instant::min)
     }
 
-    /// The connection has ended.
+    /// Tells the handler that the connection has ended.
     pub(super) fn on_close(&mut self, closed: &Closed) {
         self.handler.on_close(closed);
     }
 
-    fn intervention(&self) -> Option<Ending> {
-        self.interceptor.as_ref()?.intervention().map(Ending::from_intervention)
+    fn intervention(&self) -> Option<CloseAction> {
+        self.interceptor.as_ref()?.intervention().map(CloseAction::from_intervention)
     }
 }

@@ -6,13 +6,12 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep_until};
 
-use super::ending::Ending;
+use super::closing::CloseAction;
 use super::outbound::Taken;
-use super::protocol::ProtocolHandler;
-use super::transport::{FramedTransport, Written};
-use super::turn::Turn;
+use super::protocol::{InboundBatch, ProtocolHandler};
+use super::transport::{FramedTransport, PollBudget, Written};
 
-/// A WebSocket and everything that belongs to it.
+/// Serves one WebSocket: moves messages between its transport and its protocol handler.
 pub(crate) struct ConnectionTask<S> {
     transport: FramedTransport<S>,
     pub(super) protocol: ProtocolHandler,
@@ -23,94 +22,96 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
         Self { transport, protocol }
     }
 
-    /// Serves the connection to its end. The guard is dropped as soon as nothing more can be sent.
+    /// Serves the connection to its end. `guard` is dropped as soon as no more messages can be sent.
     pub(crate) async fn run<G>(mut self, guard: G) {
         let environment = Arc::clone(&self.protocol.environment);
         let outbound = Arc::clone(&self.protocol.outbound);
-        let ending = {
-            let mut alarm = pin!(sleep_until(self.protocol.deadline()));
-            poll_fn(|cx| self.poll_end(cx, alarm.as_mut())).await
+        let action = {
+            let mut timer = pin!(sleep_until(self.protocol.deadline()));
+            poll_fn(|cx| self.poll_close(cx, timer.as_mut())).await
         };
-        tracing::debug!(endpoint = environment.metrics.name(), ?ending, "connection ends");
+        tracing::debug!(endpoint = environment.metrics.name(), ?action, "connection ends");
         let Self { mut transport, mut protocol } = self;
-        protocol.on_close(&ending.closed(&transport));
-        // Others must not go on sending to somebody who only has to say goodbye.
+        protocol.on_close(&action.closed(&transport));
+        // Leaves the groups and the registry, so that nothing more is sent to a connection that only has to close.
         drop((guard, protocol));
-        // What was right before the mistake, or before the peer closed, still gets its answer.
-        let Taken { pieces, begun, .. } = outbound.retire();
-        transport.write(pieces, begun);
-        // Boxed, since it would make every connection larger for as long as it lives.
-        Box::pin(ending.carry_out(transport, &environment)).await;
+        // Messages that came before the violation or the peer's close frame still get their answers.
+        let Taken { pieces, offset, .. } = outbound.close_and_take();
+        transport.write(pieces, offset);
+        // Boxed, so that the future of an open connection does not reserve memory for it.
+        Box::pin(action.execute(transport, &environment)).await;
     }
 
-    /// Ready with how the connection ends; until then it goes on.
-    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Poll<Ending> {
-        let mut turn = Turn::default();
+    /// Ready with how the connection has to be closed; pending while it is open.
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<CloseAction> {
+        let mut budget = PollBudget::default();
         loop {
-            // While the peer does not take what is written nothing is read either, so that one that sends without
-            // reading is slowed by TCP and not by our memory.
-            let has_written = match self.poll_write(cx, &mut turn) {
-                Poll::Ready(Err(ending)) => return Poll::Ready(ending),
+            // Nothing is read while writes are blocked, so that TCP slows down a peer that sends without reading, and its answers
+            // do not fill the memory.
+            let has_written = match self.poll_write(cx, &mut budget) {
+                Poll::Ready(Err(action)) => return Poll::Ready(action),
                 written => written.is_ready(),
             };
             let may_read = has_written && self.protocol.is_ready(cx.waker());
-            // Activity only moves the deadline back; the alarm is set anew when it rings, not for each message.
+            // Activity moves the deadline back with each message, but the timer is only reset when it elapses.
             let deadline = self.protocol.deadline();
-            if deadline < alarm.deadline() || alarm.is_elapsed() {
-                alarm.as_mut().reset(deadline);
+            if deadline < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(deadline);
             }
-            if alarm.as_mut().poll(cx).is_ready() {
-                // Where all of us was held up, what tells that the peer is active may have come long ago.
-                if may_read && let Poll::Ready(Some(ending)) = self.poll_read(cx) {
-                    return Poll::Ready(ending);
+            if timer.as_mut().poll(cx).is_ready() {
+                // After a stop of the process, data that proves the peer's activity may have been waiting for long.
+                if may_read && let Poll::Ready(Some(action)) = self.poll_read(cx) {
+                    return Poll::Ready(action);
                 }
-                match self.protocol.on_alarm() {
-                    Some(ending) => return Poll::Ready(ending),
+                match self.protocol.on_timer() {
+                    Some(action) => return Poll::Ready(action),
                     None => continue,
                 }
             }
-            if turn.is_over() {
-                Turn::pass_on(cx);
+            if budget.is_exhausted() {
+                PollBudget::yield_now(cx);
                 return Poll::Pending;
             }
             if !may_read {
                 return Poll::Pending;
             }
-            if let Some(ending) = ready!(self.poll_read(cx)) {
-                return Poll::Ready(ending);
+            if let Some(action) = ready!(self.poll_read(cx)) {
+                return Poll::Ready(action);
             }
-            turn.read();
+            budget.spend_read();
         }
     }
 
-    /// Writes until there is nothing more to write now, or the turn is over.
-    fn poll_write(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Poll<Result<(), Ending>> {
+    /// Writes until the outbound queue is empty, writes are blocked, or the budget is exhausted.
+    fn poll_write(&mut self, cx: &mut Context<'_>, budget: &mut PollBudget) -> Poll<Result<(), CloseAction>> {
         let Self { transport, protocol } = self;
         loop {
             let mut written = Written::default();
-            let flushed = transport.poll_flush(cx, turn, &mut written);
-            protocol.wrote(&written);
+            let flushed = transport.poll_flush(cx, budget, &mut written);
+            protocol.on_written(&written);
             match flushed {
-                Poll::Ready(Ok(())) => protocol.caught_up(),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(Ending::from_error(error.into()))),
-                Poll::Pending if turn.is_over() => return Poll::Pending,
-                Poll::Pending => return protocol.stalls(cx.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
+                Poll::Ready(Ok(())) => protocol.on_all_written(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(CloseAction::from_error(error.into()))),
+                Poll::Pending if budget.is_exhausted() => return Poll::Pending,
+                Poll::Pending => {
+                    return protocol
+                        .on_write_blocked(cx.waker())
+                        .map_or(Poll::Pending, |action| Poll::Ready(Err(action)));
+                }
             }
-            match protocol.next(cx.waker()) {
+            match protocol.next_frames(cx.waker()) {
                 Ok(taken) if taken.pieces.is_empty() => return Poll::Ready(Ok(())),
-                Ok(taken) => transport.write(taken.pieces, taken.begun),
-                Err(ending) => return Poll::Ready(Err(ending)),
+                Ok(taken) => transport.write(taken.pieces, taken.offset),
+                Err(action) => return Poll::Ready(Err(action)),
             }
         }
     }
 
-    /// Reads what has arrived; ready when there may be more.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
+    /// Reads and handles what has arrived. Ready if there may be more.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<CloseAction>> {
         let Self { transport, protocol } = self;
-        let (read, ending) = protocol.receive(|receive| transport.poll_receive(cx, receive));
-        if read.is_ready() {
-            protocol.has_received(transport.progress());
-        }
-        read.map(|()| ending)
+        let mut batch = InboundBatch::default();
+        ready!(transport.poll_receive(cx, |message| protocol.on_message(message, &mut batch)));
+        Poll::Ready(protocol.end_batch(batch, transport.progress()))
     }
 }

@@ -13,39 +13,40 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use super::environment::Environment;
 use super::frames::Frames;
 
-/// A TCP stream that its connection reads and writes, and that its outbound queue may write to as well.
+/// A TCP stream that the task of its connection reads and writes, and that its outbound queue may write to directly.
 #[derive(Debug)]
 pub(crate) struct Tcp {
     read: OwnedReadHalf,
     write: Arc<OwnedWriteHalf>,
 }
 
-/// The way around an outbound queue, for a connection that has nothing to do to a message but write it.
+/// Writes frames to TCP without the connection's task, for a connection that needs no more than the write: no TLS, no
+/// interceptor, no observer.
 #[derive(Debug)]
-pub(crate) struct Direct {
+pub(crate) struct DirectWriter {
     stream: Arc<OwnedWriteHalf>,
     environment: Arc<Environment>,
 }
 
 impl Tcp {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        // Small messages must go out at once. An application that has the routes may not have seen to it, and a stream that is
-        // broken is found out when it is read.
+        // Small messages must go out at once, also if another server accepted the stream. The error of a broken stream is found
+        // when it is read.
         let _ = stream.set_nodelay(true);
         let (read, write) = stream.into_split();
         Self { read, write: Arc::new(write) }
     }
 
-    pub(crate) fn direct(&self, environment: &Arc<Environment>) -> Direct {
-        Direct { stream: Arc::clone(&self.write), environment: Arc::clone(environment) }
+    pub(crate) fn direct_writer(&self, environment: &Arc<Environment>) -> DirectWriter {
+        DirectWriter { stream: Arc::clone(&self.write), environment: Arc::clone(environment) }
     }
 }
 
-impl Direct {
-    /// Writes as much as there is room for, and says how much that was. Where the connection is broken that is nothing;
-    /// its reader finds out.
+impl DirectWriter {
+    /// Writes as many bytes as the socket takes and returns their number. That is 0 for a broken connection, which is found when
+    /// it is read.
     pub(super) fn write(&self, frames: &Frames) -> usize {
-        // Not by way of the runtime, which would only look first whether it knows of room.
+        // Bypasses the runtime's readiness check: the socket itself is asked.
         let count = self.socket().send(frames.bytes()).unwrap_or(0);
         if count == frames.bytes().len() {
             self.environment.metrics.record_sent(frames.messages(), frames.payload());
@@ -53,8 +54,8 @@ impl Direct {
         count
     }
 
-    /// Touches the memory that [`write`](Self::write) needs.
-    pub(super) fn prepare(&self) {
+    /// Touches the memory that [`write`](Self::write) needs, so that it is cached then.
+    pub(super) fn prefetch(&self) {
         black_box(&*self.socket());
     }
 
@@ -82,7 +83,7 @@ impl AsyncWrite for Tcp {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // TCP keeps nothing back that a flush could send.
+        // TCP has no buffer that a flush could write.
         Poll::Ready(Ok(()))
     }
 
@@ -94,7 +95,7 @@ impl AsyncWrite for Tcp {
 
 impl Drop for Tcp {
     fn drop(&mut self) {
-        // The outbound queue may be held on to for a while by others; the connection is over now. It may have been before.
+        // Others may hold the outbound queue, and so the write half, for a while. Fails if the connection is closed already.
         let stream: &TcpStream = (*self.write).as_ref();
         let _ = SockRef::from(stream).shutdown(Shutdown::Write);
     }

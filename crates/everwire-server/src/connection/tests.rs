@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::ending::Ending;
+use super::closing::CloseAction;
 use super::*;
 use crate::deadline::GRACE;
 use crate::everwire::Everwire;
@@ -25,7 +25,7 @@ use crate::limits::ConnectionLimits;
 use crate::message::Message as OwnMessage;
 use crate::metrics::DropReason;
 
-/// A stream that counts how often it is written to.
+/// A stream that counts writes.
 struct WriteCounter {
     stream: DuplexStream,
     writes: Arc<AtomicUsize>,
@@ -60,7 +60,7 @@ impl Handler for EchoHandler {
     }
 }
 
-/// Holds each message back for a while.
+/// Delays each message.
 struct Delay {
     time: Duration,
     held: VecDeque<(Instant, EncodedMessage)>,
@@ -110,23 +110,23 @@ fn text(text: impl Into<String>) -> OwnMessage {
     OwnMessage::text(text.into())
 }
 
-/// A connection to an echo over TCP, the client at its other end, and its outbound queue, which may be written around.
+/// A connection to an echo over TCP, its client, and its outbound queue, which writes directly.
 async fn echo_over_tcp(limit: usize) -> (ConnectionTask<Tcp>, WebSocketStream<TcpStream>, Arc<OutboundQueue>) {
     let environment = environment();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = Tcp::new(listener.accept().await.unwrap().0);
-    let outbound = Arc::new(OutboundQueue::with_direct(limit, stream.direct(&environment)));
+    let outbound = Arc::new(OutboundQueue::with_direct(limit, stream.direct_writer(&environment)));
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     (ConnectionTask::new(transport(stream), protocol(&environment, &outbound, None)), client, outbound)
 }
 
-/// A connection to an echo, the client at its other end, its outbound queue, and how often it wrote.
+/// A connection to an echo, its client, its outbound queue, and the number of writes.
 async fn echo() -> (ConnectionTask<WriteCounter>, WebSocketStream<DuplexStream>, Arc<OutboundQueue>, Arc<AtomicUsize>) {
     echo_over(1 << 20, None).await
 }
 
-/// The same with room for so many bytes under way, and with messages that are held back.
+/// The same with room for so many bytes in transit, and with delayed messages.
 async fn echo_over(
     room: usize,
     delay: Option<Delay>,
@@ -142,7 +142,7 @@ async fn echo_over(
 }
 
 #[tokio::test]
-async fn all_that_waits_in_the_outbound_queue_is_written_in_one_go() {
+async fn the_whole_outbound_queue_is_written_at_once() {
     let (connection, mut client, outbound, writes) = echo().await;
     for number in 0..100 {
         outbound.send(&text(number.to_string()));
@@ -155,7 +155,7 @@ async fn all_that_waits_in_the_outbound_queue_is_written_in_one_go() {
 }
 
 #[tokio::test]
-async fn answers_to_messages_that_arrive_together_are_written_in_one_go() {
+async fn answers_to_messages_that_arrive_together_are_written_at_once() {
     let (connection, mut client, _, writes) = echo().await;
     for number in 0..100 {
         client.feed(Message::text(number.to_string())).await.unwrap();
@@ -168,9 +168,9 @@ async fn answers_to_messages_that_arrive_together_are_written_in_one_go() {
     assert_eq!(writes.load(Ordering::Relaxed), 1);
 }
 
-/// More than is received in one go, of which tungstenite may have read ahead when that ends.
+/// More messages than a batch has, the rest of which has been read already when the batch ends.
 #[tokio::test(start_paused = true)]
-async fn what_arrives_together_is_answered_to_the_last() {
+async fn every_message_of_one_read_is_answered() {
     const COUNT: usize = 130;
     for length in 0..20 {
         let (connection, mut client, ..) = echo().await;
@@ -186,14 +186,14 @@ async fn what_arrives_together_is_answered_to_the_last() {
     }
 }
 
-/// A part of a message.
+/// A fragment of a message.
 fn fragment(opcode: Data, payload: &'static str, is_final: bool) -> Message {
     Message::Frame(Frame::message(payload, OpCode::Data(opcode), is_final))
 }
 
-/// What RFC 6455 section 5.4 wants where control frames come between fragments, and Autobahn's cases 5.6 to 5.8 and 10 test.
+/// RFC 6455 section 5.4 allows control frames between fragments; cases 5.6 to 5.8 and 10 of Autobahn test it.
 #[tokio::test]
-async fn pongs_and_answers_go_out_in_the_order_in_which_they_were_asked_for() {
+async fn pongs_and_answers_are_written_in_the_order_of_their_requests() {
     for delay in [None, Some(Delay::new(0))] {
         let (connection, mut client, ..) = echo_over(1 << 20, delay).await;
         for message in [
@@ -220,25 +220,25 @@ async fn pongs_and_answers_go_out_in_the_order_in_which_they_were_asked_for() {
     }
 }
 
-/// A process that stood still has given its peer nothing to take.
+/// A stopped process has given its peer nothing to read.
 #[tokio::test(start_paused = true)]
 async fn a_reader_is_not_slow_because_the_process_was_stopped() {
     let (mut connection, _client, outbound, _) = echo_over(8, None).await;
     outbound.send(&text("more than there is room for"));
     let write = connection.protocol.environment.limits.write;
-    let mut alarm = pin!(sleep_until(connection.protocol.deadline()));
-    let mut poll = async || poll_fn(|cx| Poll::Ready(connection.poll_end(cx, alarm.as_mut()))).await;
+    let mut timer = pin!(sleep_until(connection.protocol.deadline()));
+    let mut poll = async || poll_fn(|cx| Poll::Ready(connection.poll_close(cx, timer.as_mut()))).await;
     assert!(poll().await.is_pending());
     advance(10 * write).await;
     assert!(poll().await.is_pending());
     advance(write).await;
-    assert!(poll().await.is_pending(), "it has the grace");
+    assert!(poll().await.is_pending(), "the grace has not passed");
     advance(GRACE).await;
-    assert!(matches!(poll().await, Poll::Ready(Ending::Close { code: 1013, .. })));
+    assert!(matches!(poll().await, Poll::Ready(CloseAction::Close { code: 1013, .. })));
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_an_interceptor_too_every_message_is_answered() {
+async fn every_message_is_answered_with_an_interceptor_as_well() {
     let (connection, mut client, ..) = echo_over(1 << 20, Some(Delay::new(50))).await;
     tokio::spawn(connection.run(()));
     client.send(Message::Ping("alone".into())).await.unwrap();
@@ -256,7 +256,7 @@ async fn with_an_interceptor_too_every_message_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_says_something_in_time_is_not_idle_and_who_does_not_is_told() {
+async fn a_client_that_sends_in_time_is_not_idle_and_one_that_does_not_is_closed_with_a_reason() {
     let (connection, mut client, ..) = echo().await;
     let idle = connection.protocol.environment.limits.idle;
     tokio::spawn(connection.run(()));
@@ -271,19 +271,19 @@ async fn who_says_something_in_time_is_not_idle_and_who_does_not_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_in_time_and_was_not_read_in_time_counts() {
+async fn a_message_that_arrived_in_time_but_was_read_late_counts() {
     let (mut connection, mut client, ..) = echo().await;
-    let mut alarm = pin!(sleep_until(connection.protocol.deadline()));
+    let mut timer = pin!(sleep_until(connection.protocol.deadline()));
     client.send(Message::text("still here")).await.unwrap();
     // As where the machine has stood still: the connection runs for the first time when it is late.
     sleep(2 * connection.protocol.environment.limits.idle).await;
-    let ending = poll_fn(|cx| Poll::Ready(connection.poll_end(cx, alarm.as_mut()))).await;
-    assert!(ending.is_pending(), "{ending:?}");
+    let action = poll_fn(|cx| Poll::Ready(connection.poll_close(cx, timer.as_mut()))).await;
+    assert!(action.is_pending(), "{action:?}");
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("still here"));
 }
 
 #[tokio::test]
-async fn who_is_only_written_to_directly_is_not_idle() {
+async fn a_client_that_is_only_written_to_directly_is_not_idle() {
     let (connection, _client, outbound) = echo_over_tcp(1000).await;
     tokio::time::pause();
     let mut protocol = protocol(&connection.protocol.environment, &outbound, None);
@@ -291,19 +291,19 @@ async fn who_is_only_written_to_directly_is_not_idle() {
     let second = Duration::from_secs(1);
     advance(idle - second).await;
     outbound.send_frames(&Frames::of(&text("news")), Instant::now());
-    assert_eq!(outbound.bytes(), 0, "it went around the outbound queue");
+    assert_eq!(outbound.bytes(), 0, "it was written directly");
     advance(2 * second).await;
-    assert!(protocol.on_alarm().is_none());
+    assert!(protocol.on_timer().is_none());
     advance(idle - 3 * second).await;
-    assert!(protocol.on_alarm().is_none());
+    assert!(protocol.on_timer().is_none());
     advance(second).await;
-    assert!(protocol.on_alarm().is_none(), "it has the grace");
+    assert!(protocol.on_timer().is_none(), "the grace has not passed");
     advance(GRACE).await;
-    assert!(matches!(protocol.on_alarm(), Some(Ending::Close { code: 1001, .. })));
+    assert!(matches!(protocol.on_timer(), Some(CloseAction::Close { code: 1001, .. })));
 }
 
 #[tokio::test]
-async fn nobody_writes_into_the_middle_of_a_pong() {
+async fn a_direct_write_does_not_interrupt_a_pong() {
     let (connection, mut client, outbound, _) = echo_over(8, None).await;
     tokio::spawn(connection.run(()));
     client.send(Message::Ping(vec![0; 100].into())).await.unwrap();
@@ -313,16 +313,16 @@ async fn nobody_writes_into_the_middle_of_a_pong() {
             tokio::task::yield_now().await
         }
     };
-    timeout(Duration::from_secs(20), under_way).await.expect("the outbound queue knows of the pong");
+    timeout(Duration::from_secs(20), under_way).await.expect("the pong is in the outbound queue");
     assert_eq!(client.next().await.unwrap().unwrap(), Message::Pong(vec![0; 100].into()));
     client.send(Message::text("free again")).await.unwrap();
     assert_eq!(client.next().await.unwrap().unwrap(), Message::text("free again"));
 }
 
-/// How often another task runs until the client has read as much as this.
-async fn turns_of_others_until(client: &mut WebSocketStream<DuplexStream>, messages: usize) -> usize {
-    let turns = Arc::new(AtomicUsize::new(0));
-    let counting = Arc::clone(&turns);
+/// How often another task runs until the client has read so many messages.
+async fn polls_of_another_task_until(client: &mut WebSocketStream<DuplexStream>, messages: usize) -> usize {
+    let polls = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&polls);
     let other = tokio::spawn(async move {
         loop {
             counting.fetch_add(1, Ordering::Relaxed);
@@ -333,34 +333,34 @@ async fn turns_of_others_until(client: &mut WebSocketStream<DuplexStream>, messa
         client.next().await.unwrap().unwrap();
     }
     other.abort();
-    turns.load(Ordering::Relaxed)
+    polls.load(Ordering::Relaxed)
 }
 
 #[tokio::test]
-async fn others_get_their_turn_while_much_is_written() {
+async fn other_tasks_run_while_much_is_written() {
     let (connection, mut client, outbound, _) = echo_over(16 << 20, None).await;
     (0..50).for_each(|_| outbound.send(&OwnMessage::binary(vec![0; 64 << 10])));
     tokio::spawn(connection.run(()));
-    let turns = turns_of_others_until(&mut client, 50).await;
-    assert!(turns >= 20, "{turns} turns during 3 MB");
+    let polls = polls_of_another_task_until(&mut client, 50).await;
+    assert!(polls >= 20, "{polls} polls during 3 MB");
 }
 
 #[tokio::test]
-async fn others_get_their_turn_while_much_is_read() {
+async fn other_tasks_run_while_much_is_read() {
     let (connection, mut client, ..) = echo_over(16 << 20, None).await;
     for _ in 0..10_000 {
         client.feed(Message::text("short")).await.unwrap();
     }
     client.flush().await.unwrap();
     tokio::spawn(connection.run(()));
-    let turns = turns_of_others_until(&mut client, 10_000).await;
-    assert!(turns >= 15, "{turns} turns during 10,000 messages");
+    let polls = polls_of_another_task_until(&mut client, 10_000).await;
+    assert!(polls >= 15, "{polls} polls during 10,000 messages");
 }
 
-/// A stream that takes everything at once, and needs a second to pass it on.
+/// A stream that accepts writes at once and needs a second to flush them.
 struct Slow {
     stream: DuplexStream,
-    passes_on: Pin<Box<Sleep>>,
+    flushed: Pin<Box<Sleep>>,
 }
 
 impl AsyncRead for Slow {
@@ -371,12 +371,12 @@ impl AsyncRead for Slow {
 
 impl AsyncWrite for Slow {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.passes_on = Box::pin(sleep(Duration::from_secs(1)));
+        self.flushed = Box::pin(sleep(Duration::from_secs(1)));
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.passes_on.as_mut().poll(cx).map(Ok)
+        self.flushed.as_mut().poll(cx).map(Ok)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -385,11 +385,11 @@ impl AsyncWrite for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_slow_once_and_has_caught_up_is_no_slow_reader() {
+async fn a_reader_that_has_caught_up_is_not_slow() {
     let environment = environment();
     let limits = &environment.limits;
     let (mut client, server) = tokio::io::duplex(1 << 10);
-    let stream = Slow { stream: server, passes_on: Box::pin(sleep(Duration::ZERO)) };
+    let stream = Slow { stream: server, flushed: Box::pin(sleep(Duration::ZERO)) };
     let outbound = Arc::new(OutboundQueue::new(limits.backlog_bytes));
     let protocol = protocol(&environment, &outbound, None);
     outbound.send(&text("a"));
@@ -401,7 +401,7 @@ async fn who_was_slow_once_and_has_caught_up_is_no_slow_reader() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_with_an_interceptor_is_found_out_in_time() {
+async fn a_slow_reader_with_an_interceptor_is_detected_in_time() {
     let (connection, _client, outbound, _) = echo_over(8, Some(Delay::new(1))).await;
     let environment = Arc::clone(&connection.protocol.environment);
     (0..10).for_each(|_| outbound.send(&text("more than there is room for")));
@@ -413,7 +413,7 @@ async fn a_slow_reader_with_an_interceptor_is_found_out_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_interceptor_holds_back_counts_as_backlog() {
+async fn messages_that_an_interceptor_delays_count_as_backlog() {
     let (connection, _client, outbound, _) = echo_over(1 << 20, Some(Delay::new(60000))).await;
     let environment = Arc::clone(&connection.protocol.environment);
     let most = environment.limits.backlog_bytes;
@@ -427,7 +427,7 @@ async fn what_an_interceptor_holds_back_counts_as_backlog() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader() {
+async fn a_partly_written_message_is_completed_before_a_slow_reader_is_closed() {
     let (connection, mut client, outbound) = echo_over_tcp(1000).await;
     let message = OwnMessage::binary(vec![7; 8 << 20]);
     for _ in 0..3 {
@@ -440,9 +440,9 @@ async fn a_message_that_is_begun_is_finished_before_the_goodbye_to_a_slow_reader
     assert_eq!(frame.code, 1013.into());
 }
 
-/// While another thread speaks, and the system takes some of it in parts.
+/// With another thread that sends, and a socket that takes some messages in parts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_goes_around_the_outbound_queue_keeps_its_place_among_what_goes_through_it() {
+async fn direct_writes_keep_their_order_among_queued_messages() {
     let (connection, mut client, outbound) = echo_over_tcp(1 << 30).await;
     tokio::spawn(connection.run(()));
     let numbered = |number: usize| format!("{number} {}", "x".repeat(number * 997 % 100_000));

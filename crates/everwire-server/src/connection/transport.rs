@@ -1,11 +1,12 @@
 use std::cell::RefCell;
 use std::io;
 use std::ops::ControlFlow;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -13,46 +14,50 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::decoder::{Decoder, Progress};
 use super::frames::Frames;
 use super::outbound::Pieces;
-use super::turn::Turn;
 use crate::limits::Charge;
 use crate::metrics::EndpointMetrics;
 
-/// Bytes read in one go, and bytes of small pieces that are put together for one write.
-const AT_ONCE: usize = 32 << 10;
-/// Bytes of one write.
-const MOST_A_WRITE: usize = 128 << 10;
+/// Size of the read buffer, and of the buffer in which small pieces are combined for one write.
+const BUFFER_BYTES: usize = 32 << 10;
+/// The greatest size of one write.
+const MAX_WRITE_BYTES: usize = 128 << 10;
+
+/// Reads between two yields; each may bring up to 128 messages.
+const READS_PER_YIELD: usize = 4;
+/// Bytes written between two yields. The last write may exceed them.
+const BYTES_PER_YIELD: usize = 128 << 10;
 
 thread_local! {
-    /// A connection that waits needs no memory to read into: one that reads borrows this.
-    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; AT_ONCE]);
+    /// Shared by the connections of a worker, so that one that waits holds no buffer.
+    static READ: RefCell<Vec<u8>> = RefCell::new(vec![0; BUFFER_BYTES]);
     static WRITE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A WebSocket on a stream.
+/// Decodes what a stream receives and writes encoded frames to it.
 ///
-/// What goes out is encoded by whoever sends it, once for all receivers, so that the only thing left to do for each of them
-/// is the write.
+/// Senders encode messages, once for all receivers, so that only the write is left to do for each connection.
 #[derive(Debug)]
 pub(crate) struct FramedTransport<S> {
     stream: S,
     decoder: Decoder,
-    /// Read from the stream, and not decoded yet.
-    unread: Bytes,
+    /// Bytes read from the stream that are not decoded yet.
+    undecoded: Bytes,
     unwritten: Unwritten,
-    /// The peer's close frame, which is to be answered.
+    /// The peer's close frame, if it sent one; it is answered when the connection closes.
     peer_closed: Option<Option<CloseFrame>>,
 }
 
-/// What is being written.
+/// Frames that are being written.
 #[derive(Debug, Default)]
 struct Unwritten {
     pieces: Pieces,
-    /// How many of them are done, and how much of the next.
+    /// The number of pieces that are written.
     done: usize,
+    /// The bytes of the next piece that are written.
     offset: usize,
 }
 
-/// What was written to its end.
+/// Counts what has been written completely.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub(super) pieces: usize,
@@ -60,58 +65,69 @@ pub(super) struct Written {
     pub(super) payload: u64,
 }
 
+/// The work that a connection does before it yields to other tasks: about 100 µs, so that one echo among hundreds of busy
+/// connections waits for milliseconds. tokio's own budget counts operations, of which each may be a large one, and does not
+/// see writes that do not block.
+#[derive(Debug)]
+pub(super) struct PollBudget {
+    reads: usize,
+    bytes: usize,
+}
+
 impl Written {
-    pub(super) fn count(&self, metrics: &EndpointMetrics) {
+    /// Adds to the metrics of the endpoint.
+    pub(super) fn record(&self, metrics: &EndpointMetrics) {
         metrics.record_sent(self.messages, self.payload);
     }
 }
 
 impl<S> FramedTransport<S> {
-    /// The server's end of a stream whose handshake is done; `unread` came together with it. A message has at most `message_bytes`, and
-    /// is charged while it arrives.
-    pub(crate) fn new(stream: S, unread: Bytes, message_bytes: usize, charge: Charge) -> Self {
+    /// The server's end of a stream after the handshake; `undecoded` was read along with the handshake. A message has at most
+    /// `message_bytes`, which are charged while it arrives.
+    pub(crate) fn new(stream: S, undecoded: Bytes, message_bytes: usize, charge: Charge) -> Self {
         let decoder = Decoder::new(message_bytes, charge);
-        Self { stream, decoder, unread, unwritten: Unwritten::default(), peer_closed: None }
+        Self { stream, decoder, undecoded, unwritten: Unwritten::default(), peer_closed: None }
     }
 
-    /// The stream below, for what is no WebSocket any more.
+    /// The stream, to shut it down.
     pub(super) fn stream(&mut self) -> &mut S {
         &mut self.stream
     }
 
-    /// Lets these be written after what already is. Some of the first may be written: then nothing else is waiting.
-    pub(super) fn write(&mut self, pieces: Pieces, begun: usize) {
-        self.unwritten.add(pieces, begun);
+    /// Queues frames behind those that are being written. `offset` bytes of the first piece have been written already, which is
+    /// only possible while nothing else is queued.
+    pub(super) fn write(&mut self, pieces: Pieces, offset: usize) {
+        self.unwritten.add(pieces, offset);
     }
 
-    /// Lets the close frame be written; where there is none, the answer to the peer's if it sent one.
+    /// Queues a close frame: the given one, or else the answer to the peer's, if it sent one.
     pub(super) fn write_close(&mut self, frame: Option<CloseFrame>) {
         let frame = frame.map_or_else(|| self.peer_closed.take(), |frame| Some(Some(frame)));
         self.unwritten.pieces.extend(frame.map(Frames::close));
     }
 
-    /// Forgets what is not begun. The frame that is must be finished, or the peer could not tell where the next starts.
-    pub(super) fn forget_unbegun(&mut self) {
+    /// Drops the frames that are not partly written. The rest of one that is must follow, or the peer could not find the next.
+    pub(super) fn drop_unstarted(&mut self) {
         let Unwritten { pieces, done, offset } = &mut self.unwritten;
-        let under_way = pieces.get(*done).and_then(|piece| piece.up_to_incomplete(*offset));
-        if under_way.is_none() {
+        let incomplete = pieces.get(*done).and_then(|piece| piece.up_to_incomplete(*offset));
+        if incomplete.is_none() {
             *offset = 0;
         }
         pieces.truncate(*done);
-        pieces.extend(under_way);
+        pieces.extend(incomplete);
     }
 
-    /// What the peer's close frame says, if it sent one.
+    /// The peer's close frame, if it sent one; the inner option is `None` if that has no code.
     pub(super) fn peer_closed(&self) -> Option<&Option<CloseFrame>> {
         self.peer_closed.as_ref()
     }
 
-    /// What there is of the next message.
+    /// The state of the message that is arriving.
     pub(super) fn progress(&self) -> Progress {
         self.decoder.progress()
     }
 
-    /// Hands over what `input` holds until `receive` has enough, and says how much that was.
+    /// Decodes `input` until `receive` breaks. Returns the number of bytes decoded.
     fn decode(
         &mut self,
         input: &[u8],
@@ -136,18 +152,19 @@ impl<S> FramedTransport<S> {
 }
 
 impl<S: AsyncRead + Unpin> FramedTransport<S> {
-    /// Hands over messages that have arrived until `receive` has enough; an error is the last. Ready when there may be more.
+    /// Reads from the stream and passes messages to `receive` until it breaks. An error is the last. Ready if there may be more
+    /// to read.
     pub(super) fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,
         mut receive: impl FnMut(Result<Message, Error>) -> ControlFlow<()>,
     ) -> Poll<()> {
         ready!(self.decoder.poll_room(cx));
-        if !self.unread.is_empty() {
-            let mut input = std::mem::take(&mut self.unread);
+        if !self.undecoded.is_empty() {
+            let mut input = std::mem::take(&mut self.undecoded);
             let decoded = self.decode(&input, false, &mut receive);
             input.advance(decoded);
-            self.unread = input;
+            self.undecoded = input;
             return Poll::Ready(());
         }
         READ.with_borrow_mut(|buffer| {
@@ -156,7 +173,7 @@ impl<S: AsyncRead + Unpin> FramedTransport<S> {
                 Ok(()) => {
                     let has_ended = buffer.filled().is_empty();
                     let decoded = self.decode(buffer.filled(), has_ended, &mut receive);
-                    self.unread = Bytes::copy_from_slice(&buffer.filled()[decoded..]);
+                    self.undecoded = Bytes::copy_from_slice(&buffer.filled()[decoded..]);
                 }
                 Err(error) => drop(receive(Err(error.into()))),
             }
@@ -166,23 +183,23 @@ impl<S: AsyncRead + Unpin> FramedTransport<S> {
 }
 
 impl<S: AsyncWrite + Unpin> FramedTransport<S> {
-    /// Writes until nothing is left, or the turn is over; `written` learns what got out on the way.
+    /// Writes until nothing is left or the budget is exhausted, and adds to `written`.
     pub(super) fn poll_flush(
         &mut self,
         cx: &mut Context<'_>,
-        turn: &mut Turn,
+        budget: &mut PollBudget,
         written: &mut Written,
     ) -> Poll<io::Result<()>> {
         let stream = &mut self.stream;
-        while let Some(count) = self.unwritten.in_one_go(|bytes| Pin::new(&mut *stream).poll_write(cx, bytes)) {
+        while let Some(count) = self.unwritten.write_next(|bytes| Pin::new(&mut *stream).poll_write(cx, bytes)) {
             match ready!(count)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => {
                     self.unwritten.advance(count, written);
-                    turn.wrote(count);
+                    budget.spend_write(count);
                 }
             }
-            if turn.is_over() && !self.unwritten.is_done() {
+            if budget.is_exhausted() && !self.unwritten.is_done() {
                 return Poll::Pending;
             }
         }
@@ -191,34 +208,60 @@ impl<S: AsyncWrite + Unpin> FramedTransport<S> {
     }
 }
 
+impl PollBudget {
+    pub(super) fn spend_read(&mut self) {
+        self.reads = self.reads.saturating_sub(1);
+    }
+
+    pub(super) fn spend_write(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.reads == 0 || self.bytes == 0
+    }
+
+    /// Has the task polled again after the other tasks that are ready and after the runtime has polled its sockets.
+    pub(super) fn yield_now(cx: &mut Context<'_>) {
+        // The first poll is always pending and registers the waker with the runtime's deferred tasks.
+        let _ = pin!(yield_now()).poll(cx);
+    }
+}
+
+impl Default for PollBudget {
+    fn default() -> Self {
+        Self { reads: READS_PER_YIELD, bytes: BYTES_PER_YIELD }
+    }
+}
+
 impl Unwritten {
-    fn add(&mut self, pieces: Pieces, begun: usize) {
+    fn add(&mut self, pieces: Pieces, offset: usize) {
         if self.pieces.is_empty() {
-            (self.pieces, self.offset) = (pieces, begun);
+            (self.pieces, self.offset) = (pieces, offset);
         } else {
-            debug_assert_eq!(begun, 0, "nobody writes directly while something is unwritten");
+            debug_assert_eq!(offset, 0, "no direct writes while something is unwritten");
             self.pieces.extend(pieces);
         }
     }
 
-    /// Calls `write` with what should go out in one write; `None` when there is nothing.
-    fn in_one_go<T>(&self, write: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    /// Calls `write` with the bytes of the next write; `None` if there are none.
+    fn write_next<T>(&self, write: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let (first, more) = self.pieces[self.done..].split_first()?;
         let first = &first.bytes()[self.offset..];
-        if more.is_empty() || first.len() >= AT_ONCE {
-            return Some(write(&first[..first.len().min(MOST_A_WRITE)]));
+        if more.is_empty() || first.len() >= BUFFER_BYTES {
+            return Some(write(&first[..first.len().min(MAX_WRITE_BYTES)]));
         }
-        // To copy short pieces is cheaper than to have the system gather them.
-        Some(WRITE.with_borrow_mut(|together| {
-            together.clear();
-            together.extend_from_slice(first);
+        // Copying short pieces is cheaper than a vectored write.
+        Some(WRITE.with_borrow_mut(|buffer| {
+            buffer.clear();
+            buffer.extend_from_slice(first);
             for piece in more {
-                if together.len() + piece.bytes().len() > AT_ONCE {
+                if buffer.len() + piece.bytes().len() > BUFFER_BYTES {
                     break;
                 }
-                together.extend_from_slice(piece.bytes());
+                buffer.extend_from_slice(piece.bytes());
             }
-            write(together)
+            write(buffer)
         }))
     }
 
