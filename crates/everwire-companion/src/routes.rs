@@ -3,6 +3,9 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
 
 use crate::companion::Companion;
 use crate::endpoints::PATHS;
@@ -15,24 +18,22 @@ impl Companion {
         let pages = files::routes().merge(lab::routes()).route("/metrics", get(metrics)).fallback(elsewhere);
         let guarded = self.everwire().guard(pages);
         // They check the host by themselves, and count what they refuse.
-        guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(health(self))
+        guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz())
     }
 }
 
-/// The library's probe of health.
-fn health(companion: &Companion) -> Router {
-    companion.everwire().healthz()
-}
-
-/// The library's metrics, and one of the process.
+/// The library's metrics and the memory of the process.
 async fn metrics(State(companion): State<Companion>) -> Response {
-    let mut text = companion.everwire().metrics_text();
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(companion.everwire().collector()));
     if let Some(bytes) = resident_bytes() {
-        let name = "process_resident_memory_bytes";
-        text +=
-            &format!("# HELP {name} Resident memory of the server's process.\n# TYPE {name} gauge\n{name} {bytes}\n");
+        let memory = ConstGauge::new(bytes);
+        registry.register("process_resident_memory_bytes", "Resident memory of the server's process", memory);
     }
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = encode(&mut text, &registry);
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
 async fn elsewhere(State(companion): State<Companion>, request: Request) -> Response {

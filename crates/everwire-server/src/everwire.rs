@@ -194,14 +194,9 @@ impl Everwire {
         self.0.metrics.endpoints()
     }
 
-    /// All counters in the text format of Prometheus, as [`probes`](Self::probes) serves them.
-    pub fn metrics_text(&self) -> String {
-        self.0.metrics.render()
-    }
-
-    /// How many workers of the runtime are counted apart. With more of them some share a count.
+    /// The number of workers of the runtime that are counted separately. Further workers share a count.
     pub fn counted_workers(&self) -> usize {
-        Counter::places()
+        Counter::shards()
     }
 
     /// The connections of each of so many workers of the runtime, and what waits for them.

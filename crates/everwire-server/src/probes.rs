@@ -1,6 +1,6 @@
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -8,21 +8,31 @@ use axum::routing::get;
 use crate::everwire::Everwire;
 
 impl Everwire {
-    /// The routes `/healthz` and `/metrics`, to merge or nest into an application. The first is answered with 503 while the server
-    /// drains, so that a load balancer sends no more clients; the second in the text format of Prometheus.
+    /// The route `/healthz`, to merge or nest into an application. It answers 503 while the server drains, so that a load balancer
+    /// sends it no more clients.
+    ///
+    /// With the feature `metrics` also the route `/metrics`, with the counters in the text format of Prometheus. An application that
+    /// has metrics of its own serves them together by a registry with the [`collector`](Self::collector), and takes
+    /// [`healthz`](Self::healthz) alone.
     ///
     /// Anyone who reaches the server can read both.
     pub fn probes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let metrics = Router::new().route("/metrics", get(metrics));
-        self.healthz().merge(self.guard(metrics.with_state(self.clone())))
+        #[cfg(feature = "metrics")]
+        {
+            let metrics = Router::new().route("/metrics", get(metrics::answer)).with_state(self.clone());
+            self.healthz().merge(self.guard(metrics))
+        }
+        #[cfg(not(feature = "metrics"))]
+        self.healthz()
     }
 
-    /// The route `/healthz` alone, for an application that serves [`metrics_text`](Self::metrics_text) with more of its own.
+    /// The route `/healthz` alone.
     pub fn healthz<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         self.guard(Router::new().route("/healthz", get(healthz)).with_state(self.clone()))
     }
 
-    /// Has the routes of an application answered only under a name of the server's: see [`check_host`](Self::check_host).
+    /// Restricts routes of the application to requests that name the server by one of its names: see
+    /// [`check_host`](Self::check_host).
     pub fn guard<S: Clone + Send + Sync + 'static>(&self, routes: Router<S>) -> Router<S> {
         routes.layer(from_fn_with_state(self.clone(), check_host))
     }
@@ -44,6 +54,58 @@ async fn healthz(State(everwire): State<Everwire>) -> Response {
     }
 }
 
-async fn metrics(State(everwire): State<Everwire>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], everwire.metrics_text()).into_response()
+#[cfg(feature = "metrics")]
+mod metrics {
+    use std::fmt;
+
+    use axum::extract::State;
+    use axum::http::header;
+    use axum::response::{IntoResponse, Response};
+    use prometheus_client::collector::Collector;
+    use prometheus_client::encoding::DescriptorEncoder;
+    use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
+    use prometheus_client::registry::Registry;
+
+    use crate::everwire::Everwire;
+
+    #[derive(Debug)]
+    struct EverwireCollector(Everwire);
+
+    impl Collector for EverwireCollector {
+        fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+            self.0.metrics().encode(encoder)
+        }
+    }
+
+    impl Everwire {
+        /// Collects the counters for a registry of the application.
+        ///
+        /// ```
+        /// use everwire_server::Everwire;
+        /// use prometheus_client::encoding::prometheus_text::encode;
+        /// use prometheus_client::registry::Registry;
+        ///
+        /// # fn main() -> std::fmt::Result {
+        /// let everwire = Everwire::default();
+        /// let mut registry = Registry::default();
+        /// registry.register_collector(Box::new(everwire.collector()));
+        /// let mut text = String::new();
+        /// encode(&mut text, &registry)?;
+        /// assert!(text.contains("everwire_handshake_timeouts_total 0"));
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn collector(&self) -> impl Collector {
+            EverwireCollector(self.clone())
+        }
+    }
+
+    pub(super) async fn answer(State(everwire): State<Everwire>) -> Response {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(everwire.collector()));
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &registry);
+        ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+    }
 }

@@ -1,12 +1,16 @@
-//! What the server counts, and how Prometheus reads it.
+//! The server's counters.
+//!
+//! # Layout
+//! - `counter`: a counter that scales with the workers
+//! - `endpoint`: the counters of one endpoint, and the reasons for drops
+//! - `registry`: all counters of a server; `collector` (feature `metrics`) encodes them for Prometheus
 
+#[cfg(feature = "metrics")]
+mod collector;
 mod counter;
-mod drop_reason;
 mod endpoint;
 mod registry;
-mod text;
 
 pub(crate) use counter::{Counter, this_worker};
-pub use drop_reason::DropReason;
-pub use endpoint::{EndpointMetrics, Totals};
+pub use endpoint::{DropReason, EndpointMetrics, Totals};
 pub(crate) use registry::Metrics;
