@@ -18,7 +18,7 @@ mod memory;
 mod monitor;
 mod opening;
 mod pages;
-mod query;
+mod parameters;
 mod routes;
 mod server;
 mod ticker;

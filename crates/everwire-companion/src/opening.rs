@@ -7,13 +7,13 @@ use everwire_server::{DropReason, HandshakeError, Upgrade};
 
 use crate::companion::Companion;
 use crate::fault::{Faults, GRAMMAR};
-use crate::query::Query;
+use crate::parameters::Parameters;
 
 /// A handshake with an endpoint, with the faults that it asks for.
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) upgrade: Upgrade,
-    pub(crate) query: Query,
+    pub(crate) query: Parameters,
 }
 
 impl FromRequestParts<Companion> for Opening {
@@ -32,12 +32,12 @@ impl FromRequestParts<Companion> for Opening {
         let upgrade = <Upgrade as FromRequestParts<_>>::from_request_parts(request, companion)
             .await
             .map_err(IntoResponse::into_response)?;
-        Self::new(upgrade, Query::of(&request.uri), companion).map_err(IntoResponse::into_response)
+        Self::new(upgrade, Parameters::of(&request.uri), companion).map_err(IntoResponse::into_response)
     }
 }
 
 impl Opening {
-    fn new(upgrade: Upgrade, query: Query, companion: &Companion) -> Result<Self, HandshakeError> {
+    fn new(upgrade: Upgrade, query: Parameters, companion: &Companion) -> Result<Self, HandshakeError> {
         let upgrade = match faults(companion, &query)? {
             None => upgrade,
             Some(Faults { refuse: Some(status), .. }) => return Err(refused(status)),
@@ -48,7 +48,7 @@ impl Opening {
 }
 
 /// The faults that a request asks for.
-pub(crate) fn faults(companion: &Companion, query: &Query) -> Result<Option<Faults>, HandshakeError> {
+pub(crate) fn faults(companion: &Companion, query: &Parameters) -> Result<Option<Faults>, HandshakeError> {
     let Some(text) = query.text("fault") else { return Ok(None) };
     if !companion.config().faults {
         return Err(HandshakeError::bad_request("Faults are off; start the server with --faults."));

@@ -4,7 +4,7 @@ use everwire_server::{Connection, Handler, HandshakeError, Message};
 use tokio::time::Instant;
 
 use crate::json::SendJson;
-use crate::query::Query;
+use crate::parameters::Parameters;
 
 /// The parameters of a countdown.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    pub(super) fn from_query(query: &Query) -> Result<Self, HandshakeError> {
+    pub(super) fn from_query(query: &Parameters) -> Result<Self, HandshakeError> {
         let from = query.number("from", 0..=1_000_000, 10)?;
         let every = Duration::from_millis(query.number("every", 1..=3_600_000, 500)?);
         Ok(Self { from, every })

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::log::Log;
 use crate::companion::Companion;
 use crate::endpoints::STREAMS_FULL;
-use crate::query::Query;
+use crate::parameters::Parameters;
 
 /// Feeds that may run at once.
 const MOST: usize = 60;
@@ -46,7 +46,7 @@ struct Running {
 }
 
 impl Choice {
-    pub(super) fn from_query(query: &Query) -> Result<Self, HandshakeError> {
+    pub(super) fn from_query(query: &Parameters) -> Result<Self, HandshakeError> {
         Ok(Self { rate: query.number("rate", 1..=20, 10)?, size: query.number("size", 64..=1024, 128)? })
     }
 
@@ -136,7 +136,7 @@ mod tests {
     use crate::Config;
 
     fn choice(query: &str) -> Choice {
-        Choice::from_query(&Query::of(&format!("/?{query}").parse().unwrap())).unwrap()
+        Choice::from_query(&Parameters::of(&format!("/?{query}").parse().unwrap())).unwrap()
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,35 +4,36 @@
 //! - `log`: numbered messages that are kept for a while; `feed` fills one, and so do the answers to calls
 //! - `http`, `socket`: the transports, which all read such a log; `source` finds it, `outflow` reads it
 //! - `visit`: who is let in, under which conditions
-//! - `meter`: the bytes that really passed, entered into the accounts of clients; `shelf` keeps those
+//! - `meter`: the bytes that really passed, entered into the accounts of clients; `cache` keeps those
 
+mod cache;
 mod feed;
 mod http;
 mod log;
 mod meter;
 mod outflow;
-mod shelf;
 mod socket;
 mod source;
 mod visit;
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
 
 use crate::companion::Companion;
+use cache::NamedCache;
 use feed::Feeds;
 use log::Log;
 use meter::Account;
 pub(crate) use meter::Meter;
-use shelf::Shelf;
 pub(crate) use socket::open;
 
 /// Clients' accounts and calls that are kept at once. An account is under 200 bytes; calls, with messages of up to a
 /// kilobyte, are more.
-const ACCOUNTS: usize = 4096;
-const CALLS: usize = 128;
+const ACCOUNTS: NonZero<usize> = NonZero::new(4096).unwrap();
+const CALLS: NonZero<usize> = NonZero::new(128).unwrap();
 
 /// The routes under `/lab` but for the WebSocket's.
 pub(crate) fn routes() -> Router<Companion> {
@@ -49,8 +50,8 @@ pub(crate) fn routes() -> Router<Companion> {
 #[derive(Debug)]
 pub(crate) struct Lab {
     feeds: Feeds,
-    accounts: Shelf<Account>,
-    calls: Shelf<Log>,
+    accounts: NamedCache<Account>,
+    calls: NamedCache<Log>,
 }
 
 impl Lab {
@@ -73,6 +74,6 @@ impl Lab {
 
 impl Default for Lab {
     fn default() -> Self {
-        Self { feeds: Feeds::default(), accounts: Shelf::new(ACCOUNTS), calls: Shelf::new(CALLS) }
+        Self { feeds: Feeds::default(), accounts: NamedCache::new(ACCOUNTS), calls: NamedCache::new(CALLS) }
     }
 }

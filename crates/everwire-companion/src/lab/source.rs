@@ -4,15 +4,19 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use everwire_server::HandshakeError;
 
+use super::cache::is_name;
 use super::feed::Choice;
 use super::log::Log;
-use super::shelf::is_name;
 use crate::companion::Companion;
 use crate::endpoints::STREAMS_FULL;
-use crate::query::Query;
+use crate::parameters::Parameters;
 
 /// The log that a request reads: the answers to the calls of one client, or a feed.
-pub(super) fn log(companion: &Companion, query: &Query, address: Option<IpAddr>) -> Result<Arc<Log>, HandshakeError> {
+pub(super) fn log(
+    companion: &Companion,
+    query: &Parameters,
+    address: Option<IpAddr>,
+) -> Result<Arc<Log>, HandshakeError> {
     match query.text("call") {
         Some(name) => calls(companion, name),
         None => companion.lab().feeds().log(companion, Choice::from_query(query)?, address),

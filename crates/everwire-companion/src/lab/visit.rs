@@ -15,12 +15,12 @@ use crate::companion::Companion;
 use crate::endpoints::LAB;
 use crate::fault::{Faults, Network};
 use crate::opening::{faults, refused};
-use crate::query::Query;
+use crate::parameters::Parameters;
 
 /// A request to the lab that was let in: counted as a connection for as long as it lasts, and entered into its account.
 pub(super) struct Visit {
     pub(super) companion: Companion,
-    pub(super) query: Query,
+    pub(super) query: Parameters,
     pub(super) account: Option<Arc<Account>>,
     pub(super) network: Network,
     address: Option<IpAddr>,
@@ -37,7 +37,7 @@ impl Visit {
             return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
         }
         everwire.check_origin(request)?;
-        let query = Query::of(&request.uri);
+        let query = Parameters::of(&request.uri);
         let faults = faults(companion, &query)?.unwrap_or_default();
         let network = network(&faults)?;
         let permit = everwire.admit(request)?;
@@ -77,7 +77,7 @@ impl Visit {
 pub(super) fn bill(
     companion: &Companion,
     meter: Option<&Arc<Meter>>,
-    query: &Query,
+    query: &Parameters,
     is_upgraded: bool,
 ) -> Option<Arc<Account>> {
     let account = companion.lab().account(query.text("account")?)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use everwire_server::HandshakeError;
 
 use super::FeedSource;
-use crate::query::Query;
+use crate::parameters::Parameters;
 
 /// Updates a second of a client that does not say.
 const DEFAULT_RATE: u32 = 20;
@@ -20,7 +20,7 @@ pub(super) struct Selection {
 
 impl Selection {
     /// Reads `symbols=A,B` (`*` for all) and `rate=N`.
-    pub(super) fn from_query(query: &Query, source: &FeedSource) -> Result<Self, HandshakeError> {
+    pub(super) fn from_query(query: &Parameters, source: &FeedSource) -> Result<Self, HandshakeError> {
         let mut rate = query.number("rate", 1..=MOST_UPDATES_PER_SECOND, DEFAULT_RATE)?;
         if !source.takes_rates() {
             rate = DEFAULT_RATE;
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     fn select(query: &str) -> Result<Selection, HandshakeError> {
-        Selection::from_query(&Query::of(&format!("/ticker?{query}").parse().unwrap()), &FeedSource::default())
+        Selection::from_query(&Parameters::of(&format!("/ticker?{query}").parse().unwrap()), &FeedSource::default())
     }
 
     #[test]

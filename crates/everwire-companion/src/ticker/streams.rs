@@ -203,7 +203,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::query::Query;
+    use crate::parameters::Parameters;
     use crate::ticker::stream::State;
 
     const ANN: &str = "10.0.0.1";
@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn listen(streams: &Streams, config: &Config, address: &str, query: &str) -> Result<Subscriber, HandshakeError> {
-        let query = Query::of(&format!("/ticker?{query}").parse().unwrap());
+        let query = Parameters::of(&format!("/ticker?{query}").parse().unwrap());
         let selection = Selection::from_query(&query, &config.feed)?;
         let listener = streams.listen(config, &selection, Some(address.parse().unwrap()))?;
         let recorder = Recorder::new();

@@ -1,0 +1,71 @@
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use axum::extract::Query;
+use axum::http::Uri;
+use everwire_server::HandshakeError;
+
+/// The query parameters of a request.
+///
+/// They are not deserialized into a struct, whose errors would not say which numbers are valid.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    pub(crate) fn of(uri: &Uri) -> Self {
+        // A list of pairs takes any text: what cannot be decoded is replaced.
+        Query::try_from_uri(uri).map_or_else(|_| Self::default(), |Query(pairs)| Self(pairs))
+    }
+
+    /// The value of a parameter. The last one counts.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A number within `range`, or `default` if the parameter is absent.
+    pub(crate) fn number<T>(&self, name: &str, range: RangeInclusive<T>, default: T) -> Result<T, HandshakeError>
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let Some(text) = self.text(name) else { return Ok(default) };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(number),
+            _ => {
+                let (start, end) = range.into_inner();
+                Err(HandshakeError::bad_request(format!("`{name}={text}` must be a number from {start} to {end}.")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(text: &str) -> Parameters {
+        Parameters::of(&format!("/countdown?{text}").parse().unwrap())
+    }
+
+    #[test]
+    fn a_number_is_parsed_or_defaulted_or_refused_with_its_range() {
+        assert_eq!(parameters("from=3").number("from", 0..=10, 7).unwrap(), 3);
+        assert_eq!(parameters("").number("from", 0..=10, 7).unwrap(), 7);
+        for bad in ["from=11", "from=-1", "from=x", "from=", "from=1.5"] {
+            let error = parameters(bad).number("from", 0..=10, 7).unwrap_err();
+            assert_eq!(error.message(), format!("`{bad}` must be a number from 0 to 10."));
+        }
+    }
+
+    #[test]
+    fn percent_encoding_and_plus_are_decoded() {
+        assert_eq!(parameters("symbols=A%2CB+C").text("symbols"), Some("A,B C"));
+    }
+
+    #[test]
+    fn the_last_value_counts_and_text_that_cannot_be_decoded_does_not_hide_others() {
+        let parameters = parameters("a=1&=&a=2&b=%ff&c=%zz&&a");
+        assert_eq!((parameters.text("a"), parameters.text("c")), (Some(""), Some("%zz")));
+        assert_eq!(parameters.text("b"), Some("\u{fffd}"));
+    }
+}
