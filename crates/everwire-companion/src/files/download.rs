@@ -7,20 +7,20 @@ use everwire_server::{HandshakeError, Permit};
 use tower_http::services::ServeFile;
 use tower_service::Service;
 
-use super::id::FileId;
+use super::disk::FileId;
+use super::inventory::FileInfo;
 use super::name::FileName;
-use super::wire::FileInfo;
 use crate::companion::Companion;
 use crate::endpoints::FILES;
 
-/// Sends a file to whoever asks, whole or in part. Nothing of it is ever shown or run as a page of this server.
+/// Serves a file, whole or in part, in a way that browsers never display or run it as a page of this server.
 pub(super) async fn answer(State(companion): State<Companion>, Path(id): Path<String>, request: Request) -> Response {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let (parts, body) = request.into_parts();
-    match places(&companion, &parts) {
-        Ok([place, file]) => {
+    match permits(&companion, &parts) {
+        Ok([connection, file]) => {
             let response = serve(&companion, &id, Request::from_parts(parts, body)).await;
-            readable_by(origin, place.hold(file.hold(response)))
+            readable_by(origin, connection.hold(file.hold(response)))
         }
         Err(error) => {
             companion.everwire().endpoint(FILES).metrics().record_drop(error.reason());
@@ -30,8 +30,8 @@ pub(super) async fn answer(State(companion): State<Companion>, Path(id): Path<St
     }
 }
 
-/// What an answer takes until it is read: a connection, and an open file.
-fn places(companion: &Companion, request: &Parts) -> Result<[Permit; 2], HandshakeError> {
+/// The permits that a response holds until it has been read: for a connection and for an open file.
+fn permits(companion: &Companion, request: &Parts) -> Result<[Permit; 2], HandshakeError> {
     let everwire = companion.everwire();
     everwire.check_origin(request)?;
     Ok([everwire.admit(request)?, everwire.open_file(request)?])
@@ -47,10 +47,10 @@ async fn serve(companion: &Companion, id: &str, mut request: Request) -> Respons
     if names(headers, header::IF_NONE_MATCH, &tag) {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
     }
-    // The checksum decides; times would only repeat what it says, less exactly.
+    // The checksum decides; times would repeat it less exactly.
     headers.remove(header::IF_MODIFIED_SINCE);
     headers.remove(header::IF_UNMODIFIED_SINCE);
-    // A part of another file than the rest would be worse than all of this one (RFC 9110 section 13.1.5).
+    // A part of another file would be worse than the whole of this one (RFC 9110 section 13.1.5).
     if headers.contains_key(header::IF_RANGE) && !names(headers, header::IF_RANGE, &tag) {
         headers.remove(header::RANGE);
     }
@@ -58,7 +58,7 @@ async fn serve(companion: &Companion, id: &str, mut request: Request) -> Respons
     let Ok(response) = ServeFile::new(path).call(Request::from_parts(parts, Body::empty())).await;
     let mut response = response.into_response();
     if response.status() == StatusCode::NOT_FOUND {
-        return (StatusCode::NOT_FOUND, "The file has just gone.\n").into_response();
+        return (StatusCode::NOT_FOUND, "The file has just expired.\n").into_response();
     }
     describe(response.headers_mut(), &info, &tag);
     response
@@ -81,7 +81,7 @@ fn describe(headers: &mut HeaderMap, info: &FileInfo, tag: &str) {
     }
 }
 
-/// The name for whoever saves the file, as RFC 6266 writes it: in ASCII for old programs, and in full.
+/// The name to save the file under (RFC 6266): in ASCII for old programs, and in full.
 fn attachment(name: &FileName) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || " .-_()".contains(char);
     let ascii: String = name.as_str().chars().map(|char| if is_plain(char) { char } else { '_' }).collect();
@@ -95,7 +95,7 @@ fn attachment(name: &FileName) -> String {
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{full}")
 }
 
-/// Lets the page that asked read the answer; its origin has been checked.
+/// Lets the page that sent the request read the response. Its origin has been checked.
 fn readable_by(origin: Option<HeaderValue>, mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));

@@ -11,59 +11,56 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use super::FileLimits;
-use super::folder::Folder;
-use super::id::FileId;
+use super::disk::{FileId, Folder};
+use super::inventory::{Begin, Expired, FileInfo, Inventory, UploadRefused};
 use super::name::FileName;
-use super::no_begin::NoBegin;
-use super::shelf::{Begin, Gone, Shelf};
 use super::upload::{Plan, Upload, remove_files};
-use super::wire::FileInfo;
 use crate::json::json;
 
-/// When nothing is there that could expire.
-const FAR: Duration = Duration::from_secs(86_400 * 365);
+/// The time to the next look if nothing can expire.
+const FAR_FUTURE: Duration = Duration::from_secs(86_400 * 365);
 
-/// The files of one server: what there is, who is told of it, and where it lies.
+/// The files of one server: the inventory, the connections that follow its changes, and the folder on disk.
 #[derive(Debug)]
 pub(crate) struct Store {
     limits: FileLimits,
-    group: Group<Shelf>,
+    group: Group<Inventory>,
     clock: Clock,
-    place: Mutex<Place>,
-    turns: AtomicU64,
-    keeper: Once,
-    /// Something may expire sooner than was known.
+    storage: Mutex<Storage>,
+    generations: AtomicU64,
+    expiry_task: Once,
+    /// Notified when something may expire sooner.
     changed: Arc<Notify>,
 }
 
-/// Where the files lie.
+/// The folder on disk.
 #[derive(Debug, Default)]
-enum Place {
-    /// It is made with the first bytes: a server that nobody leaves a file on touches no disk.
+enum Storage {
+    /// The folder is created with the first upload, so that a server without files does not touch the disk.
     #[default]
-    Untouched,
+    NotCreated,
     Folder(Folder),
-    /// The server stops, and what is still written then must not make a folder that nobody removes.
+    /// The server stops. A late write must not create a folder that would be left behind.
     Closed,
 }
 
 impl Store {
     pub(crate) fn new(limits: FileLimits, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
-            group: Group::new(Shelf::new(limits.clone())),
+            group: Group::new(Inventory::new(limits.clone())),
             limits,
             clock,
-            place: Mutex::default(),
-            turns: AtomicU64::new(1),
-            keeper: Once::new(),
+            storage: Mutex::default(),
+            generations: AtomicU64::new(1),
+            expiry_task: Once::new(),
             changed: Arc::default(),
         })
     }
 
-    /// Removes what servers left behind that were killed.
+    /// Removes the folders of servers that were killed.
     pub(crate) fn remove_leftovers(&self) {
         match Folder::remove_leftovers(&self.parent()) {
-            // Without the folder there is nothing in it.
+            // Without a parent folder there is nothing to remove.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(%error, "cannot look for files left behind");
             }
@@ -71,63 +68,68 @@ impl Store {
         }
     }
 
-    /// Lets a connection hear of the files that there are, that come and that go.
-    pub(crate) fn join(&self, connection: &Connection) -> Membership<Shelf> {
-        self.group.join(connection, |shelf, _| {
-            let files = shelf.files().into_iter().map(Into::into).collect();
+    /// Sends a connection the files that there are, and every change from now on.
+    pub(crate) fn join(&self, connection: &Connection) -> Membership<Inventory> {
+        self.group.join(connection, |inventory, _| {
+            let files = inventory.files().into_iter().map(Into::into).collect();
             vec![json(&ServerMessage::Files { files, limits: (&self.limits).into() })]
         })
     }
 
-    /// Finds or starts the upload of this key.
-    pub(crate) fn begin(self: &Arc<Self>, resume: &ResumeKey, name: FileName, size: u64) -> Result<Begin, NoBegin> {
-        self.keeper.call_once(|| {
-            tokio::spawn(keep_watch(Arc::downgrade(self), Arc::clone(&self.changed)));
+    /// Resumes or starts the upload of this key.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        resume: &ResumeKey,
+        name: FileName,
+        size: u64,
+    ) -> Result<Begin, UploadRefused> {
+        self.expiry_task.call_once(|| {
+            tokio::spawn(run_expiry_task(Arc::downgrade(self), Arc::clone(&self.changed)));
         });
         let plan = Plan { id: FileId::random(), size, resume: resume.clone(), store: Arc::downgrade(self) };
-        let begin = self.with(|shelf| shelf.begin(resume, name, size, Instant::now(), || Upload::start(plan)));
+        let begin = self.with(|inventory| inventory.begin(resume, name, size, Instant::now(), || Upload::start(plan)));
         self.changed.notify_one();
         begin
     }
 
-    /// A number that no other attachment of an upload to a connection has.
-    pub(crate) fn turn(&self) -> u64 {
-        self.turns.fetch_add(1, Ordering::Relaxed)
+    /// The generation of a new attachment: a number that no other has.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// An upload goes on.
+    /// Records activity of an upload.
     pub(crate) fn touch(&self, resume: &ResumeKey, id: FileId) {
-        self.with(|shelf| shelf.touch(resume, id, Instant::now()));
+        self.with(|inventory| inventory.touch(resume, id, Instant::now()));
     }
 
-    /// Makes a complete upload a file, and tells everybody. `None` if it was let go meanwhile.
-    pub(crate) fn keep(&self, resume: &ResumeKey, id: FileId, sha256: String) -> Option<FileInfo> {
+    /// Makes a complete upload a file and announces it. `None` if it has expired or was cancelled meanwhile.
+    pub(crate) fn store_upload(&self, resume: &ResumeKey, id: FileId, sha256: String) -> Option<FileInfo> {
         let mut kept = None;
-        self.group.update(|shelf, _| {
-            kept = shelf.store(resume, id, sha256, Instant::now(), self.clock.now_ms());
+        self.group.update(|inventory, _| {
+            kept = inventory.store(resume, id, sha256, Instant::now(), self.clock.now_ms());
             kept.clone().map(|file| json(&ServerMessage::Added { file: file.into() }))
         });
         self.changed.notify_one();
         kept
     }
 
-    /// Lets go of an upload that has ended by itself.
-    pub(crate) fn forget(&self, resume: &ResumeKey, id: FileId) {
-        self.with(|shelf| shelf.forget(resume, id));
+    /// Removes an upload that has failed.
+    pub(crate) fn discard(&self, resume: &ResumeKey, id: FileId) {
+        self.with(|inventory| inventory.discard(resume, id));
     }
 
-    /// The sender does not want the upload any more. Whoever still sends it is told.
+    /// Cancels an upload. A connection that still sends it gets an error.
     pub(crate) fn cancel(&self, resume: &ResumeKey) {
-        if let Some(upload) = self.with(|shelf| shelf.cancel(resume)) {
+        if let Some(upload) = self.with(|inventory| inventory.cancel(resume)) {
             upload.end(Some("The upload was cancelled from another page: send it again if you want it."));
         }
     }
 
-    /// The sender takes a file back. False if it is not there, or another's.
+    /// Removes a file of this sender. Returns false if there is no such file, or it is another's.
     pub(crate) fn remove(&self, id: FileId, resume: &ResumeKey) -> bool {
         let mut is_removed = false;
-        self.group.update(|shelf, _| {
-            is_removed = shelf.remove(id, resume);
+        self.group.update(|inventory, _| {
+            is_removed = inventory.remove(id, resume);
             is_removed.then(|| json(&ServerMessage::Removed { ids: vec![id.to_string()] }))
         });
         if is_removed && let Some(path) = self.path_if_any(id) {
@@ -136,83 +138,83 @@ impl Store {
         is_removed
     }
 
-    /// A file that can be fetched, and where it lies.
+    /// A complete file and its path.
     pub(crate) fn find(&self, id: FileId) -> Option<(FileInfo, PathBuf)> {
-        let info = self.with(|shelf| shelf.file(id).cloned())?;
+        let info = self.with(|inventory| inventory.file(id).cloned())?;
         Some((info, self.path_if_any(id)?))
     }
 
-    /// Where a file lies, in a folder that is made if there is none yet. It waits for the disk.
+    /// The path of a file. Creates the folder if there is none, which blocks on the disk.
     pub(crate) fn path(&self, id: FileId) -> io::Result<PathBuf> {
-        let mut place = self.place();
-        if let Place::Untouched = *place {
-            *place = Place::Folder(Folder::create(&self.parent())?);
+        let mut storage = self.storage();
+        if let Storage::NotCreated = *storage {
+            *storage = Storage::Folder(Folder::create(&self.parent())?);
         }
-        match &*place {
-            Place::Folder(folder) => Ok(folder.file(id)),
+        match &*storage {
+            Storage::Folder(folder) => Ok(folder.file(id)),
             _ => Err(io::Error::other("the server is stopping")),
         }
     }
 
-    /// Where a file lies, if anything does.
+    /// The path of a file, if the folder exists.
     pub(crate) fn path_if_any(&self, id: FileId) -> Option<PathBuf> {
-        match &*self.place() {
-            Place::Folder(folder) => Some(folder.file(id)),
+        match &*self.storage() {
+            Storage::Folder(folder) => Some(folder.file(id)),
             _ => None,
         }
     }
 
-    /// Lets go of everything and removes the folder.
+    /// Ends all uploads and removes the folder.
     pub(crate) fn close(&self) {
-        self.with(Shelf::clear).iter().for_each(|upload| upload.end(None));
-        let place = std::mem::replace(&mut *self.place(), Place::Closed);
-        drop(place);
+        self.with(Inventory::clear).iter().for_each(|upload| upload.end(None));
+        let storage = std::mem::replace(&mut *self.storage(), Storage::Closed);
+        drop(storage);
     }
 
-    /// Lets go of what has expired, and returns when to look again.
+    /// Removes what has expired. Returns the time of the next expiry.
     async fn expire(&self) -> Instant {
         let now = Instant::now();
-        let (mut gone, mut due) = (Gone::default(), None);
-        self.group.update(|shelf, _| {
-            gone = shelf.expire(now);
-            due = shelf.due();
-            let ids: Vec<_> = gone.stored.iter().map(ToString::to_string).collect();
+        let (mut expired, mut next) = (Expired::default(), None);
+        self.group.update(|inventory, _| {
+            expired = inventory.expire(now);
+            next = inventory.next_expiry();
+            let ids: Vec<_> = expired.stored.iter().map(ToString::to_string).collect();
             (!ids.is_empty()).then(|| json(&ServerMessage::Removed { ids }))
         });
-        for upload in &gone.uploads {
-            upload.end(Some("The upload stood still for so long that the server let go of it: send it again."));
+        for upload in &expired.uploads {
+            upload.end(Some("The upload was idle for so long that the server dropped it: send it again."));
         }
-        remove_files(gone.stored.iter().filter_map(|id| self.path_if_any(*id)).collect()).await;
-        due.unwrap_or(now + FAR)
+        remove_files(expired.stored.iter().filter_map(|id| self.path_if_any(*id)).collect()).await;
+        next.unwrap_or(now + FAR_FUTURE)
     }
 
     fn parent(&self) -> PathBuf {
         self.limits.folder.clone().unwrap_or_else(env::temp_dir)
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Shelf) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut Inventory) -> T) -> T {
         let mut result = None;
-        self.group.update(|shelf, _| {
-            result = Some(work(shelf));
+        self.group.update(|inventory, _| {
+            result = Some(work(inventory));
             None
         });
-        result.expect("a group calls what it is given")
+        result.expect("a group always calls the change")
     }
 
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    fn storage(&self) -> MutexGuard<'_, Storage> {
+        self.storage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // So that the keeper sees that there is nothing to keep any more.
+        // Ends the expiry task.
         self.changed.notify_one();
     }
 }
 
-/// Sees to it that what expires goes, for as long as there is a store.
-async fn keep_watch(store: Weak<Store>, changed: Arc<Notify>) {
+/// Removes files and uploads when they expire, for as long as the store exists.
+async fn run_expiry_task(store: Weak<Store>, changed: Arc<Notify>) {
     loop {
         let due = match store.upgrade() {
             Some(store) => store.expire().await,

@@ -5,52 +5,53 @@ use everwire_companion_api::files::{ChunkHeader, ClientMessage, ResumeKey, Serve
 use everwire_server::{Connection, DropReason, Handler, Membership, Message};
 
 use super::Store;
-use super::id::FileId;
+use super::disk::FileId;
+use super::inventory::{Begin, Inventory, UploadRefused};
 use super::name::FileName;
-use super::no_begin::NoBegin;
-use super::shelf::{Begin, Shelf};
-use super::upload::{Chunk, Client, Upload, WINDOW, WindowExceeded};
-use super::wire::GRAMMAR;
+use super::upload::{Attachment, Chunk, Upload, WINDOW, WindowExceeded};
 use crate::json::SendJson;
 
-/// The most bytes of a chunk, so that a ping need not wait for long behind one.
-const CHUNK: u64 = 256 << 10;
+/// The greatest size of a chunk in bytes, so that a ping does not wait long behind one.
+const MAX_CHUNK: u64 = 256 << 10;
 
-/// `/files`: takes files, one at a time, and tells of those that there are.
+/// The messages that a client may send.
+const GRAMMAR: &str = r#"send {"type":"upload","stream":NUMBER,"name":TEXT,"size":BYTES,"resume":KEY}, {"type":"finish","stream":NUMBER,"sha256":HEX}, {"type":"cancel","resume":KEY}, {"type":"remove","id":ID,"resume":KEY}, where KEY is 16 to 128 letters and digits, or a chunk: stream (4 bytes), offset (8 bytes), bytes"#;
+
+/// `/files`: receives files, one at a time, and sends the list of files and its changes.
 pub(crate) struct FilesHandler {
     store: Arc<Store>,
     connection: Connection,
-    /// The most bytes of a chunk that the limit of a message lets through.
+    /// The greatest size of a chunk within the limit of a message.
     chunk: u64,
     current: Option<Current>,
-    _membership: Membership<Shelf>,
+    _membership: Membership<Inventory>,
 }
 
-/// The upload whose chunks come over this connection.
+/// The upload that is attached to this connection.
 struct Current {
     stream: u32,
-    turn: u64,
+    generation: u64,
     resume: ResumeKey,
     upload: Upload,
 }
 
 impl FilesHandler {
     pub(crate) fn new(store: &Arc<Store>, message_bytes: usize, connection: &Connection) -> Self {
-        let chunk = (message_bytes.saturating_sub(ChunkHeader::SIZE) as u64).clamp(1, CHUNK);
+        let chunk = (message_bytes.saturating_sub(ChunkHeader::SIZE) as u64).clamp(1, MAX_CHUNK);
         let (store, connection) = (Arc::clone(store), connection.clone());
         Self { _membership: store.join(&connection), store, connection, chunk, current: None }
     }
 
-    fn asked(&mut self, request: ClientMessage) -> Result<(), WindowExceeded> {
+    fn handle(&mut self, request: ClientMessage) -> Result<(), WindowExceeded> {
         match request {
             ClientMessage::Upload { stream, name, size, resume } => return self.begin(stream, &name, size, &resume),
             ClientMessage::Finish { stream, sha256 } => {
                 if let Some(current) = self.current.as_ref().filter(|current| current.stream == stream) {
-                    return current.upload.finish(current.turn, sha256);
+                    return current.upload.finish(current.generation, sha256);
                 }
             }
             ClientMessage::Cancel { resume } => {
-                // Who cancels need not be told of it.
+                // The connection that cancels needs no error about it.
                 if self.current.as_ref().is_some_and(|current| current.resume == resume) {
                     self.detach();
                 }
@@ -68,16 +69,21 @@ impl FilesHandler {
 
     fn begin(&mut self, stream: u32, name: &str, size: u64, resume: &ResumeKey) -> Result<(), WindowExceeded> {
         self.detach();
-        let name = FileName::parse(name).map_err(NoBegin::from);
+        let name = FileName::parse(name).map_err(UploadRefused::from);
         match name.and_then(|name| self.store.begin(resume, name, size)) {
             Ok(Begin::Stored(file)) => self.connection.send_json(&ServerMessage::Stored { stream, file: file.into() }),
             Ok(Begin::Upload(upload)) => {
-                let turn = self.store.turn();
-                upload.attach(Client { turn, stream, chunk: self.chunk, connection: self.connection.clone() })?;
-                self.current = Some(Current { stream, turn, resume: resume.clone(), upload });
+                let generation = self.store.next_generation();
+                upload.attach(Attachment {
+                    generation,
+                    stream,
+                    chunk: self.chunk,
+                    connection: self.connection.clone(),
+                })?;
+                self.current = Some(Current { stream, generation, resume: resume.clone(), upload });
             }
-            Err(NoBegin { why, is_final }) => {
-                self.connection.send_json(&ServerMessage::Refused { stream, error: why, is_final });
+            Err(UploadRefused { message, is_final }) => {
+                self.connection.send_json(&ServerMessage::Refused { stream, error: message, is_final });
             }
         }
         Ok(())
@@ -89,17 +95,17 @@ impl FilesHandler {
             return Ok(());
         };
         match self.current.as_ref().filter(|current| current.stream == stream) {
-            Some(Current { turn, upload, .. }) => {
-                upload.chunk(Chunk { turn: *turn, offset, bytes: message.slice(ChunkHeader::SIZE..) })
+            Some(Current { generation, upload, .. }) => {
+                upload.chunk(Chunk { generation: *generation, offset, bytes: message.slice(ChunkHeader::SIZE..) })
             }
-            // What a client's outbox had left of an attempt that is over.
+            // The client's outbox still held chunks of an earlier attempt.
             None => Ok(()),
         }
     }
 
     fn detach(&mut self) {
-        if let Some(Current { turn, upload, .. }) = self.current.take() {
-            upload.detach(turn);
+        if let Some(Current { generation, upload, .. }) = self.current.take() {
+            upload.detach(generation);
         }
     }
 }
@@ -109,7 +115,7 @@ impl Handler for FilesHandler {
         let result = match message {
             Message::Binary(bytes) => self.chunk(bytes),
             Message::Text(text) => match serde_json::from_str(&text) {
-                Ok(request) => self.asked(request),
+                Ok(request) => self.handle(request),
                 Err(_) => return self.connection.send_error(GRAMMAR),
             },
         };

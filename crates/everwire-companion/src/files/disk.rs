@@ -1,12 +1,37 @@
+use std::fmt;
+use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::id::FileId;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 const PREFIX: &str = "everwire-files-";
 /// Locked by the server that owns the folder. The system releases the lock however that server ends.
 const LOCK: &str = "lock";
+
+/// The id of a file, which is also its name on disk. It is random, so that no part of a path comes from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FileId(u128);
+
+impl FileId {
+    pub(crate) fn random() -> Self {
+        Self(fastrand::u128(..))
+    }
+
+    /// Parses exactly the form that `Display` writes.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let is_canonical = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if is_canonical { u128::from_str_radix(text, 16).ok().map(Self) } else { None }
+    }
+}
+
+impl fmt::Display for FileId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", self.0)
+    }
+}
 
 /// The temporary folder of a running server. Dropping it removes the folder and all files in it.
 #[derive(Debug)]
@@ -84,6 +109,36 @@ fn open_lock(path: &Path) -> Option<File> {
     lock.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(lock)
 }
 
+/// A file that is being received. Its methods block on the disk.
+pub(crate) struct PartialFile {
+    file: File,
+    digest: Sha256,
+}
+
+impl PartialFile {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: File::create_new(path)?, digest: Sha256::new() })
+    }
+
+    pub(crate) fn append(&mut self, chunks: &[Bytes]) -> io::Result<()> {
+        for chunk in chunks {
+            self.file.write_all(chunk)?;
+            self.digest.update(chunk);
+        }
+        Ok(())
+    }
+
+    /// The SHA-256 of the received bytes in hexadecimal.
+    pub(crate) fn finish(self) -> String {
+        let mut text = String::with_capacity(64);
+        for byte in self.digest.finalize() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +189,15 @@ mod tests {
         std::thread::spawn(move || done.send(Folder::remove_leftovers(&path)));
         is_done.recv_timeout(std::time::Duration::from_secs(20)).expect("it does not wait").unwrap();
         assert_eq!(folders(parent.path()), 3);
+    }
+
+    #[test]
+    fn an_id_is_parsed_in_its_displayed_form_only() {
+        let id = FileId(0xab);
+        let text = id.to_string();
+        assert_eq!(FileId::parse(&text), Some(id));
+        for bad in ["", "ab", "../../../../../../../../../etc/pw", &text.to_uppercase(), &format!("{text}0")] {
+            assert_eq!(FileId::parse(bad), None, "{bad}");
+        }
     }
 }
