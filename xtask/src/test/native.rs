@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::Options;
 use super::summary::Summary;
@@ -27,6 +27,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
     });
     if options.filter.is_none() {
         summary.step("native, each feature alone", || each_feature_alone(workspace));
+        summary.step("native, dependencies of the server library", || server_library_is_lean(workspace));
     }
 }
 
@@ -40,6 +41,17 @@ fn each_feature_alone(workspace: &Workspace) -> Result<()> {
             workspace.command("cargo").args(alone).args(["--features", &feature]).run()?;
         }
     }
+    Ok(())
+}
+
+/// Fails if an application that depends on everwire-server has to compile what only a binary or the companion server needs.
+fn server_library_is_lean(workspace: &Workspace) -> Result<()> {
+    const BINARIES_ONLY: [&str; 4] = ["clap", "sha2", "sysinfo", "tracing-subscriber"];
+    let tree = ["tree", "--package", "everwire-server", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
+    let tree = workspace.command("cargo").args(tree).output()?;
+    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
+    let found: Vec<_> = names.filter(|name| BINARIES_ONLY.contains(name)).collect();
+    ensure!(found.is_empty(), "everwire-server depends on {}; make it optional", found.join(", "));
     Ok(())
 }
 

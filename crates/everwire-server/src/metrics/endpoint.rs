@@ -155,6 +155,7 @@ impl EndpointMetrics {
     }
 
     /// All reasons with their counts.
+    #[cfg(feature = "metrics")]
     pub(super) fn all_drops(&self) -> Vec<(&'static str, u64)> {
         let built_in = DropReason::BUILT_IN.iter().zip(&self.drops);
         let built_in = built_in.map(|(reason, counter)| (reason.label(), counter.value()));
