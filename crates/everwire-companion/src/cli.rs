@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser};
-use everwire_server::cli::{ServerFlags, parse_positive_seconds};
+use everwire_server::cli::{ServerFlags, parse_positive_seconds, parse_size};
 use everwire_server::{BadOrigin, TlsError};
 
 use crate::config::Config;
@@ -76,11 +76,11 @@ struct FileFlags {
     files_dir: Option<PathBuf>,
 
     /// Bytes of one file.
-    #[arg(long, value_name = "BYTES", default_value_t = FileLimits::default().file_bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size::<u64>)]
     max_file_bytes: u64,
 
     /// Bytes of all files, the unfinished ones with the size that they will have.
-    #[arg(long, value_name = "BYTES", default_value_t = FileLimits::default().store_bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = parse_size::<u64>)]
     max_store_bytes: u64,
 
     /// How many files, with the unfinished ones.
@@ -215,10 +215,17 @@ mod tests {
             (["--replay", "/there/is/no/such/file"], "cannot read the recording"),
             (["--tls-cert", "cert.pem"], "--tls-key"),
             (["--replay-speed", "2"], "--replay"),
+            (["--max-file-bytes", "big"], "a size in bytes, like"),
         ] {
             let error = config(&flags).unwrap_err();
             assert!(error.contains(sentence), "{flags:?}: {error}");
         }
+    }
+
+    #[test]
+    fn sizes_have_a_unit_or_are_bytes() {
+        let file_bytes = |size| config(&["--max-file-bytes", size]).unwrap().files.file_bytes;
+        assert_eq!(["64000", "64kB", "1.5MiB"].map(file_bytes), [64_000, 64_000, 1_572_864]);
     }
 
     fn without_clock(config: Config) -> String {

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::Args;
 
 use crate::everwire::{Builder, Everwire};
@@ -63,7 +64,7 @@ pub struct TlsFlags {
 #[non_exhaustive]
 pub struct LimitFlags {
     /// Bytes in one message; a larger one closes the connection with 1009.
-    #[arg(long, value_name = "BYTES", default_value_t = ConnectionLimits::default().message_bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse_size::<usize>)]
     pub max_message_bytes: usize,
 
     /// Connections in all, each from the moment that it is accepted; a request on one more is refused with HTTP 503. The server raises
@@ -94,11 +95,11 @@ pub struct LimitFlags {
 
     /// Bytes of unfinished messages and of unsent answers that all connections may hold together; a message that finds no room
     /// waits until others are done. One address may hold half, unless it may have all connections.
-    #[arg(long, value_name = "BYTES", default_value_t = Limits::default().buffered_bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size::<usize>)]
     pub max_buffered_bytes: usize,
 
     /// Bytes that may wait for a slow reader; beyond it is closed with 1013.
-    #[arg(long, value_name = "BYTES", default_value_t = ConnectionLimits::default().backlog_bytes)]
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = parse_size::<usize>)]
     pub max_backlog_bytes: usize,
 
     /// Time for one message to be written; a reader that takes longer is closed with 1013, or cut where it reads HTTP.
@@ -182,6 +183,15 @@ impl LimitFlags {
             close: self.close_timeout,
         }
     }
+}
+
+/// Parses a size like `64000`, `64kB` or `1MiB` into bytes: a `value_parser` for a flag.
+///
+/// # Errors
+/// If the text is not a size, or too large for `T`.
+pub fn parse_size<T: TryFrom<u64>>(text: &str) -> Result<T, &'static str> {
+    let size: Option<ByteSize> = text.parse().ok();
+    size.and_then(|size| T::try_from(size.as_u64()).ok()).ok_or("a size in bytes, like 64000, 64kB or 1MiB")
 }
 
 /// Parses seconds, also with a fraction, up to a year: a `value_parser` for a flag.

@@ -30,6 +30,6 @@ mod flags;
 mod log;
 mod open_files;
 
-pub use flags::{LimitFlags, ServerFlags, TlsFlags, UnusableFlags, parse_positive_seconds, parse_seconds};
+pub use flags::{LimitFlags, ServerFlags, TlsFlags, UnusableFlags, parse_positive_seconds, parse_seconds, parse_size};
 pub use log::Log;
 pub use open_files::raise_open_file_limit;
