@@ -85,7 +85,11 @@ export function createLink(WebSocket, sources, handle, receive) {
       buffered = 0;
       socket.binaryType = binaryType;
       socket.onopen = () => handle(INPUT_OPENED, attempt);
-      socket.onmessage = receive;
+      socket.onmessage = (event) => {
+        // What it answers has left. Unless that is known, a cut that follows would put it at risk.
+        if (buffered) link.measure();
+        receive(event);
+      };
       let failed;
       socket.onerror = (event) => {
         failed = event;

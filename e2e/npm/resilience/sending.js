@@ -292,6 +292,17 @@ export default {
     t.equal([reason, data], ["connection-lost", undefined], "reason and data");
     t.ok(bytes > 0 && messages > 0, `${messages} messages with ${bytes} bytes`);
   },
+  "what the server has answered is not at risk when the connection is lost right after": async (t) => {
+    const socket = t.ever();
+    await t.next(socket, "open");
+    const seen = drops(socket);
+    socket.send("x");
+    await t.next(socket, "message");
+    const lost = t.next(socket, "reconnecting");
+    await t.server("cut");
+    await lost;
+    t.equal(seen, [], "drops");
+  },
   "ready waits for the connection": async (t) => {
     const socket = t.ever();
     t.equal(await Promise.race([socket.ready(), Promise.resolve("waits")]), "waits", "at first");
