@@ -84,6 +84,7 @@ export function sizeOf(data) {
 
 /** What the browser's `send` takes its argument for: bytes of any kind stay what they are, and all else is text. */
 export function parseData(data) {
+  if (typeof data === "string" || data instanceof ArrayBuffer) return data;
   const isBytes = typeof data === "object" && (ArrayBuffer.isView(data) || /Blob$|File$|Buffer$/.test(classOf(data)));
   // A template refuses a symbol, as the browser does.
   return isBytes ? data : `${data}`;

@@ -14,7 +14,7 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
  * Drives a core for one socket, the `target`: turns its actions into calls of the browser's WebSocket and timers, their events into
  * inputs, and decides nothing. The variables are those of the socket.
  */
-export function drive(target, WebSocket, sources, { options, limits, pings, shouldReconnect }) {
+export function drive(target, WebSocket, sources, { options, limits, pings, hasHeartbeat, shouldReconnect }) {
   /** The exports of the wasm module, while it has a core for this socket, and the number of that core. */
   let wasm, core;
   let isActing, page, timer;
@@ -63,9 +63,17 @@ export function drive(target, WebSocket, sources, { options, limits, pings, shou
     const { data } = event;
     const answer = pings?.read(data);
     if (answer) return handle(code.INPUT_PONG, link.attempt, ...answer);
-    // An event knows when it was made, and is read faster than the clock. One of another maker may not know.
-    const at = event.timeStamp >= now ? event.timeStamp : (now = performance.now());
-    const status = call("receive", at, link.attempt, sizeOf(data));
+    let at = now;
+    // Without a heartbeat no time counts, and to read one costs as much as the core. An event knows when it was made, and is read
+    // faster than the clock. One of another maker may not know.
+    if (hasHeartbeat && !((at = event.timeStamp) >= now)) at = now = performance.now();
+    let status;
+    // Not by `call`: an engine can inline neither a name that varies nor spread arguments, which would cost a third of a message's way.
+    try {
+      status = wasm?.receive(core, at, link.attempt, sizeOf(data));
+    } catch (error) {
+      trapped(error);
+    }
     if (status & code.STATUS_ACCEPTED) pass(target, event, data);
     if (status & code.STATUS_ACTIONS) act();
   });
@@ -325,7 +333,12 @@ export function drive(target, WebSocket, sources, { options, limits, pings, shou
       const key = options?.key?.toString();
       // What may go at once is not copied, and the bytes of a text are not counted.
       const bytes = sizeOf(data);
-      const status = readyState === 1 ? call("send_now", bytes, isOpening) : 0;
+      let status;
+      try {
+        if (readyState === 1) status = wasm.send_now(core, bytes, isOpening);
+      } catch (error) {
+        trapped(error);
+      }
       try {
         if (status & code.STATUS_ACCEPTED) {
           transmit({ data, bytes });

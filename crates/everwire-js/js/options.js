@@ -42,5 +42,5 @@ export function readOptions({ backoff, outbox, watermarks, heartbeat, connectTim
     setGroup("heartbeat", OPTION_AFTER_SILENCE, heartbeat);
     pings = heartbeatOf(heartbeat.ping, heartbeat.pong);
   }
-  return { options, limits, pings, shouldReconnect };
+  return { options, limits, pings, hasHeartbeat: !!heartbeat, shouldReconnect };
 }
