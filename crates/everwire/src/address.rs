@@ -100,6 +100,13 @@ pub(crate) fn without_credentials(url: &str) -> Cow<'_, str> {
     }
 }
 
+/// A URL without what may be a credential, for logs and for causes: without `user:password@`, query and fragment.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = without_credentials(url);
+    url.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

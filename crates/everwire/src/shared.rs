@@ -370,16 +370,35 @@ impl Shared {
                     inner.connection.handle(self.platform.now(), Input::Buffered { socket, bytes });
                 }
                 Action::Transmit { socket, id } => inner.transmit(&self.platform, socket, id),
-                Action::Opened { socket, .. } => inner.open(&self.platform, socket),
+                Action::Opened { socket, .. } => {
+                    let event = inner.open(&self.platform, socket);
+                    inner = self.publish(inner, event);
+                }
                 Action::Close { socket } => {
                     let (code, reason) = inner.close.clone();
                     self.platform.close(socket, code, reason);
                 }
                 Action::Detach { .. } => self.platform.detach(),
-                report => inner.report(report, self.platform.now()),
+                report => {
+                    let event = inner.report(report, self.platform.now());
+                    inner = self.publish(inner, event);
+                }
             }
         }
         inner.is_acting = false;
+        inner
+    }
+
+    /// Reports an event to the application, and in native programs to its log.
+    fn publish<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, event: Option<Event<Payload>>) -> MutexGuard<'a, Inner> {
+        let Some(event) = event else { return inner };
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(write) = self.platform.record(&event) {
+            inner.inbox.push(event);
+            self.unlocked(inner, write);
+            return self.lock();
+        }
+        inner.inbox.push(event);
         inner
     }
 
@@ -456,10 +475,8 @@ impl Inner {
     }
 
     /// The connection is open: on-open messages are sent before anything else.
-    fn open(&mut self, platform: &Platform, socket: SocketId) {
-        let Some(Opening { opened, messages, .. }) = self.opening.take_if(|opening| opening.socket == socket) else {
-            return;
-        };
+    fn open(&mut self, platform: &Platform, socket: SocketId) -> Option<Event<Payload>> {
+        let Opening { opened, messages, .. } = self.opening.take_if(|opening| opening.socket == socket)?;
         for message in messages {
             let size = message.len();
             platform.send(socket, message);
@@ -467,12 +484,12 @@ impl Inner {
         }
         self.closed = None;
         self.opened = opened.clone();
-        self.inbox.push(Event::Opened(opened));
+        Some(Event::Opened(opened))
     }
 
     /// Makes an event of what the core reports.
-    fn report(&mut self, action: Action, now: Time) {
-        let event = match action {
+    fn report(&mut self, action: Action, now: Time) -> Option<Event<Payload>> {
+        Some(match action {
             Action::Latency(round_trip) => Event::Latency(round_trip.into()),
             Action::Dropped { cause, at_risk, retry } => {
                 self.next_attempt = retry.attempt;
@@ -480,19 +497,18 @@ impl Inner {
                 let retry_in = retry.at.map(|at| (at - now).into());
                 Event::Dropped(Dropped { cause, at_risk, attempt: retry.attempt, retry_in })
             }
-            Action::Discarded { id, reason } => match self.outbound.take(id) {
-                Some(message) => Event::Discarded(Discarded { id, message, reason }),
-                None => return,
-            },
+            Action::Discarded { id, reason } => {
+                let message = self.outbound.take(id)?;
+                Event::Discarded(Discarded { id, message, reason })
+            }
             Action::Closed { outcome, at_risk } => {
                 let ended = Ended::new(outcome, &self.drop_text, self.close.clone());
                 let closed = Closed { ended, at_risk };
                 self.closed = Some(closed.clone());
                 Event::Closed(closed)
             }
-            _ => return,
-        };
-        self.inbox.push(event);
+            _ => return None,
+        })
     }
 
     /// Whether no event follows until the application asks for another connection.

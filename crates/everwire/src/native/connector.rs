@@ -4,8 +4,11 @@ use tokio_tungstenite::{
     tungstenite::{handshake::client::Response, protocol::WebSocketConfig},
 };
 
-use super::{Options, target::Target, transport::Transport};
-use crate::{Cause, address::AddressFuture};
+use super::{Options, target::Target, trace::Trace, transport::Transport};
+use crate::{
+    Cause, OpenError,
+    address::{AddressFuture, without_secrets},
+};
 
 /// The most payload bytes of a frame and of a batch. A larger message is fragmented, as Chromium does, so that a pong does not wait for
 /// its end.
@@ -24,6 +27,9 @@ pub(super) struct Connector {
     pub(super) options: Options,
     /// The cause of an attempt whose address is invalid.
     pub(super) invalid_address: fn(String) -> Cause,
+    /// How many attempts failed since a connection was last stable.
+    pub(super) failures: u32,
+    pub(super) trace: Trace,
 }
 
 /// An open WebSocket.
@@ -37,9 +43,10 @@ pub(super) struct Connected {
 
 impl Connector {
     pub(super) async fn connect(self) -> Result<Connected, Cause> {
-        let Self { address, protocols, options, invalid_address } = self;
+        let Self { address, protocols, options, invalid_address, failures, trace } = self;
         let address = address.await.map_err(Cause::ProviderFailed)?;
-        let target = Target::parse(&address.url, &options).map_err(|error| invalid_address(error.to_string()))?;
+        trace.connecting(&address.url, failures);
+        let target = Target::parse(&address.url, &options).map_err(|error| invalid_address(without_query(error)))?;
         let offered = address.protocols.as_ref().unwrap_or(&protocols);
         let request = target.request(offered, &options.headers).map_err(invalid_address)?;
         let config = WebSocketConfig::default()
@@ -56,5 +63,13 @@ impl Connector {
             Ok((stream, response)) => Ok(Connected { stream, response, url: target.url }),
             Err(error) => Err(Cause::closed(1006, error.to_string(), false)),
         }
+    }
+}
+
+/// The text of the error. Causes are shown and logged, and the query of a provider's URL may be a token.
+fn without_query(error: OpenError) -> String {
+    match error {
+        OpenError::Address { url, problem } => OpenError::Address { url: without_secrets(&url), problem }.to_string(),
+        other => other.to_string(),
     }
 }

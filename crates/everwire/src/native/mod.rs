@@ -8,6 +8,7 @@
 //! - `connector`: one attempt; `target`: the parsed URL; `transport`: TCP, through a `proxy` or not, and TLS
 //! - `options`: what only a native program can choose; `headers`, `proxy` and `tls` are a part of it
 //! - `received`: a message as tungstenite gives it
+//! - `trace`: the records of the feature `tracing`
 
 mod connector;
 mod headers;
@@ -19,6 +20,7 @@ mod target;
 mod timer;
 #[cfg(feature = "rustls-own-roots")]
 mod tls;
+mod trace;
 mod transport;
 
 use core::{any::Any, time::Duration};
@@ -35,14 +37,14 @@ use tokio::runtime::Handle;
 
 #[cfg(feature = "rustls-own-roots")]
 pub use self::tls::{RootCertificates, RootCertificatesError};
-use self::{connector::Connector, link::Link, target::Target, timer::Timer};
+use self::{connector::Connector, link::Link, target::Target, timer::Timer, trace::Trace};
 pub use self::{
     headers::{Headers, HeadersError},
     proxy::{Proxy, ProxyError},
 };
 pub(crate) use self::{options::Options, received::Received};
 use crate::{
-    Address, Attempt, BinaryType, Cause, Message, OpenError, SocketBuilder,
+    Address, Attempt, BinaryType, Cause, Event, Message, OpenError, SocketBuilder,
     address::{AddressFuture, AddressSource},
     shared::Shared,
 };
@@ -65,6 +67,7 @@ pub(crate) struct Platform {
     source: AddressSource,
     protocols: Protocols,
     options: Options,
+    trace: Trace,
     link: Mutex<Option<Link>>,
     timer: Timer,
     is_released: AtomicBool,
@@ -82,6 +85,7 @@ impl Platform {
             source: builder.source.clone(),
             protocols: builder.protocols.clone(),
             options: builder.native.clone(),
+            trace: Trace::new(),
             link: Mutex::new(None),
             timer: Timer::new(),
             is_released: AtomicBool::new(false),
@@ -119,7 +123,8 @@ impl Platform {
             }
         };
         let (protocols, options) = (self.protocols.clone(), self.options.clone());
-        let connector = Connector { address, protocols, options, invalid_address };
+        let trace = self.trace.clone();
+        let connector = Connector { address, protocols, options, invalid_address, failures, trace };
         let link = Link::open(&self.runtime, Arc::downgrade(shared), socket, connector);
         let before = self.link().replace(link);
         drop(before);
@@ -169,6 +174,11 @@ impl Platform {
             shared.dropped(socket, Cause::closed(1000, "", false), 0);
         }
         self.timer.end();
+    }
+
+    /// The record of an event; `None` for an event that is not recorded.
+    pub(crate) fn record<T>(&self, event: &Event<T>) -> Option<impl FnOnce() + use<T>> {
+        self.trace.record(event)
     }
 
     fn socket(&self) -> Option<SocketId> {

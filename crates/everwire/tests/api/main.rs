@@ -26,4 +26,6 @@ mod server;
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 mod tls;
 mod tools;
+#[cfg(all(not(target_family = "wasm"), feature = "tracing"))]
+mod tracing;
 mod typed;
