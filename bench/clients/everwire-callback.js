@@ -1,7 +1,7 @@
 import init, { Client } from "bench-wasm/everwire.js";
 
-/** Every event goes to a callback, in place of a task that reads the stream. */
+/** Every event goes to a callback. */
 export async function open(url, ticks) {
   await init();
-  return Client.open_with_callback(url, ticks);
+  return Client.open_callback(url, ticks);
 }

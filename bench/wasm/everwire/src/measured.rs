@@ -23,7 +23,7 @@ enum Read {
 #[wasm_bindgen]
 impl Client {
     /// Opens a socket, for ticks or for any messages, and waits until it is open. A callback reads it.
-    pub async fn open(url: String, ticks: bool) -> Result<Client, JsError> {
+    pub async fn open_callback(url: String, ticks: bool) -> Result<Client, JsError> {
         let mut socket = Self::open_socket(url).await?;
         let (meter, handle) = (Meter::new(), socket.handle().clone());
         let read = if ticks {
