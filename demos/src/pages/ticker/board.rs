@@ -1,14 +1,16 @@
 use std::rc::Rc;
 
+use wasm_bindgen::prelude::*;
+use web_sys::{HtmlElement, HtmlInputElement, HtmlSelectElement, ResizeObserver};
 use yew::prelude::*;
 
 use super::ByIdentity;
 use super::columns::{Column, Sorting};
-use super::row::Row;
-use super::sight::use_sight;
-use super::tools::BoardTools;
+use super::quote::{Quote, SPARK_HEIGHT, SPARK_WIDTH};
+use crate::components::Icon;
+use crate::format;
 
-/// The animation frames after which rows are sorted anew while their prices change: about half a second. Sorted in each
+/// The animation frames after which rows are sorted again while their prices change: about half a second. Sorted in each
 /// frame they would be too restless to read.
 const SORT_EVERY: u32 = 30;
 
@@ -32,13 +34,13 @@ pub(super) struct BoardProps {
 pub(super) fn Board(props: &BoardProps) -> Html {
     let frame = use_frames(&props.feed);
     let scroller = use_node_ref();
-    let sight = use_sight(&scroller);
+    let visible = use_visible_rows(&scroller);
     let wanted = (props.feed.0.edition(), props.filter.clone(), props.sorting, frame / SORT_EVERY);
     let order = use_memo(wanted, |_| props.feed.0.with_book(|book| props.sorting.order(book.quotes(), &props.filter)));
     let total = props.feed.0.with_book(|book| book.quotes().len());
 
-    let first = sight.first.saturating_sub(MARGIN).min(order.len());
-    let last = (sight.first + sight.count + MARGIN).min(order.len());
+    let first = visible.first.saturating_sub(MARGIN).min(order.len());
+    let last = (visible.first + visible.count + MARGIN).min(order.len());
     let rows = props.feed.0.with_book(|book| {
         let row = |(index, place): (usize, &usize)| {
             // The order may be of the edition before, for the one frame in which a snapshot comes.
@@ -50,7 +52,7 @@ pub(super) fn Board(props: &BoardProps) -> Html {
     html! {
         <section class="card ticker-board" aria-label="Quotes">
             <BoardTools filter={props.filter.clone()} on_filter={props.on_filter.clone()} sorting={props.sorting} on_sort={props.on_sort.clone()} shown={order.len()} {total} />
-            <div class={classes!("scroll", "ticker-scroll", (order.len() <= FEW).then_some("is-whole"))} ref={scroller} tabindex="0" role="region" aria-label="Table of quotes" onscroll={sight.on_scroll}>
+            <div class={classes!("scroll", "ticker-scroll", (order.len() <= FEW).then_some("is-whole"))} ref={scroller} tabindex="0" role="region" aria-label="Table of quotes" onscroll={visible.on_scroll}>
                 <table class="ticker-table" role="table" aria-rowcount={(order.len() + 1).to_string()}>
                     <thead role="rowgroup">
                         <tr role="row" aria-rowindex="1">
@@ -113,5 +115,150 @@ impl Reducible for Frames {
 
     fn reduce(self: Rc<Self>, (): ()) -> Rc<Self> {
         Self(self.0.wrapping_add(1)).into()
+    }
+}
+
+#[derive(Properties, PartialEq)]
+struct RowProps {
+    /// Its number in the whole table, for screen readers.
+    index: usize,
+    quote: Quote,
+}
+
+/// One stock. It renders when its quote has changed, and not with every frame.
+#[component]
+fn Row(props: &RowProps) -> Html {
+    let quote = &props.quote;
+    let change = quote.change();
+    // A change of less than half a cent is shown as none.
+    let trend = match change {
+        change if change >= 0.005 => "rise",
+        change if change <= -0.005 => "fall",
+        _ => "even",
+    };
+    let spark = format!("0 0 {SPARK_WIDTH} {SPARK_HEIGHT}");
+    html! {
+        <tr role="row" aria-rowindex={props.index.to_string()} data-trend={trend}>
+            <th class="company-cell" role="rowheader" scope="row">{ &quote.company }</th>
+            <td class="symbol-cell" role="cell"><span class="symbol">{ &quote.symbol }</span></td>
+            <td class="price-cell" role="cell">{ price(quote.price) }</td>
+            <td class="change-cell" role="cell">
+                <span class="change">{ format::signed(change, 2) }</span>
+                <span class="change-percent">{ format!("{} %", format::signed(quote.change_in_percent(), 2)) }</span>
+            </td>
+            <td class="spark-cell" role="cell">
+                <svg class="spark" viewBox={spark} preserveAspectRatio="none" aria-hidden="true"><polyline points={quote.spark.points()} /></svg>
+            </td>
+            <td class="open-cell" role="cell">{ price(quote.open) }</td>
+            <td class="low-cell" role="cell">{ price(quote.low) }</td>
+            <td class="high-cell" role="cell">{ price(quote.high) }</td>
+        </tr>
+    }
+}
+
+fn price(price: f64) -> String {
+    format!("{price:.2}")
+}
+
+/// The rows in sight.
+struct VisibleRows {
+    first: usize,
+    count: usize,
+    on_scroll: Callback<Event>,
+}
+
+/// Follows scrolling and changes of the table's size.
+#[hook]
+fn use_visible_rows(scroller: &NodeRef) -> VisibleRows {
+    let seen = use_state_eq(|| (0_usize, 24_usize));
+    let on_scroll = {
+        let (seen, scroller) = (seen.setter(), scroller.clone());
+        Callback::from(move |_| {
+            let Some(scroller) = scroller.cast::<HtmlElement>() else { return };
+            // All rows are as high as the first that is drawn.
+            let row = scroller.query_selector("tbody tr").ok().flatten();
+            let height = row.map_or(0, |row| row.client_height()).max(24);
+            let rows = |pixels: i32| usize::try_from(pixels / height).unwrap_or_default();
+            seen.set((rows(scroller.scroll_top()), rows(scroller.client_height()) + 2));
+        })
+    };
+    {
+        let (on_scroll, scroller) = (on_scroll.clone(), scroller.clone());
+        use_effect_with((), move |()| {
+            // Another size of the table shows other rows, as scrolling does.
+            let look = Closure::<dyn Fn()>::new(move || {
+                if let Ok(event) = Event::new("scroll") {
+                    on_scroll.emit(event);
+                }
+            });
+            let observer = ResizeObserver::new(look.as_ref().unchecked_ref()).ok();
+            if let (Some(observer), Some(scroller)) = (&observer, scroller.cast::<HtmlElement>()) {
+                observer.observe(&scroller);
+            }
+            move || {
+                if let Some(observer) = observer {
+                    observer.disconnect();
+                }
+                drop(look);
+            }
+        });
+    }
+    VisibleRows { first: seen.0, count: seen.1, on_scroll }
+}
+
+#[derive(Properties, PartialEq)]
+struct BoardToolsProps {
+    filter: AttrValue,
+    on_filter: Callback<AttrValue>,
+    sorting: Sorting,
+    on_sort: Callback<Sorting>,
+    shown: usize,
+    total: usize,
+}
+
+/// The filter; and where the table has no head, on a phone, the sorting.
+#[component]
+fn BoardTools(props: &BoardToolsProps) -> Html {
+    let oninput = {
+        let on_filter = props.on_filter.clone();
+        Callback::from(move |event: InputEvent| {
+            if let Some(input) = event.target_dyn_into::<HtmlInputElement>() {
+                on_filter.emit(input.value().into());
+            }
+        })
+    };
+    let onchange = {
+        let on_sort = props.on_sort.clone();
+        Callback::from(move |event: Event| {
+            if let Some(select) = event.target_dyn_into::<HtmlSelectElement>() {
+                on_sort.emit(Column::from_name(&select.value()).map(Sorting::by).unwrap_or_default());
+            }
+        })
+    };
+    let sorted_by = props.sorting.column();
+    let count = |number: usize| format::count(number.try_into().unwrap_or(u64::MAX));
+    let amount = match (props.shown, props.total) {
+        (_, 0) => String::new(),
+        (shown, total) if shown == total => format!("{} companies", count(total)),
+        (shown, total) => format!("{} of {}", count(shown), count(total)),
+    };
+    html! {
+        <div class="card-head ticker-tools">
+            <label class="search">
+                <span class="visually-hidden">{ "Filter by symbol or company" }</span>
+                { Icon::Search.draw() }
+                <input class="input" type="search" placeholder="Symbol or company" value={props.filter.clone()} autocomplete="off" spellcheck="false" {oninput} />
+            </label>
+            <label class="ticker-sort">
+                <span class="visually-hidden">{ "Sort by" }</span>
+                <select class="input" {onchange}>
+                    <option value="" selected={sorted_by.is_none()}>{ "As in the feed" }</option>
+                    { for Column::ALL.map(|column| html! {
+                        <option value={column.name()} selected={sorted_by == Some(column)}>{ column.name() }</option>
+                    }) }
+                </select>
+            </label>
+            <p class="field-note number" role="status">{ amount }</p>
+        </div>
     }
 }

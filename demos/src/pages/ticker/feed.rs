@@ -1,4 +1,5 @@
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,10 +10,12 @@ use web_sys::window;
 use yew::Callback;
 
 use super::book::{Book, Missed, Taken};
-use super::meter::Meter;
 
 /// The milliseconds between two samples of the sparklines.
 const SAMPLE_EVERY: f64 = 600.0;
+
+/// The time that a rate is taken over, in milliseconds.
+const METER_WINDOW: f64 = 1_000.0;
 
 /// The state of the page.
 ///
@@ -158,4 +161,45 @@ impl Feed {
 /// Milliseconds of a clock that never goes back.
 fn now() -> f64 {
     window().and_then(|window| window.performance()).map_or(0.0, |performance| performance.now())
+}
+
+/// How often something happened in the last second.
+#[derive(Clone, Debug, Default)]
+struct Meter {
+    /// When, in milliseconds, and how many.
+    happened: VecDeque<(f64, u64)>,
+}
+
+impl Meter {
+    fn count(&mut self, now: f64, number: u64) {
+        self.happened.push_back((now, number));
+        self.expire(now);
+    }
+
+    fn per_second(&mut self, now: f64) -> u64 {
+        self.expire(now);
+        self.happened.iter().map(|(_, number)| number).sum()
+    }
+
+    fn expire(&mut self, now: f64) {
+        while self.happened.front().is_some_and(|(at, _)| now - at >= METER_WINDOW) {
+            self.happened.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_older_than_a_second_no_longer_counts() {
+        let mut meter = Meter::default();
+        for step in 0..30 {
+            meter.count(f64::from(step) * 100.0, 5);
+        }
+        assert_eq!(meter.per_second(2_900.0), 50);
+        assert_eq!(meter.per_second(3_000.0), 45);
+        assert_eq!(meter.per_second(9_000.0), 0);
+    }
 }

@@ -6,15 +6,15 @@ use super::book::Missed;
 use super::feed::Figures;
 use crate::format;
 
-/// The milliseconds between two looks: as often as a person can read.
-const LOOK_EVERY: u32 = 250;
+/// The milliseconds between two updates of the figures.
+const UPDATE_EVERY: u32 = 250;
 
 #[derive(Properties, PartialEq)]
 pub(super) struct FeedFiguresProps {
     pub(super) feed: ByIdentity,
 }
 
-/// How the feed runs.
+/// Figures of the feed.
 #[component]
 pub(super) fn FeedFigures(props: &FeedFiguresProps) -> Html {
     let figures = use_state_eq(Figures::default);
@@ -22,8 +22,8 @@ pub(super) fn FeedFigures(props: &FeedFiguresProps) -> Html {
         let figures = figures.setter();
         use_effect_with(props.feed.clone(), move |feed| {
             let feed = feed.clone();
-            let look = Interval::new(LOOK_EVERY, move || figures.set(feed.0.figures()));
-            move || drop(look)
+            let updates = Interval::new(UPDATE_EVERY, move || figures.set(feed.0.figures()));
+            move || drop(updates)
         });
     }
     let Figures { updates_per_second, frames_per_second, folded, age, missed, reconnects } = *figures;

@@ -1,10 +1,10 @@
 //! The stock ticker.
 //!
 //! # Layout
-//! - [`book`], [`quote`], [`spark`]: the quotes, into which every update is folded
-//! - [`feed`]: the state of the page; [`meter`]: what happens in a second
-//! - [`columns`]: sorting and filtering; [`rate`]: the slider's scale
-//! - [`controls`], [`figures`], [`board`] with its [`tools`], [`row`]: what is seen; [`sight`]: which rows are
+//! - [`book`], [`quote`]: the quotes, to which every update is applied
+//! - [`feed`]: the state of the page
+//! - [`columns`]: sorting and filtering
+//! - [`controls`], [`figures`], [`board`]: the views
 
 mod board;
 mod book;
@@ -12,13 +12,7 @@ mod columns;
 mod controls;
 mod feed;
 mod figures;
-mod meter;
 mod quote;
-mod rate;
-mod row;
-mod sight;
-mod spark;
-mod tools;
 
 use std::rc::Rc;
 
@@ -30,18 +24,18 @@ use crate::components::PageHead;
 use crate::line::use_line;
 use board::Board;
 use columns::Sorting;
-use controls::{Controls, Wish};
+use controls::{Controls, Selection};
 use feed::Feed;
 use figures::FeedFigures;
 
 /// The page of the stock ticker.
 #[component]
 pub(crate) fn TickerPage() -> Html {
-    let wish = use_state_eq(Wish::default);
+    let selection = use_state_eq(Selection::default);
     let filter = use_state_eq(AttrValue::default);
     let sorting = use_state_eq(Sorting::default);
     let feed = use_memo((), |()| Feed::default());
-    let line = use_line(wish.endpoint());
+    let line = use_line(selection.endpoint());
 
     // What the callback needs of the socket exists only after the socket does.
     let current = use_mut_ref(|| None);
@@ -75,7 +69,7 @@ pub(crate) fn TickerPage() -> Html {
             />
             <div class="stack">
                 <section class="ticker-panel" aria-label="Feed">
-                    <Controls wish={*wish} on_wish={Callback::from({ let wish = wish.setter(); move |to| wish.set(to) })} />
+                    <Controls selection={*selection} on_select={Callback::from({ let selection = selection.setter(); move |to| selection.set(to) })} />
                     <FeedFigures feed={ByIdentity(Rc::clone(&feed))} />
                 </section>
                 <Board
