@@ -1,7 +1,8 @@
+use std::any::Any;
 use std::rc::Rc;
 
 use bench_support::{Meter, Payload, Tick};
-use everwire::{Event, JsonSocket, Socket, SocketHandle};
+use everwire::{Event, Socket, SocketHandle};
 use futures_util::StreamExt;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
@@ -11,13 +12,8 @@ use wasm_bindgen_futures::spawn_local;
 pub struct Client {
     meter: Rc<Meter>,
     handle: SocketHandle,
-    /// The socket, where a callback reads it rather than a task.
-    _read: Option<Read>,
-}
-
-enum Read {
-    Any(Socket),
-    Ticks(JsonSocket<Tick, Tick>),
+    /// The socket, where a callback reads it rather than a task. Dropping it would close it.
+    _socket: Option<Box<dyn Any>>,
 }
 
 #[wasm_bindgen]
@@ -26,7 +22,7 @@ impl Client {
     pub async fn open_callback(url: String, ticks: bool) -> Result<Client, JsError> {
         let mut socket = Self::open_socket(url).await?;
         let (meter, handle) = (Meter::new(), socket.handle().clone());
-        let read = if ticks {
+        let socket: Box<dyn Any> = if ticks {
             let mut socket = socket.json::<Tick, Tick>();
             let meter = meter.clone();
             socket.on_event(move |event| {
@@ -34,20 +30,20 @@ impl Client {
                     meter.tick(&tick);
                 }
             });
-            Read::Ticks(socket)
+            Box::new(socket)
         } else {
             let (meter, handle) = (meter.clone(), handle.clone());
             socket.on_event(move |event| read(&meter, &handle, event));
-            Read::Any(socket)
+            Box::new(socket)
         };
-        Ok(Self { meter, handle, _read: Some(read) })
+        Ok(Self { meter, handle, _socket: Some(socket) })
     }
 
     /// The same, read by a task.
     pub async fn open_stream(url: String, ticks: bool) -> Result<Client, JsError> {
         let mut socket = Self::open_socket(url).await?;
         let (meter, handle) = (Meter::new(), socket.handle().clone());
-        let client = Self { meter: meter.clone(), handle: handle.clone(), _read: None };
+        let client = Self { meter: meter.clone(), handle: handle.clone(), _socket: None };
         spawn_local(async move {
             if ticks {
                 let mut socket = socket.json::<Tick, Tick>();
