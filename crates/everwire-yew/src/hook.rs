@@ -32,21 +32,36 @@ where
     Tx: 'static,
     Rx: DeserializeOwned + 'static,
 {
-    use_reader(options, on_event, |socket, on_event| {
+    #[cfg(target_family = "wasm")]
+    let listen: Listen<_> = |socket, on_event| {
         let mut socket = socket.json::<Tx, Rx>();
         socket.on_event(on_event);
         Box::new(socket)
-    })
+    };
+    #[cfg(not(target_family = "wasm"))]
+    let listen = unread;
+    use_reader(options, on_event, listen)
 }
 
 /// As [`use_socket`], for messages that are not JSON: text and binary as they are. Send through
 /// [`handle`](UseSocket::handle).
 #[hook]
 pub fn use_raw_socket(options: SocketOptions, on_event: Callback<Event>) -> UseSocket {
-    use_reader(options, on_event, |mut socket, on_event| {
+    #[cfg(target_family = "wasm")]
+    let listen: Listen<_> = |mut socket, on_event| {
         socket.on_event(on_event);
         Box::new(socket)
-    })
+    };
+    #[cfg(not(target_family = "wasm"))]
+    let listen = unread;
+    use_reader(options, on_event, listen)
+}
+
+/// Yew's callbacks belong to one thread, and a native socket calls from any. Pages are compiled natively for their tests only, in
+/// which no effect runs and no socket is opened.
+#[cfg(not(target_family = "wasm"))]
+fn unread<I>(socket: everwire::Socket, _on_event: Box<dyn FnMut(I)>) -> Box<dyn std::any::Any> {
+    Box::new(socket)
 }
 
 #[hook]
