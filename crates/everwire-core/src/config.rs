@@ -1,4 +1,4 @@
-use crate::{Backoff, Heartbeat, OutboxLimits, ReconnectRules, Time, Watermarks};
+use crate::{Backoff, HeartbeatMode, OutboxLimits, ReconnectRules, Time, Watermarks};
 
 /// Every option of a [`Connection`](crate::Connection), with its default.
 #[derive(Debug, Clone)]
@@ -6,7 +6,7 @@ pub struct Config {
     /// When attempts are made.
     pub backoff: Backoff,
     /// How a dead link is detected.
-    pub heartbeat: Heartbeat,
+    pub heartbeat: HeartbeatMode,
     /// What may wait to be sent.
     pub outbox: OutboxLimits,
     /// How much may wait in the platform's buffer.
@@ -26,7 +26,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             backoff: Backoff::default(),
-            heartbeat: Heartbeat::default(),
+            heartbeat: HeartbeatMode::default(),
             outbox: OutboxLimits::default(),
             watermarks: Watermarks::default(),
             reconnect: ReconnectRules::default(),

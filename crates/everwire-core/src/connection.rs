@@ -1,6 +1,6 @@
 use crate::{
-    Action, AtRisk, CloseOutcome, ClosingHandshake, Config, Decision, Delivery, DiscardReason, DropCause, Heartbeat,
-    Input, Latency, MessageId, Network, Outbox, Page, QueueOptions, Refusal, Retry, SocketId, Time,
+    Action, AtRisk, CloseOutcome, ClosingHandshake, Config, Decision, Delivery, DiscardReason, DropCause,
+    HeartbeatMode, Input, Latency, MessageId, Network, Outbox, Page, QueueOptions, Refusal, Retry, SocketId, Time,
     backoff::RetrySchedule,
     backpressure::SendBuffer,
     environment::{Environment, is_late},
@@ -606,7 +606,7 @@ impl Connection {
     }
 
     fn dead(&mut self, now: Time, socket: SocketId) {
-        let sends_pings = matches!(self.config.heartbeat, Heartbeat::Ping(_));
+        let sends_pings = matches!(self.config.heartbeat, HeartbeatMode::Ping(_));
         let answered_now = self.liveness.as_ref().is_some_and(LivenessDetector::ever_answered);
         let answered_before = self.latency.histogram().count() > 0;
         let ever_answered = !sends_pings || answered_now || answered_before;

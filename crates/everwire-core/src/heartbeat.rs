@@ -8,7 +8,7 @@ use crate::{Latency, Time, queue::Queue};
 /// minutes later. So pings are messages.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum Heartbeat {
+pub enum HeartbeatMode {
     /// A ping after silence; the link is dead when nothing at all is received before its deadline. The default. The server has to
     /// answer pings; an echo does.
     Ping(PingSchedule),
@@ -18,7 +18,7 @@ pub enum Heartbeat {
     Off,
 }
 
-impl Default for Heartbeat {
+impl Default for HeartbeatMode {
     fn default() -> Self {
         Self::Ping(PingSchedule::default())
     }
@@ -123,7 +123,7 @@ const SILENCE_GRACE: Time = Time::from_secs(2);
 /// Decides for one socket when to ping, and when the link is dead.
 #[derive(Debug)]
 pub(crate) struct LivenessDetector {
-    heartbeat: Heartbeat,
+    heartbeat: HeartbeatMode,
     next_ping: u64,
     outstanding: Queue<Ping>,
     last_received: Time,
@@ -157,7 +157,7 @@ pub(crate) enum HeartbeatAction {
 
 impl LivenessDetector {
     /// Starts for a socket that opened `now`.
-    pub(crate) fn new(heartbeat: Heartbeat, first_ping: u64, now: Time) -> Self {
+    pub(crate) fn new(heartbeat: HeartbeatMode, first_ping: u64, now: Time) -> Self {
         let mut detector = Self {
             heartbeat,
             next_ping: first_ping,
@@ -182,8 +182,8 @@ impl LivenessDetector {
         self.was_measured = false;
         self.unconfirmed_bytes = backlog;
         self.dead_at = match self.heartbeat {
-            Heartbeat::Silence(after) => at + after,
-            Heartbeat::Ping(_) | Heartbeat::Off => Time::NEVER,
+            HeartbeatMode::Silence(after) => at + after,
+            HeartbeatMode::Ping(_) | HeartbeatMode::Off => Time::NEVER,
         };
     }
 
@@ -195,7 +195,7 @@ impl LivenessDetector {
     pub(crate) fn correct(&mut self, now: Time) {
         if self.last_received > now {
             self.last_received = now;
-            if let Heartbeat::Silence(after) = self.heartbeat {
+            if let HeartbeatMode::Silence(after) = self.heartbeat {
                 self.dead_at = now + after;
             }
         }
@@ -220,7 +220,7 @@ impl LivenessDetector {
 
     /// The network accepted bytes while a deadline was pending: the link moves, so it gets another deadline.
     pub(crate) fn moved(&mut self, now: Time, latency: &Latency) {
-        if let (true, Heartbeat::Ping(schedule)) = (self.is_pending(), &self.heartbeat) {
+        if let (true, HeartbeatMode::Ping(schedule)) = (self.is_pending(), &self.heartbeat) {
             self.dead_at = now + self.deadline(schedule, latency);
             self.was_measured = false;
         }
@@ -255,8 +255,8 @@ impl LivenessDetector {
     /// When [`Self::wake`] has to be called at the latest.
     pub(crate) fn next_wake(&self) -> Time {
         match &self.heartbeat {
-            Heartbeat::Ping(schedule) => self.dead_at.min(self.next_ping_at(schedule)),
-            Heartbeat::Silence(_) | Heartbeat::Off => self.dead_at,
+            HeartbeatMode::Ping(schedule) => self.dead_at.min(self.next_ping_at(schedule)),
+            HeartbeatMode::Silence(_) | HeartbeatMode::Off => self.dead_at,
         }
     }
 
@@ -274,7 +274,7 @@ impl LivenessDetector {
             return self.extend_and_probe(now, latency);
         }
         match &self.heartbeat {
-            Heartbeat::Ping(schedule) if self.next_ping_at(schedule) <= now => {
+            HeartbeatMode::Ping(schedule) if self.next_ping_at(schedule) <= now => {
                 let is_silent = self.last_received + schedule.after_silence <= now;
                 if is_silent {
                     self.dead_at = now + self.deadline(schedule, latency);
@@ -292,7 +292,7 @@ impl LivenessDetector {
             // timer that is due decides.
             return if self.was_extended { HeartbeatAction::None } else { self.extend_and_probe(now, latency) };
         }
-        let Heartbeat::Ping(schedule) = &self.heartbeat else { return HeartbeatAction::None };
+        let HeartbeatMode::Ping(schedule) = &self.heartbeat else { return HeartbeatAction::None };
         let deadline = now + self.wake_deadline(schedule, latency);
         let already_probed = self.is_pending() && now - self.last_ping < PROBED_JUST_NOW;
         self.dead_at = self.dead_at.min(deadline);
@@ -303,8 +303,8 @@ impl LivenessDetector {
     pub(crate) fn suspend(&mut self) {
         self.reset_pings();
         match self.heartbeat {
-            Heartbeat::Ping(_) => self.dead_at = Time::NEVER,
-            Heartbeat::Silence(_) | Heartbeat::Off => self.was_extended = false,
+            HeartbeatMode::Ping(_) => self.dead_at = Time::NEVER,
+            HeartbeatMode::Silence(_) | HeartbeatMode::Off => self.was_extended = false,
         }
     }
 
@@ -317,11 +317,11 @@ impl LivenessDetector {
     fn extend_and_probe(&mut self, now: Time, latency: &mut Latency) -> HeartbeatAction {
         self.was_extended = true;
         match &self.heartbeat {
-            Heartbeat::Ping(schedule) => {
+            HeartbeatMode::Ping(schedule) => {
                 self.dead_at = now + self.wake_deadline(schedule, latency);
                 self.ping(now, latency)
             }
-            Heartbeat::Silence(_) | Heartbeat::Off => {
+            HeartbeatMode::Silence(_) | HeartbeatMode::Off => {
                 self.dead_at = now + SILENCE_GRACE;
                 HeartbeatAction::None
             }

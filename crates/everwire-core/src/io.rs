@@ -319,6 +319,7 @@ impl fmt::Display for DiscardReason {
 /// What was handed to the platform and may not have reached the network when the socket went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct AtRisk {
     /// The bytes that the platform still held.
     pub bytes: u64,

@@ -23,7 +23,7 @@
 //!
 //! - [`Connection`], what goes in ([`Input`]) and what comes out ([`Action`]): the state machine and its contract
 //! - [`Backoff`]: when the next attempt is made; [`ReconnectRules`]: whether one is made
-//! - [`Heartbeat`]: when silence means that the link is dead
+//! - [`HeartbeatMode`]: when silence means that the link is dead
 //! - [`Outbox`]: what waits to be sent, within bounds; [`Watermarks`]: when messages wait
 //! - [`ping`]: the standard heartbeat as texts
 //! - [`Latency`]: round trips, loss, and the offset to the server's clock
@@ -56,7 +56,7 @@ pub use backpressure::Watermarks;
 pub use close::{CloseCode, CloseCodeError, CloseReason, CloseReasonError};
 pub use config::Config;
 pub use connection::{Connection, Phase, Traffic};
-pub use heartbeat::{Heartbeat, PingSchedule};
+pub use heartbeat::{HeartbeatMode, PingSchedule};
 pub use io::{
     Action, AtRisk, CloseOutcome, ClosingHandshake, Decision, Delivery, DiscardReason, DropCause, Input, MessageId,
     Network, Page, Retry, SocketId,

@@ -1,7 +1,7 @@
 //! The options of a connection, by number.
 
 use everwire_core::{
-    Backoff, Config, Heartbeat, OutboxLimits, PingSchedule, ReconnectRules, Time, Watermarks, WhenFull,
+    Backoff, Config, HeartbeatMode, OutboxLimits, PingSchedule, ReconnectRules, Time, Watermarks, WhenFull,
 };
 
 /// The options of a connection. All have the core's defaults but the heartbeat, which is off: a page that replaces its WebSocket by this
@@ -13,7 +13,7 @@ pub struct Options {
     outbox: OutboxLimits,
     timeouts: Timeouts,
     reconnect: ReconnectRules,
-    heartbeat: Heartbeat,
+    heartbeat: HeartbeatMode,
     pings: PingSchedule,
 }
 
@@ -80,7 +80,7 @@ impl Options {
     pub fn new() -> Self {
         let Config { backoff, watermarks, outbox, reconnect, connect_timeout, close_timeout, .. } = Config::default();
         let timeouts = Timeouts { connect_timeout, close_timeout };
-        let (heartbeat, pings) = (Heartbeat::Off, PingSchedule::default());
+        let (heartbeat, pings) = (HeartbeatMode::Off, PingSchedule::default());
         Self { backoff, watermarks, outbox, timeouts, reconnect, heartbeat, pings }
     }
 
@@ -89,8 +89,8 @@ impl Options {
             number::drop_oldest => self.outbox.when_full = WhenFull::DropOldest,
             number::asks_application => self.reconnect.asks_application = true,
             number::renews_credentials => self.reconnect.renews_credentials = true,
-            number::sends_pings => self.heartbeat = Heartbeat::default(),
-            number::silence => self.heartbeat = Heartbeat::Silence(Time::from_millis_f64(value)),
+            number::sends_pings => self.heartbeat = HeartbeatMode::default(),
+            number::silence => self.heartbeat = HeartbeatMode::Silence(Time::from_millis_f64(value)),
             _ => {}
         }
     }
@@ -98,7 +98,7 @@ impl Options {
     pub(crate) fn into_config(self) -> Config {
         let Timeouts { connect_timeout, close_timeout } = self.timeouts;
         let heartbeat = match self.heartbeat {
-            Heartbeat::Ping(_) => Heartbeat::Ping(self.pings),
+            HeartbeatMode::Ping(_) => HeartbeatMode::Ping(self.pings),
             other => other,
         };
         let Self { backoff, watermarks, outbox, reconnect, .. } = self;

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use everwire_core::{PingSchedule, Time, ping};
+use everwire_core::{HeartbeatMode, PingSchedule, Time, ping};
 
 use crate::{
     Message,
@@ -11,7 +11,7 @@ use crate::{
 /// How a dead link is detected.
 #[derive(Clone)]
 pub struct Heartbeat {
-    pub(crate) schedule: everwire_core::Heartbeat,
+    pub(crate) mode: HeartbeatMode,
     pub(crate) messages: PingMessages,
 }
 
@@ -38,11 +38,26 @@ type Answer = dyn Fn(&Message) -> Option<Pong> + Send + Sync;
 
 /// What is read from the answer to a ping.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Pong {
-    /// The number of the ping that it answers; `None` where the answer does not say. Without it there is no round trip.
+    /// The number of the ping that it answers; `None` if the answer does not carry it. Without it there is no round trip.
     pub ping: Option<u64>,
-    /// The server's time in milliseconds since the Unix epoch, where the answer carries it.
+    /// The server's time in milliseconds since the Unix epoch, if the answer carries it.
     pub server_time: Option<f64>,
+}
+
+impl Pong {
+    /// The answer to the ping with this number. [`Pong::default`] is one without a number.
+    pub fn new(ping: u64) -> Self {
+        Self { ping: Some(ping), server_time: None }
+    }
+
+    /// Sets [`server_time`](field@Self::server_time).
+    #[must_use]
+    pub fn server_time(mut self, milliseconds: f64) -> Self {
+        self.server_time = Some(milliseconds);
+        self
+    }
 }
 
 impl From<ping::Answer> for Pong {
@@ -55,7 +70,7 @@ impl Heartbeat {
     /// The text `{"ping":N}`, answered by `{"pong":N}`, by `{"pong":N,"server_time":MS}`, or by itself, as an echo does. The
     /// default.
     pub fn ping() -> Self {
-        Self { schedule: everwire_core::Heartbeat::default(), messages: PingMessages::Standard }
+        Self { mode: HeartbeatMode::default(), messages: PingMessages::Standard }
     }
 
     /// The server's own ping. `ask` makes the message from a number that counts up. `answer` receives every message and returns
@@ -69,18 +84,18 @@ impl Heartbeat {
 
     /// No pings: a link is dead when nothing was received for this long. For servers that send all the time.
     pub fn silence(after: impl Into<Time>) -> Self {
-        Self { schedule: everwire_core::Heartbeat::Silence(after.into()), ..Self::ping() }
+        Self { mode: HeartbeatMode::Silence(after.into()), ..Self::ping() }
     }
 
     /// No detection beyond what the platform reports by itself, which can take minutes.
     pub fn off() -> Self {
-        Self { schedule: everwire_core::Heartbeat::Off, ..Self::ping() }
+        Self { mode: HeartbeatMode::Off, ..Self::ping() }
     }
 
     /// With other times. It has no effect on a heartbeat without pings.
     #[must_use]
     pub fn schedule(mut self, schedule: PingSchedule) -> Self {
-        if let everwire_core::Heartbeat::Ping(current) = &mut self.schedule {
+        if let HeartbeatMode::Ping(current) = &mut self.mode {
             *current = schedule;
         }
         self
@@ -115,6 +130,6 @@ impl Default for Heartbeat {
 
 impl fmt::Debug for Heartbeat {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.schedule.fmt(formatter)
+        self.mode.fmt(formatter)
     }
 }

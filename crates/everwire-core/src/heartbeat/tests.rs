@@ -16,13 +16,13 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(heartbeat: Heartbeat) -> Self {
+    fn new(heartbeat: HeartbeatMode) -> Self {
         Self { detector: LivenessDetector::new(heartbeat, 1, START), latency: Latency::default() }
     }
 
     /// A detector of a link whose round trips take 40 ms.
     fn measured() -> Self {
-        let mut bench = Self::new(Heartbeat::default());
+        let mut bench = Self::new(HeartbeatMode::default());
         for _ in 0..20 {
             bench.latency.record(s(1).into(), (s(1) + ms(40)).into(), None);
         }
@@ -53,7 +53,7 @@ impl Bench {
 
 #[test]
 fn silence_causes_a_ping_and_a_missing_answer_means_a_dead_link() {
-    let mut bench = Bench::new(Heartbeat::default());
+    let mut bench = Bench::new(HeartbeatMode::default());
     assert_eq!(bench.next_wake(), Some(s(7)));
     assert_eq!(bench.wake(ms(6_999)), HeartbeatAction::None);
     assert_eq!(bench.wake(s(7)), HeartbeatAction::Ping(1));
@@ -64,7 +64,7 @@ fn silence_causes_a_ping_and_a_missing_answer_means_a_dead_link() {
 
 #[test]
 fn anything_received_is_an_answer() {
-    let mut bench = Bench::new(Heartbeat::default());
+    let mut bench = Bench::new(HeartbeatMode::default());
     bench.wake(s(7));
     bench.received(s(8));
     assert_eq!(bench.wake(s(13)), HeartbeatAction::None);
@@ -77,13 +77,13 @@ fn the_deadline_follows_the_round_trip_within_its_bounds() {
     fast.wake(s(7));
     assert_eq!(fast.next_wake(), Some(s(9)));
 
-    let mut slow = Bench::new(Heartbeat::default());
+    let mut slow = Bench::new(HeartbeatMode::default());
     slow.latency.record(s(1).into(), ms(1_500).into(), None);
     slow.wake(s(7));
     // A first round trip of 0.5 s: twice 0.5 s + 4 · 0.25 s.
     assert_eq!(slow.next_wake(), Some(s(10)));
 
-    let mut glacial = Bench::new(Heartbeat::default());
+    let mut glacial = Bench::new(HeartbeatMode::default());
     glacial.latency.record(s(1).into(), s(20).into(), None);
     glacial.wake(s(7));
     assert_eq!(glacial.next_wake(), Some(s(13)));
@@ -134,7 +134,7 @@ fn a_receipt_allows_the_deadline_to_be_extended_again() {
 
 #[test]
 fn a_probe_pings_at_once_and_shortens_a_pending_deadline() {
-    let mut bench = Bench::new(Heartbeat::default());
+    let mut bench = Bench::new(HeartbeatMode::default());
     bench.wake(s(7));
     assert_eq!(bench.probe(s(8)), HeartbeatAction::Ping(2));
     assert_eq!(bench.next_wake(), Some(s(10)));
@@ -171,7 +171,7 @@ fn two_probes_at_once_ping_once() {
 
 #[test]
 fn a_probe_takes_a_slow_link_into_account() {
-    let mut bench = Bench::new(Heartbeat::default());
+    let mut bench = Bench::new(HeartbeatMode::default());
     bench.latency.record(s(1).into(), s(2).into(), None);
     bench.probe(s(1));
     assert_eq!(bench.next_wake(), Some(s(4)), "three round trips of 1 s");
@@ -207,7 +207,7 @@ fn a_link_is_given_up_only_after_the_buffer_was_measured() {
 
 #[test]
 fn a_silence_heartbeat_sends_no_pings() {
-    let mut bench = Bench::new(Heartbeat::Silence(s(10)));
+    let mut bench = Bench::new(HeartbeatMode::Silence(s(10)));
     assert_eq!(bench.probe(s(5)), HeartbeatAction::None);
     assert_eq!(bench.next_wake(), Some(s(10)));
     bench.received(s(9));
@@ -219,7 +219,7 @@ fn a_silence_heartbeat_sends_no_pings() {
 
 #[test]
 fn without_a_heartbeat_there_is_nothing_to_wake_for() {
-    let mut bench = Bench::new(Heartbeat::Off);
+    let mut bench = Bench::new(HeartbeatMode::Off);
     assert_eq!(
         (bench.next_wake(), bench.probe(s(1)), bench.wake(s(9_999))),
         (None, HeartbeatAction::None, HeartbeatAction::None)
@@ -263,7 +263,7 @@ fn only_a_few_pings_are_outstanding_at_a_time() {
 #[test]
 fn a_receipt_while_a_ping_is_outstanding_may_bring_the_next_ping_forward() {
     let schedule = PingSchedule { after_silence: s(1), sample_every: Some(s(1)), ..PingSchedule::default() };
-    let mut bench = Bench::new(Heartbeat::Ping(schedule));
+    let mut bench = Bench::new(HeartbeatMode::Ping(schedule));
     assert_eq!(bench.wake(s(1)), HeartbeatAction::Ping(1));
     assert_eq!(bench.next_wake(), Some(s(7)));
     bench.received(ms(1_500));
@@ -272,7 +272,7 @@ fn a_receipt_while_a_ping_is_outstanding_may_bring_the_next_ping_forward() {
 
 #[test]
 fn a_time_of_receipt_ahead_of_the_clock_is_corrected() {
-    let mut bench = Bench::new(Heartbeat::Silence(s(10)));
+    let mut bench = Bench::new(HeartbeatMode::Silence(s(10)));
     bench.received(s(1_000_000));
     bench.detector.correct(START + s(4));
     assert_eq!(bench.next_wake(), Some(s(14)));

@@ -1,6 +1,6 @@
 //! A hidden page: its timers run once a minute, or not at all.
 
-use everwire_core::{Config, Heartbeat, Page};
+use everwire_core::{Config, HeartbeatMode, Page};
 
 use crate::world::{OPEN, Timers, World, ms, s};
 
@@ -36,7 +36,7 @@ fn an_hour_on_a_slow_link_costs_no_connection_either() {
 
 #[test]
 fn an_hour_of_a_server_that_sends_now_and_then_costs_no_connection_in_silence_mode() {
-    let mut world = World::new(Config { heartbeat: Heartbeat::Silence(s(30)), ..Config::default() }, 1);
+    let mut world = World::new(Config { heartbeat: HeartbeatMode::Silence(s(30)), ..Config::default() }, 1);
     world.server.sends_every = Some(s(20));
     world.input(OPEN);
     world.timers = Timers::EveryMinute;
@@ -84,7 +84,7 @@ fn a_page_that_was_frozen_replaces_a_dead_link_within_3_seconds_of_its_return() 
 /// phoenixframework/phoenix#6804: after a freeze the event that reports the return may be missing.
 #[test]
 fn a_return_without_an_event_is_noticed_by_the_timer() {
-    for heartbeat in [Heartbeat::default(), Heartbeat::Silence(s(8))] {
+    for heartbeat in [HeartbeatMode::default(), HeartbeatMode::Silence(s(8))] {
         let mut world = World::open(Config { heartbeat, ..Config::default() }, 3);
         world.run_for(s(2));
         world.cut();
@@ -97,7 +97,7 @@ fn a_return_without_an_event_is_noticed_by_the_timer() {
 /// `bufferedAmount` has no event, and the timer that measures it fires once a minute in a hidden page.
 #[test]
 fn a_hidden_page_sends_to_a_server_that_answers_without_waiting_for_a_timer() {
-    let config = Config { heartbeat: Heartbeat::Off, ..Config::default() };
+    let config = Config { heartbeat: HeartbeatMode::Off, ..Config::default() };
     let mut world = World::open(config, 9);
     world.page(Page::Hidden);
     world.timers = Timers::EveryMinute;

@@ -1,10 +1,10 @@
 //! When silence means that the link is dead.
 
-use everwire_core::{Config, DropCause, Heartbeat, Input, Phase, PingSchedule, Time};
+use everwire_core::{Config, DropCause, HeartbeatMode, Input, Phase, PingSchedule, Time};
 
 use crate::world::{Accepts, OPEN, World, ms, s};
 
-fn with(heartbeat: Heartbeat) -> Config {
+fn with(heartbeat: HeartbeatMode) -> Config {
     Config { heartbeat, ..Config::default() }
 }
 
@@ -14,7 +14,7 @@ fn only_after_silence() -> PingSchedule {
 
 #[test]
 fn a_ping_is_sent_after_silence_and_not_while_the_server_sends() {
-    let mut world = World::new(with(Heartbeat::Ping(only_after_silence())), 1);
+    let mut world = World::new(with(HeartbeatMode::Ping(only_after_silence())), 1);
     world.server.sends_every = Some(s(3));
     world.input(OPEN);
     world.run_for(s(60));
@@ -179,7 +179,7 @@ fn a_main_thread_that_is_always_late_still_finds_a_dead_link() {
 
 #[test]
 fn silence_alone_means_a_dead_link_where_the_server_sends_all_the_time() {
-    let mut world = World::new(with(Heartbeat::Silence(s(4))), 11);
+    let mut world = World::new(with(HeartbeatMode::Silence(s(4))), 11);
     world.server.sends_every = Some(s(1));
     world.input(OPEN);
     world.run_for(s(600));
@@ -191,7 +191,7 @@ fn silence_alone_means_a_dead_link_where_the_server_sends_all_the_time() {
 
 #[test]
 fn without_a_heartbeat_no_ping_is_sent_and_no_link_is_given_up() {
-    let mut world = World::open(with(Heartbeat::Off), 12);
+    let mut world = World::open(with(HeartbeatMode::Off), 12);
     world.cut();
     world.run_for(s(86_400));
     assert_eq!((world.drops().len(), world.pings.len()), (0, 0));
@@ -216,7 +216,7 @@ fn an_answer_that_names_no_ping_keeps_the_link_and_measures_the_round_trip() {
 #[test]
 fn a_ping_that_waited_for_an_answer_is_no_late_timer() {
     let schedule = PingSchedule::default().min_deadline(s(30)).max_deadline(s(30));
-    let mut world = World::open(with(Heartbeat::Ping(schedule)), 16);
+    let mut world = World::open(with(HeartbeatMode::Ping(schedule)), 16);
     world.server.answers_pings = false;
     world.run_for(s(7 + 25));
     let pings = world.pings.len();
@@ -232,7 +232,7 @@ fn a_ping_that_waited_for_an_answer_is_no_late_timer() {
 fn a_schedule_of_zeros_does_not_spin() {
     let zero = Time::ZERO;
     let schedule = PingSchedule::default().after_silence(zero).sample_every(zero);
-    let mut world = World::open(with(Heartbeat::Ping(schedule)), 14);
+    let mut world = World::open(with(HeartbeatMode::Ping(schedule)), 14);
     world.run_for(s(10));
     assert!(world.pings.len() <= 100, "{}", world.pings.len());
 }

@@ -1,6 +1,6 @@
 //! What follows when the page, the machine or the network comes back.
 
-use everwire_core::{Config, Heartbeat, Input, Network, Page, Phase};
+use everwire_core::{Config, HeartbeatMode, Input, Network, Page, Phase};
 
 use crate::world::{OPEN, World, ms, s};
 
@@ -80,7 +80,7 @@ fn several_wake_events_at_once_ping_once() {
 #[test]
 fn repeated_wake_events_do_not_extend_the_deadline() {
     for (name, happens) in WAKE_EVENTS {
-        for heartbeat in [Heartbeat::default(), Heartbeat::Silence(s(5))] {
+        for heartbeat in [HeartbeatMode::default(), HeartbeatMode::Silence(s(5))] {
             let mut world = World::open(Config { heartbeat, ..Config::default() }, 3);
             world.cut();
             let cut_at = world.now;
@@ -109,7 +109,7 @@ fn an_overdue_deadline_is_extended_when_the_page_comes_back() {
 #[test]
 fn silence_over_a_sleep_does_not_count_against_a_server_that_sends_all_the_time() {
     for monotonic_runs_on in [false, true] {
-        let mut world = World::new(Config { heartbeat: Heartbeat::Silence(s(5)), ..Config::default() }, 5);
+        let mut world = World::new(Config { heartbeat: HeartbeatMode::Silence(s(5)), ..Config::default() }, 5);
         world.server.sends_every = Some(s(1));
         world.input(OPEN);
         world.run_for(s(60));

@@ -1,7 +1,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use everwire_core::{
-    Backoff, Config, Decision, DropCause, Heartbeat, Input, Network, OutboxLimits, Page, PingSchedule, ReconnectRules,
-    Time, Watermarks, WhenFull,
+    Backoff, Config, Decision, DropCause, HeartbeatMode, Input, Network, OutboxLimits, Page, PingSchedule,
+    ReconnectRules, Time, Watermarks, WhenFull,
 };
 
 /// The application opens the connection.
@@ -164,7 +164,7 @@ fn sane(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     config.outbox = outbox(bytes)?.max_messages(20).max_bytes(100_000);
     config.watermarks = Watermarks::default().high(20_000).low(5_000);
     if bytes.ratio(1, 3)? {
-        config.heartbeat = Heartbeat::Silence(Time::from_secs(5));
+        config.heartbeat = HeartbeatMode::Silence(Time::from_secs(5));
     }
     Ok(config)
 }
@@ -191,9 +191,9 @@ fn any(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     Ok(Config {
         backoff,
         heartbeat: match bytes.arbitrary::<u8>()? % 4 {
-            0 => Heartbeat::Off,
-            1 => Heartbeat::Silence(silence),
-            _ => Heartbeat::Ping(schedule),
+            0 => HeartbeatMode::Off,
+            1 => HeartbeatMode::Silence(silence),
+            _ => HeartbeatMode::Ping(schedule),
         },
         outbox: outbox(bytes)?,
         watermarks: Watermarks::default().high(bytes.arbitrary()?).low(bytes.arbitrary()?),

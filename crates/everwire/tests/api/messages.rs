@@ -217,13 +217,10 @@ async fn pings_measure_the_round_trip_and_do_not_reach_the_application() {
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
-async fn a_server_with_a_ping_of_its_own_is_asked_in_its_words() {
+async fn a_custom_heartbeat_sends_the_servers_own_ping_and_reads_its_answer() {
     let server = TestServer::start().await;
     let ask = |ping: u64| Message::from(format!("are you there? {ping}"));
-    let answer = |message: &Message| {
-        let ping = message.as_text()?.strip_prefix("are you there? ")?.parse().ok();
-        Some(Pong { ping, ..Pong::default() })
-    };
+    let answer = |message: &Message| message.as_text()?.strip_prefix("are you there? ")?.parse().ok().map(Pong::new);
     let heartbeat = Heartbeat::custom(ask, answer).schedule(brisk());
     let mut socket = Socket::builder(server.url("/echo")).heartbeat(heartbeat).open().unwrap();
     socket.send("of the application").unwrap();
