@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use everwire::{
-    CloseCode, CloseReason, DecodeError, Event, JsonSendError, Message, SendError, Sent, SocketHandle, State,
+    CloseCode, CloseReason, Event, JsonDecodeError, JsonSendError, Message, SendError, Sent, SocketHandle, State,
     codec::{Encoder, Json},
 };
 use serde::Serialize;
@@ -27,7 +27,10 @@ use crate::{ConnectionStatus, DownReason, SocketOptions};
 /// message: the callback decides what a message means for the page. A callback that keeps messages in a `use_state` should push them to a
 /// `use_mut_ref` first, since a state handle knows the value of its own render alone.
 #[hook]
-pub fn use_socket<Tx, Rx>(options: SocketOptions, on_event: Callback<Result<Event<Rx>, DecodeError>>) -> UseSocket<Tx>
+pub fn use_socket<Tx, Rx>(
+    options: SocketOptions,
+    on_event: Callback<Result<Event<Rx>, JsonDecodeError>>,
+) -> UseSocket<Tx>
 where
     Tx: 'static,
     Rx: DeserializeOwned + 'static,

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use everwire::{Cause, DecodeError, Ended, Event, Socket, State};
+use everwire::{Cause, Ended, Event, JsonDecodeError, Socket, State};
 use gloo_timers::callback::Timeout;
 
 use crate::live::Live;
@@ -150,7 +150,7 @@ impl Memory {
     }
 }
 
-impl<T> Incoming for Result<Event<T>, DecodeError> {
+impl<T> Incoming for Result<Event<T>, JsonDecodeError> {
     fn news(&self) -> News {
         self.as_ref().map_or(News::Nothing, Incoming::news)
     }

@@ -70,7 +70,7 @@ pub trait Decoder<T> {
 }
 
 #[cfg(feature = "json")]
-pub use self::json::{DecodeError, Json};
+pub use self::json::{Json, JsonDecodeError};
 
 #[cfg(feature = "json")]
 mod json {
@@ -96,19 +96,19 @@ mod json {
     }
 
     impl<T: DeserializeOwned> Decoder<T> for Json {
-        type Error = DecodeError;
+        type Error = JsonDecodeError;
 
-        fn decode(&self, message: MessageRef<'_>) -> Result<T, DecodeError> {
-            let MessageRef::Text(text) = message else { return Err(DecodeError::NotText { bytes: message.len() }) };
+        fn decode(&self, message: MessageRef<'_>) -> Result<T, JsonDecodeError> {
+            let MessageRef::Text(text) = message else { return Err(JsonDecodeError::NotText { bytes: message.len() }) };
             serde_json::from_str(text)
-                .map_err(|source| DecodeError::Json { start: text.chars().take(SHOWN).collect(), source })
+                .map_err(|source| JsonDecodeError::Json { start: text.chars().take(SHOWN).collect(), source })
         }
     }
 
     /// A message that is not the JSON that the application expects.
     #[derive(Debug, Error)]
     #[non_exhaustive]
-    pub enum DecodeError {
+    pub enum JsonDecodeError {
         /// The text is not JSON, or not of the type.
         #[error("not the JSON that was expected: {source}; the text starts: {start}")]
         Json {

@@ -8,7 +8,7 @@
 //! - [`Heartbeat`], [`Backoff`], [`ReconnectPolicy`], [`OutboxLimits`], [`InboxLimits`], [`Watermarks`]: the options
 //! - [`Stats`], [`State`], [`ReadyState`]: what is known of the connection
 //! - `Headers`, `Proxy`, `RootCertificates` and `rustls`, in native programs
-//! - [`OpenError`], [`SendError`], [`DecodeError`]: what can go wrong
+//! - [`OpenError`], [`SendError`], [`JsonDecodeError`]: what can go wrong
 
 mod address;
 mod builder;
@@ -41,7 +41,7 @@ pub use address::{Address, Attempt};
 pub use builder::SocketBuilder;
 pub use cause::{Cause, Ended};
 #[cfg(feature = "json")]
-pub use codec::DecodeError;
+pub use codec::JsonDecodeError;
 pub use error::{OpenError, SendError};
 pub use event::{Closed, Discarded, Dropped, Event, Opened};
 pub use heartbeat::{Heartbeat, Pong};

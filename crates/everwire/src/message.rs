@@ -1,4 +1,4 @@
-/// What is sent and received.
+/// A message that is sent or received.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Message {
@@ -6,7 +6,7 @@ pub enum Message {
     Text(String),
     /// A binary message.
     Binary(Vec<u8>),
-    /// A binary message left in the browser's hands: received where [`BinaryType::Blob`] was asked for, and sendable.
+    /// A binary message left in the browser's hands: received with [`BinaryType::Blob`], and sendable.
     #[cfg(target_family = "wasm")]
     Blob(crate::browser::Blob),
 }
@@ -103,7 +103,7 @@ impl From<&[u8]> for Message {
     }
 }
 
-/// How a browser hands over binary messages. Native programs always get [`Message::Binary`].
+/// How a browser returns binary messages. Native programs always get [`Message::Binary`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BinaryType {
     /// As bytes. The default: reading a Blob takes a second, asynchronous step, which can reorder messages.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use everwire::{DecodeError, Event, Opened};
+use everwire::{Event, JsonDecodeError, Opened};
 use everwire_yew::{ConnectionBadge, SocketOptions, UseSocket, use_socket};
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
@@ -30,7 +30,7 @@ pub(crate) enum Letter {
     Left { id: u64 },
 }
 
-pub(crate) type Told = Result<Event<Letter>, DecodeError>;
+pub(crate) type Told = Result<Event<Letter>, JsonDecodeError>;
 
 #[derive(Properties, Clone, PartialEq)]
 struct SceneProps {

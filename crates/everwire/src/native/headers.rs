@@ -3,7 +3,7 @@ use core::fmt;
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, header};
 
-/// What the handshake says by itself: a second one would make another request of it, or none.
+/// The headers that the handshake sends itself. A second one would change the request or make it invalid.
 const OF_THE_HANDSHAKE: [HeaderName; 5] =
     [header::HOST, header::CONNECTION, header::UPGRADE, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
@@ -65,7 +65,7 @@ pub enum HeadersError {
         "the value of the header {0} may hold visible ASCII characters and spaces only, and no line break: encode it"
     )]
     Value(String),
-    /// The handshake says this itself.
+    /// The handshake sends this header itself.
     #[error("the handshake itself sends {0}: leave it out; subprotocols are offered by SocketBuilder::protocols")]
     OfTheHandshake(String),
 }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_handshake_says_itself_is_refused() {
+    fn what_the_handshake_sends_itself_is_refused() {
         for name in ["Host", "connection", "Upgrade", "Content-Length", "Sec-WebSocket-Key", "Sec-WebSocket-Protocol"] {
             assert_eq!(Headers::new([(name, "x")]), Err(HeadersError::OfTheHandshake(name.to_owned())));
         }

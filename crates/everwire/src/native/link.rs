@@ -95,7 +95,7 @@ impl Link {
         self.buffered.load(Ordering::Relaxed)
     }
 
-    /// Lets the task end by itself, after the closing handshake that was asked for.
+    /// Lets the task end by itself, after the closing handshake.
     pub(super) fn finish(mut self) {
         self.task.0 = None;
     }

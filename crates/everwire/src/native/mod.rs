@@ -164,7 +164,7 @@ impl Platform {
         });
     }
 
-    /// Ends everything for good: the application has dropped its socket. A close frame that was asked for still goes out.
+    /// Ends everything for good: the application has dropped its socket. A close frame that is pending still goes out.
     pub(crate) fn release(&self, shared: &Arc<Shared>) {
         self.is_released.store(true, Ordering::Relaxed);
         let link = self.link().take();

@@ -1,4 +1,4 @@
-//! The records of the feature `tracing`: attempts, and the events that change where the connection stands. They have the target
+//! The records of the feature `tracing`: attempts, and the events that change the state of the connection. They have the target
 //! `everwire` and belong to the span in which the socket was opened. URLs are written without user, password and query, which may be
 //! credentials; payloads are not written at all.
 

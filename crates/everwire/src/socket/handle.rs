@@ -68,12 +68,12 @@ impl SocketHandle {
         }
     }
 
-    /// Where the connection stands.
+    /// The state of the connection.
     pub fn state(&self) -> State {
         self.shared.state()
     }
 
-    /// Where the platform's WebSocket stands; [`ReadyState::Connecting`] between two attempts.
+    /// The state of the platform's WebSocket; [`ReadyState::Connecting`] between two attempts.
     pub fn ready_state(&self) -> ReadyState {
         match self.state() {
             State::Connecting | State::Waiting { .. } => ReadyState::Connecting,

@@ -1,6 +1,6 @@
 //! The typed view.
 
-use everwire::{DecodeError, Event, JsonSocket, Socket};
+use everwire::{Event, JsonDecodeError, JsonSocket, Socket};
 use futures_util::{SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -43,7 +43,7 @@ async fn what_is_not_of_the_type_is_an_error_that_shows_the_text_and_ends_nothin
     assert!(error.to_string().contains(r#"the text starts: {"surprise":true}"#), "{error}");
     assert_eq!(within("a value came", socket.recv()).await.unwrap().unwrap(), [1, 2, 3]);
     let error = within("the error came", socket.recv()).await.unwrap().unwrap_err();
-    assert!(matches!(error, DecodeError::NotText { bytes: 2 }), "{error:?}");
+    assert!(matches!(error, JsonDecodeError::NotText { bytes: 2 }), "{error:?}");
     assert_eq!(within("a value came", socket.recv()).await.unwrap().unwrap(), [4]);
 }
 
