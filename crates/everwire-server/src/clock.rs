@@ -2,9 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where the server reads the time of day that it puts into messages.
-///
-/// Intervals and deadlines do not use it: they follow tokio's monotonic clock.
+/// The clock for times of day in messages. Intervals and deadlines use tokio's monotonic clock instead.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> f64 + Send + Sync>);
 
@@ -12,13 +10,13 @@ impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
         Self::from_fn(|| {
-            // A clock set before 1970 reads as 1970: a demo server has no better answer, and panicking is worse.
+            // A clock that is set before 1970 reads as 1970; panicking would be worse.
             let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             since_epoch.as_micros() as f64 / 1000.0
         })
     }
 
-    /// A clock of the caller's: `read` returns milliseconds since the Unix epoch. For tests.
+    /// A clock for tests: `read` returns milliseconds since the Unix epoch.
     pub fn from_fn(read: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }

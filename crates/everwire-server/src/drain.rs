@@ -13,7 +13,7 @@ pub(crate) struct Drain {
     started: CancellationToken,
     period: OnceLock<Duration>,
     tracker: TaskTracker,
-    /// The longest that any endpoint lets a connection take to close, in milliseconds.
+    /// The greatest time limit of any endpoint for closing a connection, in milliseconds.
     close_time_limit: AtomicU64,
 }
 
@@ -30,13 +30,13 @@ impl Drain {
         self.started.is_cancelled()
     }
 
-    /// Lets connections take so long to close once their turn has come.
+    /// Raises the time limit for closing a connection.
     pub(crate) fn allow_to_close(&self, time_limit: Duration) {
         let time_limit = u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX);
         self.close_time_limit.fetch_max(time_limit, Ordering::Relaxed);
     }
 
-    /// The longest that a connection takes to close.
+    /// The greatest time limit for closing a connection.
     pub(crate) fn close_time_limit(&self) -> Duration {
         Duration::from_millis(self.close_time_limit.load(Ordering::Relaxed))
     }

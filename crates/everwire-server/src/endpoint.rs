@@ -13,7 +13,7 @@ use crate::handshake::is_upgrade;
 use crate::limits::ConnectionLimits;
 use crate::metrics::{DropReason, EndpointMetrics};
 
-/// A WebSocket of an application: a name in the metrics, limits, and the route that [`route`](Self::route) makes.
+/// A WebSocket endpoint of an application: its name in the metrics, its limits, and its [`route`](Self::route).
 #[derive(Clone, Debug)]
 #[must_use = "an endpoint serves nothing until it is on a route"]
 pub struct Endpoint {
@@ -23,7 +23,7 @@ pub struct Endpoint {
     answers_pings: bool,
 }
 
-/// What [`Upgrade`](crate::Upgrade) finds in a request of the endpoint's route.
+/// The request extension from which [`Upgrade`](crate::Upgrade) is extracted.
 #[derive(Clone, Debug)]
 pub(crate) struct Mounted {
     pub(crate) everwire: Everwire,
@@ -47,7 +47,7 @@ impl Everwire {
 }
 
 impl Endpoint {
-    /// Changes the limits of the endpoint's connections, which start as those of [`Builder::connection_limits`].
+    /// Changes the limits of the endpoint's connections. The defaults are those of [`Builder::connection_limits`].
     ///
     /// [`Builder::connection_limits`]: crate::Builder::connection_limits
     pub fn limits(mut self, change: impl FnOnce(&mut ConnectionLimits)) -> Self {
@@ -62,8 +62,8 @@ impl Endpoint {
         self
     }
 
-    /// Has the metrics list [reasons of the application's own](DropReason::Application) from the start. One that is not declared
-    /// appears with the first connection that it drops.
+    /// Declares [reasons of the application](DropReason::Application), so that the metrics list them from the start. Others appear
+    /// with the first connection that is dropped for them.
     pub fn drop_reasons(self, reasons: impl IntoIterator<Item = DropReason>) -> Self {
         reasons.into_iter().for_each(|reason| self.metrics.declare(reason));
         self
@@ -117,7 +117,7 @@ impl Endpoint {
     }
 }
 
-/// Gives a request what [`Upgrade`](crate::Upgrade) needs, and counts a refusal.
+/// Adds the extensions that [`Upgrade`](crate::Upgrade) needs, and counts refusals.
 async fn mount(State(mounted): State<Mounted>, mut request: Request, next: Next) -> Response {
     let is_upgrade = is_upgrade(request.headers());
     let metrics = Arc::clone(&mounted.environment.metrics);
@@ -126,7 +126,7 @@ async fn mount(State(mounted): State<Mounted>, mut request: Request, next: Next)
     request.extensions_mut().insert(mounted);
     let response = next.run(request).await;
     let named = response.extensions().get::<DropReason>().copied();
-    // A plain request, as by a crawler, is no connection that could be dropped; one under a foreign name is worth counting.
+    // A plain request, for instance of a crawler, is not a dropped connection. One for a foreign host counts.
     let named = named.filter(|reason| is_upgrade || *reason == DropReason::Origin);
     let is_error = response.status().is_client_error() || response.status().is_server_error();
     if let Some(reason) = named.or((is_upgrade && is_error).then_some(DropReason::Rejected)) {

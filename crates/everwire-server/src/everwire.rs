@@ -17,9 +17,10 @@ use crate::metrics::{Counter, DropReason, EndpointMetrics, Metrics};
 use crate::origin::{Foreign, Origins, ReachedBy};
 use crate::registry::{ConnectionGuard, ConnectionRegistry, WorkerLoad};
 
-/// What all WebSockets of a server share: limits, origins, counters, and the drain. A clone is cheap and gives the same state.
+/// The state that all WebSockets of a server share: limits, origins, counters, and the drain. A clone is cheap and shares the state.
 ///
-/// An application makes one, gives its routes to it by [`endpoint`](Self::endpoint), and calls [`drain`](Self::drain) when it stops.
+/// An application creates one, creates its WebSocket routes by [`endpoint`](Self::endpoint), and calls [`drain`](Self::drain) when it
+/// stops.
 #[derive(Clone, Debug)]
 pub struct Everwire(Arc<Shared>);
 
@@ -36,7 +37,7 @@ struct Shared {
     registry: Arc<ConnectionRegistry>,
 }
 
-/// Makes an [`Everwire`] that differs from the default.
+/// Builds an [`Everwire`] with other settings than the default.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,38 +65,37 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Which web pages may connect. The default is [`Origins::default`].
+    /// Sets which web pages may connect. The default is [`Origins::default`].
     pub fn origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
     }
 
-    /// Changes what all connections together may use.
+    /// Changes the limits of all connections together.
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
         self
     }
 
-    /// Changes what a connection may use where its endpoint has no [limits of its own](crate::Endpoint::limits).
+    /// Changes the limits of a connection. An endpoint can have [limits of its own](crate::Endpoint::limits).
     pub fn connection_limits(mut self, change: impl FnOnce(&mut ConnectionLimits)) -> Self {
         change(&mut self.connection_limits);
         self
     }
 
-    /// The time of day that goes into the answers to heartbeats. The default is the system's.
+    /// Sets the clock for the answers to heartbeats. The default is the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many files the application itself keeps open. They count against what the system lets the process open, so that
-    /// connections cannot take the last of it. The default is 0.
+    /// Reserves open files for the application, which connections cannot use up. The default is 0.
     pub fn reserved_files(mut self, files: usize) -> Self {
         self.reserved_files = files;
         self
     }
 
-    /// Makes the state of a server without connections.
+    /// Creates the state of a server without connections.
     #[must_use = "without routes there is nothing to connect to"]
     pub fn build(self) -> Everwire {
         let Self { origins, limits, connection_limits, clock, reserved_files } = self;
@@ -120,7 +120,7 @@ impl Default for Everwire {
 }
 
 impl Everwire {
-    /// Starts with the default limits and origins.
+    /// A builder with the default settings.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -130,33 +130,33 @@ impl Everwire {
     pub async fn drain(&self, period: Duration) {
         let period = self.0.drain.start(period);
         let start = Instant::now();
-        let turns = async {
-            for (place, outbound) in self.in_turn() {
-                sleep_until(start + period.mul_f64(place)).await;
+        let closing = async {
+            for (fraction, outbound) in self.in_closing_order() {
+                sleep_until(start + period.mul_f64(fraction)).await;
                 if let Some(outbound) = outbound.upgrade() {
                     outbound.end(End::Drained);
                 }
             }
         };
         tokio::select! {
-            () = turns => {}
-            // All connections may end before their turn.
+            () = closing => {}
+            // All connections may have closed earlier.
             () = self.0.drain.finished() => {}
         }
-        // Connections cut their peers off after the closing time; the second is for the last of them to do so.
+        // After this time, connections cut TCP by themselves; the additional second is for the last of them to do so.
         let time_limit = self.0.drain.close_time_limit() + Duration::from_secs(1);
         if timeout(time_limit, self.0.drain.finished()).await.is_err() {
             tracing::warn!("some connections did not end in time");
         }
     }
 
-    /// The open connections, each with where in the period its turn to close is. One that closes before is dropped.
-    fn in_turn(&self) -> Vec<(f64, Weak<OutboundQueue>)> {
+    /// The open connections in the order in which they close, each with the fraction of the period at which it does.
+    fn in_closing_order(&self) -> Vec<(f64, Weak<OutboundQueue>)> {
         let all = self.0.registry.all().into_iter();
-        let mut turns: Vec<_> =
+        let mut order: Vec<_> =
             all.map(|(number, outbound)| (drain::close_time(number), Arc::downgrade(&outbound))).collect();
-        turns.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
-        turns
+        order.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
+        order
     }
 
     /// Whether a drain has started: new connections are refused with HTTP 503.
@@ -174,22 +174,22 @@ impl Everwire {
         self.0.drain.finished().await;
     }
 
-    /// What all connections together may use.
+    /// The limits of all connections together.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// What one connection may use where its endpoint has no limits of its own.
+    /// The limits of a connection whose endpoint has none of its own.
     pub fn connection_limits(&self) -> &ConnectionLimits {
         &self.0.connection_limits
     }
 
-    /// The time of day.
+    /// The clock for times of day in messages.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
-    /// The counters of every endpoint, in the order in which they were named.
+    /// The counters of all endpoints, in the order of their creation.
     pub fn endpoints(&self) -> Vec<Arc<EndpointMetrics>> {
         self.0.metrics.endpoints()
     }
@@ -199,17 +199,16 @@ impl Everwire {
         Counter::shards()
     }
 
-    /// The connections of each of so many workers of the runtime, and what waits for them.
+    /// The load of each worker, for a runtime with so many.
     pub fn worker_loads(&self, workers: usize) -> Vec<WorkerLoad> {
         self.0.registry.worker_loads(workers)
     }
 
-    /// Checks that the request calls the server by a name that it has (RFC 9112 section 3.2). A request over a loopback address must
-    /// call it by an address, by `localhost`, or by the host of a listed origin: a page can have its own name lead to the visitor's
-    /// machine (DNS rebinding), and would read the answer as one of its own host. [`Server`](crate::Server) tells how a request arrived;
-    /// elsewhere every valid name passes.
+    /// Checks the host that a request names (RFC 9112 section 3.2). Over a loopback address, it must be an address, `localhost`, or
+    /// the host of a listed origin. Otherwise a page whose name resolves to the visitor's machine (DNS rebinding) could read the
+    /// response. Connections that [`Server`](crate::Server) has not accepted may name any valid host, since their local address is unknown.
     ///
-    /// [`Upgrade`](crate::Upgrade) does so by itself. Use it for other routes of a server that listens on a loopback address.
+    /// [`Upgrade`](crate::Upgrade) includes this check. Use it for other routes of a server on a loopback address.
     pub fn check_host(&self, request: &Parts) -> Result<(), HandshakeError> {
         let host = Host::of(request).map_err(|bad| HandshakeError::bad_request(bad.to_string()))?;
         let Some((host, port)) = host.filter(|(host, _)| !self.0.origins.may_call(host, request)) else {
@@ -224,10 +223,10 @@ impl Everwire {
         Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, message))
     }
 
-    /// Checks that the page that sends the request may connect. A request without an `Origin`, from a program that is not a browser,
+    /// Checks that the page that sent the request may connect. A request without an `Origin`, from a program that is not a browser,
     /// passes.
     ///
-    /// [`Upgrade`](crate::Upgrade) does so by itself.
+    /// [`Upgrade`](crate::Upgrade) includes this check.
     pub fn check_origin(&self, request: &Parts) -> Result<(), HandshakeError> {
         let message = match self.0.origins.foreign(request) {
             None => return Ok(()),
@@ -239,10 +238,10 @@ impl Everwire {
         Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, message))
     }
 
-    /// Counts the request among the connections until the permit is dropped: for an HTTP answer that lasts, like a stream of events. It
-    /// has the place that its connection took when [`Server`](crate::Server) accepted it; elsewhere it takes one.
+    /// Counts the request as a connection until the permit is dropped, for a long HTTP response like a stream of events. A connection that
+    /// [`Server`](crate::Server) accepted is counted already; its permit is shared.
     ///
-    /// [`Upgrade`](crate::Upgrade) does so by itself. An error is 503 or 429.
+    /// [`Upgrade`](crate::Upgrade) includes this. An error is 503 or 429.
     pub fn admit(&self, request: &Parts) -> Result<Permit, HandshakeError> {
         match request.extensions.get::<Place>() {
             Some(Place::Admitted(permit)) => Ok(permit.clone()),
@@ -251,7 +250,7 @@ impl Everwire {
         }
     }
 
-    /// Checks that the request's connection is within the limits, for a short HTTP answer.
+    /// Checks that the connection of the request is within the limits, for a short HTTP response.
     pub fn check_admitted(&self, request: &Parts) -> Result<(), HandshakeError> {
         match request.extensions.get::<Place>() {
             Some(Place::Refused { why, .. }) => Err(self.no_room(*why)),
@@ -259,7 +258,7 @@ impl Everwire {
         }
     }
 
-    /// Takes one of the files that answers may be read from at the same time, until the permit is dropped. An error is 503.
+    /// Counts an open file until the permit is dropped, for a response that is read from one. An error is 503.
     pub fn open_file(&self, request: &Parts) -> Result<Permit, HandshakeError> {
         self.0.admission.open_file(peer_address(request)).ok_or_else(|| {
             let message = "The server reads as many files as the system lets it; try again later.";
@@ -286,7 +285,7 @@ impl Everwire {
         }
     }
 
-    /// What the connections of an endpoint share.
+    /// The environment of the connections of an endpoint.
     pub(crate) fn environment(&self, name: &str, limits: ConnectionLimits, answers_pings: bool) -> Arc<Environment> {
         self.0.drain.allow_to_close(limits.close);
         Arc::new(Environment {
@@ -298,10 +297,10 @@ impl Everwire {
         })
     }
 
-    /// Counts a connection among the open ones for as long as the guard is held.
+    /// Registers an open connection until the guard is dropped.
     pub(crate) fn enter(&self, outbound: &Arc<OutboundQueue>, metrics: &Arc<EndpointMetrics>) -> ConnectionGuard {
         let guard = self.0.registry.enter(outbound, metrics);
-        // One that enters after the drain has listed the connections has no turn.
+        // The drain has listed the connections already and would not close this one.
         if self.0.drain.has_started() {
             outbound.end(End::Drained);
         }
@@ -320,14 +319,14 @@ impl Everwire {
         &self.0.admission
     }
 
-    /// A part of what all connections may hold together, and of what those of this address may.
+    /// A charge of the memory budget for a connection from this address.
     pub(crate) fn charge(&self, address: Option<IpAddr>) -> Charge {
         self.0.budget.charge(address)
     }
 }
 
-/// The address of the client: that of the connection, which is a proxy's where there is one. `None` where the application is served without
-/// `into_make_service_with_connect_info::<SocketAddr>()`; then no limit per address holds.
+/// The address of the connection's peer, which is that of the proxy behind one. `None` if the application is served without
+/// `into_make_service_with_connect_info::<SocketAddr>()`; then limits per address do not apply.
 pub fn peer_address(request: &Parts) -> Option<IpAddr> {
     request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
 }
@@ -337,7 +336,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn each_connection_is_closed_at_its_turn() {
+    async fn connections_close_in_order_over_the_period() {
         let everwire = Everwire::default();
         let environment = everwire.environment("/", ConnectionLimits::default(), true);
         let _held = everwire.drain_state().hold();

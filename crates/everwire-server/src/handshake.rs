@@ -11,10 +11,10 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::handshake_error::HandshakeError;
 use crate::metrics::DropReason;
 
-/// A request to become a WebSocket, with what the answer needs (RFC 6455 section 4.2).
+/// A valid opening handshake (RFC 6455 section 4.2).
 ///
-/// axum's own upgrade hides the stream below the WebSocket, which is needed to end a connection properly, and the library's errors, from
-/// which the close code follows.
+/// axum's own upgrade hides the stream below the WebSocket, which is needed for the closing handshake and for direct writes, and
+/// the errors that close codes are derived from.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     accept: HeaderValue,
@@ -29,8 +29,7 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
 }
 
 impl Handshake {
-    /// Takes what is needed out of the request, or says what is wrong with it: everything that section 4.2.1 asks for, but the host,
-    /// which every request needs.
+    /// Checks everything that section 4.2.1 requires, except for the host, which every request needs.
     pub(crate) fn from_request(request: &mut Parts, has_body: bool) -> Result<Self, HandshakeError> {
         if request.method != Method::GET || !has_token(&request.headers, header::CONNECTION, "upgrade") {
             return Err(HandshakeError::bad_request("A WebSocket handshake is a GET with `Connection: Upgrade`."));
@@ -38,7 +37,7 @@ impl Handshake {
         if request.version < Version::HTTP_11 {
             return Err(HandshakeError::bad_request("A WebSocket handshake needs HTTP/1.1."));
         }
-        // What follows the head belongs to the WebSocket. A body would be taken for it by one side and not by the other.
+        // The bytes behind the head belong to the WebSocket. With a body, the two sides could disagree about them.
         if has_body {
             return Err(HandshakeError::bad_request("A WebSocket handshake has no body."));
         }
@@ -85,7 +84,7 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
-/// The value of a header that may be there once.
+/// The value of a header that must occur once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
@@ -107,9 +106,9 @@ fn check_version(headers: &HeaderMap) -> Result<(), HandshakeError> {
     }
 }
 
-/// Whether it is exactly how base64 writes 16 bytes.
+/// Whether the key is the canonical base64 of 16 bytes.
 fn is_key(key: &[u8]) -> bool {
-    // The last character before the padding stands for the high half of a byte, whose other bits are 0.
+    // `BASE64` is strict: it rejects trailing bits that are not zero.
     BASE64.decode(key).is_ok_and(|bytes| bytes.len() == 16)
 }
 
@@ -136,7 +135,7 @@ fn offered_protocols(headers: &HeaderMap) -> Result<Vec<String>, HandshakeError>
     Ok(offered)
 }
 
-/// The server grants no extension, but a handshake that breaks the grammar is refused whatever it asks for.
+/// The server grants no extensions, but refuses a handshake that violates their grammar.
 fn check_extensions(headers: &HeaderMap) -> Result<(), HandshakeError> {
     let bad =
         || HandshakeError::bad_request("`Sec-WebSocket-Extensions` is not written as RFC 6455 section 9.1 has it.");
@@ -177,7 +176,7 @@ fn unescaped(quoted: &str) -> Option<String> {
     Some(text)
 }
 
-/// The elements of a list; empty ones count for nothing (RFC 9110 section 5.6.1.2).
+/// The elements of a list. Empty ones are ignored (RFC 9110 section 5.6.1.2).
 fn elements(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|element| !element.is_empty())
 }

@@ -3,10 +3,10 @@ use axum::response::{IntoResponse, Response};
 
 use crate::metrics::DropReason;
 
-/// A refused request: an HTTP status and a message that says what to do. As the response of a route that
-/// [`Endpoint::route`](crate::Endpoint::route) made it is counted under its reason.
+/// The refusal of a request: an HTTP status and a message that says what to do. On a route of
+/// [`Endpoint::route`](crate::Endpoint::route) it is counted under its reason.
 ///
-/// An application that wants another body or other headers returns any response of its own.
+/// To refuse with another body or other headers, return any other response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct HandshakeError {
@@ -36,7 +36,7 @@ impl HandshakeError {
         &self.message
     }
 
-    /// What it is counted as.
+    /// The reason that is counted.
     pub fn reason(&self) -> DropReason {
         self.reason
     }
@@ -45,7 +45,7 @@ impl HandshakeError {
 impl IntoResponse for HandshakeError {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.message + "\n").into_response();
-        // Where it is counted: see `Endpoint::route`.
+        // `Endpoint::route` counts it.
         response.extensions_mut().insert(self.reason);
         let headers = response.headers_mut();
         match self.status {

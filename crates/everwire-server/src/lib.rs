@@ -1,12 +1,12 @@
 #![doc = include_str!("../docs/crate.md")]
 //!
 //! # Layout
-//! - `endpoint` and `upgrade`: from a route to a connection; `handshake` reads the request, `host` and `origin` say by which
-//!   names and from which pages
-//! - `connection`: the task of one WebSocket, and [`Handler`], [`Connection`], [`Interceptor`]
+//! - `endpoint`, `upgrade`: from a route to a connection; `handshake` checks the request, `host` and `origin` whom it names and
+//!   where it comes from
+//! - `connection`: [`Handler`], [`Connection`], [`Interceptor`], and the task of one WebSocket
 //! - `group`: fan-out
 //! - `everwire`: the shared state, of `limits`, `metrics`, `registry` (the open connections) and `drain`
-//! - `serve`: the accept loop, on `stream`s that have time limits and observers; `probes`: health and metrics
+//! - `serve`: the accept loop, on `stream`s with time limits and observers; `probes`: health and metrics
 //! - [`testing`]: handlers without a network; `cli` (feature): flags and a log for a binary
 
 #[cfg(feature = "cli")]
@@ -20,7 +20,6 @@ mod everwire;
 mod group;
 mod handshake;
 mod handshake_error;
-mod held;
 mod host;
 mod limits;
 mod message;

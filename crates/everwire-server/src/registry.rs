@@ -21,11 +21,11 @@ struct Open {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerLoad {
-    /// How many there are.
+    /// The number of connections.
     pub connections: u64,
-    /// Bytes that wait to be written to all of them together.
+    /// Bytes that are queued for all of them together.
     pub queued: u64,
-    /// Bytes that wait to be written to the slowest of them.
+    /// Bytes that are queued for the slowest of them.
     pub largest_queue: u64,
 }
 
@@ -36,13 +36,6 @@ pub(crate) struct ConnectionGuard {
     registry: Arc<ConnectionRegistry>,
     metrics: Arc<EndpointMetrics>,
     number: u64,
-}
-
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
-        self.registry.remove(self.number);
-        self.metrics.record_closed();
-    }
 }
 
 impl ConnectionRegistry {
@@ -57,7 +50,7 @@ impl ConnectionRegistry {
         ConnectionGuard { registry: Arc::clone(self), metrics: Arc::clone(metrics), number }
     }
 
-    /// Gives a connection a number that no other had.
+    /// Adds a connection and returns its number, which no other has had.
     fn insert(&self, outbound: &Arc<OutboundQueue>) -> u64 {
         let mut open = self.open();
         let number = open.next;
@@ -69,27 +62,27 @@ impl ConnectionRegistry {
     fn remove(&self, number: u64) {
         let mut open = self.open();
         open.queues.remove(&number);
-        // Thousands that came at once and went leave no table of their size behind.
+        // The table must not stay as large as a burst of thousands of connections has made it.
         if open.queues.len() < open.queues.capacity() / 8 {
             open.queues.shrink_to_fit();
         }
     }
 
-    /// The connections of each of so many workers, and what waits for them.
+    /// The load of each worker, for a runtime with so many.
     pub(crate) fn worker_loads(&self, workers: usize) -> Vec<WorkerLoad> {
         let mut loads = vec![WorkerLoad::default(); workers.max(1)];
         let open = self.open();
         for outbound in open.queues.values() {
-            let place = outbound.worker() % loads.len();
-            let (bytes, of) = (outbound.bytes() as u64, &mut loads[place]);
-            of.connections += 1;
-            of.queued += bytes;
-            of.largest_queue = of.largest_queue.max(bytes);
+            let index = outbound.worker() % loads.len();
+            let (bytes, load) = (outbound.bytes() as u64, &mut loads[index]);
+            load.connections += 1;
+            load.queued += bytes;
+            load.largest_queue = load.largest_queue.max(bytes);
         }
         loads
     }
 
-    /// Everybody who is here now.
+    /// The open connections.
     pub(crate) fn all(&self) -> Vec<(u64, Arc<OutboundQueue>)> {
         self.open().queues.iter().map(|(number, outbound)| (*number, Arc::clone(outbound))).collect()
     }
@@ -99,13 +92,20 @@ impl ConnectionRegistry {
     }
 }
 
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.registry.remove(self.number);
+        self.metrics.record_closed();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::message::Message;
 
     #[test]
-    fn worker_loads_count_who_is_here_and_what_waits() {
+    fn worker_loads_count_connections_and_queued_bytes() {
         let registry = ConnectionRegistry::default();
         let queues = [(); 3].map(|()| Arc::new(OutboundQueue::new(1000)));
         let numbers = queues.each_ref().map(|outbound| registry.insert(outbound));

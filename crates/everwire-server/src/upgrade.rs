@@ -24,9 +24,9 @@ use crate::stream::bare_tcp;
 /// A valid request to become a WebSocket that has a place within the limits: an extractor for the functions that
 /// [`Endpoint::route`](crate::Endpoint::route) takes.
 ///
-/// Answer with [`accept`](Self::accept), or with any other response to refuse. Until then the function may wait, for instance for
-/// a database that knows the token in the request's cookie. What is not a handshake, comes from a foreign page, finds the server full or
-/// draining is refused before the function is called; to answer a plain GET, take an `Option<Upgrade>` or look at
+/// Return the response of [`accept`](Self::accept), or any other to refuse. The function may wait before that, for instance for a
+/// database to check the token of a cookie. It is not called for a request that is not a handshake, comes from a foreign page, or
+/// finds the server full or draining; these are refused. To answer a plain GET, take an `Option<Upgrade>`, or check
 /// [`is_requested`](Self::is_requested).
 pub struct Upgrade {
     everwire: Everwire,
@@ -40,12 +40,12 @@ pub struct Upgrade {
 }
 
 impl Upgrade {
-    /// Whether a request asks for a WebSocket at all.
+    /// Whether a request asks for a WebSocket.
     pub fn is_requested(headers: &HeaderMap) -> bool {
         handshake::is_upgrade(headers)
     }
 
-    /// The address of the client, as [`peer_address`] has it.
+    /// The address of the client: see [`peer_address`].
     pub fn peer_address(&self) -> Option<IpAddr> {
         self.address
     }
@@ -55,9 +55,9 @@ impl Upgrade {
         self.handshake.offered()
     }
 
-    /// Grants the first of these subprotocols, in the server's order of preference, that the client offers. Where it offers none of
-    /// them, none is granted: [`protocol`](Self::protocol) tells, and the application decides whether to accept without one. A browser
-    /// fails a connection for which it has offered some and is granted none.
+    /// Grants the first of these subprotocols, in the server's order of preference, that the client offers. If it offers none of
+    /// them, none is granted, and [`protocol`](Self::protocol) returns `None`; the application decides whether to accept without one.
+    /// Browsers fail a connection that has offered subprotocols and is granted none.
     ///
     /// ```
     /// use axum::http::StatusCode;
@@ -88,26 +88,26 @@ impl Upgrade {
         self
     }
 
-    /// The subprotocol that is granted so far.
+    /// The granted subprotocol.
     pub fn protocol(&self) -> Option<&str> {
         self.granted.as_ref().and_then(|granted| granted.to_str().ok())
     }
 
-    /// Puts an [`Interceptor`] between the connection and its client. The connection is then not written to directly.
+    /// Puts an [`Interceptor`] between the connection and its client, which excludes direct writes.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.interceptor = Some(Box::new(interceptor));
         self
     }
 
-    /// Keeps the [observer](crate::StreamObserver) of the TCP stream for the bytes of the WebSocket. The connection is then not written
-    /// to directly. By default the observer sees the handshake and no more.
+    /// Lets the [observer](crate::StreamObserver) of the connection observe the WebSocket as well, which excludes direct writes. By
+    /// default it observes only the handshake.
     pub fn observe(mut self) -> Self {
         self.is_observed = true;
         self
     }
 
-    /// Accepts the handshake: the response to return. Once the client has it, `open` makes the handler of the connection, and may send
-    /// the first messages. Where the client has gone meanwhile, `open` is never called.
+    /// Accepts the handshake. Return this response. Once it has been sent, `open` creates the handler of the connection and may send
+    /// the first messages. `open` is not called if the client has gone meanwhile.
     pub fn accept<H: Handler>(self, open: impl FnOnce(&Connection) -> H + Send + 'static) -> Response {
         let Self { everwire, environment, address, handshake, granted, permit, interceptor, is_observed } = self;
         let held = everwire.drain_state().hold();
@@ -119,7 +119,7 @@ impl Upgrade {
             match bare {
                 Ok((stream, unread)) => {
                     let stream = Tcp::new(stream);
-                    // An interceptor acts on each message, so that none may go around the queue.
+                    // An interceptor acts on each message, so none may be written directly.
                     let is_direct = accepted.interceptor.is_none();
                     let direct = is_direct.then(|| stream.direct_writer(&accepted.environment));
                     let backlog_bytes = accepted.environment.limits.backlog_bytes;
@@ -140,7 +140,7 @@ impl Upgrade {
     }
 }
 
-/// A connection that has everything but its stream.
+/// An accepted connection whose stream is not available yet.
 struct Accepted {
     everwire: Everwire,
     environment: Arc<Environment>,
@@ -171,10 +171,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 
     async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let Some(Mounted { everwire, environment }) = request.extensions.get::<Mounted>().cloned() else {
-            tracing::error!(
-                path = request.uri.path(),
-                "an `Upgrade` is extracted on a route that `Endpoint::route` has not made"
-            );
+            tracing::error!(path = request.uri.path(), "an `Upgrade` needs a route of `Endpoint::route`");
             let message = "This WebSocket is set up wrongly; the server's log says how.";
             return Err(HandshakeError::new(StatusCode::INTERNAL_SERVER_ERROR, DropReason::BadRequest, message));
         };
@@ -205,7 +202,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     }
 }
 
-/// `None` is a request that does not ask for a WebSocket.
+/// `None` for a request that does not ask for a WebSocket.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Upgrade {
     type Rejection = HandshakeError;
 
@@ -228,7 +225,7 @@ impl fmt::Debug for Upgrade {
     }
 }
 
-/// The path as the client sent it, also below a path of an application that nests the route.
+/// The path as the client sent it, also if the application nests the route.
 fn original_path(request: &Parts) -> &str {
     let uri = request.extensions.get::<OriginalUri>().map_or(&request.uri, |original| &original.0);
     uri.path()

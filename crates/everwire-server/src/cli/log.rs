@@ -1,8 +1,8 @@
-//! The log on stderr, which can neither end nor hold up the server.
+//! A log on stderr that neither blocks nor ends the server.
 //!
-//! A log is written to whatever the server was started with: a pipe whose reader has gone, a disk that is full, a terminal that is
-//! stopped, a pipe that nobody reads. So a thread of its own writes it, and what finds no room is left out and counted.
-//! `tracing-appender` does the like, but prints to stdout, and panics where that fails, when it ends while it cannot write.
+//! stderr may be a pipe whose reader has gone or does not read, a full disk, or a stopped terminal. So a thread of its own writes the
+//! log, and lines without room are dropped and counted. `tracing-appender` is similar, but when it ends while it cannot write, it
+//! prints to stdout and panics if that fails.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-/// Bytes that may wait to be written: some thousand lines.
-const MOST: usize = 1 << 20;
-/// How long the end of the process waits for the last lines to be written.
-const TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes that may be queued: some thousand lines.
+const MAX_QUEUED_BYTES: usize = 1 << 20;
+/// Time limit for writing the last lines when the process ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The lines that wait to be written. Dropping the last clone writes nothing; [`flush`](Self::flush) does.
+/// A handle to the log. Dropping it does not write queued lines; [`flush`](Self::flush) does.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Shared>);
 
@@ -33,13 +33,16 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     text: Vec<u8>,
-    /// Lines that found no room, or could not be written.
+    /// Lines that were dropped or could not be written.
     lost: usize,
     is_writing: bool,
 }
 
 impl Log {
-    /// Sends the log of the whole process to stderr, panics included, as much of it as `RUST_LOG` asks for.
+    /// Installs the log of the process, panics included, with the filter of `RUST_LOG`, or `info`.
+    ///
+    /// # Panics
+    /// If the process has a global subscriber already.
     pub fn install() -> Self {
         let log = Self::to(stderr());
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
@@ -48,11 +51,11 @@ impl Log {
             .with_env_filter(filter)
             .with_ansi(stderr().is_terminal())
             .with_writer(move || writer.clone())
-            // It would be printed to stderr.
+            // Internal errors would be printed to stderr, which may block.
             .log_internal_errors(false)
             .init();
         let panics = log.clone();
-        // The standard hook waits until stderr takes what it says.
+        // The standard hook blocks until stderr accepts the text.
         panic::set_hook(Box::new(move |panic| panics.record(panic)));
         log
     }
@@ -70,24 +73,24 @@ impl Log {
         log
     }
 
-    /// Writes a panic, whatever the filter says, with its backtrace where `RUST_BACKTRACE` asks for one.
+    /// Writes a panic regardless of the filter, with a backtrace if `RUST_BACKTRACE` is set.
     fn record(&self, panic: &dyn fmt::Display) {
         let trace = Backtrace::capture();
         let trace = if trace.status() == BacktraceStatus::Captured { format!("{trace}\n") } else { String::new() };
         let thread = thread::current();
         let text = format!("thread '{}' {panic}\n{trace}", thread.name().unwrap_or("without a name"));
-        // A log takes everything, or counts it as lost.
+        // Writing to the queue cannot fail.
         let _ = self.clone().write_all(text.as_bytes());
     }
 
-    /// Waits, but not for long, until everything is written.
+    /// Waits until everything is written, for one second at most.
     pub fn flush(&self) {
         let waits = |queue: &mut Queue| queue.is_writing || !queue.text.is_empty();
-        // Whether or not the time was enough, there is no more of it.
-        let _ = self.0.changed.wait_timeout_while(self.queue(), TIMEOUT, waits);
+        // After the timeout, the remaining lines are lost.
+        let _ = self.0.changed.wait_timeout_while(self.queue(), FLUSH_TIMEOUT, waits);
     }
 
-    /// What is to be written next, once there is something.
+    /// Waits for lines and takes them.
     fn next(&self) -> Vec<u8> {
         let waits = |queue: &mut Queue| queue.text.is_empty();
         let queue = self.0.changed.wait_while(self.queue(), waits);
@@ -118,7 +121,7 @@ impl Log {
 impl Write for Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut queue = self.queue();
-        if queue.text.len() + line.len() > MOST {
+        if queue.text.len() + line.len() > MAX_QUEUED_BYTES {
             queue.lost += count_lines(line);
         } else {
             queue.text.extend_from_slice(line);
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_logged_is_written() {
+    fn lines_are_written() {
         let (mut log, text, verdict) = log();
         verdict.send(Ok(())).unwrap();
         log.write_all(b"a line\n").unwrap();
@@ -189,16 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_takes_nothing_holds_up_nobody_and_what_it_missed_is_counted() {
+    fn a_target_that_blocks_does_not_block_the_log_and_lost_lines_are_counted() {
         let (mut log, text, verdict) = log();
         log.write_all(b"it hangs\n").unwrap();
         assert_eq!(text.recv().unwrap(), "it hangs\n");
         let line = [&[b'a'; 999][..], b"\n"].concat();
-        let lines = 3 * MOST / line.len();
+        let lines = 3 * MAX_QUEUED_BYTES / line.len();
         for _ in 0..lines {
             log.write_all(&line).unwrap();
         }
-        assert!(log.queue().text.len() <= MOST);
+        assert!(log.queue().text.len() <= MAX_QUEUED_BYTES);
         verdict.send(Ok(())).unwrap();
         let text = text.recv().unwrap();
         let (notice, rest) = text.split_once('\n').unwrap();
@@ -208,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_is_counted_and_the_log_goes_on() {
+    fn lines_that_cannot_be_written_are_counted_and_the_log_continues() {
         let (mut log, text, verdict) = log();
         verdict.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
         log.write_all(b"lost\n").unwrap();

@@ -24,6 +24,7 @@
 //! # }
 //! ```
 //!
+//! [`Everwire`]: crate::Everwire
 //! [`Server`]: crate::Server
 
 mod flags;

@@ -8,9 +8,10 @@ use crate::metrics::DropReason;
 /// The most bytes of a close reason: a control frame's payload has at most 125, two of which are the code (RFC 6455 section 5.5).
 const MAX_REASON_BYTES: usize = 123;
 
-/// A WebSocket to send to. A clone is cheap and sends to the same client, from any task; dropping one does not close the connection.
+/// Sends to the client of one WebSocket. A clone is cheap and sends to the same client, from any task. Dropping it does not close the
+/// connection.
 ///
-/// Sending never waits. What the client has not read is queued, up to
+/// Sending never blocks. Messages that the client has not read are queued, up to
 /// [`ConnectionLimits::backlog_bytes`](crate::ConnectionLimits::backlog_bytes): the first message over it drops the queue and closes the
 /// connection with 1013. After the end of the connection messages are dropped.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ impl Connection {
         self.end(code, reason.into(), Some(why));
     }
 
-    /// Bytes that wait, or are being written.
+    /// Bytes that are queued or being written.
     pub fn queued_bytes(&self) -> usize {
         self.queue.bytes()
     }

@@ -5,10 +5,10 @@ use tokio::time::Instant;
 use crate::message::{Message, Utf8Bytes};
 use crate::metrics::DropReason;
 
-/// What one endpoint does for one connection. The connection's task calls it and does the rest: pings, limits, counters, writing.
+/// The application's part of one connection. The connection's task calls it, and does the rest: pings, limits, counters, writes.
 ///
-/// A handler answers through the [`Connection`](crate::Connection) that it was made with. Its methods must return at once: what takes
-/// time belongs into a task of its own, which may hold a clone of the `Connection`. When the connection has ended the handler is dropped,
+/// A handler answers through the [`Connection`](crate::Connection) that it was created with. Its methods must return quickly; longer
+/// work belongs in a task of its own, which may hold a clone of the `Connection`. The handler is dropped when the connection has ended,
 /// and with it its [`Membership`](crate::Membership) in groups.
 ///
 /// ```

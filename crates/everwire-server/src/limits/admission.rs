@@ -1,6 +1,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::settings::Limits;
 
@@ -200,6 +207,39 @@ impl Drop for Taken {
                 open.by_address.remove(&address);
             }
         }
+    }
+}
+
+impl Permit {
+    /// Holds the permit until the response has been written or its reader has gone.
+    pub fn hold(self, response: Response) -> Response {
+        response.map(|body| Body::new(PermitBody { body, _permit: self }))
+    }
+}
+
+/// The body of a response that holds a permit.
+struct PermitBody {
+    body: Body,
+    _permit: Permit,
+}
+
+impl HttpBody for PermitBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -1,4 +1,8 @@
-//! What one client, and all of them together, may use.
+//! Limits of one connection, of one address, and of the server.
+//!
+//! # Layout
+//! - `settings`: the limits that an application sets
+//! - `admission`: connections and files; `budget`: memory; `rate`: messages a second
 
 mod admission;
 mod budget;

@@ -1,52 +1,51 @@
 use std::time::Duration;
 
-/// What all connections of a server together may use, and how long they have before they are WebSockets. Each limit refuses with an HTTP
-/// status and a sentence.
+/// Limits of all connections together, and time limits of HTTP. A request over one of them is refused with an HTTP status and a
+/// sentence.
 ///
-/// Set what differs from the default in [`Builder::limits`](crate::Builder::limits).
+/// Change the defaults with [`Builder::limits`](crate::Builder::limits).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections in all, each from the moment that it is accepted, whatever it is used for; a request on one more is refused with
-    /// HTTP 503. [`Server`](crate::Server) holds fewer where the system permits too few open files. Where another server accepts the
-    /// connections, each WebSocket counts, and each [admitted](crate::Everwire::admit) request.
+    /// Connections in total. Each counts from the moment that it is accepted, whatever it is used for; a request on one more is
+    /// refused with HTTP 503. [`Server`](crate::Server) holds fewer if the system permits too few open files. If another server
+    /// accepts the connections, WebSockets and [admitted](crate::Everwire::admit) requests count.
     pub connections: usize,
-    /// The same from one address (IPv6: one /64 network); more are refused with HTTP 429.
+    /// Connections from one address (IPv6: one /64 network); more are refused with HTTP 429.
     pub connections_per_address: usize,
-    /// How long a client of [`Server`](crate::Server) may take from TCP connect to the end of the head of its request, with TLS or
-    /// without; then for the body of that request; and after the answer until its next one. What comes later is answered with HTTP
-    /// 408, or not at all where no request was begun.
+    /// Time limit of [`Server`](crate::Server) from accepting a connection to the end of the head of its request, TLS included; then
+    /// for the body of the request; and from a response to the next request. A late request is answered with HTTP 408; a connection
+    /// without a request is closed without an answer.
     pub handshake: Duration,
-    /// How long a client of [`Server`](crate::Server) may take to read a part of an HTTP answer before it is cut.
+    /// Time limit of [`Server`](crate::Server) for the client to read a part of an HTTP response. Then the connection is cut.
     pub response: Duration,
-    /// Bytes of unfinished messages and of unsent answers that all connections may hold together, in addition to what each reads at
-    /// once (32 KiB). A message that finds no room is not read until others are done, and closes its connection with 1013
-    /// when that takes longer than [`ConnectionLimits::message`]. The connections of one address may hold half, unless one address
-    /// may have all [`connections`](Self::connections).
+    /// Bytes that all connections together may hold for incomplete messages and unsent answers, in addition to up to 32 KiB that each
+    /// has read but not decoded. A message without room is not read until others are complete; its connection closes with 1013 if that
+    /// takes longer than [`ConnectionLimits::message`]. The connections of one address may hold half of it, unless one address may
+    /// have all [`connections`](Self::connections).
     pub buffered_bytes: usize,
 }
 
-/// What one WebSocket may use. Each limit closes the connection with a code and a reason.
+/// Limits of one WebSocket. A connection over one of them is closed with a code and a reason.
 ///
-/// Set what differs from the default for all endpoints in [`Builder::connection_limits`](crate::Builder::connection_limits), and for
-/// one in [`Endpoint::limits`](crate::Endpoint::limits).
+/// Change the defaults for all endpoints with [`Builder::connection_limits`](crate::Builder::connection_limits), and for one with
+/// [`Endpoint::limits`](crate::Endpoint::limits).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionLimits {
-    /// Bytes in one message from a client; a larger one closes the connection with 1009.
+    /// Bytes of one message from the client. A larger one closes the connection with 1009.
     pub message_bytes: usize,
-    /// Messages a second that the client may send, with a burst of as many; more closes the connection with 1008. 0 is no limit.
+    /// Messages a second from the client, with a burst of as many. More close the connection with 1008. 0 is no limit.
     pub messages_per_second: u32,
-    /// How long the connection may be without a message in either direction before it is closed with 1001. Zero is no limit.
+    /// Time without a message in either direction after which the connection closes with 1001. Zero is no limit.
     pub idle: Duration,
-    /// How long a message may take from its first byte to its last; one that takes longer closes the connection with 1008.
-    /// Zero is no limit.
+    /// Time limit for a message from its first byte to its last. A slower one closes the connection with 1008. Zero is no limit.
     pub message: Duration,
-    /// Bytes that may wait for a slow reader before it is closed with 1013.
+    /// Bytes that may be queued for the client. The first message over it closes the connection with 1013.
     pub backlog_bytes: usize,
-    /// How long one message may take to be written before its reader is closed with 1013.
+    /// Time limit for writing one message. A slower reader is closed with 1013.
     pub write: Duration,
-    /// How long a closing connection may take to exchange its close frames before it is cut.
+    /// Time limit for the closing handshake, after which TCP is cut.
     pub close: Duration,
 }
 

@@ -6,7 +6,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use super::registry::Metrics;
+use super::endpoint::Metrics;
 
 /// Encodes the counters on each scrape. The counters themselves are not those of prometheus-client, which all workers would share:
 /// see [`Counter`](super::counter::Counter).

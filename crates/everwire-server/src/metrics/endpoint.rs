@@ -1,7 +1,17 @@
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::counter::Counter;
+
+/// The counters of one server.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    endpoints: Mutex<Vec<Arc<EndpointMetrics>>>,
+    /// Connections that did not send a whole request in time, and so reached no endpoint.
+    pub(crate) handshake_timeouts: Counter,
+    /// Connections over the limits that were closed without an answer.
+    pub(crate) connections_cut: Counter,
+}
 
 /// The counters of one endpoint.
 #[derive(Debug)]
@@ -72,6 +82,28 @@ pub enum DropReason {
     Application(&'static str),
 }
 
+impl Metrics {
+    /// The counters of the endpoint with this name, which are created if there are none.
+    pub(crate) fn endpoint(&self, name: &str) -> Arc<EndpointMetrics> {
+        let mut endpoints = self.lock();
+        if let Some(known) = endpoints.iter().find(|endpoint| endpoint.name() == name) {
+            return Arc::clone(known);
+        }
+        let endpoint = Arc::new(EndpointMetrics::new(name));
+        endpoints.push(Arc::clone(&endpoint));
+        endpoint
+    }
+
+    /// The counters of all endpoints, in the order of their creation.
+    pub(crate) fn endpoints(&self) -> Vec<Arc<EndpointMetrics>> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<EndpointMetrics>>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl EndpointMetrics {
     pub(super) fn new(name: &str) -> Self {
         Self {
@@ -95,7 +127,8 @@ impl EndpointMetrics {
 
     /// How many connections are open.
     pub fn connections(&self) -> u64 {
-        // In this order one that ends in between counts as open. Another processor may see the counters in the other.
+        // Read in this order, a connection that closes in between counts as open. Another processor may see the counters change in
+        // the other order.
         let closed = self.closed.value();
         self.opened.value().saturating_sub(closed)
     }
@@ -105,13 +138,13 @@ impl EndpointMetrics {
         self.opened.value()
     }
 
-    /// Those of them that had no direct way to TCP, so that each message of a group wakes their task: a connection with TLS, with an
-    /// [`Interceptor`](crate::Interceptor) or an observed stream, or one that a server accepted whose streams are not tokio's.
+    /// Connections since the start without direct writes, so that each message of a group wakes their task: those with TLS, with an
+    /// [`Interceptor`](crate::Interceptor), with an observed stream, or with a stream that is not tokio's.
     pub fn indirect_connections_total(&self) -> u64 {
         self.indirect.value()
     }
 
-    /// What was sent and received.
+    /// The messages and bytes sent and received.
     pub fn totals(&self) -> Totals {
         Totals {
             messages_in: self.messages_in.value(),
@@ -121,7 +154,7 @@ impl EndpointMetrics {
         }
     }
 
-    /// What the runtime's worker with this index sent and received. Of many workers some share a count.
+    /// The messages and bytes that the runtime's worker with this index sent and received. With many workers, some share a count.
     pub fn worker_totals(&self, worker: usize) -> Totals {
         Totals {
             messages_in: self.messages_in.by_worker(worker),

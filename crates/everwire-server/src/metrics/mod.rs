@@ -2,15 +2,14 @@
 //!
 //! # Layout
 //! - `counter`: a counter that scales with the workers
-//! - `endpoint`: the counters of one endpoint, and the reasons for drops
-//! - `registry`: all counters of a server; `collector` (feature `metrics`) encodes them for Prometheus
+//! - `endpoint`: the counters of each endpoint, and the reasons for drops
+//! - `collector` (feature `metrics`): encodes all counters for Prometheus
 
 #[cfg(feature = "metrics")]
 mod collector;
 mod counter;
 mod endpoint;
-mod registry;
 
 pub(crate) use counter::{Counter, this_worker};
+pub(crate) use endpoint::Metrics;
 pub use endpoint::{DropReason, EndpointMetrics, Totals};
-pub(crate) use registry::Metrics;

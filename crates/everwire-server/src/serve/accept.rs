@@ -24,10 +24,10 @@ use crate::limits::{Limits, Place};
 use crate::origin::ReachedBy;
 use crate::stream::{ObservedStream, RequestProgress, StreamObserver, TimeoutStream};
 
-/// How long a connection over the limits may take for its one request, and to read that it is over them.
+/// Time limit for the one request of a connection over the limits, and for reading its refusal.
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// How a connection came.
+/// How a connection was accepted.
 #[derive(Clone)]
 struct Arrival {
     at: Instant,
@@ -37,7 +37,7 @@ struct Arrival {
     place: Place,
 }
 
-/// What every connection is served with.
+/// The accept loop's state, shared by all connections.
 #[derive(Clone)]
 pub(super) struct AcceptLoop {
     pub(super) app: Router,
@@ -48,12 +48,12 @@ pub(super) struct AcceptLoop {
 }
 
 impl AcceptLoop {
-    /// Accepts connections for ever, each served by a task of its own.
+    /// Accepts connections for ever and serves each in a task of its own.
     pub(super) async fn run(self, listener: &TcpListener) -> Infallible {
         loop {
             match listener.accept().await {
                 Ok((stream, from)) => {
-                    // Before anything is spent on it: an idle connection holds a descriptor like every other.
+                    // Counted first of all: an idle connection holds a descriptor as well.
                     let Some(place) = self.everwire.admission().accept(from.ip()) else {
                         self.everwire.metrics().connections_cut.add(1);
                         continue;
@@ -64,7 +64,7 @@ impl AcceptLoop {
                     tokio::spawn(self.clone().connection(stream, arrival));
                 }
                 Err(error) => {
-                    // Most often all file handles are in use; without a pause the loop would spin until one is free.
+                    // Usually all descriptors are in use; without a pause, the loop would spin until one is free.
                     tracing::warn!(%error, "cannot accept a connection");
                     sleep(Duration::from_millis(50)).await;
                 }
@@ -103,8 +103,8 @@ impl AcceptLoop {
     }
 }
 
-/// Serves the HTTP requests of a connection. When one of them becomes a WebSocket this ends, and hyper's buffers
-/// are freed; the WebSocket has a task of its own.
+/// Serves the HTTP requests of a connection. It returns when a request becomes a WebSocket, which frees hyper's buffers; the WebSocket
+/// has a task of its own.
 async fn requests<S>(
     stream: S,
     arrival: Arrival,
@@ -115,7 +115,7 @@ async fn requests<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Who is in the middle of a download gets some of the time in which the WebSockets are closed.
+    // A download that is running gets some of the time in which the WebSockets close.
     let _held = everwire.drain_state().hold();
     let time_limit = limits.handshake;
     let (accepted, from) = (arrival.at, arrival.from);

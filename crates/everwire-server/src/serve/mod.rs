@@ -1,4 +1,4 @@
-//! Accepting connections, with or without TLS, until the server is told to stop.
+//! Accepts connections, with or without TLS, until the server stops.
 
 mod accept;
 mod server;

@@ -15,8 +15,8 @@ use super::tls::Tls;
 use crate::everwire::Everwire;
 use crate::stream::StreamObserver;
 
-/// Handshakes that the system holds for us. Thousands of clients that return together must not be turned away by a
-/// short queue; the system may allow less.
+/// The length of the system's queue of connections that are not accepted yet. Thousands of clients that reconnect together must not be
+/// refused by a short queue. The system may lower it.
 const BACKLOG: u32 = 4096;
 
 /// Where and how a [`Server`] listens.
@@ -42,14 +42,14 @@ impl ServerConfig {
         }
     }
 
-    /// Whether other servers on this machine may listen on the same address, each given its share of the connections by
-    /// the system. Where the system cannot do that, [`Server::bind`] fails.
+    /// Whether other servers on this machine may listen on the same address; the system distributes connections among them.
+    /// [`Server::bind`] fails on systems that cannot do that.
     pub fn reuse_port(mut self, reuse_port: bool) -> Self {
         self.reuse_port = reuse_port;
         self
     }
 
-    /// Over how long the WebSockets are closed when the server stops. The default is 5 s.
+    /// The period over which WebSockets are closed when the server stops. The default is 5 s.
     pub fn drain(mut self, drain: Duration) -> Self {
         self.drain = drain;
         self
@@ -70,10 +70,10 @@ impl ServerConfig {
     }
 }
 
-/// A server that has its port: an accept loop for an axum application that takes more care than [`axum::serve()`].
+/// An accept loop for an axum application, bound to its port.
 ///
-/// A connection takes its place within the [`Limits`](crate::Limits) when it is accepted, requests and answers have time limits, and a stop
-/// closes the WebSockets one after another.
+/// Unlike [`axum::serve()`], it counts a connection against the [`Limits`](crate::Limits) when it accepts it, limits the time of
+/// requests and responses, and closes WebSockets one after another when it stops.
 ///
 /// ```
 /// use axum::Router;
@@ -89,7 +89,7 @@ impl ServerConfig {
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a server serves nobody until it is run or started"]
+#[must_use = "a server serves nothing until it is run or started"]
 pub struct Server {
     listener: TcpListener,
     everwire: Everwire,
@@ -109,33 +109,36 @@ pub struct RunningServer {
 }
 
 impl Server {
-    /// Takes the port; from here on clients can connect, and wait.
+    /// Binds the port. Clients can connect from now on, and are served once the server runs.
+    ///
+    /// # Errors
+    /// If the address cannot be bound.
     pub async fn bind(everwire: &Everwire, config: ServerConfig) -> io::Result<Self> {
         let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A server that is started again must not wait for its old connections to time out. Windows does not make it wait,
-        // and takes this for leave to share the port.
+        // Otherwise a restarted server could not bind until its old connections have timed out. Windows does not need this, and
+        // would let other programs share the port.
         socket.set_reuseaddr(cfg!(unix))?;
         if config.reuse_port {
             share_port(&socket)?;
         }
         socket.bind(config.listen)?;
         let listener = socket.listen(BACKLOG)?;
-        let (most, asked) = (everwire.admission().connections(), everwire.limits().connections);
-        if most < asked {
+        let (possible, configured) = (everwire.admission().connections(), everwire.limits().connections);
+        if possible < configured {
             tracing::warn!(
-                "holds {most} connections instead of {asked}: the system lets it open too few files (`ulimit -n`)"
+                "holds {possible} connections instead of {configured}: the system permits too few open files (`ulimit -n`)"
             );
         }
         Ok(Self { listener, everwire: everwire.clone(), config, observe: None })
     }
 
-    /// Makes an observer for each connection that is accepted.
+    /// Creates an observer for each accepted connection.
     pub fn observe(mut self, make: impl Fn() -> Arc<dyn StreamObserver> + Send + Sync + 'static) -> Self {
         self.observe = Some(Arc::new(make));
         self
     }
 
-    /// Where the server listens, with the port that the system chose for port 0.
+    /// The address of the listener, with the port that the system chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.listener.local_addr().expect("a listening socket has an address")
     }
@@ -170,7 +173,7 @@ impl Server {
         let address = self.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(self.run_until(app, async move {
-            // Only a message stops it: without a handle it runs as long as the runtime.
+            // Only a message stops the server. If the handle is dropped, it runs for as long as the runtime.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;
             }

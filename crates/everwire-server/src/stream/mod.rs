@@ -1,4 +1,4 @@
-//! The streams between the accept loop's TCP and hyper, and the way back to TCP.
+//! The streams between TCP and hyper in the accept loop, and the way back to TCP after an upgrade.
 
 mod observed;
 mod timeout;
@@ -13,15 +13,15 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
 
-/// What the accept loop serves HTTP on, where there is no TLS.
+/// The stream that the accept loop serves HTTP on without TLS.
 type AcceptedStream = TokioIo<TimeoutStream<ObservedStream<TcpStream>>>;
 
-/// The TCP stream below a connection that was upgraded, and what was read from it too soon; or the connection as it
-/// is, where something is between it and TCP that has to stay.
+/// Returns the TCP stream below an upgraded connection, with the bytes that HTTP has read ahead; or the connection as it is, if a layer
+/// above TCP has to stay.
 pub(crate) fn bare_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     match upgraded.downcast::<AcceptedStream>() {
         Ok(parts) => Ok((parts.io.into_inner().into_inner().into_inner(), parts.read_buf)),
-        // `axum::serve` has accepted it, whose HTTP keeps the stream in a type of its own.
+        // A connection of `axum::serve`, whose HTTP implementation wraps the stream in another type.
         Err(upgraded) => downcast::<TokioIo<TcpStream>>(upgraded).map(|parts| (parts.io.into_inner(), parts.read_buf)),
     }
 }

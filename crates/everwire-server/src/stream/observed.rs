@@ -6,24 +6,24 @@ use std::task::{Context, Poll, ready};
 use axum::http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Sees the bytes of one TCP connection that [`Server`](crate::Server) accepts, above TLS: the requests and answers of HTTP, and those of
-/// a WebSocket whose [`Upgrade`](crate::Upgrade) asks for it. See [`Server::observe`](crate::Server::observe).
+/// Observes the bytes of a connection that [`Server`](crate::Server) accepts, above TLS: those of HTTP, and those of a WebSocket with
+/// [`Upgrade::observe`](crate::Upgrade::observe). See [`Server::observe`](crate::Server::observe).
 pub trait StreamObserver: Send + Sync + 'static {
-    /// So many bytes were read.
+    /// Bytes have been read.
     fn on_read(&self, bytes: usize);
 
-    /// So many bytes are about to be written. What the system does not take of them is reported by
-    /// [`on_unwritten`](Self::on_unwritten) right after: bytes are seen before the client can have them.
+    /// Bytes are about to be written. Those that the system does not accept are reported by [`on_unwritten`](Self::on_unwritten)
+    /// right afterwards, so that bytes are observed before the client can receive them.
     fn on_write(&self, bytes: usize);
 
-    /// So many of the bytes that were about to be written were not.
+    /// Bytes reported by [`on_write`](Self::on_write) have not been written.
     fn on_unwritten(&self, bytes: usize);
 
-    /// The head of a request has been read. What is inserted here is found by the request's handler in its extensions.
+    /// The head of a request has been read. The handler of the request finds in its extensions what is inserted here.
     fn on_request(self: Arc<Self>, extensions: &mut Extensions);
 }
 
-/// A stream that an observer may see.
+/// A stream with an optional observer.
 pub(crate) struct ObservedStream<S> {
     stream: S,
     observer: Option<Arc<dyn StreamObserver>>,
@@ -38,8 +38,8 @@ impl<S> ObservedStream<S> {
         self.stream
     }
 
-    /// Counts what is offered, and takes back what was not taken. So bytes are counted before the peer can have them, and what
-    /// it asks about them is answered with them in it.
+    /// Reports all bytes before the write and the rejected ones afterwards. Otherwise the peer could receive bytes, and ask for their
+    /// count, before they are counted.
     fn observe(
         &mut self,
         offered: usize,
@@ -51,9 +51,9 @@ impl<S> ObservedStream<S> {
         let Some(observer) = &self.observer else { return write(Pin::new(&mut self.stream)) };
         observer.on_write(offered);
         let written = write(Pin::new(&mut self.stream));
-        let taken = if let Poll::Ready(Ok(taken)) = written { taken } else { 0 };
-        if taken < offered {
-            observer.on_unwritten(offered - taken);
+        let accepted = if let Poll::Ready(Ok(accepted)) = written { accepted } else { 0 };
+        if accepted < offered {
+            observer.on_unwritten(offered - accepted);
         }
         written
     }
