@@ -140,7 +140,7 @@ fn the_texts_of_a_monitor_stay_the_same() {
         let message = round_trip::<monitor::ServerMessage>(&text);
         assert!(!matches!(message, monitor::ServerMessage::Off(_)), "{text}");
     }
-    let off = r#"{"error":"The monitor is off, since it tells about the machine; start the server with --monitor."}"#;
+    let off = r#"{"error":"The monitor is off, since it exposes information about the machine; start the server with --monitor."}"#;
     assert!(matches!(round_trip(off), monitor::ServerMessage::Off(_)));
     is_refused::<monitor::ServerMessage>(r#"{"type":"sample"}"#);
 }

@@ -10,7 +10,7 @@ use crate::monitor::Monitor;
 use crate::pages::Pages;
 use crate::ticker::Streams;
 
-/// The state behind the routes. A clone is cheap and gives the same state.
+/// The state behind the routes. A clone is cheap and shares the state.
 #[derive(Clone, Debug)]
 pub struct Companion(Arc<Shared>);
 

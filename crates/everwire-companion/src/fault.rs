@@ -1,4 +1,4 @@
-//! Faults that a test or a visitor asks for with `?fault=`, so that recovery can be seen and proven.
+//! Faults that tests and visitors request with `?fault=`, to see and to prove that clients recover.
 
 mod network;
 
@@ -11,29 +11,29 @@ use tokio::time::Instant;
 
 pub(crate) use network::{Network, Path};
 
-/// How faults are written, for error messages and `--help`.
+/// The grammar of faults, for error messages and `--help`.
 pub(crate) const GRAMMAR: &str = "drop:N, half-open:N, delay:MS and jitter:MS (at most 60000), \
      loss:PERCENT (at most 50), refuse:STATUS (400 to 599), \
      close:CODE or close:CODE:N (1000 to 1003, 1007 to 1014, 3000 to 4999), garbage; several separated by commas";
 
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
-/// In percent. Of a network that loses more nobody would say that it works.
+/// The greatest loss in percent. A network that loses more does not work at all.
 const MOST_LOSS: f64 = 50.0;
 
-/// The faults of one connection, as asked for.
+/// The faults that one connection requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Faults {
     /// Answer the handshake with this status.
     pub(crate) refuse: Option<StatusCode>,
-    /// What ends the connection, after how many messages in both directions together.
+    /// The faults that end the connection, each after so many messages in both directions together.
     ends: Vec<(u64, Intervention)>,
     network: Network,
     garbage: bool,
 }
 
 impl Faults {
-    /// Reads the value of the `fault` parameter; `None` is a text outside the grammar.
+    /// Parses the value of the parameter `fault`. `None` for a text outside of the grammar.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut faults = Self::default();
         for fault in text.split(',') {
@@ -60,7 +60,7 @@ impl Faults {
         Some(faults)
     }
 
-    /// The script of a connection that has these faults.
+    /// The interceptor of a connection with these faults.
     pub(crate) fn script(self) -> Script {
         let path = self.network.path();
         let mut script =
@@ -69,7 +69,7 @@ impl Faults {
         script
     }
 
-    /// The network that was asked for, unless there is a fault that only a WebSocket can have.
+    /// The requested network, unless there is a fault that only a WebSocket can have.
     pub(crate) fn network_alone(&self) -> Option<Network> {
         (self.ends.is_empty() && !self.garbage).then_some(self.network)
     }
@@ -89,7 +89,7 @@ fn sendable(code: &str) -> Option<u16> {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999).then_some(code)
 }
 
-/// The faults of a connection that is under way.
+/// Injects faults into a connection.
 #[derive(Debug)]
 pub(crate) struct Script {
     faults: Faults,
@@ -97,12 +97,12 @@ pub(crate) struct Script {
     messages: u64,
     garbage_sent: u64,
     delayed: VecDeque<(Instant, EncodedMessage)>,
-    /// What they hold.
+    /// Bytes of the delayed messages.
     bytes: usize,
 }
 
 impl Script {
-    /// What is sent before the first message.
+    /// Queues the garbage before the first message.
     fn open(&mut self, now: Instant) {
         if self.faults.garbage {
             for _ in 0..2 {
@@ -117,7 +117,7 @@ impl Script {
         self.delayed.push_back((self.path.arrival(now), message));
     }
 
-    /// Text and binary in turn: JSON that breaks off, and bytes that are no text in any encoding we use.
+    /// Alternates between incomplete JSON and bytes that are not text.
     fn garbage(&mut self) -> EncodedMessage {
         self.garbage_sent += 1;
         let number = self.garbage_sent;
@@ -176,7 +176,7 @@ mod tests {
         EncodedMessage::from(&Message::text(text))
     }
 
-    /// What is sent by then.
+    /// The messages that are due by then.
     fn due(script: &mut Script, now: Instant) -> Vec<Message> {
         std::iter::from_fn(|| script.next(now)).map(|message| message.decode()).collect()
     }

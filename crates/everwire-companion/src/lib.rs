@@ -2,9 +2,9 @@
 //!
 //! # Layout
 //! - [`Config`] says what a server does, [`Cli`] reads it from flags, [`Server`] runs it
-//! - `companion`: the state behind the routes; `routes`: what is where; `opening`: what all endpoints do with a handshake
-//! - `endpoints`: the small ones; `ticker`, `lab`, `files`, `monitor`: those with more behind them
-//! - `fault`: what a client may ask to go wrong; `pages`: the demos' files
+//! - `companion`: the state behind the routes; `routes`: all of them; `opening`: what endpoints do first with a handshake
+//! - `endpoints`: the small ones; `ticker`, `lab`, `files`, `monitor`: the large ones
+//! - `fault`: faults that clients request; `pages`: the files of the demos
 
 mod cli;
 mod companion;

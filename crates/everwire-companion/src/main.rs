@@ -8,8 +8,8 @@ use everwire_companion::{Cli, Server};
 use everwire_server::StopSignal;
 use everwire_server::cli::{Log, raise_open_file_limit};
 
-/// Gives memory back that was needed once. glibc's allocator keeps what lies between pieces that are still in use: after 300
-/// connections had echoed a megabyte each at the same time, hundreds of megabytes.
+/// Returns freed memory to the system. glibc's allocator keeps what lies between pieces in use: hundreds of megabytes after 300
+/// connections had echoed a megabyte each at the same time.
 #[cfg(all(feature = "jemalloc", target_os = "linux"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -21,8 +21,8 @@ fn main() -> ExitCode {
     code
 }
 
-/// Has a write beyond the limit on the size of a file (`ulimit -f`) fail like one to a full disk, be it of the log or of what a client
-/// sends. Unless somebody listens to the signal, it ends the process.
+/// Makes writes beyond the limit on file sizes (`ulimit -f`) fail, as on a full disk. Without a handler, the signal would end the
+/// process.
 #[cfg(unix)]
 fn outlive_large_files() {
     use tokio::signal::unix::{SignalKind, signal};
@@ -60,7 +60,7 @@ async fn serve(log: &Log) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // Whoever started the server waits for this line. That it stopped reading our output is no reason to stop.
+    // The program that started the server may wait for this line. A closed stdout is no reason to stop.
     let _ = writeln!(stdout(), "listening on {}", server.url());
     let _ = stdout().flush();
 

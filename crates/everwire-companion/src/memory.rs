@@ -1,6 +1,6 @@
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// Bytes of memory that this process holds, where the system tells.
+/// The resident memory of this process in bytes, if the system reports it.
 pub(crate) fn resident_bytes() -> Option<u64> {
     let pid = Pid::from_u32(std::process::id());
     let mut system = System::new().ok()?;

@@ -9,7 +9,7 @@ use crate::companion::Companion;
 use crate::fault::{Faults, GRAMMAR};
 use crate::parameters::Parameters;
 
-/// A handshake with an endpoint, with the faults that it asks for.
+/// A handshake with an endpoint, with the faults that it requests.
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) upgrade: Upgrade,

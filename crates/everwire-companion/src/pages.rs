@@ -12,7 +12,7 @@ use tower_http::services::fs::{Backend, DefaultServeDirFallback, TokioBackend, T
 
 use crate::companion::Companion;
 
-/// The shortest run of hexadecimal digits in a file's name that is taken for a hash of its content. Trunk writes 16, less zeros.
+/// The shortest run of hexadecimal digits in a file name that counts as a hash of the content. Trunk writes 16 without leading zeros.
 const HASH: usize = 12;
 
 /// A built single page application.
@@ -26,8 +26,8 @@ impl Pages {
         Self { folder: folder.to_owned() }
     }
 
-    /// Serves a file; where there is none, a path without a file extension is a page of the application, which
-    /// shows itself, and one with an extension is a mistake.
+    /// Serves a file. If there is none, a path without a file extension is a page of the application, and one with an extension is
+    /// not found.
     pub(crate) async fn serve(&self, companion: &Companion, request: Request) -> Response {
         with_room(companion, request, async |request| self.file(request).await).await
     }
@@ -45,7 +45,7 @@ impl Pages {
                 self.page(Request::from_parts(parts, Body::empty())).await
             }
             Ok(mut response) => {
-                // The service knows neither what is before its path nor what browsers make of two slashes.
+                // The service does not know the path that it is nested under, nor how browsers treat two slashes.
                 if let Some(location) = response.headers_mut().get_mut(header::LOCATION) {
                     *location = folder_location;
                 }
@@ -75,7 +75,7 @@ impl Pages {
     }
 }
 
-/// Reads regular files. To open a pipe would wait until somebody writes to it, and hold up a thread meanwhile.
+/// Serves regular files only. Opening a pipe would block a thread until it has a writer.
 #[derive(Clone, Debug)]
 struct RegularFiles(TokioBackend);
 
@@ -116,7 +116,7 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 fn failed(error: &io::Error) -> Response {
-    // No file can have a name that is too long.
+    // A name that is too long cannot be that of a file.
     if is_missing(error) || error.kind() == io::ErrorKind::InvalidFilename {
         return cached((StatusCode::NOT_FOUND, "There is no such file.\n").into_response(), false);
     }
@@ -134,14 +134,14 @@ fn is_hashed(request: &Request) -> bool {
     let last = request.uri().path().rsplit('/').next().unwrap_or_default();
     last.split(['-', '.', '_']).any(|part| {
         let is_hex = part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        // A date has digits alone, and a word letters.
+        // A hash has both; dates have only digits, words only letters.
         let is_mixed = part.contains(|char: char| char.is_ascii_digit()) && part.contains(char::is_alphabetic);
         part.len() >= HASH && is_hex && is_mixed
     })
 }
 
-/// Where a folder's own page is, for a request that lacks the slash at its end. A path that begins with two slashes, or with a backslash,
-/// would name another host.
+/// The location of a folder's page, for a request without the slash at its end. A location that begins with two slashes, or with a
+/// backslash, would name another host.
 fn folder_location(request: &Request) -> HeaderValue {
     let uri = request.extensions().get::<OriginalUri>().map_or(request.uri(), |original| &original.0);
     let path = uri.path().trim_start_matches(['/', '\\']);
@@ -149,8 +149,8 @@ fn folder_location(request: &Request) -> HeaderValue {
     HeaderValue::from_str(&format!("/{path}/{query}")).unwrap_or_else(|_| HeaderValue::from_static("/"))
 }
 
-/// Lets a browser keep a file: for good where its name changes with its content, and otherwise so that it asks each time whether it
-/// changed, and a new build shows at once.
+/// Lets browsers cache a file: for ever if its name contains a hash of its content. Otherwise they must revalidate it each time, so that
+/// a new build shows at once.
 fn cached(mut response: Response, is_for_good: bool) -> Response {
     let rule = if is_for_good { "public, max-age=31536000, immutable" } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(rule));

@@ -10,9 +10,9 @@ use crate::companion::Companion;
 use crate::config::Config;
 use crate::lab::Meter;
 
-/// A companion server that has its port.
+/// A companion server, bound to its port.
 #[derive(Debug)]
-#[must_use = "a server serves nobody until it is run or started"]
+#[must_use = "a server serves nothing until it is run or started"]
 pub struct Server {
     accept_loop: AcceptLoop,
     companion: Companion,
@@ -28,7 +28,7 @@ pub struct RunningServer {
 }
 
 impl Server {
-    /// Takes the port of [`Config::listen`]; from here on clients can connect, and wait.
+    /// Binds [`Config::listen`]. Clients can connect from now on, and are served once the server runs.
     pub async fn bind(config: Config) -> io::Result<Self> {
         let listen = ServerConfig::new(config.listen).reuse_port(config.reuse_port).drain(config.drain);
         let listen = match config.tls.clone() {
@@ -41,7 +41,7 @@ impl Server {
         Ok(Self { accept_loop: accept_loop.observe(|| Arc::new(Meter::default())), companion })
     }
 
-    /// Where the server listens, with the port that the system chose for port 0.
+    /// The address of the listener, with the port that the system chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.accept_loop.local_addr()
     }
@@ -63,7 +63,7 @@ impl Server {
         let (address, companion) = (self.local_addr(), self.companion.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(self.run_until(async move {
-            // Only a message stops it: without a handle it runs as long as the runtime.
+            // Only a message stops the server. If the handle is dropped, it runs for as long as the runtime.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -73,7 +73,7 @@ impl Server {
 }
 
 impl RunningServer {
-    /// Where the server listens.
+    /// The address of the listener.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }

@@ -25,13 +25,13 @@ use hello::HelloHandler;
 use sum::{SumHandler, Total};
 use tracker::{Positions, TrackerHandler};
 
-/// Where the WebSockets are, which is also what the metrics call them.
+/// The paths of the WebSockets, which are also their names in the metrics.
 pub(crate) const PATHS: [&str; 11] =
     ["/echo", "/broadcast", "/hello", "/countdown", "/sum", "/clock", "/ticker", "/tracker", "/monitor", LAB, FILES];
 pub(crate) const LAB: &str = "/lab/socket";
 pub(crate) const FILES: &str = "/files";
 
-/// Refuses a client for which no more streams are there.
+/// The reason for refusing a client when there are too many streams.
 pub(crate) const STREAMS_FULL: DropReason = DropReason::Application("streams_full");
 
 /// What the connections of endpoints share.
@@ -45,11 +45,11 @@ pub(crate) struct Groups {
 /// The routes of the WebSockets.
 pub(crate) fn routes(companion: &Companion) -> Router<Companion> {
     let everwire = companion.everwire();
-    // In this order the metrics list them.
+    // The metrics list them in this order.
     let [echo_, broadcast_, hello_, countdown_, sum_, clock_, ticker_, tracker_, monitor_, lab_, files_] =
         PATHS.map(|path| everwire.endpoint(path).drop_reasons([STREAMS_FULL]));
     Router::new()
-        // It returns whatever it is sent, pings of the client's heartbeat too.
+        // The echo returns everything, heartbeat pings included.
         .route("/echo", echo_.answer_pings(false).route(echo))
         .route("/broadcast", broadcast_.route(broadcast))
         .route("/hello", hello_.route(hello))
@@ -63,7 +63,7 @@ pub(crate) fn routes(companion: &Companion) -> Router<Companion> {
         .route(FILES, files_.route(files))
 }
 
-/// The echo tester offers subprotocols to see one granted. This endpoint speaks whichever comes first.
+/// The echo tester offers subprotocols to see one granted. This endpoint grants the first one.
 async fn echo(Opening { upgrade, .. }: Opening) -> Response {
     let offered = upgrade.offered_protocols().to_vec();
     upgrade.protocols(offered).accept(EchoHandler::new)

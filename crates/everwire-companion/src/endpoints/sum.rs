@@ -5,14 +5,14 @@ use serde::Serialize;
 
 use crate::json::{SendJson, json};
 
-/// The sum of every number that anybody sent, and how many they were.
+/// The sum of all numbers that were sent, and their count.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Total {
     total: f64,
     count: u64,
 }
 
-/// `/sum`: numbers in, the running total of everybody out to everybody.
+/// `/sum`: numbers in, the running total of all clients out to all clients.
 pub(super) struct SumHandler {
     membership: Membership<Total>,
 }
@@ -34,7 +34,7 @@ impl Handler for SumHandler {
         };
         self.membership.group().enqueue(|sum, _| {
             let total = sum.total + number;
-            // An infinite total has no JSON form, and no later number could bring it back.
+            // An infinite total has no JSON form, and no later number could make it finite again.
             if !total.is_finite() {
                 self.membership
                     .connection()

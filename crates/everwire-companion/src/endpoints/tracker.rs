@@ -7,23 +7,23 @@ use sha2::{Digest, Sha256};
 
 use crate::json::{SendJson, json};
 
-/// Everyone who shares a position, by id.
+/// The participants by id.
 pub(crate) type Positions = BTreeMap<u64, Participant>;
 
-/// Someone who shares a position.
+/// A client that shares its position.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Participant {
     position: Position,
-    /// The number of the connection that reported it last. Only the end of that connection removes the participant: one
-    /// that was lost and replaced ends later, by a timeout.
+    /// The number of the connection that reported last. Only the end of that connection removes the participant: a connection that
+    /// was lost and replaced ends later, by a timeout.
     holder: u64,
 }
 
-/// `/tracker`: positions of everyone who shares, to everyone; leaving removes you.
+/// `/tracker`: sends all positions to all clients. A participant that leaves is removed.
 pub(super) struct TrackerHandler {
     membership: Membership<Positions>,
     clock: Clock,
-    /// The participant that this connection reports for: one alone, or each new secret would leave a position behind.
+    /// The participant that this connection reports for. It is only one, or each new secret would leave a position behind.
     id: u64,
 }
 
@@ -54,12 +54,12 @@ impl TrackerHandler {
         });
     }
 
-    /// Removes the participant, whichever connection holds it: this one has proven that it may.
+    /// Removes the participant, whichever connection holds it. This one has proven the secret.
     fn leave(&self) {
         self.remove_if(|_| true);
     }
 
-    /// Removes the participant unless another connection reports for it by now.
+    /// Removes the participant unless another connection has reported for it since.
     fn remove_if_held(&self) {
         let number = self.membership.number();
         self.remove_if(|participant| participant.holder == number);
@@ -141,7 +141,7 @@ mod tests {
         replacement.on_batch_end();
         recorder.messages();
         drop(lost);
-        assert_eq!(recorder.messages(), [], "somebody is said to have left");
+        assert_eq!(recorder.messages(), [], "no participant is reported to have left");
         let (late, recorder) = join(&group);
         assert!(recorder.messages()[1].as_text().unwrap().contains(r#""lat":1"#), "the participant is gone");
         drop((replacement, late));

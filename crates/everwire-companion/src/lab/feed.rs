@@ -16,13 +16,13 @@ use crate::parameters::Parameters;
 /// Feeds that may run at once.
 const MOST: usize = 60;
 
-/// How many of them one address may have started: as many as a browser's page offers choices. The others are for others.
+/// Feeds that one address may have started: as many as the page offers choices.
 const MOST_OF_AN_ADDRESS: usize = 20;
 
-/// How long a feed runs on when nobody reads it: the next poll may be a minute away.
+/// How long a feed runs without readers: the next poll may be a minute away.
 const LINGER: Duration = Duration::from_secs(90);
 
-/// What a client wants to hear.
+/// The feed that a client selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Choice {
     /// Messages a second.
@@ -31,7 +31,7 @@ pub(super) struct Choice {
     size: usize,
 }
 
-/// The feeds that run, one for each choice that somebody made. Whatever transport a client takes, it reads the same log.
+/// The feeds that run, one for each choice. All transports read the same log.
 #[derive(Debug, Default)]
 pub(super) struct Feeds {
     running: Arc<Mutex<HashMap<Choice, Running>>>,
@@ -41,7 +41,7 @@ pub(super) struct Feeds {
 struct Running {
     log: Arc<Log>,
     used: Instant,
-    /// Who started it.
+    /// The address that started it.
     address: Option<IpAddr>,
 }
 
@@ -96,8 +96,8 @@ impl Feeds {
     }
 }
 
-/// A feed counts on by the time of day: one that is started anew, also by another server, is ahead of every number that a
-/// client can have from before, and so what was missed is known to be missed.
+/// The first number follows from the time of day. A feed that is restarted, also by another server, is therefore ahead of every number
+/// that a client has from before, and gaps are detected.
 fn first_number(clock: &Clock, choice: Choice) -> u64 {
     (clock.now_ms() / 1e3 * f64::from(choice.rate)) as u64
 }
@@ -115,7 +115,7 @@ async fn play(log: &Log, choice: Choice, clock: &Clock, is_over: impl Fn() -> bo
     }
 }
 
-/// Takes a feed out that nobody has used for a while, and that nobody holds but the map and the task that plays it.
+/// Removes a feed that has not been used for a while and is held by no more than the map and its task.
 fn is_over(running: &Mutex<HashMap<Choice, Running>>, choice: Choice) -> bool {
     let mut running = lock(running);
     let unused =

@@ -19,16 +19,16 @@ use super::visit::{Visit, answer, fresh};
 use crate::companion::Companion;
 use crate::fault::Network;
 
-/// How messages are written where each has a line.
+/// The content type of messages on lines of their own.
 const LINES: &str = "application/x-ndjson";
 
-/// The longest call: it stays in memory until it is fetched.
+/// The greatest length of a call, which stays in memory until it is fetched.
 const LONGEST_CALL: usize = 1024;
 
-/// How long a long poll is held without news, at most.
+/// The greatest time that a long poll waits for messages.
 const LONGEST_WAIT: u64 = 60_000;
 
-/// How long accounts must have stood still to be told, and how often that is tried. A busy system lets a thread wait longer than
+/// How long accounts must be unchanged before they are returned, and how often that is tried. A busy system lets a thread wait longer than
 /// its usual 3 ms between a message and its count; twenty messages a second leave 50 ms between two.
 const STEADY_FOR: Duration = Duration::from_millis(15);
 const STEADY_TRIES: usize = 10;

@@ -5,10 +5,10 @@ use everwire_companion_api::lab;
 use everwire_server::{Connection, Message, Utf8Bytes};
 use tokio::sync::watch;
 
-/// How many messages a log keeps for those who come back for more: half a minute of the fastest feed.
+/// The number of messages that a log keeps for readers that come back: half a minute of the fastest feed.
 const KEEP: usize = 600;
 
-/// Numbered messages, the latest of them kept, which any number of clients read from a cursor of their own.
+/// Numbered messages, of which the latest are kept. Each client reads from a cursor of its own.
 #[derive(Debug)]
 pub(super) struct Log {
     inner: Mutex<Inner>,
@@ -19,7 +19,7 @@ pub(super) struct Log {
 struct Inner {
     kept: VecDeque<Item>,
     latest: u64,
-    /// WebSockets that hear of each message.
+    /// WebSockets that are sent each message.
     subscribers: HashMap<u64, Connection>,
     subscribed: u64,
 }
@@ -31,7 +31,7 @@ pub(super) struct Item {
     pub(super) text: Utf8Bytes,
 }
 
-/// A place in the list of subscribers; dropping it gives it up.
+/// A subscription. Dropping it ends it.
 #[derive(Debug)]
 #[must_use = "dropping the subscription ends it"]
 pub(super) struct Subscription {
@@ -39,12 +39,12 @@ pub(super) struct Subscription {
     number: u64,
 }
 
-/// Tells a client where it begins to read. It is sent instead of a message, and only where the client cannot know.
+/// The position where a client starts to read. It is sent in place of a message, and only if the client cannot know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Beginning {
     /// The message before the first that follows.
     pub(super) cursor: u64,
-    /// How many messages the client has missed for good: it was away for longer than they are kept.
+    /// The number of messages that the client has missed because they are not kept any more.
     pub(super) gap: u64,
 }
 
@@ -62,7 +62,7 @@ impl Log {
         Self { inner: Mutex::new(Inner { latest, ..Inner::default() }), latest: watch::Sender::new(latest) }
     }
 
-    /// Adds a message, which is told its number.
+    /// Adds a message. `text` is given its number.
     pub(super) fn push(&self, text: impl FnOnce(u64) -> String) {
         let mut inner = self.inner();
         inner.latest += 1;
@@ -79,17 +79,17 @@ impl Log {
         self.latest.send_replace(seq);
     }
 
-    /// What follows for a client that has read up to `after`, and where that begins if the client cannot know.
+    /// The messages after `after`, and where they start if the client cannot know.
     pub(super) fn read(&self, after: Option<u64>) -> (Option<Beginning>, Vec<Item>) {
         self.inner().read(after)
     }
 
-    /// Tells when there are messages after those that were there at this moment.
+    /// Notifies of messages that are added from now on.
     pub(super) fn news(&self) -> watch::Receiver<u64> {
         self.latest.subscribe()
     }
 
-    /// Puts what follows `after` into an connection queue, at once and from now on, behind where it begins if that has to be told.
+    /// Sends a connection the messages after `after`, and all new ones, behind where they start if the client cannot know.
     pub(super) fn subscribe(
         self: &Arc<Self>,
         connection: &Connection,
@@ -116,7 +116,7 @@ impl Inner {
         let (from, beginning) = match after {
             Some(after) if (oldest..=self.latest).contains(&after) => (after, None),
             Some(after) if after < oldest => (oldest, Some(Beginning { cursor: oldest, gap: oldest - after })),
-            // A newcomer, or one that has a number from elsewhere.
+            // A new client, or one with a number of another log.
             _ => (self.latest, Some(Beginning { cursor: self.latest, gap: 0 })),
         };
         let newer = self.kept.iter().rev().take_while(|item| item.seq > from).count();

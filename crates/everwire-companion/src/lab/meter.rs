@@ -5,27 +5,26 @@ use axum::http::Extensions;
 use everwire_companion_api::lab::Usage;
 use everwire_server::StreamObserver;
 
-/// The bytes of one TCP connection above TLS, counted where they are read and written, and the account that they are
-/// entered into.
+/// Counts the bytes of one TCP connection above TLS for the account of its current exchange.
 ///
-/// HTTP/1.1 carries one exchange after another. What is read between the last byte of an answer and the first of the
-/// next belongs to the next exchange, and so it can be told exactly what each took: head, body, chunk sizes and all.
+/// HTTP/1.1 carries one exchange after another. Bytes that are read between the last byte of a response and the first of the next
+/// belong to the next exchange, so each exchange is counted exactly, with head, body and chunk sizes.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     read: AtomicU64,
     written: AtomicU64,
-    /// What had been read when the latest byte was written: everything after it belongs to the next request.
+    /// Bytes read before the last byte was written. Later ones belong to the next request.
     read_before_answer: AtomicU64,
     tenant: Mutex<Option<Tenant>>,
 }
 
-/// Whose bytes a connection carries at present.
+/// The account of the current exchange.
 #[derive(Debug)]
 struct Tenant {
     account: Arc<Account>,
     read_from: u64,
     written_from: u64,
-    /// Whether the connection is a WebSocket now, and belongs to its account for good.
+    /// Whether the connection has become a WebSocket, which belongs to its account to the end.
     is_upgraded: bool,
 }
 
@@ -39,12 +38,12 @@ impl Meter {
         self.read_before_answer.store(self.read.load(Relaxed), Relaxed);
     }
 
-    /// So many of the bytes that were counted as written were not.
+    /// Bytes that were counted as written have not been.
     fn take_back(&self, bytes: usize) {
         self.written.fetch_sub(bytes as u64, Relaxed);
     }
 
-    /// A request is there, so that the answer to the one before it is over.
+    /// A request has arrived, which ends the exchange before it.
     fn next_request(&self) {
         let mut tenant = self.tenant();
         if let Some(tenant) = tenant.take() {
@@ -55,7 +54,7 @@ impl Meter {
         }
     }
 
-    /// Enters the current exchange into an account, up to the next request or the end.
+    /// Assigns the current exchange to an account, up to the next request or the end.
     pub(super) fn bill(self: &Arc<Self>, account: &Arc<Account>, is_upgraded: bool) {
         account.follow(self);
         *self.tenant() = Some(Tenant {
@@ -66,15 +65,15 @@ impl Meter {
         });
     }
 
-    /// What the tenant's exchange took so far: the request, and the bytes that were read and written. A request counts once its answer
-    /// begins, as its bytes do: one that is held would otherwise make all others look cheaper.
+    /// The request, and the bytes read and written, of the current exchange. A request counts from the start of its response, as its
+    /// bytes do. Otherwise a pending one would make the others look cheaper.
     fn since(&self, tenant: &Tenant) -> (u64, u64, u64) {
         let read = if tenant.is_upgraded { &self.read } else { &self.read_before_answer };
         let written = self.written.load(Relaxed) - tenant.written_from;
         (u64::from(written > 0), read.load(Relaxed) - tenant.read_from, written)
     }
 
-    /// What is under way for an account.
+    /// The current exchange, if it belongs to this account.
     fn under_way(&self, account: &Account) -> (u64, u64, u64) {
         match &*self.tenant() {
             Some(tenant) if std::ptr::eq(&raw const *tenant.account, account) => self.since(tenant),
@@ -112,7 +111,7 @@ impl Drop for Meter {
     }
 }
 
-/// What one transport of one client used.
+/// The usage of one transport of one client.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     requests: AtomicU64,
@@ -120,7 +119,7 @@ pub(crate) struct Account {
     written: AtomicU64,
     messages: AtomicU64,
     payload: AtomicU64,
-    /// The connections that may carry something of it: as many as the client holds open.
+    /// The connections that may carry its exchanges: as many as the client holds open.
     meters: Mutex<Vec<Weak<Meter>>>,
 }
 
@@ -136,7 +135,7 @@ impl Account {
         self.payload.fetch_add(bytes, Relaxed);
     }
 
-    /// The client said so many bytes.
+    /// Bytes that the client has sent.
     pub(super) fn heard(&self, bytes: usize) {
         self.payload.fetch_add(bytes as u64, Relaxed);
     }

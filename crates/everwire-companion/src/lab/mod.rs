@@ -1,10 +1,10 @@
 //! The feed and the echo of the transport lab, over every transport that HTTP has.
 //!
 //! # Layout
-//! - `log`: numbered messages that are kept for a while; `feed` fills one, and so do the answers to calls
+//! - `log`: numbered messages, the latest of which are kept; a `feed` fills one, and so do the answers to calls
 //! - `http`, `socket`: the transports, which all read such a log; `source` finds it, `outflow` reads it
-//! - `visit`: who is let in, under which conditions
-//! - `meter`: the bytes that really passed, entered into the accounts of clients; `cache` keeps those
+//! - `visit`: checks and admits a request
+//! - `meter`: counts the bytes on TCP for the accounts of clients; `cache` holds accounts and calls
 
 mod cache;
 mod feed;

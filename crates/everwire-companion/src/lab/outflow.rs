@@ -8,10 +8,9 @@ use tokio::time::{Instant, sleep_until};
 use super::log::{Beginning, Item, Log};
 use crate::fault::Path;
 
-/// What one client reads of a log, each message when the network lets it through.
+/// The messages of a log for one client, each at its arrival time in the network.
 ///
-/// What is ready but not yet let through waits here: never more than the log keeps and what is added to it while the
-/// network holds a message back.
+/// Messages in transit wait here: never more than the log keeps, and those that are added while the network delays one.
 pub(super) struct Outflow {
     log: Arc<Log>,
     news: watch::Receiver<u64>,
@@ -20,10 +19,10 @@ pub(super) struct Outflow {
     under_way: VecDeque<(Instant, Delivery)>,
 }
 
-/// What a client gets.
+/// An item for the client.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Delivery {
-    /// Where it begins to read, at first or behind a gap.
+    /// Where it starts to read, at first or behind a gap.
     Beginning(Beginning),
     Message(Item),
 }
@@ -36,7 +35,7 @@ impl Outflow {
         outflow
     }
 
-    /// The next message; it may take for ever. Nothing is lost when the future is dropped.
+    /// Waits for the next item. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Delivery {
         loop {
             if let Some(delivery) = self.ready() {
@@ -45,22 +44,22 @@ impl Outflow {
             let due = self.under_way.front().map(|(due, _)| *due);
             tokio::select! {
                 () = at(due) => {}
-                // It never ends: the log is here.
+                // The sender is not dropped, since this holds the log.
                 _ = self.news.changed() => self.take_in(),
             }
         }
     }
 
-    /// Completes when there is something to read.
+    /// Completes when there is an item.
     pub(super) async fn news(&mut self) {
         while self.under_way.is_empty() {
-            // It never ends: the log is here.
+            // The sender is not dropped, since this holds the log.
             let _ = self.news.changed().await;
             self.take_in();
         }
     }
 
-    /// The next message if its time has come.
+    /// The next item, if it has arrived.
     pub(super) fn ready(&mut self) -> Option<Delivery> {
         let now = Instant::now();
         self.under_way.pop_front_if(|(due, _)| *due <= now).map(|(_, delivery)| delivery)
@@ -138,8 +137,8 @@ mod tests {
         let log = Arc::new(Log::after(0));
         let mut outflow = outflow(&log, 0, None);
         (0..700).for_each(|_| log.push(|seq| seq.to_string()));
-        let told = outflow.next().await;
-        assert_eq!(told, Delivery::Beginning(Beginning { cursor: 100, gap: 100 }));
+        let first = outflow.next().await;
+        assert_eq!(first, Delivery::Beginning(Beginning { cursor: 100, gap: 100 }));
         assert_eq!(number(&outflow.next().await), 101);
     }
 }

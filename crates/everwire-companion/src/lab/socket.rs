@@ -12,17 +12,16 @@ use super::visit::bill;
 use crate::companion::Companion;
 use crate::opening::Opening;
 
-/// `/lab/socket`: a feed, or with `call` nothing but the answers to what the client says.
+/// `/lab/socket`: a feed, or with `call` only the answers to the client's messages.
 pub(super) struct LabHandler {
     connection: Connection,
     account: Option<Arc<Account>>,
-    /// The bytes of the first message, if it only says where the feed begins and so is no payload. None once it is written.
+    /// The size of the first message, if it only says where the feed starts and so is not payload. `None` once it has been written.
     beginning: Option<u64>,
     _subscription: Option<Subscription>,
 }
 
-/// Answers a handshake with what the client wants to hear. The lab counts the bytes of its streams, so that the connection stays below
-/// its meter.
+/// Accepts a handshake with the feed or the calls that the client selects. The stream keeps its meter, since the lab counts bytes.
 pub(crate) async fn open(
     State(companion): State<Companion>,
     meter: Option<Extension<Arc<Meter>>>,

@@ -17,7 +17,7 @@ use crate::fault::{Faults, Network};
 use crate::opening::{faults, refused};
 use crate::parameters::Parameters;
 
-/// A request to the lab that was let in: counted as a connection for as long as it lasts, and entered into its account.
+/// An admitted request to the lab. It counts as a connection while it lasts.
 pub(super) struct Visit {
     pub(super) companion: Companion,
     pub(super) query: Parameters,
@@ -29,7 +29,7 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Lets a request in under the conditions that hold for a WebSocket.
+    /// Admits a request under the conditions of a WebSocket.
     pub(super) fn begin(companion: &Companion, request: &Parts) -> Result<Self, HandshakeError> {
         let everwire = companion.everwire();
         if everwire.is_draining() {
@@ -52,28 +52,28 @@ impl Visit {
         })
     }
 
-    /// What the client wants to read.
+    /// The log that the client selects.
     pub(super) fn log(&self) -> Result<Arc<Log>, HandshakeError> {
         source::log(&self.companion, &self.query, self.address)
     }
 
-    /// The message that the client has read last.
+    /// The number of the last message that the client has read.
     pub(super) fn after(&self, headers: &HeaderMap) -> Result<Option<u64>, HandshakeError> {
-        // What a browser's EventSource says when it comes back.
-        let told = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-        if told.is_some() {
-            return Ok(told);
+        // Sent by the EventSource of a browser that reconnects.
+        let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        if last.is_some() {
+            return Ok(last);
         }
         self.query.text("after").map(|_| self.query.number("after", 0..=u64::MAX, 0)).transpose()
     }
 
-    /// Waits as long as one answer is under way in this network.
+    /// Waits for the latency of one response in this network.
     pub(super) async fn travel(&self) {
         sleep_until(self.network.path().arrival(Instant::now())).await;
     }
 }
 
-/// Enters a request into the account that it names.
+/// Assigns a request to the account that it names.
 pub(super) fn bill(
     companion: &Companion,
     meter: Option<&Arc<Meter>>,
@@ -81,7 +81,7 @@ pub(super) fn bill(
     is_upgraded: bool,
 ) -> Option<Arc<Account>> {
     let account = companion.lab().account(query.text("account")?)?;
-    // Without a meter the routes are mounted in another server, and the account says that nothing was counted.
+    // Another server that has the routes has no meter, and the account stays at zero.
     if let Some(meter) = meter {
         meter.bill(&account, is_upgraded);
     }
@@ -99,7 +99,7 @@ fn network(faults: &Faults) -> Result<Network, HandshakeError> {
     })
 }
 
-/// An answer to a page, which may come from elsewhere: whoever may connect by WebSocket may read it.
+/// A response for a page, which may be of another origin. Pages that may connect by WebSocket may read it.
 pub(super) fn answer(
     origin: Option<HeaderValue>,
     answer: Result<Response, HandshakeError>,
@@ -118,7 +118,7 @@ pub(super) fn answer(
     response
 }
 
-/// An answer that no cache may keep.
+/// A response that must not be cached.
 pub(super) fn fresh(kind: &'static str, body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")], body.into()).into_response()
 }

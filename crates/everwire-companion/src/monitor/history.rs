@@ -7,41 +7,41 @@ use tokio::time::Instant;
 
 use crate::json::json;
 
-/// The points that are kept: five minutes.
+/// The number of points that are kept: five minutes.
 const POINTS: usize = 300;
 
-/// How long sampling goes on after the last watcher left, so that somebody who loads the page anew finds no gap.
+/// How long sampling continues without watchers, so that a reload of the page leaves no gap.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// What newcomers are sent. It is kept while anybody watches.
+/// The recent samples, for new watchers. They are kept while the sampler runs.
 #[derive(Debug, Default)]
 pub(super) struct History {
     is_sampled: bool,
     machine: Option<Machine>,
     points: VecDeque<Point>,
     detail: Option<Detail>,
-    /// Since when nobody watches.
+    /// Since when there have been no watchers.
     lonely_since: Option<Instant>,
 }
 
 impl History {
-    /// Says whether a sampler must be started, which is then counted on.
+    /// Returns whether the caller must start the sampler.
     pub(super) fn start(&mut self) -> bool {
         !std::mem::replace(&mut self.is_sampled, true)
     }
 
-    /// Forgets everything: the sampler ends.
+    /// Clears the history: the sampler ends.
     pub(super) fn end(&mut self) {
         *self = Self::default();
     }
 
-    /// What a newcomer is sent.
+    /// The first message for a new watcher.
     pub(super) fn welcome(&self) -> Message {
         let history = self.points.iter().cloned().collect();
         json(&ServerMessage::Welcome { machine: self.machine.clone(), history, detail: self.detail.clone() })
     }
 
-    /// Keeps a sample.
+    /// Adds a sample.
     pub(super) fn push(&mut self, machine: Machine, point: Point, detail: Detail) {
         if self.points.len() == POINTS {
             self.points.pop_front();
@@ -51,7 +51,7 @@ impl History {
         self.detail = Some(detail);
     }
 
-    /// Whether nobody has watched for so long that sampling should end.
+    /// Whether there have been no watchers for so long that sampling should end.
     pub(super) fn is_forsaken(&mut self, watchers: usize, now: Instant) -> bool {
         if watchers > 0 {
             self.lonely_since = None;

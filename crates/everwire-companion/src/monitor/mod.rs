@@ -1,10 +1,10 @@
 //! What the machine and the server do, once a second: `/monitor`.
 //!
 //! # Layout
-//! - `watch`: who watches, and the [`Monitor`] that samples only while somebody does
+//! - `watch`: the handler, and the [`Monitor`] that samples only while there are watchers
 //! - `sampler`: the one task that samples for all watchers
 //! - `machine`, `processes`, `vmstat`: what the machine does; `traffic`: what the server does
-//! - `history`: the last five minutes, for newcomers
+//! - `history`: the last five minutes, for new watchers
 
 mod history;
 mod machine;

@@ -11,16 +11,15 @@ use super::traffic::{Counts, Traffic};
 use crate::companion::Companion;
 use crate::json::json;
 
-/// Between two samples.
+/// The time between two samples.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// From the start to the first sample: how busy something is can only be told over a time, and a newcomer should not wait
-/// long.
+/// The time to the first sample. Usage can only be measured over a period, and the first watcher should not wait long.
 const FIRST: Duration = Duration::from_millis(300);
 
-/// Samples the machine and the server for all watchers, until nobody has watched for a while.
+/// Samples the machine and the server for all watchers, until there have been none for a while.
 pub(super) async fn sample(group: &Group<History>, companion: &Companion) {
-    // Reading hundreds of small files takes milliseconds in which a worker could serve its connections.
+    // Reading hundreds of small files takes milliseconds, which would block a worker.
     let Ok(mut machine) = spawn_blocking(Machine::open).await else { return group.with_state(History::end) };
     let mut traffic = Traffic::start(Counts::read(companion.everwire()), Instant::now());
     let mut ticks = interval_at(Instant::now() + FIRST, PERIOD);
@@ -50,7 +49,7 @@ pub(super) async fn sample(group: &Group<History>, companion: &Companion) {
         };
         let detail = Detail { processes, vmstat, endpoints: traffic.endpoints, workers: traffic.workers };
         let about = machine.about().clone();
-        // Encoded once, and before the lock is taken.
+        // Encoded before the lock of the group is taken.
         let sample = ServerMessage::Sample { machine: about.clone(), point: point.clone(), detail: detail.clone() };
         let message = json(&sample);
         let mut is_forsaken = false;

@@ -13,14 +13,14 @@ pub(super) struct Counts {
     workers: Vec<(WorkerLoad, Totals)>,
 }
 
-/// The server's totals as they were read last, from which follows what happens in a second.
+/// The last reading of the server's totals, which rates are computed from.
 pub(super) struct Traffic {
     read_at: Instant,
     endpoints: Vec<Totals>,
     workers: Vec<Totals>,
 }
 
-/// What the server did since the reading before.
+/// Rates of the server since the reading before.
 pub(super) struct Reading {
     pub(super) endpoints: Vec<EndpointTraffic>,
     pub(super) workers: Vec<WorkerTraffic>,
@@ -30,7 +30,7 @@ impl Counts {
     /// Reads the counters.
     pub(super) fn read(everwire: &Everwire) -> Self {
         let endpoints = everwire.endpoints();
-        // As many as the counters have places for.
+        // As many as the counters distinguish.
         let workers = Handle::current().metrics().num_workers().min(everwire.counted_workers());
         let of_worker = |index| {
             endpoints.iter().fold(Totals::default(), |mut sum, endpoint| {
@@ -51,7 +51,7 @@ impl Counts {
 }
 
 impl Traffic {
-    /// Begins to count.
+    /// Takes the first reading.
     pub(super) fn start(counts: Counts, now: Instant) -> Self {
         Self {
             read_at: now,
@@ -60,7 +60,7 @@ impl Traffic {
         }
     }
 
-    /// Takes in the counters.
+    /// Reads the counters and computes rates.
     pub(super) fn read(&mut self, counts: Counts, now: Instant) -> Reading {
         let seconds = (now - self.read_at).as_secs_f64();
         self.read_at = now;
@@ -83,7 +83,7 @@ impl Traffic {
     }
 }
 
-/// Takes in what was counted after so many seconds, and returns how much that was in one.
+/// Replaces the totals by those after so many seconds. Returns the rates.
 fn advance(totals: &mut Totals, after: Totals, seconds: f64) -> Rates {
     let before = std::mem::replace(totals, after);
     let rate = |before: u64, after: u64| {
@@ -97,7 +97,7 @@ fn advance(totals: &mut Totals, after: Totals, seconds: f64) -> Rates {
     }
 }
 
-/// Counts in a second.
+/// Counts a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Rates {
     messages_in: f64,

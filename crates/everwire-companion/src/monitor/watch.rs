@@ -8,11 +8,12 @@ use crate::companion::Companion;
 use crate::json::SendJson;
 use crate::opening::Opening;
 
-/// How a client that may not watch is closed: as HTTP's 403. A client that takes it for final does right.
+/// The close code for a client while the monitor is off, after HTTP's 403. A client should not reconnect.
 const OFF: u16 = 4403;
-const OFF_SENTENCE: &str = "The monitor is off, since it tells about the machine; start the server with --monitor.";
+const OFF_SENTENCE: &str =
+    "The monitor is off, since it exposes information about the machine; start the server with --monitor.";
 
-/// The samples and who is sent them. Nothing is sampled while nobody watches.
+/// The samples and their watchers. The sampler runs only while there are watchers.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     group: Group<History>,
@@ -25,7 +26,7 @@ impl Default for Monitor {
 }
 
 impl Monitor {
-    /// Sends the newcomer what is known, and every sample from now on.
+    /// Sends a new watcher the history and all samples from now on.
     fn watch(&self, companion: &Companion, connection: &Connection) -> Membership<History> {
         let membership = self.group.join(connection, |history, _| [history.welcome()]);
         if self.group.with_state(History::start) {
@@ -41,10 +42,10 @@ impl Monitor {
     }
 }
 
-/// Answers a handshake with `/monitor`.
+/// Accepts a handshake with `/monitor`.
 ///
-/// A browser tells its page nothing about a refused handshake. So a connection that may not watch is accepted, told what
-/// to do, and closed.
+/// Browsers do not report the reason of a refused handshake to the page. So while the monitor is off, a connection is accepted, sent
+/// the reason, and closed.
 pub(crate) async fn open(State(companion): State<Companion>, Opening { upgrade, .. }: Opening) -> Response {
     if !companion.config().monitor {
         return upgrade.accept(|connection| {
@@ -70,7 +71,7 @@ impl Handler for MonitorHandler {
     }
 }
 
-/// Somebody who would like to watch a server that does not tell.
+/// The handler of a connection while the monitor is off.
 struct DisabledHandler;
 
 impl Handler for DisabledHandler {

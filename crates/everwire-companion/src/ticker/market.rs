@@ -11,12 +11,12 @@ use tokio::time::{Instant, sleep_until};
 use super::stream::Stream;
 use super::{Company, Feed, Trade};
 
-/// Trades within this time share a message: the eye sees no difference, and a message for each of 100,000 a second
-/// would cost more than its content.
+/// Trades within this time share a message. The eye sees no difference, and a message for each of 100,000 trades a second would
+/// cost more than its content.
 const STEP: Duration = Duration::from_millis(5);
 
-/// What happens to some companies: one feed for all streams of these, each of which hears as much of it as it has
-/// updates a second. The feed runs as fast as the fastest needs, and stands still while nobody listens.
+/// The trades of a set of companies: one feed for all streams of these, of which each gets as many trades as it has updates a
+/// second. The feed runs at the rate of the fastest stream, and is suspended while no stream has subscribers.
 #[derive(Debug)]
 pub(super) struct Market {
     inner: Arc<Mutex<Inner>>,
@@ -25,31 +25,31 @@ pub(super) struct Market {
 
 struct Inner {
     feed: Box<dyn Feed>,
-    /// Where the feed's time starts.
+    /// The start of the feed's time.
     start: Instant,
     step: Step,
-    /// The last price of each company that was traded.
+    /// The last price of each company that has been traded.
     prices: Vec<Option<f64>>,
-    /// By their numbers, those that somebody listens to.
+    /// The streams with subscribers, by number.
     playing: HashMap<u64, Playing>,
     task: Option<AbortHandle>,
 }
 
-/// A stream that somebody listens to.
+/// A stream with subscribers.
 struct Playing {
     stream: Arc<Stream>,
     share: Share,
 }
 
-/// How much a stream hears of what happens on its market.
+/// The share of a market's trades that a stream gets.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Share {
     All,
-    /// So many updates a second.
+    /// A number of updates a second.
     Rate(Thinning),
 }
 
-/// Counts the updates of a stream by the time that goes by.
+/// Thins the trades out to the rate of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Thinning {
     rate: u32,
@@ -57,15 +57,15 @@ pub(super) struct Thinning {
     done: u64,
 }
 
-/// What happened at one time, encoded once for all streams.
+/// The trades of one step, encoded once for all streams.
 #[derive(Debug, Default)]
 pub(super) struct Step {
     time: String,
     trades: Vec<Trade>,
-    /// The end of the JSON object of each trade, behind its number.
+    /// The JSON objects of the trades from behind their sequence numbers.
     text: String,
     places: Vec<Range<usize>>,
-    /// What each begins with, by company.
+    /// The start of each, by company.
     heads: Vec<String>,
 }
 
@@ -83,27 +83,27 @@ impl Market {
         Self { inner: Arc::new(Mutex::new(inner)), clock }
     }
 
-    /// What is traded, with opening prices.
+    /// The companies with their opening prices.
     pub(super) fn opening(&self) -> Vec<(Company, f64)> {
         lock(&self.inner).feed.opening()
     }
 
-    /// Updates a second of a stream that hears all.
+    /// Updates a second of a stream that gets all trades.
     pub(super) fn rate(&self) -> f64 {
         lock(&self.inner).feed.rate()
     }
 
-    /// The share of a stream that begins now.
+    /// The share of a stream that starts now.
     pub(super) fn share(&self, rate: Option<u32>, now: Instant) -> Share {
         let since = now - lock(&self.inner).start;
         rate.map_or(Share::All, |rate| Share::Rate(Thinning { rate, since, done: 0 }))
     }
 
-    /// Plays a stream, which may have stood still since its share was taken.
+    /// Plays a stream, which may have been suspended since it got its share.
     pub(super) fn play(&self, number: u64, stream: &Arc<Stream>, mut share: Share, now: Instant) {
         let mut inner = lock(&self.inner);
         let elapsed = now - inner.start;
-        // A market that begins has nothing behind it, also not what happens at its very first moment.
+        // A market that starts has not missed anything, not even the trades of its first moment.
         let skipped = if inner.task.is_none() && !elapsed.is_zero() { inner.feed.skip_to(elapsed) } else { 0 };
         let missed = match &mut share {
             Share::All => skipped,
@@ -113,12 +113,12 @@ impl Market {
         stream.resume(missed, prices.filter_map(|(company, price)| Some(Trade { company, price: (*price)? })));
         inner.playing.insert(number, Playing { stream: Arc::clone(stream), share });
         inner.set_rate(elapsed);
-        // What plays already may sleep until a trade that was far away.
+        // The running task may sleep until a trade that was far away at the old rate.
         inner.task.take().inspect(AbortHandle::abort);
         inner.task = Some(tokio::spawn(run(Arc::clone(&self.inner), self.clock.clone())).abort_handle());
     }
 
-    /// Ends a stream that nobody listens to any more, and gives its share to go on from.
+    /// Suspends a stream without subscribers. Returns its share, to resume from.
     pub(super) fn stop(&self, number: u64) -> Option<Share> {
         let mut inner = lock(&self.inner);
         let Playing { share, .. } = inner.playing.remove(&number)?;
@@ -131,7 +131,7 @@ impl Market {
         Some(share)
     }
 
-    /// Whether anything happens.
+    /// Whether the feed runs.
     #[cfg(test)]
     pub(super) fn is_running(&self) -> bool {
         lock(&self.inner).task.is_some()
@@ -173,7 +173,7 @@ impl Inner {
             self.prices[trade.company] = Some(trade.price);
         }
         for Playing { stream, share } in self.playing.values_mut() {
-            // Where its subscribers cannot be sent as much as happens, a stream falls back.
+            // A stream whose subscribers do not keep up falls behind.
             if !stream.has_room() {
                 continue;
             }
@@ -200,14 +200,14 @@ impl Thinning {
         (elapsed.saturating_sub(self.since).as_secs_f64() * f64::from(self.rate)) as u64
     }
 
-    /// How many of `available` trades the stream hears. What is more than a second behind is not made up for.
+    /// How many of `available` trades the stream gets. Updates that are more than a second behind are dropped.
     fn take(&mut self, elapsed: Duration, available: usize) -> usize {
         let due = self.until(elapsed).saturating_sub(self.done).min(available as u64);
         self.done = (self.done + due).max(self.until(elapsed).saturating_sub(self.rate.into()));
         due as usize
     }
 
-    /// Passes over everything until now, and says how much that is.
+    /// Skips all updates until now. Returns their number.
     fn skip(&mut self, elapsed: Duration) -> u64 {
         let missed = self.until(elapsed).saturating_sub(self.done);
         self.done += missed;
@@ -231,23 +231,23 @@ impl Step {
     }
 
     fn encode(&mut self, time: f64) {
-        // Finite numbers look the same in Rust and in JSON.
+        // Finite numbers have the same form in Rust and in JSON.
         self.time = format!("{time:?}");
         for trade in &self.trades {
             let start = self.text.len();
             let (head, price, time) = (&self.heads[trade.company], trade.price, &self.time);
-            // Writing to a String never fails.
+            // Writing to a String cannot fail.
             let _ = write!(self.text, r#"{head}{price:?},"time":{time}}},"#);
             self.places.push(start..self.text.len());
         }
     }
 
-    /// When it happened, as JSON.
+    /// The time of the step as JSON.
     pub(super) fn time(&self) -> &str {
         &self.time
     }
 
-    /// A trade, and the JSON of it behind its number, with the comma that separates it from the next.
+    /// A trade and its JSON from behind the sequence number, with the comma that separates it from the next.
     pub(super) fn trade(&self, index: usize) -> (Trade, &str) {
         (self.trades[index], &self.text[self.places[index].clone()])
     }

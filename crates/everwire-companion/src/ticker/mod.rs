@@ -1,7 +1,7 @@
 //! The stock feed: `/ticker`.
 //!
-//! A [`Feed`] makes trades; a `market` plays it to all streams of the same symbols; a `stream` is one rate of that, with a
-//! snapshot for newcomers and sequence numbers; `streams` keeps them, and who listens.
+//! A [`Feed`] makes trades. A `market` plays it to all streams of the same symbols. A `stream` sends its subscribers a snapshot
+//! and numbered updates at one rate. `streams` holds all of them and keeps the limits.
 
 mod board;
 mod companies;
@@ -33,7 +33,7 @@ use selection::Selection;
 use stream::State;
 use streams::Listener;
 
-/// Answers a handshake with the stream that the client asks for.
+/// Accepts a handshake with the stream that the client selects.
 pub(crate) async fn open(
     AxumState(companion): AxumState<Companion>,
     Opening { upgrade, query }: Opening,

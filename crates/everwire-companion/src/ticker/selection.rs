@@ -6,11 +6,11 @@ use everwire_server::HandshakeError;
 use super::FeedSource;
 use crate::parameters::Parameters;
 
-/// Updates a second of a client that does not say.
+/// Updates a second of a client that does not select a rate.
 const DEFAULT_RATE: u32 = 20;
 const MOST_UPDATES_PER_SECOND: u32 = 100_000;
 
-/// What a subscriber wants: these symbols, at this many updates a second in all.
+/// The selection of a subscriber: symbols, and updates a second of all of them together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Selection {
     pub(super) symbols: Arc<BTreeSet<String>>,
@@ -19,7 +19,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Reads `symbols=A,B` (`*` for all) and `rate=N`.
+    /// Parses `symbols=A,B` (`*` for all) and `rate=N`.
     pub(super) fn from_query(query: &Parameters, source: &FeedSource) -> Result<Self, HandshakeError> {
         let mut rate = query.number("rate", 1..=MOST_UPDATES_PER_SECOND, DEFAULT_RATE)?;
         if !source.takes_rates() {

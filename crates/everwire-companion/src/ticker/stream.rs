@@ -7,14 +7,14 @@ use super::board::Board;
 use super::{Company, Step, Trade};
 use crate::json::json;
 
-/// What the subscribers of one selection hear: a part of what happens on a market, numbered.
+/// The updates of one selection at one rate, with sequence numbers: a part of the trades of a market.
 #[derive(Debug)]
 pub(crate) struct Stream {
     group: Group<State>,
     clock: Clock,
 }
 
-/// How a stream stands.
+/// The state of a stream.
 #[derive(Debug)]
 pub(crate) struct State {
     epoch: String,
@@ -24,28 +24,28 @@ pub(crate) struct State {
 }
 
 impl Stream {
-    /// A stream that makes so many updates a second of these companies. The epoch tells its sequence numbers from those
-    /// of any other stream, also of an earlier server.
+    /// A stream with so many updates a second of these companies. The epoch distinguishes its sequence numbers from those of all
+    /// other streams, also those of an earlier server.
     pub(super) fn new(opening: Vec<(Company, f64)>, rate: f64, epoch: String, clock: Clock) -> Self {
         Self { group: Group::new(State { epoch, rate, seq: 0, board: Board::open(opening) }), clock }
     }
 
-    /// Sends the newcomer a snapshot, and everything that happens after it.
+    /// Sends a new subscriber a snapshot and all updates after it.
     pub(super) fn subscribe(&self, connection: &Connection) -> Membership<State> {
         self.group.join(connection, |state, _| vec![state.snapshot(self.clock.now_ms())])
     }
 
-    /// Whether the subscribers have been sent most of what happened before.
+    /// Whether the subscribers have been sent most of the earlier updates.
     pub(super) fn has_room(&self) -> bool {
         self.group.is_ready()
     }
 
-    /// Tells the subscribers of these trades of a step.
+    /// Sends the subscribers these trades of a step.
     pub(super) fn play(&self, step: &Step, trades: impl Iterator<Item = usize>) {
         self.group.update(|state, _| state.updates(step, trades));
     }
 
-    /// Goes on after nobody has listened for a while: so many updates were missed, and the prices are others now.
+    /// Resumes a stream without subscribers: so many updates were missed, and these are the prices now.
     pub(super) fn resume(&self, missed: u64, prices: impl Iterator<Item = Trade>) {
         self.group.enqueue(|state, _| {
             state.seq += missed;
@@ -61,7 +61,7 @@ impl State {
         json(&ServerMessage::Snapshot(Snapshot { epoch, seq: self.seq, server_time, rate: self.rate, stocks }))
     }
 
-    /// Enters the trades. What the message says of each was encoded once for all streams, but for its number.
+    /// Applies the trades. Their JSON was encoded once for all streams, except for the sequence numbers.
     fn updates(&mut self, step: &Step, trades: impl Iterator<Item = usize>) -> Option<Message> {
         let mut trades = trades.peekable();
         trades.peek()?;
@@ -70,7 +70,7 @@ impl State {
             let (trade, encoded) = step.trade(index);
             self.board.enter(trade);
             self.seq += 1;
-            // Writing to a String never fails.
+            // Writing to a String cannot fail.
             let _ = write!(text, r#"{{"seq":{}{encoded}"#, self.seq);
         }
         text.pop();

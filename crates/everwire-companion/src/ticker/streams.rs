@@ -13,17 +13,17 @@ use super::stream::Stream;
 use crate::config::Config;
 use crate::endpoints::STREAMS_FULL;
 
-/// What `/ticker` may send.
+/// Limits of `/ticker`.
 #[derive(Clone, Debug)]
 pub struct TickerLimits {
-    /// Distinct streams (a stream is a selection of symbols and a rate); more are refused with HTTP 503.
+    /// Streams with subscribers (a stream is a selection of symbols and a rate). More are refused with HTTP 503.
     pub streams: usize,
-    /// How many of them the connections of one address may listen to; more are refused with HTTP 429.
+    /// Streams that the connections of one address may subscribe to. More are refused with HTTP 429.
     pub streams_per_address: usize,
-    /// Updates a second that the connections of one address may listen to, all together; more are refused with HTTP 429.
+    /// Updates a second of all subscriptions of one address together. More are refused with HTTP 429.
     pub updates_per_address: u64,
-    /// How long after its last subscriber a stream can be taken up again, so that a client that reconnects can tell what it missed.
-    /// Nothing is computed meanwhile.
+    /// How long a stream without subscribers can be resumed, so that a client that reconnects knows how many updates it missed. The
+    /// stream is suspended meanwhile.
     pub linger: Duration,
 }
 
@@ -33,7 +33,7 @@ impl Default for TickerLimits {
     }
 }
 
-/// The streams, one for each selection that somebody listens to or recently did, and who listens.
+/// The streams, one for each selection that has or recently had subscribers, and what each address subscribes to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Streams(Arc<Mutex<Registry>>);
 
@@ -48,25 +48,25 @@ struct Registry {
 #[derive(Debug)]
 struct Entry {
     number: u64,
-    /// As its listeners keep it: many symbols take more memory than a connection.
+    /// Shared by its listeners, since many symbols take more memory than a connection.
     selection: Selection,
     stream: Arc<Stream>,
     market: Arc<Market>,
     listeners: usize,
-    /// Where it goes on from, and since when nobody listens.
+    /// Where it resumes, and since when it has had no subscribers.
     rest: Option<(Share, Instant)>,
 }
 
-/// What the connections of one address listen to.
+/// What the connections of one address subscribe to.
 #[derive(Debug, Default)]
 struct Usage {
     /// Updates a second, for all connections together.
     updates: u64,
-    /// How many connections listen to each stream.
+    /// The number of subscriptions to each stream.
     streams: HashMap<Selection, usize>,
 }
 
-/// One listener of a stream. With the last of them, the stream rests.
+/// A subscription to a stream, which is suspended when its last listener is dropped.
 #[derive(Debug)]
 #[must_use = "dropping the listener leaves the stream"]
 pub(super) struct Listener {
@@ -77,8 +77,8 @@ pub(super) struct Listener {
 }
 
 impl Streams {
-    /// Listens to the stream of a selection, which is started if it does not play. A client without an address (a router
-    /// mounted without connection info) is only limited by what all clients may have.
+    /// Subscribes to the stream of a selection, which starts if it is not playing. A client without an address (a router mounted
+    /// without connection info) is only subject to the limit of all clients.
     pub(super) fn listen(
         &self,
         config: &Config,
@@ -155,7 +155,7 @@ impl Registry {
         })
     }
 
-    /// Forgets the streams that nobody has come back to in time, and of the others no more than may play.
+    /// Removes the streams that have lingered for too long, and of the others those over the limit.
     fn forget(&mut self, config: &Config, now: Instant) {
         let linger = config.ticker.linger;
         self.streams.retain(|_, entry| entry.rest.is_none_or(|(_, since)| now < since + linger));
@@ -256,7 +256,7 @@ mod tests {
         assert!(!is_running(&streams));
         sleep(config.ticker.linger).await;
         let _other = listen(&streams, &config, ANN, "rate=2").unwrap();
-        assert_eq!(streams.registry().streams.len(), 1, "a stream that nobody came back to is forgotten");
+        assert_eq!(streams.registry().streams.len(), 1, "a stream that was not resumed in time is removed");
     }
 
     #[tokio::test(start_paused = true)]
@@ -287,7 +287,7 @@ mod tests {
         let mut prices = fast.iter().map(|(_, price)| *price);
         assert!(
             slow.iter().all(|(_, price)| prices.any(|paid| paid == *price)),
-            "the slow one hears part of the fast one"
+            "the slow stream gets a part of the fast one"
         );
     }
 
