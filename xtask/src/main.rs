@@ -7,6 +7,7 @@
 //! - [`npm`]: builds the npm package
 //! - [`mod@bench`]: measures the npm package and the Rust API beside their peers
 //! - [`lab`]: measures the server under load beside its peers
+//! - [`modules`]: looks for circles among the modules of the libraries
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`open_files`], [`scratch`], [`server`]: what these have in common
 
@@ -20,6 +21,7 @@ mod command;
 mod demo;
 mod dist;
 mod lab;
+mod modules;
 mod npm;
 mod open_files;
 mod scratch;
@@ -49,6 +51,8 @@ enum Chore {
     Bench(bench::Options),
     /// Repeat the load experiments, and write docs/results.md
     Lab(lab::Options),
+    /// Check that no modules of the libraries import each other in a circle (needs `cargo-modules`, takes minutes)
+    Modules(modules::Options),
     /// Run every check and every test, or the named steps
     Test(test::Options),
 }
@@ -76,6 +80,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
             bench::run(&workspace, &options)
         }
         Chore::Lab(options) => lab::run(&workspace, &options),
+        Chore::Modules(options) => modules::run(&workspace, &options),
         Chore::Test(options) => test::run(&workspace, &options),
     }
 }

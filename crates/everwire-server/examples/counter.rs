@@ -1,17 +1,17 @@
 //! A counter that everybody who is logged in sees and raises: `cargo run -p everwire-server --example counter`, then open
 //! <http://127.0.0.1:3000/login/ann>
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
-use everwire_server::{Everwire, Group, Handler, Membership, Message, Server, ServerConfig, StopSignal, Upgrade};
+use axum::{Router, routing::get};
+use everwire_server::{
+    Endpoint, Everwire, Group, Handler, Membership, Message, Server, ServerConfig, StopSignal, Upgrade,
+};
 
 const PAGE: &str = "<h1></h1><button onclick=\"socket.send('')\">Raise</button><script>
     const socket = new WebSocket(`ws://${location.host}/counter`);
-    socket.onmessage = ({ data }) => document.querySelector('h1').textContent = data;
-</script>";
+    socket.onmessage = ({ data }) => document.querySelector('h1').textContent = data;</script>";
 
 struct Visitor {
     name: String,
@@ -46,7 +46,7 @@ async fn login(Path(name): Path<String>) -> impl IntoResponse {
 }
 
 pub(crate) fn app(everwire: &Everwire) -> Router {
-    let endpoint = everwire.endpoint("/counter").limits(|limits| limits.messages_per_second = 10);
+    let endpoint = Endpoint::new(everwire, "/counter").limits(|limits| limits.messages_per_second = 10);
     let app = Router::new().route("/", get(Html(PAGE))).route("/login/{name}", get(login));
     app.route("/counter", endpoint.route(counter)).with_state(Group::new(0))
 }

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use everwire_server::{Connection, Everwire, Group, Handler, Membership, Message, StopSignal, Upgrade};
+use everwire_server::{Connection, Endpoint, Everwire, Group, Handler, Membership, Message, StopSignal, Upgrade};
 use tokio::net::TcpListener;
 
 /// Sends every message back.
@@ -51,8 +51,8 @@ async fn broadcast(State(everyone): State<Group<()>>, upgrade: Upgrade) -> Respo
 
 pub(crate) fn app(everwire: &Everwire) -> Router {
     let live = Router::new()
-        .route("/echo", everwire.endpoint("/live/echo").route(echo))
-        .route("/broadcast", everwire.endpoint("/live/broadcast").route(broadcast))
+        .route("/echo", Endpoint::new(everwire, "/live/echo").route(echo))
+        .route("/broadcast", Endpoint::new(everwire, "/live/broadcast").route(broadcast))
         .with_state(Group::new(()));
     Router::new()
         .route("/", get(|| async { "my page" }))

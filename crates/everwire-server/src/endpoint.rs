@@ -34,19 +34,17 @@ pub(crate) struct Mounted {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HasBody(pub(crate) bool);
 
-impl Everwire {
+impl Endpoint {
     /// An endpoint with this name in the metrics. Endpoints of the same name share their counters.
-    pub fn endpoint(&self, name: &str) -> Endpoint {
-        Endpoint {
-            everwire: self.clone(),
-            metrics: self.metrics().endpoint(name),
-            limits: self.connection_limits().clone(),
+    pub fn new(everwire: &Everwire, name: &str) -> Self {
+        Self {
+            everwire: everwire.clone(),
+            metrics: everwire.endpoint_metrics(name),
+            limits: everwire.connection_limits().clone(),
             answers_pings: true,
         }
     }
-}
 
-impl Endpoint {
     /// Changes the limits of the endpoint's connections. The defaults are those of [`Builder::connection_limits`].
     ///
     /// [`Builder::connection_limits`]: crate::Builder::connection_limits
@@ -83,7 +81,7 @@ impl Endpoint {
     /// use axum::Router;
     /// use axum::http::{HeaderMap, StatusCode};
     /// use axum::response::{IntoResponse, Response};
-    /// use everwire_server::{Connection, Everwire, Handler, Message, Upgrade};
+    /// use everwire_server::{Connection, Endpoint, Everwire, Handler, Message, Upgrade};
     ///
     /// struct Echo(Connection);
     ///
@@ -101,7 +99,7 @@ impl Endpoint {
     /// }
     ///
     /// let everwire = Everwire::default();
-    /// let endpoint = everwire.endpoint("/echo").limits(|limits| limits.message_bytes = 64 << 10);
+    /// let endpoint = Endpoint::new(&everwire, "/echo").limits(|limits| limits.message_bytes = 64 << 10);
     /// let app: Router = Router::new().route("/echo", endpoint.route(echo));
     /// # drop(app);
     /// ```

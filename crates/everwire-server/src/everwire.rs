@@ -19,8 +19,7 @@ use crate::registry::{ConnectionGuard, ConnectionRegistry, WorkerLoad};
 
 /// The state that all WebSockets of a server share: limits, origins, counters, and the drain. A clone is cheap and shares the state.
 ///
-/// An application creates one, creates its WebSocket routes by [`endpoint`](Self::endpoint), and calls [`drain`](Self::drain) when it
-/// stops.
+/// An application creates one, hands it to each [`Endpoint`](crate::Endpoint), and calls [`drain`](Self::drain) when it stops.
 #[derive(Clone, Debug)]
 pub struct Everwire(Arc<Shared>);
 
@@ -192,6 +191,11 @@ impl Everwire {
     /// The counters of all endpoints, in the order of their creation.
     pub fn endpoints(&self) -> Vec<Arc<EndpointMetrics>> {
         self.0.metrics.endpoints()
+    }
+
+    /// The counters of the endpoint with this name, which are 0 where there is none.
+    pub fn endpoint_metrics(&self, name: &str) -> Arc<EndpointMetrics> {
+        self.0.metrics.endpoint(name)
     }
 
     /// The number of workers of the runtime that are counted separately. Further workers share a count.

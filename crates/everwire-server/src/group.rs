@@ -100,7 +100,6 @@ struct Delivery {
 }
 
 /// A connection's membership in a group. Dropping it leaves the group.
-#[derive(Debug)]
 #[must_use = "dropping the membership leaves the group"]
 pub struct Membership<T> {
     group: Group<T>,
@@ -325,6 +324,12 @@ impl<T: Default + Send + 'static> Default for Group<T> {
 impl<T> fmt::Debug for Group<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group").field("members", &self.members()).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Membership<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Membership").field("number", &self.number).field("group", &self.group).finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ mod tracker;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use everwire_server::{DropReason, Group, HandshakeError};
+use everwire_server::{DropReason, Endpoint, Group, HandshakeError};
 
 use crate::companion::Companion;
 use crate::files::FilesHandler;
@@ -47,7 +47,7 @@ pub(crate) fn routes(companion: &Companion) -> Router<Companion> {
     let everwire = companion.everwire();
     // The metrics list them in this order.
     let [echo_, broadcast_, hello_, countdown_, sum_, clock_, ticker_, tracker_, monitor_, lab_, files_] =
-        PATHS.map(|path| everwire.endpoint(path).drop_reasons([STREAMS_FULL]));
+        PATHS.map(|path| Endpoint::new(everwire, path).drop_reasons([STREAMS_FULL]));
     Router::new()
         // The echo returns everything, heartbeat pings included.
         .route("/echo", echo_.answer_pings(false).route(echo))

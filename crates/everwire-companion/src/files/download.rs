@@ -23,7 +23,7 @@ pub(super) async fn answer(State(companion): State<Companion>, Path(id): Path<St
             readable_by(origin, connection.hold(file.hold(response)))
         }
         Err(error) => {
-            companion.everwire().endpoint(FILES).metrics().record_drop(error.reason());
+            companion.everwire().endpoint_metrics(FILES).record_drop(error.reason());
             let origin = origin.filter(|_| error.status() != StatusCode::FORBIDDEN);
             readable_by(origin, error.into_response())
         }

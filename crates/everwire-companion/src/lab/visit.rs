@@ -106,7 +106,7 @@ pub(super) fn answer(
     companion: &Companion,
 ) -> Response {
     let mut response = answer.unwrap_or_else(|error| {
-        companion.everwire().endpoint(LAB).metrics().record_drop(error.reason());
+        companion.everwire().endpoint_metrics(LAB).record_drop(error.reason());
         error.into_response()
     });
     let is_forbidden = response.status() == StatusCode::FORBIDDEN;

@@ -16,8 +16,8 @@ async fn a_visitor_without_a_login_cookie_is_refused_before_the_handshake() {
         let address = serve(by, &everwire, counter::app(&everwire)).await;
         let refused = Client::try_connect(address, "/counter", &[]).await.err();
         assert_eq!(refused, Some((401, "Log in first.".to_owned())), "{by:?}");
-        let metrics = everwire.endpoint("/counter");
-        assert_eq!((metrics.metrics().drops(DropReason::Rejected), metrics.metrics().connections_total()), (1, 0));
+        let metrics = everwire.endpoint_metrics("/counter");
+        assert_eq!((metrics.drops(DropReason::Rejected), metrics.connections_total()), (1, 0));
     }
 }
 

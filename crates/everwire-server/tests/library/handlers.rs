@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use everwire_server::{Closed, Connection, DropReason, Everwire, Group, Handler, Membership, Message, Upgrade};
+use everwire_server::{
+    Closed, Connection, DropReason, Endpoint, Everwire, Group, Handler, Membership, Message, Upgrade,
+};
 use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -40,7 +42,7 @@ async fn obedient(State(ended): State<mpsc::UnboundedSender<Closed>>, upgrade: U
 /// A server whose handlers report here how their connections ended.
 async fn obedient_server(by: By, everwire: &Everwire) -> (std::net::SocketAddr, mpsc::UnboundedReceiver<Closed>) {
     let (ended, ends) = mpsc::unbounded_channel();
-    let app = Router::new().route("/", everwire.endpoint("/").route(obedient)).with_state(ended);
+    let app = Router::new().route("/", Endpoint::new(everwire, "/").route(obedient)).with_state(ended);
     (serve(by, everwire, app).await, ends)
 }
 
@@ -86,7 +88,7 @@ async fn a_client_that_breaks_a_rule_is_closed_and_counted() {
     assert_eq!(client.closed().await, (1008, "not like that".to_owned()));
     let Closed::ByServer { counted, .. } = next(&mut ends).await else { panic!("closed by the server") };
     assert_eq!(counted, Some(DropReason::Malformed));
-    assert_eq!(everwire.endpoint("/").metrics().drops(DropReason::Malformed), 1);
+    assert_eq!(everwire.endpoint_metrics("/").drops(DropReason::Malformed), 1);
 }
 
 #[tokio::test]
@@ -110,8 +112,8 @@ async fn heartbeats_are_answered_unless_an_endpoint_wants_them_itself() {
     let everwire = Everwire::default();
     let (ended, _ends) = mpsc::unbounded_channel();
     let app = Router::new()
-        .route("/answered", everwire.endpoint("/answered").route(obedient))
-        .route("/passed", everwire.endpoint("/passed").answer_pings(false).route(obedient))
+        .route("/answered", Endpoint::new(&everwire, "/answered").route(obedient))
+        .route("/passed", Endpoint::new(&everwire, "/passed").answer_pings(false).route(obedient))
         .with_state(ended);
     let address = serve(By::Axum, &everwire, app).await;
     let ping = r#"{"ping":7}"#;
@@ -150,7 +152,7 @@ async fn a_timer_rings_when_a_message_has_set_it_and_as_often_as_it_is_set_again
 
     for by in BOTH {
         let everwire = Everwire::default();
-        let app = Router::new().route("/", everwire.endpoint("/").route(open));
+        let app = Router::new().route("/", Endpoint::new(&everwire, "/").route(open));
         let mut client = Client::connect(serve(by, &everwire, app).await, "/").await;
         assert_eq!(client.ask("go").await, "1");
         assert_eq!((client.text().await, client.text().await), ("2".to_owned(), "3".to_owned()), "{by:?}");
@@ -180,7 +182,7 @@ async fn a_task_outside_of_handlers_publishes_to_a_group_and_members_leave_when_
     for by in BOTH {
         let everwire = Everwire::default();
         let group = Group::new(5);
-        let app = Router::new().route("/", everwire.endpoint("/").route(open)).with_state(group.clone());
+        let app = Router::new().route("/", Endpoint::new(&everwire, "/").route(open)).with_state(group.clone());
         let address = serve(by, &everwire, app).await;
         let mut one = Client::connect(address, "/").await;
         assert_eq!(one.text().await, "1 5");
@@ -200,8 +202,7 @@ async fn messages_are_written_directly_to_plain_tcp_whoever_accepted_it() {
         let (address, _ends) = obedient_server(by, &everwire).await;
         let mut client = Client::connect(address, "/").await;
         client.ask("hi").await;
-        let endpoint = everwire.endpoint("/");
-        let metrics = endpoint.metrics();
+        let metrics = everwire.endpoint_metrics("/");
         assert_eq!((metrics.connections_total(), metrics.indirect_connections_total()), (1, 0), "{by:?}");
     }
 }

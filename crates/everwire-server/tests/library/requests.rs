@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Extension, Router};
-use everwire_server::{Connection, DropReason, Everwire, Handler, HandshakeError, Message, Origins, Upgrade};
+use everwire_server::{Connection, DropReason, Endpoint, Everwire, Handler, HandshakeError, Message, Origins, Upgrade};
 use serde::Deserialize;
 
 use crate::support::{BOTH, By, Client, get, serve};
@@ -28,7 +28,7 @@ fn echo_after(first: String) -> impl FnOnce(&Connection) -> Echo + Send {
 
 /// An application with one endpoint.
 fn app<T: 'static>(everwire: &Everwire, handler: impl axum::handler::Handler<T, ()>) -> Router {
-    Router::new().route("/socket", everwire.endpoint("/socket").route(handler))
+    Router::new().route("/socket", Endpoint::new(everwire, "/socket").route(handler))
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn path_query_extensions_state_and_address_are_at_hand() {
 
     for by in BOTH {
         let everwire = Everwire::default();
-        let route = everwire.endpoint("/rooms").route(open);
+        let route = Endpoint::new(&everwire, "/rooms").route(open);
         let app = Router::new().route("/rooms/{room}", route).layer(Extension("tenant")).with_state("state");
         let address = serve(by, &everwire, app).await;
         let mut client = Client::connect(address, "/rooms/blue?rate=7").await;
@@ -87,7 +87,7 @@ async fn a_refusal_is_counted_by_its_reason() {
     }
 
     let everwire = Everwire::default();
-    let route = everwire.endpoint("/socket").drop_reasons([BANNED]).route(open);
+    let route = Endpoint::new(&everwire, "/socket").drop_reasons([BANNED]).route(open);
     let app = Router::new().route("/socket", route).merge(everwire.probes());
     let address = serve(By::Axum, &everwire, app).await;
     let line = |count| format!("everwire_drops_total{{endpoint=\"/socket\",reason=\"banned\"}} {count}\n");

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::response::Response;
-use everwire_server::{Connection, Everwire, Handler, Message, Server, ServerConfig, Tls, Upgrade};
+use everwire_server::{Connection, Endpoint, Everwire, Handler, Message, Server, ServerConfig, Tls, Upgrade};
 use futures_util::{SinkExt, StreamExt};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::net::TcpStream;
@@ -35,7 +35,7 @@ async fn a_connection_with_tls_works_and_is_counted_as_one_without_a_direct_way_
     std::fs::write(&cert_file, cert.pem()).unwrap();
     std::fs::write(&key_file, signing_key.serialize_pem()).unwrap();
     let everwire = Everwire::default();
-    let app = Router::new().route("/", everwire.endpoint("/").route(open));
+    let app = Router::new().route("/", Endpoint::new(&everwire, "/").route(open));
     let config = ServerConfig::new(([127, 0, 0, 1], 0)).tls(Tls::from_pem_files(&cert_file, &key_file).unwrap());
     let address = Server::bind(&everwire, config).await.unwrap().start(app).local_addr();
 
@@ -54,6 +54,5 @@ async fn a_connection_with_tls_works_and_is_counted_as_one_without_a_direct_way_
     socket.send(WireMessage::text("hi")).await.unwrap();
     let answer = timeout(TIMEOUT, socket.next()).await.expect("an answer in time").unwrap().unwrap();
     assert_eq!(answer, WireMessage::text("hi"));
-    let endpoint = everwire.endpoint("/");
-    assert_eq!(endpoint.metrics().indirect_connections_total(), 1);
+    assert_eq!(everwire.endpoint_metrics("/").indirect_connections_total(), 1);
 }
