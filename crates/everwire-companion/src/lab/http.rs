@@ -14,8 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::meter::Account;
 use super::outflow::{Delivery, Outflow};
-use super::source;
-use super::visit::{Visit, answer, fresh};
+use super::visit::{self, Visit, answer, fresh};
 use crate::companion::Companion;
 use crate::fault::Network;
 
@@ -83,7 +82,7 @@ pub(super) async fn events(State(companion): State<Companion>, request: Request)
 pub(super) async fn echo(State(companion): State<Companion>, request: Request) -> Response {
     respond(&companion, request, async |visit, request| {
         let name = visit.query.text("call").unwrap_or_default();
-        let log = source::calls(&visit.companion, name)?;
+        let log = visit::calls(&visit.companion, name)?;
         let too_long = || HandshakeError::bad_request(format!("A call has up to {LONGEST_CALL} bytes."));
         let too_late = || {
             let sentence = "The body did not arrive in time; send the request again.";

@@ -2,8 +2,8 @@
 //!
 //! # Layout
 //! - `log`: numbered messages, the latest of which are kept; a `feed` fills one, and so do the answers to calls
-//! - `http`, `socket`: the transports, which all read such a log; `source` finds it, `outflow` reads it
-//! - `visit`: checks and admits a request
+//! - `http`, `socket`: the transports, which all read such a log; `outflow` reads it for one client
+//! - `visit`: checks and admits a request, and finds its log
 //! - `meter`: counts the bytes on TCP for the accounts of clients; `cache` holds accounts and calls
 
 mod cache;
@@ -13,7 +13,6 @@ mod log;
 mod meter;
 mod outflow;
 mod socket;
-mod source;
 mod visit;
 
 use std::num::NonZero;

@@ -7,8 +7,7 @@ use everwire_server::{Connection, Handler, HandshakeError, Message};
 
 use super::log::Subscription;
 use super::meter::{Account, Meter};
-use super::source;
-use super::visit::bill;
+use super::visit::{self, bill};
 use crate::companion::Companion;
 use crate::opening::Opening;
 
@@ -30,7 +29,7 @@ pub(crate) async fn open(
     let account = bill(&companion, meter.as_deref(), &query, true);
     let log = match query.text("call") {
         Some(_) => None,
-        None => Some(source::log(&companion, &query, upgrade.peer_address())?),
+        None => Some(visit::log(&companion, &query, upgrade.peer_address())?),
     };
     let after = query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()?;
     Ok(upgrade.observe().accept(move |connection| {

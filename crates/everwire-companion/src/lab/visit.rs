@@ -8,11 +8,12 @@ use axum::response::{IntoResponse, Response};
 use everwire_server::{DropReason, HandshakeError, Permit, peer_address};
 use tokio::time::{Instant, sleep_until};
 
+use super::cache::is_name;
+use super::feed::Choice;
 use super::log::Log;
 use super::meter::{Account, Meter};
-use super::source;
 use crate::companion::Companion;
-use crate::endpoints::LAB;
+use crate::endpoints::{LAB, STREAMS_FULL};
 use crate::fault::{Faults, Network};
 use crate::opening::{faults, refused};
 use crate::parameters::Parameters;
@@ -54,7 +55,7 @@ impl Visit {
 
     /// The log that the client selects.
     pub(super) fn log(&self) -> Result<Arc<Log>, HandshakeError> {
-        source::log(&self.companion, &self.query, self.address)
+        log(&self.companion, &self.query, self.address)
     }
 
     /// The number of the last message that the client has read.
@@ -71,6 +72,29 @@ impl Visit {
     pub(super) async fn travel(&self) {
         sleep_until(self.network.path().arrival(Instant::now())).await;
     }
+}
+
+/// The log that a request reads: the answers to the calls of one client, or a feed.
+pub(super) fn log(
+    companion: &Companion,
+    query: &Parameters,
+    address: Option<IpAddr>,
+) -> Result<Arc<Log>, HandshakeError> {
+    match query.text("call") {
+        Some(name) => calls(companion, name),
+        None => companion.lab().feeds().log(companion, Choice::from_query(query)?, address),
+    }
+}
+
+/// The log of a client's calls.
+pub(super) fn calls(companion: &Companion, name: &str) -> Result<Arc<Log>, HandshakeError> {
+    if !is_name(name) {
+        return Err(HandshakeError::bad_request("`call` is a name of up to 40 letters, digits and hyphens."));
+    }
+    companion.lab().calls(name).ok_or_else(|| {
+        let sentence = "As many clients make calls as may; try again in a minute.";
+        HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, STREAMS_FULL, sentence)
+    })
 }
 
 /// Assigns a request to the account that it names.
