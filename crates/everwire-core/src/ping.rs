@@ -78,17 +78,6 @@ impl Answer {
         };
         Some(Self { number: integer(number)?, server_time })
     }
-
-    /// Whether a text may be an answer, by its first UTF-16 units, of which `unit` returns the one at an index: 255 for a unit above,
-    /// and anything behind the end. Most texts of an application are found to be none by their first two units, and need not be
-    /// copied out of the browser for that.
-    pub fn may_start(unit: impl Fn(u32) -> u8) -> bool {
-        match (unit(0), unit(1)) {
-            (b'{', b'"') => unit(2) == b'p' && unit(4) == b'n' && unit(5) == b'g',
-            (b'{', second) => is_space(second),
-            (first, _) => is_space(first),
-        }
-    }
 }
 
 impl fmt::Display for Answer {
@@ -108,11 +97,7 @@ fn member(text: &str) -> Option<(&str, &str)> {
     Some((trim(key), trim(value)))
 }
 
-/// What JSON takes for white space.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
+/// Without white space as JSON has it.
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\n', '\r'])
 }

@@ -1,42 +1,66 @@
 use everwire_core::ping;
-use js_sys::{ArrayBuffer, JsString, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::{JsString, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue, prelude::*};
 use web_sys::Blob;
 
 use super::text;
 use crate::{Message, MessageRef, Pong};
 
-/// A message in the browser's hands. It is copied into wasm memory when it is read, and never if it is not.
-///
-/// Every question to the browser is a call out of wasm, so that kind and size are asked for once.
+#[wasm_bindgen]
+extern "C" {
+    /// What a message event may carry. Every question to the browser is a call out of wasm, so that one answers for the kind and the
+    /// length.
+    type Data;
+
+    /// Only a text has it.
+    #[wasm_bindgen(method, getter)]
+    fn length(this: &Data) -> Option<u32>;
+
+    /// Only an `ArrayBuffer` has it.
+    #[wasm_bindgen(method, getter, js_name = byteLength)]
+    fn byte_length(this: &Data) -> Option<u32>;
+
+    /// Only a `Blob` has it.
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &Data) -> Option<f64>;
+}
+
+/// A message as the browser received it. A short text is copied into wasm memory at once, which costs no more than to look at it in the
+/// browser's hands; everything else is copied when it is read, and never if it is not.
 #[derive(Debug)]
 pub(crate) struct Received {
-    data: JsValue,
-    kind: Kind,
+    content: Content,
     /// The length: bytes, or UTF-16 units of a text, whose bytes are only known by copying it.
     size: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
-    Text,
-    Bytes,
-    Blob,
+#[derive(Debug)]
+enum Content {
+    ShortText(String),
+    LongText(JsString),
+    Bytes(JsValue),
+    Blob(Blob),
 }
 
 impl Received {
-    pub(super) fn new(data: JsValue) -> Self {
-        let (kind, size) = if data.is_string() {
-            (Kind::Text, data.unchecked_ref::<JsString>().length() as usize)
-        } else if let Some(buffer) = data.dyn_ref::<ArrayBuffer>() {
-            (Kind::Bytes, buffer.byte_length() as usize)
-        } else if let Some(blob) = data.dyn_ref::<Blob>() {
-            (Kind::Blob, blob.size() as usize)
+    pub(super) fn new(value: JsValue) -> Self {
+        let data: &Data = value.unchecked_ref();
+        if let Some(length) = data.length() {
+            let size = length as usize;
+            let content = if size < text::WORTH_ENCODING {
+                Content::ShortText(value.as_string().unwrap_or_default())
+            } else {
+                Content::LongText(value.unchecked_into())
+            };
+            Self { content, size }
+        } else if let Some(length) = data.byte_length() {
+            Self { content: Content::Bytes(value), size: length as usize }
+        } else if let Some(size) = data.size() {
+            Self { content: Content::Blob(value.unchecked_into()), size: size as usize }
         } else {
             // Of anything else that a browser might come up with, `Uint8Array` makes an empty message rather than a panic.
-            (Kind::Bytes, 0)
-        };
-        Self { data, kind, size }
+            Self { content: Content::Bytes(value), size: 0 }
+        }
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -44,37 +68,35 @@ impl Received {
     }
 
     pub(crate) fn into_message(self) -> Message {
-        match self.kind {
-            Kind::Text => Message::Text(text::read(self.data.unchecked_ref(), self.size)),
-            Kind::Bytes => Message::Binary(Uint8Array::new(&self.data).to_vec()),
-            Kind::Blob => Message::Blob(self.data.unchecked_into()),
+        match self.content {
+            Content::ShortText(text) => Message::Text(text),
+            Content::LongText(text) => Message::Text(text::read(&text, self.size)),
+            Content::Bytes(buffer) => Message::Binary(Uint8Array::new(&buffer).to_vec()),
+            Content::Blob(blob) => Message::Blob(blob),
         }
     }
 
-    /// The content, copied into `buffer`; a Blob stays where it is.
+    /// The content; a long text and bytes are copied into `buffer`, a Blob stays where it is.
     pub(crate) fn as_ref<'a>(&'a self, buffer: &'a mut Vec<u8>) -> MessageRef<'a> {
-        match self.kind {
-            Kind::Text => MessageRef::Text(text::copy(self.data.unchecked_ref(), self.size, buffer)),
-            Kind::Bytes => {
-                let bytes = Uint8Array::new(&self.data);
+        match &self.content {
+            Content::ShortText(text) => MessageRef::Text(text),
+            Content::LongText(text) => MessageRef::Text(text::copy(text, self.size, buffer)),
+            Content::Bytes(data) => {
+                let bytes = Uint8Array::new(data);
                 let length = bytes.length() as usize;
                 buffer.resize(buffer.len().max(length), 0);
                 bytes.copy_to(&mut buffer[..length]);
                 MessageRef::Binary(&buffer[..length])
             }
-            Kind::Blob => MessageRef::Blob(self.data.unchecked_ref()),
+            Content::Blob(blob) => MessageRef::Blob(blob),
         }
     }
 
-    /// What it says, if it is a standard answer to a ping. A text that is too long or starts otherwise is none, and is not copied to
-    /// find that out.
+    /// What it says, if it is a standard answer to a ping, which is never a long text.
     pub(crate) fn standard_pong(&self) -> Option<Pong> {
-        if self.kind != Kind::Text || self.size > ping::MAX_LENGTH {
-            return None;
+        match &self.content {
+            Content::ShortText(text) => ping::Answer::parse(text).map(Pong::from),
+            _ => None,
         }
-        let text = self.data.unchecked_ref::<JsString>();
-        // Outside of the text that is no number.
-        let unit = |index| text.char_code_at(index) as u8;
-        ping::Answer::may_start(unit).then(|| ping::Answer::parse(&String::from(text)))?.map(Pong::from)
     }
 }

@@ -4,7 +4,7 @@ use js_sys::JsString;
 use wasm_bindgen::prelude::*;
 
 /// From this length on the browser's encoder is quicker than wasm-bindgen, which takes a text over character by character.
-const WORTH_ENCODING: usize = 256;
+pub(super) const WORTH_ENCODING: usize = 256;
 
 #[wasm_bindgen]
 extern "C" {
