@@ -5,6 +5,9 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
 /** What fits beside the code in a close frame (RFC 6455, section 5.5). */
 const MAX_REASON = 123;
 
+/** Whether an address or subprotocols are given by a function. */
+export const isProvider = (source) => typeof source === "function";
+
 /** The address as the browser's `url` tells it. */
 export function parseAddress(address) {
   let url = "";

@@ -3,7 +3,7 @@ import * as code from "../build/codes.js";
 import { pass, report } from "./emitter.js";
 import { closeEvent, dispatch, event, exception } from "./events.js";
 import { createLink, NO_CLOSE_FRAME } from "./link.js";
-import { createCore, forget, operandsOf, trapped, whenLoaded } from "./module.js";
+import { createCore, operandsOf, trapListeners, trapped, whenLoaded } from "./module.js";
 import { createOutbox } from "./outbox.js";
 import { watchPage } from "./page.js";
 
@@ -14,7 +14,7 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
  * Drives a core for one socket, the `target`: turns its actions into calls of the browser's WebSocket and timers, their events into
  * inputs, and decides nothing. The variables are those of the socket.
  */
-export function drive(target, WebSocket, sources, { options, limits, pings, hasHeartbeat, shouldReconnect }) {
+export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat, shouldReconnect }) {
   /** The exports of the wasm module, while it has a core for this socket, and the number of that core. */
   let wasm, core;
   let isActing, page, timer;
@@ -27,7 +27,7 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
   /** The arguments of `close`, once it was called, and whether that was before the connection was open. */
   let closing;
   /** `open` is being dispatched: what is sent meanwhile overtakes what waits. */
-  let isOpening;
+  let isOpening = false;
   let wasOpen;
   /** Since when the connection is down, and how many attempts failed since. */
   let lost;
@@ -37,9 +37,8 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
   const outbox = createOutbox();
   /** The promises of `ready`. */
   const waiting = [];
-  /** The round trips as the last core knew them, and what was counted by the cores before the present one. */
-  let latency = { answered: 0, lost: 0 };
-  const counts = { opened: 0, dropped: 0, messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
+  /** What the core before the present one knew of the round trips, and what all before it have counted: see `STATS`. */
+  let past = code.STATS.map((_, place) => (place > code.STAT_LOST && place < code.STAT_OPENED ? NaN : 0));
 
   const notify = (type, fields) => dispatch(target, event(type, fields));
   /** Calls into wasm. What is thrown there, and nowhere else, is a trap. */
@@ -50,7 +49,6 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
       trapped(error);
     }
   };
-  const isReady = () => readyState === 1 && call("is_ready");
 
   /** Hands an input to the core, and does what follows. */
   const handle = (input, ...operands) => {
@@ -63,21 +61,23 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
     const { data } = event;
     const answer = pings?.read(data);
     if (answer) return handle(code.INPUT_PONG, link.attempt, ...answer);
+    if (!wasm) return;
     let at = now;
     // Without a heartbeat no time counts, and to read one costs as much as the core. An event knows when it was made, and is read
     // faster than the clock. One of another maker may not know.
     if (hasHeartbeat && !((at = event.timeStamp) >= now)) at = now = performance.now();
+    const size = sizeOf(data);
     let status;
     // Not by `call`: an engine can inline neither a name that varies nor spread arguments, which would cost a third of a message's way.
     try {
-      status = wasm?.receive(core, at, link.attempt, sizeOf(data));
+      status = wasm.receive(core, at, link.attempt, size);
     } catch (error) {
-      trapped(error);
+      return trapped(error);
     }
-    if (status & code.STATUS_ACCEPTED) pass(target, event, data);
+    if (status & code.STATUS_ACCEPTED) pass(target, event, data, size);
     if (status & code.STATUS_ACTIONS) act();
   });
-  if (link.hasProvider) options.push([code.OPTION_RENEWS_CREDENTIALS, 1]);
+  options[code.OPTION_RENEWS_CREDENTIALS] = link.hasProvider;
 
   const actions = {
     [code.ACTION_DIAL](socket, failures) {
@@ -85,7 +85,8 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
       link.dial(socket, failures);
     },
     [code.ACTION_TRANSMIT](id) {
-      transmit(outbox.take(id));
+      const { data, bytes } = outbox.take(id);
+      transmit(data, bytes);
     },
     [code.ACTION_PING](number) {
       try {
@@ -100,9 +101,7 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
     [code.ACTION_CLOSE]() {
       link.socket.close(...closing.args);
     },
-    [code.ACTION_DETACH]() {
-      link.detach();
-    },
+    [code.ACTION_DETACH]: link.detach,
     [code.ACTION_DECIDE](cause, byDefault, attempt, at) {
       readyState = 0;
       handle(code.INPUT_DECIDED, decide(cause, dropOf(cause, attempt, at), !!byDefault));
@@ -150,25 +149,25 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
     isActing = true;
     let action;
     while ((action = call("poll"))) {
-      const [a, b, c, d, e] = operandsOf(wasm);
+      const operands = operandsOf(wasm);
       try {
-        actions[action](a, b, c, d, e);
+        actions[action](operands[0], operands[1], operands[2], operands[3], operands[4]);
       } catch (error) {
         // The platform does not do what it has to. Whatever was handed to it may be lost. The core knows already of a socket that is gone.
         if (link.attempt) link.fail(error, code.INPUT_CLOSED, -1006, Infinity);
       }
     }
     isActing = false;
-    if (waiting.length && isReady()) for (const [resolve] of waiting.splice(0)) resolve();
+    if (waiting.length && readyState === 1 && operandsOf(wasm)[0]) for (const [resolve] of waiting.splice(0)) resolve();
   }
 
-  function transmit({ data, bytes }) {
+  function transmit(data, bytes) {
     try {
       link.socket.send(data);
     } catch (error) {
       // The core has counted it.
-      counts.messagesOut -= 1;
-      counts.bytesOut -= bytes;
+      past[code.STAT_MESSAGES_OUT] -= 1;
+      past[code.STAT_BYTES_OUT] -= bytes;
       throw error;
     }
   }
@@ -229,32 +228,26 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
   function release() {
     clearTimeout(timer);
     page?.abort();
-    const stats = readStats();
-    ({ latency } = stats);
-    for (const name in counts) counts[name] = stats[name];
-    if (forget(onTrap)) call("release");
+    past = readStats();
+    trapListeners.delete(onTrap);
+    call("release");
     wasm = undefined;
   }
 
   /** The module has trapped, and the core in it is lost. */
   function onTrap(error) {
     wasm = undefined;
-    fail("has trapped and was given up", error);
+    fail("has trapped", error);
   }
 
   function rejectWaiting() {
     for (const [, reject] of waiting.splice(0)) reject(exception("The socket is closed: call reconnect() first.", "InvalidStateError"));
   }
 
-  /** What the core has counted, on top of what those before it have. */
+  /** Counts are those of the core on top of those before it. */
   function readStats() {
     call("stats");
-    if (!wasm) return { latency, ...counts };
-    const values = code.STATS.map((name, place) => [name, operandsOf(wasm)[place]]);
-    const ofCore = Object.fromEntries(values.slice(code.STAT_OPENED));
-    const stats = { latency: Object.fromEntries(values.slice(0, code.STAT_CLOCK_OFFSET).filter(([, value]) => !isNaN(value))) };
-    for (const name in counts) stats[name] = counts[name] + ofCore[name];
-    return stats;
+    return past.map((value, place) => (wasm ? operandsOf(wasm)[place] + (place < code.STAT_OPENED ? 0 : value) : value));
   }
 
   function start() {
@@ -294,7 +287,7 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
       act();
       return id > 0 ? "queued" : id < 0 ? "sent" : "refused";
     }
-    const hasRoom = outbox.size < limits.maxMessages && outbox.bytes + message.bytes <= limits.maxBytes;
+    const hasRoom = outbox.size < options[code.OPTION_MAX_MESSAGES] && outbox.bytes + message.bytes <= options[code.OPTION_MAX_BYTES];
     if (hasRoom) outbox.put(message);
     return hasRoom ? "queued" : "refused";
   }
@@ -318,10 +311,13 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
       return outbox.bytes + (link.socket?.bufferedAmount ?? 0);
     },
     get stats() {
-      return { ...readStats(), queuedMessages: outbox.size, queuedBytes: outbox.bytes };
+      const values = readStats().map((value, place) => [code.STATS[place], value]);
+      const known = (...range) => Object.fromEntries(values.slice(...range).filter(([, value]) => !isNaN(value)));
+      const latency = known(0, code.STAT_OPENED);
+      return { latency, ...known(code.STAT_OPENED), queuedMessages: outbox.size, queuedBytes: outbox.bytes };
     },
     get serverTime() {
-      call("stats");
+      readStats();
       const offset = wasm && operandsOf(wasm)[code.STAT_CLOCK_OFFSET];
       return offset ? performance.now() + offset : undefined;
     },
@@ -333,7 +329,7 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
       const key = options?.key?.toString();
       // What may go at once is not copied, and the bytes of a text are not counted.
       const bytes = sizeOf(data);
-      let status;
+      let status = 0;
       try {
         if (readyState === 1) status = wasm.send_now(core, bytes, isOpening);
       } catch (error) {
@@ -341,7 +337,7 @@ export function drive(target, WebSocket, sources, { options, limits, pings, hasH
       }
       try {
         if (status & code.STATUS_ACCEPTED) {
-          transmit({ data, bytes });
+          transmit(data, bytes);
           return "sent";
         }
       } finally {

@@ -2,16 +2,22 @@
 // Chromium). An event of the browser's socket names that socket as its target. And libraries patch `addEventListener` of the platform
 // to keep the context in which a listener was added (zone.js, tracing), which the platform does by itself for what it knows of, such as
 // `signal`. So every listener is the platform's, and the browser's own event is passed on, with a prototype that names the right target:
-// what is dispatched for it is an empty event, one and the same for all messages, which costs far less than a new one with data.
+// what is dispatched for it is an empty event, one and the same for all messages, which costs far less than a new one with data. Where
+// `onmessage` is all that listens, even that is left out, since it is twice the cost of everything else: the handler is called directly.
 import { dispatch } from "./events.js";
+
+/** From this size on a message is not kept until the next one. */
+const LARGE = 2 ** 20;
 
 /** What is dispatched for a message that is passed on, once there was one. */
 let standIn;
 /**
- * The message that is being passed on, and what is dispatched for it. The data is here since Chromium takes long to read it from an
- * event whose prototype was changed.
+ * The latest message that was passed on, and what is dispatched for it, if anything is. A small one stays here: to reset this after each
+ * takes Chromium as long as all that JavaScript does for a message.
  */
-let passing;
+let passed, dispatched;
+/** Its data, since Chromium takes long to read that from an event whose prototype was changed. */
+let passedData;
 
 /** Passes on a message that another target is dispatching. */
 export let pass;
@@ -26,10 +32,15 @@ export class Emitter extends EventTarget {
   #handlers = {};
   /** What makes another target's event one of this one. */
   #prototype;
+  /** Whether the messages of the other target are the platform's: those of one class of sockets are all of one kind. */
+  #isPlatforms;
+  /** Whether anything but the handler has ever listened to messages: the platform does not say when it stops to. */
+  #hasListeners = false;
 
   addEventListener(type, callback, options) {
     if (!isForMessages(arguments)) return super.addEventListener(...arguments);
     this.#prototype ??= prototypeFor(this);
+    this.#hasListeners ||= callback !== this.#handlers.message?.listen;
     if (!this.#added.has(callback)) this.#added.set(callback, (event) => this.#call(callback, event));
     super.addEventListener(type, this.#added.get(callback), options);
   }
@@ -40,7 +51,7 @@ export class Emitter extends EventTarget {
   }
 
   #call(callback, event) {
-    if (event === passing?.standIn) ({ event } = passing);
+    if (event === dispatched) event = passed;
     if (typeof callback === "function") callback.call(this, event);
     else callback.handleEvent(event);
   }
@@ -52,11 +63,12 @@ export class Emitter extends EventTarget {
       handler.value = value;
       // It keeps its place among the listeners, and what patches `addEventListener` does not see the change. Angular would not redraw.
       handler.zone = globalThis.Zone?.current;
+      handler.isPatched ||= handler.zone;
     } else if (handler) {
       this.removeEventListener(type, handler.listen);
       delete this.#handlers[type];
     } else if (value) {
-      const handler = { value };
+      const handler = { value, isPatched: globalThis.Zone };
       handler.listen = (event) => {
         const { value, zone } = handler;
         if (typeof value !== "function") return;
@@ -69,20 +81,32 @@ export class Emitter extends EventTarget {
   }
 
   static {
-    pass = (emitter, event, data) => {
-      if (!emitter.#prototype) return;
-      try {
-        // The platform knows its events, those of a frame's class, too. Those of the package ws are events of its own.
-        Reflect.get(MessageEvent.prototype, "source", event);
-      } catch {
-        return void dispatch(emitter, new MessageEvent("message", { data }));
+    pass = (emitter, event, data, size) => {
+      const prototype = emitter.#prototype;
+      if (!prototype) return;
+      if (!(emitter.#isPlatforms ??= isPlatforms(event))) return void dispatch(emitter, new MessageEvent("message", { data }));
+      Object.setPrototypeOf(event, prototype);
+      const outer = passed;
+      const outerData = passedData;
+      const outerDispatched = dispatched;
+      passed = event;
+      passedData = data;
+      const handler = emitter.#handlers.message;
+      if (handler && !handler.isPatched && !emitter.#hasListeners && !dispatched) {
+        try {
+          if (typeof handler.value === "function") handler.value.call(emitter, event);
+        } catch (error) {
+          report(error);
+        }
+        if (!(size < LARGE)) passed = passedData = undefined;
+      } else {
+        // A listener may bring about the next message before it returns, with classes other than the browser's.
+        dispatched = dispatched ? new Event("message") : (standIn ??= new Event("message"));
+        dispatch(emitter, dispatched);
+        dispatched = outerDispatched;
+        passedData = outerData;
+        passed = outer;
       }
-      Object.setPrototypeOf(event, emitter.#prototype);
-      // A listener may bring about the next message before it returns, with classes other than the browser's.
-      const outer = passing;
-      passing = { event, data, standIn: outer ? new Event("message") : (standIn ??= new Event("message")) };
-      dispatch(emitter, passing.standIn);
-      passing = outer;
     };
     addHandlers = (prototype, types) => {
       for (const type of types) {
@@ -115,6 +139,16 @@ const isForMessages = ([type, callback]) => `${type}` === "message" && isObject(
 /** A function is an object, too. */
 const isObject = (value) => Object(value) === value;
 
+/** Whether the platform knows an event as one of its own, a frame's included. Those of the package ws are events of its own. */
+function isPlatforms(event) {
+  try {
+    Reflect.get(MessageEvent.prototype, "source", event);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Reports an exception of a function that an application has passed, as that of a listener is. */
 export const report = (error) =>
   queueMicrotask(() => {
@@ -126,7 +160,7 @@ function prototypeFor(target) {
   const stop = (name) =>
     function () {
       parent[name].call(this);
-      if (this === passing?.event) passing.standIn[name]();
+      if (this === passed) dispatched?.[name]();
     };
   return {
     __proto__: parent,
@@ -144,7 +178,7 @@ function prototypeFor(target) {
       return super.currentTarget ? [target] : [];
     },
     get data() {
-      return this === passing?.event ? passing.data : super.data;
+      return this === passed ? passedData : super.data;
     },
     stopPropagation: stop("stopPropagation"),
     stopImmediatePropagation: stop("stopImmediatePropagation"),

@@ -1,5 +1,5 @@
 import { INPUT_ADDRESS_REFUSED, INPUT_CLOSED, INPUT_OPENED, INPUT_PROVIDER_FAILED } from "../build/codes.js";
-import { parseAddress, parseProtocols } from "./arguments.js";
+import { isProvider, parseAddress, parseProtocols } from "./arguments.js";
 
 /** An end without a close frame, as a browser reports it (RFC 6455, 7.1.5), and without any other cause. */
 export const NO_CLOSE_FRAME = { code: 1006, reason: "", wasClean: false, isError: true };
@@ -9,7 +9,6 @@ export const NO_CLOSE_FRAME = { code: 1006, reason: "", wasClean: false, isError
  * functions that give them; `handle` takes inputs for the core, `receive` the messages.
  */
 export function createLink(WebSocket, sources, handle, receive) {
-  const isProvider = (source) => typeof source === "function";
   /** The bytes in the present socket's buffer when they were last counted. */
   let buffered = 0;
   let binaryType = "blob";

@@ -1,4 +1,4 @@
-import { STATS } from "../build/codes.js";
+import { OPERANDS } from "../build/codes.js";
 
 /** The compiled module, once there is one; or a function that returns it or its bytes, for the first socket to call. */
 let compiled;
@@ -9,7 +9,7 @@ const waiting = [];
 /** What its instance exports, once a socket has needed one. */
 let wasm;
 /** What to call for each socket with a core in that instance when it has trapped. */
-const listeners = new Set();
+export const trapListeners = new Set();
 
 /** Loads the module; at once where it is loaded already. */
 export const init = (source) => new Promise((ready, failed) => whenLoaded(ready, failed, source));
@@ -58,18 +58,15 @@ export function createCore(options, onTrap) {
   compiled = moduleOf(compiled.call?.() ?? compiled);
   // A plain object, whose members V8 finds faster than those of the platform's.
   wasm ??= { ...new WebAssembly.Instance(compiled).exports };
-  for (const option of options) wasm.set_option(...option);
+  operandsOf(wasm).set(options);
   const core = wasm.create(Math.random());
-  listeners.add(onTrap);
+  trapListeners.add(onTrap);
   return [wasm, core];
 }
 
-/** The operands of inputs and actions. Memory that has grown is another buffer. */
+/** The operands of inputs, actions and options. Memory that has grown is another buffer. */
 export const operandsOf = (wasm) =>
-  wasm.view?.length ? wasm.view : (wasm.view = new Float64Array(wasm.memory.buffer, wasm.operands.value, STATS.length));
-
-/** Whether a core is there to be released, and was not lost before. */
-export const forget = (onTrap) => listeners.delete(onTrap);
+  wasm.view?.length ? wasm.view : (wasm.view = new Float64Array(wasm.memory.buffer, wasm.operands.value, OPERANDS));
 
 /**
  * The module has trapped: nothing in its memory can be trusted any more. None of its cores is touched again, and the next one is of a
@@ -77,7 +74,7 @@ export const forget = (onTrap) => listeners.delete(onTrap);
  */
 export function trapped(error) {
   wasm = undefined;
-  const all = [...listeners];
-  listeners.clear();
+  const all = [...trapListeners];
+  trapListeners.clear();
   for (const onTrap of all) onTrap(error);
 }

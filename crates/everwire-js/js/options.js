@@ -1,46 +1,25 @@
-import {
-  defaults,
-  OPTION_AFTER_SILENCE,
-  OPTION_ASKS_APPLICATION,
-  OPTION_CLOSE_TIMEOUT,
-  OPTION_CONNECT_TIMEOUT,
-  OPTION_DROP_OLDEST,
-  OPTION_FLOOR,
-  OPTION_HIGH,
-  OPTION_MAX_MESSAGES,
-  OPTION_SENDS_PINGS,
-  OPTION_SILENCE,
-} from "../build/codes.js";
+import { defaults, OPTION_ASKS_APPLICATION, OPTION_SENDS_PINGS, OPTION_SILENCE, OPTION_WHEN_FULL } from "../build/codes.js";
 import { heartbeatOf } from "./heartbeat.js";
 
 /**
- * The options: pairs of number and value for the core, and what JavaScript needs itself. What is not understood leaves the default as
- * it is; a build for development refuses it (`development.js`).
+ * The options: their values for the core, each in its place, and what JavaScript needs itself. What is not understood leaves the default
+ * as it is; a build for development refuses it (`development.js`).
  */
-export function readOptions({ backoff, outbox, watermarks, heartbeat, connectTimeout, closeTimeout, shouldReconnect }) {
-  const options = [];
-  const set = (option, value) => value >= 0 && options.push([option, +value]);
-  const limits = { ...defaults.outbox };
-  // The numbers of a group follow each other in the order of its defaults, and no two groups have a name in common.
-  const setGroup = (name, first, given) =>
-    Object.keys(defaults[name]).forEach((key, index) => {
-      if (set(first + index, given?.[key])) limits[key] = +given[key];
-    });
-
-  setGroup("backoff", OPTION_FLOOR, backoff);
-  setGroup("watermarks", OPTION_HIGH, watermarks);
-  setGroup("outbox", OPTION_MAX_MESSAGES, outbox);
-  set(OPTION_CONNECT_TIMEOUT, connectTimeout);
-  set(OPTION_CLOSE_TIMEOUT, closeTimeout);
-  if (outbox?.whenFull === "drop-oldest") set(OPTION_DROP_OLDEST, 1);
-  if (shouldReconnect) set(OPTION_ASKS_APPLICATION, 1);
-  let pings;
-  if (heartbeat?.silence !== undefined) {
-    set(OPTION_SILENCE, heartbeat.silence);
-  } else if (heartbeat) {
-    set(OPTION_SENDS_PINGS, 1);
-    setGroup("heartbeat", OPTION_AFTER_SILENCE, heartbeat);
-    pings = heartbeatOf(heartbeat.ping, heartbeat.pong);
-  }
-  return { options, limits, pings, hasHeartbeat: !!heartbeat, shouldReconnect };
+export function readOptions(given) {
+  const { outbox, heartbeat, shouldReconnect } = given;
+  const choose = (value, byDefault) => (value >= 0 ? +value : byDefault);
+  // The numbers of the options are in the order of the defaults.
+  const options = Object.entries(defaults).flatMap(([name, value]) =>
+    typeof value === "object" ? Object.entries(value).map(([key, value]) => choose(given[name]?.[key], value)) : choose(given[name], value),
+  );
+  options[OPTION_WHEN_FULL] = outbox?.whenFull === "drop-oldest";
+  options[OPTION_SENDS_PINGS] = !!heartbeat && heartbeat.silence === undefined;
+  options[OPTION_ASKS_APPLICATION] = !!shouldReconnect;
+  options[OPTION_SILENCE] = choose(heartbeat?.silence, -1);
+  return {
+    options,
+    hasHeartbeat: !!heartbeat,
+    pings: options[OPTION_SENDS_PINGS] ? heartbeatOf(heartbeat.ping, heartbeat.pong) : undefined,
+    shouldReconnect,
+  };
 }

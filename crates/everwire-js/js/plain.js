@@ -6,8 +6,7 @@ import { jsonView } from "./json.js";
 const STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 };
 
 /** Every socket of the classes below, since they do not inherit from EverSocket. */
-const plainSockets = new WeakSet();
-export const isPlain = (socket) => plainSockets.has(socket);
+export const plainSockets = new WeakSet();
 
 /**
  * The class of a socket that is never made again: the browser's own, so that no page can tell it from that, and what EverSocket adds

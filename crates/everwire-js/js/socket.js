@@ -1,4 +1,4 @@
-import { parseAddress, parseProtocols, textsOf } from "./arguments.js";
+import { isProvider, parseAddress, parseProtocols, textsOf } from "./arguments.js";
 import { checks } from "./checks.js";
 import { logged, TRANSITIONS } from "./debug.js";
 import { drive } from "./driver.js";
@@ -7,7 +7,7 @@ import { closed, closeWith, DISPOSE, opened } from "./ending.js";
 import { exception } from "./events.js";
 import { jsonView } from "./json.js";
 import { readOptions } from "./options.js";
-import { declare, isPlain, passOn, plainClass } from "./plain.js";
+import { declare, passOn, plainClass, plainSockets } from "./plain.js";
 
 /** See `types/index.d.ts`, which documents each member. */
 export class EverSocket extends Emitter {
@@ -22,12 +22,11 @@ export class EverSocket extends Emitter {
     checks?.construct(url, protocols, options);
     const { reconnect = true, signal, debug, WebSocket = globalThis.WebSocket } = options ?? {};
     if (!WebSocket) throw exception("There is no WebSocket here: pass the class of the package ws as option WebSocket.", "NotSupportedError");
-    const isAsked = (source) => typeof source === "function";
     if (reconnect) {
       // All arguments are converted before any is checked (WebIDL).
-      const address = isAsked(url) ? url : `${url}`;
-      const offered = isAsked(protocols) ? protocols : textsOf(protocols);
-      const sources = [isAsked(url) ? url : parseAddress(address), isAsked(protocols) ? protocols : parseProtocols(offered)];
+      const address = isProvider(url) ? url : `${url}`;
+      const offered = isProvider(protocols) ? protocols : textsOf(protocols);
+      const sources = [isProvider(url) ? url : parseAddress(address), isProvider(protocols) ? protocols : parseProtocols(offered)];
       this.#driver = drive(this, debug ? logged(this, WebSocket) : WebSocket, sources, readOptions(options ?? {}));
     } else {
       this.#driver = passOn(this, new WebSocket(...(protocols === undefined ? [url] : [url, protocols])));
@@ -49,7 +48,7 @@ export class EverSocket extends Emitter {
   }
 
   static [Symbol.hasInstance](value) {
-    return super[Symbol.hasInstance](value) || (this === EverSocket && isPlain(value));
+    return super[Symbol.hasInstance](value) || (this === EverSocket && plainSockets.has(value));
   }
 
   get binaryType() {

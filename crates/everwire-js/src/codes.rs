@@ -72,7 +72,7 @@ tables! {
 
     /// What to do, from [`Core::poll`](crate::Core::poll), with its operands.
     action {
-        /// Nothing is left to do.
+        /// Nothing is left to do. 1 where the application should send more.
         NONE,
         /// The socket; how many attempts failed.
         DIAL,
@@ -139,12 +139,12 @@ tables! {
         P50,
         P90,
         P99,
-        CLOCK_OFFSET,
         OPENED,
         DROPPED,
         MESSAGES_IN,
         MESSAGES_OUT,
         BYTES_IN,
         BYTES_OUT,
+        CLOCK_OFFSET,
     }
 }

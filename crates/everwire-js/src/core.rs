@@ -1,15 +1,14 @@
 //! One connection in numbers: what happened, and what to do.
 
-use core::time::Duration;
-
 use everwire_core::{
     Action, AtRisk, CloseOutcome, Connection, Decision, Delivery, DiscardReason, DropCause, Input, MessageId, Network,
     Page, QueueOptions, Retry, SocketId, Time,
 };
 
 use crate::{
-    Operands, Options,
+    Operands,
     codes::{action, cause, discarded, input, stat, status},
+    options,
 };
 
 /// The connection of one socket. Times are in milliseconds since any fixed start.
@@ -23,9 +22,10 @@ pub struct Core {
 }
 
 impl Core {
-    /// A connection that waits to be opened. All its random numbers follow from the bits of `seed`.
-    pub fn new(options: Options, seed: f64) -> Self {
-        let connection = Connection::new(options.into_config(), seed.to_bits());
+    /// A connection that waits to be opened, with the options that the operands say. All its random numbers follow from the bits of
+    /// `seed`.
+    pub fn new(operands: &Operands, seed: f64) -> Self {
+        let connection = Connection::new(options::config(operands), seed.to_bits());
         Self { connection, retry: Decision::Retry, timer: None }
     }
 
@@ -81,12 +81,8 @@ impl Core {
             operands.write(&[self.timer.map_or(0.0, Time::as_millis_f64)]);
             return action::TIMER;
         }
+        operands.write(&[self.connection.is_ready().into()]);
         action::NONE
-    }
-
-    /// Whether the application should send more.
-    pub fn is_ready(&self) -> bool {
-        self.connection.is_ready()
     }
 
     /// Writes the statistics, in the order of [`codes::stat`](crate::codes::stat).
@@ -95,8 +91,8 @@ impl Core {
         let histogram = latency.histogram();
         let traffic = self.connection.traffic();
         let set = |stat: u32, value: f64| operands.set(stat as usize, value);
-        let set_time = |stat, time: Option<Duration>| {
-            set(stat, time.map_or(f64::NAN, |time| Time::from(time).as_millis_f64()));
+        let set_time = |stat, time: Option<Time>| {
+            set(stat, time.map_or(f64::NAN, Time::as_millis_f64));
         };
         set(stat::ANSWERED, histogram.count() as f64);
         set(stat::LOST, latency.lost() as f64);
@@ -118,6 +114,7 @@ impl Core {
         set(stat::BYTES_OUT, traffic.bytes_out as f64);
     }
 
+    #[inline(never)]
     fn status(&self) -> u32 {
         if self.connection.has_actions() || self.is_timer_due() { status::ACTIONS } else { status::NOTHING }
     }

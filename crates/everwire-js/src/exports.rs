@@ -9,48 +9,34 @@ use alloc::{boxed::Box, vec::Vec};
 
 use spin::Mutex;
 
-use crate::{Core, Operands, Options};
+use crate::{Core, Operands};
 
 /// Never contended: a module has a single thread, and nothing here calls out.
-static MODULE: Mutex<Module> = Mutex::new(Module { options: None, cores: Vec::new() });
+static CORES: Mutex<Vec<Option<Box<Core>>>> = Mutex::new(Vec::new());
 
-/// The operands of an input, which JavaScript writes, and of an action, which it reads.
+/// What JavaScript writes for an input and for a new core, and reads for an action.
 #[unsafe(export_name = "operands")]
 static OPERANDS: Operands = Operands::new();
 
-struct Module {
-    /// Of the core that is made next.
-    options: Option<Options>,
-    cores: Vec<Option<Box<Core>>>,
-}
-
-/// Sets an option of the core that is made next.
-#[unsafe(no_mangle)]
-extern "C" fn set_option(option: u32, value: f64) {
-    if let Some(mut module) = MODULE.try_lock() {
-        module.options.get_or_insert_default().set(option, value);
-    }
-}
-
-/// Makes a core with the options that were set since the last one was made. Returns its number.
+/// Makes a core with the options that the operands say. Returns its number.
 #[unsafe(no_mangle)]
 extern "C" fn create(seed: f64) -> usize {
-    let Some(mut module) = MODULE.try_lock() else { return usize::MAX };
-    let core = Some(Box::new(Core::new(module.options.take().unwrap_or_default(), seed)));
-    let free = module.cores.iter().position(Option::is_none);
-    if let Some(place) = free.and_then(|number| module.cores.get_mut(number)) {
+    let Some(mut cores) = CORES.try_lock() else { return usize::MAX };
+    let core = Some(Box::new(Core::new(&OPERANDS, seed)));
+    let free = cores.iter().position(Option::is_none);
+    if let Some(place) = free.and_then(|number| cores.get_mut(number)) {
         *place = core;
     } else {
-        module.cores.push(core);
+        cores.push(core);
     }
-    free.unwrap_or(module.cores.len() - 1)
+    free.unwrap_or(cores.len() - 1)
 }
 
 /// Frees a core's memory; its number may be given to another.
 #[unsafe(no_mangle)]
 extern "C" fn release(core: usize) {
-    if let Some(mut module) = MODULE.try_lock()
-        && let Some(place) = module.cores.get_mut(core)
+    if let Some(mut cores) = CORES.try_lock()
+        && let Some(place) = cores.get_mut(core)
     {
         *place = None;
     }
@@ -86,12 +72,6 @@ extern "C" fn poll(core: usize) -> u32 {
     with(core, |core| core.poll(&OPERANDS))
 }
 
-/// [`Core::is_ready`].
-#[unsafe(no_mangle)]
-extern "C" fn is_ready(core: usize) -> bool {
-    with(core, |core| core.is_ready())
-}
-
 /// [`Core::stats`].
 #[unsafe(no_mangle)]
 extern "C" fn stats(core: usize) {
@@ -100,6 +80,6 @@ extern "C" fn stats(core: usize) {
 
 /// What a core answers; zero where there is none of that number.
 fn with<T: Default>(core: usize, call: impl FnOnce(&mut Core) -> T) -> T {
-    let answer = MODULE.try_lock().and_then(|mut module| module.cores.get_mut(core)?.as_deref_mut().map(call));
+    let answer = CORES.try_lock().and_then(|mut cores| cores.get_mut(core)?.as_deref_mut().map(call));
     answer.unwrap_or_default()
 }

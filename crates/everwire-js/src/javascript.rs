@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use crate::{Options, codes};
+use crate::{Operands, codes, options};
 
 /// The module that the package's JavaScript imports as `build/codes.js`: the numbers that cross the border under the names that they
 /// have in [`codes`], the names of causes and the like as the application gets them, in the order of their numbers, and the defaults of
@@ -11,10 +11,12 @@ pub fn javascript() -> String {
     for (table, names) in codes::TABLES {
         constants(&mut text, table, names);
     }
-    constants(&mut text, "option", Options::NAMES);
-    list(&mut text, "CAUSES", codes::cause::NAMES, kebab_case);
+    constants(&mut text, "option", options::NAMES);
+    _ = writeln!(text, "export const OPERANDS = {};", Operands::COUNT);
+    // The last one of these two is not for the application by this name.
+    list(&mut text, "CAUSES", &codes::cause::NAMES[..codes::cause::BY_APPLICATION as usize], kebab_case);
     list(&mut text, "DISCARDED", codes::discarded::NAMES, kebab_case);
-    list(&mut text, "STATS", codes::stat::NAMES, camel_case);
+    list(&mut text, "STATS", &codes::stat::NAMES[..codes::stat::CLOCK_OFFSET as usize], camel_case);
     defaults(&mut text);
     text
 }
@@ -33,11 +35,8 @@ fn list(text: &mut String, name: &str, names: &[&str], case: fn(&str) -> String)
 
 fn defaults(text: &mut String) {
     text.push_str("/** The defaults of all options, in ms and bytes. */\nexport const defaults = Object.freeze({\n");
-    for (group, options) in Options::new().groups() {
-        let mut members: Vec<_> = options.into_iter().map(|(name, value)| member(name, value)).collect();
-        if group == "outbox" {
-            members.push("whenFull: \"refuse\"".to_owned());
-        }
+    for (group, options) in options::defaults() {
+        let members: Vec<_> = options.into_iter().map(|(name, value)| member(name, value)).collect();
         let members = members.join(", ");
         _ = match group {
             "" => writeln!(text, "  {members},"),
@@ -48,8 +47,12 @@ fn defaults(text: &mut String) {
 }
 
 fn member(name: &str, value: f64) -> String {
-    let name = camel_case(name);
-    if value.is_infinite() { format!("{name}: Infinity") } else { format!("{name}: {value}") }
+    let value = match name {
+        "when_full" => if value > 0.0 { "\"drop-oldest\"" } else { "\"refuse\"" }.to_owned(),
+        _ if value.is_infinite() => "Infinity".to_owned(),
+        _ => value.to_string(),
+    };
+    format!("{}: {value}", camel_case(name))
 }
 
 fn kebab_case(name: &str) -> String {

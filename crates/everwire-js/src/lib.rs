@@ -6,8 +6,8 @@
 //!
 //! # Layout
 //! - [`Core`]: one for each socket, which JavaScript knows by its number
-//! - [`Operands`]: the block of memory in which the operands of inputs and actions cross the border
-//! - [`Options`]: the options, by number
+//! - [`Operands`]: the block of memory in which the operands of inputs, actions and options cross the border
+//! - `options`: the options, by number
 //! - [`codes`]: the numbers of inputs, actions, causes and the like
 //! - `javascript`: the same and the defaults as a module of JavaScript
 //! - `exports`: the functions that JavaScript calls
@@ -34,4 +34,3 @@ pub use crate::core::Core;
 #[cfg(not(target_family = "wasm"))]
 pub use javascript::javascript;
 pub use operands::Operands;
-pub use options::Options;

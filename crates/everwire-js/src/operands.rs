@@ -1,6 +1,6 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::codes::stat;
+use crate::{codes::stat, options};
 
 /// The block of numbers in which operands cross the border: JavaScript writes those of an input and reads those of an action.
 ///
@@ -9,8 +9,8 @@ use crate::codes::stat;
 pub struct Operands([AtomicU64; Operands::COUNT]);
 
 impl Operands {
-    /// How many there are: as many as the longest list has, the statistics.
-    pub const COUNT: usize = stat::COUNT;
+    /// How many there are: as many as the longest list has.
+    pub const COUNT: usize = if stat::COUNT > options::COUNT { stat::COUNT } else { options::COUNT };
 
     /// All zero.
     pub const fn new() -> Self {
@@ -30,6 +30,7 @@ impl Operands {
     }
 
     /// Sets the first ones.
+    #[inline(never)]
     pub(crate) fn write(&self, values: &[f64]) {
         for (place, value) in values.iter().enumerate() {
             self.set(place, *value);

@@ -2,12 +2,12 @@
 
 use core::panic::PanicInfo;
 
-use rlsf::SmallGlobalTlsf;
+use lol_alloc::{FreeListAllocator, LockedAllocator};
 
-/// Two-level segregated fit: a few hundred instructions that find and give back a block in constant time and join what is free, so
-/// that the memory of a page that reconnects for days stays as small as it was.
+/// A list of free blocks, which are joined where they touch, so that the memory of a page that reconnects for days stays as small as it
+/// was. There are never more than a few dozen blocks: a core has half a dozen vectors, whatever waits in them.
 #[global_allocator]
-static ALLOCATOR: SmallGlobalTlsf = SmallGlobalTlsf::new();
+static ALLOCATOR: LockedAllocator<FreeListAllocator> = LockedAllocator::new(FreeListAllocator::new());
 
 /// A trap, which JavaScript catches and reports.
 #[panic_handler]

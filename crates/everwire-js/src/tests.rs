@@ -1,9 +1,11 @@
 //! A connection's life as JavaScript lives it, in numbers.
 
+use everwire_core::{Config, HeartbeatMode};
+
 use crate::{
-    Core, Operands, Options,
+    Core, Operands,
     codes::{action, cause, discarded, input, stat, status},
-    javascript,
+    javascript, options,
 };
 
 /// A core with the block of operands that JavaScript shares with it.
@@ -16,12 +18,9 @@ struct Bench {
 type Done = (u32, [f64; 5]);
 
 impl Bench {
-    fn new(options: &[(&str, f64)]) -> Self {
-        let mut chosen = Options::new();
-        for (name, value) in options {
-            chosen.set(number_of(name), *value);
-        }
-        Self { core: Core::new(chosen, 0.5), operands: Operands::new() }
+    fn new(chosen: &[(&str, f64)]) -> Self {
+        let operands = operands_of(chosen);
+        Self { core: Core::new(&operands, 0.5), operands }
     }
 
     /// One whose first socket is open, at 100 ms.
@@ -61,8 +60,15 @@ impl Bench {
     }
 }
 
-fn number_of(option: &str) -> u32 {
-    Options::NAMES.iter().position(|name| *name == option).expect("an option of this name") as u32
+/// The defaults, as JavaScript fills them in, but for what is chosen.
+fn operands_of(chosen: &[(&str, f64)]) -> Operands {
+    let operands = Operands::new();
+    let defaults = options::defaults().into_iter().flat_map(|(_, options)| options);
+    let chosen = chosen.iter().copied();
+    for (name, value) in defaults.chain([("silence", -1.0)]).chain(chosen) {
+        operands.set(options::NAMES.iter().position(|other| *other == name).expect("an option of this name"), value);
+    }
+    operands
 }
 
 fn numbers(done: &[Done]) -> Vec<u32> {
@@ -199,11 +205,11 @@ fn whatever_the_server_sends_has_a_full_buffer_measured() {
     bench.core.send_now(11, false);
     bench.poll();
     bench.handle(110.0, input::BUFFERED, &[1.0, 11.0]);
-    assert!(!bench.core.is_ready());
+    assert_eq!(bench.operands.get(0), 0.0, "it is not ready");
     assert_eq!(bench.core.receive(120.0, 1, 1), status::ACCEPTED | status::ACTIONS);
     assert_eq!(numbers(&bench.poll()), [action::MEASURE]);
     bench.handle(120.0, input::BUFFERED, &[1.0, 0.0]);
-    assert!(bench.core.is_ready());
+    assert_eq!(bench.operands.get(0), 1.0, "it is ready");
 }
 
 /// What follows when the server has closed with this code.
@@ -246,14 +252,20 @@ fn a_core_that_takes_over_from_another_keeps_the_floor_after_its_last_dial() {
 }
 
 #[test]
-fn an_option_without_a_limit_is_infinite() {
-    let mut options = Options::new();
-    for name in ["max_retries", "time_to_live", "sample_every"] {
-        for value in [5.0, f64::INFINITY] {
-            options.set(number_of(name), value);
-            let values: Vec<_> = options.groups().into_iter().flat_map(|(_, options)| options).collect();
-            assert!(values.contains(&(name, value)), "{name}: {values:?}");
-        }
+fn the_defaults_are_those_of_the_core_but_that_there_is_no_heartbeat() {
+    let mut expected = Config::default();
+    assert_eq!(format!("{:?}", options::config(&operands_of(&[("sends_pings", 1.0)]))), format!("{expected:?}"));
+    expected.heartbeat = HeartbeatMode::Off;
+    assert_eq!(format!("{:?}", options::config(&operands_of(&[]))), format!("{expected:?}"));
+}
+
+#[test]
+fn every_option_changes_what_is_named_like_it() {
+    let others = ["sends_pings", "silence"];
+    for name in options::NAMES.iter().filter(|name| !others.contains(name)) {
+        let config = format!("{:?}", options::config(&operands_of(&[("sends_pings", 1.0), (name, 77_777.0)])));
+        let values = ["77.777s", "77777.0", "77777", "Some(77777)", "Some(77.777s)", "DropOldest", "true"];
+        assert!(values.iter().any(|value| config.contains(&format!("{name}: {value}"))), "{name}: {config}");
     }
 }
 
@@ -264,7 +276,7 @@ fn the_module_for_javascript_has_every_number_name_and_default() {
         "export const INPUT_OPEN = 0;",
         "export const INPUT_RECONNECT = 1;",
         "export const STATUS_ACCEPTED = 2;",
-        "export const OPTION_MAX_RETRIES = 12;",
+        "export const OPTION_MAX_RETRIES = 7;",
         "export const DISCARDED = [\"expired\", \"evicted\", \"replaced\", \"closed\"];",
         "  connectTimeout: 15000, closeTimeout: 3000,",
         "  watermarks: Object.freeze({ high: 1048576, low: 262144 }),",

@@ -60,6 +60,6 @@ fn shorten(workspace: &Workspace, dist: &Path, file: &str) -> Result<()> {
     let map = format!("content={file}.map,url={file}.map");
     let terser = workspace.command("terser").folder(dist).args([file, "--module", "--ecma=2022"]);
     // Parameters stay as they are written: a default of `undefined` is what makes `length` that of the browser's class.
-    let terser = terser.args(["--compress", "passes=5,directives=false", "--mangle"]);
+    let terser = terser.args(["--compress", "passes=5,directives=false,hoist_funs,pure_getters", "--mangle"]);
     terser.args(["--source-map", &map, "--output", file]).run()
 }

@@ -7,14 +7,16 @@ use anyhow::Result;
 
 use crate::workspace::Workspace;
 
-/// What every browser of the last years can run (`-Oz` may use it), and what no browser needs to know. The lowest kilobyte of memory
+/// What every browser of the last years can run (`-Os` may use it), and what no browser needs to know. The lowest kilobyte of memory
 /// is the end of the stack, to which nothing points, and functions that are in order of use compress better. So does the result of
-/// one `-Oz` after another control flow was tried; with `--converge`, smaller code compresses worse. All together save 160 bytes.
-const OPTIMISE: [&str; 14] = [
+/// one `-Os` after another control flow was tried; with `--converge`, smaller code compresses worse. All together save 160 bytes.
+const OPTIMISE: [&str; 16] = [
     "--low-memory-unused",
     "--flatten",
     "--rereloop",
-    "-Oz",
+    "--merge-similar-functions",
+    "-Os",
+    "--optimize-instructions",
     "--reorder-functions",
     "--enable-bulk-memory",
     "--enable-nontrapping-float-to-int",
@@ -34,9 +36,9 @@ pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
     fs::create_dir_all(&build)?;
     let print = ["run", "--quiet", "--package", "everwire-js", "--example", "codes"];
     fs::write(build.join("codes.js"), workspace.command("cargo").args(print).output()?)?;
-    let cargo = ["build", "--profile", "wasm", "--package", "everwire-js", "--target", "wasm32-unknown-unknown"];
+    let cargo = ["build", "--profile", "npm", "--package", "everwire-js", "--target", "wasm32-unknown-unknown"];
     workspace.command("cargo").args(cargo).run()?;
-    let compiled = workspace.target()?.join("wasm32-unknown-unknown/wasm/everwire_js.wasm");
+    let compiled = workspace.target()?.join("wasm32-unknown-unknown/npm/everwire_js.wasm");
     let small = build.join("everwire.wasm");
     let optimise = workspace.command("wasm-opt").args(OPTIMISE).args([&compiled]);
     optimise.args(["--output".as_ref(), small.as_os_str()]).run()

@@ -72,18 +72,19 @@ impl Latency {
 
     /// The statistics as of now.
     pub fn summary(&self) -> LatencySummary {
+        let duration = |time: Option<Time>| time.map(Duration::from);
         LatencySummary {
             count: self.histogram.count(),
             lost: self.lost,
-            last: self.last(),
-            min: self.histogram.min(),
-            max: self.histogram.max(),
-            mean: self.mean(),
-            standard_deviation: self.standard_deviation(),
-            jitter: self.jitter(),
-            p50: self.histogram.percentile(50.0),
-            p90: self.histogram.percentile(90.0),
-            p99: self.histogram.percentile(99.0),
+            last: duration(self.last()),
+            min: duration(self.histogram.min()),
+            max: duration(self.histogram.max()),
+            mean: duration(self.mean()),
+            standard_deviation: duration(self.standard_deviation()),
+            jitter: duration(self.jitter()),
+            p50: duration(self.histogram.percentile(50.0)),
+            p90: duration(self.histogram.percentile(90.0)),
+            p99: duration(self.histogram.percentile(99.0)),
         }
     }
 
@@ -93,23 +94,23 @@ impl Latency {
     }
 
     /// The latest round trip.
-    pub fn last(&self) -> Option<Duration> {
-        self.last.map(Duration::from)
+    pub fn last(&self) -> Option<Time> {
+        self.last
     }
 
     /// The arithmetic mean of the round trips.
-    pub fn mean(&self) -> Option<Duration> {
+    pub fn mean(&self) -> Option<Time> {
         (self.histogram.count() > 0).then(|| seconds(self.mean))
     }
 
     /// The sample standard deviation of the round trips.
-    pub fn standard_deviation(&self) -> Option<Duration> {
+    pub fn standard_deviation(&self) -> Option<Time> {
         let degrees = self.histogram.count().saturating_sub(1);
         (degrees > 0).then(|| seconds(sqrt(self.squares / degrees as f64)))
     }
 
     /// The mean difference between neighbouring round trips (RFC 3550, section 6.4.1).
-    pub fn jitter(&self) -> Option<Duration> {
+    pub fn jitter(&self) -> Option<Time> {
         (self.histogram.count() > 1).then(|| seconds(self.jitter))
     }
 
@@ -172,8 +173,8 @@ impl LatencySummary {
     }
 }
 
-fn seconds(seconds: f64) -> Duration {
-    Time::from_secs_f64(seconds).into()
+fn seconds(seconds: f64) -> Time {
+    Time::from_secs_f64(seconds)
 }
 
 /// The square root of a finite number that is not negative; `core` has none. Newton's method, from a start that has half the exponent

@@ -48,7 +48,7 @@ impl Tally {
     }
 
     pub(super) fn round_trip(&self, percent: f64) -> Option<Duration> {
-        self.round_trips.percentile(percent)
+        self.round_trips.percentile(percent).map(Duration::from)
     }
 
     /// The columns of the chart: seconds from the latest mark, and answers a second.
