@@ -84,18 +84,18 @@ tables! {
         MEASURE,
         CLOSE,
         DETACH,
-        /// [`cause`]; 1 where another attempt follows by default; the number of that attempt; when it is made in ms, negative: when
+        /// [`cause`](super::cause); 1 where another attempt follows by default; the number of that attempt; when it is made in ms, negative: when
         /// the page returns.
         DECIDE,
         OPENED,
         /// The round trip in ms.
         LATENCY,
-        /// [`cause`]; the number of the attempt that follows; when it is made in ms, negative: when the page returns; the number of
+        /// [`cause`](super::cause); the number of the attempt that follows; when it is made in ms, negative: when the page returns; the number of
         /// messages at risk; their bytes.
         DROPPED,
-        /// The message; [`discarded`].
+        /// The message; [`discarded`](super::discarded).
         DISCARDED,
-        /// [`cause`]; the number of messages at risk; their bytes.
+        /// [`cause`](super::cause); the number of messages at risk; their bytes.
         ENDED,
         /// When the timer has to fire, in ms.
         TIMER,
