@@ -1,7 +1,6 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::{seconds, sqrt};
 use crate::time::Time;
 
 /// How many buckets there are from a value to its double. The buckets are evenly spaced on a scale that approximates the
@@ -79,7 +78,7 @@ impl Histogram {
     /// The buckets that hold anything: lower bound, upper bound, count.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, Duration, u32)> + '_ {
         let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        filled.map(|(index, count)| (seconds(lower_bound(index)).into(), seconds(upper_bound(index)).into(), *count))
+        filled.map(|(index, count)| (duration(lower_bound(index)).into(), duration(upper_bound(index)).into(), *count))
     }
 }
 
@@ -124,6 +123,23 @@ fn power_of_two(exponent: u64) -> f64 {
 fn ceil(value: f64) -> u64 {
     let floor = value as u64;
     floor + u64::from((floor as f64) < value)
+}
+
+fn duration(seconds: f64) -> Duration {
+    Time::from_secs_f64(seconds).into()
+}
+
+/// The square root of a finite number that is not negative; `core` has none. Newton's method, from a start that has half the exponent
+/// and is within 7 %: each step doubles the correct digits.
+pub(super) fn sqrt(square: f64) -> f64 {
+    if square <= 0.0 {
+        return 0.0;
+    }
+    let mut root = f64::from_bits((square.to_bits() >> 1) + (1023 << 51));
+    for _ in 0..4 {
+        root = (root + square / root) / 2.0;
+    }
+    root
 }
 
 #[cfg(test)]
@@ -185,5 +201,16 @@ mod tests {
         histogram.record(Duration::from_millis(40));
         let (low, high, count) = histogram.buckets().next().unwrap();
         assert!(low < Duration::from_millis(40) && Duration::from_millis(40) <= high && count == 1);
+    }
+
+    #[test]
+    fn the_root_is_right_to_the_last_digits_over_all_that_is_measured() {
+        for exponent in -40..40 {
+            for mantissa in 0..100 {
+                let square = (1.0 + f64::from(mantissa) / 100.0) * 2_f64.powi(exponent);
+                assert!((sqrt(square) / square.sqrt() - 1.0).abs() < 1e-15, "{square}");
+            }
+        }
+        assert_eq!((sqrt(0.0), sqrt(-0.0)), (0.0, 0.0));
     }
 }
