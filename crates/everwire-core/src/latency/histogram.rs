@@ -78,7 +78,7 @@ impl Histogram {
     /// The buckets that hold anything: lower bound, upper bound, count.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, Duration, u32)> + '_ {
         let filled = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        filled.map(|(index, count)| (duration(lower_bound(index)).into(), duration(upper_bound(index)).into(), *count))
+        filled.map(|(index, count)| (duration(lower_bound(index)), duration(upper_bound(index)), *count))
     }
 }
 
