@@ -287,6 +287,11 @@ impl Connection {
         self.next_wake().planned()
     }
 
+    /// The time of the latest input, to which the times in actions refer.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
     /// The phase of the connection's life.
     pub fn phase(&self) -> Phase {
         self.phase

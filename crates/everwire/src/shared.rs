@@ -380,7 +380,7 @@ impl Shared {
                 }
                 Action::Detach { .. } => self.platform.detach(),
                 report => {
-                    let event = inner.report(report, self.platform.now());
+                    let event = inner.report(report);
                     inner = self.publish(inner, event);
                 }
             }
@@ -488,13 +488,13 @@ impl Inner {
     }
 
     /// Makes an event of what the core reports.
-    fn report(&mut self, action: Action, now: Time) -> Option<Event<Payload>> {
+    fn report(&mut self, action: Action) -> Option<Event<Payload>> {
         Some(match action {
             Action::Latency(round_trip) => Event::Latency(round_trip.into()),
             Action::Dropped { cause, at_risk, retry } => {
                 self.next_attempt = retry.attempt;
                 let cause = Cause::new(cause, &self.drop_text);
-                let retry_in = retry.at.map(|at| (at - now).into());
+                let retry_in = retry.at.map(|at| (at - self.connection.now()).into());
                 Event::Dropped(Dropped { cause, at_risk, attempt: retry.attempt, retry_in })
             }
             Action::Discarded { id, reason } => {
