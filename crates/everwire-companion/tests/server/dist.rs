@@ -1,9 +1,10 @@
 use std::fs;
 
+use everwire_test_client::{TIMEOUT, http};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, TIMEOUT, http};
+use crate::harness::Harness;
 
 /// A server of an application, and the folder that the application's folder is in.
 async fn harness() -> (Harness, TempDir) {

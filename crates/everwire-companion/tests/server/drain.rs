@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
+use everwire_test_client::{Client, TIMEOUT, http};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::client::Client;
-use crate::harness::{Harness, TIMEOUT};
+use crate::harness::Harness;
 
 #[tokio::test]
 async fn every_socket_is_closed_with_1001_and_not_before_its_turn_in_the_period() {
@@ -81,11 +81,11 @@ async fn a_mounted_router_refuses_new_sockets_while_it_drains() {
     let address = listener.local_addr().unwrap();
     let app = companion.router();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let mut client = crate::client::Client::connect(address, "/echo").await;
+    let mut client = Client::connect(address, "/echo").await;
     client.ask("hi").await;
     let (closed, ()) = tokio::join!(client.closed(), companion.everwire().drain(Duration::ZERO));
     assert_eq!(closed.0, 1001);
-    let (status, sentence) = crate::client::Client::try_connect(address, "/echo", &[]).await.err().unwrap();
+    let (status, sentence) = Client::try_connect(address, "/echo", &[]).await.err().unwrap();
     assert_eq!((status, sentence.contains("stopping")), (503, true));
-    assert!(crate::harness::http(address, "/healthz", "").await.starts_with("HTTP/1.1 503 "));
+    assert!(http(address, "/healthz", "").await.starts_with("HTTP/1.1 503 "));
 }

@@ -1,11 +1,11 @@
 use everwire_server::Clock;
+use everwire_test_client::Client;
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::client::Client;
 use crate::harness::Harness;
 
 #[tokio::test]
@@ -163,8 +163,8 @@ async fn the_first_subprotocol_that_is_offered_is_granted() {
     let harness = Harness::start(|_| {}).await;
     let offered = [("sec-websocket-protocol", "chat.v2, chat.v1")];
     // The client fails by itself when a server grants what was not offered, or nothing.
-    let (_, response) = Client::with_response(harness.address(), "/echo", &offered).await.unwrap();
-    assert_eq!(response.headers()["sec-websocket-protocol"], "chat.v2");
+    let client = Client::try_connect(harness.address(), "/echo", &offered).await.unwrap();
+    assert_eq!(client.response.headers()["sec-websocket-protocol"], "chat.v2");
 }
 
 #[tokio::test]

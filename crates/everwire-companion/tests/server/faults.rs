@@ -1,9 +1,9 @@
 use std::time::Instant;
 
+use everwire_test_client::Client;
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Client;
 use crate::harness::Harness;
 
 async fn harness() -> Harness {

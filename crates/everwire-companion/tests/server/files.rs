@@ -1,9 +1,9 @@
+use everwire_test_client::{Client, TIMEOUT, connect, connect_with_small_buffers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::client::Client;
 use crate::files_client::{Sender, content, key, sha256};
-use crate::harness::{Harness, TIMEOUT, connect, connect_with_small_buffers};
+use crate::harness::Harness;
 
 /// An answer to an HTTP request: its head in small letters, and its body.
 struct Answer {

@@ -1,11 +1,11 @@
 use std::net::SocketAddr;
 
+use everwire_test_client::Client;
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Client;
 use crate::harness::Harness;
 
 /// A connection to `/files` that has read its welcome.

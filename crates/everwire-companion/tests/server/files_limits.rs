@@ -1,8 +1,9 @@
+use everwire_test_client::TIMEOUT;
 use futures_util::SinkExt;
 use tokio::time::timeout;
 
 use crate::files_client::{Sender, key};
-use crate::harness::{Harness, TIMEOUT};
+use crate::harness::Harness;
 
 #[tokio::test]
 async fn a_client_that_ignores_the_window_is_closed_with_1008_and_the_reason() {

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use everwire_server::Origins;
+use everwire_test_client::{TIMEOUT, connect, http, raw};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, TIMEOUT, connect, http, raw};
+use crate::harness::Harness;
 
 /// A connection that is kept alive, on which every byte in either direction is counted.
 pub(crate) struct RawConnection {

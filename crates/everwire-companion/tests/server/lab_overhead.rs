@@ -1,9 +1,10 @@
 //! What the server counts of the lab's transports, beside what a raw TCP client sees of them.
 
+use everwire_test_client::TIMEOUT;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, TIMEOUT};
+use crate::harness::Harness;
 use crate::lab::RawConnection;
 
 /// The account of this name.

@@ -1,14 +1,17 @@
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use everwire_test_client::Client;
+use everwire_test_client::{TIMEOUT, connect, raw};
 use futures_util::SinkExt;
 use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Harness, TIMEOUT, connect, raw};
+use crate::harness::Harness;
 #[cfg(target_os = "linux")]
-use crate::{client::Client, harness::connect_from};
+use crate::harness::connect_from;
 
 #[tokio::test]
 async fn a_message_over_the_greatest_size_closes_with_1009() {

@@ -1,7 +1,6 @@
 //! Tests of the companion server by a real client against a real port.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in what its files share")]
 
-mod client;
 mod files_client;
 mod harness;
 

@@ -1,3 +1,4 @@
+use everwire_test_client::{TIMEOUT, connect, raw};
 use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -5,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::harness::{Harness, TIMEOUT, connect, raw};
+use crate::harness::Harness;
 
 #[tokio::test]
 async fn text_that_is_not_utf8_closes_with_1007() {

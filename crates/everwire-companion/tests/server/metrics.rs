@@ -1,6 +1,7 @@
+use everwire_test_client::TIMEOUT;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, TIMEOUT};
+use crate::harness::Harness;
 
 #[tokio::test]
 async fn connections_messages_and_bytes_are_counted_for_each_endpoint() {

@@ -1,9 +1,9 @@
+use everwire_test_client::{Client, TIMEOUT};
 use serde_json::Value;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Client;
-use crate::harness::{Harness, TIMEOUT};
+use crate::harness::Harness;
 
 pub(crate) async fn watched() -> Harness {
     Harness::start(|config| config.monitor = true).await

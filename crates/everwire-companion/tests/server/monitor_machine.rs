@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use everwire_test_client::Client;
 use serde_json::Value;
 
-use crate::client::Client;
 use crate::harness::Harness;
 use crate::monitor::{sample_with, watched};
 

@@ -3,9 +3,8 @@
 use axum::Router;
 use axum::http::StatusCode;
 use everwire_companion::{Companion, Config};
+use everwire_test_client::http;
 use tokio::net::TcpListener;
-
-use crate::harness::http;
 
 #[tokio::test]
 async fn under_a_path_of_the_application_the_pages_redirect_within_it() {

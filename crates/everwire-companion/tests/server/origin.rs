@@ -1,7 +1,7 @@
 use everwire_server::Origins;
+use everwire_test_client::{Client, Refused, raw};
 
-use crate::client::{Client, Refused};
-use crate::harness::{Harness, raw};
+use crate::harness::Harness;
 
 async fn from(harness: &Harness, origin: &str) -> Result<Client, Refused> {
     Client::try_connect(harness.address(), "/echo", &[("origin", origin)]).await

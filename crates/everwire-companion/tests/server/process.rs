@@ -5,18 +5,17 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use everwire_test_client::http;
+use everwire_test_client::{Client, TIMEOUT};
 #[cfg(all(target_os = "linux", feature = "jemalloc"))]
 use futures_util::future::join_all;
 use tokio::time::{interval, timeout};
 #[cfg(all(target_os = "linux", feature = "jemalloc"))]
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Client;
 #[cfg(target_os = "linux")]
 use crate::files_client::{Sender, key};
-use crate::harness::TIMEOUT;
-#[cfg(target_os = "linux")]
-use crate::harness::http;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_everwire-companion");
 

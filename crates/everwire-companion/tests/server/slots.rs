@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use everwire_test_client::{Client, TIMEOUT, connect, raw};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,8 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
 #[cfg(target_os = "linux")]
-use crate::client::Client;
-use crate::harness::{Harness, TIMEOUT, connect, raw};
+use crate::harness::Harness;
 #[cfg(target_os = "linux")]
 use crate::{harness::connect_from, process::Process};
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use everwire_test_client::{Client, TIMEOUT};
 use futures_util::stream::SplitStream;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
@@ -8,8 +9,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::Client;
-use crate::harness::{Harness, TIMEOUT};
+use crate::harness::Harness;
 
 /// A server that soon finds a reader slow.
 async fn harness() -> Harness {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use everwire_test_client::{Client, TIMEOUT, connect, http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::client::Client;
-use crate::harness::{TIMEOUT, connect, http};
 use crate::process::Process;
 
 /// The limit that passes while the process is stopped.

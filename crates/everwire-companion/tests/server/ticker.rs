@@ -2,11 +2,11 @@ use std::time::{Duration, Instant};
 
 use everwire_companion::FeedSource;
 use everwire_companion_api::ticker::ServerMessage;
+use everwire_test_client::{Client, TIMEOUT};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::client::Client;
-use crate::harness::{Harness, TIMEOUT};
+use crate::harness::Harness;
 
 /// The next updates, whichever message they come in.
 async fn updates(client: &mut Client, count: usize) -> Vec<Value> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use everwire_server::{Tls, TlsError};
+use everwire_test_client::{Client, raw};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -13,8 +14,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::client::Client;
-use crate::harness::{Harness, raw};
+use crate::harness::Harness;
 
 /// A certificate for localhost, as files and as the root that a client trusts.
 struct Localhost {

@@ -1,7 +1,7 @@
 use everwire_server::Clock;
+use everwire_test_client::Client;
 use serde_json::json;
 
-use crate::client::Client;
 use crate::harness::Harness;
 
 const HERE: &str = r#"{"type":"position","lat":48.5,"lon":-9.25,"accuracy":10}"#;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get as on_get;
+use axum::routing::get;
 use everwire_server::{DropReason, Everwire};
+use everwire_test_client::{Client, http};
 
-use crate::support::{BOTH, By, Client, get, serve};
+use crate::support::{BOTH, By, serve};
 use crate::{counter, mounted};
 
 #[tokio::test]
@@ -26,7 +27,7 @@ async fn everyone_sees_who_has_raised_the_counter() {
     for by in BOTH {
         let everwire = Everwire::default();
         let address = serve(by, &everwire, counter::app(&everwire)).await;
-        let login = get(address, "/login/ann").await;
+        let login = http(address, "/login/ann", "").await;
         assert!(login.contains("set-cookie: user=ann;"), "{login}");
         let mut ann = Client::try_connect(address, "/counter", &[("cookie", "a=b; user=ann")]).await.unwrap();
         let mut bob = Client::try_connect(address, "/counter", &[("cookie", "user=bob")]).await.unwrap();
@@ -48,7 +49,7 @@ async fn a_route_has_limits_of_its_own() {
     for _ in 0..11 {
         ann.send("").await;
     }
-    assert_eq!(ann.closed_at_last().await, (1008, "more than 10 messages a second".to_owned()));
+    assert_eq!(ann.closed().await, (1008, "more than 10 messages a second".to_owned()));
 }
 
 #[tokio::test]
@@ -62,22 +63,24 @@ async fn an_application_keeps_its_pages_its_fallback_and_the_paths_of_its_probes
         assert_eq!(other.text().await, "hi");
         assert_eq!(Client::connect(address, "/live/echo").await.ask("echo").await, "echo");
         for (path, answer) in [("/", "my page"), ("/ops/healthz", "ok\n"), ("/healthz", "my fallback")] {
-            assert!(get(address, path).await.ends_with(answer), "{path} by {by:?}");
+            assert!(http(address, path, "").await.ends_with(answer), "{path} by {by:?}");
         }
-        assert!(get(address, "/ops/metrics").await.contains("everwire_connections{endpoint=\"/live/broadcast\"} 2"));
-        assert!(get(address, "/live/echo").await.contains("\r\n\r\n/live/echo is a WebSocket"));
-        assert!(get(address, "/live/elsewhere").await.ends_with("my fallback"));
+        assert!(
+            http(address, "/ops/metrics", "").await.contains("everwire_connections{endpoint=\"/live/broadcast\"} 2")
+        );
+        assert!(http(address, "/live/echo", "").await.contains("\r\n\r\n/live/echo is a WebSocket"));
+        assert!(http(address, "/live/elsewhere", "").await.ends_with("my fallback"));
     }
 }
 
 #[tokio::test]
 async fn the_probes_can_be_merged_into_an_application_that_has_none() {
     let everwire = Everwire::default();
-    let app = Router::new().route("/", on_get(|| async { "my page" })).merge(everwire.probes());
+    let app = Router::new().route("/", get(|| async { "my page" })).merge(everwire.probes());
     let address = serve(By::Axum, &everwire, app).await;
-    assert!(get(address, "/healthz").await.ends_with("ok\n"));
-    assert!(get(address, "/metrics").await.contains("# TYPE everwire_connections gauge"));
-    assert!(get(address, "/elsewhere").await.starts_with("HTTP/1.1 404 "));
+    assert!(http(address, "/healthz", "").await.ends_with("ok\n"));
+    assert!(http(address, "/metrics", "").await.contains("# TYPE everwire_connections gauge"));
+    assert!(http(address, "/elsewhere", "").await.starts_with("HTTP/1.1 404 "));
 }
 
 #[tokio::test]
@@ -86,9 +89,9 @@ async fn an_application_that_drains_closes_its_sockets_and_refuses_new_ones() {
     let address = serve(By::Axum, &everwire, mounted::app(&everwire)).await;
     let mut client = Client::connect(address, "/live/echo").await;
     assert_eq!(client.ask("hi").await, "hi");
-    let (closed, ()) = tokio::join!(client.closed(), everwire.drain(Duration::ZERO));
+    let (closed, ()) = tokio::join!(client.close_frame(), everwire.drain(Duration::ZERO));
     assert_eq!(closed, (1001, "the server is stopping".to_owned()));
     let (status, body) = Client::try_connect(address, "/live/echo", &[]).await.err().unwrap();
     assert_eq!((status, body.contains("stopping")), (503, true));
-    assert!(get(address, "/ops/healthz").await.starts_with("HTTP/1.1 503 "));
+    assert!(http(address, "/ops/healthz", "").await.starts_with("HTTP/1.1 503 "));
 }

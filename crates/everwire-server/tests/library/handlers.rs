@@ -8,12 +8,13 @@ use axum::response::Response;
 use everwire_server::{
     Closed, Connection, DropReason, Endpoint, Everwire, Group, Handler, Membership, Message, Upgrade,
 };
+use everwire_test_client::{Client, TIMEOUT};
 use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
-use crate::support::{BOTH, By, Client, TIMEOUT, serve};
+use crate::support::{BOTH, By, serve};
 
 /// Does what the client asks for, and reports how the connection ended.
 struct Obedient {
@@ -71,7 +72,7 @@ async fn a_handler_closes_with_a_code_and_a_reason_behind_what_it_has_sent() {
         client.send("last").await;
         client.send("close").await;
         assert_eq!(client.text().await, "last");
-        assert_eq!(client.closed().await, (4001, "as you like".to_owned()), "{by:?}");
+        assert_eq!(client.close_frame().await, (4001, "as you like".to_owned()), "{by:?}");
         let Closed::ByServer { code, reason, counted, .. } = next(&mut ends).await else {
             panic!("closed by the server")
         };
@@ -85,7 +86,7 @@ async fn a_client_that_breaks_a_rule_is_closed_and_counted() {
     let (address, mut ends) = obedient_server(By::Axum, &everwire).await;
     let mut client = Client::connect(address, "/").await;
     client.send("break a rule").await;
-    assert_eq!(client.closed().await, (1008, "not like that".to_owned()));
+    assert_eq!(client.close_frame().await, (1008, "not like that".to_owned()));
     let Closed::ByServer { counted, .. } = next(&mut ends).await else { panic!("closed by the server") };
     assert_eq!(counted, Some(DropReason::Malformed));
     assert_eq!(everwire.endpoint_metrics("/").drops(DropReason::Malformed), 1);

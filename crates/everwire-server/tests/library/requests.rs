@@ -6,9 +6,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Extension, Router};
 use everwire_server::{Connection, DropReason, Endpoint, Everwire, Handler, HandshakeError, Message, Origins, Upgrade};
+use everwire_test_client::{Client, http};
 use serde::Deserialize;
 
-use crate::support::{BOTH, By, Client, get, serve};
+use crate::support::{BOTH, By, serve};
 
 /// Sends what is known of the request, and then every message back.
 struct Echo(Connection);
@@ -91,10 +92,10 @@ async fn a_refusal_is_counted_by_its_reason() {
     let app = Router::new().route("/socket", route).merge(everwire.probes());
     let address = serve(By::Axum, &everwire, app).await;
     let line = |count| format!("everwire_drops_total{{endpoint=\"/socket\",reason=\"banned\"}} {count}\n");
-    assert!(get(address, "/metrics").await.contains(&line(0)));
+    assert!(http(address, "/metrics", "").await.contains(&line(0)));
     let (status, body) = Client::try_connect(address, "/socket", &[]).await.err().unwrap();
     assert_eq!((status, body.as_str()), (403, "You are banned; write to the moderators.\n"));
-    assert!(get(address, "/metrics").await.contains(&line(1)));
+    assert!(http(address, "/metrics", "").await.contains(&line(1)));
 }
 
 #[tokio::test]
@@ -191,7 +192,7 @@ async fn a_route_can_answer_plain_requests_too() {
 
     let everwire = Everwire::default();
     let address = serve(By::Everwire, &everwire, app(&everwire, open)).await;
-    assert!(get(address, "/socket").await.ends_with("a page about this socket"));
+    assert!(http(address, "/socket", "").await.ends_with("a page about this socket"));
     assert_eq!(Client::connect(address, "/socket").await.ask("hi").await, "hi");
 }
 

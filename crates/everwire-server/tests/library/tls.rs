@@ -3,17 +3,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::Response;
 use everwire_server::{Connection, Endpoint, Everwire, Handler, Message, Server, ServerConfig, Tls, Upgrade};
-use futures_util::{SinkExt, StreamExt};
+use everwire_test_client::Client;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use tokio_tungstenite::tungstenite::Message as WireMessage;
-
-use crate::support::TIMEOUT;
 
 struct Echo(Connection);
 
@@ -41,18 +37,15 @@ async fn a_connection_with_tls_works_and_is_counted_as_one_without_a_direct_way_
 
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).unwrap();
-    let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
     let stream = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    let stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
-    let (mut socket, _) =
-        tokio_tungstenite::client_async(format!("wss://localhost:{}/", address.port()), stream).await.unwrap();
-    socket.send(WireMessage::text("hi")).await.unwrap();
-    let answer = timeout(TIMEOUT, socket.next()).await.expect("an answer in time").unwrap().unwrap();
-    assert_eq!(answer, WireMessage::text("hi"));
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    let mut client = Client::over(stream, &format!("wss://localhost:{}/", address.port()), &[]).await.unwrap();
+    assert_eq!(client.ask("hi").await, "hi");
     assert_eq!(everwire.endpoint_metrics("/").indirect_connections_total(), 1);
 }
