@@ -3,8 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser};
-use everwire_server::cli::{ServerFlags, parse_positive_seconds, parse_size};
-use everwire_server::{BadOrigin, TlsError};
+use everwire_server::cli::{self, ServerFlags, parse_positive_seconds, parse_size};
 
 use crate::config::Config;
 use crate::files::FileLimits;
@@ -101,15 +100,12 @@ struct FileFlags {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableFlags {
-    /// `--allow-origin`.
+    /// A flag that every server on `everwire-server` has.
     #[error(transparent)]
-    Origin(#[from] BadOrigin),
+    Server(#[from] cli::UnusableFlags),
     /// `--replay`.
     #[error(transparent)]
     Recording(#[from] RecordingError),
-    /// `--tls-cert` or `--tls-key`.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
     /// `--dist`.
     #[error("--dist {0} is not a folder; build the web application first")]
     Dist(PathBuf),

@@ -143,17 +143,23 @@ impl ServerFlags {
     }
 
     /// Which pages may connect.
-    pub fn origins(&self) -> Result<Origins, BadOrigin> {
+    ///
+    /// # Errors
+    /// If `--allow-origin` names something that is not an origin.
+    pub fn origins(&self) -> Result<Origins, UnusableFlags> {
         let origins = Origins::default().with_flag("--allow-origin");
-        self.allow_origin.iter().try_fold(origins, |origins, origin| origins.allow(origin))
+        Ok(self.allow_origin.iter().try_fold(origins, |origins, origin| origins.allow(origin))?)
     }
 }
 
 impl TlsFlags {
-    /// Reads the certificate and its key, where they are given.
-    pub fn load(&self) -> Result<Option<Tls>, TlsError> {
+    /// Reads the certificate and its key; `None` without the flags.
+    ///
+    /// # Errors
+    /// If the files cannot be read or do not belong together.
+    pub fn load(&self) -> Result<Option<Tls>, UnusableFlags> {
         match (&self.tls_cert, &self.tls_key) {
-            (Some(cert), Some(key)) => Tls::from_pem_files(cert, key).map(Some),
+            (Some(cert), Some(key)) => Ok(Some(Tls::from_pem_files(cert, key)?)),
             _ => Ok(None),
         }
     }
