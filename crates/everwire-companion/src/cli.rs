@@ -21,11 +21,12 @@ pub struct Cli {
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
 
-    /// Let clients ask for faults, like /echo?fault=drop:3. For tests and demos only: whoever connects can use them.
+    /// Inject faults that clients request, like /echo?fault=drop:3. For tests and demos only: any client can request them.
     #[arg(long)]
     faults: bool,
 
-    /// Tell whoever connects to /monitor what the machine does: processor, memory, processes, and the server itself.
+    /// Send the clients of /monitor what the machine and the server do: processor, memory, processes, traffic. Any client can
+    /// connect to it.
     #[arg(long)]
     monitor: bool,
 
@@ -40,29 +41,28 @@ pub struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Ticker")]
 struct TickerFlags {
-    /// Where the random walk of the prices starts; the same seed gives the same prices.
+    /// Seed of the random walk of the prices; the same seed gives the same prices.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 
-    /// Play recorded prices instead: a CSV file with the columns time, symbol, price. A time is a number of seconds
-    /// or a date like 2024-05-01T14:30:00.250Z.
+    /// Play recorded prices instead: a CSV file with the columns time, symbol, price. A time is a number of seconds or a date
+    /// like 2024-05-01T14:30:00.250Z.
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
 
-    /// Play the recording so many times faster.
+    /// Play the recording this many times faster.
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = speed, requires = "replay")]
     replay_speed: f64,
 
-    /// Distinct ticker streams, each a choice of symbols and a rate; more are refused with HTTP 503.
+    /// Ticker streams, each a selection of symbols and a rate; more are refused with HTTP 503.
     #[arg(long, value_name = "COUNT", default_value_t = TickerLimits::default().streams)]
     max_streams: usize,
 
-    /// How many of them the connections of one address may listen to; more are refused with HTTP 429.
+    /// Ticker streams that the connections of one address may subscribe to; more are refused with HTTP 429.
     #[arg(long, value_name = "COUNT", default_value_t = TickerLimits::default().streams_per_address)]
     max_streams_per_address: usize,
 
-    /// Ticker updates a second that the connections of one address may listen to, all together; more are refused with HTTP
-    /// 429.
+    /// Ticker updates a second for all connections of one address together; more are refused with HTTP 429.
     #[arg(long, value_name = "COUNT", default_value_t = TickerLimits::default().updates_per_address)]
     max_ticker_updates_per_address: u64,
 }
@@ -70,33 +70,32 @@ struct TickerFlags {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Files")]
 struct FileFlags {
-    /// Where to make the temporary folder for files that clients leave; the default is the system's place for such.
+    /// Folder in which to create the temporary folder for uploaded files [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     files_dir: Option<PathBuf>,
 
-    /// Bytes of one file.
+    /// Size limit of one file.
     #[arg(long, value_name = "SIZE", default_value = "2GiB", value_parser = parse_size::<u64>)]
     max_file_bytes: u64,
 
-    /// Bytes of all files, the unfinished ones with the size that they will have.
+    /// Size limit of all files together; an unfinished upload counts with its final size.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = parse_size::<u64>)]
     max_store_bytes: u64,
 
-    /// How many files, with the unfinished ones.
+    /// Number of files, unfinished uploads included.
     #[arg(long, value_name = "COUNT", default_value_t = FileLimits::default().files)]
     max_files: usize,
 
-    /// How long an upload that does not go on is kept, so that it can be resumed. After a minute it gives its room to another
-    /// that needs it.
+    /// How long an interrupted upload can be resumed. After a minute, another upload that needs its room replaces it.
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = parse_positive_seconds)]
     unfinished_ttl: Duration,
 
-    /// How long a file is kept for others.
+    /// How long a file is kept.
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = parse_positive_seconds)]
     file_ttl: Duration,
 }
 
-/// Why the flags, each of them well formed, cannot be used.
+/// Why flags that parse cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableFlags {
@@ -112,7 +111,7 @@ pub enum UnusableFlags {
 }
 
 impl Cli {
-    /// Reads the files that the flags name.
+    /// Turns the flags into a configuration. Reads the files that they name.
     pub fn into_config(self) -> Result<Config, UnusableFlags> {
         let Self { dist, faults, monitor, server, ticker, files } = self;
         if let Some(dist) = dist.as_ref().filter(|dist| !dist.is_dir()) {

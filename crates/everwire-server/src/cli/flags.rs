@@ -18,20 +18,20 @@ pub struct ServerFlags {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
     pub listen: SocketAddr,
 
-    /// Share the address with other servers started like this: the system gives each its part of the connections. The
-    /// servers know nothing of each other, so that who is on one does not hear who is on another.
+    /// Share the address with other servers that are started with this flag: the system distributes the connections. The servers
+    /// share no state, so clients of different servers do not receive each other's messages.
     #[arg(long)]
     pub reuse_port: bool,
 
     /// Also let pages of this origin connect, like `https://example.org`, `https://*.example.org` for all its subdomains, `null`,
     /// `file://`, or `*` for any. Pages of the server's own host and of localhost may always connect, and so may programs that are not
-    /// browsers. Over a loopback address the server answers only to an address, to localhost, and to the hosts given here, so that
-    /// behind a proxy on the same machine this is needed. Can be repeated.
+    /// browsers. Over a loopback address the server accepts only an IP address, localhost, and the hosts given here as `Host`, so a
+    /// proxy on the same machine needs this flag. Can be repeated.
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
 
-    /// When stopping (Ctrl-C, SIGTERM, SIGHUP), close the sockets spread over so many seconds, so that their clients do not return at
-    /// once.
+    /// When stopping (Ctrl-C, SIGTERM, SIGHUP), close the sockets spread over this many seconds, so that their clients do not all
+    /// reconnect at once.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
     pub drain: Duration,
 
@@ -67,12 +67,12 @@ pub struct LimitFlags {
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = parse_size::<usize>)]
     pub max_message_bytes: usize,
 
-    /// Connections in all, each from the moment that it is accepted; a request on one more is refused with HTTP 503. The server raises
-    /// its limit on open files as far as the system lets it (`ulimit -H -n`): that has to be some more, or it holds fewer.
+    /// Connections in total, each from the moment that it is accepted; a request on one more is refused with HTTP 503. The server
+    /// raises its limit on open files as far as the system permits (`ulimit -H -n`), and accepts fewer connections if that is too low.
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().connections)]
     pub max_connections: usize,
 
-    /// Connections from one address; more are refused with HTTP 429. Behind a proxy all come from one address.
+    /// Connections from one address; more are refused with HTTP 429. Behind a proxy, all connections come from one address.
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().connections_per_address)]
     pub max_connections_per_address: usize,
 
@@ -80,38 +80,37 @@ pub struct LimitFlags {
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().messages_per_second)]
     pub max_messages_per_second: u32,
 
-    /// Close a connection with 1001 after so long without a message in either direction. 0 is no limit.
+    /// Close a connection with 1001 after this time without a message in either direction. 0 is no limit.
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = parse_seconds)]
     pub idle_timeout: Duration,
 
-    /// Time for a client to connect and send the head of its request, then for its body, and then until its next one.
+    /// Time limit for the head of a client's request from its connect, then for the body, and then until its next request.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = parse_positive_seconds)]
     pub handshake_timeout: Duration,
 
-    /// Time for a message to arrive, from its first byte to its last; one that takes longer closes its connection with 1008.
-    /// 0 is no limit.
+    /// Time limit for a message from its first byte to its last; a slower one closes its connection with 1008. 0 is no limit.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds)]
     pub message_timeout: Duration,
 
-    /// Bytes of unfinished messages and of unsent answers that all connections may hold together; a message that finds no room
-    /// waits until others are done. One address may hold half, unless it may have all connections.
+    /// Bytes of incomplete messages and of unsent answers that all connections may hold together; a message without room waits
+    /// until others are complete. One address may hold half, unless it may have all connections.
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size::<usize>)]
     pub max_buffered_bytes: usize,
 
-    /// Bytes that may wait for a slow reader; beyond it is closed with 1013.
+    /// Bytes that may be queued for a slow reader; more close its connection with 1013.
     #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = parse_size::<usize>)]
     pub max_backlog_bytes: usize,
 
-    /// Time for one message to be written; a reader that takes longer is closed with 1013, or cut where it reads HTTP.
+    /// Time limit for writing one message; a slower reader is closed with 1013, or cut if it reads HTTP.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_positive_seconds)]
     pub write_timeout: Duration,
 
-    /// Time for a closing connection to exchange its close frames before it is cut.
+    /// Time limit for the closing handshake, after which TCP is cut.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
     pub close_timeout: Duration,
 }
 
-/// Why flags, each of them well formed, cannot be used.
+/// Why flags that parse cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnusableFlags {
@@ -124,7 +123,7 @@ pub enum UnusableFlags {
 }
 
 impl ServerFlags {
-    /// The state that the flags ask for.
+    /// A builder of the state with these flags.
     pub fn builder(&self) -> Result<Builder, UnusableFlags> {
         let builder = Everwire::builder()
             .origins(self.origins()?)
