@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
 
 const PREFIX: &str = "everwire-files-";
 /// Locked by the server that owns the folder. The system releases the lock however that server ends.
@@ -137,6 +138,25 @@ impl PartialFile {
         }
         text
     }
+}
+
+/// Removes files. Files that do not exist are skipped.
+pub(crate) async fn remove_files(paths: Vec<PathBuf>) {
+    if paths.is_empty() {
+        return;
+    }
+    let removed = spawn_blocking(move || {
+        for path in paths {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, path = %path.display(), "cannot remove a file");
+                }
+                _ => {}
+            }
+        }
+    });
+    // Fails only when the runtime ends, and then the folder is removed as a whole.
+    let _ = removed.await;
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use everwire_companion_api::files::{ChunkHeader, ClientMessage, ResumeKey, ServerMessage};
 use everwire_server::{Connection, DropReason, Handler, Membership, Message};
 
-use super::Store;
 use super::disk::FileId;
 use super::inventory::{Begin, Inventory, UploadRefused};
 use super::name::FileName;
+use super::store::Store;
+use super::task;
 use super::upload::{Attachment, Chunk, Upload, WINDOW, WindowExceeded};
 use crate::json::SendJson;
 
@@ -70,7 +71,7 @@ impl FilesHandler {
     fn begin(&mut self, stream: u32, name: &str, size: u64, resume: &ResumeKey) -> Result<(), WindowExceeded> {
         self.detach();
         let name = FileName::parse(name).map_err(UploadRefused::from);
-        match name.and_then(|name| self.store.begin(resume, name, size)) {
+        match name.and_then(|name| task::begin(&self.store, resume, name, size)) {
             Ok(Begin::Stored(file)) => self.connection.send_json(&ServerMessage::Stored { stream, file: file.into() }),
             Ok(Begin::Upload(upload)) => {
                 let generation = self.store.next_generation();

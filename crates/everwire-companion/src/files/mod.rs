@@ -1,10 +1,14 @@
 //! Files that one client leaves for others for a while.
 //!
 //! # Layout
-//! - [`FileLimits`], `inventory`: what the store may hold and holds, without I/O
+//! - `handler`: the protocol of a connection; `download`: files over HTTP
+//! - `task`: writes the file of one upload
 //! - `store`: the inventory with its group, its expiry task and its folder
-//! - `handler`: the protocol of a connection; `upload`: the task that writes one file; `download`: files over HTTP
+//! - [`FileLimits`], `inventory`: what the store may hold and holds, without I/O
+//! - `upload`: the handle of an upload, the queue of its jobs and the flow-control window
 //! - `disk`: the temporary folder and the files in it; `name`: the rules for file names
+//!
+//! A module uses only those in the lines below it: the store knows nothing of the tasks that write into it.
 
 mod disk;
 mod download;
@@ -12,6 +16,7 @@ mod handler;
 mod inventory;
 mod name;
 mod store;
+mod task;
 mod upload;
 
 pub(crate) use handler::FilesHandler;
@@ -27,3 +32,6 @@ use crate::companion::Companion;
 pub(crate) fn routes() -> Router<Companion> {
     Router::new().route("/files/{id}", get(download::answer))
 }
+
+#[cfg(test)]
+mod tests;

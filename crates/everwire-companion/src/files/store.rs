@@ -10,14 +10,13 @@ use everwire_server::{Clock, Connection, Group, Membership};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::FileLimits;
-use super::disk::{FileId, Folder};
-use super::inventory::{Begin, Expired, FileInfo, Inventory, UploadRefused};
+use super::disk::{FileId, Folder, remove_files};
+use super::inventory::{Begin, Expired, FileInfo, FileLimits, Inventory, UploadRefused};
 use super::name::FileName;
-use super::upload::{Plan, Upload, remove_files};
+use super::upload::Upload;
 use crate::json::json;
 
-/// The time to the next look if nothing can expire.
+/// The time to the next check if nothing can expire.
 const FAR_FUTURE: Duration = Duration::from_secs(86_400 * 365);
 
 /// The files of one server: the inventory, the connections that follow its changes, and the folder on disk.
@@ -76,18 +75,19 @@ impl Store {
         })
     }
 
-    /// Resumes or starts the upload of this key.
+    /// Resumes the upload of this key, or makes room for a new one, which `start` starts.
     pub(crate) fn begin(
         self: &Arc<Self>,
         resume: &ResumeKey,
         name: FileName,
         size: u64,
+        start: impl FnOnce(FileId) -> Upload,
     ) -> Result<Begin, UploadRefused> {
         self.expiry_task.call_once(|| {
             tokio::spawn(run_expiry_task(Arc::downgrade(self), Arc::clone(&self.changed)));
         });
-        let plan = Plan { id: FileId::random(), size, resume: resume.clone(), store: Arc::downgrade(self) };
-        let begin = self.with(|inventory| inventory.begin(resume, name, size, Instant::now(), || Upload::start(plan)));
+        let start = || start(FileId::random());
+        let begin = self.with(|inventory| inventory.begin(resume, name, size, Instant::now(), start));
         self.changed.notify_one();
         begin
     }
@@ -192,7 +192,7 @@ impl Store {
         self.limits.folder.clone().unwrap_or_else(env::temp_dir)
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Inventory) -> T) -> T {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Inventory) -> T) -> T {
         let mut result = None;
         self.group.update(|inventory, _| {
             result = Some(work(inventory));
@@ -226,6 +226,3 @@ async fn run_expiry_task(store: Weak<Store>, changed: Arc<Notify>) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use everwire_companion_api::files::ResumeKey;
+use everwire_server::Clock;
 use everwire_server::testing::Recorder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::*;
-use crate::files::upload::{Attachment, Chunk, WINDOW};
+use super::inventory::{Begin, FileInfo, UploadRefused};
+use super::name::FileName;
+use super::upload::{Attachment, Chunk, Upload, WINDOW};
+use super::{FileLimits, Store, task};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -24,8 +28,12 @@ fn key(text: &str) -> ResumeKey {
     format!("a-key-that-is-long-enough-{text}").try_into().unwrap()
 }
 
+fn request(store: &Arc<Store>, name: &str, size: u64) -> Result<Begin, UploadRefused> {
+    task::begin(store, &key(name), FileName::parse(name).unwrap(), size)
+}
+
 fn begin(store: &Arc<Store>, name: &str, size: u64) -> Upload {
-    match store.begin(&key(name), FileName::parse(name).unwrap(), size).unwrap() {
+    match request(store, name, size).unwrap() {
         Begin::Upload(upload) => upload,
         Begin::Stored(file) => panic!("{file:?} is there already"),
     }
@@ -146,25 +154,24 @@ async fn an_idle_upload_gives_its_room_to_one_that_needs_it_and_gets_an_error() 
     let (parent, minute) = (tempfile::tempdir().unwrap(), Duration::from_secs(60));
     let most = FileLimits::default().file_bytes;
     let store = store(parent.path());
-    let asked = |name: &str, size| store.begin(&key(name), FileName::parse(name).unwrap(), size);
     let (_, longest) = attach(&store, &begin(&store, "longest", most));
     sleep(Duration::from_secs(1)).await;
     let (_, still) = attach(&store, &begin(&store, "still", most - 10));
     sleep(minute - Duration::from_secs(2)).await;
-    assert!(asked("early", most).unwrap_err().message.contains("after it stopped: try again"));
+    assert!(request(&store, "early", most).unwrap_err().message.contains("after it stopped: try again"));
     sleep(Duration::from_secs(2)).await;
 
     drop(begin(&store, "small", 10));
-    asked("huge", most + 1).unwrap_err();
+    request(&store, "huge", most + 1).unwrap_err();
     store.with(|inventory| {
         assert_eq!(inventory.next_expiry(), Some(Instant::now() + HOUR / 2 - minute - Duration::from_secs(1)))
     });
     put(&store, &begin(&store, "large", most - 10), b"he");
     assert!(receive(&longest, "failed").await["error"].as_str().unwrap().contains("was idle"));
     sleep(minute / 2).await;
-    assert!(asked("second", most - 10).is_ok(), "the second is displaced as well");
+    assert!(request(&store, "second", most - 10).is_ok(), "the second is displaced as well");
     receive(&still, "failed").await;
-    assert!(asked("third", most - 10).is_err(), "an upload that has just started is kept");
+    assert!(request(&store, "third", most - 10).is_err(), "an upload that has just started is kept");
 }
 
 #[tokio::test(start_paused = true)]
@@ -191,7 +198,7 @@ async fn no_upload_is_displaced_if_that_makes_too_little_room() {
     sleep(Duration::from_secs(61)).await;
     drop(begin(&store, "a", most));
     drop(begin(&store, "b", most - 10));
-    let full = store.begin(&key("c"), FileName::parse("c").unwrap(), 11).unwrap_err();
+    let full = request(&store, "c", 11).unwrap_err();
     assert!(full.message.contains("The store is full"), "{full:?}");
     assert!(
         store.with(|inventory| inventory.next_expiry()).unwrap() < Instant::now() + HOUR / 2,
