@@ -16,10 +16,10 @@ pub(crate) const GRAMMAR: &str = "drop:N, half-open:N, delay:MS and jitter:MS (a
      loss:PERCENT (at most 50), refuse:STATUS (400 to 599), \
      close:CODE or close:CODE:N (1000 to 1003, 1007 to 1014, 3000 to 4999), garbage; several separated by commas";
 
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+const MAX_DELAY: Duration = Duration::from_secs(60);
 
 /// The greatest loss in percent. A network that loses more does not work at all.
-const MOST_LOSS: f64 = 50.0;
+const MAX_LOSS_PERCENT: f64 = 50.0;
 
 /// The faults that one connection requests.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,12 +41,12 @@ impl Faults {
             match parts[..] {
                 ["drop", n] => faults.ends.push((n.parse().ok()?, Intervention::Cut)),
                 ["half-open", n] => faults.ends.push((n.parse().ok()?, Intervention::HalfOpen)),
-                ["close", code] => faults.ends.push((0, closes(sendable(code)?))),
-                ["close", code, n] => faults.ends.push((n.parse().ok()?, closes(sendable(code)?))),
-                ["delay", ms] => faults.network.delay = bearable(ms)?,
-                ["jitter", ms] => faults.network.jitter = bearable(ms)?,
+                ["close", code] => faults.ends.push((0, close(parse_close_code(code)?))),
+                ["close", code, n] => faults.ends.push((n.parse().ok()?, close(parse_close_code(code)?))),
+                ["delay", ms] => faults.network.delay = parse_delay(ms)?,
+                ["jitter", ms] => faults.network.jitter = parse_delay(ms)?,
                 ["loss", percent] => {
-                    let percent = percent.parse().ok().filter(|percent| (0.0..=MOST_LOSS).contains(percent))?;
+                    let percent = percent.parse().ok().filter(|percent| (0.0..=MAX_LOSS_PERCENT).contains(percent))?;
                     faults.network.loss = percent / 100.0;
                 }
                 ["refuse", status] => {
@@ -61,12 +61,12 @@ impl Faults {
     }
 
     /// The interceptor of a connection with these faults.
-    pub(crate) fn script(self) -> Script {
+    pub(crate) fn injector(self) -> FaultInjector {
         let path = self.network.path();
-        let mut script =
-            Script { faults: self, path, messages: 0, garbage_sent: 0, delayed: VecDeque::new(), bytes: 0 };
-        script.open(Instant::now());
-        script
+        let mut injector =
+            FaultInjector { faults: self, path, messages: 0, garbage_sent: 0, delayed: VecDeque::new(), bytes: 0 };
+        injector.open(Instant::now());
+        injector
     }
 
     /// The requested network, unless there is a fault that only a WebSocket can have.
@@ -75,23 +75,23 @@ impl Faults {
     }
 }
 
-fn closes(code: u16) -> Intervention {
+fn close(code: u16) -> Intervention {
     Intervention::Close(code, "as asked by the fault parameter")
 }
 
-fn bearable(ms: &str) -> Option<Duration> {
-    ms.parse().ok().map(Duration::from_millis).filter(|time| *time <= LONGEST_DELAY)
+fn parse_delay(ms: &str) -> Option<Duration> {
+    ms.parse().ok().map(Duration::from_millis).filter(|time| *time <= MAX_DELAY)
 }
 
 /// Codes that RFC 6455 section 7.4 lets an endpoint send.
-fn sendable(code: &str) -> Option<u16> {
+fn parse_close_code(code: &str) -> Option<u16> {
     let code = code.parse().ok()?;
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999).then_some(code)
 }
 
-/// Injects faults into a connection.
+/// Injects the requested faults into a connection.
 #[derive(Debug)]
-pub(crate) struct Script {
+pub(crate) struct FaultInjector {
     faults: Faults,
     path: Path,
     messages: u64,
@@ -101,7 +101,7 @@ pub(crate) struct Script {
     bytes: usize,
 }
 
-impl Script {
+impl FaultInjector {
     /// Queues the garbage before the first message.
     fn open(&mut self, now: Instant) {
         if self.faults.garbage {
@@ -132,7 +132,7 @@ impl Script {
     }
 }
 
-impl Interceptor for Script {
+impl Interceptor for FaultInjector {
     fn send(&mut self, message: EncodedMessage, now: Instant) {
         if self.faults.garbage {
             let garbage = self.garbage();
@@ -177,8 +177,8 @@ mod tests {
     }
 
     /// The messages that are due by then.
-    fn due(script: &mut Script, now: Instant) -> Vec<Message> {
-        std::iter::from_fn(|| script.next(now)).map(|message| message.decode()).collect()
+    fn due(injector: &mut FaultInjector, now: Instant) -> Vec<Message> {
+        std::iter::from_fn(|| injector.next(now)).map(|message| message.decode()).collect()
     }
 
     fn ends(text: &str) -> Vec<(u64, Intervention)> {
@@ -189,8 +189,8 @@ mod tests {
     fn every_fault_of_the_grammar_is_read() {
         assert_eq!(ends("drop:3"), [(3, Intervention::Cut)]);
         assert_eq!(ends("half-open:0"), [(0, Intervention::HalfOpen)]);
-        assert_eq!(ends("close:4001"), [(0, closes(4001))]);
-        assert_eq!(ends("close:1011:7"), [(7, closes(1011))]);
+        assert_eq!(ends("close:4001"), [(0, close(4001))]);
+        assert_eq!(ends("close:1011:7"), [(7, close(1011))]);
         assert_eq!(Faults::parse("refuse:503").unwrap().refuse, Some(StatusCode::SERVICE_UNAVAILABLE));
         let both = Faults::parse("delay:250, garbage").unwrap();
         assert_eq!((both.network.delay, both.garbage), (Duration::from_millis(250), true));
@@ -233,35 +233,35 @@ mod tests {
 
     #[test]
     fn a_fault_is_due_after_its_messages_and_not_before() {
-        let mut script = Faults::parse("close:4000:2,drop:3").unwrap().script();
+        let mut injector = Faults::parse("close:4000:2,drop:3").unwrap().injector();
         let mut after = Vec::new();
         for _ in 0..3 {
-            script.on_messages(1);
-            after.push(script.intervention());
+            injector.on_messages(1);
+            after.push(injector.intervention());
         }
-        assert_eq!(after, [None, Some(closes(4000)), Some(closes(4000))]);
+        assert_eq!(after, [None, Some(close(4000)), Some(close(4000))]);
     }
 
     #[test]
     fn delayed_messages_keep_their_order_and_their_time() {
         let start = Instant::now();
-        let mut script = Faults::parse("delay:100").unwrap().script();
+        let mut injector = Faults::parse("delay:100").unwrap().injector();
         let later = |ms| start + Duration::from_millis(ms);
-        script.send(encoded("a"), start);
-        script.send(encoded("b"), later(50));
-        assert_eq!(script.deadline(), Some(later(100)));
-        assert!(script.next(later(99)).is_none());
-        assert_eq!(due(&mut script, later(100)), [Message::text("a")]);
-        assert_eq!(due(&mut script, later(150)), [Message::text("b")]);
+        injector.send(encoded("a"), start);
+        injector.send(encoded("b"), later(50));
+        assert_eq!(injector.deadline(), Some(later(100)));
+        assert!(injector.next(later(99)).is_none());
+        assert_eq!(due(&mut injector, later(100)), [Message::text("a")]);
+        assert_eq!(due(&mut injector, later(150)), [Message::text("b")]);
     }
 
     #[test]
     fn garbage_alternates_between_text_and_binary_around_the_real_messages() {
-        let mut script = Faults::parse("garbage").unwrap().script();
+        let mut injector = Faults::parse("garbage").unwrap().injector();
         let now = Instant::now();
-        script.send(encoded("real"), now);
-        script.send(encoded("real"), now);
-        let kinds: String = due(&mut script, now)
+        injector.send(encoded("real"), now);
+        injector.send(encoded("real"), now);
+        let kinds: String = due(&mut injector, now)
             .iter()
             .map(|message| match message {
                 Message::Text(text) if text.as_str() == "real" => 'r',

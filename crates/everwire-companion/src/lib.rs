@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //! - [`Config`] says what a server does, [`Cli`] reads it from flags, [`Server`] runs it
-//! - `companion`: the state behind the routes; `routes`: all of them; `opening`: what endpoints do first with a handshake
+//! - `companion`: the state behind the routes; `routes`: all of them
+//! - `upgrade`: checks a handshake and applies its faults; `protocol`: paths, query parameters and JSON messages
 //! - `endpoints`: the small ones; `ticker`, `lab`, `files`, `monitor`: the large ones
 //! - `fault`: faults that clients request; `pages`: the files of the demos
 
@@ -12,16 +13,14 @@ mod config;
 mod endpoints;
 mod fault;
 mod files;
-mod json;
 mod lab;
-mod memory;
 mod monitor;
-mod opening;
 mod pages;
-mod parameters;
+mod protocol;
 mod routes;
 mod server;
 mod ticker;
+mod upgrade;
 
 pub use cli::{Cli, UnusableFlags};
 pub use companion::Companion;

@@ -6,16 +6,16 @@ use axum::routing::get;
 use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::companion::Companion;
-use crate::endpoints::PATHS;
-use crate::memory::resident_bytes;
+use crate::protocol::PATHS;
 use crate::{endpoints, files, lab};
 
 impl Companion {
-    /// Everything that the server has.
+    /// All routes of the server.
     pub fn router(&self) -> Router {
-        let pages = files::routes().merge(lab::routes()).route("/metrics", get(metrics)).fallback(elsewhere);
+        let pages = files::routes().merge(lab::routes()).route("/metrics", get(metrics)).fallback(fallback);
         let guarded = self.everwire().guard(pages);
         // They check the host by themselves, and count what they refuse.
         guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz())
@@ -36,7 +36,16 @@ async fn metrics(State(companion): State<Companion>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
-async fn elsewhere(State(companion): State<Companion>, request: Request) -> Response {
+/// The resident memory of this process in bytes, if the system reports it.
+fn resident_bytes() -> Option<u64> {
+    let pid = Pid::from_u32(std::process::id());
+    let mut system = System::new().ok()?;
+    let memory = ProcessRefreshKind::nothing().with_memory().without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, memory);
+    Some(system.process(pid)?.memory())
+}
+
+async fn fallback(State(companion): State<Companion>, request: Request) -> Response {
     if let Some(pages) = companion.pages() {
         return pages.serve(&companion, request).await;
     }

@@ -1,40 +1,28 @@
-//! What each path does with messages.
+//! The WebSocket endpoints and their routes.
+//!
+//! # Layout
+//! - `simple`: the small endpoints; `tracker`: positions on a map
+//! - The large ones are modules of the crate: `ticker`, `lab`, `files`, `monitor`
 
-mod broadcast;
-mod clock;
-mod countdown;
-mod echo;
-mod hello;
-mod sum;
+mod simple;
 mod tracker;
 
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
-use everwire_server::{DropReason, Endpoint, Group, HandshakeError};
+use everwire_server::{Endpoint, Group, HandshakeError};
 
 use crate::companion::Companion;
 use crate::files::FilesHandler;
-use crate::opening::Opening;
+use crate::protocol::{FILES, LAB, PATHS, STREAMS_FULL};
+use crate::upgrade::UpgradeRequest;
 use crate::{lab, monitor, ticker};
-use broadcast::BroadcastHandler;
-use clock::ClockHandler;
-use countdown::{CountdownHandler, Steps};
-use echo::EchoHandler;
-use hello::HelloHandler;
-use sum::{SumHandler, Total};
+use simple::{
+    BroadcastHandler, ClockHandler, CountdownHandler, CountdownParameters, EchoHandler, HelloHandler, SumHandler, Total,
+};
 use tracker::{Positions, TrackerHandler};
 
-/// The paths of the WebSockets, which are also their names in the metrics.
-pub(crate) const PATHS: [&str; 11] =
-    ["/echo", "/broadcast", "/hello", "/countdown", "/sum", "/clock", "/ticker", "/tracker", "/monitor", LAB, FILES];
-pub(crate) const LAB: &str = "/lab/socket";
-pub(crate) const FILES: &str = "/files";
-
-/// The reason for refusing a client when there are too many streams.
-pub(crate) const STREAMS_FULL: DropReason = DropReason::Application("streams_full");
-
-/// What the connections of endpoints share.
+/// The groups that the connections of endpoints share.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     broadcast: Group<()>,
@@ -63,40 +51,40 @@ pub(crate) fn routes(companion: &Companion) -> Router<Companion> {
         .route(FILES, files_.route(files))
 }
 
-/// The echo tester offers subprotocols to see one granted. This endpoint grants the first one.
-async fn echo(Opening { upgrade, .. }: Opening) -> Response {
+/// Grants the first subprotocol that the client offers, so that the echo tester of the demos can show one.
+async fn echo(UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
     let offered = upgrade.offered_protocols().to_vec();
     upgrade.protocols(offered).accept(EchoHandler::new)
 }
 
-async fn broadcast(State(companion): State<Companion>, Opening { upgrade, .. }: Opening) -> Response {
+async fn broadcast(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
     upgrade.accept(move |connection| BroadcastHandler::new(&companion.groups().broadcast, connection))
 }
 
-async fn hello(Opening { upgrade, .. }: Opening) -> Response {
+async fn hello(UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
     upgrade.accept(HelloHandler::new)
 }
 
-async fn countdown(Opening { upgrade, query }: Opening) -> Result<Response, HandshakeError> {
-    let steps = Steps::from_query(&query)?;
-    Ok(upgrade.accept(move |connection| CountdownHandler::new(steps, connection)))
+async fn countdown(UpgradeRequest { upgrade, query }: UpgradeRequest) -> Result<Response, HandshakeError> {
+    let parameters = CountdownParameters::from_query(&query)?;
+    Ok(upgrade.accept(move |connection| CountdownHandler::new(parameters, connection)))
 }
 
-async fn sum(State(companion): State<Companion>, Opening { upgrade, .. }: Opening) -> Response {
+async fn sum(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
     upgrade.accept(move |connection| SumHandler::new(&companion.groups().sum, connection))
 }
 
-async fn clock(State(companion): State<Companion>, Opening { upgrade, .. }: Opening) -> Response {
+async fn clock(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
     let clock = companion.config().clock.clone();
     upgrade.accept(move |connection| ClockHandler::new(clock, connection))
 }
 
-async fn tracker(State(companion): State<Companion>, Opening { upgrade, .. }: Opening) -> Response {
+async fn tracker(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
     let clock = companion.config().clock.clone();
     upgrade.accept(move |connection| TrackerHandler::new(&companion.groups().tracker, clock, connection))
 }
 
-async fn files(State(companion): State<Companion>, Opening { upgrade, .. }: Opening) -> Response {
+async fn files(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
     let message_bytes = companion.config().connection.message_bytes;
     upgrade.accept(move |connection| FilesHandler::new(companion.files(), message_bytes, connection))
 }

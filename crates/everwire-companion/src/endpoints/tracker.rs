@@ -5,7 +5,7 @@ use everwire_companion_api::tracker::{ClientMessage, Position, Secret, ServerMes
 use everwire_server::{Clock, Connection, Group, Handler, Membership, Message};
 use sha2::{Digest, Sha256};
 
-use crate::json::{SendJson, json};
+use crate::protocol::{SendJson, json};
 
 /// The participants by id.
 pub(crate) type Positions = BTreeMap<u64, Participant>;
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_was_replaced_removes_nobody_when_it_ends() {
+    fn the_end_of_a_replaced_connection_removes_no_participant() {
         let group = Group::new(Positions::default());
         let here = r#"{"type":"position","lat":1,"lon":2,"accuracy":3,"secret":"0123456789abcdef"}"#;
         let (mut lost, _) = join(&group);

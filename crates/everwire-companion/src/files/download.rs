@@ -11,7 +11,7 @@ use super::disk::FileId;
 use super::inventory::FileInfo;
 use super::name::FileName;
 use crate::companion::Companion;
-use crate::endpoints::FILES;
+use crate::protocol::FILES;
 
 /// Serves a file, whole or in part, in a way that browsers never display or run it as a page of this server.
 pub(super) async fn answer(State(companion): State<Companion>, Path(id): Path<String>, request: Request) -> Response {

@@ -10,7 +10,7 @@ use super::name::FileName;
 use super::store::Store;
 use super::task;
 use super::upload::{Attachment, Chunk, Upload, WINDOW, WindowExceeded};
-use crate::json::SendJson;
+use crate::protocol::SendJson;
 
 /// The greatest size of a chunk in bytes, so that a ping does not wait long behind one.
 const MAX_CHUNK: u64 = 256 << 10;

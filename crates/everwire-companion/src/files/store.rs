@@ -14,7 +14,7 @@ use super::disk::{FileId, Folder, remove_files};
 use super::inventory::{Begin, Expired, FileInfo, FileLimits, Inventory, UploadRefused};
 use super::name::FileName;
 use super::upload::Upload;
-use crate::json::json;
+use crate::protocol::json;
 
 /// The time to the next check if nothing can expire.
 const FAR_FUTURE: Duration = Duration::from_secs(86_400 * 365);

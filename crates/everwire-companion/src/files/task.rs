@@ -12,7 +12,7 @@ use super::inventory::{Begin, UploadRefused};
 use super::name::FileName;
 use super::store::Store;
 use super::upload::{Attachment, Chunk, FlowControlWindow, Job, JobQueue, OVERHEAD, Upload, window_for};
-use crate::json::SendJson;
+use crate::protocol::SendJson;
 
 /// Resumes the upload of this key, or starts the task of a new one. It ends when the file is complete, or with [`Upload::end`].
 pub(super) fn begin(store: &Arc<Store>, resume: &ResumeKey, name: FileName, size: u64) -> Result<Begin, UploadRefused> {

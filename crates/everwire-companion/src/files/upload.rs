@@ -7,7 +7,7 @@ use everwire_server::Connection;
 use tokio::sync::mpsc::{self, error::SendError};
 
 use super::disk::FileId;
-use crate::json::SendJson;
+use crate::protocol::SendJson;
 
 /// The flow-control window: bytes that a client may send before they are acknowledged.
 pub(crate) const WINDOW: u64 = 4 << 20;
@@ -19,7 +19,7 @@ const MAX_QUEUED: u64 = WINDOW + WINDOW / 8;
 /// A handle to the task of an upload.
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
-    /// Distinguishes it from other uploads with the same key.
+    /// Distinguishes it from earlier uploads with the same key.
     id: FileId,
     jobs: mpsc::UnboundedSender<Job>,
     /// Bounds the queue of jobs.

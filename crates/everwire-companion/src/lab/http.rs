@@ -13,54 +13,55 @@ use futures_util::stream;
 use tokio::time::{sleep, timeout};
 
 use super::meter::Account;
-use super::outflow::{Delivery, Outflow};
-use super::visit::{self, Visit, answer, fresh};
+use super::reader::{Delivery, LogReader};
+use super::request::{self, RequestContext, answer, fresh};
 use crate::companion::Companion;
 use crate::fault::Network;
+use crate::protocol::to_json;
 
 /// The content type of messages on lines of their own.
 const LINES: &str = "application/x-ndjson";
 
-/// The greatest length of a call, which stays in memory until it is fetched.
-const LONGEST_CALL: usize = 1024;
+/// The greatest size of a call, which stays in memory until it is fetched.
+const MAX_CALL_BYTES: usize = 1024;
 
-/// The greatest time that a long poll waits for messages.
-const LONGEST_WAIT: u64 = 60_000;
+/// The greatest time that a long poll waits for messages, in milliseconds.
+const MAX_WAIT_MS: u64 = 60_000;
 
-/// How long accounts must be unchanged before they are returned, and how often that is tried. A busy system lets a thread wait longer than
-/// its usual 3 ms between a message and its count; twenty messages a second leave 50 ms between two.
+/// How long accounts must be unchanged before they are returned, and how often that is checked. On a busy system a thread may wait for
+/// longer than the usual 3 ms between a message and its count; at twenty messages a second there are 50 ms between two.
 const STEADY_FOR: Duration = Duration::from_millis(15);
 const STEADY_TRIES: usize = 10;
 
-/// `GET /lab/poll`: what is there now.
+/// `GET /lab/poll`: the messages that there are now.
 pub(super) async fn poll(State(companion): State<Companion>, request: Request) -> Response {
-    respond(&companion, request, async |visit, request| {
-        let mut outflow = outflow(&visit, &request, Network::default())?;
-        visit.travel().await;
-        Ok(lines(&mut outflow, visit.account.as_deref()))
+    respond(&companion, request, async |context, request| {
+        let mut reader = reader(&context, &request, Network::default())?;
+        context.travel().await;
+        Ok(lines(&mut reader, context.account.as_deref()))
     })
     .await
 }
 
-/// `GET /lab/long-poll`: what is there, as soon as there is something.
+/// `GET /lab/long-poll`: waits until there are messages.
 pub(super) async fn long_poll(State(companion): State<Companion>, request: Request) -> Response {
-    respond(&companion, request, async |visit, request| {
-        let wait = Duration::from_millis(visit.query.number("wait", 0..=LONGEST_WAIT, 25_000)?);
-        let mut outflow = outflow(&visit, &request, Network::default())?;
+    respond(&companion, request, async |context, request| {
+        let wait = Duration::from_millis(context.query.number("wait", 0..=MAX_WAIT_MS, 25_000)?);
+        let mut reader = reader(&context, &request, Network::default())?;
         tokio::select! {
-            _ = timeout(wait, outflow.news()) => {}
-            () = visit.companion.everwire().draining() => {}
+            _ = timeout(wait, reader.news()) => {}
+            () = context.companion.everwire().draining() => {}
         }
-        visit.travel().await;
-        Ok(lines(&mut outflow, visit.account.as_deref()))
+        context.travel().await;
+        Ok(lines(&mut reader, context.account.as_deref()))
     })
     .await
 }
 
-/// `GET /lab/stream`: one answer that never ends, a line for each message.
+/// `GET /lab/stream`: one response that does not end, with a line for each message.
 pub(super) async fn stream(State(companion): State<Companion>, request: Request) -> Response {
-    respond(&companion, request, async |visit, request| {
-        let body = endless(visit, &request, |text, _| format!("{text}\n"))?;
+    respond(&companion, request, async |context, request| {
+        let body = streamed_body(context, &request, |text, _| format!("{text}\n"))?;
         Ok(fresh(LINES, body))
     })
     .await
@@ -68,8 +69,8 @@ pub(super) async fn stream(State(companion): State<Companion>, request: Request)
 
 /// `GET /lab/events`: server-sent events, as browsers understand them.
 pub(super) async fn events(State(companion): State<Companion>, request: Request) -> Response {
-    respond(&companion, request, async |visit, request| {
-        let body = endless(visit, &request, |text, seq| match seq {
+    respond(&companion, request, async |context, request| {
+        let body = streamed_body(context, &request, |text, seq| match seq {
             Some(seq) => format!("id: {seq}\ndata: {text}\n\n"),
             None => format!("data: {text}\n\n"),
         })?;
@@ -78,43 +79,44 @@ pub(super) async fn events(State(companion): State<Companion>, request: Request)
     .await
 }
 
-/// `POST /lab/echo`: the body comes back as a message of the log `call`, by whatever way the client reads that.
+/// `POST /lab/echo`: appends the body to the log `call`, which the client reads over any transport.
 pub(super) async fn echo(State(companion): State<Companion>, request: Request) -> Response {
-    respond(&companion, request, async |visit, request| {
-        let name = visit.query.text("call").unwrap_or_default();
-        let log = visit::calls(&visit.companion, name)?;
-        let too_long = || HandshakeError::bad_request(format!("A call has up to {LONGEST_CALL} bytes."));
+    respond(&companion, request, async |context, request| {
+        let name = context.query.text("call").unwrap_or_default();
+        let log = request::calls(&context.companion, name)?;
+        let too_long = || HandshakeError::bad_request(format!("A call has up to {MAX_CALL_BYTES} bytes."));
         let too_late = || {
             let sentence = "The body did not arrive in time; send the request again.";
             HandshakeError::new(StatusCode::REQUEST_TIMEOUT, DropReason::LateRequest, sentence)
         };
-        // As long as its head had, or who never sends it would hold a place for nothing.
-        let body = within(visit.companion.config().limits.handshake, to_bytes(request.into_body(), LONGEST_CALL));
+        // The same time as for the head. Otherwise a client that never sends the body would keep its permit.
+        let body = within(context.companion.config().limits.handshake, to_bytes(request.into_body(), MAX_CALL_BYTES));
         let body = body.await.ok_or_else(too_late)?.map_err(|_| too_long())?;
         let text = String::from_utf8(body.to_vec()).ok().filter(|text| !text.chars().any(char::is_control));
         let text = text.ok_or_else(|| HandshakeError::bad_request("A call is a line of UTF-8 text."))?;
-        if let Some(account) = &visit.account {
+        if let Some(account) = &context.account {
             account.heard(text.len());
         }
         log.push(|_| text);
-        visit.travel().await;
+        context.travel().await;
         Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
     })
     .await
 }
 
-/// `GET /lab/accounts?names=a,b`: what was counted for each.
+/// `GET /lab/accounts?names=a,b`: the usage of each account.
 pub(super) async fn accounts(State(companion): State<Companion>, request: Request) -> Response {
-    respond(&companion, request, async |visit, _| {
-        let names: Vec<&str> = visit.query.text("names").unwrap_or_default().split(',').take(16).collect();
+    respond(&companion, request, async |context, _| {
+        let names: Vec<&str> = context.query.text("names").unwrap_or_default().split(',').take(16).collect();
         let read = || -> Accounts {
             let found = names
                 .iter()
-                .filter_map(|name| Some(((*name).to_owned(), visit.companion.lab().find_account(name)?.usage())));
+                .filter_map(|name| Some(((*name).to_owned(), context.companion.lab().find_account(name)?.usage())));
             found.collect()
         };
         let mut accounts = read();
-        // Between a message and its bytes a task may have been interrupted: what has stood still for a moment is whole.
+        // A task may be interrupted between counting a message and counting its bytes. Counts that do not change for a moment are
+        // complete.
         for _ in 0..STEADY_TRIES {
             sleep(STEADY_FOR).await;
             let before = std::mem::replace(&mut accounts, read());
@@ -122,35 +124,35 @@ pub(super) async fn accounts(State(companion): State<Companion>, request: Reques
                 break;
             }
         }
-        let text = serde_json::to_string(&accounts).expect("structs with string keys always have a JSON form");
+        let text = to_json(&accounts);
         Ok(fresh("application/json", text))
     })
     .await
 }
 
-/// Lets a request in, and answers it so that the page may read the answer.
+/// Admits a request, and sends a response that its page may read.
 async fn respond<F>(companion: &Companion, request: Request, work: F) -> Response
 where
-    F: AsyncFnOnce(Visit, Request) -> Result<Response, HandshakeError>,
+    F: AsyncFnOnce(RequestContext, Request) -> Result<Response, HandshakeError>,
 {
     let origin = request.headers().get(header::ORIGIN).cloned();
     let (parts, body) = request.into_parts();
-    let worked = match Visit::begin(companion, &parts) {
-        Ok(visit) => work(visit, Request::from_parts(parts, body)).await,
+    let result = match RequestContext::admit(companion, &parts) {
+        Ok(context) => work(context, Request::from_parts(parts, body)).await,
         Err(error) => Err(error),
     };
-    answer(origin, worked, companion)
+    answer(origin, result, companion)
 }
 
-/// What the request asks for, from its cursor on, over a network.
-fn outflow(visit: &Visit, request: &Request, network: Network) -> Result<Outflow, HandshakeError> {
-    Ok(Outflow::new(visit.log()?, visit.after(request.headers())?, network.path()))
+/// Reads the log that the request selects from its cursor on, over a network.
+fn reader(context: &RequestContext, request: &Request, network: Network) -> Result<LogReader, HandshakeError> {
+    Ok(LogReader::new(context.log()?, context.after(request.headers())?, network.path()))
 }
 
-/// An answer with all that is ready, a line each.
-fn lines(outflow: &mut Outflow, account: Option<&Account>) -> Response {
+/// A response with all messages that are ready, a line each.
+fn lines(reader: &mut LogReader, account: Option<&Account>) -> Response {
     let mut body = String::new();
-    while let Some(delivery) = outflow.ready() {
+    while let Some(delivery) = reader.ready() {
         let (text, _) = delivered(&delivery, account);
         body.push_str(&text);
         body.push('\n');
@@ -158,32 +160,32 @@ fn lines(outflow: &mut Outflow, account: Option<&Account>) -> Response {
     fresh(LINES, body)
 }
 
-/// A body that goes on until the client leaves or the server stops.
-fn endless(
-    visit: Visit,
+/// A body that continues until the client leaves or the server stops.
+fn streamed_body(
+    context: RequestContext,
     request: &Request,
     write: impl Fn(&str, Option<u64>) -> String + Send + 'static,
 ) -> Result<Body, HandshakeError> {
-    let outflow = outflow(&visit, request, visit.network)?;
-    let chunks = stream::unfold((visit, outflow, write), async |(visit, mut outflow, write)| {
+    let reader = reader(&context, request, context.network)?;
+    let chunks = stream::unfold((context, reader, write), async |(context, mut reader, write)| {
         let delivery = tokio::select! {
-            delivery = outflow.next() => delivery,
-            () = visit.companion.everwire().draining() => return None,
+            delivery = reader.next() => delivery,
+            () = context.companion.everwire().draining() => return None,
         };
-        let (text, seq) = delivered(&delivery, visit.account.as_deref());
+        let (text, seq) = delivered(&delivery, context.account.as_deref());
         let chunk = Bytes::from(write(&text, seq));
-        Some((Ok::<_, Infallible>(chunk), (visit, outflow, write)))
+        Some((Ok::<_, Infallible>(chunk), (context, reader, write)))
     });
     Ok(Body::from_stream(chunks))
 }
 
-/// What is written, with its number if it has one. Only a message is payload.
+/// The text of a delivery, and the number of a message. Only messages count as payload.
 fn delivered<'d>(delivery: &'d Delivery, account: Option<&Account>) -> (Cow<'d, str>, Option<u64>) {
     match delivery {
         Delivery::Message(item) => {
             account.iter().for_each(|account| account.sent(item.text.len()));
             (Cow::Borrowed(&item.text), Some(item.seq))
         }
-        Delivery::Beginning(beginning) => (Cow::Owned(beginning.text()), None),
+        Delivery::Start(start) => (Cow::Owned(start.text()), None),
     }
 }

@@ -5,6 +5,8 @@ use everwire_companion_api::lab;
 use everwire_server::{Connection, Message, Utf8Bytes};
 use tokio::sync::watch;
 
+use crate::protocol::to_json;
+
 /// The number of messages that a log keeps for readers that come back: half a minute of the fastest feed.
 const KEEP: usize = 600;
 
@@ -41,18 +43,17 @@ pub(super) struct Subscription {
 
 /// The position where a client starts to read. It is sent in place of a message, and only if the client cannot know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Beginning {
+pub(super) struct StartPosition {
     /// The message before the first that follows.
     pub(super) cursor: u64,
     /// The number of messages that the client has missed because they are not kept any more.
     pub(super) gap: u64,
 }
 
-impl Beginning {
+impl StartPosition {
     pub(super) fn text(&self) -> String {
         let Self { cursor, gap } = *self;
-        serde_json::to_string(&lab::Item::Start { cursor, gap })
-            .expect("structs with string keys always have a JSON form")
+        to_json(&lab::Item::Start { cursor, gap })
     }
 }
 
@@ -62,7 +63,7 @@ impl Log {
         Self { inner: Mutex::new(Inner { latest, ..Inner::default() }), latest: watch::Sender::new(latest) }
     }
 
-    /// Adds a message. `text` is given its number.
+    /// Adds a message. `text` is passed its number.
     pub(super) fn push(&self, text: impl FnOnce(u64) -> String) {
         let mut inner = self.inner();
         inner.latest += 1;
@@ -80,7 +81,7 @@ impl Log {
     }
 
     /// The messages after `after`, and where they start if the client cannot know.
-    pub(super) fn read(&self, after: Option<u64>) -> (Option<Beginning>, Vec<Item>) {
+    pub(super) fn read(&self, after: Option<u64>) -> (Option<StartPosition>, Vec<Item>) {
         self.inner().read(after)
     }
 
@@ -94,15 +95,15 @@ impl Log {
         self: &Arc<Self>,
         connection: &Connection,
         after: Option<u64>,
-    ) -> (Subscription, Option<Beginning>) {
+    ) -> (Subscription, Option<StartPosition>) {
         let mut inner = self.inner();
-        let (beginning, items) = inner.read(after);
-        beginning.iter().for_each(|beginning| connection.send(beginning.text()));
+        let (start, items) = inner.read(after);
+        start.iter().for_each(|start| connection.send(start.text()));
         items.into_iter().for_each(|item| connection.send(Message::Text(item.text)));
         inner.subscribed += 1;
         let number = inner.subscribed;
         inner.subscribers.insert(number, connection.clone());
-        (Subscription { log: Arc::clone(self), number }, beginning)
+        (Subscription { log: Arc::clone(self), number }, start)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -111,16 +112,16 @@ impl Log {
 }
 
 impl Inner {
-    fn read(&self, after: Option<u64>) -> (Option<Beginning>, Vec<Item>) {
+    fn read(&self, after: Option<u64>) -> (Option<StartPosition>, Vec<Item>) {
         let oldest = self.latest - self.kept.len() as u64;
-        let (from, beginning) = match after {
+        let (from, start) = match after {
             Some(after) if (oldest..=self.latest).contains(&after) => (after, None),
-            Some(after) if after < oldest => (oldest, Some(Beginning { cursor: oldest, gap: oldest - after })),
+            Some(after) if after < oldest => (oldest, Some(StartPosition { cursor: oldest, gap: oldest - after })),
             // A new client, or one with a number of another log.
-            _ => (self.latest, Some(Beginning { cursor: self.latest, gap: 0 })),
+            _ => (self.latest, Some(StartPosition { cursor: self.latest, gap: 0 })),
         };
         let newer = self.kept.iter().rev().take_while(|item| item.seq > from).count();
-        (beginning, self.kept.range(self.kept.len() - newer..).cloned().collect())
+        (start, self.kept.range(self.kept.len() - newer..).cloned().collect())
     }
 }
 
@@ -143,10 +144,10 @@ mod tests {
         log
     }
 
-    /// What `after` reads: where it begins, and which messages.
-    fn read(log: &Log, after: Option<u64>) -> (Option<Beginning>, Vec<u64>) {
-        let (beginning, items) = log.read(after);
-        (beginning, items.iter().map(|item| item.seq).collect())
+    /// The start position and the numbers of the messages after `after`.
+    fn read(log: &Log, after: Option<u64>) -> (Option<StartPosition>, Vec<u64>) {
+        let (start, items) = log.read(after);
+        (start, items.iter().map(|item| item.seq).collect())
     }
 
     #[test]
@@ -157,17 +158,17 @@ mod tests {
     }
 
     #[test]
-    fn a_newcomer_begins_at_the_end_and_is_told_where_that_is() {
-        let at_the_end = (Some(Beginning { cursor: 3, gap: 0 }), vec![]);
+    fn a_new_client_starts_at_the_end_and_gets_the_position() {
+        let at_the_end = (Some(StartPosition { cursor: 3, gap: 0 }), vec![]);
         assert_eq!(read(&log(3), None), at_the_end);
         assert_eq!(read(&log(3), Some(9)), at_the_end);
     }
 
     #[test]
-    fn who_was_away_too_long_is_told_how_many_are_missing() {
+    fn a_client_that_was_away_too_long_gets_the_number_of_missed_messages() {
         let log = log(1000);
-        let (beginning, items) = read(&log, Some(150));
-        assert_eq!(beginning, Some(Beginning { cursor: 400, gap: 250 }));
+        let (start, items) = read(&log, Some(150));
+        assert_eq!(start, Some(StartPosition { cursor: 400, gap: 250 }));
         assert_eq!((items.len(), items[0]), (KEEP, 401));
         assert_eq!(read(&log, Some(400)).0, None);
     }
@@ -176,11 +177,11 @@ mod tests {
     fn a_subscriber_gets_the_backlog_and_then_each_message_until_it_leaves() {
         let log = Arc::new(log(3));
         let recorder = Recorder::new();
-        let (subscription, beginning) = log.subscribe(recorder.connection(), Some(2));
+        let (subscription, start) = log.subscribe(recorder.connection(), Some(2));
         log.push(|seq| seq.to_string());
         drop(subscription);
         log.push(|seq| seq.to_string());
-        assert_eq!(beginning, None);
+        assert_eq!(start, None);
         assert_eq!(recorder.messages(), ["3", "4"].map(Message::text));
     }
 }

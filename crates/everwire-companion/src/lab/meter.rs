@@ -15,12 +15,12 @@ pub(crate) struct Meter {
     written: AtomicU64,
     /// Bytes read before the last byte was written. Later ones belong to the next request.
     read_before_answer: AtomicU64,
-    tenant: Mutex<Option<Tenant>>,
+    exchange: Mutex<Option<Exchange>>,
 }
 
 /// The account of the current exchange.
 #[derive(Debug)]
-struct Tenant {
+struct Exchange {
     account: Arc<Account>,
     read_from: u64,
     written_from: u64,
@@ -38,26 +38,26 @@ impl Meter {
         self.read_before_answer.store(self.read.load(Relaxed), Relaxed);
     }
 
-    /// Bytes that were counted as written have not been.
-    fn take_back(&self, bytes: usize) {
+    /// Subtracts bytes that were counted as written and have not been.
+    fn uncount_written(&self, bytes: usize) {
         self.written.fetch_sub(bytes as u64, Relaxed);
     }
 
-    /// A request has arrived, which ends the exchange before it.
-    fn next_request(&self) {
-        let mut tenant = self.tenant();
-        if let Some(tenant) = tenant.take() {
-            let (requests, read, written) = self.since(&tenant);
-            tenant.account.requests.fetch_add(requests, Relaxed);
-            tenant.account.read.fetch_add(read, Relaxed);
-            tenant.account.written.fetch_add(written, Relaxed);
+    /// Ends the exchange before the request that has arrived.
+    fn end_exchange(&self) {
+        let mut exchange = self.exchange();
+        if let Some(exchange) = exchange.take() {
+            let (requests, read, written) = self.since(&exchange);
+            exchange.account.requests.fetch_add(requests, Relaxed);
+            exchange.account.read.fetch_add(read, Relaxed);
+            exchange.account.written.fetch_add(written, Relaxed);
         }
     }
 
     /// Assigns the current exchange to an account, up to the next request or the end.
     pub(super) fn bill(self: &Arc<Self>, account: &Arc<Account>, is_upgraded: bool) {
         account.follow(self);
-        *self.tenant() = Some(Tenant {
+        *self.exchange() = Some(Exchange {
             account: Arc::clone(account),
             read_from: self.read_before_answer.load(Relaxed),
             written_from: self.written.load(Relaxed),
@@ -67,22 +67,22 @@ impl Meter {
 
     /// The request, and the bytes read and written, of the current exchange. A request counts from the start of its response, as its
     /// bytes do. Otherwise a pending one would make the others look cheaper.
-    fn since(&self, tenant: &Tenant) -> (u64, u64, u64) {
-        let read = if tenant.is_upgraded { &self.read } else { &self.read_before_answer };
-        let written = self.written.load(Relaxed) - tenant.written_from;
-        (u64::from(written > 0), read.load(Relaxed) - tenant.read_from, written)
+    fn since(&self, exchange: &Exchange) -> (u64, u64, u64) {
+        let read = if exchange.is_upgraded { &self.read } else { &self.read_before_answer };
+        let written = self.written.load(Relaxed) - exchange.written_from;
+        (u64::from(written > 0), read.load(Relaxed) - exchange.read_from, written)
     }
 
     /// The current exchange, if it belongs to this account.
-    fn under_way(&self, account: &Account) -> (u64, u64, u64) {
-        match &*self.tenant() {
-            Some(tenant) if std::ptr::eq(&raw const *tenant.account, account) => self.since(tenant),
+    fn current(&self, account: &Account) -> (u64, u64, u64) {
+        match &*self.exchange() {
+            Some(exchange) if std::ptr::eq(&raw const *exchange.account, account) => self.since(exchange),
             _ => (0, 0, 0),
         }
     }
 
-    fn tenant(&self) -> MutexGuard<'_, Option<Tenant>> {
-        self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
+    fn exchange(&self) -> MutexGuard<'_, Option<Exchange>> {
+        self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,18 +96,18 @@ impl StreamObserver for Meter {
     }
 
     fn on_unwritten(&self, bytes: usize) {
-        self.take_back(bytes);
+        self.uncount_written(bytes);
     }
 
     fn on_request(self: Arc<Self>, extensions: &mut Extensions) {
-        self.next_request();
+        self.end_exchange();
         extensions.insert(self);
     }
 }
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        self.next_request();
+        self.end_exchange();
     }
 }
 
@@ -145,7 +145,7 @@ impl Account {
         let mut requests = self.requests.load(Relaxed);
         let (mut read, mut written) = (self.read.load(Relaxed), self.written.load(Relaxed));
         for meter in meters {
-            let (more_requests, more_read, more_written) = meter.under_way(self);
+            let (more_requests, more_read, more_written) = meter.current(self);
             requests += more_requests;
             read += more_read;
             written += more_written;
@@ -170,7 +170,7 @@ mod tests {
 
     fn exchange(meter: &Arc<Meter>, account: Option<&Arc<Account>>, head: usize, body: usize, answer: usize) {
         meter.count_read(head);
-        meter.next_request();
+        meter.end_exchange();
         if let Some(account) = account {
             meter.bill(account, false);
         }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_counts_already_and_stays_counted_after_the_end() {
+    fn the_current_exchange_counts_at_once_and_stays_counted_after_the_end() {
         let (meter, account) = (Arc::<Meter>::default(), Arc::<Account>::default());
         exchange(&meter, Some(&account), 10, 0, 20);
         meter.count_written(5);
@@ -208,7 +208,7 @@ mod tests {
     fn a_websocket_is_billed_for_what_it_reads_without_an_answer() {
         let (meter, account) = (Arc::<Meter>::default(), Arc::<Account>::default());
         meter.count_read(150);
-        meter.next_request();
+        meter.end_exchange();
         meter.bill(&account, true);
         meter.count_written(129);
         meter.count_read(6);

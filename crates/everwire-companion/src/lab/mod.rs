@@ -1,19 +1,19 @@
 //! The feed and the echo of the transport lab, over every transport that HTTP has.
 //!
 //! # Layout
-//! - `log`: numbered messages, the latest of which are kept; a `feed` fills one, and so do the answers to calls
-//! - `http`, `socket`: the transports, which all read such a log; `outflow` reads it for one client
-//! - `visit`: checks and admits a request, and finds its log
-//! - `meter`: counts the bytes on TCP for the accounts of clients; `cache` holds accounts and calls
+//! - `log`: numbered messages, the latest of which are kept; `feed`: adds messages at a rate; calls add their answers
+//! - `http`, `socket`: the transports, which all read such a log; `reader`: reads it for one client
+//! - `request`: checks and admits a request, and finds its log
+//! - `meter`: counts the bytes on TCP for the accounts of clients; `cache`: holds accounts and calls
 
 mod cache;
 mod feed;
 mod http;
 mod log;
 mod meter;
-mod outflow;
+mod reader;
+mod request;
 mod socket;
-mod visit;
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ use meter::Account;
 pub(crate) use meter::Meter;
 pub(crate) use socket::open;
 
-/// Clients' accounts and calls that are kept at once. An account is under 200 bytes; calls, with messages of up to a
-/// kilobyte, are more.
+/// The number of accounts and of logs of calls that are kept. An account takes less than 200 bytes; calls take more, with messages of
+/// up to a kilobyte.
 const ACCOUNTS: NonZero<usize> = NonZero::new(4096).unwrap();
 const CALLS: NonZero<usize> = NonZero::new(128).unwrap();
 
-/// The routes under `/lab` but for the WebSocket's.
+/// The routes under `/lab`, except for the WebSocket.
 pub(crate) fn routes() -> Router<Companion> {
     Router::new()
         .route("/lab/poll", get(http::poll))
@@ -45,7 +45,7 @@ pub(crate) fn routes() -> Router<Companion> {
         .route("/lab/accounts", get(http::accounts))
 }
 
-/// What the transports of the lab share.
+/// The state that the transports of the lab share.
 #[derive(Debug)]
 pub(crate) struct Lab {
     feeds: Feeds,

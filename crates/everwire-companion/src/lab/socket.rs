@@ -7,16 +7,16 @@ use everwire_server::{Connection, Handler, HandshakeError, Message};
 
 use super::log::Subscription;
 use super::meter::{Account, Meter};
-use super::visit::{self, bill};
+use super::request::{self, bill};
 use crate::companion::Companion;
-use crate::opening::Opening;
+use crate::upgrade::UpgradeRequest;
 
-/// `/lab/socket`: a feed, or with `call` only the answers to the client's messages.
+/// `/lab/socket`: sends a feed and echoes the client's messages; with `call`, only the echo.
 pub(super) struct LabHandler {
     connection: Connection,
     account: Option<Arc<Account>>,
     /// The size of the first message, if it only says where the feed starts and so is not payload. `None` once it has been written.
-    beginning: Option<u64>,
+    start: Option<u64>,
     _subscription: Option<Subscription>,
 }
 
@@ -24,19 +24,19 @@ pub(super) struct LabHandler {
 pub(crate) async fn open(
     State(companion): State<Companion>,
     meter: Option<Extension<Arc<Meter>>>,
-    Opening { upgrade, query }: Opening,
+    UpgradeRequest { upgrade, query }: UpgradeRequest,
 ) -> Result<Response, HandshakeError> {
     let account = bill(&companion, meter.as_deref(), &query, true);
     let log = match query.text("call") {
         Some(_) => None,
-        None => Some(visit::log(&companion, &query, upgrade.peer_address())?),
+        None => Some(request::log(&companion, &query, upgrade.peer_address())?),
     };
     let after = query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()?;
     Ok(upgrade.observe().accept(move |connection| {
         let subscribed = log.map(|log| log.subscribe(connection, after));
-        let (subscription, beginning) = subscribed.unzip();
-        let beginning = beginning.flatten().map(|beginning| beginning.text().len() as u64);
-        LabHandler { connection: connection.clone(), account, beginning, _subscription: subscription }
+        let (subscription, start) = subscribed.unzip();
+        let start = start.flatten().map(|start| start.text().len() as u64);
+        LabHandler { connection: connection.clone(), account, start, _subscription: subscription }
     }))
 }
 
@@ -49,9 +49,9 @@ impl Handler for LabHandler {
     }
 
     fn on_written(&mut self, mut messages: u64, mut payload: u64) {
-        if let Some(beginning) = self.beginning.take_if(|_| messages > 0) {
+        if let Some(start) = self.start.take_if(|_| messages > 0) {
             messages -= 1;
-            payload = payload.saturating_sub(beginning);
+            payload = payload.saturating_sub(start);
         }
         if let Some(account) = &self.account {
             account.wrote(messages, payload);

@@ -5,12 +5,12 @@ use everwire_companion_api::monitor::{Detail, Machine, Point, ServerMessage};
 use everwire_server::Message;
 use tokio::time::Instant;
 
-use crate::json::json;
+use crate::protocol::json;
 
 /// The number of points that are kept: five minutes.
 const POINTS: usize = 300;
 
-/// How long sampling continues without watchers, so that a reload of the page leaves no gap.
+/// How long sampling continues without watchers, so that reloading the page leaves no gap.
 const LINGER: Duration = Duration::from_secs(10);
 
 /// The recent samples, for new watchers. They are kept while the sampler runs.
@@ -21,7 +21,7 @@ pub(super) struct History {
     points: VecDeque<Point>,
     detail: Option<Detail>,
     /// Since when there have been no watchers.
-    lonely_since: Option<Instant>,
+    unwatched_since: Option<Instant>,
 }
 
 impl History {
@@ -52,12 +52,12 @@ impl History {
     }
 
     /// Whether there have been no watchers for so long that sampling should end.
-    pub(super) fn is_forsaken(&mut self, watchers: usize, now: Instant) -> bool {
+    pub(super) fn is_abandoned(&mut self, watchers: usize, now: Instant) -> bool {
         if watchers > 0 {
-            self.lonely_since = None;
+            self.unwatched_since = None;
             return false;
         }
-        now - *self.lonely_since.get_or_insert(now) >= LINGER
+        now - *self.unwatched_since.get_or_insert(now) >= LINGER
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_system_does_not_have_is_left_out() {
+    fn values_that_a_system_does_not_have_are_left_out() {
         let mut history = History::default();
         history.push(machine(), point(0.0), detail());
         let welcome = welcome(&history);
@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_loaded_anew_comes_in_time() {
+    fn sampling_continues_while_a_page_reloads() {
         let mut history = History::default();
         let start = Instant::now();
-        assert!(!history.is_forsaken(0, start));
-        assert!(!history.is_forsaken(0, start + Duration::from_secs(9)));
-        assert!(!history.is_forsaken(1, start + Duration::from_secs(10)));
-        assert!(!history.is_forsaken(0, start + Duration::from_secs(11)));
-        assert!(history.is_forsaken(0, start + Duration::from_secs(21)));
+        assert!(!history.is_abandoned(0, start));
+        assert!(!history.is_abandoned(0, start + Duration::from_secs(9)));
+        assert!(!history.is_abandoned(1, start + Duration::from_secs(10)));
+        assert!(!history.is_abandoned(0, start + Duration::from_secs(11)));
+        assert!(history.is_abandoned(0, start + Duration::from_secs(21)));
     }
 }

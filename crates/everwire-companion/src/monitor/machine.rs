@@ -1,8 +1,12 @@
-use everwire_companion_api::monitor as api;
-use sysinfo::{MemoryRefreshKind, System};
+use std::cmp::Ordering;
 
-use super::processes::{self, Users};
+use everwire_companion_api::monitor as api;
+use sysinfo::{MemoryRefreshKind, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
+
 use super::vmstat::Vmstat;
+
+/// The number of processes in a sample: a screen full, as in `top`.
+const TOP: usize = 30;
 
 /// Reads the usage of the machine that the server runs on.
 pub(super) struct Machine {
@@ -39,7 +43,7 @@ impl Machine {
         if let Some(system) = &mut system {
             system.refresh_cpu_usage();
             system.refresh_memory_specifics(MemoryRefreshKind::everything());
-            processes::refresh(system);
+            refresh_processes(system);
             about.cores = system.cpus().len();
             about.memory = system.total_memory();
             about.swap = system.total_swap();
@@ -68,8 +72,8 @@ impl Machine {
             reading.memory = system.used_memory();
             reading.swap = system.used_swap();
             if with_processes {
-                processes::refresh(system);
-                reading.processes = Some(processes::busiest(system, &self.users));
+                refresh_processes(system);
+                reading.processes = Some(busiest_processes(system, &self.users));
             }
         }
         reading
@@ -85,4 +89,54 @@ pub(super) fn tenths(number: f64) -> f64 {
 fn load_averages() -> Option<[f64; 3]> {
     let load = System::load_average().ok().filter(|_| cfg!(unix))?;
     Some([load.one, load.five, load.fifteen])
+}
+
+/// Refreshes the processes of the machine.
+fn refresh_processes(system: &mut System) {
+    let wanted =
+        ProcessRefreshKind::nothing().without_tasks().with_cpu().with_memory().with_user(UpdateKind::OnlyIfNotSet);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, wanted);
+}
+
+/// The busiest processes of the last refresh, by processor time, then memory.
+fn busiest_processes(system: &System, users: &Users) -> api::Processes {
+    let mut all: Vec<_> = system.processes().values().collect();
+    let busier = |one: &&sysinfo::Process, other: &&sysinfo::Process| -> Ordering {
+        let by_cpu = other.cpu_usage().total_cmp(&one.cpu_usage());
+        by_cpu.then_with(|| other.memory().cmp(&one.memory())).then_with(|| one.pid().cmp(&other.pid()))
+    };
+    if all.len() > TOP {
+        all.select_nth_unstable_by(TOP, busier);
+    }
+    let (count, running) = (all.len(), all.iter().filter(|process| process.status() == ProcessStatus::Run).count());
+    all.truncate(TOP);
+    all.sort_unstable_by(busier);
+    let top = all
+        .into_iter()
+        .map(|process| api::Process {
+            pid: process.pid().as_u32(),
+            name: process.name().to_string_lossy().into_owned(),
+            cpu: tenths(process.cpu_usage().into()),
+            memory: process.memory(),
+            state: process.status().to_string().to_lowercase(),
+            user: users.name_of(process),
+            time: process.accumulated_cpu_time(),
+        })
+        .collect();
+    api::Processes { count: count as u64, running: running as u64, top }
+}
+
+/// Names of users. They are read once since they change rarely; an unknown user is shown by number.
+struct Users(Option<sysinfo::Users>);
+
+impl Users {
+    fn read() -> Self {
+        Self(sysinfo::Users::new_with_refreshed_list().ok())
+    }
+
+    fn name_of(&self, process: &sysinfo::Process) -> Option<String> {
+        let id = process.effective_user_id().or_else(|| process.user_id())?;
+        let user = self.0.as_ref().and_then(|users| users.get_user_by_id(id));
+        Some(user.map_or_else(|| id.to_string(), |user| user.name().to_owned()))
+    }
 }

@@ -3,12 +3,11 @@
 //! # Layout
 //! - `watch`: the handler, and the [`Monitor`] that samples only while there are watchers
 //! - `sampler`: the one task that samples for all watchers
-//! - `machine`, `processes`, `vmstat`: what the machine does; `traffic`: what the server does
+//! - `machine`, `vmstat`: what the machine does; `traffic`: what the server does
 //! - `history`: the last five minutes, for new watchers
 
 mod history;
 mod machine;
-mod processes;
 mod sampler;
 mod traffic;
 mod vmstat;

@@ -9,7 +9,7 @@ use super::history::History;
 use super::machine::{Machine, Reading};
 use super::traffic::{Counts, Traffic};
 use crate::companion::Companion;
-use crate::json::json;
+use crate::protocol::json;
 
 /// The time between two samples.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -52,18 +52,18 @@ pub(super) async fn sample(group: &Group<History>, companion: &Companion) {
         // Encoded before the lock of the group is taken.
         let sample = ServerMessage::Sample { machine: about.clone(), point: point.clone(), detail: detail.clone() };
         let message = json(&sample);
-        let mut is_forsaken = false;
+        let mut is_abandoned = false;
         group.update(|history, watchers| {
             is_watched = watchers > 0;
-            is_forsaken = history.is_forsaken(watchers, Instant::now());
-            if is_forsaken {
+            is_abandoned = history.is_abandoned(watchers, Instant::now());
+            if is_abandoned {
                 history.end();
                 return None;
             }
             history.push(about, point, detail);
             Some(message)
         });
-        if is_forsaken {
+        if is_abandoned {
             return;
         }
     }

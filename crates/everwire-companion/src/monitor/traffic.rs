@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_over_the_time_that_really_went_by() {
+    fn a_rate_is_computed_over_the_time_that_passed() {
         let start = Instant::now();
         let mut traffic = Traffic::start(counts(1_000, 0), start);
         let reading = traffic.read(counts(1_300, 90), start + Duration::from_millis(1_500));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn two_readings_at_once_divide_by_nothing() {
+    fn two_readings_at_once_do_not_divide_by_zero() {
         assert_eq!(advance(&mut totals(0, 0), totals(9, 0), 0.0).messages_in, 0.0);
     }
 }

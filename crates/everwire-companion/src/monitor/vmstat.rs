@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_that_was_reset_gives_zero_and_no_ticks_divide_by_nothing() {
+    fn a_counter_that_was_reset_gives_zero_and_no_ticks_do_not_divide_by_zero() {
         let before = Counters { interrupts: 9, time: [9; 8], ..Counters::default() };
         assert_eq!(between(&before, &Counters::default(), 0.0, 4096), api::Vmstat::default());
     }

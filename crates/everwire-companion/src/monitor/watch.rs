@@ -5,8 +5,8 @@ use everwire_server::{Connection, Group, Handler, Membership, Message};
 use super::history::History;
 use super::sampler;
 use crate::companion::Companion;
-use crate::json::SendJson;
-use crate::opening::Opening;
+use crate::protocol::SendJson;
+use crate::upgrade::UpgradeRequest;
 
 /// The close code for a client while the monitor is off, after HTTP's 403. A client should not reconnect.
 const OFF: u16 = 4403;
@@ -46,7 +46,10 @@ impl Monitor {
 ///
 /// Browsers do not report the reason of a refused handshake to the page. So while the monitor is off, a connection is accepted, sent
 /// the reason, and closed.
-pub(crate) async fn open(State(companion): State<Companion>, Opening { upgrade, .. }: Opening) -> Response {
+pub(crate) async fn open(
+    State(companion): State<Companion>,
+    UpgradeRequest { upgrade, .. }: UpgradeRequest,
+) -> Response {
     if !companion.config().monitor {
         return upgrade.accept(|connection| {
             connection.send_error(OFF_SENTENCE);

@@ -1,6 +1,4 @@
 use std::collections::HashMap;
-use std::fmt::Write;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,8 +6,8 @@ use everwire_server::Clock;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::stream::Stream;
-use super::{Company, Feed, Trade};
+use super::feed::{Company, Feed, Trade};
+use super::stream::{Stream, TradeBatch};
 
 /// Trades within this time share a message. The eye sees no difference, and a message for each of 100,000 trades a second would
 /// cost more than its content.
@@ -27,7 +25,7 @@ struct Inner {
     feed: Box<dyn Feed>,
     /// The start of the feed's time.
     start: Instant,
-    step: Step,
+    batch: TradeBatch,
     /// The last price of each company that has been traded.
     prices: Vec<Option<f64>>,
     /// The streams with subscribers, by number.
@@ -57,25 +55,13 @@ pub(super) struct Thinning {
     done: u64,
 }
 
-/// The trades of one step, encoded once for all streams.
-#[derive(Debug, Default)]
-pub(super) struct Step {
-    time: String,
-    trades: Vec<Trade>,
-    /// The JSON objects of the trades from behind their sequence numbers.
-    text: String,
-    places: Vec<Range<usize>>,
-    /// The start of each, by company.
-    heads: Vec<String>,
-}
-
 impl Market {
     pub(super) fn new(feed: Box<dyn Feed>, clock: Clock, now: Instant) -> Self {
         let opening = feed.opening();
         let inner = Inner {
             feed,
             start: now,
-            step: Step::of(&opening),
+            batch: TradeBatch::new(&opening),
             prices: vec![None; opening.len()],
             playing: HashMap::new(),
             task: None,
@@ -166,10 +152,10 @@ impl Inner {
 
     fn advance(&mut self, now: Instant, clock: &Clock) {
         let elapsed = now - self.start;
-        self.step.clear();
-        self.feed.advance(elapsed, &mut self.step.trades);
-        self.step.encode(clock.now_ms());
-        for trade in &self.step.trades {
+        self.batch.clear();
+        self.feed.advance(elapsed, &mut self.batch.trades);
+        self.batch.encode(clock.now_ms());
+        for trade in &self.batch.trades {
             self.prices[trade.company] = Some(trade.price);
         }
         for Playing { stream, share } in self.playing.values_mut() {
@@ -177,12 +163,12 @@ impl Inner {
             if !stream.has_room() {
                 continue;
             }
-            let count = self.step.trades.len();
+            let count = self.batch.trades.len();
             match share {
-                Share::All => stream.play(&self.step, 0..count),
+                Share::All => stream.play(&self.batch, 0..count),
                 Share::Rate(thinning) => {
                     let due = thinning.take(elapsed, count);
-                    stream.play(&self.step, (0..due).map(|index| index * count / due));
+                    stream.play(&self.batch, (0..due).map(|index| index * count / due));
                 }
             }
         }
@@ -212,44 +198,6 @@ impl Thinning {
         let missed = self.until(elapsed).saturating_sub(self.done);
         self.done += missed;
         missed
-    }
-}
-
-impl Step {
-    fn of(opening: &[(Company, f64)]) -> Self {
-        let head = |(company, _): &(Company, f64)| {
-            let symbol = serde_json::Value::from(company.symbol.as_str());
-            format!(r#","symbol":{symbol},"price":"#)
-        };
-        Self { heads: opening.iter().map(head).collect(), ..Self::default() }
-    }
-
-    fn clear(&mut self) {
-        self.trades.clear();
-        self.text.clear();
-        self.places.clear();
-    }
-
-    fn encode(&mut self, time: f64) {
-        // Finite numbers have the same form in Rust and in JSON.
-        self.time = format!("{time:?}");
-        for trade in &self.trades {
-            let start = self.text.len();
-            let (head, price, time) = (&self.heads[trade.company], trade.price, &self.time);
-            // Writing to a String cannot fail.
-            let _ = write!(self.text, r#"{head}{price:?},"time":{time}}},"#);
-            self.places.push(start..self.text.len());
-        }
-    }
-
-    /// The time of the step as JSON.
-    pub(super) fn time(&self) -> &str {
-        &self.time
-    }
-
-    /// A trade and its JSON from behind the sequence number, with the comma that separates it from the next.
-    pub(super) fn trade(&self, index: usize) -> (Trade, &str) {
-        (self.trades[index], &self.text[self.places[index].clone()])
     }
 }
 

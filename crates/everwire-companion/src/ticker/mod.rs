@@ -1,10 +1,12 @@
 //! The stock feed: `/ticker`.
 //!
-//! A [`Feed`] makes trades. A `market` plays it to all streams of the same symbols. A `stream` sends its subscribers a snapshot
-//! and numbered updates at one rate. `streams` holds all of them and keeps the limits.
+//! # Layout
+//! - `streams`: all streams and their limits; `selection`: the symbols and the rate that a client selects
+//! - `market`: plays one feed to all streams of the same symbols
+//! - `stream`: sends its subscribers a snapshot and numbered updates at one rate
+//! - [`FeedSource`] starts a `walk`, which is a random walk, or a `replay` of a recording
+//! - `feed`: what both of these implement, and the companies whose stock is traded
 
-mod board;
-mod companies;
 mod feed;
 mod market;
 mod replay;
@@ -24,11 +26,8 @@ use axum::response::Response;
 use everwire_server::{Connection, Handler, HandshakeError, Membership, Message};
 
 use crate::companion::Companion;
-use crate::json::SendJson;
-use crate::opening::Opening;
-use companies::Company;
-use feed::{Feed, Trade};
-use market::Step;
+use crate::protocol::SendJson;
+use crate::upgrade::UpgradeRequest;
 use selection::Selection;
 use stream::State;
 use streams::Listener;
@@ -36,7 +35,7 @@ use streams::Listener;
 /// Accepts a handshake with the stream that the client selects.
 pub(crate) async fn open(
     AxumState(companion): AxumState<Companion>,
-    Opening { upgrade, query }: Opening,
+    UpgradeRequest { upgrade, query }: UpgradeRequest,
 ) -> Result<Response, HandshakeError> {
     let selection = Selection::from_query(&query, &companion.config().feed)?;
     let listener = companion.streams().listen(companion.config(), &selection, upgrade.peer_address())?;

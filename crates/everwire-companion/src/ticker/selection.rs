@@ -3,12 +3,12 @@ use std::sync::Arc;
 
 use everwire_server::HandshakeError;
 
-use super::FeedSource;
-use crate::parameters::Parameters;
+use super::source::FeedSource;
+use crate::protocol::Parameters;
 
 /// Updates a second of a client that does not select a rate.
 const DEFAULT_RATE: u32 = 20;
-const MOST_UPDATES_PER_SECOND: u32 = 100_000;
+const MAX_RATE: u32 = 100_000;
 
 /// The selection of a subscriber: symbols, and updates a second of all of them together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,27 +21,27 @@ pub(super) struct Selection {
 impl Selection {
     /// Parses `symbols=A,B` (`*` for all) and `rate=N`.
     pub(super) fn from_query(query: &Parameters, source: &FeedSource) -> Result<Self, HandshakeError> {
-        let mut rate = query.number("rate", 1..=MOST_UPDATES_PER_SECOND, DEFAULT_RATE)?;
+        let mut rate = query.number("rate", 1..=MAX_RATE, DEFAULT_RATE)?;
         if !source.takes_rates() {
             rate = DEFAULT_RATE;
         }
         let symbols = match query.text("symbols").map(str::trim) {
             None | Some("") => source.default_symbols(),
             Some("*") => source.symbols(),
-            Some(list) => chosen(list, &source.symbols())?,
+            Some(list) => parse_symbols(list, &source.symbols())?,
         };
         Ok(Self { symbols: Arc::new(symbols), rate })
     }
 }
 
-fn chosen(list: &str, known: &BTreeSet<String>) -> Result<BTreeSet<String>, HandshakeError> {
+fn parse_symbols(list: &str, known: &BTreeSet<String>) -> Result<BTreeSet<String>, HandshakeError> {
     list.split(',')
         .map(|symbol| symbol.trim().to_uppercase())
-        .map(|symbol| if known.contains(&symbol) { Ok(symbol) } else { Err(unknown(&symbol, known)) })
+        .map(|symbol| if known.contains(&symbol) { Ok(symbol) } else { Err(unknown_symbol(&symbol, known)) })
         .collect()
 }
 
-fn unknown(symbol: &str, known: &BTreeSet<String>) -> HandshakeError {
+fn unknown_symbol(symbol: &str, known: &BTreeSet<String>) -> HandshakeError {
     let some: Vec<&str> = known.iter().take(9).map(String::as_str).collect();
     let all = known.len();
     HandshakeError::bad_request(format!(
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_refused_in_words() {
+    fn an_invalid_selection_is_refused_with_a_sentence() {
         assert!(select("symbols=NVDA,NOPE").unwrap_err().message().contains("no symbol `NOPE`"));
         for rate in ["0", "100001", "-1", "fast"] {
             assert!(select(&format!("rate={rate}")).unwrap_err().message().contains("from 1 to 100000"));

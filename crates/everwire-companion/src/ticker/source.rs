@@ -1,13 +1,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::companies::{classic, synthetic};
-use super::replay::Replay;
-use super::selection::Selection;
+use super::feed::{Company, Feed, classic, synthetic};
+use super::replay::{Recording, Replay};
 use super::walk::Walk;
-use super::{Company, Feed, Recording};
 
-/// Where the ticker takes its prices from.
+/// The source of the prices of the ticker.
 #[derive(Clone, Debug)]
 pub enum FeedSource {
     /// A random walk; the same seed gives the same prices.
@@ -46,17 +44,15 @@ impl FeedSource {
         }
     }
 
-    /// Starts a feed of the selected companies.
-    pub(super) fn start(&self, selection: &Selection) -> Box<dyn Feed> {
+    /// Starts a feed of the companies with these symbols. A recording has its own rate.
+    pub(super) fn start(&self, symbols: &BTreeSet<String>, rate: u32) -> Box<dyn Feed> {
         match self {
             Self::Walk { seed } => {
-                let selected = |(company, _): &(Company, f64)| selection.symbols.contains(&company.symbol);
+                let selected = |(company, _): &(Company, f64)| symbols.contains(&company.symbol);
                 let companies = classic().chain(synthetic()).filter(selected).collect();
-                Box::new(Walk::new(companies, selection.rate, *seed))
+                Box::new(Walk::new(companies, rate, *seed))
             }
-            Self::Replay { recording, speed } => {
-                Box::new(Replay::new(Arc::clone(recording), &selection.symbols, *speed))
-            }
+            Self::Replay { recording, speed } => Box::new(Replay::new(Arc::clone(recording), symbols, *speed)),
         }
     }
 }

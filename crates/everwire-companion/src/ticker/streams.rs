@@ -11,7 +11,7 @@ use super::market::{Market, Share};
 use super::selection::Selection;
 use super::stream::Stream;
 use crate::config::Config;
-use crate::endpoints::STREAMS_FULL;
+use crate::protocol::STREAMS_FULL;
 
 /// Limits of `/ticker`.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ struct Entry {
     market: Arc<Market>,
     listeners: usize,
     /// Where it resumes, and since when it has had no subscribers.
-    rest: Option<(Share, Instant)>,
+    suspended: Option<(Share, Instant)>,
 }
 
 /// What the connections of one address subscribe to.
@@ -88,11 +88,11 @@ impl Streams {
         let now = Instant::now();
         let address = address.map(network_of);
         let mut registry = self.registry();
-        registry.forget(config, now);
-        registry.allow(config, selection, address)?;
-        let entry = registry.find_or_make(config, selection, now);
+        registry.expire(config, now);
+        registry.check_limits(config, selection, address)?;
+        let entry = registry.find_or_create(config, selection, now);
         entry.listeners += 1;
-        if let Some((share, _)) = entry.rest.take() {
+        if let Some((share, _)) = entry.suspended.take() {
             entry.market.play(entry.number, &entry.stream, share, now);
         }
         let (stream, selection) = (Arc::clone(&entry.stream), entry.selection.clone());
@@ -110,7 +110,12 @@ impl Streams {
 }
 
 impl Registry {
-    fn allow(&self, config: &Config, selection: &Selection, address: Option<IpAddr>) -> Result<(), HandshakeError> {
+    fn check_limits(
+        &self,
+        config: &Config,
+        selection: &Selection,
+        address: Option<IpAddr>,
+    ) -> Result<(), HandshakeError> {
         let limits = &config.ticker;
         let full = |status, sentence| Err(HandshakeError::new(status, STREAMS_FULL, sentence));
         if let Some(usage) = address.and_then(|address| self.addresses.get(&address)) {
@@ -135,14 +140,15 @@ impl Registry {
         Ok(())
     }
 
-    fn find_or_make(&mut self, config: &Config, selection: &Selection, now: Instant) -> &mut Entry {
+    fn find_or_create(&mut self, config: &Config, selection: &Selection, now: Instant) -> &mut Entry {
         let Self { streams, markets, started, .. } = self;
         streams.entry(selection.clone()).or_insert_with(|| {
             *started += 1;
             let clock = &config.clock;
             let epoch = format!("{:x}-{:x}", (clock.now_ms() * 1000.0) as u64, started);
             let market = markets.get(&selection.symbols).and_then(Weak::upgrade).unwrap_or_else(|| {
-                let market = Arc::new(Market::new(config.feed.start(selection), clock.clone(), now));
+                let market =
+                    Arc::new(Market::new(config.feed.start(&selection.symbols, selection.rate), clock.clone(), now));
                 markets.insert(selection.symbols.clone(), Arc::downgrade(&market));
                 market
             });
@@ -151,19 +157,19 @@ impl Registry {
             let stream = Arc::new(Stream::new(market.opening(), updates, epoch, clock.clone()));
             let share = market.share(rate, now);
             let selection = selection.clone();
-            Entry { number: *started, selection, stream, market, listeners: 0, rest: Some((share, now)) }
+            Entry { number: *started, selection, stream, market, listeners: 0, suspended: Some((share, now)) }
         })
     }
 
-    /// Removes the streams that have lingered for too long, and of the others those over the limit.
-    fn forget(&mut self, config: &Config, now: Instant) {
+    /// Removes the streams that have been suspended for too long, and the oldest of the others over the limit.
+    fn expire(&mut self, config: &Config, now: Instant) {
         let linger = config.ticker.linger;
-        self.streams.retain(|_, entry| entry.rest.is_none_or(|(_, since)| now < since + linger));
-        let mut resting: Vec<_> =
-            self.streams.values().filter_map(|entry| Some((entry.rest?.1, entry.number))).collect();
-        if resting.len() > config.ticker.streams {
-            resting.sort_unstable();
-            let surplus = &resting[..resting.len() - config.ticker.streams];
+        self.streams.retain(|_, entry| entry.suspended.is_none_or(|(_, since)| now < since + linger));
+        let mut suspended: Vec<_> =
+            self.streams.values().filter_map(|entry| Some((entry.suspended?.1, entry.number))).collect();
+        if suspended.len() > config.ticker.streams {
+            suspended.sort_unstable();
+            let surplus = &suspended[..suspended.len() - config.ticker.streams];
             self.streams.retain(|_, entry| !surplus.iter().any(|(_, number)| *number == entry.number));
         }
         self.markets.retain(|_, market| market.strong_count() > 0);
@@ -190,7 +196,7 @@ impl Drop for Listener {
         let Some(entry) = registry.streams.get_mut(&self.selection) else { return };
         entry.listeners -= 1;
         if entry.listeners == 0 {
-            entry.rest = entry.market.stop(entry.number).map(|share| (share, Instant::now()));
+            entry.suspended = entry.market.stop(entry.number).map(|share| (share, Instant::now()));
         }
     }
 }
@@ -203,7 +209,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::parameters::Parameters;
+    use crate::protocol::Parameters;
     use crate::ticker::stream::State;
 
     const ANN: &str = "10.0.0.1";
@@ -246,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_runs_on_after_the_last_listener_has_left() {
+    async fn the_feed_stops_when_the_last_listener_leaves() {
         let (streams, config) = (Streams::default(), Config::default());
         let fast = listen(&streams, &config, ANN, "rate=100000").unwrap();
         let slow = listen(&streams, &config, BOB, "rate=1").unwrap();
@@ -260,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_back_finds_what_was_missed_counted_and_the_same_epoch() {
+    async fn a_client_that_returns_gets_the_same_epoch_and_a_count_of_missed_updates() {
         let (streams, config) = (Streams::default(), Config::default());
         let before = listen(&streams, &config, ANN, "rate=100").unwrap();
         sleep(Duration::from_millis(1_005)).await;
@@ -276,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn streams_of_the_same_symbols_share_a_feed_of_which_each_hears_its_rate() {
+    async fn streams_of_the_same_symbols_share_a_feed_and_each_gets_its_rate() {
         let (streams, config) = (Streams::default(), Config::default());
         let fast = listen(&streams, &config, ANN, "symbols=NVDA&rate=1000").unwrap();
         let slow = listen(&streams, &config, BOB, "symbols=NVDA&rate=30").unwrap();
@@ -318,7 +324,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_updates_of_one_address_are_bounded_also_where_its_connections_share_a_stream() {
+    async fn the_updates_of_one_address_are_bounded_even_if_its_connections_share_a_stream() {
         let config = limited(TickerLimits { updates_per_address: 2_500, ..TickerLimits::default() });
         let streams = Streams::default();
         let first = listen(&streams, &config, ANN, "rate=1000").unwrap();
@@ -332,7 +338,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_rests_takes_no_more_room_than_what_may_play() {
+    async fn no_more_streams_are_kept_suspended_than_may_play() {
         let config = limited(TickerLimits { streams: 2, ..TickerLimits::default() });
         let streams = Streams::default();
         for rate in 1..10 {
@@ -346,7 +352,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_update_looks_as_it_is_documented() {
+    async fn an_update_has_the_documented_form() {
         let (streams, config) = (Streams::default(), Config { clock: Clock::from_fn(|| 1.5), ..Config::default() });
         let subscriber = listen(&streams, &config, ANN, "symbols=NVDA&rate=1").unwrap();
         sleep(Duration::from_millis(1_010)).await;

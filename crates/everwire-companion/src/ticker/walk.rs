@@ -2,8 +2,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::feed::CATCH_UP;
-use super::{Company, Feed, Trade};
+use super::feed::{CATCH_UP, Company, Feed, Trade};
 
 /// The standard deviation of one trade, as a share of the price.
 const STEP: f64 = 0.002;
@@ -84,7 +83,7 @@ impl Feed for Walk {
 
 #[cfg(test)]
 mod tests {
-    use super::super::companies::classic;
+    use super::super::feed::classic;
     use super::*;
 
     fn first_trades(seed: u64) -> Vec<Trade> {

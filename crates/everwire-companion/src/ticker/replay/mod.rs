@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::feed::CATCH_UP;
-use super::{Company, Feed, Trade};
+use super::feed::{CATCH_UP, Company, Feed, Trade};
 
 /// Plays a recording in a loop, each trade at its recorded time.
 pub(super) struct Replay {

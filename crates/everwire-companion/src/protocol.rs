@@ -1,10 +1,22 @@
+//! What the protocols of the endpoints have in common: paths, query parameters and JSON messages.
+
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use axum::extract::Query;
 use axum::http::Uri;
-use everwire_server::HandshakeError;
+use everwire_server::{Connection, DropReason, HandshakeError, Message};
+use serde::Serialize;
+
+/// The paths of the WebSockets, which are also their names in the metrics.
+pub(crate) const PATHS: [&str; 11] =
+    ["/echo", "/broadcast", "/hello", "/countdown", "/sum", "/clock", "/ticker", "/tracker", "/monitor", LAB, FILES];
+pub(crate) const LAB: &str = "/lab/socket";
+pub(crate) const FILES: &str = "/files";
+
+/// The reason for refusing a client when there are too many streams.
+pub(crate) const STREAMS_FULL: DropReason = DropReason::Application("streams_full");
 
 /// The query parameters of a request.
 ///
@@ -36,6 +48,37 @@ impl Parameters {
                 Err(HandshakeError::bad_request(format!("`{name}={text}` must be a number from {start} to {end}.")))
             }
         }
+    }
+}
+
+/// `value` as JSON. Its maps must have keys that are strings.
+pub(crate) fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("structs with string keys always have a JSON form")
+}
+
+/// A text message with `value` as JSON.
+pub(crate) fn json(value: &impl Serialize) -> Message {
+    Message::text(to_json(value))
+}
+
+/// Sends JSON over a connection.
+pub(crate) trait SendJson {
+    /// Sends `value` as JSON text.
+    fn send_json(&self, value: &impl Serialize);
+
+    /// Answers a message that the endpoint did not expect.
+    fn send_error(&self, what_to_do: &str) {
+        #[derive(Serialize)]
+        struct Error<'a> {
+            error: &'a str,
+        }
+        self.send_json(&Error { error: what_to_do });
+    }
+}
+
+impl SendJson for Connection {
+    fn send_json(&self, value: &impl Serialize) {
+        self.send(json(value));
     }
 }
 

@@ -9,29 +9,27 @@ use everwire_server::{DropReason, HandshakeError, Permit, peer_address};
 use tokio::time::{Instant, sleep_until};
 
 use super::cache::is_name;
-use super::feed::Choice;
+use super::feed::Selection;
 use super::log::Log;
 use super::meter::{Account, Meter};
 use crate::companion::Companion;
-use crate::endpoints::{LAB, STREAMS_FULL};
 use crate::fault::{Faults, Network};
-use crate::opening::{faults, refused};
-use crate::parameters::Parameters;
+use crate::protocol::{LAB, Parameters, STREAMS_FULL};
+use crate::upgrade::{faults, refused};
 
-/// An admitted request to the lab. It counts as a connection while it lasts.
-pub(super) struct Visit {
+/// The context of an admitted request to the lab, which counts as a connection while it lasts.
+pub(super) struct RequestContext {
     pub(super) companion: Companion,
     pub(super) query: Parameters,
     pub(super) account: Option<Arc<Account>>,
     pub(super) network: Network,
     address: Option<IpAddr>,
-    /// Its place among the connections.
     _permit: Permit,
 }
 
-impl Visit {
+impl RequestContext {
     /// Admits a request under the conditions of a WebSocket.
-    pub(super) fn begin(companion: &Companion, request: &Parts) -> Result<Self, HandshakeError> {
+    pub(super) fn admit(companion: &Companion, request: &Parts) -> Result<Self, HandshakeError> {
         let everwire = companion.everwire();
         if everwire.is_draining() {
             let sentence = "The server is stopping; come again in a few seconds.";
@@ -82,7 +80,7 @@ pub(super) fn log(
 ) -> Result<Arc<Log>, HandshakeError> {
     match query.text("call") {
         Some(name) => calls(companion, name),
-        None => companion.lab().feeds().log(companion, Choice::from_query(query)?, address),
+        None => companion.lab().feeds().log(companion, Selection::from_query(query)?, address),
     }
 }
 

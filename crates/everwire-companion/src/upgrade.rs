@@ -7,16 +7,16 @@ use everwire_server::{DropReason, HandshakeError, Upgrade};
 
 use crate::companion::Companion;
 use crate::fault::{Faults, GRAMMAR};
-use crate::parameters::Parameters;
+use crate::protocol::Parameters;
 
-/// A handshake with an endpoint, with the faults that it requests.
+/// The upgrade of a request to an endpoint, with the faults that the request names.
 #[derive(Debug)]
-pub(crate) struct Opening {
+pub(crate) struct UpgradeRequest {
     pub(crate) upgrade: Upgrade,
     pub(crate) query: Parameters,
 }
 
-impl FromRequestParts<Companion> for Opening {
+impl FromRequestParts<Companion> for UpgradeRequest {
     type Rejection = Response;
 
     async fn from_request_parts(request: &mut Parts, companion: &Companion) -> Result<Self, Response> {
@@ -36,18 +36,18 @@ impl FromRequestParts<Companion> for Opening {
     }
 }
 
-impl Opening {
+impl UpgradeRequest {
     fn new(upgrade: Upgrade, query: Parameters, companion: &Companion) -> Result<Self, HandshakeError> {
         let upgrade = match faults(companion, &query)? {
             None => upgrade,
             Some(Faults { refuse: Some(status), .. }) => return Err(refused(status)),
-            Some(faults) => upgrade.intercept(faults.script()),
+            Some(faults) => upgrade.intercept(faults.injector()),
         };
         Ok(Self { upgrade, query })
     }
 }
 
-/// The faults that a request asks for.
+/// The faults that a request names.
 pub(crate) fn faults(companion: &Companion, query: &Parameters) -> Result<Option<Faults>, HandshakeError> {
     let Some(text) = query.text("fault") else { return Ok(None) };
     if !companion.config().faults {
@@ -59,7 +59,7 @@ pub(crate) fn faults(companion: &Companion, query: &Parameters) -> Result<Option
     }
 }
 
-/// The refusal that a request asks for.
+/// The refusal that a request names as its fault.
 pub(crate) fn refused(status: StatusCode) -> HandshakeError {
     HandshakeError::new(status, DropReason::Fault, "Refused, as asked by the fault parameter.")
 }
