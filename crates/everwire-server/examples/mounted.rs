@@ -35,7 +35,7 @@ impl Handler for Broadcast {
         self.0.group().flush();
     }
 
-    /// Whoever sends more than the others can receive is slowed down.
+    /// A client that sends more than the others can receive is slowed down.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.0.group().poll_ready(context)
     }

@@ -248,7 +248,7 @@ async fn a_store_without_uploads_touches_no_disk() {
 }
 
 #[tokio::test]
-async fn a_client_that_attaches_while_the_disk_fails_is_asked_to_send_the_file_again() {
+async fn a_client_that_attaches_while_the_disk_fails_gets_an_error() {
     let store = store(Path::new("/dev/null/files"));
     let upload = begin(&store, "a", 10);
     let (_, first) = put(&store, &upload, b"he");
@@ -258,7 +258,7 @@ async fn a_client_that_attaches_while_the_disk_fails_is_asked_to_send_the_file_a
 }
 
 #[tokio::test]
-async fn a_client_that_attaches_while_the_upload_completes_is_asked_to_send_the_file_again() {
+async fn a_client_that_attaches_while_the_upload_completes_gets_an_error() {
     let parent = tempfile::tempdir().unwrap();
     let store = store(parent.path());
     let upload = begin(&store, "a", 5);
@@ -273,7 +273,7 @@ async fn a_client_that_attaches_while_the_upload_completes_is_asked_to_send_the_
 }
 
 #[tokio::test]
-async fn a_client_that_completes_an_expired_upload_is_asked_to_send_the_file_again() {
+async fn a_client_that_completes_an_expired_upload_gets_an_error() {
     let parent = tempfile::tempdir().unwrap();
     let store = store(parent.path());
     let upload = begin(&store, "a", 5);

@@ -79,7 +79,7 @@ async fn a_path_that_is_too_long_for_a_file_is_not_found() {
     }
 }
 
-/// A browser takes what follows `//` for the name of another host, also where a backslash stands for a slash.
+/// A browser takes what follows `//` for the name of another host, even if it has backslashes instead of slashes.
 #[tokio::test]
 async fn a_redirect_stays_on_this_server() {
     let (harness, _parent) = harness().await;
@@ -94,10 +94,10 @@ async fn a_redirect_stays_on_this_server() {
     assert!(harness.get("/docs/").await.ends_with("the documentation"));
 }
 
-/// Whoever opens one waits until somebody writes to it.
+/// Opening one blocks until it has a writer.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_pipe_among_the_pages_is_not_found_and_holds_nobody_up() {
+async fn a_pipe_among_the_pages_is_not_found_and_blocks_no_request() {
     let (harness, parent) = harness().await;
     let dist = parent.path().join("dist");
     let made =
@@ -113,9 +113,9 @@ async fn a_pipe_among_the_pages_is_not_found_and_holds_nobody_up() {
     assert!(get("/page").await.contains("the application"));
 }
 
-/// A build writes them beside the file.
+/// A build writes them next to the file.
 #[tokio::test]
-async fn a_compressed_file_is_sent_to_whoever_can_read_it() {
+async fn a_compressed_file_is_sent_to_clients_that_accept_it() {
     let (harness, parent) = harness().await;
     let dist = parent.path().join("dist");
     for (name, text) in [
@@ -150,7 +150,7 @@ async fn a_compressed_file_is_sent_to_whoever_can_read_it() {
 }
 
 #[tokio::test]
-async fn what_has_its_hash_in_its_name_is_kept_and_everything_else_is_asked_for_again() {
+async fn files_with_a_hash_in_their_name_are_cached_and_all_others_are_revalidated() {
     let (harness, parent) = harness().await;
     let dist = parent.path().join("dist");
     let hashed = ["demos-3f2a91b07c4d5e68.js", "demos-3f2a91b07c4d5e68_bg.wasm", "base-90ab12cd34ef5678.css"];

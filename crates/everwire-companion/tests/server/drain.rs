@@ -41,7 +41,7 @@ async fn harness() -> Harness {
     Harness::start(|config| (config.drain, config.reuse_port) = (Duration::from_secs(3600), true)).await
 }
 
-/// Begins to stop a server. Gives a client whose turn is later.
+/// Starts the drain of a server. Returns a client whose turn is later.
 async fn stopping(harness: Harness) -> (Client, JoinHandle<()>) {
     // Number 0 has the first turn, at once; number 1 has the rest of the hour.
     let mut first = harness.client("/echo").await;
@@ -57,7 +57,7 @@ async fn stopping(harness: Harness) -> (Client, JoinHandle<()>) {
 async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
     let harness = harness().await;
     let address = harness.address();
-    // Held without listening, so that the system gives the port to nobody else.
+    // Held without listening, so that the system gives the port to no other process.
     let held = TcpSocket::new_v4().unwrap();
     held.set_reuseport(true).unwrap();
     held.bind(address).unwrap();
@@ -68,10 +68,10 @@ async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
 }
 
 #[tokio::test]
-async fn a_drain_ends_when_everybody_has_left() {
+async fn a_drain_ends_when_all_clients_have_left() {
     let (second, stopping) = stopping(harness().await).await;
     drop(second);
-    timeout(TIMEOUT, stopping).await.expect("nobody is left to wait for").unwrap();
+    timeout(TIMEOUT, stopping).await.expect("no client is left to wait for").unwrap();
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ async fn broadcast_reaches_everyone_and_the_sender() {
     let mut clients = Vec::new();
     for _ in 0..3 {
         let mut client = harness.client("/broadcast").await;
-        // Its pong tells that the server counts it among the connected.
+        // After its pong, the server counts it as connected.
         client.ask(r#"{"ping":1}"#).await;
         clients.push(client);
     }
@@ -78,7 +78,7 @@ async fn a_ping_is_answered_to_its_sender_alone_on_every_endpoint_but_echo() {
         while heard.get("pong").is_none() {
             heard = other.json().await;
         }
-        assert_eq!(heard["pong"], 2, "{path}: somebody else's pong");
+        assert_eq!(heard["pong"], 2, "{path}: the pong of another client");
     }
 }
 
@@ -104,7 +104,7 @@ async fn countdown_counts_to_zero_and_closes() {
 }
 
 #[tokio::test]
-async fn countdown_starts_at_ten_and_answers_what_it_does_not_expect() {
+async fn countdown_starts_at_ten_and_answers_messages_with_an_error() {
     let harness = Harness::start(|_| {}).await;
     let mut client = harness.client("/countdown?every=60000").await;
     assert_eq!(client.text().await, "10");
@@ -116,7 +116,7 @@ async fn countdown_starts_at_ten_and_answers_what_it_does_not_expect() {
 }
 
 #[tokio::test]
-async fn sum_tells_everyone_the_running_total() {
+async fn sum_sends_the_running_total_to_all_clients() {
     let harness = Harness::start(|_| {}).await;
     let mut ann = harness.client("/sum").await;
     assert_eq!(ann.json().await, json!({"total": 0.0, "count": 0}));

@@ -5,18 +5,18 @@ fn text(number: usize) -> String {
     format!("{number} {}", "x".repeat(number * 997))
 }
 
-/// More than are sent to in one go.
+/// More than the group sends to between two yields.
 const CROWD: usize = 150;
 const MESSAGES: usize = 50;
 
-/// By several workers, so that a member's connection and who speaks write to it at the same time.
+/// With several workers, so that a member's own task and the publisher write to it at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn everyone_in_a_crowd_gets_everything_once_and_in_order() {
+async fn every_client_of_a_large_group_receives_every_message_once_and_in_order() {
     let harness = Harness::start(|_| ()).await;
     let mut crowd = Vec::new();
     for _ in 0..CROWD {
         let mut member = harness.client("/broadcast").await;
-        // Its pong tells that the server counts it among the connected.
+        // After its pong, the server counts it as connected.
         member.ask(r#"{"ping":1}"#).await;
         crowd.push(member);
     }
@@ -24,7 +24,7 @@ async fn everyone_in_a_crowd_gets_everything_once_and_in_order() {
     speaker.ask(r#"{"ping":1}"#).await;
     for (number, member) in crowd.iter_mut().take(MESSAGES).enumerate() {
         speaker.send(&text(number)).await;
-        // What one member alone is sent goes through its outbound queue, and meets there what goes around it.
+        // A message to one member alone goes through its outbound queue, among the direct writes of the group.
         member.send(r#"{"ping":1}"#).await;
     }
     for (place, member) in crowd.iter_mut().enumerate() {
@@ -42,7 +42,7 @@ async fn everyone_in_a_crowd_gets_everything_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_newcomer_hears_what_is_said_from_its_arrival_on() {
+async fn a_new_client_receives_messages_from_its_arrival_on() {
     let harness = Harness::start(|_| ()).await;
     let mut speaker = harness.client("/broadcast").await;
     for number in 0..20 {

@@ -77,7 +77,7 @@ async fn pages_of_allowed_origins_may_fetch_and_send_and_others_may_not() {
 }
 
 #[tokio::test]
-async fn what_is_not_an_id_or_not_there_is_not_found() {
+async fn invalid_and_unknown_ids_are_not_found() {
     let (harness, path, _) = with_a_file().await;
     let none = "0".repeat(32);
     for path in [&format!("/files/{none}"), "/files/..%2f..%2fetc%2fpasswd", "/files/lock", &path.to_uppercase()] {
@@ -87,7 +87,7 @@ async fn what_is_not_an_id_or_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn everybody_hears_of_a_file_that_comes_and_a_newcomer_finds_it() {
+async fn a_new_file_is_announced_to_all_clients_and_listed_for_new_ones() {
     let harness = Harness::start(|_| {}).await;
     let mut watcher = Sender::connect(&harness).await;
     assert_eq!(watcher.welcome["files"], serde_json::json!([]));
@@ -107,7 +107,7 @@ async fn a_file_without_bytes_is_a_file() {
 }
 
 #[tokio::test]
-async fn bytes_that_changed_on_the_way_are_noticed_and_the_file_can_be_sent_again() {
+async fn corrupted_bytes_are_detected_and_the_file_can_be_sent_again() {
     let harness = Harness::start(|_| {}).await;
     let mut sender = Sender::connect(&harness).await;
     assert_eq!(sender.ready("a.txt", 5, &key(1)).await, 0);
@@ -119,7 +119,7 @@ async fn bytes_that_changed_on_the_way_are_noticed_and_the_file_can_be_sent_agai
 }
 
 #[tokio::test]
-async fn who_sends_a_file_that_has_arrived_already_is_told_so() {
+async fn sending_a_stored_file_again_returns_the_stored_file() {
     let harness = Harness::start(|_| {}).await;
     let file = Sender::connect(&harness).await.send("a.txt", b"hello", &key(1)).await;
     // The answer may have been lost with the connection.
@@ -141,7 +141,7 @@ async fn a_finish_before_the_last_byte_is_answered_with_what_is_missing() {
 }
 
 #[tokio::test]
-async fn only_its_sender_takes_a_file_back() {
+async fn only_its_sender_can_remove_a_file() {
     let (harness, path, _) = with_a_file().await;
     let mut anyone = Sender::connect(&harness).await;
     let id = path.rsplit('/').next().unwrap();
@@ -153,10 +153,10 @@ async fn only_its_sender_takes_a_file_back() {
 }
 
 #[tokio::test]
-async fn who_fetches_files_holds_connections_of_its_address_until_they_are_read() {
+async fn downloads_hold_connections_of_their_address_until_they_are_read() {
     let harness = Harness::start(|config| config.limits.connections_per_address = 1).await;
     let mut sender = Sender::connect(&harness).await;
-    // More than the system takes for a reader who does not read.
+    // More than the system buffers for a client that does not read.
     let file = sender.send("a.bin", &content(3_000_000), &key(1)).await;
     let path = format!("/files/{}", file["id"].as_str().unwrap());
     sender.client.socket.close(None).await.unwrap();

@@ -32,7 +32,7 @@ impl Sender {
         Self { client, welcome, stream: 0 }
     }
 
-    /// Asks to send a file, and returns the answer.
+    /// Requests an upload, and returns the answer.
     pub(crate) async fn ask(&mut self, name: &str, size: u64, key: &str) -> Value {
         self.stream += 1;
         let ask = json!({ "type": "upload", "stream": self.stream, "name": name, "size": size, "resume": key });
@@ -40,7 +40,7 @@ impl Sender {
         self.next().await
     }
 
-    /// Asks for the place to go on from.
+    /// Requests an upload, and returns the offset to continue at.
     pub(crate) async fn ready(&mut self, name: &str, size: usize, key: &str) -> usize {
         let ready = self.ask(name, size as u64, key).await;
         assert_eq!(ready["type"], "ready", "{ready}");
@@ -118,7 +118,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Bytes that repeat nowhere soon, so that a piece in the wrong place is noticed.
+/// Bytes that do not repeat soon, so that a chunk at a wrong offset is detected.
 pub(crate) fn content(size: usize) -> Vec<u8> {
     (0..size as u64).map(|index| (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
 }

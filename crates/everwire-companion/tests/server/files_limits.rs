@@ -33,7 +33,7 @@ async fn a_chunk_in_the_wrong_place_or_beyond_the_end_closes_with_1008() {
 }
 
 #[tokio::test]
-async fn names_that_lead_elsewhere_are_refused_and_the_connection_stays() {
+async fn names_that_are_paths_are_refused_and_the_connection_stays_open() {
     let harness = Harness::start(|_| {}).await;
     let mut sender = Sender::connect(&harness).await;
     for (name, why) in [
@@ -67,7 +67,7 @@ async fn a_file_that_is_too_large_is_refused_before_a_byte_is_sent() {
 }
 
 #[tokio::test]
-async fn a_full_store_says_what_is_oldest_and_when_it_goes() {
+async fn a_full_store_names_the_oldest_file_and_its_expiry() {
     let harness = Harness::start(|config| config.files.store_bytes = 1000).await;
     let mut sender = Sender::connect(&harness).await;
     sender.send("first", &[0; 600], &key(1)).await;
@@ -112,7 +112,7 @@ async fn a_key_stays_with_its_file() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_with_what_there_is() {
+async fn an_invalid_request_is_answered_with_the_grammar() {
     let harness = Harness::start(|_| {}).await;
     let mut sender = Sender::connect(&harness).await;
     for text in [
@@ -130,7 +130,7 @@ async fn what_is_no_request_is_answered_with_what_there_is() {
 }
 
 #[tokio::test]
-async fn a_disk_that_does_not_take_the_file_is_told_in_words() {
+async fn a_disk_error_is_reported_to_the_sender() {
     let harness = Harness::start(|config| {
         // A folder cannot be made below a file.
         config.files.folder = Some("/dev/null/files".into());

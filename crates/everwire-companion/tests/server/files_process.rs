@@ -34,7 +34,7 @@ async fn a_server_that_is_stopped_removes_its_files() {
 }
 
 #[tokio::test]
-async fn what_a_killed_server_left_is_removed_by_the_next_and_what_another_has_stays() {
+async fn the_next_server_removes_the_files_of_a_killed_one_and_keeps_those_of_a_running_one() {
     let parent = tempfile::tempdir().unwrap();
     let (mut killed, other) = (start(parent.path()), start(parent.path()));
     leave(&other).await;
@@ -48,7 +48,7 @@ async fn what_a_killed_server_left_is_removed_by_the_next_and_what_another_has_s
 }
 
 #[tokio::test]
-async fn nobody_else_on_the_machine_can_read_the_files() {
+async fn other_users_of_the_machine_cannot_read_the_files() {
     use std::os::unix::fs::PermissionsExt;
     let parent = tempfile::tempdir().unwrap();
     let process = start(parent.path());

@@ -4,7 +4,7 @@ use crate::files_client::{Sender, chunk, content, key, sha256};
 use crate::harness::Harness;
 
 #[tokio::test]
-async fn an_upload_goes_on_where_it_was_when_the_connection_is_cut() {
+async fn an_upload_resumes_at_its_offset_after_the_connection_was_cut() {
     let harness = Harness::start(|config| config.faults = true).await;
     let bytes = content(1_000_000);
     // The welcome, the request, the answer; four chunks, and the acknowledgement that says that they are written.
@@ -43,7 +43,7 @@ async fn an_upload_moves_to_a_new_connection_although_the_old_one_seems_alive() 
 }
 
 #[tokio::test]
-async fn who_loses_an_upload_to_another_connection_is_told_and_its_chunks_are_let_go() {
+async fn a_connection_that_loses_its_upload_is_notified_and_its_chunks_are_dropped() {
     let harness = Harness::start(|_| {}).await;
     let (mut first, mut second) = (Sender::connect(&harness).await, Sender::connect(&harness).await);
     first.ready("a.bin", 6, &key(1)).await;
@@ -57,7 +57,7 @@ async fn who_loses_an_upload_to_another_connection_is_told_and_its_chunks_are_le
 }
 
 #[tokio::test]
-async fn who_sends_an_upload_that_is_cancelled_over_another_connection_is_told() {
+async fn the_sender_of_an_upload_that_another_connection_cancels_gets_an_error() {
     let harness = Harness::start(|_| {}).await;
     let (mut first, mut second) = (Sender::connect(&harness).await, Sender::connect(&harness).await);
     first.ready("a.bin", 6, &key(1)).await;
@@ -69,7 +69,7 @@ async fn who_sends_an_upload_that_is_cancelled_over_another_connection_is_told()
 }
 
 #[tokio::test]
-async fn who_cancels_an_upload_is_told_nothing_of_it() {
+async fn a_connection_that_cancels_its_upload_gets_no_error() {
     let harness = Harness::start(|_| {}).await;
     let mut sender = Sender::connect(&harness).await;
     sender.ready("a.bin", 6, &key(1)).await;
@@ -78,7 +78,7 @@ async fn who_cancels_an_upload_is_told_nothing_of_it() {
 }
 
 #[tokio::test]
-async fn chunks_of_an_attempt_that_is_over_are_let_go() {
+async fn chunks_of_an_earlier_attempt_are_dropped() {
     let harness = Harness::start(|_| {}).await;
     let mut sender = Sender::connect(&harness).await;
     // What an outbox kept over a reconnect comes before and behind the request.
@@ -104,7 +104,7 @@ async fn two_files_take_turns_on_one_connection() {
 }
 
 #[tokio::test]
-async fn an_upload_that_does_not_go_on_is_let_go_and_its_sender_hears_why() {
+async fn an_idle_upload_expires_and_its_sender_gets_the_reason() {
     let harness = Harness::start(|config| config.files.unfinished = Duration::from_millis(200)).await;
     let mut sender = Sender::connect(&harness).await;
     sender.ready("a", 4, &key(1)).await;
@@ -115,7 +115,7 @@ async fn an_upload_that_does_not_go_on_is_let_go_and_its_sender_hears_why() {
 }
 
 #[tokio::test]
-async fn a_file_goes_when_its_time_is_over_and_everybody_hears_of_it() {
+async fn an_expired_file_is_removed_and_all_clients_are_notified() {
     let harness = Harness::start(|config| config.files.finished = Duration::from_millis(200)).await;
     let mut watcher = Sender::connect(&harness).await;
     let file = Sender::connect(&harness).await.send("a", b"aa", &key(1)).await;

@@ -1,4 +1,4 @@
-//! The transport lab: one log over every transport, under the conditions that hold for all who connect.
+//! The transport lab: one log over every transport, under the limits of all connections.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ impl RawConnection {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: a raw one\r\n\r\n")).await;
     }
 
-    /// Reads until what was received has come true.
+    /// Reads until the condition holds for what was received.
     pub(crate) async fn until(&mut self, come: impl Fn(&str) -> bool) {
         while !come(&String::from_utf8_lossy(&self.received)) {
             self.read().await;
@@ -54,7 +54,7 @@ impl RawConnection {
         self.received.extend_from_slice(&buffer[..read]);
     }
 
-    /// Asks, and returns the body of the answer, which says its length.
+    /// Sends a request, and returns the body of a response with a length.
     pub(crate) async fn ask(&mut self, path: &str) -> String {
         let before = self.received.len();
         self.get(path).await;
@@ -106,17 +106,17 @@ async fn a_long_poll_is_held_until_there_is_a_message_and_not_for_ever() {
     let mut connection = RawConnection::connect(&harness);
     let cursor = lines(&connection.ask("/lab/long-poll?rate=2").await)[0]["cursor"].as_u64().unwrap();
     let first = lines(&connection.ask(&format!("/lab/long-poll?rate=2&after={cursor}")).await);
-    // More than one where the test was held up meanwhile.
+    // More than one if the test was delayed.
     assert_eq!(numbers(&first)[0], cursor + 1);
 
-    connection.ask("/lab/poll?call=nobody").await;
+    connection.ask("/lab/poll?call=unused").await;
     let start = Instant::now();
-    assert_eq!(connection.ask("/lab/long-poll?call=nobody&after=0&wait=200").await, "");
+    assert_eq!(connection.ask("/lab/long-poll?call=unused&after=0&wait=200").await, "");
     assert!(start.elapsed() >= Duration::from_millis(200));
 }
 
 #[tokio::test]
-async fn all_transports_bring_the_same_messages() {
+async fn all_transports_deliver_the_same_messages() {
     let harness = Harness::start(|_| {}).await;
     let mut socket = harness.client("/lab/socket?rate=20&size=64").await;
     let cursor = socket.json().await["cursor"].as_u64().unwrap();
@@ -138,7 +138,7 @@ async fn all_transports_bring_the_same_messages() {
 }
 
 #[tokio::test]
-async fn an_event_source_goes_on_where_it_was() {
+async fn an_event_source_resumes_at_its_cursor() {
     let harness = Harness::start(|_| {}).await;
     let mut connection = RawConnection::connect(&harness);
     connection.get("/lab/events?rate=20").await;
@@ -156,7 +156,7 @@ async fn an_event_source_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn who_was_away_too_long_is_told_what_is_missing_on_every_transport() {
+async fn every_transport_reports_the_gap_after_a_long_absence() {
     let harness = Harness::start(|_| {}).await;
     for path in ["poll", "long-poll", "stream", "events"] {
         let mut connection = RawConnection::connect(&harness);
@@ -168,7 +168,7 @@ async fn who_was_away_too_long_is_told_what_is_missing_on_every_transport() {
 }
 
 #[tokio::test]
-async fn a_call_comes_back_by_whatever_transport_reads_the_answers() {
+async fn a_call_is_answered_on_every_transport() {
     let harness = Harness::start(|_| {}).await;
     let post = |name: &str, body: &str| {
         let (name, length) = (name.to_owned(), body.len());
@@ -224,7 +224,7 @@ async fn a_held_request_takes_the_place_of_a_connection_and_gives_it_back() {
 }
 
 #[tokio::test]
-async fn a_page_from_elsewhere_reads_only_if_it_may_connect() {
+async fn a_page_of_another_origin_may_read_only_if_it_may_connect() {
     let harness =
         Harness::start(|config| config.origins = Origins::default().allow("https://friend.example").unwrap()).await;
     for origin in ["http://localhost:8080", "https://friend.example"] {
@@ -239,7 +239,7 @@ async fn a_page_from_elsewhere_reads_only_if_it_may_connect() {
 }
 
 #[tokio::test]
-async fn choices_outside_their_ranges_are_refused_with_the_range() {
+async fn parameters_outside_their_ranges_are_refused_with_the_range() {
     let harness = Harness::start(|_| {}).await;
     for (query, sentence) in
         [("rate=21", "from 1 to 20"), ("size=63", "from 64 to 1024"), ("call=a%20b", "letters"), ("after=x", "number")]
@@ -250,7 +250,7 @@ async fn choices_outside_their_ranges_are_refused_with_the_range() {
 }
 
 #[tokio::test]
-async fn what_is_held_ends_when_the_server_stops() {
+async fn held_requests_end_when_the_server_stops() {
     let harness = Harness::start(|_| {}).await;
     let mut connections = Vec::new();
     for path in ["/lab/stream?call=a&after=0", "/lab/events?call=a&after=0", "/lab/long-poll?call=a&after=0"] {

@@ -1,4 +1,4 @@
-//! What the server counts of the lab's transports, beside what a raw TCP client sees of them.
+//! What the server counts for the lab's transports, compared with what a raw TCP client sees.
 
 use everwire_test_client::TIMEOUT;
 use serde_json::Value;
@@ -171,7 +171,7 @@ async fn the_feed_over_a_websocket_costs_two_bytes_a_message() {
     client.text().await;
     let before = account(&harness, "p").await;
     let messages = |account: &Value| number(account, "messages") - number(&before, "messages");
-    // How many of them were written by then is another thing than how many were read.
+    // More of them may have been written by then than were read.
     let more = async {
         loop {
             client.text().await;
@@ -186,7 +186,7 @@ async fn the_feed_over_a_websocket_costs_two_bytes_a_message() {
 }
 
 #[tokio::test]
-async fn what_nobody_named_is_not_counted() {
+async fn requests_without_an_account_are_not_counted() {
     let harness = Harness::start(|_| {}).await;
     harness.get("/lab/poll?call=c").await;
     harness.get("/lab/poll?call=c&account=no%20name").await;

@@ -34,7 +34,7 @@ async fn the_close_frame_arrives_although_megabytes_follow_the_offending_header(
 }
 
 #[tokio::test]
-async fn who_finds_no_place_takes_nothing_else_either() {
+async fn a_client_refused_for_lack_of_room_takes_no_stream() {
     let harness = Harness::start(|config| (config.limits.connections, config.ticker.streams) = (0, 1)).await;
     for rate in 1..=3 {
         harness.refusal(&format!("/ticker?rate={rate}")).await;
@@ -151,7 +151,7 @@ async fn a_message_that_finds_no_room_closes_with_1013_in_time_and_small_message
         codes.push(client.closed().await.0);
     }
     assert!(codes.contains(&1008) && codes.contains(&1013), "{codes:?}");
-    // What they held is given back.
+    // Their memory is available again.
     unconcerned.echoes(Message::binary(vec![0; 180_000])).await;
 }
 
@@ -167,7 +167,7 @@ async fn large_messages_of_many_connections_pass_in_turn_where_there_is_no_room_
     timeout(TIMEOUT, join_all(exchanges)).await.expect("all in time");
 }
 
-/// A header alone costs its sender nothing, and room is kept for all that it announces.
+/// A header alone costs its sender nothing, but reserves memory for the whole message.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn one_address_that_announces_large_messages_leaves_room_for_those_of_others() {
@@ -193,7 +193,7 @@ async fn a_request_that_does_not_arrive_in_time_is_answered_with_408() {
 }
 
 #[tokio::test]
-async fn drips_of_a_request_do_not_prolong_its_time() {
+async fn slow_bytes_of_a_request_do_not_extend_its_time_limit() {
     let harness = Harness::start(|config| config.limits.handshake = Duration::from_millis(200)).await;
     let mut stream = connect(harness.address());
     stream.write_all(b"GET /echo HTTP/1.1\r\n").await.unwrap();
@@ -209,7 +209,7 @@ async fn drips_of_a_request_do_not_prolong_its_time() {
 async fn a_websocket_outlives_the_time_for_its_handshake() {
     let harness = Harness::start(|config| config.limits.handshake = Duration::from_millis(200)).await;
     let mut client = harness.client("/echo").await;
-    // Somebody who comes later and says nothing has had all of the time.
+    // A later client that sends nothing has used up its time.
     assert!(raw(harness.address(), "").await.starts_with("HTTP/1.1 408 "));
     client.echoes(Message::text("still here")).await;
 }

@@ -30,7 +30,7 @@ async fn a_frame_against_the_protocol_closes_with_1002() {
 }
 
 #[tokio::test]
-async fn what_an_endpoint_does_not_expect_is_answered_and_the_connection_stays() {
+async fn unexpected_messages_are_answered_with_an_error_and_the_connection_stays_open() {
     let harness = Harness::start(|_| {}).await;
     for path in ["/hello", "/sum", "/clock", "/tracker", "/ticker?rate=1", "/countdown?every=60000"] {
         let mut client = harness.client(path).await;
@@ -46,7 +46,7 @@ async fn what_an_endpoint_does_not_expect_is_answered_and_the_connection_stays()
 }
 
 #[tokio::test]
-async fn a_broken_handshake_is_refused_in_words() {
+async fn a_broken_handshake_is_refused_with_a_sentence() {
     let harness = Harness::start(|_| {}).await;
     let head = "GET /echo HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n";
     for (rest, status, word) in [
@@ -64,7 +64,7 @@ async fn a_broken_handshake_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused() {
+async fn requests_that_are_not_http_are_refused() {
     let harness = Harness::start(|_| {}).await;
     assert!(raw(harness.address(), "\x16\x03\x01\x00\x05hello\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
 }
@@ -83,7 +83,7 @@ async fn status(harness: &Harness, lines: &[&str]) -> String {
     String::from_utf8_lossy(&answer[9..]).into_owned()
 }
 
-/// What RFC 6455 section 4.2.1 wants, in any order of the headers.
+/// What RFC 6455 section 4.2.1 requires, in any order of the headers.
 #[tokio::test]
 async fn a_handshake_as_it_should_be_is_accepted() {
     let harness = Harness::start(|_| {}).await;
@@ -229,6 +229,6 @@ async fn a_request_without_one_valid_host_is_refused_with_400() {
             "{host}"
         );
     }
-    // Which had no such header.
+    // HTTP/1.0 had no such header.
     assert_eq!(status(&harness, &["GET /healthz HTTP/1.0\r\n"]).await, "200");
 }

@@ -43,7 +43,7 @@ async fn every_line_is_in_the_text_format_of_prometheus() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_resident_memory_is_told() {
+async fn the_resident_memory_is_reported() {
     let harness = Harness::start(|_| {}).await;
     assert!(harness.metric("process_resident_memory_bytes").await > 1 << 20);
 }

@@ -19,7 +19,7 @@ async fn sample(client: &mut Client) -> Value {
     }
 }
 
-/// The first sample that is as a test wants it.
+/// The first sample that meets a condition.
 pub(crate) async fn sample_with(client: &mut Client, what: &str, mut is_wanted: impl FnMut(&Value) -> bool) -> Value {
     let wanted = async {
         loop {
@@ -38,11 +38,11 @@ fn endpoint<'a>(sample: &'a Value, path: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn a_server_that_was_not_asked_to_tells_nothing_but_what_to_do() {
+async fn without_the_flag_the_monitor_sends_only_what_to_do() {
     let harness = Harness::start(|_| {}).await;
     let mut client = harness.client("/monitor").await;
-    let told = client.json().await;
-    assert!(told["error"].as_str().unwrap().contains("start the server with --monitor"), "{told}");
+    let answer = client.json().await;
+    assert!(answer["error"].as_str().unwrap().contains("start the server with --monitor"), "{answer}");
     assert_eq!(client.closed().await, (4403, "the monitor is off".to_owned()));
 }
 
@@ -53,12 +53,12 @@ async fn a_sample_comes_each_second() {
     assert_eq!(client.json().await["type"], "welcome");
     let times = [sample(&mut client).await, sample(&mut client).await, sample(&mut client).await];
     let [first, _, third] = times.map(|sample| sample["point"]["time"].as_f64().unwrap());
-    // Two seconds lie between them, and what a busy machine adds to one or takes from the other.
+    // Two seconds pass between them, plus or minus the delays of a busy machine.
     assert!((1_000.0..10_000.0).contains(&(third - first)), "{first} {third}");
 }
 
 #[tokio::test]
-async fn who_comes_later_is_sent_what_was_before() {
+async fn a_later_watcher_gets_the_history() {
     let harness = watched().await;
     let mut client = harness.client("/monitor").await;
     let first = sample(&mut client).await;
@@ -72,7 +72,7 @@ async fn who_comes_later_is_sent_what_was_before() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_loaded_anew_has_lost_nothing() {
+async fn a_reloaded_page_has_no_gap() {
     let harness = watched().await;
     let mut client = harness.client("/monitor").await;
     let first = sample(&mut client).await;
@@ -85,7 +85,7 @@ async fn a_page_that_is_loaded_anew_has_lost_nothing() {
 async fn every_watcher_is_sent_the_same_sample() {
     let harness = watched().await;
     let mut clients = [harness.client("/monitor").await, harness.client("/monitor").await];
-    // Whoever came first may have been sent samples that the other was not.
+    // The first watcher may have been sent samples that the second was not.
     let sent = sample(&mut clients[1]).await;
     let time = sent["point"]["time"].clone();
     let same = sample_with(&mut clients[0], "the same time", |sample| sample["point"]["time"] == time).await;
@@ -123,7 +123,7 @@ async fn connections_and_messages_are_those_of_the_endpoint_and_of_a_worker() {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_slow_reader_is_told() {
+async fn bytes_queued_for_a_slow_reader_are_reported() {
     let harness = Harness::start(|config| {
         config.monitor = true;
         config.connection.backlog_bytes = 64 << 20;
@@ -133,7 +133,7 @@ async fn what_waits_for_a_slow_reader_is_told() {
     let mut slow = Client::with_small_buffer(harness.address(), "/broadcast").await;
     slow.ask(r#"{"ping":1}"#).await;
     let mut fast = harness.client("/broadcast").await;
-    // More than the buffers of the system take, and less than the server has patience for.
+    // More than the buffers of the system hold, and less than the limit of the backlog.
     for _ in 0..8 {
         fast.echoes(Message::binary(vec![0; 512 << 10])).await;
     }
@@ -145,7 +145,7 @@ async fn what_waits_for_a_slow_reader_is_told() {
 }
 
 #[tokio::test]
-async fn nobody_can_tell_the_monitor_anything() {
+async fn a_message_to_the_monitor_is_answered_with_an_error() {
     let harness = watched().await;
     let mut client = harness.client("/monitor").await;
     client.send("hello").await;

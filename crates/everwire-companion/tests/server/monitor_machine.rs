@@ -1,4 +1,4 @@
-//! What the monitor tells of the machine, compared with what the system says by itself.
+//! What the monitor reports about the machine, compared with what the system reports.
 
 use std::collections::HashMap;
 use std::fs;
@@ -37,7 +37,7 @@ async fn memory_cores_and_load_are_those_of_the_system() {
     assert_eq!(sample["point"]["cores"].as_array().unwrap().len(), cores);
     assert_eq!(sample["machine"]["cores"], cores);
 
-    // What others do on the machine meanwhile is no fault.
+    // Other processes may use the machine meanwhile.
     sample_with(&mut client, "the memory in use", |sample| {
         let used = sample["point"]["memory"].as_u64().unwrap() as f64;
         let expected = (meminfo("MemTotal") - meminfo("MemAvailable")) as f64;
@@ -79,7 +79,7 @@ async fn a_thread_that_computes_is_seen_on_a_core_in_its_process_and_in_the_coun
         let top = sample["detail"]["processes"]["top"].as_array().unwrap();
         top.iter().find(|process| process["pid"] == pid).cloned()
     };
-    // How much of a core the thread is given is not for this test to say: what it took is told.
+    // The scheduler decides how much of a core the thread gets; the monitor must report what it used.
     let mut before: Option<(f64, u64)> = None;
     let sample = sample_with(&mut client, "a busy process", |sample| {
         let now = (sample["point"]["time"].as_f64().unwrap(), own_time());
@@ -120,8 +120,8 @@ async fn the_busiest_processes_come_first_and_few_of_many() {
     sample_with(&mut client, "the number of processes", |sample| {
         let running = fs::read_dir("/proc").unwrap().flatten();
         let count = running.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok()).count() as f64;
-        let told = sample["detail"]["processes"]["count"].as_f64().unwrap();
-        (told - count).abs() <= 10.0 + count * 0.2
+        let reported = sample["detail"]["processes"]["count"].as_f64().unwrap();
+        (reported - count).abs() <= 10.0 + count * 0.2
     })
     .await;
 }
@@ -140,22 +140,22 @@ async fn the_counters_are_those_that_vmstat_prints() {
     let Some(printed) = vmstat() else { return };
     let (_harness, mut client) = monitor().await;
     let sample = sample_with(&mut client, "anything", |_| true).await;
-    let told = |sample: &Value, head: &str| {
-        sample["detail"]["vmstat"][head].as_f64().unwrap_or_else(|| panic!("no {head} is told"))
+    let reported = |sample: &Value, head: &str| {
+        sample["detail"]["vmstat"][head].as_f64().unwrap_or_else(|| panic!("no {head} is reported"))
     };
     for head in
         ["r", "b", "swpd", "free", "buff", "cache", "si", "so", "bi", "bo", "in", "cs", "us", "sy", "id", "wa", "st"]
     {
         assert!(printed.contains_key(head), "no {head} in {printed:?}");
-        told(&sample, head);
+        reported(&sample, head);
     }
-    let shares: f64 = ["us", "sy", "id", "wa", "st"].map(|head| told(&sample, head)).iter().sum();
+    let shares: f64 = ["us", "sy", "id", "wa", "st"].map(|head| reported(&sample, head)).iter().sum();
     assert!((98.0..=102.0).contains(&shares), "{shares} %");
     // The others are rates: vmstat's first line has their means since the machine started.
     sample_with(&mut client, "the memory that vmstat prints", |sample| {
         let (printed, total) = (vmstat().unwrap(), (meminfo("MemTotal") / 1024) as f64);
         let memory = ["swpd", "free", "buff", "cache"];
-        memory.iter().all(|head| (told(sample, head) - printed[*head]).abs() <= 0.05 * total)
+        memory.iter().all(|head| (reported(sample, head) - printed[*head]).abs() <= 0.05 * total)
     })
     .await;
 }

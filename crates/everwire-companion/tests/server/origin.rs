@@ -10,13 +10,13 @@ async fn from(harness: &Harness, origin: &str) -> Result<Client, Refused> {
 #[tokio::test]
 async fn a_page_of_another_host_is_refused_with_what_to_do() {
     let harness = Harness::start(|_| {}).await;
-    let (status, sentence) = from(&harness, "https://evil.example").await.err().expect("a refusal");
+    let (status, sentence) = from(&harness, "https://evil.example").await.expect_err("a refusal");
     assert_eq!(status, 403);
     assert!(sentence.contains("--allow-origin https://evil.example"), "{sentence}");
     assert_eq!(harness.drops("/echo", "origin").await, 1);
 }
 
-/// A page can have its own name lead to the visitor's machine.
+/// A page can let its own name resolve to the visitor's machine.
 #[tokio::test]
 async fn a_page_whose_name_was_rebound_to_this_machine_is_refused() {
     let harness = Harness::start(|_| {}).await;
@@ -36,7 +36,7 @@ async fn pages_of_localhost_and_of_a_listed_origin_and_programs_connect() {
     assert!(from(&harness, "https://evil.example").await.is_err());
 }
 
-/// A name that was rebound can read what has no origin to look at: a GET from a page of its own host sends none.
+/// A GET from a page of its own host sends no origin to check, so that a rebound name could read the response.
 #[tokio::test]
 async fn no_route_answers_to_a_name_that_was_rebound_to_this_machine() {
     let harness = Harness::start(|config| config.monitor = true).await;
@@ -97,7 +97,7 @@ async fn a_page_whose_origin_only_begins_like_an_allowed_one_is_refused() {
 }
 
 #[tokio::test]
-async fn what_the_refusal_says_to_allow_can_be_allowed() {
+async fn the_origin_that_a_refusal_names_can_be_allowed() {
     let harness = Harness::start(|_| {}).await;
     for origin in [
         "https://evil.example",

@@ -30,20 +30,20 @@ impl Process {
         Self::by(Command::new(PROGRAM), flags, Stdio::null())
     }
 
-    /// The same with a log that goes elsewhere than to nowhere.
+    /// The same with a log, which is discarded otherwise.
     pub(crate) fn with_log(log: impl Into<Stdio>, level: &str, flags: &[&str]) -> Self {
         let mut program = Command::new(PROGRAM);
         program.env("RUST_LOG", level);
         Self::by(program, flags, log.into())
     }
 
-    /// The same where the system lets it have only so many files open.
+    /// The same with a limit on open files.
     #[cfg(unix)]
     pub(crate) fn with_open_files(most: usize, flags: &[&str]) -> Self {
         Self::after(&format!("ulimit -n {most}"), flags)
     }
 
-    /// The same by a shell that prepares something first.
+    /// The same by a shell that first runs a command.
     #[cfg(unix)]
     pub(crate) fn after(preparation: &str, flags: &[&str]) -> Self {
         let mut shell = Command::new("sh");
@@ -51,7 +51,7 @@ impl Process {
         Self::by(shell, flags, Stdio::null())
     }
 
-    /// The same by another program, which is to become the binary.
+    /// The same by another program, which replaces itself with the binary.
     fn by(mut starter: Command, flags: &[&str], log: Stdio) -> Self {
         let mut child =
             starter.args(["--listen", "127.0.0.1:0"]).args(flags).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
@@ -104,7 +104,7 @@ async fn sigterm_sighup_and_ctrl_c_close_the_sockets_with_1001_and_end_with_succ
     }
 }
 
-/// A terminal that is closed says so twice: by the system and by the shell.
+/// Closing a terminal sends the signal twice: the system does, and the shell.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_second_sighup_does_not_cut_the_drain_short_and_another_signal_does() {
@@ -138,7 +138,7 @@ async fn a_server_that_was_started_by_nohup_outlives_its_terminal() {
     assert!(process.end().await.success());
 }
 
-/// The end of a pipe that nobody reads from any more.
+/// The write end of a pipe without a reader.
 #[cfg(target_os = "linux")]
 fn closed_pipe() -> std::io::PipeWriter {
     std::io::pipe().unwrap().1
@@ -165,7 +165,7 @@ async fn a_log_that_cannot_be_written_does_not_end_the_server_in_the_middle_of_a
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_log_that_nobody_reads_blocks_nothing() {
+async fn a_log_without_a_reader_blocks_nothing() {
     let (_unread, log) = std::io::pipe().unwrap();
     let mut process = Process::with_log(log, "trace", &["--drain", "0"]);
     let mut client = Client::connect(process.address, "/echo").await;
@@ -181,7 +181,7 @@ async fn a_log_that_nobody_reads_blocks_nothing() {
 /// On one disk the log has no room either.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_sender_of_a_file_hears_that_it_cannot_be_written_although_the_log_cannot_either() {
+async fn the_sender_of_a_file_gets_an_error_if_neither_the_file_nor_the_log_can_be_written() {
     let flags = ["--files-dir", "/dev/null/files", "--max-file-bytes", "10", "--max-store-bytes", "10"];
     let process = Process::with_log(full_disk(), "info", &flags);
     let mut sender = Sender::at(process.address, "/files").await;
@@ -194,7 +194,7 @@ async fn the_sender_of_a_file_hears_that_it_cannot_be_written_although_the_log_c
 }
 
 #[test]
-fn help_says_how_to_begin() {
+fn help_names_an_address_to_try_and_the_flags() {
     let output = Command::new(PROGRAM).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     for word in [
@@ -215,7 +215,7 @@ fn help_says_how_to_begin() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_in_words() {
+fn a_port_in_use_is_reported_with_advice() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = Command::new(PROGRAM).args(["--listen", &address]).output().unwrap();
@@ -226,7 +226,7 @@ fn a_port_that_is_taken_is_told_in_words() {
 /// Many systems start programs with a limit of 1,024 open files and let them raise it.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_server_that_may_open_more_files_than_it_was_started_with_does() {
+async fn a_server_raises_its_limit_on_open_files() {
     let process = Process::after("ulimit -S -n 64", &["--drain", "0"]);
     let mut clients = Vec::new();
     for number in 0..200 {
@@ -254,13 +254,13 @@ async fn an_idle_connection_costs_at_most_16_kb() {
     assert!(each <= 16 << 10, "{each} bytes");
 }
 
-/// All at the same time, so that what each needs once lies between what others keep.
+/// All at the same time, so that memory that is needed once lies between memory that is kept.
 #[cfg(all(target_os = "linux", feature = "jemalloc"))]
 #[tokio::test]
-async fn what_connections_have_carried_takes_no_memory_afterwards() {
+async fn the_memory_of_large_messages_is_returned_afterwards() {
     const CONNECTIONS: u64 = 100;
     let mut program = Command::new(PROGRAM);
-    // It keeps pages for ten seconds that were needed once; here that would only take time.
+    // jemalloc returns pages after ten seconds by default, which would only make this test slower.
     program.env("_RJEM_MALLOC_CONF", "dirty_decay_ms:300");
     let process = Process::by(program, &[], Stdio::null());
     let mut clients = vec![Client::connect(process.address, "/echo").await];
@@ -270,7 +270,7 @@ async fn what_connections_have_carried_takes_no_memory_afterwards() {
     }
     let large = Message::binary(vec![7; 300_000]);
     join_all(clients.iter_mut().map(|client| client.echoes(large.clone()))).await;
-    // Beside what connections need, the allocator has a few megabytes for its own books.
+    // In addition to what connections need, the allocator keeps a few megabytes.
     let most = CONNECTIONS * (8 << 10) + (4 << 20);
     let mut more = u64::MAX;
     let mut looks = interval(Duration::from_millis(200));

@@ -1,4 +1,4 @@
-//! Who takes a place, from when on and for how long.
+//! Which connections hold a permit, from when on and for how long.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn a_body_that_does_not_arrive_in_time_is_answered_with_408_and_its_place_
 }
 
 #[tokio::test]
-async fn drips_of_a_body_do_not_prolong_its_time() {
+async fn slow_bytes_of_a_body_do_not_extend_its_time_limit() {
     let harness = Harness::start(|config| config.limits.handshake = Duration::from_millis(200)).await;
     let mut stream = connect(harness.address());
     let head = "POST /lab/echo?call=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n";
@@ -64,14 +64,14 @@ async fn drips_of_a_body_do_not_prolong_its_time() {
 }
 
 #[tokio::test]
-async fn a_connection_that_asks_nothing_more_is_closed_in_time() {
+async fn a_connection_without_another_request_is_closed_in_time() {
     let harness = Harness::start(|config| config.limits.handshake = Duration::from_millis(100)).await;
     let mut stream = connect(harness.address());
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(ended(stream).await.ends_with("ok\n"));
 }
 
-/// Sixty idle connections of one address kept everybody else out, although ten were allowed.
+/// Sixty idle connections of one address kept all others out, although ten were allowed.
 #[tokio::test]
 async fn connections_count_from_the_moment_that_they_are_accepted() {
     let harness = Harness::start(|config| config.limits.connections_per_address = 10).await;
@@ -87,7 +87,7 @@ async fn connections_count_from_the_moment_that_they_are_accepted() {
 }
 
 #[tokio::test]
-async fn whoever_runs_the_server_can_look_at_it_while_it_is_full() {
+async fn health_and_metrics_are_served_while_the_server_is_full() {
     let harness = Harness::start(|config| config.limits.connections = 1).await;
     let _client = harness.client("/echo").await;
     assert!(harness.get("/healthz").await.ends_with("ok\n"));
@@ -101,7 +101,7 @@ async fn a_connection_over_the_limit_lasts_for_one_request_and_too_many_are_cut_
     let _client = harness.client("/echo").await;
     let mut stream = connect(harness.address());
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    assert!(ended(stream).await.ends_with("ok\n"), "without having asked for an end");
+    assert!(ended(stream).await.ends_with("ok\n"), "without `Connection: close`");
 
     let mut ends: FuturesUnordered<_> = (0..60).map(|_| ended(connect(harness.address()))).collect();
     for _ in 0..60 - 8 {

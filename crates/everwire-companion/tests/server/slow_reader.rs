@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::Harness;
 
-/// A server that soon finds a reader slow.
+/// A server with tight limits for slow readers.
 async fn harness() -> Harness {
     Harness::start(|config| {
         config.connection.backlog_bytes = 256 << 10;
@@ -33,7 +33,7 @@ async fn a_slow_reader_is_closed_with_1013_and_counted_and_a_fast_one_misses_not
             for _ in 0..20 {
                 let mut message = vec![0; 64 << 10];
                 message[..4].copy_from_slice(&sent.to_be_bytes());
-                // It comes back although the slow reader does not take it: nobody waits for anybody.
+                // It comes back although the slow reader does not take it: no client waits for another.
                 fast.echoes(Message::binary(message)).await;
                 sent += 1;
             }
@@ -45,7 +45,7 @@ async fn a_slow_reader_is_closed_with_1013_and_counted_and_a_fast_one_misses_not
 }
 
 #[tokio::test]
-async fn what_a_slow_reader_does_read_is_in_order_and_without_a_gap() {
+async fn a_slow_reader_reads_in_order_and_without_a_gap() {
     let harness = harness().await;
     let mut slow = Client::with_small_buffer(harness.address(), "/ticker?rate=10000").await;
     let counted = async { while harness.drops("/ticker", "slow_reader").await == 0 {} };
@@ -66,14 +66,14 @@ async fn what_a_slow_reader_does_read_is_in_order_and_without_a_gap() {
     }
 }
 
-/// Its stream is counted, and so written to by way of the stream that has time limits for HTTP.
+/// Its stream is observed, so that it is written through the stream with the time limits of HTTP.
 #[tokio::test]
 async fn a_client_of_the_lab_that_sends_without_reading_is_counted_as_a_slow_reader() {
     let harness = Harness::start(|config| config.connection.write = Duration::from_millis(300)).await;
     send_without_reading(&harness, "/lab/socket?call=x").await.1.abort();
 }
 
-/// Sends until the server counts a slow reader. Gives what reads, and what goes on sending.
+/// Sends until the server counts a slow reader. Returns the reading half, and the task that continues to send.
 async fn send_without_reading(
     harness: &Harness,
     path: &str,

@@ -51,7 +51,7 @@ async fn updates_are_written_by_hand_as_their_type_is_serialized() {
 }
 
 #[tokio::test]
-async fn a_snapshot_holds_what_the_updates_before_it_made_of_the_quotes() {
+async fn a_snapshot_holds_the_quotes_after_all_earlier_updates() {
     let harness = Harness::start(|_| {}).await;
     let path = "/ticker?rate=5000&symbols=NVDA";
     let mut client = harness.client(path).await;
@@ -74,7 +74,7 @@ async fn a_snapshot_holds_what_the_updates_before_it_made_of_the_quotes() {
 }
 
 #[tokio::test]
-async fn symbols_choose_what_is_in_the_stream() {
+async fn the_symbols_select_the_content_of_the_stream() {
     let harness = Harness::start(|_| {}).await;
     let mut client = harness.client("/ticker?rate=1000&symbols=NVDA,xom").await;
     let snapshot = client.json().await;
@@ -90,7 +90,7 @@ async fn symbols_choose_what_is_in_the_stream() {
 }
 
 #[tokio::test]
-async fn subscribers_of_one_stream_hear_the_same_updates() {
+async fn subscribers_of_one_stream_receive_the_same_updates() {
     let harness = Harness::start(|_| {}).await;
     let mut ann = harness.client("/ticker?rate=1000").await;
     let mut bob = harness.client("/ticker?rate=1000").await;
@@ -140,7 +140,7 @@ async fn updates_come_at_the_rate_and_many_share_a_message() {
 }
 
 #[tokio::test]
-async fn a_client_that_returns_soon_finds_its_stream_and_can_tell_what_it_missed() {
+async fn a_client_that_returns_soon_resumes_its_stream_and_knows_what_it_missed() {
     let harness = Harness::start(|_| {}).await;
     let mut client = harness.client("/ticker?rate=1000").await;
     let before = client.json().await;
@@ -156,7 +156,7 @@ async fn a_client_that_returns_soon_finds_its_stream_and_can_tell_what_it_missed
 }
 
 #[tokio::test]
-async fn a_stream_that_nobody_returns_to_ends_and_a_new_one_has_another_epoch() {
+async fn a_stream_without_subscribers_ends_and_a_new_one_has_another_epoch() {
     let harness = Harness::start(|config| {
         config.ticker.linger = Duration::ZERO;
         config.ticker.streams = 1;

@@ -67,7 +67,7 @@ async fn wss_works_with_a_certificate_and_a_key() {
 }
 
 #[tokio::test]
-async fn a_connection_over_the_limit_is_told_so_over_tls() {
+async fn a_connection_over_the_limit_is_refused_with_429_over_tls() {
     let localhost = Localhost::new();
     let tls = Tls::from_pem_files(&localhost.cert(), &localhost.key()).unwrap();
     let harness = Harness::start(|config| {
@@ -81,7 +81,7 @@ async fn a_connection_over_the_limit_is_told_so_over_tls() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_begin_with_tls_in_time_is_let_go() {
+async fn a_client_that_does_not_start_tls_in_time_is_disconnected() {
     let localhost = Localhost::new();
     let tls = Tls::from_pem_files(&localhost.cert(), &localhost.key()).unwrap();
     let harness = Harness::start(|config| {
@@ -102,7 +102,7 @@ async fn a_client_without_tls_gets_no_answer_in_the_clear() {
 }
 
 #[test]
-fn files_that_do_not_fit_are_named() {
+fn unusable_certificate_files_are_named() {
     let (localhost, other) = (Localhost::new(), Localhost::new());
     let missing = PathBuf::from("no-such.pem");
     let error = Tls::from_pem_files(&missing, &localhost.key()).unwrap_err();

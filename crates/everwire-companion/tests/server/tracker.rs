@@ -10,7 +10,7 @@ async fn harness() -> Harness {
     Harness::start(|config| config.clock = Clock::from_fn(|| 1000.5)).await
 }
 
-/// A participant, its number, and the positions that it was welcomed with.
+/// A participant, its number, and the positions of its welcome.
 async fn join(harness: &Harness) -> (Client, u64, serde_json::Value) {
     let mut client = harness.client("/tracker").await;
     let welcome = client.json().await;
@@ -21,7 +21,7 @@ async fn join(harness: &Harness) -> (Client, u64, serde_json::Value) {
 }
 
 #[tokio::test]
-async fn a_position_reaches_everyone_and_whoever_comes_later() {
+async fn a_position_is_sent_to_all_clients_and_to_later_ones() {
     let harness = harness().await;
     let (mut ann, ann_id, positions) = join(&harness).await;
     assert_eq!(positions, json!([]));
@@ -38,7 +38,7 @@ async fn a_position_reaches_everyone_and_whoever_comes_later() {
 }
 
 #[tokio::test]
-async fn who_stops_sharing_is_forgotten_and_goes_on_watching() {
+async fn a_participant_that_stops_sharing_is_removed_and_keeps_watching() {
     let harness = harness().await;
     let (mut ann, ann_id, _) = join(&harness).await;
     let (mut bob, bob_id, _) = join(&harness).await;
@@ -89,7 +89,7 @@ async fn a_participant_keeps_its_id_over_a_reconnect_and_a_restart() {
 }
 
 #[tokio::test]
-async fn a_client_is_told_its_id_before_its_position() {
+async fn a_client_receives_its_id_before_its_position() {
     let harness = harness().await;
     let (mut ann, number, _) = join(&harness).await;
     assert_ne!(number, ID);
@@ -102,7 +102,7 @@ async fn a_client_is_told_its_id_before_its_position() {
 }
 
 #[tokio::test]
-async fn whoever_stops_on_a_new_connection_is_forgotten_although_the_old_one_still_stands() {
+async fn a_participant_that_stops_on_a_new_connection_is_removed_although_the_old_one_is_open() {
     let harness = harness().await;
     let (mut watcher, _, _) = join(&harness).await;
     let (mut lost, _, _) = join(&harness).await;
@@ -146,7 +146,7 @@ async fn a_connection_has_one_participant_however_many_secrets_it_sends() {
 }
 
 #[tokio::test]
-async fn who_only_watched_leaves_without_a_word() {
+async fn a_watcher_leaves_without_a_message() {
     let harness = harness().await;
     let (mut ann, _, _) = join(&harness).await;
     let (mut bob, bob_id, _) = join(&harness).await;

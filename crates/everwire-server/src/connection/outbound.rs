@@ -11,7 +11,7 @@ use crate::limits::Charge;
 use crate::message::Message;
 use crate::metrics::{DropReason, this_worker};
 
-/// The cost of a piece besides its bytes, so that a long queue of short messages counts, too.
+/// The cost of a piece in addition to its bytes, so that a long queue of short messages counts, too.
 const OVERHEAD: usize = size_of::<Frames>();
 
 /// Shared frames of at most this size are copied if something is queued already: sharing takes as much memory, and more time,

@@ -24,7 +24,7 @@ use crate::metrics::DropReason;
 const MAX_BATCH_MESSAGES: u64 = 128;
 /// A batch ends when this many bytes of answers wait to be written.
 const MAX_BATCH_ANSWER_BYTES: usize = 256 << 10;
-/// A deadline that stands for none.
+/// The time to a deadline that never comes.
 const FAR_FUTURE: Duration = Duration::from_secs(86_400 * 365);
 
 /// The protocol of one connection without its I/O: handles messages, answers pings, keeps limits and time limits, and decides
@@ -292,7 +292,7 @@ impl ProtocolHandler {
         [self.handler.timer(), held_back].into_iter().flatten().fold(time_limit, Instant::min)
     }
 
-    /// Tells the handler that the connection has ended.
+    /// Reports to the handler that the connection has ended.
     pub(super) fn on_close(&mut self, closed: &Closed) {
         self.handler.on_close(closed);
     }

@@ -32,7 +32,7 @@ const REFUSAL: Duration = Duration::from_secs(5);
 struct Arrival {
     at: Instant,
     from: SocketAddr,
-    /// By which of the server's addresses, where the system tells.
+    /// The server's address that the client connected to, if the system reports it.
     by: Option<ReachedBy>,
     place: Place,
 }

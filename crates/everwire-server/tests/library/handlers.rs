@@ -1,4 +1,4 @@
-//! What a handler sees and does.
+//! The calls of a handler.
 
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ async fn heartbeats_are_answered_unless_an_endpoint_wants_them_itself() {
     assert_eq!(Client::connect(address, "/passed").await.ask(ping).await, ping);
 }
 
-/// Counts up each time that its timer rings.
+/// Counts up each time that its timer fires.
 struct Ticks {
     connection: Connection,
     next: Option<(u32, Instant)>,
@@ -146,7 +146,7 @@ impl Handler for Ticks {
 }
 
 #[tokio::test]
-async fn a_timer_rings_when_a_message_has_set_it_and_as_often_as_it_is_set_again() {
+async fn a_timer_fires_after_a_message_sets_it_and_each_time_it_is_set_again() {
     async fn open(upgrade: Upgrade) -> Response {
         upgrade.accept(|connection| Ticks { connection: connection.clone(), next: None })
     }
@@ -160,7 +160,7 @@ async fn a_timer_rings_when_a_message_has_set_it_and_as_often_as_it_is_set_again
     }
 }
 
-/// Tells the others that one has left.
+/// Reports to the others that one has left.
 struct Guest(Membership<u32>);
 
 impl Handler for Guest {
@@ -197,7 +197,7 @@ async fn a_task_outside_of_handlers_publishes_to_a_group_and_members_leave_when_
 }
 
 #[tokio::test]
-async fn messages_are_written_directly_to_plain_tcp_whoever_accepted_it() {
+async fn messages_are_written_directly_to_plain_tcp_of_either_server() {
     for by in BOTH {
         let everwire = Everwire::default();
         let (address, _ends) = obedient_server(by, &everwire).await;

@@ -99,7 +99,7 @@ async fn a_refusal_is_counted_by_its_reason() {
 }
 
 #[tokio::test]
-async fn a_foreign_page_is_refused_before_the_application_is_asked() {
+async fn a_foreign_page_is_refused_before_the_application_is_called() {
     async fn open(_: Upgrade) -> Response {
         unreachable!("a page of another host has come through")
     }
