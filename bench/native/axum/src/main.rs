@@ -19,33 +19,33 @@ use tokio::sync::broadcast;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let (everybody, _) = broadcast::channel(100);
+    let (room, _) = broadcast::channel(100);
     let has = |flag: &str| env::args().any(|argument| argument == flag);
     let (select, nodelay) = (has("--select"), !has("--nagle"));
-    let broadcast = move |State(everybody): State<_>, upgrade: WebSocketUpgrade| async move {
+    let broadcast = move |State(room): State<_>, upgrade: WebSocketUpgrade| async move {
         if select {
-            upgrade.on_upgrade(|socket| chat_in_one_task(socket, everybody))
+            upgrade.on_upgrade(|socket| chat_in_one_task(socket, room))
         } else {
-            upgrade.on_upgrade(|socket| chat(socket, everybody))
+            upgrade.on_upgrade(|socket| chat(socket, room))
         }
     };
     let app = Router::new()
         .route("/broadcast", any(broadcast))
         .route("/echo", any(|upgrade: WebSocketUpgrade| async { upgrade.on_upgrade(echo) }))
-        .with_state(everybody);
+        .with_state(room);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    // A socket that is gone already will tell by itself.
+    // The next read reports a socket that is gone.
     let listener = listener.tap_io(move |stream| drop(stream.set_nodelay(nodelay)));
     axum::serve(listener, app).await?;
     Ok(())
 }
 
-async fn chat(socket: WebSocket, everybody: broadcast::Sender<String>) {
+async fn chat(socket: WebSocket, room: broadcast::Sender<String>) {
     let (mut sender, mut receiver) = socket.split();
-    let mut news = everybody.subscribe();
+    let mut messages = room.subscribe();
     let mut send = tokio::spawn(async move {
-        while let Ok(text) = news.recv().await {
+        while let Ok(text) = messages.recv().await {
             if sender.send(Message::text(text)).await.is_err() {
                 break;
             }
@@ -53,8 +53,8 @@ async fn chat(socket: WebSocket, everybody: broadcast::Sender<String>) {
     });
     let mut receive = tokio::spawn(async move {
         while let Some(Ok(Message::Text(text))) = receiver.next().await {
-            // Nobody may be left to hear it.
-            drop(everybody.send(text.to_string()));
+            // An error means that there is no receiver.
+            drop(room.send(text.to_string()));
         }
     });
     tokio::select! {
@@ -63,11 +63,11 @@ async fn chat(socket: WebSocket, everybody: broadcast::Sender<String>) {
     }
 }
 
-async fn chat_in_one_task(mut socket: WebSocket, everybody: broadcast::Sender<String>) {
-    let mut news = everybody.subscribe();
+async fn chat_in_one_task(mut socket: WebSocket, room: broadcast::Sender<String>) {
+    let mut messages = room.subscribe();
     loop {
         tokio::select! {
-            text = news.recv() => {
+            text = messages.recv() => {
                 let Ok(text) = text else { break };
                 if socket.send(Message::text(text)).await.is_err() {
                     break;
@@ -75,8 +75,8 @@ async fn chat_in_one_task(mut socket: WebSocket, everybody: broadcast::Sender<St
             }
             message = socket.recv() => {
                 let Some(Ok(Message::Text(text))) = message else { break };
-                // Nobody may be left to hear it.
-                drop(everybody.send(text.to_string()));
+                // An error means that there is no receiver.
+                drop(room.send(text.to_string()));
             }
         }
     }

@@ -1,5 +1,5 @@
-//! fastwebsockets, with a writer that gathers, since it writes each frame by itself. It must not be stopped amid reading a
-//! frame: what reads is one future from the first frame to the last, and so is what writes.
+//! fastwebsockets, with a writer that gathers frames, since the library writes each frame by itself. Reading a frame must not be
+//! cancelled, so one future reads from the first frame to the last, and another one writes.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -14,11 +14,11 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use crate::Layer;
-use crate::hub::Hub;
+use crate::group::Group;
 
 pub(crate) struct FastWebSockets;
 
-/// A message that is held for several.
+/// A message that several connections share.
 #[derive(Clone)]
 pub(crate) struct Message {
     opcode: OpCode,
@@ -28,21 +28,21 @@ pub(crate) struct Message {
 impl Layer for FastWebSockets {
     type Message = Message;
 
-    async fn broadcast(stream: TcpStream, hub: &Hub<Message>) -> Result<()> {
+    async fn broadcast(stream: TcpStream, group: &Group<Message>) -> Result<()> {
         let (mut source, mut sink) = open(stream);
-        let mailbox = hub.join();
+        let queue = group.join();
         let read = async {
             loop {
                 let frame = source.read_frame(&mut ignore).await?;
                 if matches!(frame.opcode, OpCode::Text | OpCode::Binary) {
                     let payload = Bytes::copy_from_slice(&frame.payload);
-                    hub.publish(&Message { opcode: frame.opcode, payload });
+                    group.publish(&Message { opcode: frame.opcode, payload });
                 }
             }
         };
         let write = async {
             loop {
-                for message in mailbox.take().await {
+                for message in queue.take().await {
                     sink.write_frame(Frame::new(true, message.opcode, None, Payload::Borrowed(&message.payload)))
                         .await?;
                 }
@@ -83,12 +83,12 @@ fn open(stream: TcpStream) -> Halves {
     after_handshake_split(read, Gather { to: write, waiting: Vec::new() }, Role::Server)
 }
 
-/// The answers to pings and closes, which nobody sends here.
+/// The answers to pings and closes, which the load generator does not send.
 async fn ignore(_: Frame<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Gathers what is written until it is flushed, and holds no memory while nothing waits.
+/// Gathers what is written until it is flushed, and holds no memory while it is empty.
 struct Gather {
     to: OwnedWriteHalf,
     waiting: Vec<u8>,

@@ -1,34 +1,30 @@
-//! The same small server over three WebSocket layers: it differs in nothing but what encodes and decodes. What waits for a
-//! connection is encoded all together, and written with one write.
+//! The same small server over three WebSocket layers, which differ only in what encodes and decodes. All messages that wait for a
+//! connection are encoded together, and written with one write.
 //!
 //! # Layout
-//! - [`hub`]: who is connected, and what waits for them
-//! - [`accept`]: the handshake, which is the same for all
-//! - [`tungstenite`], [`tokio_websockets`], [`fastwebsockets`]: the layers
-//! - [`pump`]: what is the same over the first two
+//! - [`group`]: the members of a broadcast, and the messages that wait for them
+//! - [`stream`]: tungstenite and tokio-websockets, each a stream and a sink of messages
+//! - [`mod@fastwebsockets`]: fastwebsockets, with a writer that gathers frames
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use bench_native_support::handshake;
 use clap::{Parser, ValueEnum};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use accept::accept;
 use fastwebsockets::FastWebSockets;
-use hub::Hub;
-use tokio_websockets::TokioWebSockets;
-use tungstenite::Tungstenite;
+use group::Group;
+use stream::{TokioWebSockets, Tungstenite};
 
-mod accept;
 mod fastwebsockets;
-mod hub;
-mod pump;
-mod tokio_websockets;
-mod tungstenite;
+mod group;
+mod stream;
 
 /// A small server over one of three WebSocket layers.
 #[derive(Parser)]
 #[command(name = "bench-layers")]
 struct Cli {
-    /// Which.
+    /// The layer to use.
     #[arg(value_enum)]
     layer: Choice,
 }
@@ -40,15 +36,15 @@ enum Choice {
     Fastwebsockets,
 }
 
-/// What a layer has to do for a connection.
+/// A WebSocket layer under the server.
 trait Layer: 'static {
-    /// How it holds a message that several connections get.
+    /// A message that several connections receive.
     type Message: Clone + Send + 'static;
 
-    /// Tells everybody what the client says, until it goes.
-    fn broadcast(stream: TcpStream, hub: &Hub<Self::Message>) -> impl Future<Output = Result<()>> + Send;
+    /// Publishes the messages of the client until it leaves.
+    fn broadcast(stream: TcpStream, group: &Group<Self::Message>) -> impl Future<Output = Result<()>> + Send;
 
-    /// Sends back what the client says, until it goes.
+    /// Sends the messages of the client back until it leaves.
     fn echo(stream: TcpStream) -> impl Future<Output = Result<()>> + Send;
 }
 
@@ -64,20 +60,36 @@ async fn main() -> Result<()> {
 async fn serve<L: Layer>() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    let hub = Hub::<L::Message>::default();
+    let group = Group::<L::Message>::default();
     loop {
         let (stream, _) = listener.accept().await?;
-        let hub = hub.clone();
-        // How a client goes is nothing to measure.
-        tokio::spawn(async move { drop(serve_one::<L>(stream, &hub).await) });
+        let group = group.clone();
+        // The way in which a client leaves is not measured.
+        tokio::spawn(async move { drop(serve_one::<L>(stream, &group).await) });
     }
 }
 
-async fn serve_one<L: Layer>(mut stream: TcpStream, hub: &Hub<L::Message>) -> Result<()> {
+async fn serve_one<L: Layer>(mut stream: TcpStream, group: &Group<L::Message>) -> Result<()> {
     stream.set_nodelay(true)?;
-    // In a future of its own, so that what it takes is not kept for as long as the connection.
+    // Boxed, so that the connection does not keep the memory of the handshake.
     match Box::pin(accept(&mut stream)).await?.as_str() {
         "/echo" => L::echo(stream).await,
-        _ => L::broadcast(stream, hub).await,
+        _ => L::broadcast(stream, group).await,
     }
+}
+
+/// Performs the handshake, and returns the path of the request. A client sends nothing before the response, so nothing behind the
+/// request can be read.
+async fn accept(stream: &mut TcpStream) -> Result<String> {
+    let mut request = Vec::new();
+    let end = loop {
+        if let Some(end) = handshake::end_of_head(&request) {
+            break end;
+        }
+        ensure!(stream.read_buf(&mut request).await? > 0, "the client has gone");
+    };
+    let head = str::from_utf8(&request[..end])?;
+    let response = handshake::response(head).context("this is no WebSocket")?;
+    stream.write_all(response.as_bytes()).await?;
+    Ok(handshake::path(head).unwrap_or_default().to_owned())
 }

@@ -9,12 +9,11 @@ use bench_native_support::frame::{self, Frame, TEXT};
 use bench_native_support::handshake;
 
 use crate::Target;
-use crate::dialect::Dialect;
 use crate::inbox::Inbox;
-use crate::message;
+use crate::message::{self, Dialect};
 
-/// How long a server may take to answer a handshake.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit for the answer to a handshake.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
@@ -22,23 +21,23 @@ pub(crate) struct Connection {
     dialect: Dialect,
 }
 
-/// A connection that has asked for its handshake.
-pub(crate) struct Asked {
+/// A connection whose request for a WebSocket has been sent.
+pub(crate) struct PendingHandshake {
     stream: TcpStream,
     nonce: [u8; 16],
     dialect: Dialect,
 }
 
-impl Asked {
-    pub(crate) fn ask(target: &Target) -> Result<Self> {
+impl PendingHandshake {
+    pub(crate) fn start(target: &Target) -> Result<Self> {
         let mut stream = connect(target.address)?;
         let nonce = fastrand::u128(..).to_ne_bytes();
         stream.write_all(handshake::request(&target.address.to_string(), &target.path, nonce).as_bytes())?;
         Ok(Self { stream, nonce, dialect: target.dialect })
     }
 
-    /// Waits for the answer.
-    pub(crate) fn connect(mut self) -> Result<Connection> {
+    /// Waits for the response.
+    pub(crate) fn finish(mut self) -> Result<Connection> {
         let mut answer = Vec::new();
         let end = loop {
             if let Some(end) = handshake::end_of_head(&answer) {
@@ -62,7 +61,7 @@ impl Connection {
     pub(crate) fn send(&mut self, numbers: impl IntoIterator<Item = u64>) -> Result<()> {
         let mut bytes = Vec::new();
         for number in numbers {
-            let payload = self.dialect.dress(&message::write(number));
+            let payload = self.dialect.encode(&message::write(number));
             frame::write_masked(&mut bytes, TEXT, &payload, fastrand::u32(..).to_ne_bytes());
         }
         let written = self.stream.write(&bytes)?;
@@ -70,7 +69,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads once, as much as the buffer holds. Returns how many messages have come.
+    /// Reads once, as much as the buffer holds. Returns the number of messages.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match self.stream.read(buffer) {
             Ok(0) => anyhow::bail!("the server has closed a connection"),
@@ -105,7 +104,7 @@ impl Connection {
 fn connect(address: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
 

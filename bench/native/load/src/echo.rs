@@ -1,4 +1,4 @@
-//! Each connection sends messages at a time, and more when these are back.
+//! Each connection sends several messages at a time, and the next when they are back.
 
 use std::time::{Duration, Instant};
 
@@ -6,16 +6,16 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::Target;
-use crate::crowd::Crowd;
+use crate::clients::Clients;
 
-/// How long it runs before that counts, as a part of what counts.
+/// The duration of the warm-up, as a share of the measurement.
 const WARM_UP: f64 = 0.25;
 
 pub(crate) fn measure(target: &Target, in_flight: usize) -> Result<Value> {
-    let mut crowd = Crowd::connect(target, target.connections)?;
-    run(&mut crowd, in_flight as u64, target.seconds.mul_f64(WARM_UP))?;
+    let mut clients = Clients::connect(target, target.connections)?;
+    run(&mut clients, in_flight as u64, target.seconds.mul_f64(WARM_UP))?;
     let before = target.server().processor_time()?;
-    let (messages, time) = run(&mut crowd, in_flight as u64, target.seconds)?;
+    let (messages, time) = run(&mut clients, in_flight as u64, target.seconds)?;
     let spent = target.server().processor_time()? - before;
     Ok(json!({
         "messages": messages,
@@ -25,18 +25,18 @@ pub(crate) fn measure(target: &Target, in_flight: usize) -> Result<Value> {
     }))
 }
 
-/// Returns how many messages came back, and how long it took.
-fn run(crowd: &mut Crowd, at_a_time: u64, time: Duration) -> Result<(usize, Duration)> {
+/// Returns the number of messages that came back, and how long it took.
+fn run(clients: &mut Clients, at_a_time: u64, time: Duration) -> Result<(usize, Duration)> {
     let start = Instant::now();
-    for connection in &mut crowd.connections {
+    for connection in &mut clients.connections {
         let next = connection.inbox.next().unwrap_or(0);
         connection.send(next..next + at_a_time)?;
     }
     let mut messages = 0;
-    let mut busy = crowd.connections.len();
-    crowd.receive(|connection, count| {
+    let mut busy = clients.connections.len();
+    clients.receive(|connection, count| {
         messages += count;
-        // Each time all of them are back, the number is one of these.
+        // The number is a multiple each time all of them are back.
         let next = connection.inbox.next().unwrap_or(0);
         if count > 0 && next % at_a_time == 0 {
             if start.elapsed() < time {
@@ -47,7 +47,7 @@ fn run(crowd: &mut Crowd, at_a_time: u64, time: Duration) -> Result<(usize, Dura
         }
         Ok(busy == 0)
     })?;
-    for connection in &crowd.connections {
+    for connection in &clients.connections {
         ensure!(connection.inbox.next().is_some_and(|next| next % at_a_time == 0), "a message came twice");
     }
     Ok((messages, start.elapsed()))

@@ -7,17 +7,17 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::Target;
-use crate::crowd::Crowd;
+use crate::clients::Clients;
 
-/// How long it may take from the answer to a handshake until one is a subscriber.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a message is published until everybody has got one.
+/// Time limit from the answer to the handshakes until all connections are subscribed.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// The interval of messages until every connection has received one.
 const PROBE: Duration = Duration::from_millis(20);
-/// How long it is published before that counts, as a part of what counts.
+/// The duration of the warm-up, as a share of the measurement.
 const WARM_UP: f64 = 0.25;
 
 pub(crate) fn measure(target: &Target, in_flight: &[usize]) -> Result<Value> {
-    let mut fanout = Fanout { crowd: Crowd::connect(target, target.connections)?, next: 0 };
+    let mut fanout = Fanout { clients: Clients::connect(target, target.connections)?, next: 0 };
     fanout.wait_for_subscribers()?;
     let mut results = Vec::new();
     for &count in in_flight {
@@ -39,41 +39,41 @@ pub(crate) fn measure(target: &Target, in_flight: &[usize]) -> Result<Value> {
 }
 
 struct Fanout {
-    crowd: Crowd,
+    clients: Clients,
     /// The number of the next message.
     next: u64,
 }
 
 impl Fanout {
-    /// A server may answer a handshake before the connection gets what is published: publishes until each got something.
+    /// Publishes until each connection has received a message: a server may answer a handshake before it subscribes the connection.
     fn wait_for_subscribers(&mut self) -> Result<()> {
         let start = Instant::now();
-        let mut missing = self.crowd.connections.len();
+        let mut missing = self.clients.connections.len();
         while missing > 0 {
-            ensure!(start.elapsed() < PATIENCE, "{missing} connections get nothing of what is published");
+            ensure!(start.elapsed() < TIMEOUT, "{missing} connections get nothing of what is published");
             self.publish(1)?;
             let probed = Instant::now();
             while probed.elapsed() < PROBE {
-                self.crowd.receive_ready(|_, _| Ok(false))?;
+                self.clients.receive_ready(|_, _| Ok(false))?;
             }
-            missing = self.crowd.connections.iter().filter(|connection| connection.inbox.next().is_none()).count();
+            missing = self.clients.connections.iter().filter(|connection| connection.inbox.next().is_none()).count();
         }
-        // What is still on its way: each has to come to the last message.
-        while self.crowd.connections.iter().any(|connection| connection.inbox.next() != Some(self.next)) {
-            ensure!(start.elapsed() < PATIENCE, "a message was lost");
-            self.crowd.receive_ready(|_, _| Ok(false))?;
+        // Each connection must still receive all messages up to the last.
+        while self.clients.connections.iter().any(|connection| connection.inbox.next() != Some(self.next)) {
+            ensure!(start.elapsed() < TIMEOUT, "a message was lost");
+            self.clients.receive_ready(|_, _| Ok(false))?;
         }
         Ok(())
     }
 
-    /// Publishes so many at a time. Returns how many in all, and how long it took.
+    /// Publishes this many messages at a time. Returns the total, and how long it took.
     fn run(&mut self, at_a_time: usize, time: Duration) -> Result<(usize, Duration)> {
         let start = Instant::now();
         let mut messages = 0;
         while start.elapsed() < time {
             let numbers = self.publish(at_a_time)?;
-            let mut missing = at_a_time * self.crowd.connections.len();
-            self.crowd.receive(|connection, count| {
+            let mut missing = at_a_time * self.clients.connections.len();
+            self.clients.receive(|connection, count| {
                 let early = connection.inbox.next().is_some_and(|next| next > numbers.end);
                 ensure!(!early, "a message came before it was published");
                 missing = missing.checked_sub(count).context("there are more messages than were published")?;
@@ -87,15 +87,15 @@ impl Fanout {
     fn publish(&mut self, count: usize) -> Result<Range<u64>> {
         let numbers = self.next..self.next + count as u64;
         self.next = numbers.end;
-        self.crowd.connections[0].send(numbers.clone())?;
+        self.clients.connections[0].send(numbers.clone())?;
         Ok(numbers)
     }
 
-    /// A repeated message could come late.
+    /// Checks for a repeated message that comes late.
     fn check_that_nothing_follows(&mut self) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < PROBE {
-            self.crowd.receive_ready(|_, count| {
+            self.clients.receive_ready(|_, count| {
                 ensure!(count == 0, "there are more messages than were published");
                 Ok(false)
             })?;

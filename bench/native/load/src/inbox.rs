@@ -1,38 +1,37 @@
-//! What has arrived of messages, and whether it is what had to come.
+//! The messages that one connection receives, which must arrive once and in order.
 
 use anyhow::{Context, Result, ensure};
 use bench_native_support::frame::Frame;
 
-use crate::dialect::Dialect;
-use crate::message;
+use crate::message::{self, Dialect};
 
-/// What one connection receives.
+/// Checks and counts the messages of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
-    /// The start of a frame that is not there as a whole.
+    /// The start of an incomplete frame.
     partial: Vec<u8>,
-    /// The number that the next message has to have. The first may have any: it tells from when on one is a subscriber.
+    /// The number that the next message must have. The first may have any: a connection subscribes some time after its handshake.
     next: Option<u64>,
 }
 
 impl Inbox {
-    /// Whether a message has arrived, and which number follows the last.
+    /// The number after that of the last message; `None` before the first.
     pub(crate) const fn next(&self) -> Option<u64> {
         self.next
     }
 
-    /// Puts aside what came along with the handshake.
+    /// Keeps bytes that arrived together with the handshake.
     pub(crate) fn keep(&mut self, bytes: &[u8]) {
         self.partial.extend_from_slice(bytes);
     }
 
-    /// Takes what was kept, or the start of a frame.
+    /// Takes the kept bytes or the start of a frame.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.partial)
     }
 
-    /// Counts the messages that end in these bytes. A message that is lost, repeated, early or changed is an error, and so
-    /// is anything that is none.
+    /// Counts the messages that end in these bytes. A lost, repeated, early or changed message is an error, and so is any other
+    /// frame.
     pub(crate) fn receive(&mut self, bytes: &[u8], dialect: Dialect) -> Result<usize> {
         if self.partial.is_empty() {
             let (count, used) = self.count(bytes, dialect)?;
@@ -47,13 +46,13 @@ impl Inbox {
         Ok(count)
     }
 
-    /// The messages in these bytes, and the length of these.
+    /// The number of complete messages in these bytes, and their length.
     fn count(&mut self, bytes: &[u8], dialect: Dialect) -> Result<(usize, usize)> {
         let (mut count, mut used) = (0, 0);
         while let Some(frame) = Frame::first(&bytes[used..]) {
             ensure!(frame.is_message() && frame.mask.is_none(), "the server sent {frame:?}, which is no message");
             let payload = &bytes[used..][frame.payload.clone()];
-            let number = dialect.undress(payload).and_then(message::read);
+            let number = dialect.decode(payload).and_then(message::read);
             let number = number.with_context(|| format!("the server sent {:?}", String::from_utf8_lossy(payload)))?;
             let expected = self.next.unwrap_or(number);
             ensure!(number == expected, "message {number} came instead of {expected}");
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_an_error() {
+    fn other_frames_are_errors() {
         let ping = [0x89, 0];
         let mut masked = Vec::new();
         frame::write_masked(&mut masked, TEXT, &message::write(0), [1; 4]);
@@ -110,9 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn socket_io_dresses_its_messages() {
+    fn messages_of_socket_io_are_decoded() {
         let mut bytes = Vec::new();
-        frame::write(&mut bytes, TEXT, &Dialect::SocketIo.dress(&message::write(5)));
+        frame::write(&mut bytes, TEXT, &Dialect::SocketIo.encode(&message::write(5)));
         assert_eq!(Inbox::default().receive(&bytes, Dialect::SocketIo).unwrap(), 1);
         assert!(Inbox::default().receive(&bytes, Dialect::Plain).is_err());
     }

@@ -1,13 +1,12 @@
-//! Loads a WebSocket server, checks what comes back, and tells what that has cost the server. One thread and raw bytes: so
-//! that it is never what holds the server up.
+//! Loads a WebSocket server, checks the messages that come back, and reports the cost to the server. It has one thread and handles
+//! raw bytes, so that the load generator is not the bottleneck.
 //!
 //! # Layout
-//! - [`fanout`], [`echo`], [`idle`]: what can be measured
-//! - [`crowd`]: many connections, and what has become ready of them
+//! - [`fanout`], [`echo`], [`idle`]: the measurements
+//! - [`clients`]: many connections, which are read as they become ready
 //! - [`connection`]: one connection, from the handshake to messages
-//! - [`inbox`]: what has arrived of messages, and whether it is what had to come
-//! - [`dialect`]: how messages are dressed, which is another way for socket.io
-//! - [`message`]: the 64 bytes that are sent
+//! - [`inbox`]: checks the messages that one connection receives
+//! - [`message`]: the 64 bytes that are sent, and their encoding for socket.io
 //! - [`server`]: the processor time and the memory of the server's processes
 
 use std::net::SocketAddr;
@@ -16,12 +15,11 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use dialect::Dialect;
+use message::Dialect;
 use server::Server;
 
+mod clients;
 mod connection;
-mod crowd;
-mod dialect;
 mod echo;
 mod fanout;
 mod idle;
@@ -29,7 +27,7 @@ mod inbox;
 mod message;
 mod server;
 
-/// Load a WebSocket server and tell as JSON what that has cost it.
+/// Load a WebSocket server and print the cost to it as JSON.
 #[derive(Parser)]
 #[command(name = "bench-load")]
 struct Cli {
@@ -43,11 +41,12 @@ enum Task {
     Fanout {
         #[command(flatten)]
         target: Target,
-        /// How many messages are published at a time; the next when everybody has these. Several are measured in turn.
+        /// How many messages are published at a time; the next when all connections have received these. Several values are measured
+        /// in turn.
         #[arg(long, value_delimiter = ',', default_value = "1,8")]
         in_flight: Vec<usize>,
     },
-    /// Each connection sends messages at a time, and more when these are back: µs of processor time for each message
+    /// Each connection sends messages, and more when these are back: µs of processor time for each message
     Echo {
         #[command(flatten)]
         target: Target,
@@ -79,7 +78,7 @@ struct Target {
     /// For how long to measure each, in seconds.
     #[arg(long, default_value = "1", value_parser = seconds)]
     seconds: Duration,
-    /// How the server wants its messages.
+    /// The protocol of the server.
     #[arg(long, value_enum, default_value = "plain")]
     dialect: Dialect,
 }

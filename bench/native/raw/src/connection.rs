@@ -8,10 +8,10 @@ use bench_native_support::frame::{self, Frame};
 use bench_native_support::handshake;
 use bench_native_support::poller::Poller;
 
-/// What a client has asked for.
+/// What a client is served, by the path of its request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Its request is not there yet.
+    /// Its request is not complete.
     New,
     Broadcast,
     Echo,
@@ -21,9 +21,9 @@ pub(crate) struct Connection {
     stream: TcpStream,
     number: usize,
     role: Role,
-    /// What has come of a request or of a frame that is not there as a whole.
+    /// The start of an incomplete request or frame.
     input: Vec<u8>,
-    /// What the socket had no room for.
+    /// Bytes that the socket had no room for.
     backlog: Vec<u8>,
 }
 
@@ -36,8 +36,8 @@ impl Connection {
         self.role
     }
 
-    /// Reads once: if that was not all, the poller says so again. What everybody has to get goes to `news`.
-    pub(crate) fn serve(&mut self, buffer: &mut [u8], news: &mut Vec<u8>, poller: &Poller) -> Result<()> {
+    /// Reads once: the poller reports the socket again if there is more. Frames to broadcast are appended to `broadcast`.
+    pub(crate) fn serve(&mut self, buffer: &mut [u8], broadcast: &mut Vec<u8>, poller: &Poller) -> Result<()> {
         if !self.backlog.is_empty() {
             let backlog = std::mem::take(&mut self.backlog);
             self.write(&backlog, poller)?;
@@ -60,7 +60,7 @@ impl Connection {
         };
         let used = match self.role {
             Role::New => self.shake_hands(bytes, poller)?,
-            Role::Broadcast => unwrap(bytes, news)?,
+            Role::Broadcast => unwrap(bytes, broadcast)?,
             Role::Echo => {
                 let mut echo = Vec::with_capacity(bytes.len());
                 let used = unwrap(bytes, &mut echo)?;
@@ -74,7 +74,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Writes once; what there is no room for waits until there is.
+    /// Writes once; bytes without room wait in the backlog.
     pub(crate) fn write(&mut self, bytes: &[u8], poller: &Poller) -> Result<()> {
         if !self.backlog.is_empty() {
             self.backlog.extend_from_slice(bytes);
@@ -106,7 +106,7 @@ impl Connection {
     }
 }
 
-/// Appends the frames in these bytes as a server sends them. Returns how far it got.
+/// Appends the frames in these bytes as a server sends them. Returns the length of the complete ones.
 fn unwrap(bytes: &mut [u8], out: &mut Vec<u8>) -> Result<usize> {
     let mut used = 0;
     while let Some(found) = Frame::first(&bytes[used..]) {

@@ -1,5 +1,5 @@
-//! The limit: what a server costs that does nothing but read and write sockets. `/broadcast` sends what anybody sends to
-//! everybody, `/echo` sends it back. Of WebSocket it knows frames, and nothing beyond: neither pings nor fragments.
+//! The lower bound: the cost of a server that does nothing but read and write sockets. `/broadcast` sends every message to all
+//! clients, `/echo` sends it back. It knows the frames of WebSocket, but neither pings nor fragments.
 
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -23,7 +23,7 @@ fn main() -> Result<()> {
     println!("listening on http://{}", listener.local_addr()?);
     let poller = Poller::new()?;
     poller.add(&listener, LISTENER)?;
-    Server { listener, poller, connections: Vec::new(), free: Vec::new(), news: Vec::new() }.run()
+    Server { listener, poller, connections: Vec::new(), free: Vec::new(), broadcast: Vec::new() }.run()
 }
 
 struct Server {
@@ -31,8 +31,8 @@ struct Server {
     poller: Poller,
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
-    /// The frames that everybody has to get, gathered from all who had something to say.
-    news: Vec<u8>,
+    /// The frames to broadcast, gathered from all clients.
+    broadcast: Vec<u8>,
 }
 
 impl Server {
@@ -73,23 +73,23 @@ impl Server {
 
     fn serve(&mut self, number: usize, buffer: &mut [u8]) {
         let Some(connection) = &mut self.connections[number] else { return };
-        if connection.serve(buffer, &mut self.news, &self.poller).is_err() {
+        if connection.serve(buffer, &mut self.broadcast, &self.poller).is_err() {
             self.drop(number);
         }
     }
 
     /// One write to each, of everything.
     fn broadcast(&mut self) {
-        if self.news.is_empty() {
+        if self.broadcast.is_empty() {
             return;
         }
         for number in 0..self.connections.len() {
             let Some(connection) = &mut self.connections[number] else { continue };
-            if connection.role() == Role::Broadcast && connection.write(&self.news, &self.poller).is_err() {
+            if connection.role() == Role::Broadcast && connection.write(&self.broadcast, &self.poller).is_err() {
                 self.drop(number);
             }
         }
-        self.news.clear();
+        self.broadcast.clear();
     }
 
     fn drop(&mut self, number: usize) {

@@ -34,7 +34,7 @@ pub fn response(head: &str) -> Option<String> {
     ))
 }
 
-/// The path that the head of a request asks for.
+/// The path of a request.
 #[must_use]
 pub fn path(head: &str) -> Option<&str> {
     head.split(' ').nth(1)
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_accepted_by_who_asked_and_by_nobody_else() {
+    fn a_response_is_accepted_for_the_nonce_of_its_request_only() {
         let request = request("localhost", "/echo", [5; 16]);
         assert_eq!(path(&request), Some("/echo"));
         assert_eq!(end_of_head(request.as_bytes()), Some(request.len()));

@@ -1,4 +1,4 @@
-//! Many connections, and what has become ready of them.
+//! Many connections, which are read as they become ready.
 
 use std::time::{Duration, Instant};
 
@@ -6,40 +6,40 @@ use anyhow::{Result, bail};
 use bench_native_support::poller::Poller;
 
 use crate::Target;
-use crate::connection::{Asked, Connection};
+use crate::connection::{Connection, PendingHandshake};
 
-/// How many handshakes are under way at a time. A listener holds at least 128 that it has not accepted.
+/// The number of concurrent handshakes. A listener queues at least 128 that it has not accepted.
 const AT_A_TIME: usize = 64;
 
-/// How long to wait for something to arrive before looking at the clock.
-const LOOK: Duration = Duration::from_millis(5);
+/// How long to wait for data before checking the time.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// How long nothing may arrive before the rest is taken to be lost.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Without data for so long, the missing messages count as lost.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(crate) struct Crowd {
+pub(crate) struct Clients {
     pub(crate) connections: Vec<Connection>,
     poller: Poller,
     buffer: Vec<u8>,
     ready: Vec<usize>,
 }
 
-impl Crowd {
+impl Clients {
     pub(crate) fn connect(target: &Target, count: usize) -> Result<Self> {
-        let mut crowd =
+        let mut clients =
             Self { connections: Vec::new(), poller: Poller::new()?, buffer: vec![0; 64 * 1024], ready: Vec::new() };
-        crowd.grow(target, count)?;
-        Ok(crowd)
+        clients.grow(target, count)?;
+        Ok(clients)
     }
 
-    /// Opens so many connections more.
+    /// Opens this many more connections.
     pub(crate) fn grow(&mut self, target: &Target, count: usize) -> Result<()> {
         let end = self.connections.len() + count;
         while self.connections.len() < end {
             let batch = AT_A_TIME.min(end - self.connections.len());
-            let asked = (0..batch).map(|_| Asked::ask(target)).collect::<Result<Vec<_>>>()?;
-            for asked in asked {
-                let connection = asked.connect()?;
+            let pending = (0..batch).map(|_| PendingHandshake::start(target)).collect::<Result<Vec<_>>>()?;
+            for handshake in pending {
+                let connection = handshake.finish()?;
                 self.poller.add(&connection.stream, self.connections.len())?;
                 self.connections.push(connection);
             }
@@ -47,7 +47,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Receives until `done` says so, which is told how many messages came and on which connection.
+    /// Receives until `done` returns true. It is passed each connection that was read and the number of its new messages.
     pub(crate) fn receive(&mut self, mut done: impl FnMut(&mut Connection, usize) -> Result<bool>) -> Result<()> {
         let mut last = Instant::now();
         loop {
@@ -56,19 +56,19 @@ impl Crowd {
             }
             if !self.ready.is_empty() {
                 last = Instant::now();
-            } else if last.elapsed() > PATIENCE {
-                bail!("a message was lost: nothing has arrived for {PATIENCE:?}");
+            } else if last.elapsed() > TIMEOUT {
+                bail!("a message was lost: nothing has arrived for {TIMEOUT:?}");
             }
         }
     }
 
-    /// Receives what is there. An error in what it says ends it, too.
+    /// Receives what is ready. An error of `done` ends it as well.
     pub(crate) fn receive_ready(
         &mut self,
         mut done: impl FnMut(&mut Connection, usize) -> Result<bool>,
     ) -> Result<bool> {
         self.ready.clear();
-        self.ready.extend(self.poller.ready(Some(LOOK))?);
+        self.ready.extend(self.poller.ready(Some(POLL_INTERVAL))?);
         let mut is_done = false;
         for &number in &self.ready {
             let connection = &mut self.connections[number];
