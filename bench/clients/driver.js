@@ -1,6 +1,6 @@
 /**
  * What a client under measurement has sent and received; the twin in JavaScript of what the wasm clients have in `wasm/support`.
- * A client's handler tells it of each message.
+ * A client's handler reports each message to it.
  */
 export class Driver {
   #transmit;
@@ -41,7 +41,7 @@ export class Driver {
     for (let i = 0; i < atOnce; i++) this.send();
   }
 
-  /** Waits for messages that somebody else sends. */
+  /** Waits for messages that the server pushes. */
   expect(count, done) {
     this.#run = { count, leftToSend: 0, leftToReceive: count, times: undefined, sent: 0, done };
   }

@@ -1,4 +1,4 @@
-/** From this size on as many bytes are copied as every socket has to copy of what it is to send; below, nobody would notice. */
+/** From this size on as many bytes are copied as every socket has to copy of what it is to send; below, the cost is negligible. */
 const LARGE = 4096;
 const original = new Uint8Array(1 << 20);
 const copied = new Uint8Array(1 << 20);

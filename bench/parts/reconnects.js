@@ -40,7 +40,7 @@ export async function reconnects({ site, report }) {
 }
 
 async function heapOf(page) {
-  // A first collection runs finalizers, which let go of more.
+  // A first collection runs finalizers, which release more.
   for (let i = 0; i < 3; i++) await page.call("HeapProfiler.collectGarbage");
   const { usedSize } = await page.call("Runtime.getHeapUsage");
   const { jsEventListeners } = await page.call("Memory.getDOMCounters");

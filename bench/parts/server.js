@@ -7,7 +7,7 @@ import { LAYERS, TABLES, tasks } from "../server/tasks.js";
 import { median, ratio } from "../support/statistics.js";
 import { cell, printTable, short } from "../support/table.js";
 
-/** What a server costs: processor time and memory, beside others. */
+/** What a server costs, compared with others: processor time and memory. */
 export async function server({ runs, quick, only, what, report }) {
   const present = choose(only);
   const results = new Map(present.map(({ id }) => [id, new Map()]));
@@ -27,12 +27,12 @@ export async function server({ runs, quick, only, what, report }) {
   tellTargets(results, report);
 }
 
-/** Those that are asked for, without those that could not be built. */
+/** The selected servers, without those that could not be built. */
 function choose(only) {
   const unknown = only?.find((id) => !contenders.some((contender) => contender.id === id));
   if (unknown !== undefined) throw new Error(`there is no server ${unknown}; there are ${contenders.map(({ id }) => id).join(", ")}`);
-  const present = contenders.filter(({ id, name, command, asked, optional }) => {
-    if (only ? !only.includes(id) : asked) return false;
+  const present = contenders.filter(({ id, name, command, onlyNamed, optional }) => {
+    if (only ? !only.includes(id) : onlyNamed) return false;
     const isThere = existsSync(command[0]);
     if (isThere) return true;
     if (!optional) throw new Error(`${command[0]} is not there: run \`cargo xtask bench server\`, which builds it`);
@@ -64,9 +64,9 @@ function print(present, results, runs) {
   const layers = present.filter(({ layer }) => layer);
   if (layers.length === 0) return;
   const columns = LAYERS.filter(([name]) => results.get(layers[0].id).has(name));
-  // The limit and what came of it stand beside the layers.
-  const beside = servers.filter(({ id }) => ["raw", "everwire", "before"].includes(id));
-  const rows = [...beside, ...layers].map(({ id, name }) => [name, ...columns.map(([column]) => cell(results.get(id).get(column)))]);
+  // The raw writer and Everwire are shown with the layers, as their bounds.
+  const bounds = servers.filter(({ id }) => ["raw", "everwire", "before"].includes(id));
+  const rows = [...bounds, ...layers].map(({ id, name }) => [name, ...columns.map(([column]) => cell(results.get(id).get(column)))]);
   const title = `WebSocket layers, each below the same small server; µs of CPU, and bytes: median of ${runs} runs (least–most)`;
   printTable(title, ["", ...columns.map(([, heading]) => heading)], rows);
 }

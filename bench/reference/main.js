@@ -1,5 +1,5 @@
 /**
- * A server to measure Everwire beside: `node bench/reference/main.js ws --workers 2 --port 9002`. It listens on this machine, on a
+ * A server to compare Everwire with: `node bench/reference/main.js ws --workers 2 --port 9002`. It listens on this machine, on a
  * free port unless one is named, says where in its first line of output, and ends with SIGTERM. Workers are processes of Node's own
  * `cluster` module.
  */
@@ -39,10 +39,10 @@ function read() {
 
 async function start() {
   const worker = cluster.fork();
-  const [told] = await Promise.race(["listening", "exit"].map((event) => once(worker, event)));
+  const [answer] = await Promise.race(["listening", "exit"].map((event) => once(worker, event)));
   // One that ends before it listens has said why.
-  if (told?.port === undefined) process.exit(1);
-  return told.port;
+  if (answer?.port === undefined) process.exit(1);
+  return answer.port;
 }
 
 async function serve() {

@@ -19,7 +19,7 @@ const SOCKET_IO = "/socket.io/?EIO=4&transport=websocket";
 
 /**
  * Every server under measurement: how it is named for programs and in a table, how it is started, what it speaks and
- * where. One that is `optional` is left out where it could not be built, one that is `asked` takes part only when it is
+ * where. One that is `optional` is left out where it could not be built, one that is `onlyNamed` takes part only when it is
  * named, and a `layer` is shown in a table of its own.
  */
 export const contenders = [
@@ -29,7 +29,7 @@ export const contenders = [
   { id: "uws", name: "uWebSockets (C++)", command: program("bench-uws"), ...PLAIN, optional: true },
   { id: "axum", name: "axum, plain", command: program("bench-axum"), ...PLAIN },
   { id: "axum_select", name: "axum, plain, one task and select!", command: program("bench-axum", "--select"), ...PLAIN },
-  { id: "axum_nagle", name: "axum, Nagle's algorithm on", command: program("bench-axum", "--nagle"), ...PLAIN, asked: true },
+  { id: "axum_nagle", name: "axum, Nagle's algorithm on", command: program("bench-axum", "--nagle"), ...PLAIN, onlyNamed: true },
   { id: "ws", name: "ws (Node.js)", command: script("ws.js"), ...PLAIN },
   {
     id: "socket_io",

@@ -30,7 +30,7 @@ export class Process {
     return server;
   }
 
-  /** Loads it and tells what that has cost. */
+  /** Loads it and returns what that cost. */
   async load(task, path, flags) {
     const all = { address: this.#address, path: this.#contender[path], pid: this.#child.pid, dialect: this.#contender.dialect, ...flags };
     const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, `${value}`]);

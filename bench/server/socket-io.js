@@ -1,11 +1,11 @@
-// A server with `socket.io` as it is commonly written, without its polling. What it is asked for stands in the address that
+// A server with `socket.io` as it is commonly written, without its polling. The query of the address selects what it does
 // a client connects with: `?to=everybody`, or an echo.
 import { createServer } from "node:http";
 
 import { Server } from "socket.io";
 
 const http = createServer();
-// Nobody is pinged while something is measured; the load generator would not answer.
+// No client is pinged during a measurement; the load generator would not answer.
 const server = new Server(http, { transports: ["websocket"], perMessageDeflate: false, serveClient: false, pingInterval: 600_000 });
 
 server.on("connection", (socket) => {

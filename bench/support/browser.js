@@ -15,7 +15,7 @@ const FLAGS = [
   "--disable-sync",
   "--disable-background-networking",
   "--disable-component-update",
-  // A page that is measured must not be held back as one that nobody looks at.
+  // A page that is measured must not be throttled as a hidden one.
   "--disable-background-timer-throttling",
   "--disable-backgrounding-occluded-windows",
   "--disable-renderer-backgrounding",
@@ -105,7 +105,7 @@ export class Page {
     return result.value;
   }
 
-  /** Closes the page; with its context unless somebody opens another page there. */
+  /** Closes the page; with its context unless another page is to be opened there. */
   async close({ keepContext = false } = {}) {
     await this.#session.call("Target.closeTarget", { targetId: this.#targetId });
     if (!keepContext) {

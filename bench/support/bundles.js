@@ -25,7 +25,7 @@ export async function bundle(entry, { name, folder, external = [] }, from = HERE
   return outfile ?? result.outputFiles[0].contents;
 }
 
-/** Bundles every client, and puts what they load beside them. */
+/** Bundles every client, and puts what they load next to them. */
 export async function bundleClients(clients, folder) {
   await bundleAll(clients, folder, HERE);
 }

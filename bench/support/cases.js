@@ -17,18 +17,18 @@ export function casesOf({ floor, isFloor, ticksOnly }) {
 
 const names = (cases, ...kinds) => cases.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => name);
 
-/** The columns of the tables in which all clients stand beside the browser's class. */
+/** The columns of the tables that compare all clients with the browser's class. */
 export const GROUPS = {
   text: names(CALLED, "text"),
   binary: names(CALLED, "binary"),
   "JSON ticks, incoming, decoded": names(CALLED, "ticks"),
 };
 
-/** The tables of our clients beside their floor. */
+/** The tables that compare our clients with their floor. */
 export const OWN = [
-  { title: "EverSocket beside the browser's class, events dispatched", floor: "raw", names: names(DISPATCHED, "text", "binary") },
+  { title: "EverSocket and the browser's class, events dispatched", floor: "raw", names: names(DISPATCHED, "text", "binary") },
   {
-    title: "Rust beside a listener without a library",
+    title: "Rust and a listener without a library",
     floor: "web-sys",
     names: ["text 32 B", "ticks 200 B", "binary 64 KiB"].flatMap((name) => [name, `${name}, dispatched`]),
   },

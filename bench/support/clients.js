@@ -32,5 +32,5 @@ export function choose(only, others) {
   return [...chosen, ...others.filter(({ after }) => chosen.some(({ file }) => file === after))];
 }
 
-/** A name as it stands in what is printed for programs: `everwire_rust`. */
+/** A name in the values that are printed for programs: `everwire_rust`. */
 export const id = ({ file }) => file.replaceAll(/[^a-z0-9]+/g, "_");

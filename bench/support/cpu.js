@@ -12,16 +12,16 @@ export class MainThread {
   #file;
 
   /**
-   * Finds the process of a page. The browser does not tell, but it tells how long the page's thread was on a processor: it is the
-   * process that says the same.
+   * Finds the process of a page. The browser does not report it, but it reports how long the page's thread was on a processor: the
+   * process with the same time is the page's.
    */
   static async of(browser, page) {
     for (;;) {
       const threads = (await browser.renderers()).map((pid) => new MainThread(pid));
       const before = await Promise.all(threads.map((thread) => thread.seconds()));
-      const told = await burn(page);
+      const burnt = await burn(page);
       const after = await Promise.all(threads.map((thread) => thread.seconds()));
-      const same = threads.filter((_, index) => Math.abs(after[index] - before[index] - told) < told * TOLERANCE);
+      const same = threads.filter((_, index) => Math.abs(after[index] - before[index] - burnt) < burnt * TOLERANCE);
       if (same.length === 1) return same[0];
     }
   }

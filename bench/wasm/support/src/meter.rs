@@ -12,7 +12,7 @@ extern "C" {
     fn now() -> f64;
 }
 
-/// What a client has sent and received. A client's reading task tells it of each message.
+/// What a client has sent and received. A client's reading task reports each message to it.
 pub struct Meter {
     payload: RefCell<Payload>,
     received: Cell<u32>,
@@ -75,7 +75,7 @@ impl Meter {
         at_once
     }
 
-    /// Waits for messages that somebody else sends.
+    /// Waits for messages that the server pushes.
     pub fn expect(&self, count: u32, done: Function) {
         let run = Run { left_to_send: 0, left_to_receive: count, round_trips: None, done };
         *self.run.borrow_mut() = Some(run);

@@ -23,7 +23,7 @@ pub struct Update {
 }
 
 impl Tick {
-    /// The sum of the prices: something that cannot be told without having read the message.
+    /// The sum of the prices, which requires reading the message.
     pub fn sum(&self) -> f64 {
         self.updates.iter().map(|update| update.price).sum()
     }
