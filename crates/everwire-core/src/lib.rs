@@ -26,6 +26,7 @@
 //! - [`HeartbeatMode`]: when silence means that the link is dead
 //! - [`Outbox`]: what waits to be sent, within bounds; [`Watermarks`]: when messages wait
 //! - [`ping`]: the standard heartbeat as texts
+//! - [`protocol`]: the lines of `everwire.v1`, which carry channels, publishes and requests
 //! - [`Latency`]: round trips, loss, and the offset to the server's clock
 //! - [`CloseCode`], [`CloseReason`], [`Protocols`]: values that the platform's WebSocket cannot refuse
 //! - [`Time`]: the one type for times and spans
@@ -46,6 +47,7 @@ mod latency;
 mod outbox;
 pub mod ping;
 mod policy;
+pub mod protocol;
 mod protocols;
 mod queue;
 mod random;
