@@ -3,7 +3,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The time of day, as all processes of a run read it: taken once from the system and counted on by a clock that nobody sets.
+/// The time of day, as all processes of a run read it: taken once from the system and continued by the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     started: Instant,

@@ -6,9 +6,9 @@ use url::{Host, Url};
 
 use crate::Unusable;
 
-/// Files that a process needs beside its connections.
+/// Files that a process needs in addition to its connections.
 const RESERVE: u64 = 100;
-/// Where a system tells nothing of a limit.
+/// The limit where a system reports none.
 const NO_LIMIT: u64 = 1_000_000;
 /// Left of the ports of an address for those that other programs hold.
 const SPARE_PORTS: u32 = 1000;
@@ -25,7 +25,7 @@ pub(crate) fn processes_for(connections: u32) -> u32 {
 
 /// Lets this process open as many files as it may.
 pub(crate) fn raise_limit() {
-    // Where it fails the limit stays what it was, and too few connections are told as such.
+    // If it fails the limit stays as it was, and flags that need more are refused.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
 }
 
@@ -39,7 +39,7 @@ fn limit() -> u64 {
     NO_LIMIT
 }
 
-/// The addresses that connections come from: those that were asked for, or as many of 127.0.0.0/8 as it takes to hold so many
+/// The addresses that connections come from: those of the flag, or as many of 127.0.0.0/8 as are necessary to hold so many
 /// connections to a server on this machine. None where the system may choose.
 pub(crate) fn source_addresses(urls: &[Url], connections: u32, asked: Vec<IpAddr>) -> Result<Vec<IpAddr>, Unusable> {
     let each = ports();

@@ -96,11 +96,12 @@ mod tests {
     fn merging_gives_the_percentiles_of_all_values_together() {
         let mut merged = of((1..=500).map(|n| n * 2));
         merged.merge(&of((1..=500).map(|n| n * 2 - 1)));
-        let told = merged.percentiles().unwrap();
-        assert_eq!(told.count, 1000);
-        for (told, exact) in [(told.p50_ms, 500.0), (told.p99_ms, 990.0), (told.p999_ms, 999.0), (told.max_ms, 1000.0)]
+        let found = merged.percentiles().unwrap();
+        assert_eq!(found.count, 1000);
+        for (found, exact) in
+            [(found.p50_ms, 500.0), (found.p99_ms, 990.0), (found.p999_ms, 999.0), (found.max_ms, 1000.0)]
         {
-            assert!((told / exact - 1.0).abs() < 0.002, "{told} instead of {exact}");
+            assert!((found / exact - 1.0).abs() < 0.002, "{found} instead of {exact}");
         }
     }
 

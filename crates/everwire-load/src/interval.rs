@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 use crate::Histogram;
 use crate::reason::harmless;
 
-/// How many different reasons are told apart; the rest count as one.
+/// How many different reasons are counted separately; the rest count as one.
 const REASONS: usize = 30;
 
-/// What a worker process has counted since it was last asked, and how things stand.
+/// The report of a worker process: what it has counted since the last one, and the current gauges.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Interval {
     pub(crate) now: Gauges,
     pub(crate) counts: Counts,
 }
 
-/// How things stand.
+/// The current state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gauges {
     /// Clients that have been connected or have failed to.
@@ -55,7 +55,7 @@ pub(crate) struct Counts {
 }
 
 impl Interval {
-    /// Adds what another process told at the same time.
+    /// Adds the report of another process for the same time.
     pub(crate) fn join(&mut self, other: &Self) {
         let Gauges { settled, connected, expecting, sending, unsent } = other.now;
         self.now.settled += settled;
@@ -66,7 +66,7 @@ impl Interval {
         self.counts.add(&other.counts);
     }
 
-    /// Goes on to what was told later.
+    /// Adds a later report of the same processes.
     pub(crate) fn follow(&mut self, later: &Self) {
         self.now = later.now;
         self.counts.add(&later.counts);
@@ -74,7 +74,7 @@ impl Interval {
 }
 
 impl Counts {
-    /// Takes note of why something failed, in words that may be a server's.
+    /// Counts the reason of a failure, which may be text of the server.
     pub(crate) fn reason(&mut self, reason: &str) {
         self.reasons(harmless(reason), 1);
     }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_that_never_end_are_put_together() {
+    fn reasons_over_the_limit_are_counted_together() {
         let mut counts = Counts::default();
         (0..100).for_each(|number| counts.reason(&format!("reason\n{number}")));
         assert_eq!((counts.reasons.len(), counts.reasons["other reasons"]), (REASONS + 1, 70));

@@ -8,15 +8,14 @@
 //!
 //! With the feature `client`, which is on by default, what takes part in a run:
 //! - [`Cli`] reads the command line into a [`Plan`]; `units` are its times, rates and shares
-//! - [`run`] is the program: from the command line to what is printed
-//! - `conduct` is a run as it goes on: it starts [`serve`] in one process or several by a `crew`, and tells them when
-//! - `interrupt` is the signal that ends it early, `lines` is where `--json` goes, `limits` are what a result has to
-//!   keep to
-//! - `client` is one connection: it opens, sends when a `schedule` says so, and counts by a list of what it has `seen` what came back
-//! - `window` is when messages are sent, and from when on they count
-//! - `dialect` speaks the protocols of other servers, `stamp` is what a message says
-//! - `meter` counts in a worker process, `interval` is what it tells, `ledger` sums that up
-//! - `server` watches the processes of the server
+//! - [`run`]: the program, from the command line to its output
+//! - `controller`: controls a run; it starts `workers`, each of which is a process that calls [`serve`], and sends them commands
+//! - `interrupt`: the signal that ends it early; `lines`: the output of `--json`; `limits`: the limits of a result
+//! - `client`: one connection, which sends by a `schedule` and counts the answers, each once by the numbers that it has `seen`
+//! - `window`: when messages are sent, and from when on they count
+//! - `dialect`: the protocols of other servers; `stamp`: the content of a message
+//! - `meter`: counts in a worker process; `interval`: its report; `statistics`: sums the reports up
+//! - `server`: watches the processes of the server
 
 mod chart;
 mod histogram;
@@ -29,9 +28,7 @@ mod client;
 #[cfg(feature = "client")]
 mod clock;
 #[cfg(feature = "client")]
-mod conduct;
-#[cfg(feature = "client")]
-mod crew;
+mod controller;
 #[cfg(feature = "client")]
 mod dialect;
 #[cfg(feature = "client")]
@@ -41,15 +38,11 @@ mod interrupt;
 #[cfg(feature = "client")]
 mod interval;
 #[cfg(feature = "client")]
-mod ledger;
-#[cfg(feature = "client")]
 mod limits;
 #[cfg(feature = "client")]
 mod lines;
 #[cfg(feature = "client")]
 mod meter;
-#[cfg(feature = "client")]
-mod orders;
 #[cfg(feature = "client")]
 mod plan;
 #[cfg(feature = "client")]
@@ -67,6 +60,8 @@ mod server;
 #[cfg(feature = "client")]
 mod stamp;
 #[cfg(feature = "client")]
+mod statistics;
+#[cfg(feature = "client")]
 mod table;
 #[cfg(feature = "client")]
 mod units;
@@ -74,6 +69,8 @@ mod units;
 mod window;
 #[cfg(feature = "client")]
 mod worker;
+#[cfg(feature = "client")]
+mod workers;
 
 pub use chart::{Chart, ChartError, Line, charts_of_a_run};
 pub use histogram::Histogram;
@@ -84,8 +81,6 @@ pub use record::{
 #[cfg(feature = "client")]
 pub use cli::{Cli, Unusable};
 #[cfg(feature = "client")]
-pub use crew::CrewError;
-#[cfg(feature = "client")]
 pub use interrupt::INTERRUPTED;
 #[cfg(feature = "client")]
 pub use plan::{Dialect, Plan};
@@ -93,3 +88,5 @@ pub use plan::{Dialect, Plan};
 pub use run::{AS_WORKER, Outcome, RunError, run};
 #[cfg(feature = "client")]
 pub use worker::serve;
+#[cfg(feature = "client")]
+pub use workers::WorkerError;

@@ -48,7 +48,8 @@ impl Limits {
 
     fn lost(&self, summary: &Summary) -> Option<String> {
         let limit = self.max_lost?;
-        let (expected, lost) = summary.deliveries.as_ref().map_or((0, 0), |told| (told.expected, told.lost));
+        let (expected, lost) =
+            summary.deliveries.as_ref().map_or((0, 0), |deliveries| (deliveries.expected, deliveries.lost));
         let (expected, lost) = (expected + summary.round_trips.sent, lost + summary.round_trips.lost);
         let is_kept = match limit {
             Loss::Count(count) => lost <= count,

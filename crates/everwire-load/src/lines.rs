@@ -27,7 +27,7 @@ impl Lines {
         self.path == Path::new("-")
     }
 
-    /// Each line goes out at once: whoever reads them may want to see the run.
+    /// Writes a line and flushes it, so that a reader can follow the run.
     pub(crate) fn write(&mut self, record: &Record) -> Result<(), RunError> {
         let Some(to) = &mut self.to else { return Ok(()) };
         let line = serde_json::to_string(record).map_err(io::Error::from);

@@ -37,7 +37,7 @@ fn fail(problem: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// `eprintln` panics where nobody reads stderr, or its disk is full; the exit code is to say what came of it even then.
+/// `eprintln` panics if stderr is closed or its disk is full, and then the exit code would be wrong.
 fn say(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }

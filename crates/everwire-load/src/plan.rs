@@ -21,7 +21,7 @@ pub struct Plan {
     pub(crate) connections: u32,
     /// How many of them subscribe.
     pub(crate) subscribers: u32,
-    /// Connections that publish, beside the others.
+    /// Connections that publish, in addition to the others.
     pub(crate) publishers: u32,
     /// New connections a second, all processes together.
     pub(crate) rate: f64,
@@ -33,7 +33,7 @@ pub struct Plan {
     pub(crate) binary: bool,
     /// What to offer, the most wanted first.
     pub(crate) subprotocols: Vec<String>,
-    /// What the requests that open connections say beside what they have to.
+    /// Additional headers of the requests that open connections.
     pub(crate) headers: Vec<(String, String)>,
     /// The roots for `wss://`, as PEM; `None` for the default.
     pub(crate) root_certificates: Option<String>,

@@ -75,7 +75,7 @@ impl Progress {
 
     fn line(&self, line: impl FnOnce() -> String) {
         if let Self::Lines = self {
-            // A run goes on where nobody can read how it goes.
+            // The run continues if its progress cannot be written.
             let _ = writeln!(stderr(), "{}", line());
         }
     }

@@ -1,7 +1,7 @@
-/// The longest reason that is told in full, in characters.
+/// The longest reason that is shown in full, in characters.
 const LENGTH: usize = 200;
 
-/// What a server says ends up in a terminal, where it should not move the cursor, nor turn the writing around, nor fill the screen.
+/// Text of a server that is safe to print: it cannot move the cursor, reverse the writing direction or fill the screen.
 pub(crate) fn harmless(reason: &str) -> String {
     let shown = |c: char| if c.is_control() || turns_writing(c) { char::REPLACEMENT_CHARACTER } else { c };
     let mut harmless: String = reason.chars().take(LENGTH).map(shown).collect();
@@ -21,13 +21,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_says_cannot_do_anything_to_a_terminal() {
+    fn text_of_a_server_cannot_control_a_terminal() {
         assert_eq!(harmless("\x1b[2Jno\r\nentry\u{9b}\u{202e}\u{7}"), "�[2Jno��entry���");
         assert_eq!(harmless("1006: Zugriff verweigert – é"), "1006: Zugriff verweigert – é");
     }
 
     #[test]
-    fn what_never_ends_is_cut() {
+    fn long_text_is_cut() {
         assert_eq!(harmless(&"é".repeat(LENGTH)), "é".repeat(LENGTH));
         assert_eq!(harmless(&"é".repeat(10_000)), format!("{}…", "é".repeat(LENGTH)));
     }

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::chart::{ChartError, charts_of_a_run};
-use crate::conduct::Conduct;
-use crate::crew::CrewError;
+use crate::controller::Controller;
 use crate::lines::Lines;
 use crate::progress::Progress;
 use crate::record::{Record, Second, Summary};
+use crate::workers::WorkerError;
 use crate::{Cli, Unusable, files, table};
 
 /// The first argument with which the program starts itself as a worker: then it is to call `serve`.
 pub const AS_WORKER: &str = "--as-worker";
 
-/// How a run has come to its end.
+/// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// As it was planned.
@@ -33,15 +33,15 @@ pub enum RunError {
     /// The flags.
     #[error(transparent)]
     Unusable(#[from] Unusable),
-    /// The workers.
+    /// A worker process.
     #[error(transparent)]
-    Crew(#[from] CrewError),
-    /// The server.
+    Worker(#[from] WorkerError),
+    /// No connection could be opened.
     #[error("no connection to {url} could be opened:{reasons}\nIs the server running there, and is this its address?")]
-    Nobody {
-        /// Where to.
+    NoConnection {
+        /// The address of the server.
         url: String,
-        /// Why not, and how often.
+        /// The reasons, and how often each occurred.
         reasons: String,
     },
     /// `--payload`.
@@ -55,7 +55,7 @@ pub enum RunError {
         reason: String,
     },
     /// `--server-pid`.
-    #[error("there is no process {0}: leave out --server-pid to watch whoever listens on the server's port")]
+    #[error("there is no process {0}: leave out --server-pid to watch the process that listens on the server's port")]
     NoProcess(u32),
     /// `--json` or `--charts`.
     #[error("cannot write {}: {error}; name another place", path.display())]
@@ -65,7 +65,7 @@ pub enum RunError {
         /// Why.
         error: io::Error,
     },
-    /// `--json -`, of which somebody has read enough.
+    /// `--json -`, whose reader has closed stdout.
     #[error("stdout was closed before the end of the run")]
     Unread,
     /// `--charts`.
@@ -76,11 +76,11 @@ pub enum RunError {
     Signals(#[from] ctrlc::Error),
 }
 
-/// Does what the command line says, and prints what came of it.
+/// Runs what the command line asks for, and prints the result.
 ///
 /// # Errors
-/// A run that could not be made, or not to its end; what is known of it is printed nevertheless. Messages that were lost are a
-/// result and not an error, unless none of their size can pass.
+/// If a run fails or ends early; the result so far is printed nevertheless. Lost messages are a result and not an error, unless no
+/// message of their size can pass.
 pub fn run(asked: Cli) -> Result<Outcome, RunError> {
     files::raise_limit();
     let command = asked.shown_command(std::env::args());
@@ -89,13 +89,13 @@ pub fn run(asked: Cli) -> Result<Outcome, RunError> {
         fs::create_dir_all(charts).map_err(|error| RunError::Write { path: charts.clone(), error })?;
     }
     let mut lines = Lines::open(output.json.as_deref())?;
-    let mut conduct = Conduct::start(plan, &output.server_pid, Progress::new(output.quiet))?;
-    let ran = conduct.run(&mut lines);
-    if let Err(nobody @ RunError::Nobody { .. }) = ran {
-        return Err(nobody);
+    let mut controller = Controller::start(plan, &output.server_pid, Progress::new(output.quiet))?;
+    let ran = controller.run(&mut lines);
+    if let Err(error @ RunError::NoConnection { .. }) = ran {
+        return Err(error);
     }
 
-    let mut summary = conduct.summary(command);
+    let mut summary = controller.summary(command);
     summary.problem = ran.as_ref().err().map(ToString::to_string);
     summary.missed = output.limits.missed(&summary);
     // What takes time comes last.
@@ -106,8 +106,8 @@ pub fn run(asked: Cli) -> Result<Outcome, RunError> {
         _ => Outcome::Missed(summary.missed.clone()),
     };
     let written = lines.write(&Record::Summary(Box::new(summary)));
-    let drawn = output.charts.as_deref().map_or(Ok(()), |charts| draw(charts, conduct.seconds()));
-    conduct.end();
+    let drawn = output.charts.as_deref().map_or(Ok(()), |charts| draw(charts, controller.seconds()));
+    controller.end();
     ran.and(shown).and(written).and(drawn)?;
     Ok(outcome)
 }
@@ -115,7 +115,7 @@ pub fn run(asked: Cli) -> Result<Outcome, RunError> {
 fn show(table: &str) -> Result<(), RunError> {
     let mut stdout = io::stdout();
     match stdout.write_all(table.as_bytes()).and_then(|()| stdout.flush()) {
-        // Whoever has closed stdout does not want to read it.
+        // A reader that has closed stdout does not want the table.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(RunError::Write { path: "stdout".into(), error })
         }

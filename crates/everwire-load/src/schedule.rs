@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_period_is_kept_to_the_end_whoever_is_late() {
+    fn a_fixed_period_is_kept_to_the_end_despite_late_timers() {
         let (start, period) = (Instant::now(), Duration::from_millis(2500));
         let due = all(Schedule::new(Period { from: period, to: period }, start, start + 10 * period, 7));
         assert_eq!(due.len(), 10);

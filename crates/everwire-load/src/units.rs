@@ -6,10 +6,10 @@ use bytesize::ByteSize;
 
 use crate::schedule::Period;
 
-/// The longest time that may be asked for: a week.
+/// The longest time that a flag may give: a week.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The lowest rate, one an hour: the time of the last of ten million connections can still be told.
+/// The lowest rate, one an hour: the time of the last of ten million connections can still be computed.
 pub(crate) const SLOWEST: f64 = 1.0 / 3600.0;
 
 /// `2.5s`, `200ms`, `5m`; `0` without a unit.

@@ -9,14 +9,14 @@ type Failure = Box<dyn std::error::Error>;
 const SIZE: (u32, u32) = (760, 380);
 /// Above the plot: title, subtitle, legend, and what the y axis shows.
 const HEAD: u32 = 98;
-/// Left of the plot, where the title stands too.
+/// The left margin of the plot and of the title.
 const LEFT: u32 = 62;
 const RIGHT: u32 = 26;
 
 const INK: RGBColor = RGBColor(31, 35, 40);
 const QUIET: RGBColor = RGBColor(89, 99, 110);
 const GRID: RGBColor = RGBColor(225, 228, 232);
-/// Told apart also by those who do not tell red from green (Okabe and Ito), dark enough for thin lines on white.
+/// Distinguishable with red-green colour blindness (Okabe and Ito), and dark enough for thin lines on white.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 99, 178),
     RGBColor(213, 94, 0),
@@ -55,7 +55,7 @@ fn draw_head(chart: &Chart, area: &DrawingArea<SVGBackend<'_>, plotters::coord::
         area.draw(&Text::new(line.name.as_str(), (x + 24, 58), text(13.0, &INK)))?;
         x += 24 + width(&line.name) + 22;
     }
-    // Lying, so that nobody has to turn the head, and right above the axis.
+    // Horizontal, so that it is easy to read, and right above the axis.
     area.draw(&Text::new(chart.y.as_str(), (16, 84), text(12.0, &QUIET)))?;
     Ok(())
 }
@@ -127,7 +127,7 @@ fn trim(number: String) -> String {
     }
 }
 
-/// A font that is so many pixels high in the picture: plotters writes a size as less than what it is told.
+/// A font that is so many pixels high in the picture: plotters writes a smaller size than it is given.
 fn font(size: f64) -> FontDesc<'static> {
     const WRITTEN_AS_LESS_BY: f64 = 1.24;
     ("sans-serif", size * WRITTEN_AS_LESS_BY).into_font()

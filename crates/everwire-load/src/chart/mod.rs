@@ -24,7 +24,7 @@ pub struct Chart {
     pub y: String,
     /// The names of the steps, which are then set evenly apart; empty where `x` is a number.
     pub steps: Vec<String>,
-    /// Whether each of the grid lines on the y axis stands for ten times the one below.
+    /// Whether each grid line of the y axis is ten times the one below.
     pub is_logarithmic: bool,
     /// What is compared.
     pub lines: Vec<Line>,

@@ -20,7 +20,7 @@ use crate::schedule::Period;
 use crate::stamp::Stamp;
 use crate::{Dialect, Plan, units};
 
-/// Puts a load on a WebSocket server, and tells what came back and how fast.
+/// Puts a load on a WebSocket server, and reports what came back and how fast.
 ///
 /// Connections are opened at a steady rate. When all are open, each of them sends a message every ping period, which the server
 /// is to send back, for as long as --warm-up and --duration say. Then what is still out may arrive, and a table is printed. Ctrl-C
@@ -80,7 +80,7 @@ struct ClientFlags {
     #[arg(long, value_name = "URL")]
     subscribe_url: Option<String>,
 
-    /// How many connections to open for publishing, beside --connections [default: 1 if there are subscribers].
+    /// How many connections to open for publishing, in addition to --connections [default: 1 if there are subscribers].
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     publishers: Option<u32>,
 
@@ -156,8 +156,8 @@ struct RunFlags {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Results")]
 pub(crate) struct OutputFlags {
-    /// The server's process, several separated by commas; their children count too. [default: who listens on the port, where the
-    /// server is on this machine and may be looked at].
+    /// The server's process, several separated by commas; their children count too. [default: the process that listens on the port,
+    /// if the server is on this machine and its processes may be read].
     #[arg(long, value_name = "PID", value_delimiter = ',')]
     pub(crate) server_pid: Vec<u32>,
 

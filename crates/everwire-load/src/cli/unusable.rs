@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why the flags, each of them well formed, cannot be used.
+/// Why flags that parse cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Unusable {
@@ -40,7 +40,7 @@ pub enum Unusable {
     /// A dialect that is text.
     #[error("--binary is for --dialect plain: the others wrap messages in text")]
     Binary,
-    /// Subscribers, and nobody who publishes.
+    /// Subscribers without a publisher.
     #[error("the subscribers would receive nothing: leave out --publishers 0")]
     NoPublishers,
     /// More connections than a process may open files.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::action::Action;
 use crate::clock::Clock;
-use crate::dialect::{Heard, Purpose, Session};
+use crate::dialect::{Purpose, Received, Session};
 use crate::meter::Meter;
 use crate::plan::{Part, Plan};
 use crate::schedule::Schedule;
@@ -18,7 +18,7 @@ use crate::window::Window;
 /// latency; what goes beyond it does. Nothing jumps at the border, where the timers' 99th percentile lies.
 const TIMER_RESOLUTION: Duration = Duration::from_millis(2);
 
-/// What one client does and counts. It is told what happens and returns what to send.
+/// The logic of one client: it is passed events, counts, and returns what to send.
 #[derive(Debug)]
 pub(super) struct Agent {
     plan: Arc<Plan>,
@@ -120,9 +120,9 @@ impl Agent {
         actions
     }
 
-    pub(super) fn heard(&mut self, text: &str, now: Instant) -> Vec<Action> {
+    pub(super) fn received(&mut self, text: &str, now: Instant) -> Vec<Action> {
         let was_ready = self.session.is_ready();
-        let Heard { reply, payload, complaint, refusal, is_unexpected } = self.session.hear(text);
+        let Received { reply, payload, complaint, refusal, is_unexpected } = self.session.receive(text);
         if let Some(payload) = payload {
             self.arrived(&payload, now);
         }
@@ -237,7 +237,7 @@ impl Agent {
     fn arrived(&mut self, payload: &str, now: Instant) {
         let stamp = Stamp::read(payload).filter(|stamp| stamp.run == self.plan.run);
         if stamp.is_some_and(|stamp| !stamp.is_counted) {
-            // It says so itself, so that nobody has to know when it was sent: its answer may arrive long after the warm-up.
+            // The message itself says so, since its answer may arrive long after the warm-up.
             return;
         }
         let is_mine = |stamp: &Stamp| stamp.client == self.part.number && stamp.number < self.due;
@@ -253,7 +253,7 @@ impl Agent {
                     false => counts.answered_again += 1,
                 });
             }
-            // Nobody expects it of one that came late, and it would make up for what others have lost.
+            // A late subscriber is not expected to receive it, and would make up for the losses of others.
             (Purpose::Subscribe, Some(_)) if self.is_expecting == Some(false) => {}
             (Purpose::Subscribe, Some(stamp)) => {
                 let is_news = self.seen.entry(stamp.client).or_default().note(stamp.number);

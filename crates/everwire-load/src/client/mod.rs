@@ -1,7 +1,7 @@
 //! One connection.
 //!
 //! # Layout
-//! - [`agent`]: what it does and counts, without I/O, and tells by [`action`]s
+//! - [`agent`]: its logic without I/O, which returns [`action`]s
 //! - here: the socket and the clock that drive it
 
 mod action;
@@ -28,9 +28,9 @@ use crate::window::Window;
 /// Means nothing in any dialect.
 const NO_TEXT: &str = "\u{fffd}";
 
-/// What all clients of a process share.
+/// The context that all clients of a process share.
 #[derive(Clone)]
-pub(crate) struct Company {
+pub(crate) struct ClientContext {
     pub(crate) plan: Arc<Plan>,
     pub(crate) clock: Clock,
     pub(crate) meter: Arc<Meter>,
@@ -73,7 +73,7 @@ impl Roots {
     }
 }
 
-/// What the clients are to do now.
+/// The phase that the clients are in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Connect, and wait.
@@ -86,9 +86,9 @@ pub(crate) enum Signal {
     End,
 }
 
-/// Connects, and stays until it is told to end.
-pub(crate) async fn run(company: Company, part: Part) {
-    let Company { plan, clock, meter, mut signal, roots } = company;
+/// Connects, and stays connected until the signal to end.
+pub(crate) async fn run(context: ClientContext, part: Part) {
+    let ClientContext { plan, clock, meter, mut signal, roots } = context;
     let mut agent = Agent::new(Arc::clone(&plan), part, clock, Arc::clone(&meter), Instant::now());
     let mut socket = match open(&plan, part, &roots) {
         Ok(socket) => socket,
@@ -105,7 +105,7 @@ pub(crate) async fn run(company: Company, part: Part) {
         let actions = tokio::select! {
             event = socket.next(), if !is_over => match event {
                 Some(event) => handle(&mut agent, event),
-                // Its reason was told as that of a drop. What comes due from now on is lost, and counts as that.
+                // The reason was reported with the drop. Messages that are due from now on count as lost.
                 None => {
                     is_over = true;
                     Vec::new()
@@ -139,7 +139,7 @@ fn perform(agent: &mut Agent, socket: &Socket, action: Action, is_binary: bool) 
             }
         }
         Action::Talk(text) => {
-            // Where there is no room for it, the server ends the connection, which is told.
+            // If the server has no room for it, it closes the connection, which is counted.
             let _ = socket.send(text);
         }
         // It starts at once, and events tell of its end.
@@ -156,7 +156,7 @@ fn open(plan: &Plan, part: Part, roots: &Roots) -> Result<Socket, everwire::Open
         .protocols(protocols)
         .headers(headers)
         .read_buffer(plan.payload.next_power_of_two().clamp(1 << 10, 16 << 10))
-        // What is on the wire is the load that was asked for and nothing else.
+        // Only the load of the plan is sent.
         .heartbeat(Heartbeat::off())
         .outbox(outbox(plan.payload))
         .max_message_bytes(max_message_bytes(plan.payload))
@@ -196,7 +196,7 @@ fn described(problem: impl ToString) -> String {
 fn handle(agent: &mut Agent, event: Event) -> Vec<Action> {
     match event {
         Event::Opened(_) => agent.opened(),
-        Event::Message(message) => agent.heard(&text_of(message), Instant::now()),
+        Event::Message(message) => agent.received(&text_of(message), Instant::now()),
         Event::Dropped(dropped) => {
             agent.dropped(described(&dropped.cause));
             if let Some(wait) = dropped.retry_in {

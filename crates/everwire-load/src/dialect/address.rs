@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::Dialect;
 
-/// The address to dial: socket.io and SocketCluster have paths of their own, and socket.io tells its protocol in the query.
+/// The address to dial: socket.io and SocketCluster have paths of their own, and socket.io names its protocol in the query.
 pub(crate) fn complete(dialect: Dialect, mut url: Url) -> Url {
     let is_bare = url.path() == "/";
     match dialect {

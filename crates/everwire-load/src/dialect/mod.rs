@@ -24,9 +24,9 @@ pub(crate) enum Purpose {
     Subscribe,
 }
 
-/// What follows from something that was heard.
+/// The result of a message from the server.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Heard<'a> {
+pub(crate) struct Received<'a> {
     /// What to answer.
     pub(crate) reply: Option<String>,
     /// A message for the application.
@@ -72,11 +72,11 @@ impl Session {
         self.is_ready
     }
 
-    pub(crate) fn hear<'a>(&mut self, text: &'a str) -> Heard<'a> {
+    pub(crate) fn receive<'a>(&mut self, text: &'a str) -> Received<'a> {
         match self.dialect {
-            Dialect::Plain => Heard { payload: Some(Cow::Borrowed(text)), ..Heard::default() },
-            Dialect::SocketIo => self.hear_socket_io(text),
-            Dialect::Socketcluster => self.hear_socketcluster(text),
+            Dialect::Plain => Received { payload: Some(Cow::Borrowed(text)), ..Received::default() },
+            Dialect::SocketIo => self.receive_socket_io(text),
+            Dialect::Socketcluster => self.receive_socketcluster(text),
         }
     }
 
@@ -91,45 +91,45 @@ impl Session {
         }
     }
 
-    fn hear_socket_io<'a>(&mut self, text: &'a str) -> Heard<'a> {
+    fn receive_socket_io<'a>(&mut self, text: &'a str) -> Received<'a> {
         use socket_io::Packet;
-        let mut heard = Heard::default();
+        let mut received = Received::default();
         match socket_io::read(text) {
-            Packet::Open => heard.reply = Some(socket_io::CONNECT.to_owned()),
-            Packet::Ping => heard.reply = Some(socket_io::PONG.to_owned()),
+            Packet::Open => received.reply = Some(socket_io::CONNECT.to_owned()),
+            Packet::Ping => received.reply = Some(socket_io::PONG.to_owned()),
             Packet::Connected => {
                 self.is_ready = true;
                 let subscribes = self.purpose == Purpose::Subscribe;
-                heard.reply = subscribes.then(|| socket_io::event("subscribe", None));
+                received.reply = subscribes.then(|| socket_io::event("subscribe", None));
             }
-            Packet::Event(payload) => heard.payload = Some(payload),
-            Packet::Refused(reason) => heard.refusal = Some(reason),
-            Packet::Other => heard.is_unexpected = true,
+            Packet::Event(payload) => received.payload = Some(payload),
+            Packet::Refused(reason) => received.refusal = Some(reason),
+            Packet::Other => received.is_unexpected = true,
         }
-        heard
+        received
     }
 
-    fn hear_socketcluster<'a>(&mut self, text: &'a str) -> Heard<'a> {
+    fn receive_socketcluster<'a>(&mut self, text: &'a str) -> Received<'a> {
         use socketcluster::Packet;
-        let mut heard = Heard::default();
+        let mut received = Received::default();
         match socketcluster::read(text) {
-            Packet::Ping => heard.reply = Some(String::new()),
+            Packet::Ping => received.reply = Some(String::new()),
             Packet::Answered if !self.is_ready => {
                 self.is_ready = true;
                 let subscribes = self.purpose == Purpose::Subscribe;
-                heard.reply = subscribes.then(|| socketcluster::subscribe(self.call()));
+                received.reply = subscribes.then(|| socketcluster::subscribe(self.call()));
             }
-            Packet::Payload(payload) => heard.payload = Some(payload),
+            Packet::Payload(payload) => received.payload = Some(payload),
             // Of calls there are the handshake, a subscriber's only other one, and echoes: one that is refused says nothing of
             // those that follow.
             Packet::Refused(reason) if self.is_ready && self.purpose != Purpose::Subscribe => {
-                heard.complaint = Some(reason);
+                received.complaint = Some(reason);
             }
-            Packet::Refused(reason) => heard.refusal = Some(reason),
+            Packet::Refused(reason) => received.refusal = Some(reason),
             Packet::Answered => {}
-            Packet::Other => heard.is_unexpected = true,
+            Packet::Other => received.is_unexpected = true,
         }
-        heard
+        received
     }
 
     fn call(&mut self) -> u64 {
@@ -142,12 +142,12 @@ impl Session {
 mod tests {
     use super::*;
 
-    fn reply(text: &str) -> Heard<'static> {
-        Heard { reply: Some(text.to_owned()), ..Heard::default() }
+    fn reply(text: &str) -> Received<'static> {
+        Received { reply: Some(text.to_owned()), ..Received::default() }
     }
 
-    fn payload(text: &str) -> Heard<'_> {
-        Heard { payload: Some(Cow::Borrowed(text)), ..Heard::default() }
+    fn payload(text: &str) -> Received<'_> {
+        Received { payload: Some(Cow::Borrowed(text)), ..Received::default() }
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(session.open(), None);
         assert!(session.is_ready());
         assert_eq!(session.wrap("abc".into()), "abc");
-        assert_eq!(session.hear("abc"), payload("abc"));
+        assert_eq!(session.receive("abc"), payload("abc"));
     }
 
     // The wire samples are what socket.io 4.8 sends and takes.
@@ -165,13 +165,13 @@ mod tests {
         let mut session = Session::new(Dialect::SocketIo, Purpose::Ping);
         assert_eq!(session.open(), None);
         let open = r#"0{"sid":"lv_VI97HAXpY6yYWAAAC","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-        assert_eq!(session.hear(open), reply("40"));
+        assert_eq!(session.receive(open), reply("40"));
         assert!(!session.is_ready());
-        assert_eq!(session.hear(r#"40{"sid":"wZX3oN0bSVIhsaknAAAI"}"#), Heard::default());
+        assert_eq!(session.receive(r#"40{"sid":"wZX3oN0bSVIhsaknAAAI"}"#), Received::default());
         assert!(session.is_ready());
         assert_eq!(session.wrap("abc".into()), r#"42["echo","abc"]"#);
-        assert_eq!(session.hear(r#"42["echo","abc"]"#), payload("abc"));
-        assert_eq!(session.hear("2"), reply("3"));
+        assert_eq!(session.receive(r#"42["echo","abc"]"#), payload("abc"));
+        assert_eq!(session.receive("2"), reply("3"));
         session.close();
         assert!(!session.is_ready());
     }
@@ -180,8 +180,8 @@ mod tests {
     fn socket_io_subscribers_join_and_publishers_publish() {
         let mut session = Session::new(Dialect::SocketIo, Purpose::Subscribe);
         session.open();
-        assert_eq!(session.hear(r#"40{"sid":"x"}"#), reply(r#"42["subscribe"]"#));
-        assert_eq!(session.hear(r#"42["publish","abc"]"#), payload("abc"));
+        assert_eq!(session.receive(r#"40{"sid":"x"}"#), reply(r#"42["subscribe"]"#));
+        assert_eq!(session.receive(r#"42["publish","abc"]"#), payload("abc"));
         let mut session = Session::new(Dialect::SocketIo, Purpose::Publish);
         assert_eq!(session.wrap("abc".into()), r#"42["publish","abc"]"#);
     }
@@ -189,8 +189,8 @@ mod tests {
     #[test]
     fn a_namespace_that_socket_io_refuses_is_told() {
         let mut session = Session::new(Dialect::SocketIo, Purpose::Ping);
-        let heard = session.hear(r#"44{"message":"Not authorized"}"#);
-        assert_eq!(heard.refusal.as_deref(), Some("Not authorized"));
+        let received = session.receive(r#"44{"message":"Not authorized"}"#);
+        assert_eq!(received.refusal.as_deref(), Some("Not authorized"));
         assert!(!session.is_ready());
     }
 
@@ -201,11 +201,11 @@ mod tests {
         assert_eq!(session.open().as_deref(), Some(r##"{"event":"#handshake","data":{"authToken":null},"cid":1}"##));
         assert!(!session.is_ready());
         let answer = r#"{"rid":1,"data":{"id":"3YvyOFnYLdCRnBS8AAAA","pingTimeout":20000,"isAuthenticated":false}}"#;
-        assert_eq!(session.hear(answer), Heard::default());
+        assert_eq!(session.receive(answer), Received::default());
         assert!(session.is_ready());
         assert_eq!(session.wrap("abc".into()), r#"{"event":"echo","data":"abc","cid":2}"#);
-        assert_eq!(session.hear(r#"{"rid":2,"data":"abc"}"#), payload("abc"));
-        assert_eq!(session.hear(""), reply(""));
+        assert_eq!(session.receive(r#"{"rid":2,"data":"abc"}"#), payload("abc"));
+        assert_eq!(session.receive(""), reply(""));
     }
 
     #[test]
@@ -213,10 +213,10 @@ mod tests {
         let mut session = Session::new(Dialect::Socketcluster, Purpose::Subscribe);
         session.open();
         let subscribe = r##"{"event":"#subscribe","data":{"channel":"load"},"cid":2}"##;
-        assert_eq!(session.hear(r#"{"rid":1,"data":{"id":"x"}}"#), reply(subscribe));
-        assert_eq!(session.hear(r#"{"rid":2}"#), Heard::default());
+        assert_eq!(session.receive(r#"{"rid":1,"data":{"id":"x"}}"#), reply(subscribe));
+        assert_eq!(session.receive(r#"{"rid":2}"#), Received::default());
         let published = r##"{"event":"#publish","data":{"channel":"load","data":"abc"}}"##;
-        assert_eq!(session.hear(published), payload("abc"));
+        assert_eq!(session.receive(published), payload("abc"));
         let mut session = Session::new(Dialect::Socketcluster, Purpose::Publish);
         assert_eq!(session.wrap("abc".into()), published);
     }
@@ -225,8 +225,9 @@ mod tests {
     fn what_socketcluster_refuses_is_told() {
         let mut session = Session::new(Dialect::Socketcluster, Purpose::Ping);
         session.open();
-        let heard = session.hear(r#"{"rid":1,"error":{"name":"SilentMiddlewareBlockedError","message":"no entry"}}"#);
-        assert_eq!(heard.refusal.as_deref(), Some("no entry"));
+        let received =
+            session.receive(r#"{"rid":1,"error":{"name":"SilentMiddlewareBlockedError","message":"no entry"}}"#);
+        assert_eq!(received.refusal.as_deref(), Some("no entry"));
     }
 
     #[test]
@@ -234,12 +235,12 @@ mod tests {
         for (purpose, ends) in [(Purpose::Ping, false), (Purpose::Subscribe, true)] {
             let mut session = Session::new(Dialect::Socketcluster, purpose);
             session.open();
-            session.hear(r#"{"rid":1,"data":{"id":"x"}}"#);
-            let heard =
-                session.hear(r#"{"rid":2,"error":{"name":"SilentMiddlewareBlockedError","message":"not now"}}"#);
+            session.receive(r#"{"rid":1,"data":{"id":"x"}}"#);
+            let received =
+                session.receive(r#"{"rid":2,"error":{"name":"SilentMiddlewareBlockedError","message":"not now"}}"#);
             let reason = Some("not now".to_owned());
             let (complaint, refusal) = if ends { (None, reason) } else { (reason, None) };
-            assert_eq!(heard, Heard { complaint, refusal, ..Heard::default() });
+            assert_eq!(received, Received { complaint, refusal, ..Received::default() });
             assert!(session.is_ready());
         }
     }
@@ -248,8 +249,8 @@ mod tests {
     fn a_namespace_that_socket_io_leaves_is_a_refusal() {
         let mut session = Session::new(Dialect::SocketIo, Purpose::Ping);
         session.open();
-        session.hear(r#"40{"sid":"x"}"#);
-        assert_eq!(session.hear("41").refusal.as_deref(), Some("socket.io has left the namespace"));
+        session.receive(r#"40{"sid":"x"}"#);
+        assert_eq!(session.receive("41").refusal.as_deref(), Some("socket.io has left the namespace"));
     }
 
     #[test]
@@ -257,7 +258,7 @@ mod tests {
         for dialect in [Dialect::SocketIo, Dialect::Socketcluster] {
             let mut session = Session::new(dialect, Purpose::Ping);
             for text in ["7", "{", "42", "42[", "null", "[]", "4é", r#"{"rid":{}}"#, r#"{"event":7}"#] {
-                assert_eq!(session.hear(text), Heard { is_unexpected: true, ..Heard::default() }, "{text}");
+                assert_eq!(session.receive(text), Received { is_unexpected: true, ..Received::default() }, "{text}");
                 assert!(!session.is_ready(), "{text}");
             }
         }

@@ -9,7 +9,7 @@ use super::Percentiles;
 pub struct Summary {
     /// The program and its arguments.
     pub command: String,
-    /// What was asked for.
+    /// The settings of the run.
     pub setting: Setting,
     /// How the connections came up.
     pub opening: Opening,
@@ -47,7 +47,7 @@ pub struct Summary {
     pub problem: Option<String>,
 }
 
-/// What was asked for.
+/// The settings of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Setting {
     /// Where to.

@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn on_another_machine_nobody_is_looked_for() {
+    fn no_listener_is_searched_on_another_machine() {
         assert!(listeners(&Url::parse("ws://192.0.2.1:22/").unwrap()).is_empty());
     }
 }

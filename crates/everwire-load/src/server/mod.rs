@@ -17,7 +17,7 @@ pub(crate) use listener::listeners;
 /// Watches some processes and all below them, as they were at the start.
 #[derive(Default)]
 pub(crate) struct Watch {
-    /// `None` on a system that tells nothing of its processes.
+    /// `None` on a system that does not report its processes.
     system: Option<System>,
     pids: Vec<Pid>,
     /// The most processor time that was seen of each: what a process or a thread has used stays used when it ends.

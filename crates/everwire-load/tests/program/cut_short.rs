@@ -1,10 +1,10 @@
-//! Runs that do not come to the end that was planned: what is known is told nevertheless.
+//! Runs that end early: the result so far is reported nevertheless.
 
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{Load, Run, Told, command, folder, signal};
+use crate::support::{Load, Report, Run, command, folder, signal};
 
 #[tokio::test]
 async fn a_chart_that_cannot_be_written_takes_nothing_of_the_result() {
@@ -30,7 +30,7 @@ async fn until_answered(lines: &Path) -> u64 {
         let text = std::fs::read_to_string(lines).unwrap();
         // The last line may be half written.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let answered: u64 = Told::seconds(whole).iter().map(|second| second.answered).sum();
+        let answered: u64 = Report::seconds(whole).iter().map(|second| second.answered).sum();
         if answered > 0 {
             return answered;
         }
@@ -38,7 +38,7 @@ async fn until_answered(lines: &Path) -> u64 {
 }
 
 #[tokio::test]
-async fn a_run_that_is_interrupted_tells_what_is_known() {
+async fn an_interrupted_run_reports_what_is_known() {
     let server = Load::start().await;
     let folder = folder("interrupted");
     let flags = "--connections 10 --ping-period 50ms --duration 60s --processes 2";
@@ -52,7 +52,7 @@ async fn a_run_that_is_interrupted_tells_what_is_known() {
     assert_eq!(ended.status.code(), Some(130), "{}", ended.stderr);
     assert!(ended.stdout.contains("Interrupted") && ended.stdout.contains("Round trip"), "{}", ended.stdout);
     assert!(folder.join("latency.svg").exists());
-    let Told { summary, seconds } = Told::read(&std::fs::read_to_string(&lines).unwrap());
+    let Report { summary, seconds } = Report::read(&std::fs::read_to_string(&lines).unwrap());
     assert!(summary.interrupted && summary.problem.is_none());
     assert!((1.0..50.0).contains(&summary.load_s), "{}", summary.load_s);
     assert!(summary.round_trips.answered >= answered && summary.round_trips.lost == 0, "{:?}", summary.round_trips);
@@ -69,14 +69,14 @@ async fn a_run_that_is_interrupted_while_it_connects_or_warms_up_sends_nothing_t
         run.signal("INT").await;
         let ended = run.end().await;
         assert_eq!(ended.status.code(), Some(130), "{}", ended.stderr);
-        let summary = Told::read(&ended.stdout).summary;
+        let summary = Report::read(&ended.stdout).summary;
         assert!(summary.interrupted);
         assert_eq!((summary.round_trips.sent, summary.load_s), (0, 0.0));
     }
 }
 
 #[tokio::test]
-async fn a_run_of_which_nobody_reads_the_lines_ends() {
+async fn a_run_whose_lines_have_no_reader_ends() {
     let server = Load::start().await;
     let mut run = Run::start(&format!("{} --connections 1 --duration 60s --json -", server.url("/echo")));
     run.close_stdout();
@@ -85,7 +85,7 @@ async fn a_run_of_which_nobody_reads_the_lines_ends() {
 }
 
 #[tokio::test]
-async fn a_run_whose_progress_nobody_reads_goes_to_its_end() {
+async fn a_run_whose_progress_has_no_reader_completes() {
     let server = Load::start().await;
     let mut command = command(&[&server.url("/echo"), "--connections", "1", "--duration", "1s"]);
     let (_, closed) = std::io::pipe().unwrap();
@@ -125,7 +125,7 @@ async fn a_second_signal_ends_the_program_at_once() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_was_known_before_a_worker_was_killed_is_told_with_the_reason() {
+async fn the_result_before_a_worker_was_killed_is_reported_with_the_reason() {
     let server = Load::start().await;
     let flags = "--connections 10 --ping-period 50ms --duration 60s --processes 2 --json";
     let lines = folder("killed").with_extension("jsonl");
@@ -138,7 +138,7 @@ async fn what_was_known_before_a_worker_was_killed_is_told_with_the_reason() {
     assert_eq!(ended.status.code(), Some(1));
     assert!(ended.stderr.contains("worker process 2 has ended (signal: 9"), "{}", ended.stderr);
     assert!(ended.stdout.contains("Incomplete") && ended.stdout.contains("Round trip"), "{}", ended.stdout);
-    let summary = Told::read(&std::fs::read_to_string(&lines).unwrap()).summary;
+    let summary = Report::read(&std::fs::read_to_string(&lines).unwrap()).summary;
     assert!(summary.problem.unwrap().contains("worker process 2"));
     assert!(!summary.interrupted && summary.round_trips.answered >= answered && summary.load_s >= 1.0);
     std::fs::remove_file(lines).unwrap();

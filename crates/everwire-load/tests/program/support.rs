@@ -12,8 +12,8 @@ pub(crate) struct Load {
     scheme: &'static str,
 }
 
-/// What the program has told.
-pub(crate) struct Told {
+/// The output of the program.
+pub(crate) struct Report {
     pub(crate) seconds: Vec<Second>,
     pub(crate) summary: Summary,
 }
@@ -33,11 +33,11 @@ impl Load {
         format!("{}://{}{path}", self.scheme, self.server.local_addr())
     }
 
-    pub(crate) async fn told(&self, path: &str, flags: &str) -> Told {
+    pub(crate) async fn measure(&self, path: &str, flags: &str) -> Report {
         let flags = flags.replace("HOST", &self.url(""));
         let output = program(&format!("{} {flags} --json - --quiet", self.url(path))).await;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Told::read(&String::from_utf8(output.stdout).unwrap())
+        Report::read(&String::from_utf8(output.stdout).unwrap())
     }
 }
 
@@ -46,7 +46,7 @@ fn config() -> Config {
     Config { listen, faults: true, drain: core::time::Duration::ZERO, ..Config::default() }
 }
 
-impl Told {
+impl Report {
     /// Reads what `--json` has written.
     pub(crate) fn read(lines: &str) -> Self {
         let (seconds, summary) = lines.trim_end().rsplit_once('\n').unwrap_or(("", lines));

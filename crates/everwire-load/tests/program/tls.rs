@@ -26,8 +26,8 @@ fn file(folder: &Path, name: &str) -> String {
 async fn a_self_signed_certificate_is_trusted_if_a_file_names_it() {
     let (server, folder) = server("tls").await;
     let flags = "--connections 3 --ping-period 100ms --duration 1s --root-certificates";
-    let told = server.told("/echo", &format!("{flags} {}", file(&folder, "cert.pem"))).await;
-    assert_eq!((told.summary.round_trips.sent, told.summary.round_trips.answered), (30, 30));
+    let report = server.measure("/echo", &format!("{flags} {}", file(&folder, "cert.pem"))).await;
+    assert_eq!((report.summary.round_trips.sent, report.summary.round_trips.answered), (30, 30));
 
     let output = program(&format!("{} --connections 1", server.url("/echo"))).await;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

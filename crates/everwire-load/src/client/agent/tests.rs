@@ -21,7 +21,7 @@ impl Bench {
         Self { agent, meter, wire: VecDeque::new(), is_closed: false }
     }
 
-    /// Connected, and told to send from now on.
+    /// Connected, and sending from now on.
     fn begun(purpose: Purpose, flags: &[&str]) -> Self {
         let mut bench = Self::new(purpose, flags);
         bench.open();
@@ -29,7 +29,7 @@ impl Bench {
         bench
     }
 
-    /// Told to send from now on.
+    /// Sends from now on.
     fn begin(&mut self) {
         let Plan { warm_up, duration, .. } = *self.agent.plan;
         self.agent.begin(Window::new(Instant::now(), warm_up, duration));
@@ -61,12 +61,12 @@ impl Bench {
     async fn echo(&mut self, after: Duration) -> String {
         advance(after).await;
         let text = self.wire.pop_front().unwrap();
-        self.hear(&text);
+        self.receive(&text);
         text
     }
 
-    fn hear(&mut self, text: &str) {
-        let actions = self.agent.heard(text, Instant::now());
+    fn receive(&mut self, text: &str) {
+        let actions = self.agent.received(text, Instant::now());
         self.perform(actions);
     }
 
@@ -93,8 +93,8 @@ async fn every_ping_of_the_schedule_is_sent_and_its_round_trip_is_measured() {
     let Interval { now, counts } = bench.counted();
     assert_eq!((counts.sent, counts.answered, counts.answered_again), (10, 10, 0));
     assert_eq!((now.connected, now.sending, now.unsent), (1, 0, 0));
-    let told = counts.round_trip.percentiles().unwrap();
-    assert!((told.p50_ms - 7.0).abs() < 0.01 && (told.max_ms - 7.0).abs() < 0.01, "{told:?}");
+    let found = counts.round_trip.percentiles().unwrap();
+    assert!((found.p50_ms - 7.0).abs() < 0.01 && (found.max_ms - 7.0).abs() < 0.01, "{found:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,8 +120,8 @@ async fn a_timer_that_rings_a_little_later_than_its_resolution_adds_that_little(
     let mut bench = Bench::begun(Purpose::Ping, &[]);
     bench.until_due(Duration::from_micros(2100)).await;
     bench.echo(ms(7)).await;
-    let told = max_ms(&bench.counted().counts.round_trip);
-    assert!((told - 7.1).abs() < 0.01, "{told}");
+    let found = max_ms(&bench.counted().counts.round_trip);
+    assert!((found - 7.1).abs() < 0.01, "{found}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,12 +137,12 @@ async fn an_answer_that_comes_again_is_a_duplicate_and_one_that_was_never_asked_
     let mut bench = Bench::begun(Purpose::Ping, &[]);
     bench.until_due(ms(0)).await;
     let text = bench.echo(ms(1)).await;
-    bench.hear(&text);
+    bench.receive(&text);
     for stranger in ["hello", &text.replacen("00000003", "00000004", 1), &format!("0{text}")] {
-        bench.hear(stranger);
+        bench.receive(stranger);
     }
     let never_sent = Stamp { number: 99, ..Stamp::read(&text).unwrap() };
-    bench.hear(&never_sent.payload(64));
+    bench.receive(&never_sent.payload(64));
     let counts = bench.counted().counts;
     assert_eq!((counts.answered, counts.answered_again, counts.unexpected), (1, 1, 4));
 }
@@ -187,8 +187,8 @@ async fn a_handshake_is_that_of_the_attempt_that_succeeded() {
     bench.agent.dials(Instant::now() + ms(1000));
     advance(ms(1003)).await;
     bench.open();
-    let told = max_ms(&bench.counted().counts.handshake);
-    assert!((told - 3.0).abs() < 0.01, "{told}");
+    let found = max_ms(&bench.counted().counts.handshake);
+    assert!((found - 3.0).abs() < 0.01, "{found}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,9 +196,9 @@ async fn in_a_dialect_nothing_is_sent_before_its_handshake_is_over() {
     let mut bench = Bench::begun(Purpose::Ping, &["--dialect", "socket.io"]);
     bench.until_due(ms(0)).await;
     assert!(bench.wire.is_empty());
-    bench.hear("0{}");
+    bench.receive("0{}");
     assert_eq!(bench.wire.pop_front().as_deref(), Some("40"));
-    bench.hear(r#"40{"sid":"x"}"#);
+    bench.receive(r#"40{"sid":"x"}"#);
     assert!(bench.echo(ms(5)).await.starts_with(r#"42["echo",""#));
     assert_eq!(bench.counted().counts.answered, 1);
 }
@@ -217,19 +217,19 @@ async fn a_subscriber_counts_each_message_of_each_publisher_once_and_how_long_it
     };
     let sent = [stamp(7, 0), stamp(7, 2), stamp(8, 0), stamp(7, 0)];
     advance(ms(30)).await;
-    sent.iter().for_each(|stamp| subscriber.hear(&stamp.payload(64)));
+    sent.iter().for_each(|stamp| subscriber.receive(&stamp.payload(64)));
     let counts = subscriber.counted().counts;
     assert_eq!((counts.delivered, counts.delivered_again), (3, 1));
     assert!((max_ms(&counts.one_way) - 30.0).abs() < 0.05);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_that_comes_when_messages_are_sent_already_makes_up_for_nobody() {
+async fn a_late_subscriber_does_not_make_up_for_the_losses_of_others() {
     let mut subscriber = Bench::new(Purpose::Subscribe, &["--subscribers", "50%"]);
     subscriber.begin();
     subscriber.open();
     let stamp = Stamp { run: subscriber.agent.plan.run, client: 7, number: 0, is_counted: true, due: 0 };
-    subscriber.hear(&stamp.payload(64));
+    subscriber.receive(&stamp.payload(64));
     let Interval { now, counts } = subscriber.counted();
     assert_eq!((now.connected, now.expecting), (1, 0));
     assert_eq!((counts.delivered, counts.one_way.count(), counts.unexpected), (0, 0, 0));
@@ -242,7 +242,7 @@ async fn a_subscriber_that_was_there_is_expected_to_receive_also_when_it_is_cut(
     assert_eq!(subscriber.counted().now.expecting, 1);
     subscriber.open();
     let stamp = Stamp { run: subscriber.agent.plan.run, client: 7, number: 5, is_counted: true, due: 0 };
-    subscriber.hear(&stamp.payload(64));
+    subscriber.receive(&stamp.payload(64));
     let Interval { now, counts } = subscriber.counted();
     assert_eq!((now.expecting, counts.delivered), (1, 1));
 }
@@ -252,7 +252,7 @@ async fn a_delivery_that_arrives_before_the_word_that_sending_has_begun_counts()
     let mut subscriber = Bench::new(Purpose::Subscribe, &["--subscribers", "50%"]);
     subscriber.open();
     let stamp = Stamp { run: subscriber.agent.plan.run, client: 7, number: 0, is_counted: true, due: 0 };
-    subscriber.hear(&stamp.payload(64));
+    subscriber.receive(&stamp.payload(64));
     subscriber.agent.dropped("cut".into());
     subscriber.begin();
     let Interval { now, counts } = subscriber.counted();
@@ -264,7 +264,7 @@ async fn what_another_run_publishes_is_not_counted_as_delivered() {
     let mut subscriber = Bench::begun(Purpose::Subscribe, &["--subscribers", "50%"]);
     let stamp =
         Stamp { run: subscriber.agent.plan.run.wrapping_add(1), client: 7, number: 0, is_counted: true, due: 0 };
-    subscriber.hear(&stamp.payload(64));
+    subscriber.receive(&stamp.payload(64));
     let counts = subscriber.counted().counts;
     assert_eq!((counts.delivered, counts.unexpected), (0, 1));
 }
@@ -305,8 +305,8 @@ async fn an_answer_from_the_warm_up_does_not_count_wherever_it_arrives() {
     let counts = bench.counted().counts;
     assert_eq!((counts.sent, counts.lag.count()), (0, 0));
     bench.until_due(ms(0)).await;
-    bench.hear(&warm_up);
-    bench.hear(&warm_up);
+    bench.receive(&warm_up);
+    bench.receive(&warm_up);
     let counts = bench.counted().counts;
     assert_eq!((counts.sent, counts.answered, counts.answered_again, counts.unexpected), (1, 0, 0, 0));
     bench.echo(ms(1)).await;
@@ -336,7 +336,7 @@ async fn what_is_published_in_the_warm_up_is_no_delivery() {
     let mut subscriber = Bench::begun(Purpose::Subscribe, &flags);
     for text in publisher.wire {
         let stamp = Stamp { run: subscriber.agent.plan.run, ..Stamp::read(&text).unwrap() };
-        subscriber.hear(&stamp.payload(64));
+        subscriber.receive(&stamp.payload(64));
     }
     let counts = subscriber.counted().counts;
     assert_eq!((counts.delivered, counts.one_way.count(), counts.unexpected), (1, 1, 0));
@@ -346,9 +346,9 @@ async fn what_is_published_in_the_warm_up_is_no_delivery() {
 async fn a_call_that_is_refused_is_told_and_the_client_goes_on() {
     let mut bench = Bench::begun(Purpose::Ping, &["--dialect", "socketcluster", "--ping-period", "1s"]);
     bench.wire.clear();
-    bench.hear(r#"{"rid":1,"data":{"id":"x"}}"#);
+    bench.receive(r#"{"rid":1,"data":{"id":"x"}}"#);
     bench.until_due(ms(0)).await;
-    bench.hear(r#"{"rid":2,"error":{"message":"not now"}}"#);
+    bench.receive(r#"{"rid":2,"error":{"message":"not now"}}"#);
     bench.until_due(ms(0)).await;
     assert_eq!((bench.wire.len(), bench.is_closed), (2, false));
     let Interval { now, counts } = bench.counted();
@@ -358,8 +358,8 @@ async fn a_call_that_is_refused_is_told_and_the_client_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_does_not_want_to_go_on_is_left_and_what_was_due_is_lost() {
     let mut bench = Bench::begun(Purpose::Ping, &["--dialect", "socket.io", "--ping-period", "1s"]);
-    bench.hear(r#"40{"sid":"x"}"#);
-    bench.hear("41");
+    bench.receive(r#"40{"sid":"x"}"#);
+    bench.receive("41");
     assert!(bench.is_closed);
     bench.until_due(ms(0)).await;
     let Interval { now, counts } = bench.counted();
@@ -367,11 +367,11 @@ async fn a_server_that_does_not_want_to_go_on_is_left_and_what_was_due_is_lost()
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_a_dialect_too_what_nobody_asked_for_is_unexpected() {
+async fn an_unrequested_message_is_unexpected_in_a_dialect_as_well() {
     let mut bench = Bench::begun(Purpose::Ping, &["--dialect", "socket.io"]);
-    bench.hear(r#"40{"sid":"x"}"#);
+    bench.receive(r#"40{"sid":"x"}"#);
     for text in ["42[7]", r#"42["news",{"a":1}]"#, "2"] {
-        bench.hear(text);
+        bench.receive(text);
     }
     assert_eq!(bench.counted().counts.unexpected, 2);
 }

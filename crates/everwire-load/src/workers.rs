@@ -5,57 +5,57 @@ use thiserror::Error;
 
 use crate::Plan;
 use crate::interval::Interval;
-use crate::orders::{Assignment, Order};
+use crate::worker::{Assignment, WorkerCommand};
 
 /// The worker processes. Dropping it ends them.
-pub(crate) struct Crew(Vec<Worker>);
+pub(crate) struct Workers(Vec<Worker>);
 
 struct Worker {
     child: Child,
     /// Closed to end it.
-    orders: Option<ChildStdin>,
+    commands: Option<ChildStdin>,
     reports: BufReader<ChildStdout>,
 }
 
-/// Why there is no telling how the run went.
+/// Why the result of a run is incomplete.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum CrewError {
+pub enum WorkerError {
     /// A worker could not be started.
     #[error("cannot start a worker process: {0}")]
     Start(#[source] io::Error),
-    /// A worker has gone.
+    /// A worker has exited early.
     #[error(
-        "worker process {number} has ended ({problem}): what it said stands above; if the system has killed it, memory may be short: use fewer --connections or a smaller --payload"
+        "worker process {number} has ended ({problem}): its output is above; if the system has killed it, memory may be short: use fewer --connections or a smaller --payload"
     )]
     Gone {
-        /// Which.
+        /// The number of the worker, from 1.
         number: usize,
-        /// What is known of it.
+        /// Its exit status, or the error.
         problem: String,
     },
 }
 
-impl Crew {
-    /// Starts this program anew as often as the plan says; the workers begin to connect.
-    pub(crate) fn start(plan: &Plan) -> Result<Self, CrewError> {
-        let program = std::env::current_exe().map_err(CrewError::Start)?;
-        let mut crew = Self(Vec::new());
+impl Workers {
+    /// Starts this program as many times as the plan has processes. The workers begin to connect.
+    pub(crate) fn start(plan: &Plan) -> Result<Self, WorkerError> {
+        let program = std::env::current_exe().map_err(WorkerError::Start)?;
+        let mut workers = Self(Vec::new());
         for _ in 0..plan.processes {
             let mut command = Command::new(&program);
             command.arg(super::run::AS_WORKER).stdin(Stdio::piped()).stdout(Stdio::piped());
             spare(&mut command);
-            let mut child = command.spawn().map_err(CrewError::Start)?;
-            let (orders, reports) = (child.stdin.take(), child.stdout.take());
+            let mut child = command.spawn().map_err(WorkerError::Start)?;
+            let (commands, reports) = (child.stdin.take(), child.stdout.take());
             let reports = BufReader::new(reports.expect("stdout is piped"));
-            crew.0.push(Worker { child, orders, reports });
+            workers.0.push(Worker { child, commands, reports });
         }
-        // Nobody begins before all are there, so that they keep to one rate.
-        for (process, worker) in (0..).zip(&mut crew.0) {
+        // No worker begins before all have started, so that they keep to one rate.
+        for (process, worker) in (0..).zip(&mut workers.0) {
             let assignment = Assignment { plan: plan.clone(), process };
-            worker.tell(&serde_json::to_string(&assignment).expect("a plan is text and numbers"));
+            worker.send(&serde_json::to_string(&assignment).expect("a plan is text and numbers"));
         }
-        Ok(crew)
+        Ok(workers)
     }
 
     /// The process numbers of the workers.
@@ -63,43 +63,43 @@ impl Crew {
         self.0.iter().map(|worker| worker.child.id())
     }
 
-    pub(crate) fn order(&mut self, order: Order) {
-        let order = serde_json::to_string(&order).expect("an order is text and numbers");
-        self.0.iter_mut().for_each(|worker| worker.tell(&order));
+    pub(crate) fn send(&mut self, command: WorkerCommand) {
+        let command = serde_json::to_string(&command).expect("a command is text and numbers");
+        self.0.iter_mut().for_each(|worker| worker.send(&command));
     }
 
-    /// What all have counted since they were last asked, and which of them has gone.
-    pub(crate) fn report(&mut self) -> (Interval, Option<CrewError>) {
-        self.order(Order::Report);
+    /// Collects what all have counted since the last report, and the first worker that has exited.
+    pub(crate) fn report(&mut self) -> (Interval, Option<WorkerError>) {
+        self.send(WorkerCommand::Report);
         let (mut together, mut gone) = (Interval::default(), None);
         for (number, worker) in (1..).zip(&mut self.0) {
-            match worker.hear() {
+            match worker.receive() {
                 Ok(report) => together.join(&report),
-                Err(problem) => gone = gone.or(Some(CrewError::Gone { number, problem })),
+                Err(problem) => gone = gone.or(Some(WorkerError::Gone { number, problem })),
             }
         }
         (together, gone)
     }
 
-    /// Has all connections closed, and waits for the workers' end.
+    /// Closes all connections, and waits until the workers have exited.
     pub(crate) fn end(mut self) {
-        self.order(Order::End);
+        self.send(WorkerCommand::End);
         for worker in &mut self.0 {
-            // Its result has been told; how it ends changes nothing.
+            // Its last report has been read, so its exit status does not matter.
             let _ = worker.child.wait();
         }
     }
 }
 
 impl Worker {
-    /// A worker that has gone is found out by its silence.
-    fn tell(&mut self, line: &str) {
-        if let Some(orders) = &mut self.orders {
-            let _ = writeln!(orders, "{line}").and_then(|()| orders.flush());
+    /// Sends a line. An error is ignored: the next report detects a worker that has exited.
+    fn send(&mut self, line: &str) {
+        if let Some(commands) = &mut self.commands {
+            let _ = writeln!(commands, "{line}").and_then(|()| commands.flush());
         }
     }
 
-    fn hear(&mut self) -> Result<Interval, String> {
+    fn receive(&mut self) -> Result<Interval, String> {
         let mut line = String::new();
         match self.reports.read_line(&mut line) {
             Ok(0) | Err(_) => {
@@ -122,7 +122,7 @@ fn spare(_command: &mut Command) {}
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.orders = None;
+        self.commands = None;
         // It fails where the worker has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -6,9 +6,9 @@ use crate::plan::Plan;
 use crate::record::{Deliveries, LoadUse, Opening, Phase, RoundTrips, SHORTEST, Second, ServerUse, Setting, Summary};
 use crate::server::Use;
 
-/// Sums up what the workers tell: second by second, and in all.
+/// Sums up the reports of the workers: second by second, and in total.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct Statistics {
     started: Instant,
     total: Interval,
     second: Interval,
@@ -21,7 +21,7 @@ pub(crate) struct Ledger {
     at_end: End,
 }
 
-/// How things stood when sending began, be it to warm up.
+/// The state when sending began, the warm-up included.
 #[derive(Clone, Copy, Debug)]
 struct Start {
     at: Instant,
@@ -30,7 +30,7 @@ struct Start {
     memory: Option<u64>,
 }
 
-/// How things stood when the load began: when messages began to count.
+/// The state when the load began, from when on messages count.
 #[derive(Clone, Copy, Debug)]
 struct Begin {
     at: Instant,
@@ -38,7 +38,7 @@ struct Begin {
     load: Option<Use>,
 }
 
-/// How things stood when the load ended; what arrives later is not the load's throughput.
+/// The state when the load ended; later answers do not count as throughput.
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
     load_s: f64,
@@ -56,7 +56,7 @@ struct Usage {
     memory_max: u64,
 }
 
-impl Ledger {
+impl Statistics {
     /// With what the server's and the program's own processes used before anything was done.
     pub(crate) fn new(now: Instant, server: Option<Use>, load: Option<Use>) -> Self {
         Self {
@@ -191,7 +191,7 @@ impl Ledger {
         }
     }
 
-    /// Whoever was there when sending began should receive everything that is published.
+    /// Subscribers that were connected when sending began should receive everything that is published.
     fn expected(&self) -> u64 {
         self.total.counts.published * self.total.now.expecting
     }
