@@ -27,6 +27,7 @@
 //! - [`Outbox`]: what waits to be sent, within bounds; [`Watermarks`]: when messages wait
 //! - [`ping`]: the standard heartbeat as texts
 //! - [`protocol`]: the lines of `everwire.v1`, which carry channels, publishes and requests
+//! - [`session`]: what survives a connection of `everwire.v1`: publishes, requests and subscriptions
 //! - [`Latency`]: round trips, loss, and the offset to the server's clock
 //! - [`CloseCode`], [`CloseReason`], [`Protocols`]: values that the platform's WebSocket cannot refuse
 //! - [`Time`]: the one type for times and spans
@@ -51,6 +52,7 @@ pub mod protocol;
 mod protocols;
 mod queue;
 mod random;
+pub mod session;
 mod time;
 
 pub use backoff::Backoff;

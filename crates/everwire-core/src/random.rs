@@ -2,7 +2,7 @@ use crate::time::Time;
 
 /// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014): a stream of numbers that
 /// follows from the seed alone, so that a simulation with the same seed is the same simulation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Random(u64);
 
 impl Random {

@@ -10,7 +10,7 @@ const NANOS: u64 = 1_000_000_000;
 ///
 /// A [`Duration`] is two numbers, and every sum and comparison has to carry between them, which costs time on the path of each
 /// message and bytes in a browser's download. Both operators stay out of line: dozens of copies took a kilobyte of the download.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(u64);
 
 impl Time {
