@@ -21,14 +21,14 @@ impl Time {
     /// After every time that is planned.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
-    /// So many milliseconds.
+    /// So many milliseconds; [`Duration::MAX`] beyond 292 years.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis * 1_000_000)
+        if millis >= Self::FOREVER.0 / 1_000_000 { Self::FOREVER } else { Self(millis * 1_000_000) }
     }
 
-    /// So many seconds.
+    /// So many seconds; [`Duration::MAX`] beyond 292 years.
     pub const fn from_secs(seconds: u64) -> Self {
-        Self(seconds * NANOS)
+        if seconds >= Self::FOREVER.0 / NANOS { Self::FOREVER } else { Self(seconds * NANOS) }
     }
 
     /// So many milliseconds, to the nearest nanosecond; zero for negative numbers and NaN.
@@ -117,6 +117,7 @@ mod tests {
             assert_eq!(Duration::from(time), Duration::MAX);
         }
         assert_eq!(Time::from_secs_f64(f64::INFINITY), Time::FOREVER);
+        assert_eq!((Time::from_millis(u64::MAX), Time::from_secs(u64::MAX)), (Time::FOREVER, Time::FOREVER));
     }
 
     #[test]
