@@ -7,5 +7,6 @@ mod hello;
 #[expect(dead_code, reason = "the tests of the protocol read the rest of the page")]
 mod page;
 mod publishes;
+mod requests;
 mod subscriptions;
 mod table;

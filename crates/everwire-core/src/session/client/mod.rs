@@ -1,13 +1,15 @@
 mod config;
+mod exchange;
 mod io;
+mod lines;
 mod outgoing;
 mod subscriptions;
 
 use alloc::collections::VecDeque;
 
 pub use config::ClientSessionConfig;
+use exchange::{Exchange, OutOfSequence, Welcome};
 pub use io::{Attachment, ClientAction, ClientInput, PublishId, PublishOutcome, QueueError, RequestId, SubscriptionId};
-use outgoing::{Kind, Outgoing, Part, Transmission};
 use subscriptions::{Irreparable, Subscriptions};
 
 use crate::{
@@ -60,12 +62,7 @@ pub struct ClientSession {
     closed: Option<u16>,
     /// Connections in a row that ended by an error in the protocol or refused credentials.
     faults: u8,
-    credits: u64,
-    max_message: Option<usize>,
-    publishes: Outgoing,
-    requests: Outgoing,
-    /// Publishes and requests have their ids from one counter, so that the smaller id was accepted first.
-    latest_id: u64,
+    exchange: Exchange,
     subscriptions: Subscriptions,
     /// When to leave a server that drains.
     leave_at: Time,
@@ -109,11 +106,7 @@ impl ClientSession {
             attempt: 0,
             closed: None,
             faults: 0,
-            credits: 0,
-            max_message: None,
-            publishes: Outgoing::new(Kind::Publishes),
-            requests: Outgoing::new(Kind::Requests),
-            latest_id: 0,
+            exchange: Exchange::default(),
             subscriptions: Subscriptions::default(),
             leave_at: Time::NEVER,
             actions: VecDeque::new(),
@@ -175,8 +168,7 @@ impl ClientSession {
             Phase::Detached | Phase::Attached { .. } => Time::NEVER,
             Phase::Over { .. } => return None,
         };
-        let expiry = self.publishes.next_expiry().min(self.requests.next_expiry());
-        of_phase.min(self.leave_at).min(expiry).planned()
+        of_phase.min(self.leave_at).min(self.exchange.next_expiry()).planned()
     }
 
     /// Whether the server has answered `hello` on the present connection.
@@ -197,12 +189,12 @@ impl ClientSession {
     /// How many publishes and requests wait to be sent or are unanswered. A request that was cancelled or has expired counts until the
     /// server's answer.
     pub fn pending(&self) -> usize {
-        self.publishes.len() + self.requests.len()
+        self.exchange.len()
     }
 
     /// The bytes of the publishes and requests that have no outcome yet.
     pub fn pending_bytes(&self) -> usize {
-        self.publishes.bytes() + self.requests.bytes()
+        self.exchange.bytes()
     }
 
     // What the application asks for.
@@ -245,10 +237,10 @@ impl ClientSession {
     /// # Errors
     /// It is too large, there is no room for it, or the session is over.
     pub fn publish(&mut self, now: Time, size: usize, time_to_live: Option<Time>) -> Result<PublishId, QueueError> {
-        let id = self.accept(now, size)?;
-        self.publishes.push(id, size, self.expiry(time_to_live));
+        self.make_room(now)?;
+        let id = self.exchange.publish(self.now, size, time_to_live, &self.config)?;
         self.transmit();
-        Ok(PublishId(id))
+        Ok(id)
     }
 
     /// Accepts a request whose line has `size` bytes, header included. [`ClientAction::Answered`] follows for each part of its answer,
@@ -257,22 +249,16 @@ impl ClientSession {
     /// # Errors
     /// It is too large, there is no room for it, or the session is over.
     pub fn request(&mut self, now: Time, size: usize, timeout: Option<Time>) -> Result<RequestId, QueueError> {
-        let id = self.accept(now, size)?;
-        self.requests.push(id, size, self.expiry(timeout));
+        self.make_room(now)?;
+        let id = self.exchange.request(self.now, size, timeout, &self.config)?;
         self.transmit();
-        Ok(RequestId(id))
+        Ok(id)
     }
 
     /// Stops a request, which fails with [`ErrorCode::Cancelled`] if it has no outcome yet.
     pub fn cancel(&mut self, request: RequestId) {
-        let Some(seq) = self.requests.abandon(request.0) else { return };
-        self.actions.push_back(ClientAction::RequestFailed { id: request, code: ErrorCode::Cancelled });
-        // On another connection, it is cancelled after `welcome`.
-        if let Some(seq) = seq
-            && self.is_attached()
-        {
-            self.actions.push_back(ClientAction::Cancel { seq });
-        }
+        let is_attached = self.is_attached();
+        self.exchange.cancel(request, is_attached, &mut self.actions);
     }
 
     /// Ends the session: sends `bye` if there is a connection, and reports the outcome of everything.
@@ -294,7 +280,7 @@ impl ClientSession {
         }
         self.phase = Phase::Greeting { give_up_at: self.now + self.config.answer_timeout };
         let (acked, floor) = match self.session {
-            Session::Resumable => (self.publishes.floor() - 1, self.requests.floor()),
+            Session::Resumable => (self.exchange.acked(), self.exchange.floor()),
             Session::None | Session::Unusable => (0, 1),
         };
         self.actions.push_back(ClientAction::Hello {
@@ -324,7 +310,7 @@ impl ClientSession {
     }
 
     fn wake(&mut self) {
-        self.expire();
+        self.exchange.expire(self.now, &mut self.actions);
         if self.leave_at <= self.now {
             self.reconnect();
         }
@@ -340,9 +326,7 @@ impl ClientSession {
     fn greet(&mut self, line: ClientInput) {
         match line {
             ClientInput::Welcome { is_new, acked, keeps_requests, credits, max_message } => {
-                self.credits = credits;
-                self.max_message = Some(max_message);
-                self.welcome(is_new, acked, keeps_requests);
+                self.welcome(Welcome { is_new, acked, keeps_requests, credits, max_message });
             }
             ClientInput::Drain { deadline, spread } => self.drain(deadline, spread),
             ClientInput::Bye { code } => self.finish(code),
@@ -374,17 +358,24 @@ impl ClientSession {
             ClientInput::Unsubscribed { subscription: Some(id), code } => {
                 self.subscriptions.unsubscribed(id, code, actions);
             }
-            ClientInput::Acked { seq, cursor } => self.published(seq, PublishOutcome::Stored(cursor)),
-            ClientInput::Refused { seq, code } => self.published(seq, PublishOutcome::Failed(code)),
-            ClientInput::Response { seq, part, more } => self.responded(seq, part, more),
+            ClientInput::Acked { seq, cursor } => {
+                self.exchange.published(seq, PublishOutcome::Stored(cursor), actions);
+                self.transmit();
+            }
+            ClientInput::Refused { seq, code } => {
+                self.exchange.published(seq, PublishOutcome::Failed(code), actions);
+                self.transmit();
+            }
+            ClientInput::Response { seq, part, more } => match self.exchange.responded(seq, part, more, actions) {
+                Ok(()) => self.transmit(),
+                Err(OutOfSequence) => self.fault(ErrorCode::Sequence),
+            },
             ClientInput::RequestRefused { seq, code } => {
-                if let Some(id) = self.requests.answered(seq) {
-                    self.actions.push_back(ClientAction::RequestFailed { id: RequestId(id), code });
-                }
+                self.exchange.refused(seq, code, actions);
                 self.transmit();
             }
             ClientInput::Credits(credits) => {
-                self.credits = credits;
+                self.exchange.set_credits(credits);
                 self.transmit();
             }
             ClientInput::Drain { deadline, spread } => self.drain(deadline, spread),
@@ -398,16 +389,17 @@ impl ClientSession {
         }
     }
 
-    fn welcome(&mut self, is_new: bool, acked: u64, keeps_requests: bool) {
+    fn welcome(&mut self, welcome: Welcome) {
+        let is_new = welcome.is_new;
         if !is_new && self.session != Session::Resumable {
             return self.fault(ErrorCode::Unexpected);
         }
-        if !is_new && acked > self.publishes.greatest() {
+        if !is_new && welcome.acked > self.exchange.greatest_publish() {
             // It has numbers that were not given here. A publish with one of them would be taken for a repetition, and lost.
             self.session = Session::Unusable;
             return self.fault(ErrorCode::Sequence);
         }
-        let attachment = match self.session {
+        let session = match self.session {
             _ if !is_new => Attachment::Resumed,
             Session::None => Attachment::New,
             Session::Resumable | Session::Unusable => Attachment::Replaced,
@@ -415,38 +407,8 @@ impl ClientSession {
         self.phase = Phase::Attached { since: self.now };
         self.session = Session::Resumable;
         self.attempt = 0;
-        self.actions.push_back(ClientAction::Attached { session: attachment });
-        if is_new {
-            self.lose_publishes();
-            self.publishes.renumber();
-            self.lose_requests();
-            self.requests.renumber();
-        } else {
-            self.publishes.repeat_above(acked);
-            if keeps_requests {
-                let actions = &mut self.actions;
-                self.requests.forget_abandoned(|seq| actions.push_back(ClientAction::Cancel { seq }));
-                self.requests.repeat_above(0);
-            } else {
-                self.lose_requests();
-            }
-        }
-        self.transmit();
-    }
-
-    fn published(&mut self, seq: u64, outcome: PublishOutcome) {
-        if let Some(id) = self.publishes.answered(seq) {
-            self.actions.push_back(ClientAction::Published { id: PublishId(id), outcome });
-            self.transmit();
-        }
-    }
-
-    fn responded(&mut self, seq: u64, part: u64, more: bool) {
-        match self.requests.answered_in_part(seq, part, more) {
-            Part::Expected(id) => self.actions.push_back(ClientAction::Answered { id: RequestId(id), part, more }),
-            Part::Ignored => {}
-            Part::OutOfSequence => return self.fault(ErrorCode::Sequence),
-        }
+        self.actions.push_back(ClientAction::Attached { session });
+        self.exchange.welcomed(welcome, &mut self.actions);
         self.transmit();
     }
 
@@ -534,109 +496,25 @@ impl ClientSession {
             return;
         }
         self.detach();
-        self.lose_publishes();
-        self.lose_requests();
-        let actions = &mut self.actions;
-        self.publishes.discard_all(|id| {
-            actions.push_back(ClientAction::Published { id: PublishId(id), outcome: PublishOutcome::Failed(code) });
-        });
-        self.requests.discard_all(|id| actions.push_back(ClientAction::RequestFailed { id: RequestId(id), code }));
-        self.subscriptions.end(code, actions);
+        self.exchange.end(code, &mut self.actions);
+        self.subscriptions.end(code, &mut self.actions);
         self.phase = Phase::Over { code };
         self.actions.push_back(ClientAction::Over { code });
     }
 
-    // Publishes and requests.
-
-    /// Accepts a publish or a request.
-    fn accept(&mut self, now: Time, size: usize) -> Result<u64, QueueError> {
-        self.now = self.now.max(now);
+    /// Prepares for a publish or a request.
+    fn make_room(&mut self, now: Time) -> Result<(), QueueError> {
         if self.is_over() {
             return Err(QueueError::Over);
         }
-        if let Some(limit) = self.max_message.filter(|limit| size > *limit) {
-            return Err(QueueError::TooLarge { limit });
-        }
-        self.expire();
-        let has_room = self.pending() < self.config.max_pending
-            && self.pending_bytes().checked_add(size).is_some_and(|bytes| bytes <= self.config.max_bytes);
-        if !has_room {
-            return Err(QueueError::Full);
-        }
-        self.latest_id += 1;
-        Ok(self.latest_id)
+        self.now = self.now.max(now);
+        self.exchange.expire(self.now, &mut self.actions);
+        Ok(())
     }
 
-    fn expiry(&self, after: Option<Time>) -> Time {
-        after.map_or(Time::NEVER, |after| self.now + after)
-    }
-
-    /// Sends what waits, in the order in which it was accepted, while there are credits.
     fn transmit(&mut self) {
-        if !self.is_attached() {
-            return;
+        if self.is_attached() {
+            self.exchange.transmit(self.now, &mut self.actions);
         }
-        self.expire();
-        while ((self.publishes.unanswered() + self.requests.unanswered()) as u64) < self.credits {
-            let is_publish = match (self.publishes.next(), self.requests.next()) {
-                (None, None) => return,
-                (Some(publish), Some(request)) => publish.id < request.id,
-                (publish, _) => publish.is_some(),
-            };
-            if is_publish { self.transmit_publish() } else { self.transmit_request() }
-        }
-    }
-
-    fn transmit_publish(&mut self) {
-        let limit = self.max_message;
-        if let Some(line) = self.publishes.discard_next_if(|line| limit.is_some_and(|limit| line.size > limit)) {
-            let outcome = PublishOutcome::Failed(ErrorCode::TooLarge);
-            self.actions.push_back(ClientAction::Published { id: PublishId(line.id), outcome });
-        } else if let Some(Transmission { line, after, .. }) = self.publishes.transmit_next() {
-            self.actions.push_back(ClientAction::Publish { id: PublishId(line.id), seq: line.seq, after });
-        }
-    }
-
-    fn transmit_request(&mut self) {
-        let limit = self.max_message;
-        if let Some(line) = self.requests.discard_next_if(|line| limit.is_some_and(|limit| line.size > limit)) {
-            // The limit may have been larger when it was sent before.
-            let code = if line.seq > 0 { ErrorCode::Unknown } else { ErrorCode::TooLarge };
-            self.actions.push_back(ClientAction::RequestFailed { id: RequestId(line.id), code });
-        } else if let Some(Transmission { line, is_repeated, .. }) = self.requests.transmit_next() {
-            self.actions.push_back(ClientAction::Request {
-                id: RequestId(line.id),
-                seq: line.seq,
-                timeout: line.expires_at.planned().map(|at| at - self.now),
-                floor: self.requests.floor(),
-                part: is_repeated.then_some(line.part),
-            });
-        }
-    }
-
-    fn expire(&mut self) {
-        let actions = &mut self.actions;
-        self.publishes.expire(self.now, |id| {
-            let outcome = PublishOutcome::Failed(ErrorCode::Expired);
-            actions.push_back(ClientAction::Published { id: PublishId(id), outcome });
-        });
-        self.requests.expire(self.now, |id| {
-            actions.push_back(ClientAction::RequestFailed { id: RequestId(id), code: ErrorCode::Expired });
-        });
-    }
-
-    fn lose_publishes(&mut self) {
-        let actions = &mut self.actions;
-        self.publishes.lose(|id| {
-            let outcome = PublishOutcome::Failed(ErrorCode::Unknown);
-            actions.push_back(ClientAction::Published { id: PublishId(id), outcome });
-        });
-    }
-
-    fn lose_requests(&mut self) {
-        let actions = &mut self.actions;
-        self.requests.lose(|id| {
-            actions.push_back(ClientAction::RequestFailed { id: RequestId(id), code: ErrorCode::Unknown });
-        });
     }
 }
