@@ -1,7 +1,6 @@
 //! Command line flags and a log for the binary of a server: what does not depend on the application.
 //!
-//! Flatten [`ServerFlags`] into the application's own [`clap`] parser, and make the [`Everwire`] and the [`Server`] of what
-//! they say:
+//! Flatten [`ServerFlags`] into the application's own [`clap`] parser, and build the [`Everwire`] and the [`Server`] from them:
 //!
 //! ```no_run
 //! use clap::Parser;
@@ -29,8 +28,15 @@
 
 mod flags;
 mod log;
-mod open_files;
 
 pub use flags::{LimitFlags, ServerFlags, TlsFlags, UnusableFlags, parse_positive_seconds, parse_seconds, parse_size};
 pub use log::Log;
-pub use open_files::raise_open_file_limit;
+
+/// Raises the process's limit on open files to its hard limit. Many systems start programs with 1,024 and permit far more.
+pub fn raise_open_file_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!("the system permits {limit} open files, of which each connection is one"),
+        // The server works with fewer connections.
+        Err(error) => tracing::warn!("the limit on open files cannot be raised: {error}"),
+    }
+}
