@@ -46,7 +46,7 @@ impl DirectWriter {
     /// Writes as many bytes as the socket takes and returns their number. That is 0 for a broken connection, which is found when
     /// it is read.
     pub(super) fn write(&self, frames: &Frames) -> usize {
-        // Bypasses the runtime's readiness check: the socket itself is asked.
+        // Bypasses the runtime's readiness check and tries the socket itself.
         let count = self.socket().send(frames.bytes()).unwrap_or(0);
         if count == frames.bytes().len() {
             self.environment.metrics.record_sent(frames.messages(), frames.payload());
