@@ -51,7 +51,7 @@ pub fn padded_message(seq: u64, time: f64, size: usize) -> String {
     text
 }
 
-/// What `/lab/accounts` answers: the usage of each account that was asked for and is known, by name.
+/// The response of `/lab/accounts`: the usage of each account that the request names and the server knows, by name.
 pub type Accounts = BTreeMap<String, Usage>;
 
 /// What one transport of one client has used, as counted by the server below HTTP and above TLS.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use axum::extract::Query;
 use axum::http::Uri;
+use everwire_companion_api::ErrorMessage;
 use everwire_server::{Connection, DropReason, HandshakeError, Message};
 use serde::Serialize;
 
@@ -68,11 +69,7 @@ pub(crate) trait SendJson {
 
     /// Answers a message that the endpoint did not expect.
     fn send_error(&self, what_to_do: &str) {
-        #[derive(Serialize)]
-        struct Error<'a> {
-            error: &'a str,
-        }
-        self.send_json(&Error { error: what_to_do });
+        self.send_json(&ErrorMessage { error: what_to_do.to_owned() });
     }
 }
 

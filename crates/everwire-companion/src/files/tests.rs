@@ -60,7 +60,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// Waits until a connection is sent a message of this type, and returns it.
 async fn receive(recorder: &Recorder, kind: &str) -> Value {
-    let heard = async {
+    let received = async {
         loop {
             for message in recorder.messages() {
                 let news: Value = serde_json::from_str(message.as_text().unwrap()).unwrap();
@@ -71,7 +71,7 @@ async fn receive(recorder: &Recorder, kind: &str) -> Value {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(20), heard).await.unwrap_or_else(|_| panic!("no message of type {kind}"))
+    timeout(Duration::from_secs(20), received).await.unwrap_or_else(|_| panic!("no message of type {kind}"))
 }
 
 async fn upload_file(store: &Arc<Store>, name: &str, bytes: &'static [u8]) {

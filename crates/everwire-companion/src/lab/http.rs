@@ -95,7 +95,7 @@ pub(super) async fn echo(State(companion): State<Companion>, request: Request) -
         let text = String::from_utf8(body.to_vec()).ok().filter(|text| !text.chars().any(char::is_control));
         let text = text.ok_or_else(|| HandshakeError::bad_request("A call is a line of UTF-8 text."))?;
         if let Some(account) = &context.account {
-            account.heard(text.len());
+            account.received(text.len());
         }
         log.push(|_| text);
         context.travel().await;

@@ -136,7 +136,7 @@ impl Account {
     }
 
     /// Bytes that the client has sent.
-    pub(super) fn heard(&self, bytes: usize) {
+    pub(super) fn received(&self, bytes: usize) {
         self.payload.fetch_add(bytes as u64, Relaxed);
     }
 

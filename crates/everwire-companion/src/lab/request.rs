@@ -63,7 +63,7 @@ impl RequestContext {
         if last.is_some() {
             return Ok(last);
         }
-        self.query.text("after").map(|_| self.query.number("after", 0..=u64::MAX, 0)).transpose()
+        after(&self.query)
     }
 
     /// Waits for the latency of one response in this network.
@@ -82,6 +82,11 @@ pub(super) fn log(
         Some(name) => calls(companion, name),
         None => companion.lab().feeds().log(companion, Selection::from_query(query)?, address),
     }
+}
+
+/// The number of the last message that a client has read, by the parameter `after`.
+pub(super) fn after(query: &Parameters) -> Result<Option<u64>, HandshakeError> {
+    query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()
 }
 
 /// The log of a client's calls.

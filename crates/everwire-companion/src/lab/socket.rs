@@ -31,7 +31,7 @@ pub(crate) async fn open(
         Some(_) => None,
         None => Some(request::log(&companion, &query, upgrade.peer_address())?),
     };
-    let after = query.text("after").map(|_| query.number("after", 0..=u64::MAX, 0)).transpose()?;
+    let after = request::after(&query)?;
     Ok(upgrade.observe().accept(move |connection| {
         let subscribed = log.map(|log| log.subscribe(connection, after));
         let (subscription, start) = subscribed.unzip();
@@ -43,7 +43,7 @@ pub(crate) async fn open(
 impl Handler for LabHandler {
     fn on_message(&mut self, message: Message) {
         if let Some(account) = &self.account {
-            account.heard(message.len());
+            account.received(message.len());
         }
         self.connection.send(message);
     }
