@@ -12,17 +12,11 @@
 //! - [`ticker`]: stock prices
 //! - [`tracker`]: positions on a map
 
+mod error;
 pub mod files;
 pub mod lab;
 pub mod monitor;
 pub mod ticker;
 pub mod tracker;
 
-use serde::{Deserialize, Serialize};
-
-/// The answer of any endpoint to a message that it does not expect. It has no `type`, unlike the endpoint's other messages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorMessage {
-    /// What the client should do, in a sentence.
-    pub error: String,
-}
+pub use error::ErrorMessage;
