@@ -3,7 +3,7 @@ use std::borrow::Cow;
 
 use everwire_core::Protocols;
 
-use crate::platform::Pointer;
+use crate::threads::Pointer;
 
 /// Where to connect to: a URL, and the subprotocols to offer if they differ from attempt to attempt, as credentials do.
 #[derive(Clone, PartialEq, Eq)]

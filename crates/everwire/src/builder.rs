@@ -3,12 +3,13 @@ use core::{fmt, future::Future};
 use everwire_core::{Backoff, Config, OutboxLimits, Protocols, Time, Watermarks};
 
 use crate::{
-    Address, Attempt, BinaryType, Heartbeat, InboxLimits, Message, OpenError, Opened, ReconnectPolicy, Socket,
+    Address, Attempt, BinaryType, Heartbeat, InboxLimits, Message, Opened, ReconnectPolicy,
     address::{AddressFuture, AddressSource},
-    platform::{MaybeSend, MaybeSendSync, Pointer},
+    threads::{MaybeSend, MaybeSendSync, Pointer},
 };
 
-/// The options of a [`Socket`], with their defaults in parentheses; [`Socket::builder`] makes one.
+/// The options of a [`Socket`](crate::Socket), with their defaults in parentheses; [`Socket::builder`](crate::Socket::builder) makes
+/// one.
 ///
 /// ```no_run
 /// use core::time::Duration;
@@ -37,7 +38,7 @@ pub struct SocketBuilder {
     pub(crate) report_transmitted: bool,
     pub(crate) reconnect_policy: ReconnectPolicy,
     #[cfg(not(target_family = "wasm"))]
-    pub(crate) native: crate::native::Options,
+    pub(crate) native: crate::native::options::Options,
     config: Config,
 }
 
@@ -58,7 +59,7 @@ impl SocketBuilder {
             report_transmitted: false,
             reconnect_policy: ReconnectPolicy::default(),
             #[cfg(not(target_family = "wasm"))]
-            native: crate::native::Options::default(),
+            native: crate::native::options::Options::default(),
             config: Config::default(),
         }
     }
@@ -150,14 +151,6 @@ impl SocketBuilder {
     pub fn report_transmitted(mut self, report: bool) -> Self {
         self.report_transmitted = report;
         self
-    }
-
-    /// Opens the socket, which connects in the background.
-    ///
-    /// # Errors
-    /// The URL is invalid, the platform has no WebSocket, or a native program calls it outside of a tokio runtime.
-    pub fn open(self) -> Result<Socket, OpenError> {
-        Socket::from_builder(&self)
     }
 
     pub(crate) fn core_config(&self) -> Config {

@@ -1,5 +1,7 @@
 //! Why a connection was lost or is over, with the texts that the core does not know.
 
+#[cfg(not(target_family = "wasm"))]
+use core::any::Any;
 use core::fmt;
 
 use everwire_core::{CloseCode, CloseOutcome, CloseReason, ClosingHandshake, DropCause};
@@ -49,6 +51,14 @@ impl Cause {
     /// A close as the platform reported it.
     pub fn closed(code: u16, reason: impl Into<String>, was_clean: bool) -> Self {
         Self::Closed { code, reason: reason.into(), was_clean, local_fault: false }
+    }
+
+    /// A connection that was lost because the application's code panicked in one of the driver's tasks.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let reason = format!("a task of the connection panicked: {}", said.unwrap_or("without a message"));
+        Self::closed(1006, reason, false)
     }
 
     /// The cause that the core reports, with the text of the latest drop.

@@ -42,6 +42,11 @@
 //!
 //! The example `postcard` does the same for every type that serde serializes.
 
+#[cfg(feature = "json")]
+use serde::{Serialize, de::DeserializeOwned};
+#[cfg(feature = "json")]
+use thiserror::Error;
+
 use crate::{Message, MessageRef};
 
 /// Makes messages from values.
@@ -69,59 +74,52 @@ pub trait Decoder<T> {
     fn decode(&self, message: MessageRef<'_>) -> Result<T, Self::Error>;
 }
 
+/// How many characters of a text that could not be decoded an error shows.
 #[cfg(feature = "json")]
-pub use self::json::{Json, JsonDecodeError};
+const SHOWN: usize = 120;
+
+/// JSON in text messages, by serde: the codec of [`JsonSocket`](crate::JsonSocket).
+#[cfg(feature = "json")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Json;
 
 #[cfg(feature = "json")]
-mod json {
-    use serde::{Serialize, de::DeserializeOwned};
-    use thiserror::Error;
+impl<T: Serialize + ?Sized> Encoder<T> for Json {
+    type Error = serde_json::Error;
 
-    use super::{Decoder, Encoder};
-    use crate::{Message, MessageRef};
-
-    /// How many characters of a text that could not be decoded an error shows.
-    const SHOWN: usize = 120;
-
-    /// JSON in text messages, by serde: the codec of [`JsonSocket`](crate::JsonSocket).
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-    pub struct Json;
-
-    impl<T: Serialize + ?Sized> Encoder<T> for Json {
-        type Error = serde_json::Error;
-
-        fn encode(&self, value: &T) -> Result<Message, serde_json::Error> {
-            serde_json::to_string(value).map(Message::Text)
-        }
+    fn encode(&self, value: &T) -> Result<Message, serde_json::Error> {
+        serde_json::to_string(value).map(Message::Text)
     }
+}
 
-    impl<T: DeserializeOwned> Decoder<T> for Json {
-        type Error = JsonDecodeError;
+#[cfg(feature = "json")]
+impl<T: DeserializeOwned> Decoder<T> for Json {
+    type Error = JsonDecodeError;
 
-        fn decode(&self, message: MessageRef<'_>) -> Result<T, JsonDecodeError> {
-            let MessageRef::Text(text) = message else { return Err(JsonDecodeError::NotText { bytes: message.len() }) };
-            serde_json::from_str(text)
-                .map_err(|source| JsonDecodeError::Json { start: text.chars().take(SHOWN).collect(), source })
-        }
+    fn decode(&self, message: MessageRef<'_>) -> Result<T, JsonDecodeError> {
+        let MessageRef::Text(text) = message else { return Err(JsonDecodeError::NotText { bytes: message.len() }) };
+        serde_json::from_str(text)
+            .map_err(|source| JsonDecodeError::Json { start: text.chars().take(SHOWN).collect(), source })
     }
+}
 
-    /// A message that is not the JSON that the application expects.
-    #[derive(Debug, Error)]
-    #[non_exhaustive]
-    pub enum JsonDecodeError {
-        /// The text is not JSON, or not of the type.
-        #[error("not the JSON that was expected: {source}; the text starts: {start}")]
-        Json {
-            /// The first 120 characters of the text.
-            start: String,
-            /// What is wrong, and where.
-            source: serde_json::Error,
-        },
-        /// The message is binary.
-        #[error("a binary message of {bytes} bytes where JSON text was expected: read it from the untyped Socket")]
-        NotText {
-            /// Its length.
-            bytes: usize,
-        },
-    }
+/// A message that is not the JSON that the application expects.
+#[cfg(feature = "json")]
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JsonDecodeError {
+    /// The text is not JSON, or not of the type.
+    #[error("not the JSON that was expected: {source}; the text starts: {start}")]
+    Json {
+        /// The first 120 characters of the text.
+        start: String,
+        /// What is wrong, and where.
+        source: serde_json::Error,
+    },
+    /// The message is binary.
+    #[error("a binary message of {bytes} bytes where JSON text was expected: read it from the untyped Socket")]
+    NotText {
+        /// Its length.
+        bytes: usize,
+    },
 }

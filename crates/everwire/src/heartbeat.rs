@@ -3,9 +3,9 @@ use core::fmt;
 use everwire_core::{HeartbeatMode, PingSchedule, Time, ping};
 
 use crate::{
-    Message,
+    Message, Received,
     payload::Payload,
-    platform::{MaybeSendSync, Pointer, Received},
+    threads::{MaybeSendSync, Pointer},
 };
 
 /// How a dead link is detected.
@@ -113,7 +113,7 @@ impl PingMessages {
     /// The answer to a ping, or the message as it was.
     pub(crate) fn read(&self, received: Received) -> Result<Pong, Payload> {
         match self {
-            Self::Standard => received.standard_pong().ok_or(Payload::Received(received)),
+            Self::Standard => received.standard_pong().map(Pong::from).ok_or(Payload::Received(received)),
             Self::Custom { answer, .. } => {
                 let message = received.into_message();
                 answer(&message).ok_or(Payload::Read(message))

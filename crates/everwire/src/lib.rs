@@ -25,6 +25,7 @@ mod policy;
 mod shared;
 mod socket;
 mod stats;
+mod threads;
 mod typed;
 
 #[cfg(target_family = "wasm")]
@@ -33,9 +34,9 @@ pub mod browser;
 mod native;
 
 #[cfg(target_family = "wasm")]
-use browser as platform;
+use browser::{Browser as CurrentPlatform, received::Received};
 #[cfg(not(target_family = "wasm"))]
-use native as platform;
+use native::{Native as CurrentPlatform, received::Received};
 
 pub use address::{Address, Attempt};
 pub use builder::SocketBuilder;

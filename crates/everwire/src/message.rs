@@ -8,7 +8,7 @@ pub enum Message {
     Binary(Vec<u8>),
     /// A binary message left in the browser's hands: received with [`BinaryType::Blob`], and sendable.
     #[cfg(target_family = "wasm")]
-    Blob(crate::browser::Blob),
+    Blob(web_sys::Blob),
 }
 
 /// A message borrowed from where it is, for a [`Decoder`](crate::codec::Decoder).
@@ -21,7 +21,7 @@ pub enum MessageRef<'a> {
     Binary(&'a [u8]),
     /// A binary message left in the browser's hands, as in [`Message::Blob`].
     #[cfg(target_family = "wasm")]
-    Blob(&'a crate::browser::Blob),
+    Blob(&'a web_sys::Blob),
 }
 
 impl Message {

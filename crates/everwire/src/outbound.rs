@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use everwire_core::{MessageId, QueueOptions, Time};
 
-use crate::{Message, platform::Pointer};
+use crate::{Message, threads::Pointer};
 
 /// What a single message asks for.
 ///

@@ -1,4 +1,4 @@
-use crate::{Message, MessageRef, platform::Received};
+use crate::{Message, MessageRef, Received};
 
 /// A received message: as the platform received it, which is copied only when it is read, or as a custom heartbeat has read it
 /// already.

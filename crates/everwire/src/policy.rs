@@ -4,7 +4,7 @@ use everwire_core::{Decision, ReconnectRules};
 
 use crate::{
     Cause,
-    platform::{MaybeSendSync, Pointer},
+    threads::{MaybeSendSync, Pointer},
 };
 
 /// Decides which losses are worth another attempt.

@@ -3,6 +3,8 @@
 //! Data takes one way: the platform or the application → [`Shared`] → the core → its actions → the platform or the inbox.
 
 use core::task::{Poll, Waker};
+#[cfg(not(target_family = "wasm"))]
+use std::sync::Weak;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use everwire_core::{
@@ -10,27 +12,80 @@ use everwire_core::{
 };
 
 use crate::{
-    Cause, Closed, Discarded, Dropped, Ended, Event, Message, Opened, Pong, ReconnectPolicy, SendError, SendOptions,
-    Sent, SocketBuilder, State, Stats,
+    BinaryType, Cause, Closed, Discarded, Dropped, Ended, Event, Message, OpenError, Opened, Pong, Received,
+    ReconnectPolicy, SendError, SendOptions, Sent, SocketBuilder, State, Stats,
     builder::OnOpenMessages,
     heartbeat::PingMessages,
     inbox::{Callback, Inbox, Reader},
     outbound::OutboundQueue,
     payload::Payload,
-    platform::{Platform, Pointer, Received},
+    threads::{MaybeSendSync, Pointer},
 };
+
+/// What acts for one socket: the WebSocket, the timer and the events of a browser or of a native program.
+///
+/// It reports by the methods of [`Shared`]. Of its own methods only `start`, `dial` and `release` may do that: the others are called
+/// while [`Shared`] holds its lock.
+pub(crate) trait Platform: MaybeSendSync + Sized + 'static {
+    fn new(builder: &SocketBuilder) -> Result<Self, OpenError>;
+
+    /// Starts what reports by itself. It holds no strong pointer, so that a socket's end frees it.
+    fn start(&self, shared: &Pointer<Shared<Self>>);
+
+    /// The time since the platform was made, by a clock that never goes back.
+    fn now(&self) -> Time;
+
+    /// The wall clock since the Unix epoch, which runs on while the machine sleeps.
+    fn wall(&self) -> Time;
+
+    fn seed(&self) -> u64;
+
+    /// Asks for the address and opens a socket.
+    fn dial(&self, shared: &Pointer<Shared<Self>>, socket: SocketId, failures: u32);
+
+    /// Hands a message to the socket.
+    fn send(&self, socket: SocketId, message: Message);
+
+    /// Starts the closing handshake.
+    fn close(&self, socket: SocketId, code: CloseCode, reason: CloseReason);
+
+    /// Detaches from the current socket, which is closed and reports no more.
+    fn detach(&self);
+
+    fn buffered_amount(&self) -> u64;
+
+    /// Has the timer fire at the deadline, or a little before or after it.
+    fn set_timer(&self, shared: &Pointer<Shared<Self>>, deadline: Option<Time>);
+
+    /// Has what waits delivered to the callback by a task of its own.
+    fn deliver_soon(&self, shared: &Pointer<Shared<Self>>);
+
+    /// What writes the record of an event, to be called when no lock is held; `None` for an event that is not recorded.
+    fn record<T>(&self, _event: &Event<T>) -> Option<impl FnOnce() + use<Self, T>> {
+        None::<fn()>
+    }
+
+    fn binary_type(&self) -> BinaryType;
+
+    fn set_binary_type(&self, binary_type: BinaryType);
+
+    /// Ends everything for good: the application has dropped its socket.
+    fn release(&self, shared: &Pointer<Shared<Self>>);
+
+    fn is_released(&self) -> bool;
+}
 
 /// The state of one socket, and the platform that acts for it.
 ///
 /// The lock is held while a message is handed to the platform, which never calls back from there, so that no other thread can
 /// overtake it. It is not held while the application's code runs: a provider of addresses, a reconnect policy, a custom heartbeat,
 /// the function for on-open messages, a callback for events, a waker.
-pub(crate) struct Shared {
+pub(crate) struct Shared<P> {
     inner: Mutex<Inner>,
     ping_messages: PingMessages,
     policy: ReconnectPolicy,
     on_open_messages: Option<Pointer<OnOpenMessages>>,
-    pub(crate) platform: Platform,
+    pub(crate) platform: P,
 }
 
 struct Inner {
@@ -86,8 +141,8 @@ enum Origin {
     Application,
 }
 
-impl Shared {
-    pub(crate) fn new(builder: &SocketBuilder, platform: Platform) -> Self {
+impl<P: Platform> Shared<P> {
+    pub(crate) fn new(builder: &SocketBuilder, platform: P) -> Self {
         let inner = Inner {
             connection: Connection::new(builder.core_config(), platform.seed()),
             outbound: OutboundQueue::default(),
@@ -114,6 +169,12 @@ impl Shared {
         }
     }
 
+    /// A strong pointer for as long as something is handed to the core; `None` after the socket's end.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn alive(shared: &Weak<Self>) -> Option<Pointer<Self>> {
+        shared.upgrade().filter(|shared| !shared.platform.is_released())
+    }
+
     // What the platform reports.
 
     /// Hands an input of the platform to the core, and does what follows.
@@ -125,7 +186,11 @@ impl Shared {
 
     /// The timer has fired.
     pub(crate) fn timer_fired(self: &Pointer<Self>) {
-        self.lock().timer_at = None;
+        let mut inner = self.lock();
+        inner.timer_at = None;
+        // Where nothing is due, the timer is not set again.
+        self.platform.set_timer(self, None);
+        drop(inner);
         self.handle(Input::Wake { wall: self.platform.wall() });
     }
 
@@ -389,10 +454,9 @@ impl Shared {
         inner
     }
 
-    /// Reports an event to the application, and in native programs to its log.
+    /// Reports an event to the application and to its log.
     fn publish<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, event: Option<Event<Payload>>) -> MutexGuard<'a, Inner> {
         let Some(event) = event else { return inner };
-        #[cfg(not(target_family = "wasm"))]
         if let Some(write) = self.platform.record(&event) {
             inner.inbox.push(event);
             self.unlocked(inner, write);
@@ -405,9 +469,9 @@ impl Shared {
     /// Runs the application's code without the lock.
     fn unlocked<R>(&self, inner: MutexGuard<'_, Inner>, run: impl FnOnce() -> R) -> R {
         /// Leaves the actions to the next call if the application's code panics in this one.
-        struct Acting<'a>(&'a Shared);
+        struct Acting<'a, P: Platform>(&'a Shared<P>);
 
-        impl Drop for Acting<'_> {
+        impl<P: Platform> Drop for Acting<'_, P> {
             fn drop(&mut self) {
                 if std::thread::panicking() {
                     self.0.lock().is_acting = false;
@@ -429,12 +493,12 @@ impl Shared {
 
     fn deliver<'a>(self: &'a Pointer<Self>, mut inner: MutexGuard<'a, Inner>) {
         /// Puts the callback back, also where it panics.
-        struct Running<'a> {
-            shared: &'a Shared,
+        struct Running<'a, P: Platform> {
+            shared: &'a Shared<P>,
             callback: Option<(u64, Callback)>,
         }
 
-        impl Drop for Running<'_> {
+        impl<P: Platform> Drop for Running<'_, P> {
             fn drop(&mut self) {
                 if let Some(callback) = self.callback.take() {
                     let unused = self.shared.lock().reader.put_back(callback);
@@ -465,7 +529,7 @@ impl Shared {
 
 impl Inner {
     /// Hands a message that has waited to the platform.
-    fn transmit(&mut self, platform: &Platform, socket: SocketId, id: MessageId) {
+    fn transmit(&mut self, platform: &impl Platform, socket: SocketId, id: MessageId) {
         if let Some(message) = self.outbound.take(id) {
             platform.send(socket, message);
             if self.reports_transmitted {
@@ -475,7 +539,7 @@ impl Inner {
     }
 
     /// The connection is open: on-open messages are sent before anything else.
-    fn open(&mut self, platform: &Platform, socket: SocketId) -> Option<Event<Payload>> {
+    fn open(&mut self, platform: &impl Platform, socket: SocketId) -> Option<Event<Payload>> {
         let Opening { opened, messages, .. } = self.opening.take_if(|opening| opening.socket == socket)?;
         for message in messages {
             let size = message.len();
@@ -518,7 +582,7 @@ impl Inner {
 
     /// Sets the timer to what is due next. A timer that fires early does no harm, so that a deadline that moves with every message
     /// needs no new one each time.
-    fn set_timer(&mut self, shared: &Pointer<Shared>) {
+    fn set_timer<P: Platform>(&mut self, shared: &Pointer<Shared<P>>) {
         match (self.connection.poll_deadline(), self.timer_at) {
             (Some(deadline), Some(at)) if at <= deadline => {}
             (None, None) => {}

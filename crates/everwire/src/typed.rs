@@ -14,7 +14,7 @@ use crate::{
     Closing, Event, OpenError, SendError, SendOptions, Sent, Socket, SocketBuilder, SocketHandle, State, Stats,
     codec::{Decoder, Encoder},
     payload::Payload,
-    platform::MaybeSend,
+    threads::MaybeSend,
 };
 
 /// How much of the buffer for received messages is kept for the next one, in bytes.

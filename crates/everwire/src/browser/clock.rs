@@ -3,6 +3,7 @@ use everwire_core::Time;
 use super::environment;
 
 /// The monotonic clock of the page or worker, from the moment it was started. `std::time::Instant` panics on wasm32.
+#[derive(Clone)]
 pub(super) struct Clock {
     started: f64,
     performance: Option<web_sys::Performance>,

@@ -1,12 +1,9 @@
-use std::rc::Weak;
-
 use everwire_core::{Input, Network, Page};
 use gloo_events::EventListener;
 use wasm_bindgen::JsCast;
 use web_sys::{Event, EventTarget, PageTransitionEvent, VisibilityState};
 
 use super::environment;
-use crate::shared::Shared;
 
 /// The listeners to page and network. Dropping it takes them off.
 ///
@@ -17,11 +14,12 @@ pub(super) struct Lifecycle {
 }
 
 impl Lifecycle {
-    pub(super) fn listen(shared: &Weak<Shared>) -> Self {
+    pub(super) fn listen(report: impl Fn(Input) + Clone + 'static) -> Self {
         let mut listeners = Vec::new();
         if let Some(scope) = environment::events() {
-            let mut on =
-                |name, input: fn(&Event) -> Option<Input>| listeners.push(listener(&scope, name, shared, input));
+            let mut on = |name, input: fn(&Event) -> Option<Input>| {
+                listeners.push(listener(&scope, name, input, report.clone()))
+            };
             on("online", |_| Some(Input::Network(Network::Online)));
             on("offline", |_| Some(Input::Network(Network::Offline)));
             on("focus", |_| Some(Input::Page(Page::Visible)));
@@ -29,8 +27,9 @@ impl Lifecycle {
             on("pagehide", |event| is_persisted(event).then_some(Input::Page(Page::Suspended)));
         }
         if let Some(document) = environment::document() {
-            let mut on =
-                |name, input: fn(&Event) -> Option<Input>| listeners.push(listener(&document, name, shared, input));
+            let mut on = |name, input: fn(&Event) -> Option<Input>| {
+                listeners.push(listener(&document, name, input, report.clone()))
+            };
             on("visibilitychange", |_| {
                 environment::document().map(|document| Input::Page(visibility(document.visibility_state())))
             });
@@ -44,13 +43,12 @@ impl Lifecycle {
 fn listener(
     target: &EventTarget,
     name: &'static str,
-    shared: &Weak<Shared>,
     input: fn(&Event) -> Option<Input>,
+    report: impl Fn(Input) + 'static,
 ) -> EventListener {
-    let shared = shared.clone();
     EventListener::new(target, name, move |event| {
-        if let (Some(shared), Some(input)) = (shared.upgrade(), input(event)) {
-            shared.handle(input);
+        if let Some(input) = input(event) {
+            report(input);
         }
     })
 }

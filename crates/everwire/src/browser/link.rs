@@ -1,18 +1,24 @@
-use std::rc::Weak;
+use core::cell::Cell;
+use std::rc::{Rc, Weak};
 
 use everwire_core::{CloseCode, CloseReason, Protocols, SocketId};
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{CloseEvent, MessageEvent, WebSocket};
 
-use super::{Received, environment};
-use crate::{BinaryType, Cause, Message, shared::Shared};
+use super::{clock::Clock, environment, received::Received};
+use crate::{
+    BinaryType, Cause, Message,
+    shared::{Platform, Shared},
+};
 
 /// One WebSocket of the browser with its listeners.
 ///
 /// Dropping it removes the listeners first and then closes the socket, so that no listener is called after it was freed.
 pub(super) struct Link {
     web_socket: WebSocket,
+    /// The bytes in the browser's buffer when they were last counted.
+    held: Rc<Cell<u64>>,
     _on_open: Closure<dyn FnMut()>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_close: Closure<dyn FnMut(CloseEvent)>,
@@ -20,8 +26,9 @@ pub(super) struct Link {
 
 impl Link {
     /// Opens a socket. The error is the browser's, as a text: a `SyntaxError` or a `SecurityError`.
-    pub(super) fn open(
-        shared: &Weak<Shared>,
+    pub(super) fn open<P: Platform>(
+        shared: &Weak<Shared<P>>,
+        clock: Clock,
         socket: SocketId,
         url: &str,
         protocols: &Protocols,
@@ -31,13 +38,14 @@ impl Link {
         let web_socket =
             WebSocket::new_with_str_sequence(url, &offered).map_err(|error| environment::describe(&error))?;
         let on_open = Closure::new(on_open(shared.clone(), socket, web_socket.clone()));
-        let on_message = Closure::new(on_message(shared.clone(), socket));
-        let on_close = Closure::new(on_close(shared.clone(), socket, web_socket.clone()));
+        let on_message = Closure::new(on_message(shared.clone(), socket, clock));
+        let held = Rc::default();
+        let on_close = Closure::new(on_close(shared.clone(), socket, web_socket.clone(), Rc::clone(&held)));
         // There is no listener for `error`: its event says nothing, and a `close` follows.
         web_socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         web_socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         web_socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
-        let link = Self { web_socket, _on_open: on_open, _on_message: on_message, _on_close: on_close };
+        let link = Self { web_socket, held, _on_open: on_open, _on_message: on_message, _on_close: on_close };
         link.set_binary_type(binary_type);
         Ok(link)
     }
@@ -60,7 +68,9 @@ impl Link {
     }
 
     pub(super) fn buffered_amount(&self) -> u64 {
-        u64::from(self.web_socket.buffered_amount())
+        let bytes = u64::from(self.web_socket.buffered_amount());
+        self.held.set(bytes);
+        bytes
     }
 
     pub(super) fn set_binary_type(&self, binary_type: BinaryType) {
@@ -81,27 +91,32 @@ impl Drop for Link {
     }
 }
 
-fn on_open(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> impl FnMut() {
+fn on_open<P: Platform>(shared: Weak<Shared<P>>, socket: SocketId, web_socket: WebSocket) -> impl FnMut() {
     move || {
         let Some(shared) = shared.upgrade() else { return };
         shared.opened(socket, web_socket.url(), web_socket.protocol(), web_socket.extensions());
     }
 }
 
-fn on_message(shared: Weak<Shared>, socket: SocketId) -> impl FnMut(MessageEvent) {
+fn on_message<P: Platform>(shared: Weak<Shared<P>>, socket: SocketId, clock: Clock) -> impl FnMut(MessageEvent) {
     move |event| {
         let Some(shared) = shared.upgrade() else { return };
-        let at = shared.platform.time_of(&event);
+        let at = clock.time_of(&event);
         shared.received(socket, Received::new(event.data()), at);
     }
 }
 
-fn on_close(shared: Weak<Shared>, socket: SocketId, web_socket: WebSocket) -> impl FnMut(CloseEvent) {
+fn on_close<P: Platform>(
+    shared: Weak<Shared<P>>,
+    socket: SocketId,
+    web_socket: WebSocket,
+    held: Rc<Cell<u64>>,
+) -> impl FnMut(CloseEvent) {
     move |event| {
         let Some(shared) = shared.upgrade() else { return };
         // Chromium has freed its buffer before it reports a cut, so that only an earlier measurement knows what it held.
         let buffered = match web_socket.buffered_amount() {
-            0 if !event.was_clean() => shared.platform.held(),
+            0 if !event.was_clean() => held.get(),
             bytes => u64::from(bytes),
         };
         let cause = Cause::closed(event.code(), event.reason(), event.was_clean());

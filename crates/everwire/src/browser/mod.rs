@@ -14,7 +14,7 @@ mod clock;
 mod environment;
 mod lifecycle;
 mod link;
-mod received;
+pub(crate) mod received;
 mod text;
 mod timer;
 
@@ -25,25 +25,16 @@ use everwire_core::{CloseCode, CloseReason, Input, Page, Protocols, SocketId, Ti
 use wasm_bindgen_futures::spawn_local;
 pub use web_sys::Blob;
 
-pub(crate) use self::received::Received;
 use self::{clock::Clock, lifecycle::Lifecycle, link::Link, timer::Timer};
+pub use crate::threads::{MaybeSend, MaybeSendSync};
 use crate::{
-    Address, Attempt, BinaryType, Cause, Message, OpenError, SocketBuilder, address::AddressSource, shared::Shared,
+    Address, Attempt, BinaryType, Cause, Message, OpenError, SocketBuilder,
+    address::AddressSource,
+    shared::{Platform, Shared},
 };
 
-/// Everything in a browser lives on one thread.
-pub(crate) type Pointer<T> = Rc<T>;
-
-/// `Send` in native programs; no requirement in a browser, which has one thread.
-pub trait MaybeSend {}
-impl<T> MaybeSend for T {}
-
-/// `Send` and `Sync` in native programs; no requirement in a browser, which has one thread.
-pub trait MaybeSendSync {}
-impl<T> MaybeSendSync for T {}
-
-/// What acts for one socket.
-pub(crate) struct Platform {
+/// What acts for one socket in a window or a worker.
+pub(crate) struct Browser {
     clock: Clock,
     source: AddressSource,
     protocols: Protocols,
@@ -51,15 +42,13 @@ pub(crate) struct Platform {
     /// The attempt whose address or socket is current.
     current: Cell<Option<SocketId>>,
     link: RefCell<Option<Link>>,
-    /// The bytes in the current socket's buffer when they were last counted.
-    held: Cell<u64>,
     timer: RefCell<Option<Timer>>,
     lifecycle: RefCell<Option<Lifecycle>>,
     is_released: Cell<bool>,
 }
 
-impl Platform {
-    pub(crate) fn new(builder: &SocketBuilder) -> Result<Self, OpenError> {
+impl Platform for Browser {
+    fn new(builder: &SocketBuilder) -> Result<Self, OpenError> {
         if !environment::has_web_socket() {
             return Err(OpenError::Unsupported);
         }
@@ -73,36 +62,40 @@ impl Platform {
             binary_type: Cell::new(builder.binary_type),
             current: Cell::new(None),
             link: RefCell::new(None),
-            held: Cell::new(0),
             timer: RefCell::new(None),
             lifecycle: RefCell::new(None),
             is_released: Cell::new(false),
         })
     }
 
-    /// Starts to listen to the page. The listeners hold no strong pointer, so that a socket's end frees them.
-    pub(crate) fn start(&self, shared: &Rc<Shared>) {
-        self.lifecycle.replace(Some(Lifecycle::listen(&Rc::downgrade(shared))));
+    /// Starts to listen to the page.
+    fn start(&self, shared: &Rc<Shared<Self>>) {
+        let weak = Rc::downgrade(shared);
+        let lifecycle = Lifecycle::listen(move |input| {
+            if let Some(shared) = weak.upgrade() {
+                shared.handle(input);
+            }
+        });
+        self.lifecycle.replace(Some(lifecycle));
         // A page that was opened in the background has had its event before there was a listener.
         if environment::document().is_some_and(|document| document.hidden()) {
             shared.handle(Input::Page(Page::Hidden));
         }
     }
 
-    pub(crate) fn now(&self) -> Time {
+    fn now(&self) -> Time {
         self.clock.now()
     }
 
-    pub(crate) fn wall(&self) -> Time {
+    fn wall(&self) -> Time {
         clock::wall()
     }
 
-    pub(crate) fn seed(&self) -> u64 {
+    fn seed(&self) -> u64 {
         environment::random_seed()
     }
 
-    /// Asks for the address and opens a socket.
-    pub(crate) fn dial(&self, shared: &Rc<Shared>, socket: SocketId, failures: u32) {
+    fn dial(&self, shared: &Rc<Shared<Self>>, socket: SocketId, failures: u32) {
         self.detach();
         self.current.set(Some(socket));
         match &self.source {
@@ -128,38 +121,35 @@ impl Platform {
         }
     }
 
-    /// Hands a message to the socket.
-    pub(crate) fn send(&self, socket: SocketId, message: Message) {
+    fn send(&self, socket: SocketId, message: Message) {
         self.with_link(socket, |link| link.send(message));
     }
 
-    /// Starts the closing handshake.
-    pub(crate) fn close(&self, socket: SocketId, code: CloseCode, reason: CloseReason) {
+    fn close(&self, socket: SocketId, code: CloseCode, reason: CloseReason) {
         self.with_link(socket, |link| link.close(code, &reason));
     }
 
-    /// Detaches from the current socket, which is closed when its `Link` is dropped.
-    pub(crate) fn detach(&self) {
+    /// The socket is closed when its `Link` is dropped.
+    fn detach(&self) {
         self.current.set(None);
         let link = self.link.take();
         drop(link);
     }
 
-    /// Has the timer fire at the deadline, or a little before or after it.
-    pub(crate) fn set_timer(&self, shared: &Rc<Shared>, deadline: Option<Time>) {
-        let timer = deadline.filter(|_| !self.is_released());
-        let timer = timer.map(|deadline| Timer::set(Rc::downgrade(shared), deadline - self.now()));
+    fn set_timer(&self, shared: &Rc<Shared<Self>>, deadline: Option<Time>) {
+        let timer = deadline.filter(|_| !self.is_released()).map(|deadline| {
+            let shared = Rc::downgrade(shared);
+            Timer::set(deadline - self.now(), move || {
+                if let Some(shared) = shared.upgrade() {
+                    shared.timer_fired();
+                }
+            })
+        });
         let before = self.timer.replace(timer);
         drop(before);
     }
 
-    /// The timer has fired and is no more.
-    fn take_timer(&self) -> Option<Timer> {
-        self.timer.take()
-    }
-
-    /// Has what waits delivered to the callback by a task of its own.
-    pub(crate) fn deliver_soon(&self, shared: &Rc<Shared>) {
+    fn deliver_soon(&self, shared: &Rc<Shared<Self>>) {
         let shared = Rc::downgrade(shared);
         spawn_local(async move {
             if let Some(shared) = shared.upgrade() {
@@ -168,8 +158,7 @@ impl Platform {
         });
     }
 
-    /// Ends everything for good and frees it: the application has dropped its socket.
-    pub(crate) fn release(&self, shared: &Rc<Shared>) {
+    fn release(&self, shared: &Rc<Shared<Self>>) {
         self.is_released.set(true);
         self.lifecycle.take();
         if let Some(socket) = self.current.get() {
@@ -179,40 +168,32 @@ impl Platform {
         self.timer.take();
     }
 
-    pub(crate) fn is_released(&self) -> bool {
+    fn is_released(&self) -> bool {
         self.is_released.get()
     }
 
-    pub(crate) fn buffered_amount(&self) -> u64 {
-        let bytes = self.link.borrow().as_ref().map_or(0, Link::buffered_amount);
-        self.held.set(bytes);
-        bytes
+    fn buffered_amount(&self) -> u64 {
+        self.link.borrow().as_ref().map_or(0, Link::buffered_amount)
     }
 
-    fn held(&self) -> u64 {
-        self.held.get()
-    }
-
-    fn time_of(&self, event: &web_sys::Event) -> Time {
-        self.clock.time_of(event)
-    }
-
-    pub(crate) fn binary_type(&self) -> BinaryType {
+    fn binary_type(&self) -> BinaryType {
         self.binary_type.get()
     }
 
-    pub(crate) fn set_binary_type(&self, binary_type: BinaryType) {
+    fn set_binary_type(&self, binary_type: BinaryType) {
         self.binary_type.set(binary_type);
         if let Some(link) = self.link.borrow().as_ref() {
             link.set_binary_type(binary_type);
         }
     }
+}
 
-    fn connect(&self, shared: &Rc<Shared>, socket: SocketId, address: &Address, refused: fn(String) -> Cause) {
+impl Browser {
+    fn connect(&self, shared: &Rc<Shared<Self>>, socket: SocketId, address: &Address, refused: fn(String) -> Cause) {
         let protocols = address.protocols.as_ref().unwrap_or(&self.protocols);
-        match Link::open(&Rc::downgrade(shared), socket, &address.url, protocols, self.binary_type.get()) {
+        let (shared_by_link, clock) = (Rc::downgrade(shared), self.clock.clone());
+        match Link::open(&shared_by_link, clock, socket, &address.url, protocols, self.binary_type.get()) {
             Ok(link) => {
-                self.held.set(0);
                 self.link.replace(Some(link));
             }
             Err(problem) => shared.dropped(socket, refused(problem), 0),

@@ -4,7 +4,7 @@ use wasm_bindgen::{JsCast, JsValue, prelude::*};
 use web_sys::Blob;
 
 use super::text;
-use crate::{Message, MessageRef, Pong};
+use crate::{Message, MessageRef};
 
 #[wasm_bindgen]
 extern "C" {
@@ -93,9 +93,9 @@ impl Received {
     }
 
     /// What it says, if it is a standard answer to a ping, which is never a long text.
-    pub(crate) fn standard_pong(&self) -> Option<Pong> {
+    pub(crate) fn standard_pong(&self) -> Option<ping::Answer> {
         match &self.content {
-            Content::ShortText(text) => ping::Answer::parse(text).map(Pong::from),
+            Content::ShortText(text) => ping::Answer::parse(text),
             _ => None,
         }
     }

@@ -1,28 +1,18 @@
-use std::rc::Weak;
-
 use everwire_core::Time;
 use gloo_timers::callback::Timeout;
-
-use crate::shared::Shared;
 
 /// Browsers keep a timeout in a signed 32-bit number and fire at once above it (HTML, "run steps after a timeout").
 const LONGEST: f64 = i32::MAX as f64;
 
-/// A timer that wakes the core. Dropping it clears it.
+/// A timer. Dropping it clears it.
 pub(super) struct Timer {
     _timeout: Timeout,
 }
 
 impl Timer {
-    pub(super) fn set(shared: Weak<Shared>, after: Time) -> Self {
+    pub(super) fn set(after: Time, fire: impl FnOnce() + 'static) -> Self {
         // Rounded up: a timer that fired just before its deadline would fire again for nothing.
         let millis = after.as_millis_f64().ceil().min(LONGEST) as u32;
-        let timeout = Timeout::new(millis, move || {
-            if let Some(shared) = shared.upgrade() {
-                let _fired = shared.platform.take_timer();
-                shared.timer_fired();
-            }
-        });
-        Self { _timeout: timeout }
+        Self { _timeout: Timeout::new(millis, fire) }
     }
 }

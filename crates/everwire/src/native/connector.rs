@@ -4,7 +4,7 @@ use tokio_tungstenite::{
     tungstenite::{handshake::client::Response, protocol::WebSocketConfig},
 };
 
-use super::{Options, target::Target, trace::Trace, transport::Transport};
+use super::{options::Options, target::Target, trace::Trace, transport::Transport};
 use crate::{
     Cause, OpenError,
     address::{AddressFuture, without_secrets},

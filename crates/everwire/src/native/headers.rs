@@ -1,5 +1,6 @@
 use core::fmt;
 
+use data_encoding::BASE64;
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, header};
 
@@ -77,6 +78,15 @@ fn parse(name: String, value: String) -> Result<(HeaderName, String), HeadersErr
     }
     let is_visible = HeaderValue::from_str(&value).is_ok_and(|value| value.to_str().is_ok());
     if is_visible { Ok((parsed, value)) } else { Err(HeadersError::Value(name)) }
+}
+
+/// The credentials of Basic authentication (RFC 7617); `None` if the user has a colon.
+pub(super) fn basic_auth(user: Vec<u8>, password: Vec<u8>) -> Option<String> {
+    if user.contains(&b':') {
+        return None;
+    }
+    let pair = [user, password].join(&b':');
+    Some(format!("Basic {}", BASE64.encode(&pair)))
 }
 
 #[cfg(test)]

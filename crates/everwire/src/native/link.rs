@@ -36,10 +36,13 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
-    Received, alive, cause_of_panic,
     connector::{Connected, Connector, Stream, WRITE_BYTES},
+    received::Received,
 };
-use crate::{Cause, Message, shared::Shared};
+use crate::{
+    Cause, Message,
+    shared::{Platform, Shared},
+};
 
 /// How long a link lives on without progress after its socket was dropped, or after the close frame of the server.
 const LINGER: Duration = Duration::from_secs(3);
@@ -64,14 +67,19 @@ enum Command {
 struct Task(Option<AbortHandle>);
 
 impl Link {
-    pub(super) fn open(runtime: &Handle, shared: Weak<Shared>, socket: SocketId, connector: Connector) -> Self {
+    pub(super) fn open<P: Platform>(
+        runtime: &Handle,
+        shared: Weak<Shared<P>>,
+        socket: SocketId,
+        connector: Connector,
+    ) -> Self {
         let (commands, inbound) = unbounded_channel();
         let buffered = Arc::new(AtomicU64::new(0));
         let server = Server { shared, socket, buffered: buffered.clone() };
         let task = runtime.spawn(async move {
             // The address provider and the heartbeat run the application's code, which may panic.
             if let Err(panic) = AssertUnwindSafe(server.serve(connector, inbound)).catch_unwind().await {
-                server.dropped(cause_of_panic(&*panic));
+                server.dropped(Cause::panicked(&*panic));
             }
         });
         Self { socket, commands, buffered, task: Task(Some(task.abort_handle())) }
@@ -110,13 +118,13 @@ impl Drop for Task {
 }
 
 /// What the task of a link knows.
-struct Server {
-    shared: Weak<Shared>,
+struct Server<P> {
+    shared: Weak<Shared<P>>,
     socket: SocketId,
     buffered: Arc<AtomicU64>,
 }
 
-impl Server {
+impl<P: Platform> Server<P> {
     async fn serve(&self, connector: Connector, commands: UnboundedReceiver<Command>) {
         let Connected { stream, response, url } = match connector.connect().await {
             Ok(connected) => connected,
@@ -167,7 +175,7 @@ impl Server {
     }
 
     fn opened(&self, response: &Response, url: String) {
-        let Some(shared) = alive(&self.shared) else { return };
+        let Some(shared) = Shared::alive(&self.shared) else { return };
         let header =
             |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let protocol = header("sec-websocket-protocol");
@@ -176,19 +184,19 @@ impl Server {
     }
 
     fn received(&self, received: Received) {
-        if let Some(shared) = alive(&self.shared) {
+        if let Some(shared) = Shared::alive(&self.shared) {
             shared.received(self.socket, received, shared.platform.now());
         }
     }
 
     fn activity(&self) {
-        if let Some(shared) = alive(&self.shared) {
+        if let Some(shared) = Shared::alive(&self.shared) {
             shared.activity(self.socket, shared.platform.now());
         }
     }
 
     fn dropped(&self, cause: Cause) {
-        if let Some(shared) = alive(&self.shared) {
+        if let Some(shared) = Shared::alive(&self.shared) {
             let buffered = self.buffered.load(Ordering::Relaxed);
             shared.dropped(self.socket, cause, buffered);
         }

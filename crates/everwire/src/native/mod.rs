@@ -4,18 +4,19 @@
 //! # Layout
 //!
 //! - `link`: one WebSocket and the task that serves it
-//! - `timer`: the task that wakes the core
+//! - `timer`: the task that waits until the core is to be woken
 //! - `connector`: one attempt; `target`: the parsed URL; `transport`: TCP, through a `proxy` or not, and TLS
-//! - `options`: what only a native program can choose; `headers`, `proxy` and `tls` are a part of it
+//! - `options`: what only a native program can choose, by the methods in `builder`; `headers`, `proxy` and `tls` are a part of it
 //! - `received`: a message as tungstenite gives it
 //! - `trace`: the records of the feature `tracing`
 
+mod builder;
 mod connector;
 mod headers;
 mod link;
-mod options;
+pub(crate) mod options;
 mod proxy;
-mod received;
+pub(crate) mod received;
 mod target;
 mod timer;
 #[cfg(feature = "rustls-own-roots")]
@@ -23,10 +24,11 @@ mod tls;
 mod trace;
 mod transport;
 
-use core::{any::Any, time::Duration};
+use core::{panic::AssertUnwindSafe, time::Duration};
 use std::{
+    panic::catch_unwind,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -37,31 +39,19 @@ use tokio::runtime::Handle;
 
 #[cfg(feature = "rustls-own-roots")]
 pub use self::tls::{RootCertificates, RootCertificatesError};
-use self::{connector::Connector, link::Link, target::Target, timer::Timer, trace::Trace};
+use self::{connector::Connector, link::Link, options::Options, target::Target, timer::Timer, trace::Trace};
 pub use self::{
     headers::{Headers, HeadersError},
     proxy::{Proxy, ProxyError},
 };
-pub(crate) use self::{options::Options, received::Received};
 use crate::{
     Address, Attempt, BinaryType, Cause, Event, Message, OpenError, SocketBuilder,
     address::{AddressFuture, AddressSource},
-    shared::Shared,
+    shared::{Platform, Shared},
 };
 
-/// Native programs have threads.
-pub(crate) type Pointer<T> = Arc<T>;
-
-/// `Send` in native programs; no requirement in a browser, which has one thread.
-pub trait MaybeSend: Send {}
-impl<T: Send> MaybeSend for T {}
-
-/// `Send` and `Sync` in native programs; no requirement in a browser, which has one thread.
-pub trait MaybeSendSync: Send + Sync {}
-impl<T: Send + Sync> MaybeSendSync for T {}
-
-/// What acts for one socket.
-pub(crate) struct Platform {
+/// What acts for one socket in a native program.
+pub(crate) struct Native {
     runtime: Handle,
     started: Instant,
     source: AddressSource,
@@ -73,8 +63,8 @@ pub(crate) struct Platform {
     is_released: AtomicBool,
 }
 
-impl Platform {
-    pub(crate) fn new(builder: &SocketBuilder) -> Result<Self, OpenError> {
+impl Platform for Native {
+    fn new(builder: &SocketBuilder) -> Result<Self, OpenError> {
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         if let AddressSource::Fixed(url) = &builder.source {
             Target::parse(url, &builder.native)?;
@@ -92,25 +82,25 @@ impl Platform {
         })
     }
 
-    /// Starts the task that wakes the core. It holds no strong pointer, and ends when the socket does.
-    pub(crate) fn start(&self, shared: &Arc<Shared>) {
-        self.runtime.spawn(self.timer.serve(Arc::downgrade(shared)));
+    /// Starts the task that wakes the core.
+    fn start(&self, shared: &Arc<Shared<Self>>) {
+        let shared = Arc::downgrade(shared);
+        self.runtime.spawn(self.timer.serve(move || Shared::alive(&shared).inspect(wake).is_some()));
     }
 
-    pub(crate) fn now(&self) -> Time {
+    fn now(&self) -> Time {
         self.started.elapsed().into()
     }
 
-    pub(crate) fn wall(&self) -> Time {
+    fn wall(&self) -> Time {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().into()
     }
 
-    pub(crate) fn seed(&self) -> u64 {
+    fn seed(&self) -> u64 {
         rand::random()
     }
 
-    /// Asks for the address and opens a socket.
-    pub(crate) fn dial(&self, shared: &Arc<Shared>, socket: SocketId, failures: u32) {
+    fn dial(&self, shared: &Arc<Shared<Self>>, socket: SocketId, failures: u32) {
         // What a provider gave may be right next time; a fixed address that is refused stays so.
         let (address, invalid_address): (AddressFuture, fn(String) -> Cause) = match &self.source {
             AddressSource::Fixed(url) => {
@@ -130,42 +120,38 @@ impl Platform {
         drop(before);
     }
 
-    /// Hands a message to the socket.
-    pub(crate) fn send(&self, socket: SocketId, message: Message) {
+    fn send(&self, socket: SocketId, message: Message) {
         self.with_link(socket, |link| link.send(message));
     }
 
-    /// Starts the closing handshake.
-    pub(crate) fn close(&self, socket: SocketId, code: CloseCode, reason: CloseReason) {
+    fn close(&self, socket: SocketId, code: CloseCode, reason: CloseReason) {
         self.with_link(socket, |link| link.close(code, reason));
     }
 
-    /// Detaches from the current socket, whose task ends when its `Link` is dropped.
-    pub(crate) fn detach(&self) {
+    /// The socket's task ends when its `Link` is dropped.
+    fn detach(&self) {
         let link = self.link().take();
         drop(link);
     }
 
-    /// Has the timer fire at the deadline.
-    pub(crate) fn set_timer(&self, _shared: &Arc<Shared>, deadline: Option<Time>) {
+    fn set_timer(&self, _shared: &Arc<Shared<Self>>, deadline: Option<Time>) {
         let deadline = deadline.filter(|_| !self.is_released());
         // Far deadlines are cut to what `Instant` can hold; the timer then fires early and is set again.
         let year = Time::from_secs(365 * 24 * 3600);
         self.timer.set(deadline.map(|deadline| self.started + Duration::from(deadline.min(self.now() + year))));
     }
 
-    /// Has what waits delivered to the callback by a task of its own.
-    pub(crate) fn deliver_soon(&self, shared: &Arc<Shared>) {
+    fn deliver_soon(&self, shared: &Arc<Shared<Self>>) {
         let shared = Arc::downgrade(shared);
         self.runtime.spawn(async move {
-            if let Some(shared) = alive(&shared) {
+            if let Some(shared) = Shared::alive(&shared) {
                 shared.deliver_pending();
             }
         });
     }
 
-    /// Ends everything for good: the application has dropped its socket. A close frame that is pending still goes out.
-    pub(crate) fn release(&self, shared: &Arc<Shared>) {
+    /// A close frame that is pending still goes out.
+    fn release(&self, shared: &Arc<Shared<Self>>) {
         self.is_released.store(true, Ordering::Relaxed);
         let link = self.link().take();
         if let Some(link) = link {
@@ -176,28 +162,29 @@ impl Platform {
         self.timer.end();
     }
 
-    /// The record of an event; `None` for an event that is not recorded.
-    pub(crate) fn record<T>(&self, event: &Event<T>) -> Option<impl FnOnce() + use<T>> {
+    fn record<T>(&self, event: &Event<T>) -> Option<impl FnOnce() + use<T>> {
         self.trace.record(event)
     }
 
-    fn socket(&self) -> Option<SocketId> {
-        self.link().as_ref().map(Link::socket)
-    }
-
-    pub(crate) fn is_released(&self) -> bool {
+    fn is_released(&self) -> bool {
         self.is_released.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn buffered_amount(&self) -> u64 {
+    fn buffered_amount(&self) -> u64 {
         self.link().as_ref().map_or(0, Link::buffered_amount)
     }
 
-    pub(crate) fn binary_type(&self) -> BinaryType {
+    fn binary_type(&self) -> BinaryType {
         BinaryType::ArrayBuffer
     }
 
-    pub(crate) fn set_binary_type(&self, _binary_type: BinaryType) {}
+    fn set_binary_type(&self, _binary_type: BinaryType) {}
+}
+
+impl Native {
+    fn socket(&self) -> Option<SocketId> {
+        self.link().as_ref().map(Link::socket)
+    }
 
     fn with_link(&self, socket: SocketId, act: impl FnOnce(&Link)) {
         if let Some(link) = self.link().as_ref().filter(|link| link.socket() == socket) {
@@ -211,14 +198,17 @@ impl Platform {
     }
 }
 
-/// A strong pointer for as long as something is handed to the core; `None` after the socket's end.
-fn alive(shared: &Weak<Shared>) -> Option<Arc<Shared>> {
-    shared.upgrade().filter(|shared| !shared.platform.is_released())
-}
-
-/// The cause of a connection that was lost because the application's code panicked in one of the driver's tasks.
-fn cause_of_panic(panic: &(dyn Any + Send)) -> Cause {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let reason = format!("a task of the connection panicked: {}", said.unwrap_or("without a message"));
-    Cause::closed(1006, reason, false)
+/// Wakes the core. A custom heartbeat may panic: that drops the connection, and the timer goes on.
+fn wake(shared: &Arc<Shared<Native>>) {
+    let platform = &shared.platform;
+    let woken = catch_unwind(AssertUnwindSafe(|| shared.timer_fired()));
+    if let Err(panic) = woken
+        && let Some(socket) = platform.socket()
+    {
+        let buffered = platform.buffered_amount();
+        platform.detach();
+        let cause = Cause::panicked(&*panic);
+        // A reconnect policy may panic, too.
+        let _ = catch_unwind(AssertUnwindSafe(|| shared.dropped(socket, cause, buffered)));
+    }
 }

@@ -1,7 +1,7 @@
 use everwire_core::ping;
 use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
-use crate::{Message, MessageRef, Pong};
+use crate::{Message, MessageRef};
 
 /// A message as tungstenite gives it: shared bytes, which are copied when the message is read.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ impl Received {
     }
 
     /// What it says, if it is a standard answer to a ping.
-    pub(crate) fn standard_pong(&self) -> Option<Pong> {
+    pub(crate) fn standard_pong(&self) -> Option<ping::Answer> {
         match self {
-            Self::Text(text) => ping::Answer::parse(text).map(Pong::from),
+            Self::Text(text) => ping::Answer::parse(text),
             Self::Binary(_) => None,
         }
     }

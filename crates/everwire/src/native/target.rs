@@ -1,4 +1,3 @@
-use data_encoding::BASE64;
 use everwire_core::Protocols;
 use percent_encoding::percent_decode_str;
 use tokio_tungstenite::tungstenite::{
@@ -9,7 +8,10 @@ use tokio_tungstenite::tungstenite::{
 };
 use url::{Host, Url};
 
-use super::{Headers, Options};
+use super::{
+    headers::{Headers, basic_auth},
+    options::Options,
+};
 use crate::OpenError;
 
 /// A parsed address: where to connect to, and what of it goes into the request. The URL and the WebSocket standard say how it is parsed,
@@ -105,15 +107,6 @@ fn credentials(url: &Url) -> Result<Option<String>, &'static str> {
     basic_auth(user, password).map(Some).ok_or(colon)
 }
 
-/// The credentials of Basic authentication (RFC 7617); `None` if the user has a colon.
-pub(super) fn basic_auth(user: Vec<u8>, password: Vec<u8>) -> Option<String> {
-    if user.contains(&b':') {
-        return None;
-    }
-    let pair = [user, password].join(&b':');
-    Some(format!("Basic {}", BASE64.encode(&pair)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +179,7 @@ mod tests {
     fn options() -> Options {
         let rcgen::CertifiedKey { cert, .. } = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let roots = crate::RootCertificates::from_pem(cert.pem()).unwrap();
-        crate::Socket::builder("ws://localhost/").root_certificates(roots).native
+        Options { tls: Some(roots.config()), ..Options::default() }
     }
 
     #[cfg(not(feature = "rustls-own-roots"))]

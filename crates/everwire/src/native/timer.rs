@@ -1,16 +1,9 @@
-use core::{future::Future, panic::AssertUnwindSafe, pin::pin};
-use std::{
-    panic::catch_unwind,
-    sync::{Arc, Weak},
-    time::Instant,
-};
+use core::{future::Future, pin::pin};
+use std::time::Instant;
 
 use tokio::{select, sync::watch, time::sleep_until};
 
-use super::{alive, cause_of_panic};
-use crate::shared::Shared;
-
-/// The time at which the core is woken next. Dropping or ending it ends the task that waits for it.
+/// When the timer fires next. Dropping or ending it ends the task that waits for it.
 pub(super) struct Timer {
     setting: watch::Sender<Setting>,
 }
@@ -42,8 +35,8 @@ impl Timer {
         self.setting.send_replace(Setting::Ended);
     }
 
-    /// Wakes the core whenever the timer fires, until it is ended.
-    pub(super) fn serve(&self, shared: Weak<Shared>) -> impl Future<Output = ()> + Send + use<> {
+    /// Calls `fire` whenever the timer fires, until that returns false or the timer is ended.
+    pub(super) fn serve<F: Fn() -> bool + Send>(&self, fire: F) -> impl Future<Output = ()> + Send + use<F> {
         let mut setting = self.setting.subscribe();
         async move {
             loop {
@@ -60,28 +53,10 @@ impl Timer {
                     }
                 };
                 let Ok(fired) = fired else { return };
-                if fired {
-                    let Some(shared) = alive(&shared) else { return };
-                    fire(&shared);
+                if fired && !fire() {
+                    return;
                 }
             }
         }
-    }
-}
-
-/// Wakes the core. A custom heartbeat may panic: that drops the connection, and the timer goes on.
-fn fire(shared: &Arc<Shared>) {
-    let platform = &shared.platform;
-    // Where nothing is due, the timer is not set again.
-    platform.timer.set(None);
-    let woken = catch_unwind(AssertUnwindSafe(|| shared.timer_fired()));
-    if let Err(panic) = woken
-        && let Some(socket) = platform.socket()
-    {
-        let buffered = platform.buffered_amount();
-        platform.detach();
-        let cause = cause_of_panic(&*panic);
-        // A reconnect policy may panic, too.
-        let _ = catch_unwind(AssertUnwindSafe(|| shared.dropped(socket, cause, buffered)));
     }
 }

@@ -11,7 +11,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Error;
 use url::Host;
 
-use super::{Options, Proxy, target::Target};
+use super::{options::Options, proxy::Proxy, target::Target};
 
 /// A TCP connection, perhaps with TLS over it.
 pub(super) enum Transport {

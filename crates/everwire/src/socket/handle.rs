@@ -1,10 +1,16 @@
-use core::{fmt, future::poll_fn};
+use core::{
+    fmt,
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use everwire_core::{CloseCode, CloseReason, Histogram, Input};
+use everwire_core::{CloseCode, CloseReason, Histogram, Input, Phase};
 
 use crate::{
-    BinaryType, Closing, Message, ReadyState, SendError, SendOptions, Sent, State, Stats, platform::Pointer,
-    shared::Shared,
+    BinaryType, Closed, CurrentPlatform, Message, ReadyState, SendError, SendOptions, Sent, State, Stats,
+    shared::{Platform, Shared},
+    threads::Pointer,
 };
 
 /// Sends on a connection, closes it and looks at it; [`Socket::handle`](crate::Socket::handle) lends one, which can be cloned.
@@ -12,7 +18,7 @@ use crate::{
 /// A handle does not keep the connection open: after the socket was dropped, sending is refused. Dropping a handle changes nothing.
 #[derive(Clone)]
 pub struct SocketHandle {
-    pub(crate) shared: Pointer<Shared>,
+    pub(crate) shared: Pointer<Shared<CurrentPlatform>>,
 }
 
 impl SocketHandle {
@@ -128,10 +134,46 @@ impl SocketHandle {
     pub fn set_binary_type(&self, binary_type: BinaryType) {
         self.shared.platform.set_binary_type(binary_type);
     }
+
+    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.shared.poll_for(context.waker(), |connection| match connection.phase() {
+            Phase::Closing { .. } | Phase::Closed => Some(Err(SendError::ClosedWhileWaiting)),
+            _ => connection.is_ready().then_some(Ok(())),
+        })
+    }
+
+    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        // The platform has no event for a drained buffer: the core measures it while a flush is pending.
+        self.shared.request(Input::Flush);
+        self.shared.poll_for(context.waker(), |connection| match connection.phase() {
+            Phase::Closed => Some(Err(SendError::ClosedWhileWaiting)),
+            _ => connection.is_flushed().then_some(Ok(())),
+        })
+    }
 }
 
 impl fmt::Debug for SocketHandle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Socket").field("url", &self.url()).field("state", &self.state()).finish_non_exhaustive()
+    }
+}
+
+/// A future of how the connection ended. Dropping it changes nothing: closing goes on.
+#[derive(Debug)]
+pub struct Closing {
+    handle: SocketHandle,
+}
+
+impl Closing {
+    pub(super) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<Closed> {
+        self.handle.shared.poll_closed(context.waker())
+    }
+}
+
+impl Future for Closing {
+    type Output = Closed;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Closed> {
+        self.poll_closed(context)
     }
 }

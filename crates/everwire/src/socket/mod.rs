@@ -1,23 +1,22 @@
 //! The connection as an application holds it.
 
-mod closing;
 mod handle;
 mod stream;
 
 use core::{fmt, future::Future};
 
-pub use closing::Closing;
-pub use handle::SocketHandle;
+pub use handle::{Closing, SocketHandle};
 
 use everwire_core::{CloseCode, CloseReason, Input};
 
 use crate::{
-    Address, Attempt, Event, Message, OpenError, SendError, SendOptions, Sent, SocketBuilder, State, Stats,
+    Address, Attempt, CurrentPlatform, Event, Message, OpenError, SendError, SendOptions, Sent, SocketBuilder, State,
+    Stats,
     address::AddressSource,
     inbox::Callback,
     payload::Payload,
-    platform::{MaybeSend, MaybeSendSync, Platform, Pointer},
-    shared::Shared,
+    shared::{Platform, Shared},
+    threads::{MaybeSend, MaybeSendSync, Pointer},
 };
 
 /// A WebSocket that stays connected.
@@ -173,13 +172,18 @@ impl Socket {
     pub fn stats(&self) -> Stats {
         self.handle.stats()
     }
+}
 
-    pub(crate) fn from_builder(builder: &SocketBuilder) -> Result<Self, OpenError> {
-        let platform = Platform::new(builder)?;
-        let shared = Pointer::new(Shared::new(builder, platform));
+impl SocketBuilder {
+    /// Opens the socket, which connects in the background.
+    ///
+    /// # Errors
+    /// The URL is invalid, the platform has no WebSocket, or a native program calls it outside of a tokio runtime.
+    pub fn open(self) -> Result<Socket, OpenError> {
+        let shared = Pointer::new(Shared::new(&self, CurrentPlatform::new(&self)?));
         shared.platform.start(&shared);
         shared.request(Input::Open { since_last_dial: None });
-        Ok(Self { handle: SocketHandle { shared } })
+        Ok(Socket { handle: SocketHandle { shared } })
     }
 }
 

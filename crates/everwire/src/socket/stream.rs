@@ -4,11 +4,11 @@ use core::{
     task::{Context, Poll},
 };
 
-use everwire_core::{Input, Phase};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::{Event, Message, SendError, Socket, SocketHandle};
+use super::Socket;
+use crate::{Event, Message, SendError};
 
 impl Stream for Socket {
     type Item = Event;
@@ -39,23 +39,5 @@ impl Sink<Message> for Socket {
     fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         // To close twice has no effect, so that every poll may ask for it.
         self.close().poll_closed(context).map(|_| Ok(()))
-    }
-}
-
-impl SocketHandle {
-    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.shared.poll_for(context.waker(), |connection| match connection.phase() {
-            Phase::Closing { .. } | Phase::Closed => Some(Err(SendError::ClosedWhileWaiting)),
-            _ => connection.is_ready().then_some(Ok(())),
-        })
-    }
-
-    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        // The platform has no event for a drained buffer: the core measures it while a flush is pending.
-        self.shared.request(Input::Flush);
-        self.shared.poll_for(context.waker(), |connection| match connection.phase() {
-            Phase::Closed => Some(Err(SendError::ClosedWhileWaiting)),
-            _ => connection.is_flushed().then_some(Ok(())),
-        })
     }
 }

@@ -1,0 +1,30 @@
+//! Pointers and bounds for values that are shared: native programs have threads, and everything in a browser lives on one.
+
+#[cfg(target_family = "wasm")]
+pub(crate) use std::rc::Rc as Pointer;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use std::sync::Arc as Pointer;
+
+/// `Send` in native programs; no requirement in a browser, which has one thread.
+#[cfg(target_family = "wasm")]
+pub trait MaybeSend {}
+#[cfg(target_family = "wasm")]
+impl<T> MaybeSend for T {}
+
+/// `Send` and `Sync` in native programs; no requirement in a browser, which has one thread.
+#[cfg(target_family = "wasm")]
+pub trait MaybeSendSync {}
+#[cfg(target_family = "wasm")]
+impl<T> MaybeSendSync for T {}
+
+/// `Send` in native programs; no requirement in a browser, which has one thread.
+#[cfg(not(target_family = "wasm"))]
+pub trait MaybeSend: Send {}
+#[cfg(not(target_family = "wasm"))]
+impl<T: Send> MaybeSend for T {}
+
+/// `Send` and `Sync` in native programs; no requirement in a browser, which has one thread.
+#[cfg(not(target_family = "wasm"))]
+pub trait MaybeSendSync: Send + Sync {}
+#[cfg(not(target_family = "wasm"))]
+impl<T: Send + Sync> MaybeSendSync for T {}
