@@ -10,8 +10,14 @@ use clap::Args;
 
 use crate::workspace::Workspace;
 
-/// The libraries that applications depend on.
-const LIBRARIES: [&str; 3] = ["everwire-core", "everwire", "everwire-server"];
+/// The libraries that applications and other crates build on.
+const LIBRARIES: [&str; 6] =
+    ["everwire-core", "everwire", "everwire-js", "everwire-yew", "everwire-server", "everwire-companion-api"];
+
+/// Those with other modules in browsers.
+const IN_BROWSERS: [&str; 3] = ["everwire", "everwire-js", "everwire-yew"];
+
+const BROWSER: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 
 /// Leaves modules and what they use of each other.
 const FLAGS: [&str; 7] =
@@ -19,7 +25,7 @@ const FLAGS: [&str; 7] =
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The libraries to check [default: everwire-core, everwire, everwire-server]
+    /// The libraries to check [default: all]
     #[arg(value_name = "PACKAGE")]
     packages: Vec<String>,
 }
@@ -34,14 +40,23 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let all = LIBRARIES.map(str::to_owned);
     let packages = if options.packages.is_empty() { &all[..] } else { &options.packages };
     for package in packages {
-        let command = workspace.command("cargo").args(["modules", "dependencies", "--lib", "--package", package]);
-        let graph = command.args(FLAGS).output().with_context(|| format!("the modules of {package}"))?;
-        let uses = read(&graph);
-        if let Some(circle) = circle(&uses) {
-            bail!("{package}: modules import each other in a circle: {}", circle.join(" → "));
+        check(workspace, package, &[])?;
+        if IN_BROWSERS.contains(&package.as_str()) {
+            check(workspace, package, &BROWSER)?;
         }
-        println!("{package}: {} modules, none in a circle with another", uses.len());
     }
+    Ok(())
+}
+
+fn check(workspace: &Workspace, package: &str, target: &[&str]) -> Result<()> {
+    let shown = if target.is_empty() { package.to_owned() } else { format!("{package} in browsers") };
+    let command = workspace.command("cargo").args(["modules", "dependencies", "--lib", "--package", package]);
+    let graph = command.args(FLAGS).args(target).output().with_context(|| format!("the modules of {shown}"))?;
+    let uses = read(&graph);
+    if let Some(circle) = circle(&uses) {
+        bail!("{shown}: modules import each other in a circle: {}", circle.join(" → "));
+    }
+    println!("{shown}: {} modules, none in a circle with another", uses.len());
     Ok(())
 }
 
