@@ -7,8 +7,11 @@
 //! - `group`: fan-out
 //! - `everwire`: the shared state, of `limits`, `metrics`, `registry` (the open connections) and `drain`
 //! - `serve`: the accept loop, on `stream`s with time limits and observers; `probes`: health and metrics
+//! - `broker` (feature `channels`): where channels keep their messages
 //! - [`testing`]: handlers without a network; `cli` (feature): flags and a log for a binary
 
+#[cfg(feature = "channels")]
+pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod clock;

@@ -21,8 +21,9 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
     });
     // What the features add.
     summary.step("native, features", || {
-        let packages = ["everwire", "everwire-core", "everwire-load"].map(|name| ["--package", name]).concat();
-        let full = ["test", "--all-features", "--lib", "--test", "api", "--test", "program"];
+        let packages =
+            ["everwire", "everwire-core", "everwire-load", "everwire-server"].map(|name| ["--package", name]).concat();
+        let full = ["test", "--all-features", "--lib", "--test", "api", "--test", "broker", "--test", "program"];
         workspace.command("cargo").args(full).args(packages).args(&options.filter).run()
     });
     if options.filter.is_none() {

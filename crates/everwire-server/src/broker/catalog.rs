@@ -1,0 +1,328 @@
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use everwire_core::protocol::{Cursor, MAX_NUMBER};
+
+use super::config::BrokerConfig;
+use super::error::BrokerError;
+use super::history::History;
+use super::message::{HistoryKind, Publication, Retention, Stored};
+use super::names::{ChannelName, Key};
+
+/// Where a broker keeps the messages and the answers of sessions. The [`Catalog`] decides what is stored and what is trimmed.
+pub(super) trait Storage {
+    /// The message with this offset, if it is stored.
+    fn message(&mut self, channel: &Channel, offset: u64) -> Result<Option<Arc<Stored>>, BrokerError>;
+    /// The stored message with the lowest offset.
+    fn first_message(&mut self, channel: &Channel) -> Result<Option<Arc<Stored>>, BrokerError>;
+    fn insert(&mut self, channel: &Channel, message: &Arc<Stored>) -> Result<(), BrokerError>;
+    fn remove(&mut self, channel: &Channel, offset: u64) -> Result<(), BrokerError>;
+    /// The offset of the latest message of a key, in a state channel.
+    fn latest(&mut self, channel: &Channel, key: &Key) -> Result<Option<u64>, BrokerError>;
+    fn set_latest(&mut self, channel: &Channel, key: &Key, offset: Option<u64>) -> Result<(), BrokerError>;
+    /// The channel has changed.
+    fn changed(&mut self, channel: &Channel);
+    /// Removes everything of a channel.
+    fn forget(&mut self, channel: &Channel) -> Result<(), BrokerError>;
+}
+
+/// All channels of a broker: their positions, and the limits on what is stored of them.
+#[derive(Debug)]
+pub(super) struct Catalog {
+    config: BrokerConfig,
+    /// The epoch of channels without an entry. It changes when an entry is forgotten, so that the channel gets another one.
+    epoch: u64,
+    channels: HashMap<ChannelName, Channel>,
+    /// All channels, the one that was published to longest ago first.
+    by_publish: BTreeSet<(u64, ChannelName)>,
+    /// Those of them that have messages.
+    with_messages: BTreeSet<(u64, ChannelName)>,
+    /// When the oldest message of a channel becomes too old.
+    due: BTreeSet<(u64, ChannelName)>,
+    bytes: u64,
+    publishes: u64,
+    next_id: u64,
+}
+
+/// What is known of a channel without its messages.
+#[derive(Clone, Debug)]
+pub(super) struct Channel {
+    pub(super) name: ChannelName,
+    /// Names the channel in the storage. No other channel has had it.
+    pub(super) id: u64,
+    pub(super) last: Cursor,
+    pub(super) trimmed: Cursor,
+    pub(super) state_trimmed: u64,
+    pub(super) retention: Retention,
+    /// Bytes of all stored messages.
+    pub(super) bytes: u64,
+    /// The time of the message after `trimmed`.
+    pub(super) oldest: Option<u64>,
+    /// Grows with each publish to any channel.
+    published: u64,
+}
+
+impl Channel {
+    pub(super) fn history(&self) -> History {
+        History { last: self.last, trimmed: self.trimmed, state_trimmed: self.state_trimmed, found: None }
+    }
+
+    /// When the oldest message becomes too old, in milliseconds since 1970.
+    pub(super) fn due(&self) -> Option<u64> {
+        Some(self.oldest?.saturating_add(millis(self.retention.age?)))
+    }
+
+    fn count(&self) -> u64 {
+        self.last.offset - self.trimmed.offset
+    }
+
+    /// Whether the oldest of the messages that a subscriber can resume over has to go.
+    fn is_over(&self, now: u64) -> bool {
+        let is_over = self.count() > self.retention.count || self.bytes > self.retention.bytes;
+        is_over || self.due().is_some_and(|due| due <= now)
+    }
+}
+
+impl Catalog {
+    pub(super) fn new(config: BrokerConfig) -> Self {
+        Self {
+            epoch: new_epoch(),
+            config,
+            channels: HashMap::new(),
+            by_publish: BTreeSet::new(),
+            with_messages: BTreeSet::new(),
+            due: BTreeSet::new(),
+            bytes: 0,
+            publishes: 0,
+            next_id: 0,
+        }
+    }
+
+    pub(super) fn channel(&self, name: &ChannelName) -> Option<&Channel> {
+        self.channels.get(name)
+    }
+
+    pub(super) fn history(&self, name: &ChannelName) -> History {
+        self.channel(name).map_or_else(|| History::empty(self.epoch, self.config.first_offset), Channel::history)
+    }
+
+    /// Stores a message, and trims what exceeds the limits by it.
+    pub(super) fn publish(
+        &mut self,
+        storage: &mut impl Storage,
+        publication: Publication,
+        now: u64,
+    ) -> Result<Arc<Stored>, BrokerError> {
+        let Publication { channel: name, payload, key, is_removed, by, retention } = publication;
+        let mut channel = self.take_or_create(&name);
+        if channel.last.offset == u64::MAX {
+            // No offset is left: another history begins.
+            storage.forget(&channel)?;
+            self.epoch = new_epoch();
+            channel = self.create(&name);
+        }
+        if channel.retention.kind != retention.kind {
+            change_kind(&mut channel, storage, retention.kind)?;
+        }
+        channel.retention = retention;
+
+        let previous = channel.last.offset;
+        // A clock that is set back must not make a later message older.
+        let cursor = Cursor {
+            epoch: channel.last.epoch,
+            offset: previous + 1,
+            time: now.max(channel.last.time).min(MAX_NUMBER),
+        };
+        let message = Stored { channel: name, cursor, previous, by, key, is_removed, payload };
+        let message = Arc::new(message);
+        if let Some(key) = message.key.as_ref().filter(|_| retention.kind == HistoryKind::State) {
+            if let Some(replaced) = storage.latest(&channel, key)?.filter(|offset| *offset <= channel.trimmed.offset) {
+                remove(&mut channel, storage, replaced)?;
+            }
+            storage.set_latest(&channel, key, Some(cursor.offset))?;
+        }
+        storage.insert(&channel, &message)?;
+        channel.bytes += message.size() as u64;
+        channel.last = cursor;
+        channel.oldest.get_or_insert(cursor.time);
+        self.publishes += 1;
+        channel.published = self.publishes;
+
+        while channel.is_over(now) && trim_oldest(&mut channel, storage)? {}
+        self.put(storage, channel);
+        self.enforce_limits(storage)?;
+        Ok(message)
+    }
+
+    /// Trims what has become too old.
+    pub(super) fn expire(&mut self, storage: &mut impl Storage, now: u64) -> Result<(), BrokerError> {
+        while let Some((_, name)) = self.due.first().filter(|(due, _)| *due <= now) {
+            let name = name.clone();
+            let Some(mut channel) = self.take(&name) else { continue };
+            while channel.is_over(now) && trim_oldest(&mut channel, storage)? {}
+            self.put(storage, channel);
+        }
+        Ok(())
+    }
+
+    /// The limits that all channels have together.
+    fn enforce_limits(&mut self, storage: &mut impl Storage) -> Result<(), BrokerError> {
+        while self.bytes > self.config.bytes {
+            let Some((_, name)) = self.with_messages.first().cloned() else { break };
+            let Some(mut channel) = self.take(&name) else { break };
+            let excess = self.bytes + channel.bytes - self.config.bytes;
+            let target = channel.bytes.saturating_sub(excess);
+            while channel.bytes > target && trim_oldest(&mut channel, storage)? {}
+            self.put(storage, channel);
+        }
+        while self.channels.len() > self.config.channels.max(1) {
+            let Some((_, name)) = self.by_publish.first().cloned() else { break };
+            let Some(channel) = self.take(&name) else { break };
+            storage.forget(&channel)?;
+            self.epoch = new_epoch();
+        }
+        Ok(())
+    }
+
+    fn take_or_create(&mut self, name: &ChannelName) -> Channel {
+        self.take(name).unwrap_or_else(|| self.create(name))
+    }
+
+    fn create(&mut self, name: &ChannelName) -> Channel {
+        self.next_id += 1;
+        let History { last, trimmed, state_trimmed, .. } = History::empty(self.epoch, self.config.first_offset);
+        Channel {
+            name: name.clone(),
+            id: self.next_id,
+            last,
+            trimmed,
+            state_trimmed,
+            retention: Retention::default(),
+            bytes: 0,
+            oldest: None,
+            published: 0,
+        }
+    }
+
+    /// Takes a channel out, with its entries in the orders, to change it.
+    fn take(&mut self, name: &ChannelName) -> Option<Channel> {
+        let channel = self.channels.remove(name)?;
+        let entry = (channel.published, channel.name.clone());
+        self.by_publish.remove(&entry);
+        self.with_messages.remove(&entry);
+        if let Some(due) = channel.due() {
+            self.due.remove(&(due, channel.name.clone()));
+        }
+        self.bytes -= channel.bytes;
+        Some(channel)
+    }
+
+    fn put(&mut self, storage: &mut impl Storage, channel: Channel) {
+        storage.changed(&channel);
+        self.restore(channel);
+    }
+
+    /// Adds a channel as it was stored.
+    fn restore(&mut self, channel: Channel) {
+        let entry = (channel.published, channel.name.clone());
+        if channel.bytes > 0 {
+            self.with_messages.insert(entry.clone());
+        }
+        if let Some(due) = channel.due() {
+            self.due.insert((due, channel.name.clone()));
+        }
+        self.by_publish.insert(entry);
+        self.bytes += channel.bytes;
+        self.channels.insert(channel.name.clone(), channel);
+    }
+}
+
+/// Trims the oldest message that a subscriber could resume over; if there is none, the oldest latest message of a key. `false` if
+/// there is none either.
+fn trim_oldest(channel: &mut Channel, storage: &mut impl Storage) -> Result<bool, BrokerError> {
+    if channel.count() == 0 {
+        let Some(message) = storage.first_message(channel)? else {
+            channel.bytes = 0;
+            return Ok(false);
+        };
+        if let Some(key) = &message.key {
+            storage.set_latest(channel, key, None)?;
+        }
+        channel.state_trimmed = channel.state_trimmed.max(message.cursor.offset);
+        remove(channel, storage, message.cursor.offset)?;
+        return Ok(true);
+    }
+    let offset = channel.trimmed.offset + 1;
+    let Some(message) = storage.message(channel, offset)? else {
+        return Err(BrokerError::Unavailable {
+            reason: format!("message {offset} of {} is missing", channel.name).into(),
+        });
+    };
+    channel.trimmed = message.cursor;
+    let latest_of = match &message.key {
+        Some(key) if channel.retention.kind == HistoryKind::State => {
+            storage.latest(channel, key)?.filter(|latest| *latest == offset).map(|_| key)
+        }
+        _ => None,
+    };
+    match (latest_of, &message.key) {
+        // The value of the key stays, although no subscriber can resume over it any more.
+        (Some(_), _) if !message.is_removed => {}
+        (Some(key), _) => {
+            storage.set_latest(channel, key, None)?;
+            channel.state_trimmed = offset;
+            remove(channel, storage, offset)?;
+        }
+        (None, Some(_)) if channel.retention.kind == HistoryKind::State => remove(channel, storage, offset)?,
+        (None, _) => {
+            channel.state_trimmed = offset;
+            remove(channel, storage, offset)?;
+        }
+    }
+    channel.oldest = match channel.count() {
+        0 => None,
+        _ => storage.message(channel, offset + 1)?.map(|next| next.cursor.time),
+    };
+    Ok(true)
+}
+
+/// Removes a message from the storage and from the channel's bytes.
+fn remove(channel: &mut Channel, storage: &mut impl Storage, offset: u64) -> Result<(), BrokerError> {
+    if let Some(message) = storage.message(channel, offset)? {
+        storage.remove(channel, offset)?;
+        channel.bytes -= message.size() as u64;
+    }
+    Ok(())
+}
+
+/// Makes a stream of a state channel or the reverse.
+fn change_kind(channel: &mut Channel, storage: &mut impl Storage, kind: HistoryKind) -> Result<(), BrokerError> {
+    // The latest messages of keys that were kept although their turn to be trimmed had come.
+    while let Some(message) =
+        storage.first_message(channel)?.filter(|first| first.cursor.offset <= channel.trimmed.offset)
+    {
+        if let Some(key) = &message.key {
+            storage.set_latest(channel, key, None)?;
+        }
+        remove(channel, storage, message.cursor.offset)?;
+    }
+    channel.state_trimmed = channel.trimmed.offset;
+    for offset in channel.trimmed.offset + 1..=channel.last.offset {
+        let Some(message) = storage.message(channel, offset)? else { continue };
+        if let Some(key) = &message.key {
+            storage.set_latest(channel, key, (kind == HistoryKind::State).then_some(offset))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn new_epoch() -> u64 {
+    // The keys of a new `RandomState` are random.
+    RandomState::new().hash_one("epoch").max(1)
+}
+
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
