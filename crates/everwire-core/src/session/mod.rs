@@ -49,10 +49,15 @@
 //! # Layout
 //!
 //! - [`ClientSession`], what goes in ([`ClientInput`]) and what comes out ([`ClientAction`]): the client's side, and its contract
+//! - [`ServerSession`] and [`ServerAction`]: the server's side of a session; [`ServerConnection`]: which lines its connections may receive
 
 mod client;
+mod server;
 
 pub use client::{
     Attachment, ClientAction, ClientInput, ClientSession, ClientSessionConfig, PublishId, PublishOutcome, QueueError,
     RequestId, SubscriptionId,
+};
+pub use server::{
+    Answer, LineHandling, Receipt, Request, ServerAction, ServerConnection, ServerSession, SessionLimits,
 };

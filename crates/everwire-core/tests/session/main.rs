@@ -1,0 +1,7 @@
+//! The machines of sessions.
+
+#[allow(dead_code, reason = "the tests of the protocol read other parts of the page")]
+#[path = "../protocol/page.rs"]
+mod page;
+mod server_property;
+mod states;
