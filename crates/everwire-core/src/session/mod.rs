@@ -50,14 +50,19 @@
 //!
 //! - [`ClientSession`], what goes in ([`ClientInput`]) and what comes out ([`ClientAction`]): the client's side, and its contract
 //! - [`ServerSession`] and [`ServerAction`]: the server's side of a session; [`ServerConnection`]: which lines its connections may receive
+//! - [`Feed`], [`FeedStep`]: what a subscription of a server's connection gets next; [`History`]: whether a position can be recovered
 
 mod client;
+mod feed;
+mod recovery;
 mod server;
 
 pub use client::{
     Attachment, ClientAction, ClientInput, ClientSession, ClientSessionConfig, PublishId, PublishOutcome, QueueError,
     RequestId, SubscriptionId,
 };
+pub use feed::{Feed, FeedStep, Opening};
+pub use recovery::{Gap, History};
 pub use server::{
     Answer, LineHandling, Receipt, Request, ServerAction, ServerConnection, ServerSession, SessionLimits,
 };

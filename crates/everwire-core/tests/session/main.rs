@@ -1,5 +1,6 @@
 //! The machines of sessions.
 
+mod feed_property;
 #[allow(dead_code, reason = "the tests of the protocol read other parts of the page")]
 #[path = "../protocol/page.rs"]
 mod page;
