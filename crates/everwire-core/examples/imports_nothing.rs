@@ -1,9 +1,12 @@
-//! Drives a connection through a life. The test of the same name builds it for wasm32-unknown-unknown and checks that the module
-//! imports nothing.
+//! Drives a connection through a life, and reads and writes lines of the protocol. The test of the same name builds it for
+//! wasm32-unknown-unknown and checks that the module imports nothing.
 
 use core::hint::black_box;
 
-use everwire_core::{Action, Config, Connection, DropCause, Input, Network, Page, QueueOptions, Time};
+use everwire_core::{
+    Action, Config, Connection, DropCause, Input, Network, Page, QueueOptions, Time,
+    protocol::{ClientLine, Line, Lines, MessageWriter, Payload, ServerLine},
+};
 
 fn main() {
     let mut connection = Connection::new(Config::default(), black_box(42));
@@ -36,4 +39,15 @@ fn main() {
         connection.handle(now, input);
     }
     black_box(connection.latency().summary());
+    pass_on::<ClientLine<'_>>(black_box("ping 1\u{1e}pub chat 1\nhello"));
+    pass_on::<ServerLine<'_>>(black_box("ack 1 9f.18.1795219200100"));
+}
+
+fn pass_on<'a, L: Line<'a>>(message: &'a str) {
+    let mut writer = MessageWriter::new(usize::MAX);
+    for (line, payload) in Lines::<L>::text(message).flatten() {
+        let _ = black_box(writer.push(&line, payload));
+    }
+    let _ = black_box(writer.push(&ClientLine::Bye, Payload::Binary(b"bytes")));
+    drop(black_box(writer.pop()));
 }

@@ -5,7 +5,10 @@ use everwire_core::{
     protocol::{ClientLine, ErrorCode, GapReason, ServerLine},
 };
 
-use crate::page::{self, Reaction};
+use crate::{
+    page,
+    states::{self, Reaction},
+};
 
 /// The types of the forms in the first column.
 fn types(title: &str) -> Vec<String> {
@@ -65,8 +68,13 @@ fn the_reasons_of_a_gap_are_those_of_the_page() {
 #[test]
 fn each_state_has_a_reaction_to_each_line() {
     let reactions = [
-        (page::server_reactions(), ["new", "attached", "closing"], &ClientLine::TYPES[..], "a type of no client"),
-        (page::client_reactions(), ["greeting", "attached", "closing"], &ServerLine::TYPES[..], "a type of no server"),
+        (states::server_reactions(), ["new", "attached", "closing"], &ClientLine::TYPES[..], "a type of no client"),
+        (
+            states::client_reactions(),
+            ["greeting", "attached", "closing"],
+            &ServerLine::TYPES[..],
+            "a type of no server",
+        ),
     ];
     for (cells, states, types, unknown) in reactions {
         let expected = types.iter().copied().chain([unknown, "malformed"]);
