@@ -5,8 +5,8 @@
 //! - [`setup`]: finds what is missing and installs it
 //! - [`demo`]: builds the demos ([`dist`]) and serves them
 //! - [`npm`]: builds the npm package
-//! - [`mod@bench`]: measures the npm package and the Rust API beside their peers
-//! - [`lab`]: measures the server under load beside its peers
+//! - [`mod@bench`]: compares the npm package and the Rust API with their peers
+//! - [`lab`]: compares the server under load with its peers
 //! - [`modules`]: looks for circles among the modules of the libraries
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`open_files`], [`scratch`], [`server`]: what these have in common
@@ -47,7 +47,7 @@ enum Chore {
     Demo(demo::Options),
     /// Build, measure and pack the npm package, and let npm check that it could be published
     Npm,
-    /// Measure size, speed and memory beside the peers; missing a budget fails
+    /// Compare size, speed and memory with the peers; missing a budget fails
     Bench(bench::Options),
     /// Repeat the load experiments, and write docs/results.md
     Lab(lab::Options),

@@ -61,7 +61,7 @@ fn how_to_read(machine: &Machine) -> String {
          JavaScript. With several workers, Everwire's share a port and the system gives each its connections (`--reuse-port`). \
          Those of Node.js have one more process above them, of its `cluster` module, which hands out connections: `2 + 1` is two that \
          serve and this one; its processor time and its memory count.\n\
-         - The servers beside Everwire's are in `bench/reference`: each does no more than echo, without compression. socket.io and \
+         - The servers that Everwire's is compared with are in `bench/reference`: each does no more than echo, without compression. socket.io and \
          SocketCluster give an application more than a bare WebSocket (events, acknowledgements, channels), and each message pays.\n\
          - The command lines work in the project's root after `cargo xtask setup` and `cargo build --release -p everwire-companion -p \
          everwire-load`: start a server in one terminal (two lines are two servers) and the load in another. The lab lets the system \
