@@ -11,8 +11,15 @@ use clap::Args;
 use crate::workspace::Workspace;
 
 /// The libraries that applications and other crates build on.
-const LIBRARIES: [&str; 6] =
-    ["everwire-core", "everwire", "everwire-js", "everwire-yew", "everwire-server", "everwire-companion-api"];
+const LIBRARIES: [&str; 7] = [
+    "everwire-core",
+    "everwire",
+    "everwire-js",
+    "everwire-yew",
+    "everwire-server",
+    "everwire-companion-api",
+    "everwire-load",
+];
 
 /// Those with other modules in browsers.
 const IN_BROWSERS: [&str; 3] = ["everwire", "everwire-js", "everwire-yew"];

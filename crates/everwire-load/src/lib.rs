@@ -32,6 +32,8 @@ mod controller;
 #[cfg(feature = "client")]
 mod dialect;
 #[cfg(feature = "client")]
+mod error;
+#[cfg(feature = "client")]
 mod files;
 #[cfg(feature = "client")]
 mod interrupt;
@@ -72,7 +74,8 @@ mod worker;
 #[cfg(feature = "client")]
 mod workers;
 
-pub use chart::{Chart, ChartError, Line, charts_of_a_run};
+pub use chart::of_a_run::charts_of_a_run;
+pub use chart::{Chart, ChartError, Line};
 pub use histogram::Histogram;
 pub use record::{
     Deliveries, LoadUse, Opening, Percentiles, Phase, Record, RoundTrips, Second, ServerUse, Setting, Summary,
@@ -81,11 +84,15 @@ pub use record::{
 #[cfg(feature = "client")]
 pub use cli::{Cli, Unusable};
 #[cfg(feature = "client")]
+pub use dialect::Dialect;
+#[cfg(feature = "client")]
+pub use error::RunError;
+#[cfg(feature = "client")]
 pub use interrupt::INTERRUPTED;
 #[cfg(feature = "client")]
-pub use plan::{Dialect, Plan};
+pub use plan::Plan;
 #[cfg(feature = "client")]
-pub use run::{AS_WORKER, Outcome, RunError, run};
+pub use run::{AS_WORKER, Outcome, run};
 #[cfg(feature = "client")]
 pub use worker::serve;
 #[cfg(feature = "client")]

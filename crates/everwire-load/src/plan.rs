@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::dialect::Purpose;
-use crate::schedule::Period;
+use crate::dialect::{Dialect, Purpose};
+use crate::units::Period;
 
 /// What a run is to do, the same for all processes that take part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,20 +52,6 @@ pub struct Plan {
     pub(crate) source_addresses: Vec<IpAddr>,
 }
 
-/// What a server speaks over its WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Dialect {
-    /// Bare messages; an echo sends them back as they are
-    Plain,
-    /// Engine.IO 4: the events "echo" and "publish" carry the messages, "subscribe" asks for what is published
-    #[value(name = "socket.io")]
-    #[serde(rename = "socket.io")]
-    SocketIo,
-    /// SocketCluster: the procedure "echo", and the channel "load"
-    Socketcluster,
-}
-
 /// One connection's part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -106,16 +92,6 @@ impl Plan {
             Purpose::Ping
         };
         Part { number, purpose }
-    }
-}
-
-impl core::fmt::Display for Dialect {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.write_str(match self {
-            Self::Plain => "plain",
-            Self::SocketIo => "socket.io",
-            Self::Socketcluster => "socketcluster",
-        })
     }
 }
 

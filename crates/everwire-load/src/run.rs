@@ -1,16 +1,13 @@
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use thiserror::Error;
-
-use crate::chart::{ChartError, charts_of_a_run};
+use crate::chart::of_a_run::charts_of_a_run;
 use crate::controller::Controller;
 use crate::lines::Lines;
 use crate::progress::Progress;
 use crate::record::{Record, Second, Summary};
-use crate::workers::WorkerError;
-use crate::{Cli, Unusable, files, table};
+use crate::{Cli, RunError, files, table};
 
 /// The first argument with which the program starts itself as a worker: then it is to call `serve`.
 pub const AS_WORKER: &str = "--as-worker";
@@ -24,56 +21,6 @@ pub enum Outcome {
     Missed(Vec<String>),
     /// By a signal, before its time.
     Interrupted,
-}
-
-/// Why there is no result, or not all of it.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The flags.
-    #[error(transparent)]
-    Unusable(#[from] Unusable),
-    /// A worker process.
-    #[error(transparent)]
-    Worker(#[from] WorkerError),
-    /// No connection could be opened.
-    #[error("no connection to {url} could be opened:{reasons}\nIs the server running there, and is this its address?")]
-    NoConnection {
-        /// The address of the server.
-        url: String,
-        /// The reasons, and how often each occurred.
-        reasons: String,
-    },
-    /// `--payload`.
-    #[error(
-        "a message of --payload {payload} is too large to come back ({reason}): use a smaller one, or raise the limit of the server"
-    )]
-    TooLarge {
-        /// How many bytes the messages have.
-        payload: usize,
-        /// How that is known.
-        reason: String,
-    },
-    /// `--server-pid`.
-    #[error("there is no process {0}: leave out --server-pid to watch the process that listens on the server's port")]
-    NoProcess(u32),
-    /// `--json` or `--charts`.
-    #[error("cannot write {}: {error}; name another place", path.display())]
-    Write {
-        /// What.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// `--json -`, whose reader has closed stdout.
-    #[error("stdout was closed before the end of the run")]
-    Unread,
-    /// `--charts`.
-    #[error(transparent)]
-    Chart(#[from] ChartError),
-    /// Signals.
-    #[error("cannot listen for signals: {0}")]
-    Signals(#[from] ctrlc::Error),
 }
 
 /// Runs what the command line asks for, and prints the result.

@@ -1,39 +1,6 @@
-use core::time::Duration;
-
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::units;
-
-/// How long a connection waits from one message to the next: drawn evenly between the two times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Period {
-    /// The shortest.
-    pub(crate) from: Duration,
-    /// The longest, included.
-    pub(crate) to: Duration,
-}
-
-impl Period {
-    /// The average.
-    pub(crate) fn mean(self) -> Duration {
-        (self.from + self.to) / 2
-    }
-
-    fn draw(self, random: &mut fastrand::Rng) -> Duration {
-        self.from + (self.to - self.from).mul_f64(random.f64())
-    }
-}
-
-impl core::fmt::Display for Period {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.write_str(&units::show(self.from))?;
-        if self.from != self.to {
-            write!(formatter, "..{}", units::show(self.to))?;
-        }
-        Ok(())
-    }
-}
+use crate::units::Period;
 
 /// When a connection sends: from a random time within the first period on, so that the connections do not send together.
 ///
@@ -69,6 +36,8 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     fn all(mut schedule: Schedule) -> Vec<Instant> {

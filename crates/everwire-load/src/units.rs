@@ -3,14 +3,43 @@
 use core::time::Duration;
 
 use bytesize::ByteSize;
-
-use crate::schedule::Period;
+use serde::{Deserialize, Serialize};
 
 /// The longest time that a flag may give: a week.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The lowest rate, one an hour: the time of the last of ten million connections can still be computed.
 pub(crate) const SLOWEST: f64 = 1.0 / 3600.0;
+
+/// How long a connection waits from one message to the next: drawn evenly between the two times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Period {
+    /// The shortest.
+    pub(crate) from: Duration,
+    /// The longest, included.
+    pub(crate) to: Duration,
+}
+
+impl Period {
+    /// The average.
+    pub(crate) fn mean(self) -> Duration {
+        (self.from + self.to) / 2
+    }
+
+    pub(crate) fn draw(self, random: &mut fastrand::Rng) -> Duration {
+        self.from + (self.to - self.from).mul_f64(random.f64())
+    }
+}
+
+impl core::fmt::Display for Period {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str(&show(self.from))?;
+        if self.from != self.to {
+            write!(formatter, "..{}", show(self.to))?;
+        }
+        Ok(())
+    }
+}
 
 /// `2.5s`, `200ms`, `5m`; `0` without a unit.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

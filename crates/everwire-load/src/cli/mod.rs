@@ -16,8 +16,8 @@ pub use unusable::Unusable;
 use crate::dialect::address;
 use crate::files;
 use crate::limits::Limits;
-use crate::schedule::Period;
 use crate::stamp::Stamp;
+use crate::units::Period;
 use crate::{Dialect, Plan, units};
 
 /// Puts a load on a WebSocket server, and reports what came back and how fast.

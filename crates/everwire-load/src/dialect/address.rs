@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::Dialect;
+use super::Dialect;
 
 /// The address to dial: socket.io and SocketCluster have paths of their own, and socket.io names its protocol in the query.
 pub(crate) fn complete(dialect: Dialect, mut url: Url) -> Url {

@@ -11,7 +11,31 @@ mod socketcluster;
 
 use std::borrow::Cow;
 
-use crate::Dialect;
+use serde::{Deserialize, Serialize};
+
+/// What a server speaks over its WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// Bare messages; an echo sends them back as they are
+    Plain,
+    /// Engine.IO 4: the events "echo" and "publish" carry the messages, "subscribe" asks for what is published
+    #[value(name = "socket.io")]
+    #[serde(rename = "socket.io")]
+    SocketIo,
+    /// SocketCluster: the procedure "echo", and the channel "load"
+    Socketcluster,
+}
+
+impl core::fmt::Display for Dialect {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.write_str(match self {
+            Self::Plain => "plain",
+            Self::SocketIo => "socket.io",
+            Self::Socketcluster => "socketcluster",
+        })
+    }
+}
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

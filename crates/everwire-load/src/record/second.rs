@@ -2,7 +2,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Percentiles;
+use super::percentiles::Percentiles;
 
 /// A part of a second that is shorter is too short to tell a rate.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(400);
