@@ -4,6 +4,7 @@
 #[path = "../../tests/protocol/check.rs"]
 mod check;
 #[path = "../../tests/protocol/page.rs"]
+#[expect(dead_code, reason = "the tables of states are for other tests")]
 mod page;
 
 use libfuzzer_sys::fuzz_target;

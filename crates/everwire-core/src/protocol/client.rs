@@ -77,7 +77,7 @@ impl<'a> ClientLine<'a> {
     /// # Errors
     /// The type is not known, or the specification does not allow the header.
     pub fn parse(header: &'a str) -> Result<Self, ProtocolError<'a>> {
-        let malformed = |reason| ProtocolError::malformed(header, reason);
+        let malformed = |reason| words::malformed(header, reason);
         let mut words = Words::read(header).map_err(malformed)?;
         let line = match words.line_type() {
             "hello" => Hello::read(words).map(Self::Hello),

@@ -2,8 +2,6 @@ use core::fmt;
 
 use thiserror::Error;
 
-use super::words::is_type;
-
 /// Why something is refused, fails or ends: the table "Errors" of `docs/protocol.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -96,8 +94,9 @@ impl ErrorCode {
 
     /// The WebSocket close code of a connection that ends for this reason, or `None` if it never ends one.
     ///
-    /// A client may send those of the errors that it finds itself: they are in the range that browsers allow. The default
-    /// [`ReconnectRules`](crate::ReconnectRules) retry exactly those after which the specification wants another connection.
+    /// A client may send those of the errors that it finds itself: they are in the range that browsers allow. Where each attempt has
+    /// new credentials, [`ReconnectRules`](crate::ReconnectRules) retry after exactly those codes after which the specification wants
+    /// another connection.
     pub const fn close_code(self) -> Option<u16> {
         match self {
             Self::Malformed => Some(4501),
@@ -148,11 +147,6 @@ pub enum ProtocolError<'a> {
 }
 
 impl<'a> ProtocolError<'a> {
-    pub(super) fn malformed(header: &'a str, reason: &'static str) -> Self {
-        let first = header.split(' ').next();
-        Self::Malformed { line: first.filter(|word| is_type(word)), reason }
-    }
-
     /// The code of the `error` that answers it.
     pub const fn code(&self) -> ErrorCode {
         match self {

@@ -6,7 +6,7 @@ use super::{
     delivery::EncodedMsg,
     error::{EncodeError, ProtocolError},
     server::ServerLine,
-    words::{MAX_HEADER, MAX_NUMBER, decimal},
+    words::{self, MAX_HEADER, MAX_NUMBER, decimal},
 };
 
 /// Separates the lines of a text message.
@@ -172,7 +172,7 @@ impl<'a, L: Line<'a>> Iterator for Lines<'a, L> {
 }
 
 fn split_binary(bytes: &[u8]) -> Result<(&str, Payload<'_>, &[u8]), ProtocolError<'_>> {
-    let malformed = |reason| ProtocolError::malformed("", reason);
+    let malformed = |reason| words::malformed("", reason);
     let searched = &bytes[..bytes.len().min(MAX_SIZE_WORD + MAX_HEADER + 1)];
     let end = searched.iter().position(|byte| *byte == b'\n');
     let (header, rest) = match end {
@@ -181,16 +181,17 @@ fn split_binary(bytes: &[u8]) -> Result<(&str, Payload<'_>, &[u8]), ProtocolErro
     };
     let header = str::from_utf8(header).map_err(|_| malformed("a header is UTF-8"))?;
     let Some(sized) = header.strip_prefix('+') else { return Ok((header, Payload::None, rest)) };
-    let (size, header) = sized.split_once(' ').ok_or(malformed("a header follows its size"))?;
-    let malformed = |reason| ProtocolError::malformed(header, reason);
+    let (size, header) = sized.split_once(' ').ok_or_else(|| malformed("a header follows its size"))?;
+    let malformed = |reason| words::malformed(header, reason);
     let is_text = match size.as_bytes().first() {
         Some(b't') => true,
         Some(b'b') => false,
         _ => return Err(malformed("a payload is +t for a text or +b for bytes")),
     };
     let size = decimal(&size[1..], MAX_NUMBER).and_then(|size| usize::try_from(size).ok());
-    let size = size.ok_or(malformed("the size of a payload is an integer without leading zeros"))?;
-    let (payload, rest) = rest.split_at_checked(size).ok_or(malformed("the payload is shorter than its size"))?;
+    let size = size.ok_or_else(|| malformed("the size of a payload is an integer without leading zeros"))?;
+    let (payload, rest) =
+        rest.split_at_checked(size).ok_or_else(|| malformed("the payload is shorter than its size"))?;
     let payload = if is_text {
         Payload::Text(str::from_utf8(payload).map_err(|_| malformed("a text is UTF-8"))?)
     } else {

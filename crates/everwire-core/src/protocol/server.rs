@@ -176,7 +176,7 @@ impl<'a> ServerLine<'a> {
     /// # Errors
     /// The type is not known, or the specification does not allow the header.
     pub fn parse(header: &'a str) -> Result<Self, ProtocolError<'a>> {
-        let malformed = |reason| ProtocolError::malformed(header, reason);
+        let malformed = |reason| words::malformed(header, reason);
         let words = Words::read(header).map_err(malformed)?;
         let read = match words.line_type() {
             "welcome" => |words| Welcome::read(words).map(Self::Welcome),

@@ -6,7 +6,7 @@ use core::{
 
 use thiserror::Error;
 
-use super::error::{EncodeError, ErrorCode};
+use super::error::{EncodeError, ErrorCode, ProtocolError};
 
 /// The largest number of a line, 2⁵³ − 1: the largest integer that JavaScript has exactly. Only epochs and offsets may be larger.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;
@@ -113,9 +113,15 @@ pub fn is_id(text: &str) -> bool {
     (1..=MAX_ID).contains(&text.len()) && text.bytes().all(is_allowed)
 }
 
-pub(super) fn is_type(text: &str) -> bool {
+fn is_type(text: &str) -> bool {
     let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     (1..=MAX_TYPE).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+/// The error of a line with this header, which names the line's type if it can be read.
+pub(super) fn malformed(header: &str, reason: Reason) -> ProtocolError<'_> {
+    let first = header.split(' ').next();
+    ProtocolError::Malformed { line: first.filter(|word| is_type(word)), reason }
 }
 
 /// An integer without a sign and without zeros before it, up to `max`.

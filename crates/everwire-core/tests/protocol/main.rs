@@ -6,6 +6,5 @@ mod framing;
 mod make;
 mod page;
 mod properties;
-mod states;
 mod tables;
 mod vectors;

@@ -1,6 +1,69 @@
-//! Reads the tables of `docs/protocol.md`.
+//! Reads the tables of `docs/protocol.md`. The tests of the machines take this file as a module, for the tables of states and lines.
 
 const PAGE: &str = include_str!("../../../../docs/protocol.md");
+
+/// What a side does with a line in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reaction {
+    Attach,
+    Handle,
+    Close,
+    Ignore,
+    /// Ends the connection with this error.
+    Unexpected,
+    /// Ends the connection with this error.
+    Malformed,
+    /// Answers with this error, and goes on.
+    UnknownLine,
+}
+
+impl Reaction {
+    fn parse(word: &str) -> Self {
+        match word {
+            "attach" => Self::Attach,
+            "handle" => Self::Handle,
+            "close" => Self::Close,
+            "ignore" => Self::Ignore,
+            "unexpected" => Self::Unexpected,
+            "malformed" => Self::Malformed,
+            "unknown-line" => Self::UnknownLine,
+            other => panic!("{other:?} is not what a side can do with a line"),
+        }
+    }
+}
+
+/// A cell of the tables of states and lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell {
+    /// A type, `malformed`, or `a type of no client` (or server).
+    pub(crate) line: String,
+    pub(crate) state: String,
+    pub(crate) reaction: Reaction,
+}
+
+/// What the server does with each line in each state.
+pub(crate) fn server_reactions() -> Vec<Cell> {
+    reactions("received by the server")
+}
+
+/// What the client does with each line in each state.
+pub(crate) fn client_reactions() -> Vec<Cell> {
+    reactions("received by the client")
+}
+
+fn reactions(corner: &str) -> Vec<Cell> {
+    let table = tables("What each side does with each line").into_iter().find(|table| table[0][0] == corner);
+    let table = table.unwrap_or_else(|| panic!("no table begins with {corner:?}"));
+    let mut cells = Vec::new();
+    for row in &table[1..] {
+        assert_eq!(row.len(), table[0].len(), "each cell is filled: {row:?}");
+        for (state, reaction) in table[0].iter().zip(row).skip(1) {
+            let reaction = Reaction::parse(reaction);
+            cells.push(Cell { line: row[0].clone(), state: state.clone(), reaction });
+        }
+    }
+    cells
+}
 
 /// The text of a section.
 pub(crate) fn section(title: &str) -> &'static str {

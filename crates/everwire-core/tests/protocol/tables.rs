@@ -5,10 +5,7 @@ use everwire_core::{
     protocol::{ClientLine, ErrorCode, GapReason, ServerLine},
 };
 
-use crate::{
-    page,
-    states::{self, Reaction},
-};
+use crate::page::{self, Reaction};
 
 /// The types of the forms in the first column.
 fn types(title: &str) -> Vec<String> {
@@ -20,6 +17,22 @@ fn types(title: &str) -> Vec<String> {
 fn the_tables_list_the_lines_that_are_read() {
     assert_eq!(types("Lines of the client"), ClientLine::TYPES);
     assert_eq!(types("Lines of the server"), ServerLine::TYPES);
+}
+
+#[test]
+fn each_word_of_a_line_has_a_form() {
+    let forms = page::tables("Framing").concat();
+    let forms: BTreeSet<&str> = forms.iter().flat_map(|row| row[0].split(", ")).collect();
+    for title in ["Lines of the client", "Lines of the server"] {
+        for row in &page::tables(title).concat()[1..] {
+            let words = row[0].split(|character: char| !character.is_ascii_uppercase());
+            for word in words.filter(|word| !word.is_empty()) {
+                // These two occur in one line each, which explains them.
+                let is_explained = ["START", "REASON"].contains(&word);
+                assert!(is_explained || forms.contains(word), "{word} of {}", row[0]);
+            }
+        }
+    }
 }
 
 #[test]
@@ -68,13 +81,8 @@ fn the_reasons_of_a_gap_are_those_of_the_page() {
 #[test]
 fn each_state_has_a_reaction_to_each_line() {
     let reactions = [
-        (states::server_reactions(), ["new", "attached", "closing"], &ClientLine::TYPES[..], "a type of no client"),
-        (
-            states::client_reactions(),
-            ["greeting", "attached", "closing"],
-            &ServerLine::TYPES[..],
-            "a type of no server",
-        ),
+        (page::server_reactions(), ["new", "attached", "closing"], &ClientLine::TYPES[..], "a type of no client"),
+        (page::client_reactions(), ["greeting", "attached", "closing"], &ServerLine::TYPES[..], "a type of no server"),
     ];
     for (cells, states, types, unknown) in reactions {
         let expected = types.iter().copied().chain([unknown, "malformed"]);
