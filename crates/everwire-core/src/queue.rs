@@ -36,7 +36,6 @@ impl<T> Queue<T> {
     }
 
     /// Takes out the oldest.
-    #[inline(never)]
     pub(crate) fn pop(&mut self) -> Option<T> {
         self.pop_if(|_| true)
     }
@@ -107,6 +106,7 @@ impl<T> Queue<T> {
         self.places.iter().flatten()
     }
 
+    #[inline(never)]
     fn close_up(&mut self) {
         if self.len == 0 {
             self.places.clear();

@@ -32,6 +32,7 @@ impl Time {
     }
 
     /// So many milliseconds, to the nearest nanosecond; zero for negative numbers and NaN.
+    #[inline(never)]
     pub fn from_millis_f64(millis: f64) -> Self {
         Self((millis * 1e6 + 0.5) as u64).min(Self::FOREVER)
     }

@@ -86,7 +86,6 @@ pub(crate) fn config(operands: &Operands) -> Config {
 }
 
 impl Value for Time {
-    #[inline(never)]
     fn from_number(number: f64) -> Self {
         Self::from_millis_f64(number)
     }
