@@ -27,6 +27,7 @@
 //! - [`Outbox`]: what waits to be sent, within bounds; [`Watermarks`]: when messages wait
 //! - [`ping`]: the standard heartbeat as texts
 //! - [`protocol`]: the lines of `everwire.v1`, which carry channels, publishes and requests
+//! - [`Channel`]: the name of a channel and the type of its messages
 //! - [`session`]: what survives a connection of `everwire.v1`: publishes, requests and subscriptions
 //! - [`Latency`]: round trips, loss, and the offset to the server's clock
 //! - [`CloseCode`], [`CloseReason`], [`Protocols`]: values that the platform's WebSocket cannot refuse
@@ -38,6 +39,7 @@ extern crate alloc;
 
 mod backoff;
 mod backpressure;
+mod channel;
 mod close;
 mod config;
 mod connection;
@@ -57,6 +59,7 @@ mod time;
 
 pub use backoff::Backoff;
 pub use backpressure::Watermarks;
+pub use channel::Channel;
 pub use close::{CloseCode, CloseCodeError, CloseReason, CloseReasonError};
 pub use config::Config;
 pub use connection::{Connection, Phase, Traffic};
