@@ -12,16 +12,21 @@ use crate::{
 /// channel goes to [`fan_out`](Self::fan_out), and the driver calls [`fell_behind`](Self::fell_behind) when the connection has more
 /// queued than it should: what follows is read from history when that has drained.
 ///
-/// The driver polls under the lock under which the channel's messages are numbered, so that no message comes between the end of the
-/// history and the fan-out. A feed to which that happens all the same notices, and catches up. Pages of [`Mode::Latest`] must be read
-/// from the state of the channel that was given to `poll`, because a removed key that was dropped since would leave no trace; for pages
-/// of [`Mode::Each`] the feed notices what is missing.
+/// The driver polls under the lock under which the channel's messages are handed out, so that no message comes between the end of the
+/// history and the fan-out. A feed to which that happens all the same notices it by the next message, and catches up.
+///
+/// Where a page is read later than the history that was given to `poll`, the driver polls again with the history that the page was
+/// read from, before it hands on the messages: if it does not get [`FeedStep::Read`] again, messages were trimmed meanwhile, and it does
+/// what it gets instead.
+///
+/// Where only the latest message of each key is read, a message is left out for a later one of its key. If the connection breaks between the
+/// two, and the broker comes back with a copy of its data that has the first and not the second, the subscriber gets neither.
 ///
 /// ```
 /// use everwire_core::{Delivery, protocol::{Cursor, Mode, Start}, session::{Feed, FeedStep, History}};
 ///
 /// let at = |offset| Cursor { epoch: 0x9f, offset, time: 1_000 + offset };
-/// let history = History { trimmed: at(0), last: at(2) };
+/// let history = History { trimmed: 0, last: at(2) };
 /// let (mut feed, opening) = Feed::start(Start::Last(1), Mode::Each, true, &history, |offset| Some(1_000 + offset));
 /// assert_eq!((opening.cursor, opening.gap), (at(1), None));
 ///
@@ -98,11 +103,11 @@ pub enum FeedStep {
 }
 
 impl Feed {
-    /// Subscribes. `time_at` is the time of a message that is kept, as for [`History::gap_after`]. With `allows_history` unset, the server's
+    /// Subscribes. `time_at` is the time of a message, as for [`History::gap_after`]. With `allows_history` unset, the server's
     /// rules do not let this subscriber see what was published before: whatever it missed is [`GapReason::Refused`].
     ///
-    /// `history` is that of the mode: a broker that drops all but the latest message of each key describes what it can still
-    /// recover for [`Mode::Latest`].
+    /// `history` is that of the mode: of a channel whose latest message of each key outlives the others, [`Mode::Latest`] can be recovered
+    /// from earlier positions.
     pub fn start(
         start: Start,
         mode: Mode,
@@ -156,7 +161,7 @@ impl Feed {
             self.sent = self.position.offset;
             return FeedStep::Position { cursor: self.position, is_live: true };
         }
-        if self.position.offset < history.trimmed.offset {
+        if self.position.offset < history.trimmed {
             let gap = history.trimmed_since(self.sent);
             return self.skip(Gap { missed: gap.missed.filter(|_| self.mode == Mode::Each), ..gap });
         }
@@ -243,15 +248,13 @@ impl Feed {
 
 /// The position before the latest `count` messages, or before all that are kept.
 fn before_last(count: u64, history: &History, time_at: impl FnOnce(u64) -> Option<u64>) -> Cursor {
-    let offset = history.last.offset.saturating_sub(count);
-    if offset <= history.trimmed.offset {
-        return history.trimmed;
-    }
+    let offset = history.last.offset.saturating_sub(count).max(history.trimmed);
     if offset == history.last.offset {
         return history.last;
     }
-    // A broker that does not know the time of a message that it keeps may not have the message either.
-    time_at(offset).map_or(history.last, |time| Cursor { offset, time, ..history.last })
+    // A broker that does not know the time of a message may not have the next one either.
+    let time = if offset == 0 { Some(0) } else { time_at(offset) };
+    time.map_or(history.last, |time| Cursor { offset, time, ..history.last })
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@ use crate::protocol::{Cursor, GapReason};
 /// What a broker has of a channel. The offsets of its messages count up by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct History {
-    /// The latest message that was dropped, or the position before the first: every later message is kept.
-    pub trimmed: Cursor,
+    /// The offset of the latest message that was dropped, or that before the first: every later message is kept.
+    pub trimmed: u64,
     /// The latest message, also where it was dropped: a subscriber that has it has missed nothing.
     pub last: Cursor,
 }
@@ -23,20 +23,20 @@ pub struct Gap {
 impl History {
     /// The history of a channel without messages: `start` is its position, usually with offset 0.
     pub fn empty(start: Cursor) -> Self {
-        Self { trimmed: start, last: start }
+        Self { trimmed: start.offset, last: start }
     }
 
     /// The gap between a subscriber's position and the present one; `None` if the subscriber gets every message after its position.
     ///
-    /// `time_at` is asked at most once, for the time of a message that is kept. Where it does not know, the history counts as another one:
-    /// a message at the same offset may have another content after a broker has come back with an older copy of its data, and only
-    /// its time shows that.
+    /// `time_at` is asked at most once, for the time of a message that is kept or of the latest that was dropped. Where it does not know,
+    /// the history counts as another one: a message at the same offset may have another content after a broker has come back with
+    /// an older copy of its data, and only its time shows that.
     ///
     /// ```
     /// use everwire_core::{protocol::{Cursor, GapReason}, session::History};
     ///
     /// let at = |offset| Cursor { epoch: 0x9f, offset, time: 1_000 + offset };
-    /// let history = History { trimmed: at(3), last: at(9) };
+    /// let history = History { trimmed: 3, last: at(9) };
     /// let time_at = |offset| Some(1_000 + offset);
     /// assert_eq!(history.gap_after(at(5), time_at), None);
     /// let gap = history.gap_after(at(2), time_at).expect("message 3 is not kept");
@@ -46,15 +46,14 @@ impl History {
         if !self.reaches(position) {
             return Some(self.gap(GapReason::Rewritten, None));
         }
-        if position.offset < self.trimmed.offset {
+        if position.offset < self.trimmed {
             return Some(self.trimmed_since(position.offset));
         }
-        let is_same = if position.offset == self.last.offset {
-            position == self.last
-        } else if position.offset == self.trimmed.offset {
-            position == self.trimmed
-        } else {
-            time_at(position.offset) == Some(position.time)
+        let is_same = match position.offset {
+            offset if offset == self.last.offset => position == self.last,
+            // Before the first message.
+            0 => position.time == 0,
+            offset => time_at(offset) == Some(position.time),
         };
         if is_same { None } else { Some(self.gap(GapReason::Rewritten, None)) }
     }
@@ -86,7 +85,7 @@ mod tests {
     }
 
     /// Messages 4 to 9 are kept.
-    const HISTORY: fn() -> History = || History { trimmed: at(3), last: at(9) };
+    const HISTORY: fn() -> History = || History { trimmed: 3, last: at(9) };
 
     fn reason(position: Cursor) -> Option<GapReason> {
         HISTORY().gap_after(position, time_at).map(|gap| gap.reason)
@@ -143,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_subscriber_that_has_everything_misses_nothing_when_everything_was_trimmed() {
-        let history = History { trimmed: at(9), last: at(9) };
+        let history = History { trimmed: 9, last: at(9) };
         assert_eq!(history.gap_after(at(9), |_| None), None);
         let gap = history.gap_after(at(8), |_| None).expect("message 9 was trimmed");
         assert_eq!((gap.reason, gap.missed), (GapReason::Trimmed, Some(1)));
@@ -157,5 +156,8 @@ mod tests {
         let first = Cursor { epoch: 0x9f, offset: 0, time: 0 };
         assert!(History::empty(start).gap_after(first, |_| None).is_some());
         assert_eq!(History::empty(first).gap_after(first, |_| None), None);
+        let history = History { trimmed: 0, last: at(2) };
+        assert_eq!(history.gap_after(first, |_| None), None);
+        assert!(history.gap_after(Cursor { time: 7, ..first }, |_| Some(7)).is_some());
     }
 }

@@ -84,7 +84,7 @@ impl World {
             self.mode == Mode::Each || message.key.is_none() || (message.is_removal && self.is_latest(message))
         };
         let dropped = self.messages[..self.trimmed].iter().rfind(is_dropped);
-        let trimmed = dropped.map_or(self.cursor(0), |message| message.cursor);
+        let trimmed = dropped.map_or(0, |message| message.cursor.offset);
         History { trimmed, last: self.last() }
     }
 
@@ -132,6 +132,8 @@ impl World {
             }
             Step::FellBehind => self.feed.fell_behind(),
             Step::Resume(allows_history) => self.subscribe(Start::From(self.position), allows_history),
+            // What a message is left out for that goes back with the store is not repeated: see `Feed`.
+            Step::RollBack(_) if !self.is_complete() => {}
             Step::RollBack(count) => {
                 let left = self.messages.len().saturating_sub((count % 4).into()).max(self.trimmed);
                 self.messages.truncate(left);
@@ -146,6 +148,11 @@ impl World {
                 self.values.clear();
             }
         }
+    }
+
+    /// Whether everything up to the position was delivered, or nothing is left out for a later message.
+    fn is_complete(&self) -> bool {
+        (self.mode == Mode::Each && self.start != Start::State) || self.feed.is_live()
     }
 
     fn publish(&mut self, key: u8, is_removal: bool, misses_fan_out: bool) {
@@ -165,12 +172,17 @@ impl World {
 
     /// Whether there was something to do.
     fn page(&mut self, room: usize, trims: u8) -> bool {
-        match self.feed.poll(&self.history()) {
+        let mut step = self.feed.poll(&self.history());
+        if let FeedStep::Read { mode, .. } = step {
+            self.trim(trims);
+            // A page of each message shows by itself what was trimmed before it was read.
+            if mode == Mode::Latest {
+                step = self.feed.poll(&self.history());
+            }
+        }
+        match step {
             FeedStep::Idle => return false,
             FeedStep::Read { after, up_to, mode } => {
-                if mode == Mode::Each {
-                    self.trim(trims);
-                }
                 let messages = self.read(after, up_to, mode);
                 for message in messages.iter().take(room) {
                     if let Some(after) = self.feed.paged(message.cursor) {
