@@ -28,9 +28,9 @@ impl History {
 
     /// The gap between a subscriber's position and the present one; `None` if the subscriber gets every message after its position.
     ///
-    /// `time_at` is asked at most once, for the time of a message that is kept or of the latest that was dropped. Where it does not know,
-    /// the history counts as another one: a message at the same offset may have another content after a broker has come back with
-    /// an older copy of its data, and only its time shows that.
+    /// `time_at` is asked at most once, for the time of a message that is kept, of the latest that was dropped, or of the position before the
+    /// first. Where it does not know, the history counts as another one: a message at the same offset may have another content after
+    /// a broker has come back with an older copy of its data, and only its time shows that.
     ///
     /// ```
     /// use everwire_core::{protocol::{Cursor, GapReason}, session::History};

@@ -1,8 +1,11 @@
 //! The machines of sessions.
 
 mod feed_property;
+mod histories;
 #[allow(dead_code, reason = "the tests of the protocol read other parts of the page")]
 #[path = "../protocol/page.rs"]
 mod page;
+mod pair;
 mod server_property;
 mod states;
+mod world;

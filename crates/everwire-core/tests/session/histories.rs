@@ -1,0 +1,196 @@
+//! Random histories of clients, a server, its broker and the links between them. Whatever happens: nothing is lost without a gap, nothing is
+//! delivered twice, every publish has one outcome, which is true, and when the faults are over everything arrives.
+
+use arbitrary::{Arbitrary, Unstructured};
+use everwire_core::{
+    Time,
+    protocol::{Mode, Start},
+};
+use proptest::prelude::*;
+
+use super::world::{Event, World};
+
+const CLIENTS: usize = 2;
+const CHANNELS: [&str; 2] = ["chat", "news"];
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// One of the things that would happen next.
+    Go(u8),
+    Dial(u8),
+    Cut(u8),
+    Notice(u8),
+    Publish(u8, u8, Option<u8>),
+    Request(u8, Option<u8>),
+    Cancel(u8, u8),
+    Respond(u8),
+    Refuse(u8),
+    ServerPublish(u8),
+    Pause(u8, u8),
+    Resume(u8, u8),
+    Resubscribe(u8, u8, u8),
+    Trim(u8, u8),
+    Pass(u8),
+    Deadline,
+    Restart,
+    BackUp,
+    RestoreBackup,
+    LoseDisk,
+}
+
+impl<'a> Arbitrary<'a> for Step {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let mut any = || bytes.arbitrary::<u8>();
+        Ok(match any()? % 64 {
+            0..20 => Self::Go(0),
+            20..32 => Self::Go(any()?),
+            32..36 => Self::Dial(any()?),
+            36..38 => Self::Cut(any()?),
+            38..40 => Self::Notice(any()?),
+            40..46 => Self::Publish(any()?, any()?, Some(any()?).filter(|time| *time < 64)),
+            46..48 => Self::Request(any()?, Some(any()?).filter(|time| *time < 64)),
+            48 => Self::Cancel(any()?, any()?),
+            49..51 => Self::Respond(any()?),
+            51 => Self::Refuse(any()?),
+            52..55 => Self::ServerPublish(any()?),
+            55 => Self::Pause(any()?, any()?),
+            56 => Self::Resume(any()?, any()?),
+            57 => Self::Resubscribe(any()?, any()?, any()?),
+            58 => Self::Trim(any()?, any()?),
+            59 => Self::Pass(any()?),
+            60 => Self::Deadline,
+            61 => Self::Restart,
+            62 => Self::BackUp,
+            _ => match any()? % 4 {
+                0 => Self::LoseDisk,
+                1 | 2 => Self::RestoreBackup,
+                _ => Self::Restart,
+            },
+        })
+    }
+}
+
+fn pick<T>(items: impl IntoIterator<Item = T>, number: u8) -> Option<T> {
+    let items: Vec<T> = items.into_iter().collect();
+    let index = usize::from(number).checked_rem(items.len())?;
+    items.into_iter().nth(index)
+}
+
+fn channel(number: u8) -> &'static str {
+    CHANNELS[usize::from(number) % CHANNELS.len()]
+}
+
+fn step(world: &mut World, step: Step) {
+    let client = |number: u8| usize::from(number) % CLIENTS;
+    let span = |seconds: Option<u8>| seconds.map(|seconds| Time::from_secs(seconds.into()));
+    let event = match step {
+        Step::Go(number) => pick(world.progress(), number),
+        Step::Dial(number) => Some(Event::Dial(client(number))),
+        Step::Cut(number) => Some(Event::Cut(client(number))),
+        Step::Notice(number) => {
+            let is_cut = |id: &u64| world.clients.iter().all(|client| client.connection != Some(*id));
+            pick(world.connections.keys().copied().filter(is_cut), number).map(Event::Notice)
+        }
+        Step::Publish(number, name, time_to_live) => {
+            // A full queue refuses; there is nothing to check then.
+            let _ = world.try_publish(client(number), channel(name), span(time_to_live));
+            None
+        }
+        Step::Request(number, timeout) => {
+            world.try_request(client(number), span(timeout)).ok();
+            None
+        }
+        Step::Cancel(number, which) => {
+            let request = pick(world.clients[client(number)].requests.keys().copied(), which);
+            request.into_iter().for_each(|request| world.cancel(client(number), request));
+            None
+        }
+        Step::Respond(number) => {
+            let sessions = world.server.sessions.iter();
+            let running = sessions.flat_map(|(name, session)| session.running.keys().map(move |seq| (name, *seq)));
+            pick(running, number).map(|(name, seq)| Event::Respond(name.clone(), seq, true))
+        }
+        Step::Refuse(name) => Some(Event::Refuse(channel(name).to_owned())),
+        Step::ServerPublish(name) => Some(Event::ServerPublish(channel(name).to_owned())),
+        Step::Pause(number, name) => {
+            world.pause(client(number), channel(name));
+            None
+        }
+        Step::Resume(number, name) => {
+            world.resume(client(number), channel(name));
+            None
+        }
+        Step::Resubscribe(number, name, start) => {
+            world.unsubscribe(client(number), channel(name));
+            let start = [Start::Live, Start::Last(2)][usize::from(start) % 2];
+            world.subscribe_again(client(number), channel(name), start);
+            None
+        }
+        Step::Trim(name, count) => Some(Event::Trim(channel(name).to_owned(), usize::from(count % 4))),
+        Step::Pass(seconds) => {
+            world.pass(Time::from_secs(u64::from(seconds) % 32));
+            None
+        }
+        Step::Deadline => Some(Event::Deadline),
+        Step::Restart => Some(Event::Restart),
+        Step::BackUp => Some(Event::BackUp),
+        Step::RestoreBackup => Some(Event::RestoreBackup),
+        Step::LoseDisk => Some(Event::LoseDisk),
+    };
+    event.into_iter().for_each(|event| world.apply(event));
+}
+
+/// The faults are over.
+fn come_to_rest(world: &mut World) {
+    for client in 0..CLIENTS {
+        CHANNELS.iter().for_each(|channel| world.resume(client, channel));
+    }
+    // A connection of which the server has a deadline to end may be lost once more.
+    for _ in 0..4 {
+        (0..CLIENTS).for_each(|client| world.apply(Event::Dial(client)));
+        world.run();
+    }
+    world.check_at_rest();
+}
+
+/// The steps of which these bytes are the encoding: as many as there are bytes for.
+fn steps(bytes: &[u8]) -> Vec<Step> {
+    let mut bytes = Unstructured::new(bytes);
+    let mut steps = Vec::new();
+    while !bytes.is_empty() {
+        steps.push(bytes.arbitrary().expect("any bytes make a step"));
+    }
+    steps
+}
+
+fn play(steps: Vec<Step>) {
+    let mut world = World::new(CLIENTS);
+    for client in 0..CLIENTS {
+        CHANNELS.iter().for_each(|channel| {
+            world.subscribe_in(client, channel, Start::Live, Mode::Each);
+        });
+    }
+    steps.into_iter().for_each(|next| step(&mut world, next));
+    come_to_rest(&mut world);
+}
+
+/// How many histories are played: `EVERWIRE_HISTORIES`, or as many as take about a second.
+fn histories() -> u32 {
+    std::env::var("EVERWIRE_HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(400)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: histories(),
+        max_shrink_iters: 20_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn nothing_is_lost_or_repeated_without_a_report(
+        history in proptest::collection::vec(any::<u8>(), 0..600).prop_map(|bytes| steps(&bytes)),
+    ) {
+        play(history);
+    }
+}
