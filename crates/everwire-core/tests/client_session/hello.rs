@@ -119,3 +119,12 @@ fn numbers_that_were_never_given_do_not_swallow_the_next_publishes() {
     let actions = bench.input(welcome_new());
     assert_eq!(actions[0], attached(Attachment::Replaced));
 }
+
+#[test]
+fn a_close_code_that_no_websocket_has_is_not_repeated_in_hello() {
+    for code in [0, 999, 5_000, u16::MAX] {
+        let mut bench = Bench::new();
+        bench.input(ClientInput::Disconnected { code });
+        assert_eq!(bench.connect(), [hello(1, None)]);
+    }
+}

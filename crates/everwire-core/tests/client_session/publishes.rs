@@ -1,6 +1,7 @@
 //! What becomes of publishes.
 
 use everwire_core::{
+    Time,
     protocol::ErrorCode,
     session::{Attachment, ClientAction, ClientInput, ClientSessionConfig, QueueError},
 };
@@ -220,4 +221,15 @@ fn when_the_application_ends_the_session_each_publish_has_an_outcome() {
     assert_eq!(bench.session.publish(bench.now, 1, None), Err(QueueError::Over));
     bench.session.end(ErrorCode::Cancelled);
     assert_eq!((bench.disconnect(), bench.connect(), bench.session.poll_deadline()), (vec![], vec![], None));
+}
+
+#[test]
+fn a_publish_without_a_time_to_live_is_sent_now_or_not_at_all() {
+    let mut bench = Bench::attached();
+    bench.input(ClientInput::Credits(1));
+    let (sent, waiting) = (bench.publish_for(Some(Time::ZERO)), bench.publish_for(Some(Time::ZERO)));
+    assert_eq!(bench.actions(), [sends(sent, 1)]);
+    assert_eq!(bench.session.poll_deadline(), Some(bench.now));
+    assert_eq!(bench.pass(Time::ZERO), [failed(waiting, ErrorCode::Expired)]);
+    assert_eq!(bench.session.poll_deadline(), None);
 }

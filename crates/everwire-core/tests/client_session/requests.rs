@@ -239,3 +239,26 @@ fn when_the_session_is_over_each_request_has_an_outcome() {
     assert_eq!(bench.input(ClientInput::Bye { code }), expected);
     assert_eq!((bench.session.pending(), bench.session.pending_bytes()), (0, 0));
 }
+
+#[test]
+fn a_request_that_waits_to_be_sent_again_is_stopped_where_it_runs() {
+    let mut bench = Bench::attached();
+    let ids = [bench.request(None), bench.request(None)];
+    bench.actions();
+    let few = ClientInput::Welcome { is_new: false, acked: 0, keeps_requests: true, credits: 1, max_message: 1_000 };
+    assert_eq!(resume(&mut bench, few).len(), 1);
+    bench.session.cancel(ids[1]);
+    assert_eq!(bench.actions(), [failed(ids[1], ErrorCode::Cancelled), ClientAction::Cancel { seq: 2 }]);
+    let never_sent = bench.request(None);
+    bench.session.cancel(never_sent);
+    assert_eq!(bench.actions(), [failed(never_sent, ErrorCode::Cancelled)]);
+}
+
+#[test]
+fn a_request_accepted_before_the_limit_was_known_fails_without_being_sent() {
+    let mut bench = Bench::new();
+    let large = bench.session.request(bench.now, 1_001, None).expect("no limit is known yet");
+    bench.connect();
+    assert_eq!(bench.input(welcome_new())[1..], [failed(large, ErrorCode::TooLarge)]);
+    assert_eq!(bench.session.pending_bytes(), 0);
+}

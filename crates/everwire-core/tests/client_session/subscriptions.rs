@@ -300,7 +300,7 @@ fn a_server_that_starts_elsewhere_without_a_gap_is_not_believed() {
 }
 
 #[test]
-fn a_cursor_with_another_time_is_not_the_one_that_was_asked_for() {
+fn a_cursor_with_another_time_is_another_cursor() {
     let (mut bench, id) = Bench::subscribed(Start::Live, 10);
     bench.resume(0);
     let rewritten = Cursor { time: 1, ..cursor(10) };
@@ -346,4 +346,50 @@ fn subscriptions_end_with_the_session() {
     assert_eq!(bench.input(ClientInput::Bye { code }), [ended(id, Some(code)), ClientAction::Over { code }]);
     let late = bench.session.subscribe(Start::Live);
     assert_eq!(bench.actions(), [ended(late, Some(code))]);
+}
+
+#[test]
+fn a_store_that_comes_back_older_while_the_connection_lasts_does_not_hide_what_follows() {
+    let (mut bench, id) = Bench::subscribed(Start::Live, 10);
+    let reason = GapReason::Rewritten;
+    assert_eq!(bench.input(gap(id, reason, cursor(5))), [reported_gap(id, reason, cursor(5))]);
+    assert_eq!(bench.receive(id, 6), Deliver);
+}
+
+#[test]
+fn repairs_on_different_connections_are_not_in_a_row() {
+    let (mut bench, id) = Bench::subscribed(Start::Live, 10);
+    for _ in 0..10 {
+        for _ in 0..3 {
+            assert_eq!(bench.receive(id, 12), Ignore);
+            assert_eq!(bench.actions(), repair(id, 10));
+            bench.subscribed_at(id, 10);
+        }
+        bench.resume(0);
+        bench.subscribed_at(id, 10);
+    }
+}
+
+#[test]
+fn an_answer_that_a_paused_subscription_does_not_wait_for_is_answered_by_unsub() {
+    let (mut bench, id) = Bench::subscribed(Start::Live, 10);
+    bench.session.pause(id);
+    bench.actions();
+    assert_eq!(bench.subscribed_at(id, 12), [unsub(id)]);
+    assert_eq!(bench.offset(id), Some(10));
+}
+
+#[test]
+fn a_subscription_that_starts_over_has_nothing_to_resume() {
+    let caught_up = |id| [ClientAction::CaughtUp { subscription: id }];
+    let (mut bench, id) = Bench::subscribed(Start::Live, 10);
+    bench.session.restart(id, Start::Last(1));
+    bench.resume(0);
+    bench.subscribed_at(id, 10);
+    assert_eq!(bench.position_at(id, 10, true), caught_up(id), "it started over before the connection broke");
+    bench.resume(0);
+    bench.session.restart(id, Start::Last(1));
+    bench.subscribed_at(id, 10);
+    bench.subscribed_at(id, 10);
+    assert_eq!(bench.position_at(id, 10, true), caught_up(id), "it started over after that");
 }

@@ -116,7 +116,7 @@ impl Exchange {
 
     // What the server sends.
 
-    pub(super) fn welcomed(&mut self, welcome: Welcome, actions: &mut Actions) {
+    pub(super) fn welcomed(&mut self, now: Time, welcome: Welcome, actions: &mut Actions) {
         self.credits = welcome.credits;
         self.max_message = Some(welcome.max_message);
         if welcome.is_new {
@@ -133,6 +133,8 @@ impl Exchange {
         } else {
             self.requests.lose(|id| fail_request(actions, id, ErrorCode::Unknown));
         }
+        // Of those that are to be sent again.
+        self.expire(now, actions);
     }
 
     pub(super) fn set_credits(&mut self, credits: u64) {
@@ -171,7 +173,6 @@ impl Exchange {
 
     /// Sends what waits while there are credits.
     pub(super) fn transmit(&mut self, now: Time, actions: &mut Actions) {
-        self.expire(now, actions);
         while ((self.publishes.unanswered() + self.requests.unanswered()) as u64) < self.credits {
             let is_publish = match (self.publishes.next(), self.requests.next()) {
                 (None, None) => return,

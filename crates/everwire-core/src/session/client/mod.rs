@@ -35,7 +35,8 @@ const FAULT_WINDOW: Time = Time::from_secs(60);
 ///    change them. Names, payloads, credentials, the session's id and its secret stay with the driver, which keeps a payload until the
 ///    action that says that it is not needed any more.
 /// 3. After each of these, and before the next line is reported, the driver takes [`poll_action`](Self::poll_action) until it returns
-///    `None`, and does what it says, in order. Lines that are ready together travel in one message.
+///    `None`, and does what it says, in order. Lines that are ready together travel in one message, within the server's limit:
+///    64 KiB until `welcome`.
 /// 4. Then it sets its timer to [`poll_deadline`](Self::poll_deadline), and hands in [`ClientInput::Wake`] when the timer fires.
 ///
 /// When a connection is lost, the driver reports [`ClientInput::Disconnected`] before it decides whether to connect again: it does
@@ -115,7 +116,7 @@ impl ClientSession {
 
     /// Takes in what happened. A time before that of an earlier input counts as that.
     pub fn handle(&mut self, now: Time, input: ClientInput) {
-        self.now = self.now.max(now);
+        self.advance(now);
         match input {
             ClientInput::Connected => self.connected(),
             ClientInput::Disconnected { code } => self.disconnected(code),
@@ -232,12 +233,15 @@ impl ClientSession {
     }
 
     /// Accepts a publish whose line has `size` bytes, header included. [`ClientAction::Published`] follows. Its time to live is how
-    /// long it may wait to be sent; it is not sent after that, nor sent again.
+    /// long it may wait to be sent, and sent again; with [`Time::ZERO`], it is sent now or not at all.
     ///
     /// # Errors
     /// It is too large, there is no room for it, or the session is over.
     pub fn publish(&mut self, now: Time, size: usize, time_to_live: Option<Time>) -> Result<PublishId, QueueError> {
-        self.make_room(now)?;
+        if self.is_over() {
+            return Err(QueueError::Over);
+        }
+        self.advance(now);
         let id = self.exchange.publish(self.now, size, time_to_live, &self.config)?;
         self.transmit();
         Ok(id)
@@ -249,7 +253,10 @@ impl ClientSession {
     /// # Errors
     /// It is too large, there is no room for it, or the session is over.
     pub fn request(&mut self, now: Time, size: usize, timeout: Option<Time>) -> Result<RequestId, QueueError> {
-        self.make_room(now)?;
+        if self.is_over() {
+            return Err(QueueError::Over);
+        }
+        self.advance(now);
         let id = self.exchange.request(self.now, size, timeout, &self.config)?;
         self.transmit();
         Ok(id)
@@ -302,7 +309,8 @@ impl ClientSession {
         self.detach();
         self.phase = Phase::Detached;
         self.attempt += 1;
-        self.closed = Some(code);
+        // Others cannot be said in `hello`, and are not to be received from a WebSocket.
+        self.closed = Some(code).filter(|code| (1_000..5_000).contains(code));
         // The error that precedes the close frame may be lost with the connection.
         if let (false, Some(code)) = (was_closing, ErrorCode::from_close_code(code)) {
             self.refused(code, since);
@@ -310,7 +318,6 @@ impl ClientSession {
     }
 
     fn wake(&mut self) {
-        self.exchange.expire(self.now, &mut self.actions);
         if self.leave_at <= self.now {
             self.reconnect();
         }
@@ -408,7 +415,7 @@ impl ClientSession {
         self.session = Session::Resumable;
         self.attempt = 0;
         self.actions.push_back(ClientAction::Attached { session });
-        self.exchange.welcomed(welcome, &mut self.actions);
+        self.exchange.welcomed(self.now, welcome, &mut self.actions);
         self.transmit();
     }
 
@@ -502,16 +509,13 @@ impl ClientSession {
         self.actions.push_back(ClientAction::Over { code });
     }
 
-    /// Prepares for a publish or a request.
-    fn make_room(&mut self, now: Time) -> Result<(), QueueError> {
-        if self.is_over() {
-            return Err(QueueError::Over);
-        }
+    /// Time has passed.
+    fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
         self.exchange.expire(self.now, &mut self.actions);
-        Ok(())
     }
 
+    /// Sends what waits, if it may.
     fn transmit(&mut self) {
         if self.is_attached() {
             self.exchange.transmit(self.now, &mut self.actions);

@@ -179,7 +179,7 @@ impl Subscriptions {
     }
 
     pub(super) fn unsubscribe(&mut self, id: SubscriptionId, actions: &mut Actions) {
-        let Some(subscription) = self.find(id).filter(|subscription| subscription.wish != Wish::End) else { return };
+        let Some(subscription) = self.find(id) else { return };
         subscription.wish = Wish::End;
         subscription.release(actions);
         if subscription.link == Link::None {
@@ -214,8 +214,7 @@ impl Subscriptions {
 
     pub(super) fn end(&mut self, code: ErrorCode, actions: &mut Actions) {
         for subscription in self.all.drain(..) {
-            let code = (subscription.wish != Wish::End).then_some(code);
-            actions.push_back(ClientAction::Ended { subscription: subscription.id, code });
+            actions.push_back(ClientAction::Ended { subscription: subscription.id, code: Some(code) });
         }
     }
 
