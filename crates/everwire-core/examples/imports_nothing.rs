@@ -1,14 +1,22 @@
-//! Drives a connection through a life, and reads and writes lines of the protocol. The test of the same name builds it for
-//! wasm32-unknown-unknown and checks that the module imports nothing.
+//! Drives a connection and a session through a life, and reads and writes lines of the protocol. The test of the same name builds it
+//! for wasm32-unknown-unknown and checks that the module imports nothing.
 
 use core::hint::black_box;
 
 use everwire_core::{
     Action, Config, Connection, DropCause, Input, Network, Page, QueueOptions, Time,
-    protocol::{ClientLine, Line, Lines, MessageWriter, Payload, ServerLine},
+    protocol::{ClientLine, Line, Lines, MessageWriter, Payload, ServerLine, Start},
+    session::{ClientInput, ClientSession, ClientSessionConfig},
 };
 
 fn main() {
+    drive_connection();
+    drive_session();
+    pass_on::<ClientLine<'_>>(black_box("ping 1\u{1e}pub chat 1\nhello"));
+    pass_on::<ServerLine<'_>>(black_box("ack 1 9f.18.1795219200100"));
+}
+
+fn drive_connection() {
     let mut connection = Connection::new(Config::default(), black_box(42));
     connection.handle(Time::ZERO, Input::Open { since_last_dial: None });
     for second in 1..black_box(600) {
@@ -39,8 +47,6 @@ fn main() {
         connection.handle(now, input);
     }
     black_box(connection.latency().summary());
-    pass_on::<ClientLine<'_>>(black_box("ping 1\u{1e}pub chat 1\nhello"));
-    pass_on::<ServerLine<'_>>(black_box("ack 1 9f.18.1795219200100"));
 }
 
 fn pass_on<'a, L: Line<'a>>(message: &'a str) {
@@ -50,4 +56,23 @@ fn pass_on<'a, L: Line<'a>>(message: &'a str) {
     }
     let _ = black_box(writer.push(&ClientLine::Bye, Payload::Binary(b"bytes")));
     drop(black_box(writer.pop()));
+}
+
+fn drive_session() {
+    let welcome = "welcome q3Zt generation=1 time=1 heartbeat=1 message=9 credits=9 subscriptions=9 expires=1 acked=0 secret=Jm4x";
+    let mut session = ClientSession::new(ClientSessionConfig::default(), black_box(42));
+    let chat = session.subscribe(Start::Live);
+    for second in 1..black_box(600) {
+        let now = Time::from_secs(second);
+        let _ = black_box(session.publish(now, 5, None));
+        session.handle(now, ClientInput::Connected);
+        for line in [welcome, "subscribed chat 9f.1.1", "ack 1 9f.2.2", "pos chat 9f.2.2 live=1"] {
+            let input = ServerLine::parse(black_box(line)).map(|line| ClientInput::from_line(&line, |_| Some(chat)));
+            session.handle(now, input.ok().flatten().unwrap_or(ClientInput::Wake));
+        }
+        session.handle(now, ClientInput::Disconnected { code: 1006 });
+        while let Some(action) = session.poll_action() {
+            black_box(action);
+        }
+    }
 }
