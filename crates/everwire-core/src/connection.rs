@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
-const NO_CLOSE_FRAME: u16 = 1006;
+pub(crate) const NO_CLOSE_FRAME: u16 = 1006;
 
 /// The phase of a connection's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -128,3 +128,14 @@ fn a_close_code_that_no_websocket_has_is_not_repeated_in_hello() {
         assert_eq!(bench.connect(), [hello(1, None)]);
     }
 }
+
+#[test]
+fn a_socket_whose_end_was_not_reported_does_not_keep_the_next_from_its_hello() {
+    let (mut bench, id) = Bench::subscribed(Start::Live, 10);
+    bench.publish();
+    bench.actions();
+    let actions = bench.connect();
+    assert!(matches!(actions[0], ClientAction::Hello { attempt: 1, is_resume: true, closed: Some(1006), .. }));
+    assert_eq!(actions[1..], [sub(id, Start::From(cursor(10)))]);
+    assert_eq!(bench.input(welcome(1)), [attached(Attachment::Resumed)]);
+}

@@ -250,6 +250,15 @@ fn a_position_moves_forward_only() {
 }
 
 #[test]
+fn a_state_that_the_rules_refuse_is_reported_although_it_moves_nothing() {
+    let (mut bench, id) = Bench::subscribed(Start::State, 10);
+    let reason = GapReason::Refused;
+    assert_eq!(bench.input(gap(id, reason, cursor(10))), [reported_gap(id, reason, cursor(10))]);
+    assert_eq!(bench.input(gap(id, reason, cursor(9))), []);
+    assert_eq!(bench.receive(id, 11), Deliver);
+}
+
+#[test]
 fn a_position_of_another_epoch_does_not_move_the_subscription() {
     let (mut bench, id) = Bench::subscribed(Start::Live, 10);
     bench.actions();

@@ -14,6 +14,7 @@ use subscriptions::{Irreparable, Subscriptions};
 
 use crate::{
     Delivery, Time,
+    connection::NO_CLOSE_FRAME,
     protocol::{Cursor, ErrorCode, Start},
     random::Random,
 };
@@ -282,8 +283,11 @@ impl ClientSession {
     // What happens to the connection.
 
     fn connected(&mut self) {
-        if self.phase != Phase::Detached {
-            return;
+        match self.phase {
+            Phase::Detached => {}
+            Phase::Over { .. } => return,
+            // There is one socket at a time: the one before is gone.
+            _ => self.disconnected(NO_CLOSE_FRAME),
         }
         self.phase = Phase::Greeting { give_up_at: self.now + self.config.answer_timeout };
         let (acked, floor) = match self.session {

@@ -316,9 +316,15 @@ impl Subscriptions {
         actions: &mut Actions,
     ) {
         let Some((subscription, position, expects_gap)) = self.find_open(id) else { return };
-        let is_behind = cursor.epoch == position.epoch && cursor.offset <= position.offset;
-        // A store that came back older has the same epoch and smaller offsets: what follows is new, although its offsets are not.
-        if is_behind && reason != GapReason::Rewritten && !expects_gap {
+        let is_late = match reason {
+            _ if expects_gap || cursor.epoch != position.epoch => false,
+            GapReason::Trimmed => cursor.offset <= position.offset,
+            // At the position itself, it says that what was before the start is refused.
+            GapReason::Refused => cursor.offset < position.offset,
+            // A store that came back older has the same epoch and smaller offsets: what follows is new, although its offsets are not.
+            GapReason::Rewritten => false,
+        };
+        if is_late {
             return;
         }
         subscription.position = Some(cursor);
