@@ -182,7 +182,7 @@ fn histories() -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: histories(),
-        max_shrink_iters: 20_000,
+        max_shrink_iters: 3_000,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -225,6 +225,16 @@ fn the_state_of_a_channel_without_messages_is_complete_at_once() {
 }
 
 #[test]
+fn a_position_is_sent_once() {
+    let (mut feed, _) = Feed::start(Start::State, Mode::Latest, true, &history(0, 9), time_at);
+    assert_eq!(feed.poll(&history(0, 9)), latest(0, 9));
+    page(&mut feed, [7]);
+    assert_eq!(feed.poll(&history(0, 9)), live(9));
+    feed.fell_behind();
+    assert_eq!(feed.poll(&history(0, 12)), latest(9, 12));
+}
+
+#[test]
 fn what_is_published_while_the_state_is_read_and_trimmed_is_a_gap() {
     let (mut feed, _) = start(Start::State, history(90, 104));
     assert_eq!(feed.poll(&history(90, 104)), latest(0, 104));

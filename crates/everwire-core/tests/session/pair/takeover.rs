@@ -26,8 +26,10 @@ fn take_over(world: &mut World) -> u64 {
     old
 }
 
+/// Whether the only session is there and has a connection.
 fn attached(world: &World) -> bool {
-    world.server.sessions.values().all(|session| session.machine.is_current(session.machine.generation()))
+    let mut sessions = world.server.sessions.values();
+    sessions.next().is_some_and(|session| session.machine.is_current(session.machine.generation()))
 }
 
 /// socketio/socket.io#4880: the timeout of the earlier connection ended the session that had been resumed.

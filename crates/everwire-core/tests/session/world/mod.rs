@@ -34,6 +34,8 @@ pub(crate) enum Event {
     Cut(usize),
     /// The server finds a connection broken. What is on its way is lost.
     Notice(u64),
+    /// The server ends a connection of which another one has taken the session. Until it gets to that, it goes on reading.
+    End(u64),
     /// The next message of a client arrives.
     ToServer(u64),
     /// The next message of the server arrives.
@@ -72,8 +74,10 @@ pub(crate) struct World {
     published: u64,
     /// The user of each client: its own number, unless a test says otherwise.
     pub(crate) users: Vec<u64>,
+    /// The server was started again, so that requests were lost, and publishes that were not decided.
+    has_restarted: bool,
     /// What is stored was lost at least once, so that what was reported as stored may be gone.
-    pub(crate) has_lost_data: bool,
+    has_lost_data: bool,
 }
 
 impl World {
@@ -90,6 +94,7 @@ impl World {
             next_connection: 1,
             published: 0,
             users: (0..clients as u64).collect(),
+            has_restarted: false,
             has_lost_data: false,
         }
     }
@@ -104,6 +109,7 @@ impl World {
                 self.connections.remove(&id);
                 self.server.lose(self.now, id);
             }
+            Event::End(id) => self.server.end(id, ErrorCode::TakenOver),
             Event::ToServer(id) => {
                 let message = self.connections.get_mut(&id).and_then(|connection| connection.up.pop_front());
                 message.into_iter().for_each(|message| self.server.receive(self.now, id, &message));
@@ -179,6 +185,7 @@ impl World {
     }
 
     fn restart(&mut self) {
+        self.has_restarted = true;
         self.server.restart(self.now);
         for index in 0..self.clients.len() {
             self.cut(index, 1006);
@@ -234,6 +241,7 @@ impl World {
         let mut events = Vec::new();
         for (id, connection) in &self.connections {
             let is_cut = self.clients[connection.client].connection != Some(*id);
+            events.extend(self.server.is_superseded(*id).then_some(Event::End(*id)));
             if !connection.up.is_empty() && self.server.accepted.contains_key(id) {
                 events.extend(self.server.reads_from(*id).then_some(Event::ToServer(*id)));
             } else if is_cut {
@@ -266,7 +274,7 @@ impl World {
     }
 
     fn run_while(&mut self, is_allowed: fn(&Event) -> bool) {
-        for _ in 0..100_000 {
+        for _ in 0..20_000 {
             let Some(event) = self.progress().into_iter().find(is_allowed) else { return };
             self.apply(event);
         }
@@ -430,6 +438,9 @@ impl World {
                 let outcome = request.outcome.unwrap_or_else(|| panic!("{} has no outcome", request.payload));
                 let has_run = self.server.runs.contains(&request.payload);
                 assert!(outcome.is_err() || has_run, "{} is answered and has not run", request.payload);
+                if outcome == Err(ErrorCode::Unknown) {
+                    self.check_unknown(&request.payload);
+                }
             }
             client.check_nothing_is_missing(&self.server.broker.disk.channels);
         }
@@ -447,8 +458,14 @@ impl World {
                     "{payload} is said to be at {cursor:?}: {found:?}"
                 );
             }
-            PublishOutcome::Failed(ErrorCode::Unknown) => {}
+            PublishOutcome::Failed(ErrorCode::Unknown) => self.check_unknown(payload),
             PublishOutcome::Failed(code) => assert_eq!(found, None, "{payload} is stored, and said to be {code}"),
         }
+    }
+
+    /// An outcome is unknown only where the server has forgotten something.
+    fn check_unknown(&self, payload: &str) {
+        let has_expired = self.server.presence.iter().any(|presence| matches!(presence, Presence::Left(_)));
+        assert!(self.has_restarted || has_expired, "the outcome of {payload} is unknown for no reason");
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Accepted {
     /// The session and the generation of the attach.
     session: Option<(String, u64)>,
     is_welcomed: bool,
+    /// Another connection has taken the session.
+    is_superseded: bool,
     /// Lines that came with `hello`, which wait for the welcome.
     deferred: VecDeque<(String, Option<String>)>,
     pub(crate) feeds: BTreeMap<String, (Feed, Mode)>,
@@ -407,9 +409,8 @@ impl Server {
             let current = session.connection;
             match action {
                 ServerAction::TakeOver { .. } => {
-                    if let Some(id) = taken_over.take() {
-                        self.end(id, ErrorCode::TakenOver);
-                    }
+                    let before = taken_over.take().and_then(|id| self.accepted.get_mut(&id));
+                    before.into_iter().for_each(|before| before.is_superseded = true);
                 }
                 ServerAction::Welcome { generation, acked, keeps_requests } => {
                     let id = current.expect("a connection is attached");
@@ -479,8 +480,13 @@ impl Server {
         self.send(id, &ServerLine::Welcome(welcome), Payload::None);
     }
 
+    /// Whether another connection has taken the session of this one.
+    pub(super) fn is_superseded(&self, id: u64) -> bool {
+        self.accepted.get(&id).is_some_and(|accepted| accepted.is_superseded)
+    }
+
     /// Ends a connection with an error.
-    fn end(&mut self, id: u64, code: ErrorCode) {
+    pub(super) fn end(&mut self, id: u64, code: ErrorCode) {
         if let Some(mut accepted) = self.accepted.remove(&id) {
             accepted.machine.close();
             self.send(id, &ServerLine::Error(ServerError::fatal(code)), Payload::None);
