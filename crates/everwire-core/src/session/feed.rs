@@ -214,6 +214,14 @@ impl Feed {
         Delivery::Deliver
     }
 
+    /// All new messages up to this one were sent, in the place of a [`fan_out`](Self::fan_out) of each.
+    pub fn delivered(&mut self, cursor: Cursor) {
+        if self.phase == Phase::Live && cursor.epoch == self.position.epoch && cursor.offset > self.position.offset {
+            self.position = cursor;
+            self.sent = cursor.offset;
+        }
+    }
+
     /// The connection does not keep up: what follows the messages that were sent is read from history.
     pub fn fell_behind(&mut self) {
         if self.phase == Phase::Live {

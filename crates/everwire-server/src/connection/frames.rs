@@ -18,7 +18,16 @@ pub(crate) struct FramesMut {
     bytes: BytesMut,
     messages: u64,
     payload: u64,
+    /// Where the frame of the last message begins, if lines can still join it.
+    open: Option<usize>,
 }
+
+/// Separates the lines of `everwire.v1` in a text message.
+#[cfg(any(test, feature = "channels"))]
+const SEPARATOR: u8 = 0x1e;
+/// The largest payload of a message that lines join: the largest length of a header of four bytes.
+#[cfg(any(test, feature = "channels"))]
+const MAX_JOINED_BYTES: usize = 0xffff;
 
 /// The first byte of a whole, uncompressed message: FIN and the opcode (RFC 6455 section 5.2).
 const TEXT: u8 = 0x81;
@@ -120,10 +129,48 @@ impl FramesMut {
         self.bytes.put_slice(payload);
         self.messages += 1;
         self.payload += payload.len() as u64;
+        self.open = None;
+    }
+
+    /// Adds a message that holds lines of `everwire.v1`. They join the message before them if that holds lines of the same kind, and
+    /// nothing was added behind it.
+    #[cfg(any(test, feature = "channels"))]
+    pub(crate) fn push_lines(&mut self, message: &Message) {
+        let open = self.open.filter(|start| {
+            let (header, before) = lengths(&self.bytes[*start..]).unwrap_or_default();
+            let is_text = self.bytes[*start] == TEXT;
+            header > 0 && is_text == message.as_text().is_some() && before + 1 + message.len() <= MAX_JOINED_BYTES
+        });
+        let Some(start) = open else {
+            let start = self.bytes.len();
+            self.push(message);
+            self.open = Some(start);
+            return;
+        };
+        let (header, before) = lengths(&self.bytes[start..]).unwrap_or_default();
+        let separator: &[u8] = if message.as_text().is_some() { &[SEPARATOR] } else { &[] };
+        let after = before + separator.len() + message.len();
+        self.bytes.reserve(separator.len() + message.len() + 2);
+        if header == 2 && after >= 126 {
+            // The length takes two more bytes.
+            let end = self.bytes.len();
+            self.bytes.put_u16(0);
+            self.bytes.copy_within(start + 2..end, start + 4);
+        }
+        if after < 126 {
+            self.bytes[start + 1] = after as u8;
+        } else {
+            self.bytes[start + 1] = 126;
+            self.bytes[start + 2..start + 4].copy_from_slice(&(after as u16).to_be_bytes());
+        }
+        self.bytes.put_slice(separator);
+        self.bytes.put_slice(message.as_bytes());
+        self.payload += (after - before) as u64;
     }
 
     /// Copies encoded frames.
     pub(super) fn extend(&mut self, frames: &Frames) {
+        self.open = None;
         self.bytes.extend_from_slice(&frames.bytes);
         self.messages += frames.messages;
         self.payload += frames.payload;
@@ -131,6 +178,7 @@ impl FramesMut {
 
     /// Adds a pong with the payload of the ping, at most 125 bytes. It is not counted as a message.
     pub(super) fn push_pong(&mut self, payload: &[u8]) {
+        self.open = None;
         self.bytes.reserve(2 + payload.len());
         self.bytes.put_u8(PONG);
         self.bytes.put_u8(payload.len() as u8);
@@ -148,7 +196,7 @@ impl FramesMut {
 
     /// Takes the frames that were added since the last call.
     pub(crate) fn take(&mut self) -> Frames {
-        let Self { bytes, messages, payload } = std::mem::take(self);
+        let Self { bytes, messages, payload, .. } = std::mem::take(self);
         Frames { bytes: bytes.freeze(), messages, payload }
     }
 }
@@ -200,6 +248,49 @@ mod tests {
         assert!(frames.messages_decoded().eq(messages.iter().cloned()));
         assert_eq!(frames.messages(), messages.len() as u64);
         assert_eq!(frames.payload(), messages.iter().map(|message| message.len() as u64).sum::<u64>());
+    }
+
+    #[test]
+    fn lines_join_the_message_before_them_as_clients_decode_them() {
+        for length in [0, 1, 60, 123, 124, 125, 200, 40_000] {
+            let line = "x".repeat(length);
+            let mut frames = FramesMut::default();
+            (0..3).for_each(|_| frames.push_lines(&Message::text(line.clone())));
+            (0..3).for_each(|_| frames.push_lines(&Message::binary(line.clone())));
+            let frames = frames.take();
+            let messages = read_by_tungstenite(&frames);
+            let all = messages.concat_lines();
+            assert_eq!(all, (vec![line.clone(); 3], line.repeat(3).into_bytes()), "{length}");
+            assert_eq!(frames.messages(), messages.len() as u64);
+            assert_eq!(frames.payload(), messages.iter().map(|message| message.len() as u64).sum::<u64>());
+            let expected = if length == 40_000 { 6 } else { 2 };
+            assert_eq!(messages.len(), expected, "{length}");
+        }
+    }
+
+    trait ConcatLines {
+        /// The lines of all texts, and the bytes of all binary messages.
+        fn concat_lines(&self) -> (Vec<String>, Vec<u8>);
+    }
+
+    impl ConcatLines for Vec<Message> {
+        fn concat_lines(&self) -> (Vec<String>, Vec<u8>) {
+            let texts = self.iter().filter_map(Message::as_text);
+            let lines = texts.flat_map(|text| text.split('\u{1e}').map(str::to_owned)).collect();
+            let binary = self.iter().filter(|message| message.as_text().is_none());
+            (lines, binary.flat_map(|message| message.as_bytes().to_vec()).collect())
+        }
+    }
+
+    #[test]
+    fn lines_do_not_join_a_message_that_something_was_added_behind() {
+        let mut frames = FramesMut::default();
+        frames.push_lines(&Message::text("a"));
+        frames.push_pong(b"");
+        frames.push_lines(&Message::text("b"));
+        frames.push(&Message::text("c"));
+        frames.push_lines(&Message::text("d"));
+        assert!(frames.take().messages_decoded().eq(["a", "b", "c", "d"].map(Message::text)));
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::outbound::{End, OutboundQueue};
@@ -49,6 +50,25 @@ impl Connection {
     /// Bytes that are queued or being written.
     pub fn queued_bytes(&self) -> usize {
         self.queue.bytes()
+    }
+
+    /// Completes when at most so many bytes are queued or being written, to send what is long at the speed at which the client reads. The
+    /// result is false if nothing can be sent any more.
+    ///
+    /// ```
+    /// use everwire_server::Connection;
+    ///
+    /// async fn send_all(connection: Connection, lines: Vec<String>) {
+    ///     for line in lines {
+    ///         if !connection.drained(64 << 10).await {
+    ///             return;
+    ///         }
+    ///         connection.send(line);
+    ///     }
+    /// }
+    /// ```
+    pub async fn drained(&self, most: usize) -> bool {
+        poll_fn(|context| self.queue.poll_drained(most, context.waker())).await
     }
 
     fn end(&self, code: u16, reason: Cow<'static, str>, counted: Option<DropReason>) {

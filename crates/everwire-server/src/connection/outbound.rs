@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -61,6 +61,8 @@ struct State {
     /// The worker that polled the connection last.
     worker: usize,
     charge: Option<Charge>,
+    /// Those that wait until less is queued.
+    drained: Vec<Waker>,
 }
 
 /// The content of an outbound queue.
@@ -115,10 +117,35 @@ impl OutboundQueue {
         });
     }
 
+    /// Queues lines of `everwire.v1`, which join those that wait.
+    #[cfg(feature = "channels")]
+    pub(crate) fn send_lines(&self, message: &Message) {
+        self.put(true, |state| {
+            let before = state.tail.len();
+            state.tail.push_lines(message);
+            let added = state.tail.len() - before;
+            state.own_queued += added;
+            if state.tail.len() >= TAIL_BYTES {
+                state.seal_tail();
+            }
+            added
+        });
+    }
+
     /// Queues frames that other connections receive as well, without a copy. Returns the number of bytes written directly.
     pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) -> usize {
+        self.send_frames_below(usize::MAX, frames, now).unwrap_or_default()
+    }
+
+    /// Like [`send_frames`](Self::send_frames), unless more than `mark` bytes wait: then nothing is queued, and the result is `None`.
+    pub(crate) fn send_frames_below(&self, mark: usize, frames: &Frames, now: Instant) -> Option<usize> {
         let mut written = 0;
+        let mut is_below = true;
         self.put(false, |state| {
+            if state.queued + state.taken > mark {
+                is_below = false;
+                return 0;
+            }
             if let Some(direct) = self.direct.as_ref().filter(|_| state.queued + state.taken == 0) {
                 written = direct.write(frames);
                 state.offset = written;
@@ -135,7 +162,7 @@ impl OutboundQueue {
             state.own_queued += OVERHEAD;
             state.push(frames.clone())
         });
-        written
+        is_below.then_some(written)
     }
 
     /// Queues the answer to a ping.
@@ -154,6 +181,7 @@ impl OutboundQueue {
         let mut state = self.state();
         state.end.get_or_insert(end);
         state.wake();
+        state.wake_drained();
     }
 
     /// Suppresses wakes until the next [`take`](Self::take): the connection's task is handling messages and takes their answers by
@@ -168,6 +196,7 @@ impl OutboundQueue {
         state.register(waker);
         state.worker = this_worker();
         state.taken = std::mem::take(&mut state.queued);
+        state.wake_drained();
         state.own_taken = std::mem::take(&mut state.own_queued);
         state.update_charge();
         state.seal_tail();
@@ -180,6 +209,7 @@ impl OutboundQueue {
         let mut state = self.state();
         state.end.get_or_insert(End::Drained);
         drop(state);
+        // Also wakes those that wait for less to be queued.
         self.take(Waker::noop())
     }
 
@@ -201,6 +231,22 @@ impl OutboundQueue {
         let mut state = self.state();
         state.register(waker);
         state.end.clone()
+    }
+
+    /// Ready when at most so many bytes are queued or being written, or nothing can be sent any more. The result is whether something
+    /// can.
+    pub(crate) fn poll_drained(&self, most: usize, waker: &Waker) -> Poll<bool> {
+        let mut state = self.state();
+        if state.end.is_some() {
+            return Poll::Ready(false);
+        }
+        if state.queued + state.taken <= most {
+            return Poll::Ready(true);
+        }
+        if !state.drained.iter().any(|waiting| waiting.will_wake(waker)) {
+            state.drained.push(waker.clone());
+        }
+        Poll::Pending
     }
 
     /// Whether others may write to TCP without waking the connection's task.
@@ -289,6 +335,7 @@ impl State {
         self.update_charge();
         self.end = Some(End::Overflow);
         self.wake();
+        self.wake_drained();
     }
 
     /// Charges the memory budget. Returns whether it has room.
@@ -302,6 +349,11 @@ impl State {
         if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(waker)) {
             self.writer = Some(waker.clone());
         }
+    }
+
+    /// Lets those that wait for less to be queued look again.
+    fn wake_drained(&mut self) {
+        self.drained.drain(..).for_each(Waker::wake);
     }
 
     fn wake(&self) {
@@ -407,6 +459,35 @@ mod tests {
         drop(taken);
         assert!(outbound.pieces().is_empty());
         assert_eq!(outbound.bytes(), 0);
+    }
+
+    #[test]
+    fn who_waits_for_less_to_be_queued_is_woken_when_it_was_written_or_cannot_be() {
+        let woken = Arc::new(WakeCounter::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let outbound = OutboundQueue::new(1000);
+        outbound.send(&Message::binary(vec![0; 500]));
+        assert_eq!(outbound.poll_drained(100, &waker), Poll::Pending);
+        outbound.take(Waker::noop());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!(outbound.poll_drained(100, &waker), Poll::Pending, "it is being written");
+        outbound.take(Waker::noop());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+        assert_eq!(outbound.poll_drained(100, &waker), Poll::Ready(true));
+        outbound.send(&Message::binary(vec![0; 500]));
+        assert_eq!(outbound.poll_drained(100, &waker), Poll::Pending);
+        outbound.close_and_take();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 3);
+        assert_eq!(outbound.poll_drained(100, &waker), Poll::Ready(false));
+    }
+
+    #[test]
+    fn a_connection_above_the_mark_is_sent_no_frames() {
+        let outbound = OutboundQueue::new(1000);
+        let frames = Frames::of(&Message::binary(vec![0; 300]));
+        assert_eq!(outbound.send_frames_below(200, &frames, Instant::now()), Some(0));
+        assert_eq!(outbound.send_frames_below(200, &frames, Instant::now()), None);
+        assert_eq!(outbound.sent().0.len(), 1);
     }
 
     /// A reader that is thousands of short messages behind must not cost more than their bytes.
