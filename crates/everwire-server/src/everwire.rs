@@ -5,8 +5,19 @@ use std::time::Duration;
 use axum::extract::ConnectInfo;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+#[cfg(feature = "channels")]
+use everwire_core::Channel;
 use tokio::time::{Instant, sleep_until, timeout};
 
+#[cfg(feature = "channels")]
+use crate::broker::Broker;
+#[cfg(feature = "channels")]
+use crate::channels::{
+    authorize::Authorize,
+    config::{ChannelLimits, ChannelOptions},
+    events::{SessionEvent, SessionObserver},
+    hub::{Hub, HubConfig},
+};
 use crate::clock::Clock;
 use crate::connection::{End, Environment, OutboundQueue};
 use crate::drain::{self, Drain};
@@ -34,6 +45,8 @@ struct Shared {
     budget: Arc<MemoryBudget>,
     drain: Drain,
     registry: Arc<ConnectionRegistry>,
+    #[cfg(feature = "channels")]
+    hub: Arc<Hub>,
 }
 
 /// Builds an [`Everwire`] with other settings than the default.
@@ -61,6 +74,8 @@ pub struct Builder {
     connection_limits: ConnectionLimits,
     clock: Clock,
     reserved_files: usize,
+    #[cfg(feature = "channels")]
+    channels: HubConfig,
 }
 
 impl Builder {
@@ -97,8 +112,10 @@ impl Builder {
     /// Creates the state of a server without connections.
     #[must_use = "without routes there is nothing to connect to"]
     pub fn build(self) -> Everwire {
-        let Self { origins, limits, connection_limits, clock, reserved_files } = self;
+        let Self { origins, limits, connection_limits, clock, reserved_files, .. } = self;
         Everwire(Arc::new(Shared {
+            #[cfg(feature = "channels")]
+            hub: Hub::new(self.channels, clock.clone()),
             admission: Admission::new(&limits, reserved_files),
             budget: MemoryBudget::new(&limits),
             metrics: Metrics::default(),
@@ -109,6 +126,46 @@ impl Builder {
             connection_limits,
             clock,
         }))
+    }
+}
+
+/// Channels, with the feature `channels`.
+#[cfg(feature = "channels")]
+impl Builder {
+    /// Sets where channels keep their messages. The default is a [`Memory`](crate::broker::Memory).
+    pub fn broker(mut self, broker: impl Broker) -> Self {
+        self.channels.broker = Some(Arc::new(broker));
+        self
+    }
+
+    /// Sets who clients are and what they may do. Without rules, no client is let in.
+    pub fn authorize(mut self, rules: impl Authorize) -> Self {
+        self.channels.set_rules(rules);
+        self
+    }
+
+    /// Changes what a channel keeps and takes. The defaults are those of its kind.
+    pub fn channel<T>(mut self, channel: &Channel<T>, change: impl FnOnce(&mut ChannelOptions)) -> Self {
+        self.channels.table.declare(channel, change);
+        self
+    }
+
+    /// Sets what all other channels keep and take, by their names.
+    pub fn channels(mut self, options: impl Fn(&str) -> ChannelOptions + Send + Sync + 'static) -> Self {
+        self.channels.table.set_others(options);
+        self
+    }
+
+    /// Changes the limits of sessions and subscriptions.
+    pub fn channel_limits(mut self, change: impl FnOnce(&mut ChannelLimits)) -> Self {
+        change(&mut self.channels.limits);
+        self
+    }
+
+    /// Sets a function that is called when a session starts, is resumed, is detached or ends. It must return at once.
+    pub fn on_session(mut self, observe: impl Fn(SessionEvent) + Send + Sync + 'static) -> Self {
+        self.channels.observer = Some(SessionObserver::new(observe));
+        self
     }
 }
 
@@ -309,6 +366,11 @@ impl Everwire {
             outbound.end(End::Drained);
         }
         guard
+    }
+
+    #[cfg(feature = "channels")]
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.0.hub
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -7,11 +7,13 @@
 //! - `group`: fan-out
 //! - `everwire`: the shared state, of `limits`, `metrics`, `registry` (the open connections) and `drain`
 //! - `serve`: the accept loop, on `stream`s with time limits and observers; `probes`: health and metrics
-//! - `broker` (feature `channels`): where channels keep their messages
+//! - `channels`, `broker` (feature `channels`): sessions, subscriptions, publishes and requests, and where channels keep their messages
 //! - [`testing`]: handlers without a network; `cli` (feature): flags and a log for a binary
 
 #[cfg(feature = "channels")]
 pub mod broker;
+#[cfg(feature = "channels")]
+pub mod channels;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod clock;
@@ -40,6 +42,7 @@ pub use connection::{Closed, Connection, EncodedMessage, Handler, Interceptor, I
 pub use deadline::within;
 pub use endpoint::Endpoint;
 pub use everwire::{Builder, Everwire, peer_address};
+pub use everwire_core::Channel;
 pub use group::{Group, Membership};
 pub use handshake_error::HandshakeError;
 pub use limits::{ConnectionLimits, Limits, Permit, network_of};

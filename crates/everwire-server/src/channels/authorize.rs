@@ -1,0 +1,241 @@
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::future::{Future, ready};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, Uri};
+
+use crate::message::Message;
+
+/// The rules of an application: who a client is, and what it may do.
+///
+/// A function from an identity and an action to a `bool` is such rules, for clients that are all anonymous:
+///
+/// ```
+/// use everwire_server::Everwire;
+/// use everwire_server::channels::{Action, Identity};
+///
+/// let wire = Everwire::builder()
+///     .authorize(|_: &Identity, action: Action<'_>| matches!(action, Action::Subscribe(_) | Action::Presence("lobby")))
+///     .build();
+/// # drop(wire);
+/// ```
+///
+/// ```
+/// use everwire_server::channels::{Action, Authentication, Authorize, Denied, Identity};
+///
+/// struct Rules;
+///
+/// impl Authorize for Rules {
+///     async fn authenticate(&self, request: Authentication) -> Result<Identity, Denied> {
+///         let token = request.credentials().and_then(|credentials| credentials.as_text());
+///         match token {
+///             // A real application looks the token up, or checks its signature.
+///             Some("secret of Ada") => Ok(Identity::user("ada").with_presence(r#"{"name":"Ada"}"#)),
+///             _ => Err(Denied::new("log in first")),
+///         }
+///     }
+///
+///     fn allows(&self, identity: &Identity, action: Action<'_>) -> bool {
+///         match action {
+///             Action::Subscribe(channel) | Action::Presence(channel) => !channel.starts_with("admin/"),
+///             Action::Publish(channel) => channel == "chat",
+///             Action::Request(_) => identity.user_name() == Some("ada"),
+///             _ => false,
+///         }
+///     }
+/// }
+/// ```
+pub trait Authorize: Send + Sync + 'static {
+    /// Says who a client is, by its handshake and the credentials of its `hello`. It is called for each connection, so that a client
+    /// whose credentials have expired does not resume. The default is an anonymous client.
+    ///
+    /// # Errors
+    /// The connection ends with `unauthorized`, and the client connects again with other credentials.
+    fn authenticate(&self, request: Authentication) -> impl Future<Output = Result<Identity, Denied>> + Send {
+        drop(request);
+        ready(Ok(Identity::anonymous()))
+    }
+
+    /// Whether a client may do something. It is called for each subscription, publish and request, and must return at once.
+    fn allows(&self, identity: &Identity, action: Action<'_>) -> bool;
+}
+
+impl<F> Authorize for F
+where
+    F: Fn(&Identity, Action<'_>) -> bool + Send + Sync + 'static,
+{
+    fn allows(&self, identity: &Identity, action: Action<'_>) -> bool {
+        self(identity, action)
+    }
+}
+
+/// Allows everything to everyone: for experiments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllowAll;
+
+impl Authorize for AllowAll {
+    fn allows(&self, _: &Identity, _: Action<'_>) -> bool {
+        true
+    }
+}
+
+/// What a client is about to do, with the name of the channel or the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action<'a> {
+    /// Subscribe to a channel.
+    Subscribe(&'a str),
+    /// Publish to a channel.
+    Publish(&'a str),
+    /// Be a member of a channel, and see the others.
+    Presence(&'a str),
+    /// Call a request handler.
+    Request(&'a str),
+}
+
+/// Who a client is.
+#[derive(Clone, Default)]
+pub struct Identity {
+    user: Option<Arc<str>>,
+    presence: Option<Message>,
+    data: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Identity {
+    /// A client without a name.
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// A user. Sessions of the same user may cancel each other's requests, and a session is resumed only by its user.
+    pub fn user(name: impl Into<Arc<str>>) -> Self {
+        Self { user: Some(name.into()), ..Self::default() }
+    }
+
+    /// Sets what other members of a channel learn of this one. It is opaque, most often JSON.
+    pub fn with_presence(mut self, shown: impl Into<Message>) -> Self {
+        self.presence = Some(shown.into());
+        self
+    }
+
+    /// Keeps data of the application, such as roles, for [`Authorize::allows`] and request handlers.
+    pub fn with_data(mut self, data: impl Any + Send + Sync) -> Self {
+        self.data = Some(Arc::new(data));
+        self
+    }
+
+    /// The name of the user.
+    pub fn user_name(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// The data of the application, if it is of this type.
+    pub fn data<T: Any>(&self) -> Option<&T> {
+        self.data.as_deref()?.downcast_ref()
+    }
+
+    /// What others learn of it.
+    pub fn presence(&self) -> Option<&Message> {
+        self.presence.as_ref()
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// What a client shows of itself.
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    head: Arc<RequestHead>,
+    credentials: Option<Message>,
+}
+
+/// The request that became a connection.
+#[derive(Debug)]
+pub(crate) struct RequestHead {
+    pub(crate) headers: HeaderMap,
+    pub(crate) uri: Uri,
+    pub(crate) address: Option<IpAddr>,
+}
+
+impl Authentication {
+    pub(super) fn new(head: Arc<RequestHead>, credentials: Option<Message>) -> Self {
+        Self { head, credentials }
+    }
+
+    /// The headers of the handshake, with its cookies.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// The address that was asked for, with its query.
+    pub fn uri(&self) -> &Uri {
+        &self.head.uri
+    }
+
+    /// The address of the peer: see [`peer_address`](crate::peer_address).
+    pub fn peer_address(&self) -> Option<IpAddr> {
+        self.head.address
+    }
+
+    /// The payload of `hello`.
+    pub fn credentials(&self) -> Option<&Message> {
+        self.credentials.as_ref()
+    }
+}
+
+/// Why a client is refused: a text that it may log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Denied(Cow<'static, str>);
+
+impl Denied {
+    /// A refusal with a reason for people.
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// [`Authorize`] as a trait object.
+pub(super) trait Rules: Send + Sync {
+    fn authenticate<'a>(
+        &'a self,
+        request: Authentication,
+    ) -> Pin<Box<dyn Future<Output = Result<Identity, Denied>> + Send + 'a>>;
+
+    fn allows(&self, identity: &Identity, action: Action<'_>) -> bool;
+}
+
+impl<A: Authorize> Rules for A {
+    fn authenticate<'a>(
+        &'a self,
+        request: Authentication,
+    ) -> Pin<Box<dyn Future<Output = Result<Identity, Denied>> + Send + 'a>> {
+        Box::pin(Authorize::authenticate(self, request))
+    }
+
+    fn allows(&self, identity: &Identity, action: Action<'_>) -> bool {
+        Authorize::allows(self, identity, action)
+    }
+}
+
+/// The rules of an application that has set none.
+pub(super) struct DenyAll;
+
+impl Authorize for DenyAll {
+    async fn authenticate(&self, _: Authentication) -> Result<Identity, Denied> {
+        tracing::error!("no client can use channels: the application has no rules; set them by `Builder::authorize`");
+        Err(Denied::new("the server has no rules for channels; its application sets them by `Builder::authorize`"))
+    }
+
+    fn allows(&self, _: &Identity, _: Action<'_>) -> bool {
+        false
+    }
+}

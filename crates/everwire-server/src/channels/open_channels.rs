@@ -1,0 +1,159 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use everwire_core::protocol::{Cursor, Mode};
+use tokio::sync::{OnceCell, watch};
+
+use super::fan_out::{FanOut, Locked};
+use crate::broker::{Broker, BrokerError, ChannelName, History, Page, PageLimits};
+
+/// The channels that have subscribers in this server.
+#[derive(Debug)]
+pub(super) struct OpenChannels {
+    broker: Arc<dyn Broker>,
+    entries: Mutex<HashMap<ChannelName, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    fan_out: Arc<FanOut>,
+    reads: Arc<Reads>,
+    /// How many [`OpenChannel`]s there are. With the last one the entry goes.
+    references: usize,
+}
+
+/// A channel with subscribers. Dropping the last clone forgets it; its history stays with the broker.
+#[derive(Debug)]
+pub(super) struct OpenChannel {
+    channels: Arc<OpenChannels>,
+    fan_out: Arc<FanOut>,
+    reads: Arc<Reads>,
+}
+
+/// Reads of the broker that are under way: those who ask for the same meanwhile share them, so that a thousand clients that resume
+/// together cost one read.
+#[derive(Debug, Default)]
+struct Reads {
+    histories: Shared<u64, History>,
+    pages: Shared<(u64, Mode), Arc<Page>>,
+}
+
+type Outcome<T> = OnceCell<Result<T, BrokerError>>;
+
+#[derive(Debug)]
+struct Shared<K, T>(Mutex<HashMap<K, Weak<Outcome<T>>>>);
+
+impl OpenChannels {
+    pub(super) fn new(broker: Arc<dyn Broker>) -> Arc<Self> {
+        Arc::new(Self { broker, entries: Mutex::default() })
+    }
+
+    /// Opens a channel.
+    pub(super) fn open(self: &Arc<Self>, name: &ChannelName) -> OpenChannel {
+        let mut entries = self.entries();
+        let entry = entries.entry(name.clone()).or_insert_with(|| Entry {
+            fan_out: Arc::new(FanOut::new(name.clone())),
+            reads: Arc::default(),
+            references: 0,
+        });
+        entry.references += 1;
+        OpenChannel { channels: Arc::clone(self), fan_out: Arc::clone(&entry.fan_out), reads: Arc::clone(&entry.reads) }
+    }
+
+    /// The fan-out of a channel, if it has subscribers.
+    pub(super) fn find(&self, name: &ChannelName) -> Option<Arc<FanOut>> {
+        self.entries().get(name).map(|entry| Arc::clone(&entry.fan_out))
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<ChannelName, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenChannel {
+    pub(super) fn name(&self) -> &ChannelName {
+        self.fan_out.name()
+    }
+
+    /// The channel while no message can arrive.
+    pub(super) fn lock(&self) -> Locked<'_> {
+        self.fan_out.lock()
+    }
+
+    pub(super) fn learn_position(&self, position: Cursor) {
+        self.fan_out.learn_position(position);
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Cursor>> {
+        self.fan_out.watch()
+    }
+
+    pub(super) fn leave(&self, number: u64) {
+        self.fan_out.leave(number);
+    }
+
+    /// What the broker has.
+    pub(super) async fn history(&self, at: u64) -> Result<History, BrokerError> {
+        self.reads.histories.get(at, || self.channels.broker.history(self.name(), at)).await
+    }
+
+    /// A page of the history after this offset.
+    pub(super) async fn page(&self, after: u64, mode: Mode) -> Result<Arc<Page>, BrokerError> {
+        let limits = PageLimits::default();
+        let read = || async move {
+            let broker = &self.channels.broker;
+            let page = match mode {
+                Mode::Latest => broker.read_state(self.name(), after, limits),
+                _ => broker.read(self.name(), after, limits),
+            };
+            page.await.map(Arc::new)
+        };
+        self.reads.pages.get((after, mode), read).await
+    }
+}
+
+impl Drop for OpenChannel {
+    fn drop(&mut self) {
+        let mut entries = self.channels.entries();
+        let Some(entry) = entries.get_mut(self.fan_out.name()) else { return };
+        entry.references -= 1;
+        if entry.references == 0 {
+            entries.remove(self.fan_out.name());
+        }
+    }
+}
+
+impl<K: Eq + std::hash::Hash + Copy, T: Clone> Shared<K, T> {
+    /// The result of the read for `key` that is under way, or of a new one.
+    async fn get<F>(&self, key: K, read: impl FnOnce() -> F) -> Result<T, BrokerError>
+    where
+        F: Future<Output = Result<T, BrokerError>>,
+    {
+        let outcome = {
+            let mut reads = self.reads();
+            let running = reads.get(&key).and_then(Weak::upgrade);
+            running.unwrap_or_else(|| {
+                let outcome = Arc::new(OnceCell::new());
+                reads.insert(key, Arc::downgrade(&outcome));
+                outcome
+            })
+        };
+        let result = outcome.get_or_init(read).await.clone();
+        // Who asks from now on may have missed something that was stored since.
+        let mut reads = self.reads();
+        if reads.get(&key).is_some_and(|running| running.as_ptr() == Arc::as_ptr(&outcome)) {
+            reads.remove(&key);
+        }
+        result
+    }
+
+    fn reads(&self) -> MutexGuard<'_, HashMap<K, Weak<Outcome<T>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, T> Default for Shared<K, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}

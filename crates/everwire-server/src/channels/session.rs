@@ -1,0 +1,354 @@
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use everwire_core::Time;
+use everwire_core::protocol::{ErrorCode, NackOf, Payload, ServerError, ServerLine, Welcome};
+use everwire_core::session::{Answer, ServerAction, ServerSession};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::authorize::Identity;
+use super::link::{Link, payload};
+use super::secret::SecretDigest;
+use crate::broker::{ChannelName, SessionId};
+use crate::message::Message;
+
+/// A session: the machine that decides, and what belongs to it that the machine does not hold.
+#[derive(Debug)]
+pub(super) struct Session {
+    id: SessionId,
+    secret: SecretDigest,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    machine: ServerSession,
+    identity: Identity,
+    /// The connections by the generations of their attaches. All but the latest are about to be ended.
+    links: Vec<(u64, Arc<Link>)>,
+    /// The attach that is not welcomed yet.
+    attaching: Option<Attaching>,
+    /// By the numbers of the requests.
+    requests: HashMap<u64, RequestState>,
+    /// The channels in which the session is present.
+    present_in: BTreeSet<ChannelName>,
+    /// Whether a task waits for the session's deadlines.
+    has_timer: bool,
+}
+
+/// An attach until the client is welcomed.
+#[derive(Debug)]
+struct Attaching {
+    generation: u64,
+    terms: WelcomeTerms,
+    /// The session is not stored yet: the client hears nothing before that.
+    is_held: bool,
+    welcomed: oneshot::Sender<()>,
+}
+
+/// What `welcome` says besides the numbers of the session.
+#[derive(Debug)]
+pub(super) struct WelcomeTerms {
+    pub(super) time: u64,
+    pub(super) heartbeat: u64,
+    pub(super) message: u64,
+    pub(super) credits: u64,
+    pub(super) subscriptions: u64,
+    pub(super) expires: u64,
+    /// The session is new.
+    pub(super) secret: Option<String>,
+}
+
+/// A request that runs, or whose answer is kept.
+#[derive(Debug, Default)]
+struct RequestState {
+    task: Option<AbortHandle>,
+    /// Its task is to be aborted, also if that is known only later.
+    is_stopped: bool,
+    /// The number of the first part.
+    first: u64,
+    parts: VecDeque<Option<Message>>,
+    /// Why it failed, for people.
+    failure: String,
+}
+
+/// A session that has ended, for what is left to do.
+#[derive(Debug)]
+#[must_use = "its presence and its record have to be removed"]
+pub(super) struct Over {
+    pub(super) present_in: BTreeSet<ChannelName>,
+    pub(super) identity: Identity,
+}
+
+impl Session {
+    pub(super) fn new(id: SessionId, secret: SecretDigest, machine: ServerSession, identity: Identity) -> Arc<Self> {
+        let inner = Inner {
+            machine,
+            identity,
+            links: Vec::new(),
+            attaching: None,
+            requests: HashMap::new(),
+            present_in: BTreeSet::new(),
+            has_timer: false,
+        };
+        Arc::new(Self { id, secret, inner: Mutex::new(inner) })
+    }
+
+    pub(super) fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    pub(super) fn secret(&self) -> SecretDigest {
+        self.secret
+    }
+
+    /// Changes the session, and does what follows of it. `Over` if it has ended by that.
+    pub(super) fn update<R>(&self, change: impl FnOnce(&mut Inner) -> R) -> (R, Option<Over>) {
+        let mut inner = self.inner();
+        let result = change(&mut inner);
+        let over = inner.perform_actions(&self.id, None);
+        (result, over)
+    }
+
+    /// Like [`update`](Self::update), with a text for people that goes with the answer to the publish with this number.
+    pub(super) fn refuse(&self, seq: u64, code: ErrorCode, text: &str) {
+        let mut inner = self.inner();
+        inner.machine.decided(seq, Answer::Refused(code));
+        // A decision ends no session.
+        let _ = inner.perform_actions(&self.id, Some((seq, text)));
+    }
+
+    /// Reads the session.
+    pub(super) fn read<R>(&self, read: impl FnOnce(&Inner) -> R) -> R {
+        read(&self.inner())
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Attaches a connection. The client hears nothing until [`release`](Self::release); the receiver hears when it is welcomed.
+    pub(super) fn attach(
+        &mut self,
+        link: &Arc<Link>,
+        (acked, floor): (u64, u64),
+        identity: Identity,
+        terms: WelcomeTerms,
+    ) -> Result<(u64, oneshot::Receiver<()>), ErrorCode> {
+        let generation = self.machine.attach(acked, floor)?;
+        self.identity = identity;
+        self.links.push((generation, Arc::clone(link)));
+        let (welcomed, receiver) = oneshot::channel();
+        self.attaching = Some(Attaching { generation, terms, is_held: true, welcomed });
+        Ok((generation, receiver))
+    }
+
+    /// The session is stored: the client is welcomed.
+    pub(super) fn release(&mut self, generation: u64) {
+        if let Some(attaching) = self.attaching.as_mut().filter(|attaching| attaching.generation == generation) {
+            attaching.is_held = false;
+        }
+    }
+
+    /// The connection of this generation has ended. Returns whether it was the session's.
+    pub(super) fn detach(&mut self, now: Time, generation: u64) -> bool {
+        let was_current = self.machine.is_current(generation);
+        self.machine.detach(now, generation);
+        self.links.retain(|(linked, _)| *linked != generation);
+        self.attaching.take_if(|attaching| attaching.generation == generation);
+        was_current
+    }
+
+    /// The client ends the session, and knows that its connection is closed.
+    pub(super) fn bye(&mut self, generation: u64) {
+        if self.machine.is_current(generation) {
+            self.links.retain(|(linked, _)| *linked != generation);
+            self.machine.bye(generation);
+        }
+    }
+
+    pub(super) fn machine(&mut self) -> &mut ServerSession {
+        &mut self.machine
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.machine.generation()
+    }
+
+    pub(super) fn is_attached(&self) -> bool {
+        self.machine.is_current(self.machine.generation())
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.machine.poll_deadline()
+    }
+
+    /// The connection on which the session answers.
+    pub(super) fn link(&self) -> Option<&Arc<Link>> {
+        self.links.last().map(|(_, link)| link)
+    }
+
+    /// Claims the task that waits for deadlines. Returns whether there was none.
+    pub(super) fn start_timer(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_timer, true)
+    }
+
+    /// When the task is to wake; `None` ends it: the connection's own timer waits from now on.
+    pub(super) fn timer_deadline(&mut self) -> Option<Time> {
+        let deadline = self.machine.poll_deadline().filter(|_| !self.is_attached());
+        self.has_timer = deadline.is_some();
+        deadline
+    }
+
+    pub(super) fn enter(&mut self, channel: &ChannelName) {
+        self.present_in.insert(channel.clone());
+    }
+
+    /// Returns whether the session was present.
+    pub(super) fn leave(&mut self, channel: &ChannelName) -> bool {
+        self.present_in.remove(channel)
+    }
+
+    /// A request runs.
+    pub(super) fn started(&mut self, seq: u64) {
+        self.requests.insert(seq, RequestState::default());
+    }
+
+    /// The request's task, unless it is done already.
+    pub(super) fn set_task(&mut self, seq: u64, task: AbortHandle) {
+        match self.requests.get_mut(&seq) {
+            Some(request) if !request.is_stopped => request.task = Some(task),
+            _ => task.abort(),
+        }
+    }
+
+    /// A part of the answer to a request. Returns whether more is wanted.
+    pub(super) fn responded(&mut self, seq: u64, part: Option<Message>, more: bool) -> bool {
+        let size = part.as_ref().map_or(0, Message::len);
+        if self.machine.responded(seq, size, more).is_none() {
+            return false;
+        }
+        if let Some(request) = self.requests.get_mut(&seq) {
+            request.parts.push_back(part);
+            if !more {
+                request.task = None;
+            }
+        }
+        true
+    }
+
+    /// The request failed.
+    pub(super) fn failed(&mut self, seq: u64, code: ErrorCode, text: &str) {
+        if let Some(request) = self.requests.get_mut(&seq) {
+            text.clone_into(&mut request.failure);
+            request.task = None;
+        }
+        self.machine.failed(seq, code, text.len());
+    }
+
+    /// Does what the machine says.
+    fn perform_actions(&mut self, id: &SessionId, text: Option<(u64, &str)>) -> Option<Over> {
+        if self.attaching.as_ref().is_some_and(|attaching| attaching.is_held) {
+            return None;
+        }
+        let mut over = None;
+        while let Some(action) = self.machine.poll_action() {
+            if action == ServerAction::Over {
+                over = Some(self.end());
+            } else {
+                self.perform(action, id, text);
+            }
+        }
+        over
+    }
+
+    fn perform(&mut self, action: ServerAction, id: &SessionId, text: Option<(u64, &str)>) {
+        match action {
+            ServerAction::TakeOver { generation } => {
+                let earlier = self.links.extract_if(.., |(linked, _)| *linked == generation);
+                earlier.for_each(|(_, link)| link.end(ServerError::fatal(ErrorCode::TakenOver), ""));
+            }
+            ServerAction::Welcome { generation, acked, keeps_requests } => {
+                let Some(Attaching { terms, welcomed, .. }) = self.attaching.take() else { return };
+                let mut welcome = Welcome::new(id.as_str(), generation);
+                welcome.time = terms.time;
+                welcome.heartbeat = terms.heartbeat;
+                welcome.message = terms.message;
+                welcome.credits = terms.credits;
+                welcome.subscriptions = terms.subscriptions;
+                welcome.expires = terms.expires;
+                welcome.acked = acked;
+                welcome.secret = terms.secret.as_deref();
+                welcome.requests_kept = keeps_requests && terms.secret.is_none();
+                self.send(&ServerLine::Welcome(welcome), Payload::None);
+                // The connection may have ended meanwhile.
+                let _ = welcomed.send(());
+            }
+            ServerAction::Answer { seq, answer: Answer::Stored(cursor) } => {
+                self.send(&ServerLine::Ack { seq, cursor }, Payload::None);
+            }
+            ServerAction::Answer { seq, answer: Answer::Refused(code) } => {
+                let text = text.filter(|(refused, _)| *refused == seq).map(|(_, text)| text);
+                let payload = text.map_or(Payload::None, Payload::Text);
+                self.send(&ServerLine::Nack { seq, code, of: NackOf::Pub }, payload);
+            }
+            ServerAction::Respond { seq, part, more } => {
+                let kept = self.requests.get(&seq).and_then(|request| {
+                    let index = part.checked_sub(request.first)?;
+                    request.parts.get(usize::try_from(index).ok()?)
+                });
+                let Some(kept) = kept else { return };
+                self.send(&ServerLine::Res { seq, part, more }, payload(kept.as_ref()));
+            }
+            ServerAction::FailRequest { seq, code } => {
+                let failure = self.requests.get(&seq).map(|request| request.failure.as_str()).unwrap_or_default();
+                let payload = if failure.is_empty() { Payload::None } else { Payload::Text(failure) };
+                self.send(&ServerLine::Nack { seq, code, of: NackOf::Req }, payload);
+            }
+            ServerAction::Credits(credits) => {
+                self.send(&ServerLine::Credits { credits: credits as u64 }, Payload::None);
+            }
+            ServerAction::Stop { seq } => {
+                if let Some(request) = self.requests.get_mut(&seq) {
+                    request.is_stopped = true;
+                    request.task.take().inspect(AbortHandle::abort);
+                }
+            }
+            ServerAction::Release { seq, below } => self.forget(seq, below),
+            _ => tracing::error!(?action, "an action that this version does not know"),
+        }
+    }
+
+    /// Forgets the parts of an answer below `below`.
+    fn forget(&mut self, seq: u64, below: u64) {
+        if below == u64::MAX {
+            self.requests.remove(&seq);
+            return;
+        }
+        let Some(request) = self.requests.get_mut(&seq) else { return };
+        while request.first < below && request.parts.pop_front().is_some() {
+            request.first += 1;
+        }
+    }
+
+    fn send(&self, line: &ServerLine<'_>, payload: Payload<'_>) {
+        if let Some(link) = self.link() {
+            link.send(line, payload);
+        }
+    }
+
+    fn end(&mut self) -> Over {
+        self.attaching = None;
+        for (_, link) in self.links.drain(..) {
+            link.say_bye(ErrorCode::Gone);
+        }
+        Over { present_in: std::mem::take(&mut self.present_in), identity: self.identity.clone() }
+    }
+}
