@@ -402,3 +402,30 @@ fn a_subscription_that_starts_over_has_nothing_to_resume() {
     bench.subscribed_at(id, 10);
     assert_eq!(bench.position_at(id, 10, true), caught_up(id), "it started over after that");
 }
+
+#[test]
+fn a_gap_after_an_answer_from_elsewhere_counts_wherever_it_ends() {
+    let (mut bench, id) = Bench::subscribed(Start::Live, 10);
+    bench.resume(0);
+    bench.subscribed_at(id, 5);
+    let reason = GapReason::Trimmed;
+    assert_eq!(bench.input(gap(id, reason, cursor(5))), [reported_gap(id, reason, cursor(5))]);
+    assert_eq!(bench.receive(id, 6), Deliver);
+}
+
+#[test]
+fn a_gap_into_another_epoch_counts_whatever_its_offset() {
+    let (mut bench, id) = Bench::subscribed(Start::Live, 10);
+    let (reason, other) = (GapReason::Trimmed, Cursor { epoch: EPOCH + 1, ..cursor(3) });
+    assert_eq!(bench.input(gap(id, reason, other)), [reported_gap(id, reason, other)]);
+}
+
+#[test]
+fn a_pause_does_not_keep_an_ended_subscription() {
+    let mut bench = Bench::attached();
+    let id = bench.session.subscribe(Start::Live);
+    bench.session.unsubscribe(id);
+    bench.session.pause(id);
+    bench.actions();
+    assert_eq!(bench.subscribed_at(id, 10), [unsub(id), ended(id, None)]);
+}
