@@ -26,9 +26,17 @@ const IN_BROWSERS: [&str; 3] = ["everwire", "everwire-js", "everwire-yew"];
 
 const BROWSER: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 
-/// Leaves modules and what they use of each other.
-const FLAGS: [&str; 7] =
-    ["--all-features", "--no-externs", "--no-sysroot", "--no-fns", "--no-traits", "--no-types", "--no-owns"];
+/// Leaves modules and what they use of each other. The tool takes items that are not for browsers for tests.
+const FLAGS: [&str; 8] = [
+    "--all-features",
+    "--cfg-test",
+    "--no-externs",
+    "--no-sysroot",
+    "--no-fns",
+    "--no-traits",
+    "--no-types",
+    "--no-owns",
+];
 
 #[derive(Args)]
 pub(crate) struct Options {

@@ -21,6 +21,8 @@ pub struct Core {
     timer: Option<Time>,
 }
 
+const _: () = assert!(stat::COUNT <= Operands::COUNT, "the block of operands has to hold the statistics");
+
 impl Core {
     /// A connection that waits to be opened, with the options that the operands say. All its random numbers follow from the bits of
     /// `seed`.

@@ -1,7 +1,5 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{codes::stat, options};
-
 /// The block of numbers in which operands cross the border: JavaScript writes those of an input and reads those of an action.
 ///
 /// Both sides write to it, so that it has to be a static of atomics, which cost nothing where there is one thread.
@@ -9,8 +7,8 @@ use crate::{codes::stat, options};
 pub struct Operands([AtomicU64; Operands::COUNT]);
 
 impl Operands {
-    /// How many there are: as many as the longest list has.
-    pub const COUNT: usize = if stat::COUNT > options::COUNT { stat::COUNT } else { options::COUNT };
+    /// How many there are: as many as the longest list has, which is that of the options.
+    pub const COUNT: usize = 25;
 
     /// All zero.
     pub const fn new() -> Self {

@@ -68,6 +68,8 @@ options! {
     others: sends_pings, asks_application, renews_credentials, silence;
 }
 
+const _: () = assert!(COUNT == Operands::COUNT, "the block of operands has to hold the options");
+
 /// The configuration that the operands say.
 pub(crate) fn config(operands: &Operands) -> Config {
     let (mut config, pings) = read(operands);

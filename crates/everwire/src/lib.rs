@@ -26,7 +26,6 @@ mod shared;
 mod socket;
 mod stats;
 mod threads;
-mod typed;
 
 #[cfg(target_family = "wasm")]
 pub mod browser;
@@ -54,11 +53,10 @@ pub use native::{Headers, HeadersError, Proxy, ProxyError};
 pub use native::{RootCertificates, RootCertificatesError};
 pub use outbound::{SendOptions, Sent};
 pub use policy::ReconnectPolicy;
-pub use socket::{Closing, Socket, SocketHandle};
-pub use stats::{ReadyState, State, Stats};
+pub use socket::{Closing, Socket, SocketHandle, TypedSendError, TypedSocket};
 #[cfg(feature = "json")]
-pub use typed::{JsonSendError, JsonSocket};
-pub use typed::{TypedSendError, TypedSocket};
+pub use socket::{JsonSendError, JsonSocket};
+pub use stats::{ReadyState, State, Stats};
 
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 pub use tokio_rustls::rustls;
