@@ -123,11 +123,13 @@ pub(crate) struct RetrySchedule {
     failures: u32,
     /// The floor allows no dial before this time.
     earliest_dial: Time,
+    /// The server wants no dial before this time.
+    delayed_until: Time,
 }
 
 impl RetrySchedule {
     pub(crate) fn new(backoff: Backoff, seed: u64) -> Self {
-        Self { backoff, random: Random::new(seed), failures: 0, earliest_dial: Time::ZERO }
+        Self { backoff, random: Random::new(seed), failures: 0, earliest_dial: Time::ZERO, delayed_until: Time::ZERO }
     }
 
     pub(crate) fn failures(&self) -> u32 {
@@ -157,9 +159,14 @@ impl RetrySchedule {
         self.earliest_dial = now + self.backoff.floor - ago;
     }
 
-    /// When the floor allows the next dial.
+    /// The server wants no dial before this time.
+    pub(crate) fn delay(&mut self, until: Time) {
+        self.delayed_until = until;
+    }
+
+    /// When the floor and the server allow the next dial.
     pub(crate) fn earliest_dial(&self, now: Time) -> Time {
-        now.max(self.earliest_dial)
+        now.max(self.earliest_dial).max(self.delayed_until)
     }
 
     /// When to retry after a fault on this side.
@@ -181,16 +188,17 @@ impl RetrySchedule {
         }
         // Written so that a ceiling that overflowed to infinity or NaN becomes the maximum.
         let ceiling = if ceiling < max { Time::from_secs_f64(ceiling) } else { self.backoff.max };
-        now + self.random.between(self.backoff.floor, ceiling)
+        // Many clients are refused at once, so that they must not all come back when the delay ends.
+        now.max(self.delayed_until) + self.random.between(self.backoff.floor, ceiling)
     }
 
     /// When to retry as after many failures.
     pub(crate) fn longest(&mut self, now: Time) -> Time {
-        now + self.random.between(self.backoff.floor, self.backoff.max)
+        now.max(self.delayed_until) + self.random.between(self.backoff.floor, self.backoff.max)
     }
 
     fn soon(&mut self, now: Time, at_most: Time) -> Time {
-        (now + self.random.between(Time::ZERO, at_most)).max(self.earliest_dial)
+        (now.max(self.delayed_until) + self.random.between(Time::ZERO, at_most)).max(self.earliest_dial)
     }
 }
 

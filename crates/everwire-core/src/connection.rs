@@ -261,6 +261,21 @@ impl Connection {
         Ok(id)
     }
 
+    /// Replaces the heartbeat, on the open socket and on those to come: for a protocol whose server says how often it wants pings.
+    pub fn set_heartbeat(&mut self, heartbeat: HeartbeatMode) {
+        if let Some(liveness) = &mut self.liveness {
+            liveness.set_heartbeat(heartbeat.clone());
+        }
+        self.config.heartbeat = heartbeat;
+    }
+
+    /// Makes no attempt before `delay` has passed, and spreads those after it as always: the server has said that it could not take
+    /// one.
+    pub fn delay_attempts(&mut self, now: Time, delay: Time) {
+        self.now = self.now.max(now);
+        self.retries.delay(self.now + delay);
+    }
+
     /// The driver has handed an on-open message of `size` bytes to the socket, as [`Action::Opened`] asks.
     pub fn transmitted_on_open(&mut self, size: usize) {
         self.hand_over(None, size);

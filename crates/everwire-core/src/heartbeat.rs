@@ -174,6 +174,12 @@ impl LivenessDetector {
         detector
     }
 
+    /// Replaces the heartbeat. What is pending under the one before is not.
+    pub(crate) fn set_heartbeat(&mut self, heartbeat: HeartbeatMode) {
+        self.heartbeat = heartbeat;
+        self.received(self.last_received, self.unconfirmed_bytes);
+    }
+
     /// Something was received: the link is alive. `backlog` is how many bytes wait in the platform's buffer, behind which a ping
     /// would wait. The time may be that of another clock, as an event's: [`correct`](Self::correct) bounds it.
     pub(crate) fn received(&mut self, at: Time, backlog: u64) {

@@ -333,3 +333,23 @@ fn reconnect_brings_an_attempt_that_waits_for_the_floor_no_further_forward() {
     world.input(Input::Reconnect);
     assert_eq!(world.client.phase(), Phase::Waiting { until: announced });
 }
+
+/// Mercure and Centrifugo have clients come back at once, all together, when a server sheds them.
+#[test]
+fn a_server_that_asks_for_time_is_not_dialled_before_it_has_passed_whatever_happens() {
+    let dials: Vec<Time> = (0..100)
+        .map(|seed| {
+            let mut world = World::open(Config::default(), seed);
+            world.client.delay_attempts(world.now, s(60));
+            let asked_at = world.now;
+            world.drop_socket();
+            world.run_for(s(10));
+            world.page(Page::Visible);
+            world.input(Input::Network(Network::Online));
+            world.run_until_open();
+            *world.dials.last().expect("it dialled") - asked_at
+        })
+        .collect();
+    assert!(dials.iter().all(|dial| *dial >= s(60)), "{:?}", dials.iter().min());
+    assert!(dials.iter().max() > Some(&(s(60) + ms(100))), "all at once");
+}

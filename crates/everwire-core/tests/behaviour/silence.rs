@@ -248,3 +248,16 @@ fn a_server_that_died_is_dialled_until_it_is_back() {
     let took = world.run_until_open();
     assert!(took <= s(46), "{took:?}");
 }
+
+/// A server of `everwire.v1` says how often it wants pings.
+#[test]
+fn a_heartbeat_that_is_replaced_counts_for_the_open_socket_and_the_next() {
+    let mut world = World::open(with(HeartbeatMode::Ping(only_after_silence())), 4);
+    world.client.set_heartbeat(HeartbeatMode::Ping(only_after_silence().after_silence(s(60))));
+    world.run_for(s(121));
+    assert_eq!(world.pings.len(), 2);
+    world.input(Input::Reconnect);
+    world.run_until_open();
+    world.run_for(s(59));
+    assert_eq!(world.pings.len(), 2);
+}
