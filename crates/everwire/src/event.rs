@@ -69,6 +69,8 @@ pub struct Opened {
     pub is_reconnect: bool,
     /// How many attempts failed since a connection was last stable.
     pub failures: u32,
+    /// Which socket it is, for a protocol on top of it.
+    pub(crate) socket: u64,
 }
 
 impl Opened {

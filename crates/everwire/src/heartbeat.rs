@@ -22,7 +22,8 @@ pub(crate) enum PingMessages {
     Standard,
     Custom {
         ask: Pointer<Ask>,
-        answer: Pointer<Answer>,
+        /// `None` where the answers are found by what reads the messages.
+        answer: Option<Pointer<Answer>>,
     },
 }
 
@@ -79,7 +80,15 @@ impl Heartbeat {
         ask: impl Fn(u64) -> Message + MaybeSendSync + 'static,
         answer: impl Fn(&Message) -> Option<Pong> + MaybeSendSync + 'static,
     ) -> Self {
-        Self { messages: PingMessages::Custom { ask: Pointer::new(ask), answer: Pointer::new(answer) }, ..Self::ping() }
+        Self {
+            messages: PingMessages::Custom { ask: Pointer::new(ask), answer: Some(Pointer::new(answer)) },
+            ..Self::ping()
+        }
+    }
+
+    /// Pings whose answers [`Shared::handle`](crate::shared::Shared::handle) is given by what reads the messages.
+    pub(crate) fn ask_only(ask: impl Fn(u64) -> Message + MaybeSendSync + 'static) -> Self {
+        Self { messages: PingMessages::Custom { ask: Pointer::new(ask), answer: None }, ..Self::ping() }
     }
 
     /// No pings: a link is dead when nothing was received for this long. For servers that send all the time.
@@ -114,7 +123,8 @@ impl PingMessages {
     pub(crate) fn read(&self, received: Received) -> Result<Pong, Payload> {
         match self {
             Self::Standard => received.standard_pong().map(Pong::from).ok_or(Payload::Received(received)),
-            Self::Custom { answer, .. } => {
+            Self::Custom { answer: None, .. } => Err(Payload::Received(received)),
+            Self::Custom { answer: Some(answer), .. } => {
                 let message = received.into_message();
                 answer(&message).ok_or(Payload::Read(message))
             }

@@ -4,6 +4,7 @@
 //!
 //! - [`Socket`], its [`SocketBuilder`] and [`SocketHandle`]: the connection
 //! - [`JsonSocket`], a [`TypedSocket`] by the [codec](codec) for JSON: messages as values
+//! - [`Client`]: channels, publishes and requests with an Everwire server; [`client`] has the rest of it
 //! - [`Event`] and what it carries; [`Message`]: what comes out and goes in
 //! - [`Heartbeat`], [`Backoff`], [`ReconnectPolicy`], [`OutboxLimits`], [`InboxLimits`], [`Watermarks`]: the options
 //! - [`Stats`], [`State`], [`ReadyState`]: what is known of the connection
@@ -13,6 +14,7 @@
 mod address;
 mod builder;
 mod cause;
+pub mod client;
 pub mod codec;
 mod error;
 mod event;
@@ -40,6 +42,7 @@ use native::{Native as CurrentPlatform, received::Received};
 pub use address::{Address, Attempt};
 pub use builder::SocketBuilder;
 pub use cause::{Cause, Ended};
+pub use client::{Client, Delivery, Subscription};
 #[cfg(feature = "json")]
 pub use codec::JsonDecodeError;
 pub use error::{OpenError, SendError};
@@ -62,6 +65,7 @@ pub use stats::{ReadyState, State, Stats};
 pub use tokio_rustls::rustls;
 
 pub use everwire_core::{
-    AtRisk, Backoff, CloseCode, CloseCodeError, CloseReason, CloseReasonError, Decision, DiscardReason, Histogram,
-    LatencySummary, MessageId, OutboxLimits, PingSchedule, Protocols, ProtocolsError, Time, Watermarks, WhenFull,
+    AtRisk, Backoff, Channel, CloseCode, CloseCodeError, CloseReason, CloseReasonError, Decision, DiscardReason,
+    Histogram, LatencySummary, MessageId, OutboxLimits, PingSchedule, Protocols, ProtocolsError, Time, Watermarks,
+    WhenFull,
 };

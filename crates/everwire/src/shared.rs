@@ -8,7 +8,8 @@ use std::sync::Weak;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use everwire_core::{
-    Action, CloseCode, CloseReason, Connection, Delivery, Input, MessageId, Phase, Refusal, SocketId, Time,
+    Action, CloseCode, CloseReason, Connection, Delivery, HeartbeatMode, Input, MessageId, Phase, Refusal, SocketId,
+    Time,
 };
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     inbox::{Callback, Inbox, Reader},
     outbound::OutboundQueue,
     payload::Payload,
-    threads::{MaybeSendSync, Pointer},
+    threads::{MaybeSend, MaybeSendSync, Pointer},
 };
 
 /// What acts for one socket: the WebSocket, the timer and the events of a browser or of a native program.
@@ -54,6 +55,12 @@ pub(crate) trait Platform: MaybeSendSync + Sized + 'static {
 
     fn buffered_amount(&self) -> u64;
 
+    /// A timer that fires once. Dropping it ends it.
+    type Timeout: MaybeSendSync;
+
+    /// Calls `fire` after this time, unless the timer is dropped before.
+    fn timeout(&self, after: Time, fire: impl FnOnce() + MaybeSend + 'static) -> Self::Timeout;
+
     /// Has the timer fire at the deadline, or a little before or after it.
     fn set_timer(&self, shared: &Pointer<Shared<Self>>, deadline: Option<Time>);
 
@@ -63,6 +70,11 @@ pub(crate) trait Platform: MaybeSendSync + Sized + 'static {
     /// What writes the record of an event, to be called when no lock is held; `None` for an event that is not recorded.
     fn record<T>(&self, _event: &Event<T>) -> Option<impl FnOnce() + use<Self, T>> {
         None::<fn()>
+    }
+
+    /// Whether an attempt failed because the server chose none of the offered subprotocols, where the platform says so.
+    fn is_missing_subprotocol(_cause: &Cause) -> bool {
+        false
     }
 
     fn binary_type(&self) -> BinaryType;
@@ -199,7 +211,7 @@ impl<P: Platform> Shared<P> {
         let opened = {
             let inner = self.lock();
             let (is_reconnect, failures) = (inner.connection.traffic().opened > 0, inner.connection.failures());
-            Opened { url, protocol, extensions, is_reconnect, failures }
+            Opened { url, protocol, extensions, is_reconnect, failures, socket: socket.0 }
         };
         let messages = self.on_open_messages.as_ref().map(|messages| messages(&opened)).unwrap_or_default();
         let mut inner = self.lock();
@@ -285,6 +297,38 @@ impl<P: Platform> Shared<P> {
         };
         self.run(inner, Origin::Application);
         result
+    }
+
+    // What a protocol on top of the socket asks for. It names the socket that it means, because another may have opened meanwhile.
+
+    /// Sends a message on this socket if it is open, ahead of what waits. It never waits itself.
+    pub(crate) fn send_on(self: &Pointer<Self>, socket: SocketId, message: Message) {
+        let mut inner = self.lock();
+        if inner.connection.phase().socket() == Some(socket) && inner.connection.send_now(message.len(), true).is_some()
+        {
+            self.platform.send(socket, message);
+        }
+        self.run(inner, Origin::Application);
+    }
+
+    /// Sends a close frame on this socket. What follows is decided when the server has closed it, as if that had begun.
+    pub(crate) fn close_on(&self, socket: SocketId, code: CloseCode, reason: CloseReason) {
+        let inner = self.lock();
+        if inner.connection.phase().socket() == Some(socket) {
+            self.platform.close(socket, code, reason);
+        }
+    }
+
+    /// Replaces the heartbeat.
+    pub(crate) fn set_heartbeat(self: &Pointer<Self>, heartbeat: HeartbeatMode) {
+        let mut inner = self.lock();
+        inner.connection.set_heartbeat(heartbeat);
+        self.run(inner, Origin::Application);
+    }
+
+    /// Makes no attempt before this time has passed.
+    pub(crate) fn delay_attempts(&self, delay: Time) {
+        self.lock().connection.delay_attempts(self.platform.now(), delay);
     }
 
     /// Hands every event to a callback from now on.

@@ -176,6 +176,12 @@ impl Platform for Browser {
         self.link.borrow().as_ref().map_or(0, Link::buffered_amount)
     }
 
+    type Timeout = Timer;
+
+    fn timeout(&self, after: Time, fire: impl FnOnce() + 'static) -> Timer {
+        Timer::set(after, fire)
+    }
+
     fn binary_type(&self) -> BinaryType {
         self.binary_type.get()
     }

@@ -5,7 +5,7 @@ use gloo_timers::callback::Timeout;
 const LONGEST: f64 = i32::MAX as f64;
 
 /// A timer. Dropping it clears it.
-pub(super) struct Timer {
+pub(crate) struct Timer {
     _timeout: Timeout,
 }
 

@@ -1,7 +1,12 @@
 use everwire_core::Protocols;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{handshake::client::Response, protocol::WebSocketConfig},
+    tungstenite::{
+        Error,
+        error::{ProtocolError, SubProtocolError},
+        handshake::client::Response,
+        protocol::WebSocketConfig,
+    },
 };
 
 use super::{options::Options, target::Target, trace::Trace, transport::Transport};
@@ -64,6 +69,11 @@ impl Connector {
             Err(error) => Err(Cause::closed(1006, error.to_string(), false)),
         }
     }
+}
+
+/// The error of a handshake in which the server chose none of the offered subprotocols.
+pub(super) fn missing_subprotocol() -> Error {
+    Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(SubProtocolError::NoSubProtocol))
 }
 
 /// The text of the error. Causes are shown and logged, and the query of a provider's URL may be a token.

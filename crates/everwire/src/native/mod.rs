@@ -39,7 +39,14 @@ use tokio::runtime::Handle;
 
 #[cfg(feature = "rustls-own-roots")]
 pub use self::tls::{RootCertificates, RootCertificatesError};
-use self::{connector::Connector, link::Link, options::Options, target::Target, timer::Timer, trace::Trace};
+use self::{
+    connector::Connector,
+    link::Link,
+    options::Options,
+    target::Target,
+    timer::{Timeout, Timer},
+    trace::Trace,
+};
 pub use self::{
     headers::{Headers, HeadersError},
     proxy::{Proxy, ProxyError},
@@ -172,6 +179,16 @@ impl Platform for Native {
 
     fn buffered_amount(&self) -> u64 {
         self.link().as_ref().map_or(0, Link::buffered_amount)
+    }
+
+    fn is_missing_subprotocol(cause: &Cause) -> bool {
+        matches!(cause, Cause::Closed { reason, .. } if *reason == connector::missing_subprotocol().to_string())
+    }
+
+    type Timeout = Timeout;
+
+    fn timeout(&self, after: Time, fire: impl FnOnce() + Send + 'static) -> Timeout {
+        Timeout::start(&self.runtime, after.into(), fire)
     }
 
     fn binary_type(&self) -> BinaryType {

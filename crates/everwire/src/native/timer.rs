@@ -1,7 +1,13 @@
-use core::{future::Future, pin::pin};
+use core::{future::Future, pin::pin, time::Duration};
 use std::time::Instant;
 
-use tokio::{select, sync::watch, time::sleep_until};
+use tokio::{
+    runtime::Handle,
+    select,
+    sync::watch,
+    task::AbortHandle,
+    time::{sleep, sleep_until},
+};
 
 /// When the timer fires next. Dropping or ending it ends the task that waits for it.
 pub(super) struct Timer {
@@ -58,5 +64,24 @@ impl Timer {
                 }
             }
         }
+    }
+}
+
+/// A timer that fires once. Dropping it ends the task that waits for it.
+pub(crate) struct Timeout(AbortHandle);
+
+impl Timeout {
+    pub(super) fn start(runtime: &Handle, after: Duration, fire: impl FnOnce() + Send + 'static) -> Self {
+        let task = runtime.spawn(async move {
+            sleep(after).await;
+            fire();
+        });
+        Self(task.abort_handle())
+    }
+}
+
+impl Drop for Timeout {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -8,6 +8,8 @@ mod addresses;
 #[cfg(target_family = "wasm")]
 mod browser;
 mod callback;
+#[cfg(all(not(target_family = "wasm"), feature = "json"))]
+mod client;
 mod closing;
 mod faults;
 mod flow;

@@ -1,0 +1,774 @@
+//! The session machine with what it does not know: names, payloads, ids and secrets.
+
+use core::{mem, task::Waker};
+
+use everwire_core::{
+    Delivery, SocketId, Time,
+    protocol::{
+        ClientError as ErrorLine, ClientLine, Cursor, ErrorCode, Hello, Lines, MessageWriter, Mode, NackOf, Payload,
+        ProtocolError, Pub, Req, Resume, ServerLine, Start, Sub, is_name,
+    },
+    session::{
+        Attachment, ClientAction, ClientInput, ClientSession, ClientSessionConfig, PublishId, PublishOutcome,
+        QueueError, RequestId, SubscriptionId,
+    },
+};
+
+use super::{
+    channels::{Channels, Entry, Inbox, Item, Member, Members, RawMessage, Watcher},
+    options::SubscribeOptions,
+    report::{ClientError, ClientEvent, Gap, SubscriptionError},
+    table::Table,
+};
+use crate::{Message, MessageRef, threads::Pointer};
+
+/// The most bytes of a message before `welcome`.
+const MAX_GREETING: usize = 64 << 10;
+
+/// How many earlier sessions of the client are remembered, so that their messages are known as its own.
+const REMEMBERED_SESSIONS: usize = 8;
+
+/// The longest explanation of the server that is kept, in bytes.
+const MAX_REASON: usize = 1 << 10;
+
+/// The state of a client. Whatever it has to do beyond sending lines is left in `effects`, to be done when no lock is held.
+#[derive(Debug)]
+pub(super) struct Core {
+    session: ClientSession,
+    /// The socket that lines go to.
+    pub(super) socket: Option<SocketId>,
+    pub(super) writer: MessageWriter,
+    /// The payload of the next `hello`.
+    pub(super) credentials: Option<Message>,
+    identity: Option<Identity>,
+    /// The ids of earlier sessions.
+    earlier: Vec<String>,
+    channels: Channels,
+    publishes: Table<PublishId, PendingPublish>,
+    requests: Table<RequestId, PendingRequest>,
+    /// Why the client is over, from when that is known.
+    end: Option<ClientError>,
+    is_over: bool,
+    /// Tasks that wait for the end.
+    closers: Vec<Waker>,
+    pub(super) effects: Effects,
+}
+
+/// The session as `welcome` named it.
+#[derive(Debug)]
+struct Identity {
+    session: String,
+    secret: String,
+}
+
+#[derive(Debug)]
+struct PendingPublish {
+    channel: String,
+    key: Option<String>,
+    payload: Option<Message>,
+    result: Option<PublishResult>,
+    waker: Option<Waker>,
+    /// The application does not wait for the outcome.
+    is_detached: bool,
+}
+
+/// The outcome of a publish, and the server's explanation.
+#[derive(Debug)]
+pub(super) struct PublishResult {
+    pub(super) outcome: PublishOutcome,
+    pub(super) reason: String,
+    /// The client is over.
+    pub(super) is_over: bool,
+}
+
+#[derive(Debug)]
+struct PendingRequest {
+    name: String,
+    payload: Option<Message>,
+    parts: std::collections::VecDeque<AnswerPart>,
+    is_answered: bool,
+    waker: Option<Waker>,
+    /// The application does not wait for the answer.
+    is_detached: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum AnswerPart {
+    Part { payload: Option<Message>, more: bool },
+    Failed { code: ErrorCode, reason: String, is_over: bool },
+}
+
+/// What is to be done when no lock is held.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub(super) wakers: Vec<Waker>,
+    pub(super) events: Vec<ClientEvent>,
+    /// The numbers and times of `pong` lines.
+    pub(super) pong: Option<(u64, u64)>,
+    pub(super) heartbeat: Option<Time>,
+    pub(super) retry_after: Option<Time>,
+    /// Close the socket with this error's close code.
+    pub(super) fault: Option<ErrorCode>,
+    pub(super) reconnect: bool,
+    pub(super) close: bool,
+}
+
+/// The line that is being handled.
+#[derive(Debug, Default, Clone, Copy)]
+struct Context<'a> {
+    line: Option<ServerLine<'a>>,
+    /// Its type, also where it cannot be read.
+    line_type: Option<&'a str>,
+    payload: Payload<'a>,
+}
+
+impl Core {
+    pub(super) fn new(config: ClientSessionConfig, seed: u64) -> Self {
+        Self {
+            session: ClientSession::new(config, seed),
+            socket: None,
+            writer: MessageWriter::new(MAX_GREETING),
+            credentials: None,
+            identity: None,
+            earlier: Vec::new(),
+            channels: Channels::default(),
+            publishes: Table::default(),
+            requests: Table::default(),
+            end: None,
+            is_over: false,
+            closers: Vec::new(),
+            effects: Effects::default(),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.session.poll_deadline()
+    }
+
+    pub(super) fn is_attached(&self) -> bool {
+        self.session.is_attached()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.session.is_over()
+    }
+
+    pub(super) fn pending(&self) -> (usize, usize) {
+        (self.session.pending(), self.session.pending_bytes())
+    }
+
+    pub(super) fn session_id(&self) -> Option<String> {
+        self.identity.as_ref().map(|identity| identity.session.clone())
+    }
+
+    /// Why the client is over; registers the waker where it is not.
+    pub(super) fn end_or_wait(&mut self, waker: &Waker) -> Option<ClientError> {
+        if let Some(end) = self.end.as_ref().filter(|_| self.is_over) {
+            return Some(end.clone());
+        }
+        if !self.closers.iter().any(|other| other.will_wake(waker)) {
+            self.closers.push(waker.clone());
+        }
+        None
+    }
+
+    // What happens to the connection.
+
+    pub(super) fn connected(&mut self, now: Time, socket: SocketId, credentials: Option<Message>) {
+        self.socket = Some(socket);
+        self.credentials = credentials;
+        self.writer.set_max_bytes(MAX_GREETING);
+        self.handle(now, ClientInput::Connected);
+    }
+
+    pub(super) fn disconnected(&mut self, now: Time, code: u16) {
+        self.socket = None;
+        // What was not sent belongs to that connection.
+        while self.writer.pop().is_some() {}
+        self.handle(now, ClientInput::Disconnected { code });
+    }
+
+    pub(super) fn handle(&mut self, now: Time, input: ClientInput) {
+        self.session.handle(now, input);
+        self.act(Context::default());
+    }
+
+    pub(super) fn received(&mut self, now: Time, message: MessageRef<'_>) {
+        match message {
+            MessageRef::Text(text) => Lines::text(text).for_each(|line| self.line(now, line)),
+            MessageRef::Binary(bytes) => Lines::binary(bytes).for_each(|line| self.line(now, line)),
+            // The driver asks for bytes.
+            #[cfg(target_family = "wasm")]
+            MessageRef::Blob(_) => self.handle(now, ClientInput::Malformed),
+        }
+    }
+
+    /// Ends the client for a reason of its own. `code` is the outcome of what was not sent.
+    pub(super) fn end(&mut self, end: ClientError, code: ErrorCode) {
+        self.end.get_or_insert(end);
+        self.session.end(code);
+        self.act(Context::default());
+    }
+
+    fn line(&mut self, now: Time, line: Result<(ServerLine<'_>, Payload<'_>), ProtocolError<'_>>) {
+        let (line, payload) = match line {
+            Ok(line) => line,
+            Err(error) => {
+                self.session.handle(now, ClientInput::from_error(&error));
+                return self.act(Context { line_type: error.line(), ..Context::default() });
+            }
+        };
+        match line {
+            ServerLine::Msg(msg) => {
+                let id = self.channels.id(msg.channel);
+                if self.session.receive(id, msg.cursor, msg.after) == Delivery::Deliver {
+                    let message = RawMessage {
+                        payload: owned(payload),
+                        cursor: msg.cursor,
+                        key: msg.key.map(str::to_owned),
+                        is_own: msg.by.is_some_and(|by| self.is_own(by.session)),
+                        by: msg.by.map(|by| by.session.to_owned()),
+                    };
+                    self.deliver(id, Item::Message(message));
+                }
+            }
+            ServerLine::Presence { channel, members } => {
+                self.presence(channel, |list| list.expect(members));
+            }
+            ServerLine::Join { channel, session } => {
+                let member = Member::new(session, owned(payload));
+                self.presence(channel, |list| list.join(member));
+            }
+            ServerLine::Leave { channel, session } => self.presence(channel, |list| list.leave(session)),
+            ServerLine::Pong { number, time } => self.effects.pong = Some((number, time)),
+            _ => {
+                if let Some(input) = ClientInput::from_line(&line, |channel| self.channels.id(channel)) {
+                    self.session.handle(now, input);
+                }
+            }
+        }
+        self.act(Context { line_type: Some(line.line_type()), line: Some(line), payload });
+    }
+
+    fn is_own(&self, session: &str) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.session == session)
+            || self.earlier.iter().any(|earlier| earlier == session)
+    }
+
+    fn presence(&mut self, channel: &str, change: impl FnOnce(&mut Members) -> bool) {
+        let id = self.channels.id(channel);
+        if self.session.receive_presence(id) == Delivery::Ignore {
+            return;
+        }
+        let Some(id) = id else { return };
+        if self.channels.of(id).and_then(|entry| entry.members.as_mut()).is_some_and(change) {
+            let wakers = &mut self.effects.wakers;
+            for watcher in self.channels.watchers.values_mut().filter(|watcher| watcher.subscription == Some(id)) {
+                watcher.has_news = true;
+                wakers.extend(watcher.waker.take());
+            }
+        }
+    }
+
+    fn deliver(&mut self, id: Option<SubscriptionId>, item: Item) {
+        let Some(id) = id else { return };
+        let Some(inbox) = self.channels.inbox_of(id) else { return };
+        self.effects.wakers.extend(inbox.push(item));
+        if inbox.is_full() && !inbox.is_paused {
+            inbox.is_paused = true;
+            self.session.pause(id);
+        }
+    }
+
+    // What the application asks for.
+
+    /// Subscribes to a channel; returns what reads it.
+    pub(super) fn subscribe(&mut self, name: &str, start: Start, options: &SubscribeOptions) -> u64 {
+        let reader = self.channels.next_reader();
+        let is_held = start == Start::Hold;
+        let taken = self.channels.find(name).map(|entry| (entry.id, entry.reader.is_some()));
+        let refusal = match taken {
+            _ if !is_name(name) => Some(SubscriptionError::InvalidName),
+            Some((_, true)) => Some(SubscriptionError::AlreadySubscribed),
+            _ if self.session.is_over() => {
+                Some(SubscriptionError::Over(self.end_as(ErrorCode::Cancelled, String::new())))
+            }
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            let mut inbox = Inbox::new(None, options, is_held);
+            inbox.push(Item::Ended(refusal));
+            self.channels.inboxes.push(reader, inbox);
+            return reader;
+        }
+        let id = match taken {
+            Some((id, _)) => {
+                if let Some(entry) = self.channels.of(id) {
+                    (entry.reader, entry.start, entry.mode) = (Some(reader), start, options.mode);
+                }
+                self.session.restart(id, start);
+                id
+            }
+            None => self.open(name, start, options.mode, Some(reader), None),
+        };
+        self.channels.inboxes.push(reader, Inbox::new(Some(id), options, is_held));
+        self.act(Context::default());
+        reader
+    }
+
+    fn open(
+        &mut self,
+        name: &str,
+        start: Start,
+        mode: Mode,
+        reader: Option<u64>,
+        members: Option<Members>,
+    ) -> SubscriptionId {
+        let id = self.session.subscribe(start);
+        self.channels.insert(Entry { name: name.into(), id, start, mode, reader, members });
+        id
+    }
+
+    /// The next item of a subscription; registers the waker where there is none. `None` in `Some` after the end.
+    pub(super) fn next_item(&mut self, reader: u64, waker: &Waker) -> Option<Option<Item>> {
+        let Some(inbox) = self.channels.inboxes.get_mut(reader) else { return Some(None) };
+        let Some(item) = inbox.pop() else {
+            if inbox.subscription.is_none() {
+                return Some(None);
+            }
+            inbox.waker = Some(waker.clone());
+            return None;
+        };
+        if let (true, true, Some(id)) = (inbox.is_paused, inbox.has_room(), inbox.subscription) {
+            inbox.is_paused = false;
+            self.session.resume(id);
+            self.act(Context::default());
+        }
+        Some(Some(item))
+    }
+
+    /// The position after what the application has taken of a subscription.
+    pub(super) fn cursor(&mut self, reader: u64) -> Option<Cursor> {
+        let inbox = self.channels.inboxes.get_mut(reader)?;
+        match inbox.subscription {
+            // The position moves on without messages, too.
+            Some(id) if inbox.is_empty() && !inbox.is_held => self.session.position(id).or(inbox.taken()),
+            _ => inbox.taken(),
+        }
+    }
+
+    /// Has a subscription wait for a snapshot, or go on from the position of one.
+    pub(super) fn restart(&mut self, reader: u64, start: Start) {
+        let Some(inbox) = self.channels.inboxes.get_mut(reader) else { return };
+        let Some(id) = inbox.subscription else { return };
+        inbox.is_held = start == Start::Hold;
+        inbox.clear();
+        if mem::take(&mut inbox.is_paused) {
+            self.session.resume(id);
+        }
+        if let Some(entry) = self.channels.of(id) {
+            entry.start = start;
+        }
+        self.session.restart(id, start);
+        self.act(Context::default());
+    }
+
+    /// Ends the subscription of a reader that was dropped.
+    pub(super) fn drop_reader(&mut self, reader: u64) {
+        let Some(inbox) = self.channels.inboxes.remove(reader) else { return };
+        let Some((id, entry)) = inbox.subscription.and_then(|id| Some((id, self.channels.of(id)?))) else { return };
+        entry.reader = None;
+        if entry.members.is_none() {
+            self.session.unsubscribe(id);
+        } else if inbox.is_held {
+            // Who is present is still wanted.
+            self.session.restart(id, Start::Live);
+        } else {
+            self.session.resume(id);
+        }
+        self.act(Context::default());
+    }
+
+    /// Watches who is present in a channel; returns what reads it.
+    pub(super) fn watch(&mut self, name: &str) -> u64 {
+        let reader = self.channels.next_reader();
+        let found = self.channels.find(name).map(|entry| (entry.id, entry.members.is_some()));
+        let subscription = match found {
+            _ if self.session.is_over() || !is_name(name) => None,
+            Some((id, is_watched)) => {
+                if !is_watched {
+                    self.set_members(id, Some(Members::default()));
+                }
+                Some(id)
+            }
+            None => Some(self.open(name, Start::Live, Mode::Each, None, Some(Members::default()))),
+        };
+        let has_news = found.is_some_and(|(_, is_watched)| is_watched);
+        self.channels.watchers.push(reader, Watcher { subscription, has_news, waker: None });
+        self.act(Context::default());
+        reader
+    }
+
+    /// The members of a channel if they have changed; registers the waker where they have not. `None` in `Some` after the end.
+    pub(super) fn next_members(&mut self, reader: u64, waker: &Waker) -> Option<Option<Vec<Member>>> {
+        let Some(watcher) = self.channels.watchers.get_mut(reader) else { return Some(None) };
+        let Some(id) = watcher.subscription else { return Some(None) };
+        if mem::take(&mut watcher.has_news) {
+            let members = self.channels.of(id).and_then(|entry| entry.members.as_ref()).map(Members::current);
+            return Some(Some(members.unwrap_or_default()));
+        }
+        watcher.waker = Some(waker.clone());
+        None
+    }
+
+    pub(super) fn drop_watcher(&mut self, reader: u64) {
+        let Some(id) = self.channels.watchers.remove(reader).and_then(|watcher| watcher.subscription) else { return };
+        if self.channels.watchers.values_mut().any(|watcher| watcher.subscription == Some(id)) {
+            return;
+        }
+        match self.channels.of(id).map(|entry| entry.reader.is_some()) {
+            Some(true) => self.set_members(id, None),
+            Some(false) => self.session.unsubscribe(id),
+            None => {}
+        }
+        self.act(Context::default());
+    }
+
+    /// Subscribes again, as a member or not, from where it is.
+    fn set_members(&mut self, id: SubscriptionId, members: Option<Members>) {
+        let Some(entry) = self.channels.of(id) else { return };
+        entry.members = members;
+        let start = entry.start;
+        // While a snapshot is loaded, the start that follows says so too.
+        if self.channels.inbox_of(id).is_some_and(|inbox| inbox.is_held) {
+            return;
+        }
+        let start = self.session.position(id).map_or(start, Start::From);
+        self.session.restart(id, start);
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        now: Time,
+        channel: &str,
+        key: Option<String>,
+        payload: Option<Message>,
+        time_to_live: Option<Time>,
+    ) -> Result<PublishId, QueueError> {
+        let words = "pub  after= key=".len() + channel.len() + key.as_ref().map_or(0, String::len);
+        let id = self.session.publish(now, line_size(words, payload.as_ref()), time_to_live)?;
+        let (channel, is_detached) = (channel.to_owned(), false);
+        self.publishes.push(id, PendingPublish { channel, key, payload, result: None, waker: None, is_detached });
+        self.act(Context::default());
+        Ok(id)
+    }
+
+    /// The outcome of a publish; registers the waker where there is none.
+    pub(super) fn published(&mut self, id: PublishId, waker: &Waker) -> Option<PublishResult> {
+        let publish = self.publishes.get_mut(id)?;
+        if publish.result.is_none() {
+            publish.waker = Some(waker.clone());
+            return None;
+        }
+        self.publishes.remove(id)?.result
+    }
+
+    pub(super) fn detach_publish(&mut self, id: PublishId) {
+        if let Some(publish) = self.publishes.get_mut(id) {
+            publish.is_detached = true;
+            if publish.result.is_some() {
+                self.publishes.remove(id);
+            }
+        }
+    }
+
+    pub(super) fn request(
+        &mut self,
+        now: Time,
+        name: &str,
+        payload: Option<Message>,
+        timeout: Option<Time>,
+    ) -> Result<RequestId, QueueError> {
+        let words = "req  timeout= floor= part=".len() + 2 * NUMBER + name.len();
+        let id = self.session.request(now, line_size(words, payload.as_ref()), timeout)?;
+        let request = PendingRequest {
+            name: name.to_owned(),
+            payload,
+            parts: std::collections::VecDeque::new(),
+            is_answered: false,
+            waker: None,
+            is_detached: false,
+        };
+        self.requests.push(id, request);
+        self.act(Context::default());
+        Ok(id)
+    }
+
+    /// The next part of an answer; registers the waker where there is none. `None` in `Some` after the last.
+    pub(super) fn next_part(&mut self, id: RequestId, waker: &Waker) -> Option<Option<AnswerPart>> {
+        let Some(request) = self.requests.get_mut(id) else { return Some(None) };
+        let part = request.parts.pop_front();
+        if part.is_none() && !request.is_answered {
+            request.waker = Some(waker.clone());
+            return None;
+        }
+        if request.is_answered && request.parts.is_empty() {
+            self.requests.remove(id);
+        }
+        Some(part)
+    }
+
+    pub(super) fn cancel(&mut self, id: RequestId) {
+        self.session.cancel(id);
+        self.act(Context::default());
+    }
+
+    pub(super) fn detach_request(&mut self, id: RequestId) {
+        if let Some(request) = self.requests.get_mut(id) {
+            request.is_detached = true;
+            request.parts.clear();
+            if request.is_answered {
+                self.requests.remove(id);
+            }
+        }
+    }
+
+    // What follows.
+
+    /// Does what the session machine says.
+    fn act(&mut self, context: Context<'_>) {
+        let mut explained = context.explains();
+        while let Some(action) = self.session.poll_action() {
+            match action {
+                ClientAction::Hello { attempt, is_resume, acked, floor, closed } => {
+                    self.hello(attempt, is_resume, acked, floor, closed);
+                }
+                ClientAction::Subscribe { subscription, start } => self.send_sub(subscription, start),
+                ClientAction::Unsubscribe { subscription } => {
+                    let entry = subscription.and_then(|id| self.channels.of(id));
+                    let name = entry.map(|entry| Pointer::clone(&entry.name));
+                    if let Some(channel) = name.as_deref().or(context.channel()) {
+                        push(&mut self.writer, &ClientLine::Unsub { channel }, Payload::None);
+                    }
+                }
+                ClientAction::Publish { id, seq, after } => {
+                    if let Some(publish) = self.publishes.get_mut(id) {
+                        let mut line = Pub::new(&publish.channel, seq);
+                        line.key = publish.key.as_deref();
+                        line.after = after.unwrap_or(line.after);
+                        push(&mut self.writer, &ClientLine::Pub(line), borrowed(publish.payload.as_ref()));
+                    }
+                }
+                ClientAction::Request { id, seq, timeout, floor, part } => {
+                    if let Some(request) = self.requests.get_mut(id) {
+                        let mut line = Req::new(&request.name, seq);
+                        line.timeout = timeout.map(|time| time.as_millis_f64() as u64);
+                        (line.floor, line.part) = (floor, part.unwrap_or(0));
+                        push(&mut self.writer, &ClientLine::Req(line), borrowed(request.payload.as_ref()));
+                    }
+                }
+                ClientAction::Cancel { seq } => {
+                    push(&mut self.writer, &ClientLine::Cancel { seq, of: None }, Payload::None);
+                }
+                ClientAction::ReportError { code } => {
+                    let line = ErrorLine::new(code, context.line_type);
+                    push(&mut self.writer, &ClientLine::Error(line), Payload::None);
+                }
+                ClientAction::Bye => push(&mut self.writer, &ClientLine::Bye, Payload::None),
+                ClientAction::Close { code } => self.effects.fault = Some(code),
+                ClientAction::Reconnect => self.effects.reconnect = true,
+                ClientAction::RetryAfter { delay } => self.effects.retry_after = Some(delay),
+                ClientAction::Attached { session } => self.attached(session, context),
+                ClientAction::Published { id, outcome } => {
+                    let code = if let PublishOutcome::Failed(code) = outcome { Some(code) } else { None };
+                    let reason = take_reason(&mut explained, code, NackOf::Pub);
+                    self.finish_publish(id, outcome, reason);
+                }
+                ClientAction::Answered { id, more, .. } => {
+                    self.answer(id, AnswerPart::Part { payload: owned(context.payload), more }, !more);
+                }
+                ClientAction::RequestFailed { id, code } => {
+                    let reason = take_reason(&mut explained, Some(code), NackOf::Req);
+                    let is_over = self.session.is_over();
+                    self.answer(id, AnswerPart::Failed { code, reason, is_over }, true);
+                }
+                ClientAction::Gap { subscription, reason, cursor, missed } => {
+                    let gap = Gap { reason, cursor, missed };
+                    if let Some(entry) = self.channels.of(subscription) {
+                        let channel = (*entry.name).to_owned();
+                        self.effects.events.push(ClientEvent::Gap { channel, gap });
+                    }
+                    self.deliver(Some(subscription), Item::Gap(gap));
+                }
+                ClientAction::Resumed { subscription } => self.deliver(Some(subscription), Item::Resumed),
+                ClientAction::CaughtUp { subscription } => self.deliver(Some(subscription), Item::CaughtUp),
+                ClientAction::Held { subscription, cursor } => self.deliver(Some(subscription), Item::Held(cursor)),
+                ClientAction::Ended { subscription, code } => self.ended(subscription, code, context),
+                ClientAction::Over { code } => {
+                    let end = self.end_as(code, context.reason());
+                    self.is_over = true;
+                    self.effects.close = true;
+                    self.effects.events.push(ClientEvent::Closed(end));
+                    self.effects.wakers.append(&mut self.closers);
+                }
+                // Another version of the machine may report more; nothing here would be right to do.
+                _ => {}
+            }
+        }
+    }
+
+    fn hello(&mut self, attempt: u64, is_resume: bool, acked: u64, floor: u64, closed: Option<u16>) {
+        let mut hello = Hello::new(attempt);
+        (hello.acked, hello.floor) = (acked, floor);
+        // The platforms also report codes that no line can carry.
+        hello.closed = closed.filter(|code| (1_000..5_000).contains(code));
+        hello.resume = self
+            .identity
+            .as_ref()
+            .filter(|_| is_resume)
+            .map(|identity| Resume { session: &identity.session, secret: &identity.secret });
+        let credentials = self.credentials.take();
+        if self.writer.push(&ClientLine::Hello(hello), borrowed(credentials.as_ref())).is_err() {
+            self.end.get_or_insert(ClientError::CredentialsTooLarge);
+            self.session.end(ErrorCode::TooLarge);
+        }
+    }
+
+    fn send_sub(&mut self, id: SubscriptionId, start: Start) {
+        // Entries are inserted after the machine has accepted a subscription, and before its actions are done.
+        if let Some(entry) = self.channels.of(id) {
+            let mut sub = Sub::new(&entry.name, start);
+            (sub.mode, sub.presence) = (entry.mode, entry.members.is_some());
+            push(&mut self.writer, &ClientLine::Sub(sub), Payload::None);
+        }
+    }
+
+    fn attached(&mut self, session: Attachment, context: Context<'_>) {
+        if let Some(ServerLine::Welcome(welcome)) = context.line {
+            if let Some(secret) = welcome.secret {
+                let identity = Identity { session: welcome.session.to_owned(), secret: secret.to_owned() };
+                if let Some(before) = self.identity.replace(identity) {
+                    self.earlier.truncate(REMEMBERED_SESSIONS - 1);
+                    self.earlier.insert(0, before.session);
+                }
+            }
+            self.writer.set_max_bytes(usize::try_from(welcome.message).unwrap_or(usize::MAX));
+            self.effects.heartbeat = Some(Time::from_millis(welcome.heartbeat));
+        }
+        self.effects.events.push(ClientEvent::Attached(session));
+    }
+
+    fn finish_publish(&mut self, id: PublishId, outcome: PublishOutcome, reason: String) {
+        let is_over = self.session.is_over();
+        let Some(publish) = self.publishes.get_mut(id) else { return };
+        if publish.is_detached {
+            self.publishes.remove(id);
+            return;
+        }
+        publish.payload = None;
+        publish.result = Some(PublishResult { outcome, reason, is_over });
+        self.effects.wakers.extend(publish.waker.take());
+    }
+
+    fn answer(&mut self, id: RequestId, part: AnswerPart, is_last: bool) {
+        let Some(request) = self.requests.get_mut(id) else { return };
+        if request.is_detached {
+            if is_last {
+                self.requests.remove(id);
+            }
+            return;
+        }
+        request.is_answered = is_last;
+        request.parts.push_back(part);
+        self.effects.wakers.extend(request.waker.take());
+    }
+
+    fn ended(&mut self, id: SubscriptionId, code: Option<ErrorCode>, context: Context<'_>) {
+        let Some(entry) = self.channels.remove(id) else { return };
+        for watcher in self.channels.watchers.values_mut().filter(|watcher| watcher.subscription == Some(id)) {
+            watcher.subscription = None;
+            self.effects.wakers.extend(watcher.waker.take());
+        }
+        let error = code.map(|code| {
+            if self.session.is_over() {
+                SubscriptionError::Over(self.end_as(code, context.reason()))
+            } else {
+                SubscriptionError::Refused { code, reason: context.reason() }
+            }
+        });
+        let inbox = entry.reader.and_then(|reader| self.channels.inboxes.get_mut(reader));
+        if let (Some(inbox), Some(error)) = (inbox, error) {
+            inbox.subscription = None;
+            self.effects.wakers.extend(inbox.push(Item::Ended(error)));
+        }
+    }
+
+    /// Why the client is over, where the session machine says so with this code.
+    fn end_as(&mut self, code: ErrorCode, reason: String) -> ClientError {
+        self.end.get_or_insert(ClientError::Refused { code, reason }).clone()
+    }
+}
+
+impl<'a> Context<'a> {
+    /// What the payload of the line explains, if it is a refusal.
+    fn explains(&self) -> Option<(ErrorCode, NackOf, String)> {
+        match self.line {
+            Some(ServerLine::Nack { code, of, .. }) => Some((code, of, self.reason())),
+            _ => None,
+        }
+    }
+
+    /// The server's explanation.
+    fn reason(&self) -> String {
+        let (Some(_), Payload::Text(text)) = (self.line, self.payload) else { return String::new() };
+        text.get(..text.floor_char_boundary(MAX_REASON)).unwrap_or_default().to_owned()
+    }
+
+    /// The channel that the line names, where the client may have to answer for one that it does not know.
+    fn channel(&self) -> Option<&'a str> {
+        match self.line {
+            Some(ServerLine::Subscribed { channel, .. }) => Some(channel),
+            _ => None,
+        }
+    }
+}
+
+/// The longest decimal number of a line.
+const NUMBER: usize = 16;
+
+/// An upper bound of a line's size, whose numbers are not known yet.
+fn line_size(words: usize, payload: Option<&Message>) -> usize {
+    // In a binary message the size of the payload precedes the line.
+    words + 2 * NUMBER + "+t \n".len() + NUMBER + payload.map_or(0, Message::len)
+}
+
+/// Takes the server's explanation if it is that of this failure: what follows from the same line may have failed by itself.
+fn take_reason(explained: &mut Option<(ErrorCode, NackOf, String)>, code: Option<ErrorCode>, of: NackOf) -> String {
+    let explanation = explained.take_if(|(its_code, its_kind, _)| Some(*its_code) == code && *its_kind == of);
+    explanation.map(|(_, _, reason)| reason).unwrap_or_default()
+}
+
+fn push(writer: &mut MessageWriter, line: &ClientLine<'_>, payload: Payload<'_>) {
+    // Names were checked and sizes bounded before they were accepted.
+    let pushed = writer.push(line, payload);
+    debug_assert!(pushed.is_ok(), "{line:?}: {pushed:?}");
+}
+
+fn owned(payload: Payload<'_>) -> Option<Message> {
+    match payload {
+        Payload::None => None,
+        Payload::Text(text) => Some(Message::from(text)),
+        Payload::Binary(bytes) => Some(Message::from(bytes)),
+    }
+}
+
+fn borrowed(message: Option<&Message>) -> Payload<'_> {
+    match message {
+        Some(Message::Text(text)) => Payload::Text(text),
+        Some(Message::Binary(bytes)) => Payload::Binary(bytes),
+        // Refused before it was accepted.
+        #[cfg(target_family = "wasm")]
+        Some(Message::Blob(_)) => Payload::None,
+        None => Payload::None,
+    }
+}

@@ -1,0 +1,401 @@
+use core::{
+    fmt,
+    future::{Future, poll_fn},
+    task::Poll,
+};
+
+#[cfg(feature = "json")]
+use serde::{Serialize, de::DeserializeOwned};
+
+use everwire_core::{
+    Channel, Input,
+    protocol::{Cursor, ErrorCode},
+};
+
+use super::{
+    builder::ClientBuilder,
+    core::Core,
+    driver::Driver,
+    negotiation::Negotiation,
+    options::{PublishOptions, RequestOptions, SubscribeOptions},
+    presence::Presence,
+    publish::Publishing,
+    report::{ClientError, ClientState},
+    request::{Answers, Requesting},
+    subscription::Subscription,
+};
+#[cfg(feature = "json")]
+use super::{publish::PublishError, request::RequestError};
+#[cfg(feature = "json")]
+use crate::codec::{Decoder, Encoder, Json};
+use crate::{
+    Address, Attempt, BinaryType, CurrentPlatform, Heartbeat, InboxLimits, Message, OpenError, Socket, State, Stats,
+    shared::Platform,
+    threads::{MaybeSend, MaybeSendSync, Pointer},
+};
+
+/// A client of an Everwire server (`everwire.v1`): channels, publishes and requests over a [`Socket`] that stays connected, without a
+/// loss or a repetition that is not reported.
+///
+/// It can be cloned; every clone is the same client. Dropping the last one closes it, like [`close`](Self::close): subscriptions end,
+/// and so does the session on the server.
+///
+/// ```no_run
+/// use everwire::{Channel, Client, Delivery};
+/// use futures_util::StreamExt;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Line { text: String }
+///
+/// /// Declared once, and shared with the server.
+/// const CHAT: Channel<Line> = Channel::new("chat");
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::connect("wss://example.org/everwire")?;
+/// let mut chat = client.subscribe(&CHAT);
+/// let published = client.publish(&CHAT, &Line { text: "hello".into() }).await?;
+/// println!("stored at {}", published.offset());
+/// while let Some(Delivery::Message(message)) = chat.next().await {
+///     println!("{}", message.value.text);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "dropping a client closes it"]
+pub struct Client {
+    inner: Pointer<Inner>,
+}
+
+struct Inner {
+    driver: Pointer<Driver>,
+    socket: Socket,
+}
+
+impl Client {
+    /// Connects with every default. It returns at once and connects in the background.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::connect`].
+    pub fn connect(url: impl Into<String>) -> Result<Self, OpenError> {
+        Self::builder(url).connect()
+    }
+
+    /// The options of a client of the server at a fixed URL.
+    pub fn builder(url: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(Socket::builder(url))
+    }
+
+    /// The options of a client whose URL a provider returns for each attempt, as [`Socket::builder_with_url_provider`] does.
+    pub fn builder_with_url_provider<F, Fut, A, E>(provide: F) -> ClientBuilder
+    where
+        F: Fn(Attempt) -> Fut + MaybeSendSync + 'static,
+        Fut: Future<Output = Result<A, E>> + MaybeSend + 'static,
+        A: Into<Address>,
+        E: fmt::Display,
+    {
+        ClientBuilder::new(Socket::builder_with_url_provider(provide))
+    }
+
+    /// Subscribes to a channel: from the next message on, or for a state channel with the latest message of each key.
+    ///
+    /// It is sent at once, or when the client is connected. A channel has at most one subscription: a second one
+    /// [ends](super::SubscriptionError::AlreadySubscribed) at once.
+    #[cfg(feature = "json")]
+    pub fn subscribe<T: DeserializeOwned>(&self, channel: &Channel<T>) -> Subscription<T> {
+        self.subscribe_with(channel, &SubscribeOptions::default())
+    }
+
+    /// Subscribes to a channel from another start, or with other limits.
+    #[cfg(feature = "json")]
+    pub fn subscribe_with<T: DeserializeOwned>(
+        &self,
+        channel: &Channel<T>,
+        options: &SubscribeOptions,
+    ) -> Subscription<T> {
+        Subscription::open(&self.inner.driver, channel, options, decode_json)
+    }
+
+    /// Subscribes to a channel that continues data from elsewhere, such as a list that a database has.
+    ///
+    /// `load` is called with the position of the channel, and loads data that holds at least what was published up to it. The stream
+    /// yields this as [`Delivery::Snapshot`](super::Delivery::Snapshot), then every message after the position; so a message may be in
+    /// both, and none in neither. After a [`Delivery::Gap`](super::Delivery::Gap), `load` is called again.
+    ///
+    /// ```no_run
+    /// # use everwire::{Channel, Client, Delivery};
+    /// # use futures_util::StreamExt;
+    /// # const CHAT: Channel<String> = Channel::new("chat");
+    /// # async fn fetch_lines() -> Vec<String> { Vec::new() }
+    /// # async fn example(client: Client) {
+    /// let mut chat = client.subscribe_with_snapshot(&CHAT, &Default::default(), |_position| fetch_lines());
+    /// let mut lines = Vec::new();
+    /// while let Some(delivery) = chat.next().await {
+    ///     match delivery {
+    ///         Delivery::Snapshot(loaded) => lines = loaded,
+    ///         Delivery::Message(message) => lines.push(message.value),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[cfg(feature = "json")]
+    pub fn subscribe_with_snapshot<T, D, F, Fut>(
+        &self,
+        channel: &Channel<T>,
+        options: &SubscribeOptions,
+        load: F,
+    ) -> Subscription<T, D>
+    where
+        T: DeserializeOwned,
+        F: FnMut(Cursor) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = D> + MaybeSend + 'static,
+    {
+        Subscription::open_with_snapshot(&self.inner.driver, channel, options, decode_json, load)
+    }
+
+    /// Subscribes to a channel of texts or bytes that nothing decodes.
+    pub fn subscribe_raw(&self, channel: &Channel<Message>, options: &SubscribeOptions) -> Subscription<Message> {
+        Subscription::open(&self.inner.driver, channel, options, |message| Ok(message.clone()))
+    }
+
+    /// Subscribes to a channel of texts or bytes that continues data from elsewhere, as `subscribe_with_snapshot` does for values.
+    pub fn subscribe_raw_with_snapshot<D, F, Fut>(
+        &self,
+        channel: &Channel<Message>,
+        options: &SubscribeOptions,
+        load: F,
+    ) -> Subscription<Message, D>
+    where
+        F: FnMut(Cursor) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = D> + MaybeSend + 'static,
+    {
+        Subscription::open_with_snapshot(&self.inner.driver, channel, options, |message| Ok(message.clone()), load)
+    }
+
+    /// Publishes a value to a channel. It is sent at once, or when the client is connected, and over reconnects until the server has
+    /// answered; the future returns its fate.
+    ///
+    /// # Errors
+    /// See [`PublishError`](super::PublishError).
+    #[cfg(feature = "json")]
+    pub fn publish<T: Serialize>(&self, channel: &Channel<T>, value: &T) -> Publishing {
+        self.publish_with(channel, value, PublishOptions::default())
+    }
+
+    /// Publishes a value with a key or with a time to live.
+    ///
+    /// # Errors
+    /// See [`PublishError`](super::PublishError).
+    #[cfg(feature = "json")]
+    pub fn publish_with<T: Serialize>(&self, channel: &Channel<T>, value: &T, options: PublishOptions) -> Publishing {
+        let payload = Json.encode(value).map(Some).map_err(PublishError::Encode);
+        Publishing::start(&self.inner.driver, channel, payload, options)
+    }
+
+    /// Publishes a text or bytes as they are.
+    ///
+    /// # Errors
+    /// See [`PublishError`](super::PublishError).
+    pub fn publish_raw(
+        &self,
+        channel: &Channel<Message>,
+        message: impl Into<Message>,
+        options: PublishOptions,
+    ) -> Publishing {
+        Publishing::start(&self.inner.driver, channel, Ok(Some(message.into())), options)
+    }
+
+    /// Removes a key of a channel: its subscribers get a [`Delivery::Removed`](super::Delivery::Removed).
+    ///
+    /// # Errors
+    /// See [`PublishError`](super::PublishError).
+    pub fn remove<T>(&self, channel: &Channel<T>, key: impl Into<String>) -> Publishing {
+        Publishing::start(&self.inner.driver, channel, Ok(None), PublishOptions::default().key(key))
+    }
+
+    /// Calls a request handler of the server, whose answer has one part. Over reconnects it is sent again, and executed once, as long
+    /// as the server keeps the session.
+    ///
+    /// # Errors
+    /// See [`RequestError`](super::RequestError).
+    #[cfg(feature = "json")]
+    pub fn request<A: Serialize + ?Sized, B: DeserializeOwned>(&self, name: &str, value: &A) -> Requesting<B> {
+        self.request_with(name, value, &RequestOptions::default())
+    }
+
+    /// Calls a request handler with a timeout.
+    ///
+    /// # Errors
+    /// See [`RequestError`](super::RequestError).
+    #[cfg(feature = "json")]
+    pub fn request_with<A: Serialize + ?Sized, B: DeserializeOwned>(
+        &self,
+        name: &str,
+        value: &A,
+        options: &RequestOptions,
+    ) -> Requesting<B> {
+        Requesting::new(self.request_stream(name, value, options))
+    }
+
+    /// Calls a request handler whose answer has several parts.
+    ///
+    /// # Errors
+    /// See [`RequestError`](super::RequestError).
+    #[cfg(feature = "json")]
+    pub fn request_stream<A: Serialize + ?Sized, B: DeserializeOwned>(
+        &self,
+        name: &str,
+        value: &A,
+        options: &RequestOptions,
+    ) -> Answers<B> {
+        let payload = Json.encode(value).map(Some).map_err(RequestError::Encode);
+        Answers::start(&self.inner.driver, name, payload, options, decode_json)
+    }
+
+    /// Calls a request handler with a text or bytes that nothing encodes, and whose answer has one part.
+    ///
+    /// # Errors
+    /// See [`RequestError`](super::RequestError).
+    pub fn request_raw(
+        &self,
+        name: &str,
+        message: impl Into<Message>,
+        options: &RequestOptions,
+    ) -> Requesting<Message> {
+        Requesting::new(self.request_raw_stream(name, message, options))
+    }
+
+    /// Calls a request handler with a text or bytes that nothing encodes, and whose answer has several parts.
+    ///
+    /// # Errors
+    /// See [`RequestError`](super::RequestError).
+    pub fn request_raw_stream(
+        &self,
+        name: &str,
+        message: impl Into<Message>,
+        options: &RequestOptions,
+    ) -> Answers<Message> {
+        Answers::start(&self.inner.driver, name, Ok(Some(message.into())), options, |message| Ok(message.clone()))
+    }
+
+    /// Joins a channel, and watches who else is present.
+    pub fn presence<T>(&self, channel: &Channel<T>) -> Presence {
+        Presence::open(&self.inner.driver, channel)
+    }
+
+    /// The id by which other clients know this one's session; `None` before the first `welcome`.
+    pub fn session(&self) -> Option<String> {
+        self.inner.driver.look(|core| core.session_id())
+    }
+
+    /// The state of the client.
+    pub fn state(&self) -> ClientState {
+        if self.inner.driver.look(|core| core.is_over()) {
+            return ClientState::Closed;
+        }
+        match self.inner.socket.state() {
+            State::Open if self.inner.driver.look(|core| core.is_attached()) => ClientState::Attached,
+            State::Waiting { attempt, retry_in } => ClientState::Waiting { attempt, retry_in },
+            State::Closing | State::Closed => ClientState::Closed,
+            State::Connecting | State::Open => ClientState::Connecting,
+        }
+    }
+
+    /// The statistics of the connection. A message of it may hold several lines.
+    pub fn stats(&self) -> Stats {
+        self.inner.socket.stats()
+    }
+
+    /// How many publishes and requests wait to be sent or are unanswered, and their bytes.
+    pub fn pending(&self) -> (usize, usize) {
+        self.inner.driver.look(|core| core.pending())
+    }
+
+    /// The server's time in milliseconds since the Unix epoch; `None` before an answer to a ping carried it.
+    pub fn server_time(&self) -> Option<f64> {
+        self.inner.socket.handle().server_time()
+    }
+
+    /// Makes an attempt now, in place of waiting or of a connection that is mistrusted.
+    pub fn reconnect(&self) {
+        if !self.inner.driver.look(|core| core.is_over()) {
+            self.inner.driver.shared.request(Input::Reconnect);
+        }
+    }
+
+    /// Ends the session on the server and closes the connection. What was not sent fails; what was sent and not answered has the fate
+    /// `unknown`.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
+    /// Waits until the client is over, and returns why.
+    pub async fn closed(&self) -> ClientError {
+        poll_fn(|context| {
+            let end = self.inner.driver.look(|core| core.end_or_wait(context.waker()));
+            end.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.driver.run(|core, _| core.end(ClientError::Closed, ErrorCode::Cancelled));
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl ClientBuilder {
+    /// Connects, in the background.
+    ///
+    /// # Errors
+    /// The URL is invalid, the platform has no WebSocket, or a native program calls it outside of a tokio runtime.
+    pub fn connect(self) -> Result<Client, OpenError> {
+        let Self { mut socket, credentials, provider, config, on_event } = self;
+        // A fixed URL becomes that of a provider, whose URLs are not checked before the first attempt.
+        drop(CurrentPlatform::new(&socket)?);
+        let negotiation = Pointer::new(Negotiation::default());
+        negotiation.set_credentials(credentials);
+        socket.source = Negotiation::source(&negotiation, socket.source, provider);
+        socket.on_open_messages = None;
+        let socket = socket
+            .heartbeat(Heartbeat::ask_only(|ping| Message::Text(format!("ping {ping}"))))
+            // The client reads at once, and a line that was dropped here would be missing.
+            .inbox(InboxLimits::default().max_messages(usize::MAX).max_bytes(usize::MAX))
+            .binary_type(BinaryType::ArrayBuffer);
+        let mut socket = socket.open()?;
+        let shared = Pointer::clone(&socket.handle().shared);
+        let core = Core::new(config, shared.platform.seed());
+        let driver = Pointer::new(Driver::new(core, shared, negotiation, on_event));
+        let weak = Pointer::downgrade(&driver);
+        socket.set_callback(Box::new(move |event| {
+            if let Some(driver) = weak.upgrade() {
+                driver.handle(event);
+            }
+        }));
+        Ok(Client { inner: Pointer::new(Inner { driver, socket }) })
+    }
+}
+
+#[cfg(feature = "json")]
+fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T, String> {
+    Json.decode(message.as_ref()).map_err(|error: crate::JsonDecodeError| error.to_string())
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("session", &self.session())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
