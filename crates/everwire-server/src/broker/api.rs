@@ -20,7 +20,8 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// A channel exists as soon as it is named, with an epoch and at its first position. The epoch changes when the history is lost: with
 /// the broker, or when the broker forgets a channel. Offsets within an epoch ascend by one.
 ///
-/// Each call takes effect in the order of the calls; dropping its future does not cancel it.
+/// What stores takes effect in the order of the calls; dropping its future does not cancel it. What reads sees at least what was
+/// acknowledged before the call.
 pub trait Broker: Debug + Send + Sync + 'static {
     /// Stores a message. The future resolves to its position when it is as durable as the broker promises, and after all listeners have
     /// returned from [`Listener::stored`].
@@ -48,7 +49,8 @@ pub trait Broker: Debug + Send + Sync + 'static {
     fn read_state(&self, channel: &ChannelName, after: u64, limits: PageLimits)
     -> BoxFuture<Result<Page, BrokerError>>;
 
-    /// Reports each message that is stored from now on.
+    /// Reports each message that is stored from now on. The broker owns the listener as long as it lives: one that owns the broker keeps it
+    /// open.
     fn listen(&self, listener: Arc<dyn Listener>);
 
     /// Stores a session, or replaces what was stored of it. Its answers stay.

@@ -11,12 +11,12 @@ use super::history::History;
 use super::message::{HistoryKind, Publication, Retention, Stored};
 use super::names::{ChannelName, Key};
 
-/// Where a broker keeps the messages and the answers of sessions. The [`Catalog`] decides what is stored and what is trimmed.
+/// Where a broker keeps the messages. The [`Catalog`] decides what is stored and what is trimmed.
 pub(super) trait Storage {
     /// The message with this offset, if it is stored.
-    fn message(&mut self, channel: &Channel, offset: u64) -> Result<Option<Arc<Stored>>, BrokerError>;
+    fn entry(&mut self, channel: &Channel, offset: u64) -> Result<Option<Entry>, BrokerError>;
     /// The stored message with the lowest offset.
-    fn first_message(&mut self, channel: &Channel) -> Result<Option<Arc<Stored>>, BrokerError>;
+    fn first_entry(&mut self, channel: &Channel) -> Result<Option<Entry>, BrokerError>;
     fn insert(&mut self, channel: &Channel, message: &Arc<Stored>) -> Result<(), BrokerError>;
     fn remove(&mut self, channel: &Channel, offset: u64) -> Result<(), BrokerError>;
     /// The offset of the latest message of a key, in a state channel.
@@ -26,6 +26,16 @@ pub(super) trait Storage {
     fn changed(&mut self, channel: &Channel);
     /// Removes everything of a channel.
     fn forget(&mut self, channel: &Channel) -> Result<(), BrokerError>;
+}
+
+/// What trimming has to know of a message.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) offset: u64,
+    pub(super) time: u64,
+    pub(super) size: u64,
+    pub(super) key: Option<Key>,
+    pub(super) is_removed: bool,
 }
 
 /// All channels of a broker: their positions, and the limits on what is stored of them.
@@ -61,7 +71,7 @@ pub(super) struct Channel {
     /// The time of the message after `trimmed`.
     pub(super) oldest: Option<u64>,
     /// Grows with each publish to any channel.
-    published: u64,
+    pub(super) published: u64,
 }
 
 impl Channel {
@@ -100,12 +110,56 @@ impl Catalog {
         }
     }
 
+    /// A catalog of what was stored.
+    #[cfg(feature = "journal")]
+    pub(super) fn load(config: BrokerConfig, epoch: u64, channels: impl IntoIterator<Item = Channel>) -> Self {
+        let mut catalog = Self { epoch, ..Self::new(config) };
+        for channel in channels {
+            catalog.publishes = catalog.publishes.max(channel.published);
+            catalog.next_id = catalog.next_id.max(channel.id);
+            catalog.restore(channel);
+        }
+        catalog
+    }
+
+    /// The epoch of channels without an entry.
+    #[cfg(feature = "journal")]
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    #[cfg(feature = "journal")]
+    pub(super) fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.channels.values()
+    }
+
+    /// When something becomes too old next.
+    #[cfg(feature = "journal")]
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// Begins another history in a channel, since what its subscribers have seen of the present one was lost.
+    #[cfg(feature = "journal")]
+    pub(super) fn restart(&mut self, storage: &mut impl Storage, name: &ChannelName) -> Result<(), BrokerError> {
+        self.epoch = new_epoch();
+        if let Some(channel) = self.take(name) {
+            storage.forget(&channel)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn channel(&self, name: &ChannelName) -> Option<&Channel> {
         self.channels.get(name)
     }
 
     pub(super) fn history(&self, name: &ChannelName) -> History {
-        self.channel(name).map_or_else(|| History::empty(self.epoch, self.config.first_offset), Channel::history)
+        self.channel(name).map_or_else(|| self.empty_history(), Channel::history)
+    }
+
+    /// The history of a channel without an entry.
+    pub(super) fn empty_history(&self) -> History {
+        History::empty(self.epoch, self.config.first_offset)
     }
 
     /// Stores a message, and trims what exceeds the limits by it.
@@ -138,8 +192,9 @@ impl Catalog {
         let message = Stored { channel: name, cursor, previous, by, key, is_removed, payload };
         let message = Arc::new(message);
         if let Some(key) = message.key.as_ref().filter(|_| retention.kind == HistoryKind::State) {
-            if let Some(replaced) = storage.latest(&channel, key)?.filter(|offset| *offset <= channel.trimmed.offset) {
-                remove(&mut channel, storage, replaced)?;
+            let replaced = storage.latest(&channel, key)?.filter(|offset| *offset <= channel.trimmed.offset);
+            if let Some(replaced) = replaced.map(|offset| storage.entry(&channel, offset)).transpose()?.flatten() {
+                remove(&mut channel, storage, &replaced)?;
             }
             storage.set_latest(&channel, key, Some(cursor.offset))?;
         }
@@ -192,7 +247,7 @@ impl Catalog {
 
     fn create(&mut self, name: &ChannelName) -> Channel {
         self.next_id += 1;
-        let History { last, trimmed, state_trimmed, .. } = History::empty(self.epoch, self.config.first_offset);
+        let History { last, trimmed, state_trimmed, .. } = self.empty_history();
         Channel {
             name: name.clone(),
             id: self.next_id,
@@ -243,78 +298,64 @@ impl Catalog {
 /// there is none either.
 fn trim_oldest(channel: &mut Channel, storage: &mut impl Storage) -> Result<bool, BrokerError> {
     if channel.count() == 0 {
-        let Some(message) = storage.first_message(channel)? else {
+        let Some(entry) = storage.first_entry(channel)? else {
             channel.bytes = 0;
             return Ok(false);
         };
-        if let Some(key) = &message.key {
-            storage.set_latest(channel, key, None)?;
-        }
-        channel.state_trimmed = channel.state_trimmed.max(message.cursor.offset);
-        remove(channel, storage, message.cursor.offset)?;
+        remove_latest(channel, storage, &entry)?;
+        channel.state_trimmed = channel.state_trimmed.max(entry.offset);
         return Ok(true);
     }
     let offset = channel.trimmed.offset + 1;
-    let Some(message) = storage.message(channel, offset)? else {
-        return Err(BrokerError::Unavailable {
-            reason: format!("message {offset} of {} is missing", channel.name).into(),
-        });
-    };
-    channel.trimmed = message.cursor;
-    let latest_of = match &message.key {
-        Some(key) if channel.retention.kind == HistoryKind::State => {
-            storage.latest(channel, key)?.filter(|latest| *latest == offset).map(|_| key)
-        }
-        _ => None,
-    };
-    match (latest_of, &message.key) {
-        // The value of the key stays, although no subscriber can resume over it any more.
-        (Some(_), _) if !message.is_removed => {}
-        (Some(key), _) => {
-            storage.set_latest(channel, key, None)?;
+    channel.trimmed.offset = offset;
+    if let Some(entry) = storage.entry(channel, offset)? {
+        channel.trimmed.time = entry.time;
+        let is_replaced = match &entry.key {
+            Some(key) if channel.retention.kind == HistoryKind::State => storage.latest(channel, key)? != Some(offset),
+            _ => false,
+        };
+        let is_value = channel.retention.kind == HistoryKind::State && entry.key.is_some() && !entry.is_removed;
+        if is_replaced {
+            remove(channel, storage, &entry)?;
+        } else if !is_value {
+            remove_latest(channel, storage, &entry)?;
             channel.state_trimmed = offset;
-            remove(channel, storage, offset)?;
         }
-        (None, Some(_)) if channel.retention.kind == HistoryKind::State => remove(channel, storage, offset)?,
-        (None, _) => {
-            channel.state_trimmed = offset;
-            remove(channel, storage, offset)?;
-        }
+        // Otherwise the value of the key stays, although no subscriber can resume over it any more.
     }
     channel.oldest = match channel.count() {
         0 => None,
-        _ => storage.message(channel, offset + 1)?.map(|next| next.cursor.time),
+        _ => storage.entry(channel, offset + 1)?.map(|next| next.time),
     };
     Ok(true)
 }
 
 /// Removes a message from the storage and from the channel's bytes.
-fn remove(channel: &mut Channel, storage: &mut impl Storage, offset: u64) -> Result<(), BrokerError> {
-    if let Some(message) = storage.message(channel, offset)? {
-        storage.remove(channel, offset)?;
-        channel.bytes -= message.size() as u64;
+fn remove(channel: &mut Channel, storage: &mut impl Storage, entry: &Entry) -> Result<(), BrokerError> {
+    channel.bytes = channel.bytes.saturating_sub(entry.size);
+    storage.remove(channel, entry.offset)
+}
+
+/// Removes a message that is the latest of its key.
+fn remove_latest(channel: &mut Channel, storage: &mut impl Storage, entry: &Entry) -> Result<(), BrokerError> {
+    if let Some(key) = entry.key.as_ref().filter(|_| channel.retention.kind == HistoryKind::State) {
+        storage.set_latest(channel, key, None)?;
     }
-    Ok(())
+    remove(channel, storage, entry)
 }
 
 /// Makes a stream of a state channel or the reverse.
 fn change_kind(channel: &mut Channel, storage: &mut impl Storage, kind: HistoryKind) -> Result<(), BrokerError> {
     // The latest messages of keys that were kept although their turn to be trimmed had come.
-    while let Some(message) =
-        storage.first_message(channel)?.filter(|first| first.cursor.offset <= channel.trimmed.offset)
-    {
-        if let Some(key) = &message.key {
-            storage.set_latest(channel, key, None)?;
-        }
-        remove(channel, storage, message.cursor.offset)?;
+    while let Some(entry) = storage.first_entry(channel)?.filter(|first| first.offset <= channel.trimmed.offset) {
+        remove_latest(channel, storage, &entry)?;
     }
     channel.state_trimmed = channel.trimmed.offset;
     for offset in channel.trimmed.offset + 1..=channel.last.offset {
-        let Some(message) = storage.message(channel, offset)? else { continue };
-        if let Some(key) = &message.key {
-            storage.set_latest(channel, key, (kind == HistoryKind::State).then_some(offset))?;
-        }
+        let Some(Entry { key: Some(key), .. }) = storage.entry(channel, offset)? else { continue };
+        storage.set_latest(channel, &key, (kind == HistoryKind::State).then_some(offset))?;
     }
+    channel.retention.kind = kind;
     Ok(())
 }
 

@@ -15,6 +15,12 @@ pub enum BrokerError {
         /// What failed.
         reason: Arc<str>,
     },
+    /// Storing failed at its end, and the broker does not work at present: only when it does again, it is known whether the publish was
+    /// stored. To publish it again by the same session with the same number stores it once.
+    #[error(
+        "not known yet whether this publish was stored; publish it again later with the same number of the same session"
+    )]
+    Undecided,
     /// The session has stored a later publish, and whether it has stored this one is not remembered.
     #[error("whether this publish was stored is no longer known; look before publishing it again")]
     Forgotten,
@@ -32,6 +38,6 @@ pub enum BrokerError {
 impl BrokerError {
     /// Whether the same call can succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy | Self::Unavailable { .. } | Self::TooManySessions { .. })
+        matches!(self, Self::Busy | Self::Unavailable { .. } | Self::Undecided | Self::TooManySessions { .. })
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use everwire_core::protocol::Cursor;
 
 use super::api::{BoxFuture, Broker, Listener};
-use super::catalog::{Catalog, Channel, Storage};
+use super::catalog::{Catalog, Channel, Entry, Storage};
 use super::config::BrokerConfig;
 use super::error::BrokerError;
 use super::history::{History, Page, PageLimits, take_page};
@@ -196,14 +196,22 @@ impl State {
     }
 }
 
+impl Entry {
+    fn of(message: &Stored) -> Self {
+        let Stored { cursor, key, is_removed, .. } = message;
+        let size = message.size() as u64;
+        Self { offset: cursor.offset, time: cursor.time, size, key: key.clone(), is_removed: *is_removed }
+    }
+}
+
 impl Storage for Messages {
-    fn message(&mut self, channel: &Channel, offset: u64) -> Result<Option<Arc<Stored>>, BrokerError> {
-        Ok(self.0.get(&channel.id).and_then(|stored| stored.messages.get(&offset)).cloned())
+    fn entry(&mut self, channel: &Channel, offset: u64) -> Result<Option<Entry>, BrokerError> {
+        Ok(self.0.get(&channel.id).and_then(|stored| stored.messages.get(&offset)).map(|message| Entry::of(message)))
     }
 
-    fn first_message(&mut self, channel: &Channel) -> Result<Option<Arc<Stored>>, BrokerError> {
-        let stored = self.0.get(&channel.id);
-        Ok(stored.and_then(|stored| stored.messages.first_key_value()).map(|(_, message)| Arc::clone(message)))
+    fn first_entry(&mut self, channel: &Channel) -> Result<Option<Entry>, BrokerError> {
+        let first = self.0.get(&channel.id).and_then(|stored| stored.messages.first_key_value());
+        Ok(first.map(|(_, message)| Entry::of(message)))
     }
 
     fn insert(&mut self, channel: &Channel, message: &Arc<Stored>) -> Result<(), BrokerError> {

@@ -108,7 +108,11 @@ impl Stored {
     /// What the message counts for against limits in bytes: its payload, its key, and 64 for the rest.
     pub fn size(&self) -> usize {
         let key = self.key.as_ref().map_or(0, |key| key.as_str().len());
-        self.payload.as_ref().map_or(0, Message::len) + key + OVERHEAD
+        Self::size_of(key, self.payload.as_ref().map_or(0, Message::len))
+    }
+
+    pub(super) fn size_of(key: usize, payload: usize) -> usize {
+        payload + key + OVERHEAD
     }
 }
 

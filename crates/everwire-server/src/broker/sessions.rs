@@ -40,12 +40,15 @@ pub(super) struct Sessions {
 }
 
 #[derive(Clone, Debug)]
-struct Session {
-    record: Bytes,
+pub(super) struct Session {
+    pub(super) record: Bytes,
+    /// How long it is kept without a connection, in milliseconds.
+    #[cfg(feature = "journal")]
+    pub(super) keep: u64,
     /// In milliseconds since 1970; `None` while it is attached.
-    expires: Option<u64>,
+    pub(super) expires: Option<u64>,
     /// By ascending number.
-    answers: VecDeque<(u64, Cursor)>,
+    pub(super) answers: VecDeque<(u64, Cursor)>,
 }
 
 impl Sessions {
@@ -70,20 +73,40 @@ impl Sessions {
             evicted = Some(first);
         }
         let answers = self.take(&id).map(|session| session.answers).unwrap_or_default();
+        let (SessionExpiry::Attached(keep) | SessionExpiry::Detached(keep)) = expiry;
+        let keep = millis(keep);
         let expires = match expiry {
             SessionExpiry::Attached(_) => None,
-            SessionExpiry::Detached(keep) => Some(now.saturating_add(millis(keep))),
+            SessionExpiry::Detached(_) => Some(now.saturating_add(keep)),
         };
-        self.restore(id, Session { record, expires, answers });
+        let session = Session {
+            record,
+            #[cfg(feature = "journal")]
+            keep,
+            expires,
+            answers,
+        };
+        self.restore(id, session);
         Ok(evicted)
     }
 
     /// Adds a session as it was stored.
-    fn restore(&mut self, id: SessionId, session: Session) {
+    pub(super) fn restore(&mut self, id: SessionId, session: Session) {
         if let Some(expires) = session.expires {
             self.expiries.insert((expires, id.clone()));
         }
         self.sessions.insert(id, session);
+    }
+
+    #[cfg(feature = "journal")]
+    pub(super) fn get(&self, id: &SessionId) -> Option<&Session> {
+        self.sessions.get(id)
+    }
+
+    /// When the next session expires.
+    #[cfg(feature = "journal")]
+    pub(super) fn next_expiry(&self) -> Option<u64> {
+        self.expiries.first().map(|(expires, _)| *expires)
     }
 
     pub(super) fn load(&self, id: &SessionId) -> Option<StoredSession> {

@@ -15,6 +15,8 @@ pub(crate) const START: u64 = 1_795_219_200_000;
 pub(crate) struct Fixture {
     pub(crate) broker: Arc<dyn Broker>,
     clock: Arc<AtomicU64>,
+    /// Dropped after the broker.
+    _directory: Option<tempfile::TempDir>,
 }
 
 /// One broker of each kind, with the limits that a test changes.
@@ -28,10 +30,30 @@ pub(crate) fn brokers(change: impl Fn(&mut BrokerConfig)) -> Vec<Fixture> {
         (clock, config)
     };
     let (clock, memory) = config();
-    vec![Fixture { broker: Arc::new(Memory::new(memory)), clock }]
+    #[cfg_attr(not(feature = "journal"), allow(unused_mut, reason = "there is one broker"))]
+    let mut fixtures = vec![Fixture::new(Arc::new(Memory::new(memory)), clock)];
+    #[cfg(feature = "journal")]
+    {
+        use everwire_server::broker::{Journal, JournalConfig};
+
+        // Reads that memory answers, and reads that the file answers.
+        for recent_bytes in [64 << 20, 0] {
+            let (clock, config) = config();
+            let directory = tempfile::tempdir().unwrap();
+            let mut journal = JournalConfig::default();
+            (journal.broker, journal.recent_bytes) = (config, recent_bytes);
+            let broker = Arc::new(Journal::open_with(directory.path(), journal).unwrap());
+            fixtures.push(Fixture { _directory: Some(directory), ..Fixture::new(broker, clock) });
+        }
+    }
+    fixtures
 }
 
 impl Fixture {
+    fn new(broker: Arc<dyn Broker>, clock: Arc<AtomicU64>) -> Self {
+        Self { broker, clock, _directory: None }
+    }
+
     pub(crate) fn advance(&self, millis: u64) {
         self.clock.fetch_add(millis, Ordering::SeqCst);
     }
@@ -129,4 +151,19 @@ pub(crate) fn texts(messages: &[Arc<Stored>]) -> Vec<String> {
 
 pub(crate) fn everything() -> PageLimits {
     PageLimits { count: usize::MAX, bytes: usize::MAX }
+}
+
+/// Publishes until the broker works again.
+#[cfg(feature = "journal")]
+pub(crate) async fn publish_again(broker: &impl Broker, publication: Publication) -> Cursor {
+    let again = async {
+        loop {
+            match broker.publish(publication.clone()).await {
+                Ok(position) => return position,
+                Err(error) => assert!(error.is_retryable(), "{error}"),
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), again).await.expect("the broker does not work again")
 }
