@@ -11,7 +11,9 @@ use proptest::prelude::*;
 use super::world::{Event, World};
 
 const CLIENTS: usize = 2;
-const CHANNELS: [&str; 2] = ["chat", "news"];
+/// Of the last one, the clients want the latest value of each key.
+const CHANNELS: [&str; 3] = ["chat", "news", "prices"];
+const PRICES: &str = CHANNELS[2];
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
@@ -26,6 +28,7 @@ enum Step {
     Respond(u8),
     Refuse(u8),
     ServerPublish(u8),
+    ServerSet(u8),
     Pause(u8, u8),
     Resume(u8, u8),
     Resubscribe(u8, u8, u8),
@@ -52,7 +55,8 @@ impl<'a> Arbitrary<'a> for Step {
             48 => Self::Cancel(any()?, any()?),
             49..51 => Self::Respond(any()?),
             51 => Self::Refuse(any()?),
-            52..55 => Self::ServerPublish(any()?),
+            52..54 => Self::ServerPublish(any()?),
+            54 => Self::ServerSet(any()?),
             55 => Self::Pause(any()?, any()?),
             56 => Self::Resume(any()?, any()?),
             57 => Self::Resubscribe(any()?, any()?, any()?),
@@ -80,6 +84,11 @@ fn channel(number: u8) -> &'static str {
     CHANNELS[usize::from(number) % CHANNELS.len()]
 }
 
+/// One whose messages have no keys.
+fn stream(number: u8) -> &'static str {
+    CHANNELS[usize::from(number) % 2]
+}
+
 fn step(world: &mut World, step: Step) {
     let client = |number: u8| usize::from(number) % CLIENTS;
     let span = |seconds: Option<u8>| seconds.map(|seconds| Time::from_secs(seconds.into()));
@@ -93,7 +102,7 @@ fn step(world: &mut World, step: Step) {
         }
         Step::Publish(number, name, time_to_live) => {
             // A full queue refuses; there is nothing to check then.
-            let _ = world.try_publish(client(number), channel(name), span(time_to_live));
+            let _ = world.try_publish(client(number), stream(name), span(time_to_live));
             None
         }
         Step::Request(number, timeout) => {
@@ -111,7 +120,8 @@ fn step(world: &mut World, step: Step) {
             pick(running, number).map(|(name, seq)| Event::Respond(name.clone(), seq, true))
         }
         Step::Refuse(name) => Some(Event::Refuse(channel(name).to_owned())),
-        Step::ServerPublish(name) => Some(Event::ServerPublish(channel(name).to_owned())),
+        Step::ServerPublish(name) => Some(Event::ServerPublish(stream(name).to_owned())),
+        Step::ServerSet(key) => Some(Event::ServerSet(PRICES.to_owned(), key % 4)),
         Step::Pause(number, name) => {
             world.pause(client(number), channel(name));
             None
@@ -122,7 +132,10 @@ fn step(world: &mut World, step: Step) {
         }
         Step::Resubscribe(number, name, start) => {
             world.unsubscribe(client(number), channel(name));
-            let start = [Start::Live, Start::Last(2)][usize::from(start) % 2];
+            let start = match channel(name) {
+                PRICES => Start::State,
+                _ => [Start::Live, Start::Last(2)][usize::from(start) % 2],
+            };
             world.subscribe_again(client(number), channel(name), start);
             None
         }
@@ -166,9 +179,10 @@ fn steps(bytes: &[u8]) -> Vec<Step> {
 fn play(steps: Vec<Step>) {
     let mut world = World::new(CLIENTS);
     for client in 0..CLIENTS {
-        CHANNELS.iter().for_each(|channel| {
-            world.subscribe_in(client, channel, Start::Live, Mode::Each);
+        CHANNELS[..2].iter().for_each(|channel| {
+            world.subscribe(client, channel, Start::Live);
         });
+        world.subscribe_in(client, PRICES, Start::State, Mode::Latest);
     }
     steps.into_iter().for_each(|next| step(&mut world, next));
     come_to_rest(&mut world);
@@ -176,7 +190,7 @@ fn play(steps: Vec<Step>) {
 
 /// How many histories are played: `EVERWIRE_HISTORIES`, or as many as take about a second.
 fn histories() -> u32 {
-    std::env::var("EVERWIRE_HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(400)
+    std::env::var("EVERWIRE_HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(800)
 }
 
 proptest! {

@@ -58,6 +58,12 @@ impl Channel {
         in_range.filter(is_kept).map(|(_, message)| message.clone()).collect()
     }
 
+    /// The latest message of each key.
+    pub(crate) fn values(&self) -> BTreeMap<String, String> {
+        let keyed = self.messages.iter().filter_map(|message| Some((message.key.clone()?, message.payload.clone())));
+        keyed.collect()
+    }
+
     fn is_latest(&self, message: &Stored) -> bool {
         let is_later = |other: &&Stored| other.cursor.offset > message.cursor.offset;
         message.key.is_none() || self.messages.iter().filter(is_later).all(|other| other.key != message.key)

@@ -40,6 +40,10 @@ pub(crate) struct Subscription {
     pub(crate) id: SubscriptionId,
     pub(crate) channel: String,
     mode: Mode,
+    /// The application wants the values of all keys: it starts over after a gap.
+    wants_state: bool,
+    /// The latest message of each key that it has.
+    values: BTreeMap<String, String>,
     pub(crate) items: Vec<Item>,
     /// What was delivered, or lies in a gap, or before the start. `None` before there is a position.
     covered: Option<BTreeSet<Identity>>,
@@ -48,6 +52,14 @@ pub(crate) struct Subscription {
     /// What was delivered since the store went back.
     delivered: BTreeSet<String>,
     is_over: bool,
+}
+
+impl Subscription {
+    fn start_over(&mut self) {
+        (self.covered, self.is_after_gap) = (None, false);
+        self.delivered.clear();
+        self.values.clear();
+    }
 }
 
 /// A publish as the application sees it.
@@ -123,6 +135,8 @@ impl Client {
             id,
             channel: channel.to_owned(),
             mode,
+            wants_state: start == Start::State,
+            values: BTreeMap::new(),
             items: Vec::new(),
             covered: None,
             is_after_gap: false,
@@ -137,7 +151,8 @@ impl Client {
     pub(super) fn restart(&mut self, channel: &str, start: Start) {
         let subscription = self.subscriptions.iter_mut().find(|other| other.channel == channel && !other.is_over);
         let subscription = subscription.expect("a channel that is subscribed");
-        (subscription.covered, subscription.delivered) = (None, BTreeSet::new());
+        subscription.start_over();
+        subscription.wants_state = start == Start::State;
         self.machine.restart(subscription.id, start);
         self.act(None);
     }
@@ -239,6 +254,9 @@ impl Client {
         let covered = subscription.covered.as_mut().expect("there is a position");
         assert!(covered.insert(identity(msg.cursor)), "{payload} is delivered after it was said to be missing");
         subscription.items.push(Item::Message(payload.to_owned()));
+        if let Some(key) = msg.key {
+            subscription.values.insert(key.to_owned(), payload.to_owned());
+        }
     }
 
     /// What comes before the start of a subscription, or before the end of a gap, is not missed.
@@ -318,7 +336,12 @@ impl Client {
                     assert_eq!(request.outcome.replace(Err(code)), None, "{} has two outcomes", request.payload);
                 }
                 ClientAction::Gap { subscription, reason, missed, .. } => {
-                    self.item(subscription, Item::Gap(reason, missed)).is_after_gap = true;
+                    let skipped = self.item(subscription, Item::Gap(reason, missed));
+                    skipped.is_after_gap = true;
+                    if skipped.wants_state {
+                        skipped.start_over();
+                        self.machine.restart(subscription, Start::State);
+                    }
                 }
                 ClientAction::Resumed { subscription } => {
                     self.item(subscription, Item::Resumed);
@@ -376,16 +399,28 @@ impl Client {
         items.filter_map(|item| if let Item::Gap(reason, _) = item { Some(*reason) } else { None }).collect()
     }
 
-    /// Nothing that a subscriber of each message waits for is missing without a gap.
+    /// Nothing that a subscriber waits for is missing without a gap.
     pub(super) fn check_nothing_is_missing(&self, channels: &BTreeMap<String, Channel>) {
-        for subscription in &self.subscriptions {
-            let Some(covered) = subscription.covered.as_ref().filter(|_| !subscription.is_over) else { continue };
-            let messages = channels.get(&subscription.channel).into_iter().flat_map(|channel| &channel.messages);
-            let missing = messages.clone().find(|message| !covered.contains(&identity(message.cursor)));
-            assert!(missing.is_none(), "{missing:?} is neither delivered nor in a gap: {:?}", subscription.items);
-            let last = messages.last().map(|message| message.cursor.offset);
+        for subscription in self.subscriptions.iter().filter(|subscription| !subscription.is_over) {
+            let Some(channel) = channels.get(&subscription.channel) else { continue };
             let position = self.machine.position(subscription.id).map(|position| position.offset);
-            assert!(last.is_none() || position >= last, "{} ends at {position:?}, not {last:?}", subscription.channel);
+            let last = channel.last().offset;
+            assert!(position.is_none_or(|position| position >= last), "{} ends at {position:?}", subscription.channel);
+            if subscription.mode == Mode::Each
+                && !subscription.wants_state
+                && let Some(covered) = &subscription.covered
+            {
+                let missing = channel.messages.iter().find(|message| !covered.contains(&identity(message.cursor)));
+                assert!(missing.is_none(), "{missing:?} is neither delivered nor in a gap: {:?}", subscription.items);
+            }
+        }
+    }
+
+    /// A subscriber that wants the values of all keys has them.
+    pub(super) fn check_values(&self, channels: &BTreeMap<String, Channel>) {
+        for subscription in self.subscriptions.iter().filter(|other| other.wants_state && !other.is_over) {
+            let values = channels.get(&subscription.channel).map(Channel::values).unwrap_or_default();
+            assert_eq!(subscription.values, values, "the values of {}", subscription.channel);
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) enum Event {
     Deadline,
     /// The server's application publishes.
     ServerPublish(String),
+    /// It sets the value of a key.
+    ServerSet(String, u8),
     Trim(String, usize),
     /// The process ends and starts again.
     Restart,
@@ -78,6 +80,8 @@ pub(crate) struct World {
     has_restarted: bool,
     /// What is stored was lost at least once, so that what was reported as stored may be gone.
     has_lost_data: bool,
+    /// An older copy was put in its place at least once.
+    has_gone_back: bool,
 }
 
 impl World {
@@ -96,6 +100,7 @@ impl World {
             users: (0..clients as u64).collect(),
             has_restarted: false,
             has_lost_data: false,
+            has_gone_back: false,
         }
     }
 
@@ -132,10 +137,15 @@ impl World {
                 self.published += 1;
                 self.server.publish(&channel, format!("p{}", self.published), None);
             }
+            Event::ServerSet(channel, key) => {
+                self.published += 1;
+                self.server.publish(&channel, format!("p{}", self.published), Some(format!("key{key}")));
+            }
             Event::Trim(channel, count) => self.server.broker.trim(&channel, count),
             Event::Restart => self.restart(),
             Event::BackUp => self.server.broker.back_up(),
             Event::RestoreBackup => {
+                self.has_gone_back = true;
                 self.server.broker.restore_backup();
                 self.lose_data();
             }
@@ -443,6 +453,10 @@ impl World {
                 }
             }
             client.check_nothing_is_missing(&self.server.broker.disk.channels);
+            // What a value was left out for may have gone back with the store: see `Feed`.
+            if !self.has_gone_back {
+                client.check_values(&self.server.broker.disk.channels);
+            }
         }
     }
 
