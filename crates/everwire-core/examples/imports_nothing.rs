@@ -5,13 +5,16 @@ use core::hint::black_box;
 
 use everwire_core::{
     Action, Config, Connection, DropCause, Input, Network, Page, QueueOptions, Time,
-    protocol::{ClientLine, Line, Lines, MessageWriter, Payload, ServerLine, Start},
-    session::{ClientInput, ClientSession, ClientSessionConfig},
+    protocol::{ClientLine, Cursor, Line, Lines, MessageWriter, Mode, Payload, ServerLine, Start},
+    session::{
+        Answer, ClientInput, ClientSession, ClientSessionConfig, Feed, History, Request, ServerSession, SessionLimits,
+    },
 };
 
 fn main() {
     drive_connection();
     drive_session();
+    drive_server();
     pass_on::<ClientLine<'_>>(black_box("ping 1\u{1e}pub chat 1\nhello"));
     pass_on::<ServerLine<'_>>(black_box("ack 1 9f.18.1795219200100"));
 }
@@ -71,6 +74,26 @@ fn drive_session() {
             session.handle(now, input.ok().flatten().unwrap_or(ClientInput::Wake));
         }
         session.handle(now, ClientInput::Disconnected { code: 1006 });
+        while let Some(action) = session.poll_action() {
+            black_box(action);
+        }
+    }
+}
+
+fn drive_server() {
+    let mut session = ServerSession::new(SessionLimits::default());
+    let at = |offset| Cursor { epoch: 1, offset, time: offset };
+    let (mut feed, _) = Feed::start(Start::Live, Mode::Each, true, &History::empty(at(0)), Some);
+    for seq in 1..black_box(600) {
+        let now = Time::from_secs(seq);
+        let Ok(generation) = session.attach(seq - 1, seq) else { return };
+        let _ = black_box(session.publish(generation, seq, seq - 1));
+        let _ = black_box(session.request(now, generation, Request { seq, ..Request::default() }));
+        session.decided(seq, Answer::Stored(at(seq)));
+        session.responded(seq, 5, false);
+        let _ = black_box((feed.fan_out(at(2 * seq)), feed.poll(&History { trimmed: seq, last: at(2 * seq) })));
+        session.detach(now, generation);
+        session.wake(now);
         while let Some(action) = session.poll_action() {
             black_box(action);
         }
