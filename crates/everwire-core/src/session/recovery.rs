@@ -122,7 +122,7 @@ mod tests {
 
     /// A broker that came back with an older copy of its data numbers its messages as before.
     #[test]
-    fn a_message_that_was_written_anew_at_the_same_offset_is_noticed() {
+    fn a_message_that_was_written_again_at_the_same_offset_is_noticed() {
         for offset in 3..=9 {
             let other = Cursor { time: 1_000 + offset + 60_000, ..at(offset) };
             assert_eq!(reason(other), Some(GapReason::Rewritten), "after {offset}");

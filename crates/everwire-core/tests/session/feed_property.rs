@@ -44,7 +44,7 @@ struct World {
     trimmed: usize,
     feed: Feed,
     position: Cursor,
-    /// What the client was delivered of this epoch and this store, or was told that it will not get.
+    /// What was delivered of this epoch and this store, or lies in a gap.
     covered: BTreeSet<u64>,
     /// The latest message of each key that the client has.
     values: BTreeMap<u8, u64>,

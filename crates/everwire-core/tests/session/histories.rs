@@ -153,7 +153,7 @@ fn step(world: &mut World, step: Step) {
     event.into_iter().for_each(|event| world.apply(event));
 }
 
-/// The faults are over.
+/// Ends the faults, and lets everything go on.
 fn come_to_rest(world: &mut World) {
     for client in 0..CLIENTS {
         CHANNELS.iter().for_each(|channel| world.resume(client, channel));

@@ -7,5 +7,6 @@ mod histories;
 mod page;
 mod pair;
 mod server_property;
+mod server_session;
 mod states;
 mod world;

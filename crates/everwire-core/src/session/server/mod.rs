@@ -341,6 +341,3 @@ impl ServerSession {
         self.requests.keep_at_least(credits);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,7 +17,7 @@ use super::{
     link::{Frame, join, text},
 };
 
-/// What an application is told about a subscription.
+/// What a subscription delivers to the application.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Item {
     Message(String),

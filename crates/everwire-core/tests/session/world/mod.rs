@@ -460,7 +460,7 @@ impl World {
         }
     }
 
-    /// What the application was told is what the broker has.
+    /// The outcome that was reported is what the broker has.
     fn check_outcome(&self, channel: &str, payload: &str, outcome: PublishOutcome) {
         let channel = self.server.broker.disk.channels.get(channel);
         let mut messages = channel.into_iter().flat_map(|channel| &channel.messages);
