@@ -27,6 +27,7 @@ enum Step {
     Cancel(u8, u8),
     Respond(u8),
     Refuse(u8),
+    Credits(u8, u8),
     ServerPublish(u8),
     ServerSet(u8),
     Pause(u8, u8),
@@ -54,7 +55,10 @@ impl<'a> Arbitrary<'a> for Step {
             46..48 => Self::Request(any()?, Some(any()?).filter(|time| *time < 64)),
             48 => Self::Cancel(any()?, any()?),
             49..51 => Self::Respond(any()?),
-            51 => Self::Refuse(any()?),
+            51 => match any()? % 2 {
+                0 => Self::Refuse(any()?),
+                _ => Self::Credits(any()?, any()?),
+            },
             52..54 => Self::ServerPublish(any()?),
             54 => Self::ServerSet(any()?),
             55 => Self::Pause(any()?, any()?),
@@ -118,6 +122,10 @@ fn step(world: &mut World, step: Step) {
             let sessions = world.server.sessions.iter();
             let running = sessions.flat_map(|(name, session)| session.running.keys().map(move |seq| (name, *seq)));
             pick(running, number).map(|(name, seq)| Event::Respond(name.clone(), seq, true))
+        }
+        Step::Credits(number, credits) => {
+            let session = pick(world.server.sessions.keys().cloned(), number);
+            session.map(|session| Event::Credits(session, usize::from(credits % 8) + 1))
         }
         Step::Refuse(name) => Some(Event::Refuse(channel(name).to_owned())),
         Step::ServerPublish(name) => Some(Event::ServerPublish(stream(name).to_owned())),

@@ -302,6 +302,11 @@ impl ServerSession {
         self.attachment == Attachment::Over
     }
 
+    /// How many publishes and requests may be unanswered: what `welcome` says.
+    pub fn credits(&self) -> usize {
+        self.limits.credits
+    }
+
     /// How many publishes and requests are unanswered.
     pub fn unanswered(&self) -> usize {
         self.publishes.undecided() + self.requests.running(self.generation)

@@ -46,6 +46,8 @@ pub(crate) enum Event {
     Refuse(String),
     /// The handler of a request of a session answers; others may follow.
     Respond(String, u64, bool),
+    /// The server gives the client of a session another number of credits.
+    Credits(String, usize),
     /// The server does the next thing for a subscription that has not caught up.
     Pump(u64, String),
     /// The time of the next deadline has come.
@@ -131,6 +133,7 @@ impl World {
             Event::Store(channel) => self.server.decide(self.now, &channel, None),
             Event::Refuse(channel) => self.server.decide(self.now, &channel, Some(ErrorCode::Denied)),
             Event::Respond(session, seq, more) => self.server.respond(self.now, &session, seq, more),
+            Event::Credits(session, credits) => self.server.set_credits(self.now, &session, credits),
             Event::Pump(id, channel) => self.server.pump(id, &channel),
             Event::Deadline => self.deadline(),
             Event::ServerPublish(channel) => {

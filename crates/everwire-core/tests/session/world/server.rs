@@ -365,6 +365,12 @@ impl Server {
         self.act(now, session, None);
     }
 
+    /// The server gives the client of a session another number of credits.
+    pub(super) fn set_credits(&mut self, now: Time, session: &str, credits: usize) {
+        self.with_session(session, |machine| machine.set_credits(credits));
+        self.act(now, session, None);
+    }
+
     /// The time has come that a deadline of a session names.
     pub(super) fn wake(&mut self, now: Time) {
         let names: Vec<String> = self.sessions.keys().cloned().collect();
@@ -464,11 +470,12 @@ impl Server {
     }
 
     fn welcome(&mut self, id: u64, name: &str, generation: u64, acked: u64, keeps_requests: bool) {
-        let secret = self.sessions[name].secret.clone();
+        let session = &self.sessions[name];
+        let (secret, credits) = (session.secret.clone(), session.machine.credits());
         let mut welcome = Welcome::new(name, generation);
         welcome.heartbeat = 25_000;
         welcome.message = self.max_message;
-        welcome.credits = self.limits.credits as u64;
+        welcome.credits = credits as u64;
         welcome.subscriptions = 16;
         welcome.expires = 120_000;
         welcome.acked = acked;
