@@ -187,6 +187,27 @@ fn a_slow_reader_goes_on_from_history_where_it_fell_behind() {
 }
 
 #[test]
+fn a_feed_whose_messages_were_sent_in_a_batch_goes_on_after_the_last_of_them() {
+    let (mut feed, _) = start(Start::Live, history(3, 9));
+    feed.delivered(at(12));
+    feed.delivered(at(11));
+    assert_eq!(feed.fan_out(at(12)), Delivery::Ignore);
+    feed.fell_behind();
+    assert_eq!(feed.poll(&history(3, 14)), each(12, 14));
+    assert_eq!(page(&mut feed, [13, 14]), [Some(12), Some(13)]);
+}
+
+#[test]
+fn a_batch_does_not_move_a_feed_that_is_behind_or_in_another_history() {
+    let (mut feed, _) = start(Start::From(at(5)), history(3, 9));
+    feed.delivered(at(9));
+    assert_eq!(feed.poll(&history(3, 9)), each(5, 9));
+    let (mut feed, _) = start(Start::Live, history(3, 9));
+    feed.delivered(Cursor { epoch: 0xa0, ..at(12) });
+    assert_eq!(feed.position(), at(9));
+}
+
+#[test]
 fn a_slow_reader_of_the_latest_values_gets_one_message_a_key() {
     let (mut feed, _) = Feed::start(Start::Live, Mode::Latest, true, &history(3, 9), time_at);
     feed.fell_behind();
