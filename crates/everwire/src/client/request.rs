@@ -54,6 +54,9 @@ pub enum RequestError {
     /// No request can have this name.
     #[error("not the name of a request: use 1 to 128 bytes without spaces and control characters")]
     InvalidName,
+    /// The answer is empty.
+    #[error("the answer has no part: use Client::request_stream")]
+    NoAnswer,
     /// The answer has several parts.
     #[error("the answer has several parts: use Client::request_stream")]
     SeveralParts,
@@ -132,17 +135,18 @@ impl<B> Answers<B> {
                 Some(part) => part,
             },
         };
-        let is_last = !matches!(part, Some(AnswerPart::Part { more: true, .. }));
-        if is_last {
+        if !matches!(part, Some(AnswerPart::Part { more: true, .. })) {
             self.state = State::Over;
         }
-        Poll::Ready(part.map(|part| match part {
-            AnswerPart::Part { payload, more } => {
+        Poll::Ready(match part {
+            // The end of parts that were all sent before it was known which is the last.
+            Some(AnswerPart::Part { payload: None, more: false }) | None => None,
+            Some(AnswerPart::Part { payload, more }) => {
                 let payload = payload.unwrap_or_else(|| Message::Text(String::new()));
-                (self.decode)(&payload).map(|value| (value, more)).map_err(RequestError::Decode)
+                Some((self.decode)(&payload).map(|value| (value, more)).map_err(RequestError::Decode))
             }
-            AnswerPart::Failed { code, reason, is_over } => Err(failure(code, reason, is_over)),
-        }))
+            Some(AnswerPart::Failed { code, reason, is_over }) => Some(Err(failure(code, reason, is_over))),
+        })
     }
 }
 
@@ -207,34 +211,43 @@ impl<B> fmt::Debug for Answers<B> {
 /// Dropping it before its end cancels the request, unless it was [detached](Self::detach).
 #[derive(Debug)]
 #[must_use = "dropping it cancels the request"]
-pub struct Requesting<B>(Answers<B>);
+pub struct Requesting<B> {
+    answers: Answers<B>,
+    /// The first part, until it is known that it is the only one.
+    first: Option<B>,
+}
 
 impl<B> Requesting<B> {
     pub(super) fn new(answers: Answers<B>) -> Self {
-        Self(answers)
+        Self { answers, first: None }
     }
 
     /// Has the server stop. The future ends with [`RequestError::Cancelled`], unless the answer is there.
     pub fn cancel(&self) {
-        self.0.cancel();
+        self.answers.cancel();
     }
 
     /// Lets the request go on, without its answer.
     pub fn detach(self) {
-        self.0.detach();
+        self.answers.detach();
     }
 }
 
-impl<B> Future for Requesting<B> {
+impl<B: Unpin> Future for Requesting<B> {
     type Output = Result<B, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match ready!(self.0.poll_part(context)) {
-            Some(Ok((value, false))) => Ok(value),
-            Some(Ok((_, true))) => Err(RequestError::SeveralParts),
-            Some(Err(error)) => Err(error),
-            // Polled again after its end.
-            None => return Poll::Pending,
-        })
+        loop {
+            return Poll::Ready(match ready!(self.answers.poll_part(context)) {
+                Some(Err(error)) => Err(error),
+                Some(Ok(_)) if self.first.is_some() => Err(RequestError::SeveralParts),
+                Some(Ok((value, false))) => Ok(value),
+                Some(Ok((value, true))) => {
+                    self.first = Some(value);
+                    continue;
+                }
+                None => self.first.take().ok_or(RequestError::NoAnswer),
+            });
+        }
     }
 }

@@ -39,7 +39,8 @@ pub enum Delivery<T, D = Infallible> {
     Gap(Gap),
     /// The connection was lost meanwhile, and nothing was missed.
     Resumed,
-    /// What follows is new: all that came before has been delivered.
+    /// What follows is new: the history was delivered that the subscription started with, or what was published while the connection
+    /// was down. A subscription that starts with the next message begins without it.
     CaughtUp,
     /// The data that was loaded; what follows continues it.
     Snapshot(D),

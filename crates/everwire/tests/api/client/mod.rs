@@ -1,7 +1,10 @@
 //! The client of `everwire.v1`, against a server that is scripted line by line.
 
 mod connecting;
+mod end_to_end;
+mod presence;
 mod publishing;
+mod requests;
 mod script;
 mod subscribing;
 

@@ -1,8 +1,15 @@
 //! The fate of a publish.
 
+use core::time::Duration;
+
+use everwire::{
+    Channel, Client, Message,
+    client::{ErrorCode, PublishError, PublishOptions, Published, Publishing},
+};
+
 use super::{
     CHAT,
-    script::{Script, at, resumed},
+    script::{Peer, Script, WELCOME, at, resumed},
 };
 use crate::tools::within;
 
@@ -47,4 +54,115 @@ async fn after_a_cut_only_what_the_server_does_not_have_is_sent_again() {
     peer.send([&format!("ack 2 {}", at(2))]).await;
     let (first, second) = within("both were acknowledged", async { tokio::join!(first, second) }).await;
     assert_eq!((first.unwrap().offset(), second.unwrap().offset()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_refusal_says_why() {
+    let server = Script::start().await;
+    let client = server.client();
+    let mut peer = server.welcome().await;
+    let publishing = client.publish(&CHAT, &"hello".to_owned());
+    peer.expect("pub chat 1\n\"hello\"").await;
+    peer.send(["nack 1 denied\nread only"]).await;
+    let Err(PublishError::Refused { code, reason }) = fate(publishing).await else { panic!("not refused") };
+    assert_eq!((code, reason.as_str()), (ErrorCode::Denied, "read only"));
+}
+
+#[tokio::test]
+async fn a_publish_that_expired_offline_is_not_sent_later() {
+    let server = Script::start().await;
+    let client = server.client();
+    let brief = PublishOptions::default().time_to_live(Duration::from_millis(1));
+    let expired = client.publish_with(&CHAT, &"late".to_owned(), brief);
+    assert!(matches!(fate(expired).await, Err(PublishError::Expired)));
+    let _next = client.publish(&CHAT, &"next".to_owned());
+    server.welcome().await.expect("pub chat 1\n\"next\"").await;
+}
+
+/// Sent again in the new session, it could be stored twice.
+#[tokio::test]
+async fn a_publish_of_a_session_that_was_lost_has_an_unknown_fate_and_is_not_repeated() {
+    let server = Script::start().await;
+    let client = server.client();
+    let mut peer = server.welcome().await;
+    let publishing = client.publish(&CHAT, &"once".to_owned());
+    peer.expect("pub chat 1\n\"once\"").await;
+    peer.cut();
+    let mut peer = server.accept().await;
+    peer.expect("hello attempt=1 session=q3Zt secret=Jm4x closed=1006").await;
+    peer.send([&WELCOME.replace("q3Zt", "x8Lw")]).await;
+    assert!(matches!(fate(publishing).await, Err(PublishError::Unknown)));
+    let _next = client.publish(&CHAT, &"next".to_owned());
+    peer.expect("pub chat 1\n\"next\"").await;
+}
+
+/// A middle box or the server would cut the connection (liveblocks#434).
+#[tokio::test]
+async fn what_is_larger_than_the_server_takes_is_refused_with_the_limit() {
+    let server = Script::start().await;
+    let client = server.client();
+    let mut peer = server.welcome().await;
+    acknowledge(&client, &mut peer, 1).await;
+    let large = client.publish(&CHAT, &"x".repeat(5_000));
+    assert!(matches!(fate(large).await, Err(PublishError::TooLarge { limit: 4_096 })));
+}
+
+#[tokio::test]
+async fn a_full_queue_and_a_closed_client_accept_nothing() {
+    let server = Script::start().await;
+    let client = server.builder().max_pending(1).connect().unwrap();
+    let first = client.publish(&CHAT, &"1".to_owned());
+    assert!(matches!(fate(client.publish(&CHAT, &"2".to_owned())).await, Err(PublishError::Full)));
+    client.close();
+    assert!(matches!(fate(first).await, Err(PublishError::Closed)));
+    assert!(matches!(fate(client.publish(&CHAT, &"3".to_owned())).await, Err(PublishError::Closed)));
+}
+
+#[tokio::test]
+async fn a_name_that_no_line_can_carry_is_an_error_and_not_a_line() {
+    let server = Script::start().await;
+    let client = server.client();
+    let channel = Channel::<String>::named("two words".to_owned());
+    assert!(matches!(fate(client.publish(&channel, &String::new())).await, Err(PublishError::InvalidName)));
+    let key = PublishOptions::default().key("");
+    let keyed = client.publish_with(&CHAT, &String::new(), key);
+    assert!(matches!(fate(keyed).await, Err(PublishError::InvalidName)));
+    assert_eq!(client.pending(), (0, 0));
+}
+
+#[tokio::test]
+async fn keys_bytes_and_removals_are_published_as_they_are() {
+    const MAP: Channel<Message> = Channel::state("map");
+    let server = Script::start().await;
+    let client = server.client();
+    let mut peer = server.welcome().await;
+    let options = PublishOptions::default().key("bus-7");
+    let _bytes = client.publish_raw(&MAP, vec![0, 1, 0xfe], options);
+    peer.expect(r"+b3 pub map 1 key=bus-7\n\x00\x01\xfe").await;
+    let _removal = client.remove(&MAP, "bus-7");
+    peer.expect("pub map 2 key=bus-7").await;
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_not_awaited_withdraws_nothing() {
+    let server = Script::start().await;
+    let client = server.client();
+    drop(client.publish(&CHAT, &"hello".to_owned()));
+    let mut peer = server.welcome().await;
+    peer.expect("pub chat 1\n\"hello\"").await;
+    peer.send([&format!("ack 1 {}", at(1))]).await;
+    acknowledge(&client, &mut peer, 2).await;
+    assert_eq!(client.pending(), (0, 0));
+}
+
+async fn fate(publishing: Publishing) -> Result<Published, PublishError> {
+    within("the fate of a publish was known", publishing).await
+}
+
+/// A publish that is stored: after it, the client is attached and has handled what came before.
+async fn acknowledge(client: &Client, peer: &mut Peer, seq: u64) {
+    let publishing = client.publish(&CHAT, &"first".to_owned());
+    peer.expect(&format!("pub chat {seq}\n\"first\"")).await;
+    peer.send([&format!("ack {seq} {}", at(seq))]).await;
+    assert!(fate(publishing).await.is_ok());
 }

@@ -1,11 +1,16 @@
 //! What a subscription yields.
 
-use everwire::Delivery;
+use everwire::{
+    Channel, Delivery,
+    client::{Cursor, ErrorCode, GapReason, SubscribeOptions, SubscriptionError},
+};
+use futures_util::StreamExt;
 
 use super::{
     CHAT, message, next,
     script::{Script, at, resumed},
 };
+use crate::tools::within;
 
 #[tokio::test]
 async fn messages_come_with_their_position_and_whose_they_are() {
@@ -46,4 +51,126 @@ async fn after_a_cut_a_subscription_goes_on_where_it_was() {
         .await;
     assert_eq!(message(&mut chat).await.value, "18");
     assert_eq!((next(&mut chat).await, next(&mut chat).await), (Delivery::Resumed, Delivery::CaughtUp));
+}
+
+/// ably-js#1559: loss as a flag is overlooked.
+#[tokio::test]
+async fn a_gap_is_an_item_at_its_place_and_the_subscription_goes_on_behind_it() {
+    let server = Script::start().await;
+    let client = server.client();
+    let old = at(3).parse().unwrap();
+    let mut chat = client.subscribe_with(&CHAT, &SubscribeOptions::default().from(old));
+    let mut peer = server.welcome().await;
+    peer.expect(&format!("sub chat from:{}", at(3))).await;
+    let gap = format!("gap chat trimmed {} missed=7", at(10));
+    peer.send([&format!("subscribed chat {}", at(10)), &gap, &format!("msg chat {}\n\"11\"", at(11))]).await;
+    let Delivery::Gap(gap) = next(&mut chat).await else { panic!("no gap") };
+    assert_eq!((gap.reason, gap.missed, gap.cursor.to_string()), (GapReason::Trimmed, Some(7), at(10)));
+    assert_eq!(chat.cursor(), Some(gap.cursor));
+    assert_eq!(message(&mut chat).await.value, "11");
+}
+
+/// wse-client and socket.io drop what a slow reader does not take.
+#[tokio::test]
+async fn a_slow_reader_has_the_server_wait_and_loses_nothing() {
+    let server = Script::start().await;
+    let client = server.client();
+    let mut chat = client.subscribe_with(&CHAT, &SubscribeOptions::default().max_waiting(2));
+    let mut peer = server.welcome().await;
+    peer.expect("sub chat live").await;
+    let lines: Vec<String> = (1..=4).map(|offset| format!("msg chat {}\n\"{offset}\"", at(offset))).collect();
+    peer.send(["subscribed chat 9f.0.0", &lines[0], &lines[1], &lines[2], &lines[3]]).await;
+    peer.expect("unsub chat").await;
+    for offset in 1..=2 {
+        assert_eq!(message(&mut chat).await.offset(), offset);
+    }
+    peer.expect(&format!("sub chat from:{}", at(2))).await;
+    peer.send([&format!("subscribed chat {}", at(2)), &lines[2]]).await;
+    assert_eq!(message(&mut chat).await.offset(), 3);
+}
+
+#[tokio::test]
+async fn a_refused_subscription_ends_with_the_reason() {
+    let server = Script::start().await;
+    let client = server.client();
+    let mut chat = client.subscribe(&CHAT);
+    let mut peer = server.welcome().await;
+    peer.send(["unsub chat denied\nmembers only"]).await;
+    let (code, reason) = (ErrorCode::Denied, "members only".to_owned());
+    assert_eq!(next(&mut chat).await, Delivery::Ended(SubscriptionError::Refused { code, reason }));
+    assert_eq!(within("the stream ended", chat.next()).await, None);
+    // The name is free again.
+    peer.expect("sub chat live").await;
+    let _again = client.subscribe(&CHAT);
+    peer.expect("sub chat live").await;
+}
+
+#[tokio::test]
+async fn a_channel_has_one_subscription_and_a_second_one_says_so() {
+    let server = Script::start().await;
+    let client = server.client();
+    let first = client.subscribe(&CHAT);
+    let mut second = client.subscribe(&CHAT);
+    assert_eq!(next(&mut second).await, Delivery::Ended(SubscriptionError::AlreadySubscribed));
+    drop((first, second));
+    let mut third = client.subscribe(&CHAT);
+    let mut peer = server.welcome().await;
+    peer.expect("sub chat live").await;
+    peer.send(["subscribed chat 9f.0.0", "pos chat 9f.0.0 live=1"]).await;
+    assert_eq!(next(&mut third).await, Delivery::CaughtUp);
+}
+
+#[tokio::test]
+async fn a_state_channel_starts_with_the_latest_values_and_reports_removed_keys() {
+    const PRICES: Channel<f64> = Channel::state("prices");
+    let server = Script::start().await;
+    let client = server.client();
+    let mut prices = client.subscribe_with(&PRICES, &SubscribeOptions::default().latest());
+    let mut peer = server.welcome().await;
+    peer.expect("sub prices state mode=latest").await;
+    let value = format!("msg prices {} key=AAPL after=0\n187.2", at(5));
+    let removal = format!("msg prices {} key=MSFT after=5", at(9));
+    let other = format!("msg prices {}\nnot a number", at(10));
+    peer.send(["subscribed prices 9f.0.0", &value, &removal, &other]).await;
+    let price = message(&mut prices).await;
+    assert_eq!((price.value, price.key.as_deref()), (187.2, Some("AAPL")));
+    let Delivery::Removed(removed) = next(&mut prices).await else { panic!("not removed") };
+    assert_eq!((removed.key.as_str(), removed.cursor.to_string()), ("MSFT", at(9)));
+    let Delivery::Undecodable(undecodable) = next(&mut prices).await else { panic!("decoded") };
+    assert_eq!(undecodable.message, "not a number".into());
+}
+
+/// Centrifugo's `getState`: what is published while the data is loaded is in neither, if the position is read afterwards.
+#[tokio::test]
+async fn a_snapshot_is_loaded_for_a_position_and_continued_from_it() {
+    let server = Script::start().await;
+    let client = server.client();
+    let load = |position: Cursor| async move { format!("all up to {}", position.offset) };
+    let mut chat = client.subscribe_with_snapshot(&CHAT, &SubscribeOptions::default(), load);
+    let mut peer = server.welcome().await;
+    peer.expect("sub chat hold").await;
+    peer.send([&format!("subscribed chat {}", at(16))]).await;
+    assert_eq!(next(&mut chat).await, Delivery::Snapshot("all up to 16".to_owned()));
+    peer.expect(&format!("sub chat from:{}", at(16))).await;
+    let subscribed = format!("subscribed chat {}", at(20));
+    peer.send([&subscribed, &format!("gap chat trimmed {}", at(20)), &format!("msg chat {}\n\"21\"", at(21))]).await;
+    assert!(matches!(next(&mut chat).await, Delivery::Gap(_)));
+    // The data is loaded again, and what was delivered behind the gap is in it.
+    peer.expect("sub chat hold").await;
+    peer.send([&format!("subscribed chat {}", at(21))]).await;
+    assert_eq!(next(&mut chat).await, Delivery::Snapshot("all up to 21".to_owned()));
+    peer.expect(&format!("sub chat from:{}", at(21))).await;
+    peer.send([&format!("subscribed chat {}", at(21)), &format!("msg chat {}\n\"22\"", at(22))]).await;
+    assert_eq!(message(&mut chat).await.value, "22");
+}
+
+#[tokio::test]
+async fn the_position_of_a_quiet_channel_moves_on_without_messages() {
+    let server = Script::start().await;
+    let client = server.client();
+    let mut chat = client.subscribe(&CHAT);
+    let mut peer = server.welcome().await;
+    peer.send([&format!("subscribed chat {}", at(1)), &format!("pos chat {} live=1", at(9))]).await;
+    assert_eq!(next(&mut chat).await, Delivery::CaughtUp);
+    assert_eq!(chat.cursor().map(|cursor| cursor.to_string()), Some(at(9)));
 }

@@ -1,0 +1,264 @@
+//! The client against the server library, whose broker is in memory, over a network that is cut.
+
+use core::time::Duration;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use everwire::{
+    Channel, Client, Delivery,
+    client::{
+        Attachment, ClientBuilder, ClientError, ClientEvent, ErrorCode, GapReason, PublishError, RequestError,
+        RequestOptions, SubscribeOptions,
+    },
+};
+use everwire_server::{
+    Builder, Everwire,
+    channels::{Action, AllowAll, Authentication, Authorize, Denied, Identity, LocalDelivery, RequestError as Failure},
+};
+use futures_util::StreamExt;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::AbortHandle,
+};
+
+use super::{CHAT, closed, message, next};
+use crate::tools::{eager, within};
+
+/// A server, and a network to it.
+struct World {
+    wire: Everwire,
+    address: SocketAddr,
+    connections: Arc<Mutex<Vec<AbortHandle>>>,
+}
+
+impl World {
+    async fn start(change: impl FnOnce(Builder) -> Builder) -> Self {
+        let wire = change(Everwire::builder().authorize(AllowAll)).build();
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = server.local_addr().unwrap();
+        let app = wire.router().into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(server, app).await });
+        let network = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = network.local_addr().unwrap();
+        let connections: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
+        let carried = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = network.accept().await {
+                let connection = tokio::spawn(async move {
+                    let mut server = TcpStream::connect(target).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                });
+                carried.lock().unwrap().push(connection.abort_handle());
+            }
+        });
+        Self { wire, address, connections }
+    }
+
+    fn builder(&self) -> ClientBuilder {
+        Client::builder(format!("ws://{}/everwire", self.address)).socket(|socket| socket.backoff(eager()))
+    }
+
+    fn client(&self) -> Client {
+        self.builder().connect().unwrap()
+    }
+
+    /// Breaks every connection.
+    fn cut(&self) {
+        self.connections.lock().unwrap().drain(..).for_each(|connection| connection.abort());
+    }
+}
+
+/// Nothing is lost and nothing is repeated, in either direction: what a library is for that carries messages.
+#[tokio::test]
+async fn every_message_arrives_once_and_in_order_over_cuts() {
+    const MESSAGES: u64 = 800;
+    let world = World::start(|builder| builder).await;
+    let (sender, receiver) = (world.client(), world.client());
+    let mut chat = receiver.subscribe_with(&CHAT, &SubscribeOptions::default().last(1));
+    assert_eq!(next(&mut chat).await, Delivery::CaughtUp);
+    let sending = async {
+        let mut fates = Vec::new();
+        for number in 1..=MESSAGES {
+            fates.push(sender.publish(&CHAT, &number.to_string()));
+            if number % 40 == 0 {
+                // Some are acknowledged, some under way, some not sent yet.
+                assert!(within("it was acknowledged", fates.swap_remove(fates.len() / 2)).await.is_ok());
+                world.cut();
+            }
+        }
+        for fate in fates {
+            assert!(within("it was acknowledged", fate).await.is_ok());
+        }
+    };
+    let receiving = async {
+        let mut received = Vec::new();
+        while received.len() < MESSAGES as usize {
+            match next(&mut chat).await {
+                Delivery::Message(message) => received.push((message.offset(), message.value)),
+                Delivery::Resumed | Delivery::CaughtUp => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        received
+    };
+    let ((), received) = tokio::join!(sending, receiving);
+    let expected: Vec<_> = (1..=MESSAGES).map(|number| (number, number.to_string())).collect();
+    assert_eq!(received, expected);
+    assert!(sender.stats().opened >= 5, "{:?}", sender.stats());
+}
+
+#[tokio::test]
+async fn a_client_that_is_restarted_goes_on_from_the_cursor_it_stored() {
+    let world = World::start(|builder| builder).await;
+    let publisher = world.client();
+    for text in ["1", "2", "3"] {
+        within("it was stored", publisher.publish(&CHAT, &text.to_owned())).await.unwrap();
+    }
+    let first = world.client();
+    let mut chat = first.subscribe_with(&CHAT, &SubscribeOptions::default().last(3));
+    assert_eq!((message(&mut chat).await.value, message(&mut chat).await.value), ("1".to_owned(), "2".to_owned()));
+    // The third has arrived, but was not taken.
+    let stored = chat.cursor().unwrap().to_string();
+    drop((chat, first));
+    within("it was stored", publisher.publish(&CHAT, &"4".to_owned())).await.unwrap();
+    let second = world.client();
+    let mut chat = second.subscribe_with(&CHAT, &SubscribeOptions::default().from(stored.parse().unwrap()));
+    assert_eq!((message(&mut chat).await.value, message(&mut chat).await.value), ("3".to_owned(), "4".to_owned()));
+}
+
+#[tokio::test]
+async fn what_the_history_does_not_have_any_more_is_a_gap() {
+    let world =
+        World::start(|builder| builder.channel(&CHAT, |options| options.retention = options.retention.with_count(2)))
+            .await;
+    let client = world.client();
+    let first = within("it was stored", client.publish(&CHAT, &"1".to_owned())).await.unwrap();
+    for text in ["2", "3", "4", "5"] {
+        within("it was stored", client.publish(&CHAT, &text.to_owned())).await.unwrap();
+    }
+    let mut chat = client.subscribe_with(&CHAT, &SubscribeOptions::default().from(first.cursor));
+    let Delivery::Gap(gap) = next(&mut chat).await else { panic!("no gap") };
+    assert_eq!((gap.reason, gap.cursor.offset), (GapReason::Trimmed, 5));
+    assert_eq!(next(&mut chat).await, Delivery::CaughtUp);
+    within("it was stored", client.publish(&CHAT, &"6".to_owned())).await.unwrap();
+    let own = message(&mut chat).await;
+    assert_eq!((own.value.as_str(), own.is_own), ("6", true));
+}
+
+#[tokio::test]
+async fn a_publish_is_stored_although_it_was_made_offline() {
+    let world = World::start(|builder| builder).await;
+    let client = world.client();
+    let mut local = world.wire.subscribe(&CHAT).await.unwrap();
+    let publishing = client.publish(&CHAT, &"early".to_owned());
+    assert!(within("it was stored", publishing).await.is_ok());
+    let Some(LocalDelivery::Message { message, .. }) = local.next().await else { panic!("no message") };
+    assert_eq!(message.as_deref(), Some("early"));
+}
+
+#[tokio::test]
+async fn what_the_rules_do_not_allow_is_refused_and_the_rest_goes_on() {
+    let world =
+        World::start(|builder| builder.authorize(|_: &Identity, action: Action<'_>| action != Action::Publish("chat")))
+            .await;
+    let client = world.client();
+    let fate = within("it was refused", client.publish(&CHAT, &"no".to_owned())).await;
+    assert!(matches!(fate, Err(PublishError::Refused { code: ErrorCode::Denied, .. })), "{fate:?}");
+    let other = Channel::named("other".to_owned());
+    assert!(within("it was stored", client.publish(&other, &1)).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_in_parts_survives_a_cut_and_a_cancelled_one_stops() {
+    let world = World::start(|builder| builder).await;
+    world.wire.on_stream_request("count", |_, to: u32| futures_util::stream::iter((1..=to).map(Ok::<_, Failure>)));
+    world.wire.on_request("double", |_, number: u32| async move { Ok(2 * number) });
+    let (stopped, mut has_stopped) = tokio::sync::mpsc::unbounded_channel();
+    world.wire.on_request("never", move |_, (): ()| {
+        let guard = SendOnDrop(stopped.clone());
+        async move {
+            let _guard = guard;
+            core::future::pending::<Result<(), Failure>>().await
+        }
+    });
+    let client = world.client();
+    let mut answers = client.request_stream::<_, u32>("count", &5, &RequestOptions::default());
+    let mut parts = vec![within("a part came", answers.next()).await.unwrap().unwrap()];
+    world.cut();
+    while let Some(part) = within("a part came", answers.next()).await {
+        parts.push(part.unwrap());
+    }
+    assert_eq!(parts, [1, 2, 3, 4, 5]);
+    assert_eq!(within("it was answered", client.request::<_, u32>("double", &21)).await.unwrap(), 42);
+    let missing = within("it was answered", client.request::<_, u32>("missing", &21)).await;
+    assert!(matches!(missing, Err(RequestError::Refused { code: ErrorCode::NoHandler, .. })), "{missing:?}");
+    let never = client.request::<_, ()>("never", &());
+    assert_eq!(within("it was answered", client.request::<_, u32>("double", &1)).await.unwrap(), 2);
+    drop(never);
+    assert_eq!(within("the handler was stopped", has_stopped.recv()).await, Some(()));
+}
+
+struct SendOnDrop(tokio::sync::mpsc::UnboundedSender<()>);
+
+impl Drop for SendOnDrop {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[tokio::test]
+async fn a_reconnect_is_neither_a_leave_nor_a_join_and_a_closed_client_leaves_at_once() {
+    let world = World::start(|builder| builder).await;
+    let (reports, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let report = move |event: &ClientEvent| drop(reports.send(event.clone()));
+    let (watcher, other) = (world.client(), world.builder().on_event(report).connect().unwrap());
+    let mut room = watcher.presence(&CHAT);
+    let mut count = async || within("the members changed", room.next()).await.unwrap().len();
+    assert_eq!(count().await, 1);
+    let membership = other.presence(&CHAT);
+    assert_eq!(count().await, 2);
+    world.cut();
+    while within("an event", events.recv()).await != Some(ClientEvent::Attached(Attachment::Resumed)) {}
+    other.close();
+    // Were the reconnect a leave, the list would have been shorter in between, or longer.
+    assert_eq!(count().await, 1);
+    drop(membership);
+}
+
+#[tokio::test]
+async fn a_session_that_the_server_has_lost_makes_the_fate_of_a_publish_unknown() {
+    let world = World::start(|builder| builder.channel_limits(|limits| limits.expires_after = Duration::ZERO)).await;
+    let client = world.client();
+    assert!(within("it was stored", client.publish(&CHAT, &"1".to_owned())).await.is_ok());
+    let session = client.session();
+    world.cut();
+    // The client does not know yet that the connection is gone.
+    let fate = within("its fate was known", client.publish(&CHAT, &"2".to_owned())).await;
+    assert!(matches!(fate, Err(PublishError::Unknown)), "{fate:?}");
+    assert!(within("it was stored", client.publish(&CHAT, &"3".to_owned())).await.is_ok());
+    assert_ne!(client.session(), session);
+}
+
+#[tokio::test]
+async fn a_client_without_credentials_is_refused_for_good_after_a_few_attempts() {
+    struct Rules;
+    impl Authorize for Rules {
+        async fn authenticate(&self, request: Authentication) -> Result<Identity, Denied> {
+            match request.credentials().and_then(|credentials| credentials.as_text()) {
+                Some("secret") => Ok(Identity::user("ada")),
+                _ => Err(Denied::new("log in first")),
+            }
+        }
+
+        fn allows(&self, _: &Identity, _: Action<'_>) -> bool {
+            true
+        }
+    }
+    let world = World::start(|builder| builder.authorize(Rules)).await;
+    let error = closed(&world.client()).await;
+    let ClientError::Refused { code: ErrorCode::Unauthorized, .. } = error else { panic!("{error:?}") };
+    let known = world.builder().credentials("secret").connect().unwrap();
+    assert!(within("it was stored", known.publish(&CHAT, &"1".to_owned())).await.is_ok());
+}
