@@ -17,6 +17,10 @@ pub use io::{Answer, Receipt, Request, ServerAction, SessionLimits};
 use publishes::{Arrival, Publishes};
 use requests::Requests;
 
+/// How many answers a client can have missed that are not known any more. After a restart, it may wait for one of them, and not for others
+/// that expired unsent; which, is not known either. One that has missed more gets a new session.
+const MAX_FORGOTTEN: u64 = 1_024;
+
 /// A session on the server: what its client has sent, what it was answered, and to which connection it belongs.
 ///
 /// A session outlives its connections. Each attach has a generation, and what comes from an earlier one has no effect, so that a
@@ -127,8 +131,11 @@ impl ServerSession {
     /// The client has the answers to all publishes up to `acked` and to all requests below `floor`.
     ///
     /// # Errors
-    /// [`ErrorCode::Gone`] if the session is over.
+    /// [`ErrorCode::Gone`] if the session is over, as it is now if the client misses too many answers that are not known any more.
     pub fn attach(&mut self, acked: u64, floor: u64) -> Result<u64, ErrorCode> {
+        if self.publishes.forgotten_after(acked) > MAX_FORGOTTEN {
+            self.end();
+        }
         match self.attachment {
             Attachment::Over => return Err(ErrorCode::Gone),
             Attachment::Detached { .. } => {}

@@ -86,15 +86,16 @@ impl Publishes {
         true
     }
 
+    /// How many answers after `acked` are not known any more. A client that waits for none of them has numbers there that expired unsent.
+    pub(super) fn forgotten_after(&self, acked: u64) -> u64 {
+        let known = self.answers.iter().map(|(seq, _)| seq).chain(&self.undecided).filter(|seq| **seq > acked);
+        self.received.saturating_sub(acked).saturating_sub(known.count() as u64)
+    }
+
     /// The answers to the publishes after `acked`, in their order. Where the answer to one is not known any more, it is
-    /// [`ErrorCode::Unknown`]; there are at most as many of these as there are answers otherwise, the latest.
+    /// [`ErrorCode::Unknown`].
     pub(super) fn answers_after(&self, acked: u64) -> Vec<(u64, Answer)> {
-        let mut answers: Vec<_> = self.answers.iter().copied().filter(|(seq, _)| *seq > acked).collect();
-        let is_known = |seq: u64| self.answers.iter().any(|(answered, _)| *answered == seq);
-        let forgotten = (acked.saturating_add(1)..=self.received).rev().filter(|seq| !is_known(*seq));
-        answers.extend(forgotten.take(self.max_answers).map(|seq| (seq, Answer::Refused(ErrorCode::Unknown))));
-        answers.sort_unstable_by_key(|(seq, _)| *seq);
-        answers
+        (acked.saturating_add(1)..=self.received).map(|seq| (seq, self.answer(seq))).collect()
     }
 
     fn answer(&self, seq: u64) -> Answer {

@@ -65,6 +65,27 @@ fn a_publish_of_which_the_server_does_not_know_is_not_sent_again_blindly() {
 }
 
 #[test]
+fn a_publish_is_not_left_without_an_outcome_because_many_have_expired_after_it() {
+    let mut world = connected();
+    let first = world.publish(0, "news");
+    for _ in 0..20 {
+        world.try_publish(0, CHAT, Some(Time::from_secs(1))).expect("there is room");
+        world.apply(Event::Restart);
+        world.pass(Time::from_secs(2));
+        world.apply(Event::Dial(0));
+        all_to_server(&mut world);
+        world.take_all(0);
+    }
+    world.publish(0, CHAT);
+    all_to_server(&mut world);
+    world.apply(Event::Store(chat()));
+    world.apply(Event::Restart);
+    world.connect(0);
+    assert_eq!(outcome(&world, first), Some(PublishOutcome::Failed(ErrorCode::Unknown)));
+    world.check_at_rest();
+}
+
+#[test]
 fn a_publish_in_a_session_that_was_lost_is_not_sent_in_the_next_one() {
     let mut world = connected();
     let id = world.publish(0, CHAT);
