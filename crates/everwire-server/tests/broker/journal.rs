@@ -65,6 +65,18 @@ async fn everything_is_there_after_an_orderly_end() {
 }
 
 #[tokio::test]
+async fn messages_become_too_old_while_the_journal_is_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::open_with(directory.path(), at(START)).unwrap();
+    let aged = Retention::stream().with_age(Duration::from_secs(60));
+    let last = journal.publish(text("chat", "old").with_retention(aged)).await.unwrap();
+    drop(journal);
+    let journal = Journal::open_with(directory.path(), at(START + 60_000)).unwrap();
+    assert_eq!(read(&journal, "chat").await, [""; 0]);
+    assert_eq!(journal.history(&channel("chat"), 0).await.unwrap().trimmed, last);
+}
+
+#[tokio::test]
 async fn what_waits_when_the_last_handle_is_dropped_is_stored() {
     let directory = tempfile::tempdir().unwrap();
     let journal = Journal::open(directory.path()).unwrap();

@@ -66,7 +66,7 @@ struct Inner {
 }
 
 impl Journal {
-    /// Opens the journal in a directory, or begins one there. The whole file is read and checked, which takes about a second a gigabyte.
+    /// Opens the journal in a directory, or begins one there. The whole file is read and checked, which takes about two seconds a gigabyte.
     ///
     /// Each session is kept for its time from now, although it may have expired meanwhile: no client could resume while the server
     /// was down.

@@ -22,8 +22,8 @@ pub enum Fsync {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct JournalConfig {
-    /// Limits on what is stored. [`BrokerConfig::bytes`] is 1 GiB by default here; the file takes up to about twice as much, and does
-    /// not shrink. Sessions are held in memory too: 2 KiB for each with 64 answers.
+    /// Limits on what is stored. [`BrokerConfig::bytes`] is 1 GiB by default here; the file takes up to about twice as much and some
+    /// megabytes, and does not shrink. Sessions are held in memory too: 2 KiB for each with 64 answers.
     pub broker: BrokerConfig,
     /// When a message is on the disk.
     pub fsync: Fsync,

@@ -312,7 +312,13 @@ fn utc(millis: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::utc;
+    use super::{Fault, contained, utc};
+
+    #[test]
+    fn a_store_that_panics_has_a_corrupt_file() {
+        let fault = contained::<()>(|| panic!("page {} is not allocated", 7)).unwrap_err();
+        assert!(matches!(&fault, Fault::Corrupt(reason) if &**reason == "page 7 is not allocated"), "{fault:?}");
+    }
 
     #[test]
     fn the_time_in_a_name_is_in_utc() {
