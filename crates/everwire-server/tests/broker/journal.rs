@@ -271,6 +271,33 @@ async fn a_listener_that_panics_does_not_stop_the_journal() {
     }
 }
 
+/// Holds the last handle, and drops it.
+#[derive(Debug)]
+struct Last(Mutex<Option<(Journal, mpsc::Receiver<()>, mpsc::Sender<()>)>>);
+
+impl Listener for Last {
+    fn stored(&self, _messages: &[Arc<Stored>]) {
+        let Some((journal, is_last, has_dropped)) = self.0.lock().unwrap().take() else { return };
+        let _ = is_last.recv();
+        drop(journal);
+        has_dropped.send(()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_listener_may_drop_the_last_handle() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::open(directory.path()).unwrap();
+    let ((last, is_last), (dropped, has_dropped)) = (mpsc::channel(), mpsc::channel());
+    journal.listen(Arc::new(Last(Mutex::new(Some((journal.clone(), is_last, dropped))))));
+    let waiting = [1, 2].map(|number| journal.publish(text("chat", &number.to_string())));
+    drop((journal, last));
+    for publish in waiting {
+        publish.await.unwrap();
+    }
+    has_dropped.recv().unwrap();
+}
+
 #[tokio::test]
 async fn lower_limits_hold_for_a_journal_that_is_opened_with_them() {
     let directory = tempfile::tempdir().unwrap();

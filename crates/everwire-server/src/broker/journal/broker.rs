@@ -219,7 +219,8 @@ impl Broker for Journal {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.queue.close();
-        if let Some(writer) = self.writer.take() {
+        // A listener may have held the last handle: then this is the writer's thread, which cannot wait for itself.
+        if let Some(writer) = self.writer.take().filter(|writer| writer.thread().id() != thread::current().id()) {
             // It contains panics of the store and of listeners.
             drop(writer.join());
         }
