@@ -273,14 +273,18 @@ async fn a_listener_that_panics_does_not_stop_the_journal() {
 
 /// Holds the last handle, and drops it.
 #[derive(Debug)]
-struct Last(Mutex<Option<(Journal, mpsc::Receiver<()>, mpsc::Sender<()>)>>);
+struct Last {
+    journal: Mutex<Option<Journal>>,
+    is_last: Mutex<mpsc::Receiver<()>>,
+    dropped: mpsc::Sender<()>,
+}
 
 impl Listener for Last {
     fn stored(&self, _messages: &[Arc<Stored>]) {
-        let Some((journal, is_last, has_dropped)) = self.0.lock().unwrap().take() else { return };
-        let _ = is_last.recv();
+        let Some(journal) = self.journal.lock().unwrap().take() else { return };
+        let _ = self.is_last.lock().unwrap().recv();
         drop(journal);
-        has_dropped.send(()).unwrap();
+        self.dropped.send(()).unwrap();
     }
 }
 
@@ -289,7 +293,8 @@ async fn a_listener_may_drop_the_last_handle() {
     let directory = tempfile::tempdir().unwrap();
     let journal = Journal::open(directory.path()).unwrap();
     let ((last, is_last), (dropped, has_dropped)) = (mpsc::channel(), mpsc::channel());
-    journal.listen(Arc::new(Last(Mutex::new(Some((journal.clone(), is_last, dropped))))));
+    let (owned, is_last) = (Mutex::new(Some(journal.clone())), Mutex::new(is_last));
+    journal.listen(Arc::new(Last { journal: owned, is_last, dropped }));
     let waiting = [1, 2].map(|number| journal.publish(text("chat", &number.to_string())));
     drop((journal, last));
     for publish in waiting {
