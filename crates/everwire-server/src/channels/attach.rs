@@ -109,7 +109,7 @@ impl Attach {
         // A client that is welcomed may count on its session after a restart of the server.
         if let Err(error) = hub.store_session(session, true).await {
             if is_new {
-                hub.update(session, |inner| inner.machine().end());
+                hub.update(session, Inner::abandon);
                 return Err(unavailable(error.to_string()));
             }
             tracing::warn!(%error, "a resumed session was not stored");

@@ -36,6 +36,8 @@ pub(super) struct ChannelsHandler {
     full: Vec<Arc<FanOut>>,
     message_bytes: usize,
     timer: Option<Instant>,
+    /// When the session leaves the channels in which the client has not entered again.
+    confirmed_by: Option<Instant>,
 }
 
 enum Phase {
@@ -68,6 +70,7 @@ impl ChannelsHandler {
             subscriptions: HashMap::new(),
             full: Vec::new(),
             message_bytes,
+            confirmed_by: None,
         }
     }
 
@@ -180,8 +183,13 @@ impl ChannelsHandler {
         let entered = name.clone();
         let opened = move || {
             if let Some((hub, link, session, shown)) = present {
-                hub.update(&session, |inner| inner.enter(&entered));
+                if !hub.update(&session, |inner| inner.enter(&entered)) {
+                    return;
+                }
                 hub.presence().enter(&entered, session.id(), shown, &link);
+                if session.read(Inner::is_over) {
+                    hub.presence().leave(&entered, session.id());
+                }
             }
         };
         run_or_spawn(Arc::clone(&subscription).run(sub.start, has_history, opened));
@@ -319,6 +327,7 @@ impl ChannelsHandler {
                     Ok(attached) => {
                         let identity = attached.session.read(|inner| inner.identity().clone());
                         self.phase = Phase::Attached { attached, identity };
+                        self.confirmed_by = Some(Instant::now() + self.hub.limits().expires_after);
                     }
                     Err(Refusal { error, text }) => {
                         self.link.end(error, &text);
@@ -335,8 +344,8 @@ impl ChannelsHandler {
     /// While the session has a connection, the connection waits for its deadlines.
     fn set_timer(&mut self) {
         if let Phase::Attached { attached, .. } = &self.phase {
-            let deadline = attached.session.read(Inner::deadline);
-            self.timer = deadline.map(|deadline| self.hub.instant(deadline));
+            let deadline = attached.session.read(Inner::deadline).map(|deadline| self.hub.instant(deadline));
+            self.timer = [deadline, self.confirmed_by].into_iter().flatten().min();
         }
     }
 }
@@ -372,6 +381,10 @@ impl Handler for ChannelsHandler {
             Phase::Attached { attached, .. } => {
                 let now = self.hub.now();
                 self.hub.update(&attached.session, |inner| inner.machine().wake(now));
+                if self.confirmed_by.take_if(|due| *due <= Instant::now()).is_some() {
+                    let left = self.hub.update(&attached.session, Inner::take_unconfirmed);
+                    left.iter().for_each(|channel| self.leave(&attached.session, channel, None));
+                }
                 self.set_timer();
             }
             Phase::New { .. } => self.fail(ErrorCode::Unexpected, None, "no hello in time"),

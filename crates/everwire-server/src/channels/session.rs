@@ -33,6 +33,8 @@ pub(super) struct Inner {
     requests: HashMap<u64, RequestState>,
     /// The channels in which the session is present.
     present_in: BTreeSet<ChannelName>,
+    /// Those of them in which the client has not entered again since it resumed the session.
+    unconfirmed: BTreeSet<ChannelName>,
     /// Whether a task waits for the session's deadlines.
     has_timer: bool,
 }
@@ -90,6 +92,7 @@ impl Session {
             attaching: None,
             requests: HashMap::new(),
             present_in: BTreeSet::new(),
+            unconfirmed: BTreeSet::new(),
             has_timer: false,
         };
         Arc::new(Self { id, secret, inner: Mutex::new(inner) })
@@ -140,6 +143,7 @@ impl Inner {
     ) -> Result<(u64, oneshot::Receiver<()>), ErrorCode> {
         let generation = self.machine.attach(acked, floor)?;
         self.identity = identity;
+        self.unconfirmed.clone_from(&self.present_in);
         self.links.push((generation, Arc::clone(link)));
         let (welcomed, receiver) = oneshot::channel();
         self.attaching = Some(Attaching { generation, terms, is_held: true, welcomed });
@@ -151,6 +155,13 @@ impl Inner {
         if let Some(attaching) = self.attaching.as_mut().filter(|attaching| attaching.generation == generation) {
             attaching.is_held = false;
         }
+    }
+
+    /// Ends a session whose client was not welcomed yet. The client hears nothing of it.
+    pub(super) fn abandon(&mut self) {
+        self.attaching = None;
+        self.links.clear();
+        self.machine.end();
     }
 
     /// The connection of this generation has ended. Returns whether it was the session's.
@@ -207,12 +218,28 @@ impl Inner {
         deadline
     }
 
-    pub(super) fn enter(&mut self, channel: &ChannelName) {
-        self.present_in.insert(channel.clone());
+    /// Returns whether the session can be present: it is not over.
+    pub(super) fn enter(&mut self, channel: &ChannelName) -> bool {
+        self.unconfirmed.remove(channel);
+        let can_enter = !self.machine.is_over();
+        if can_enter {
+            self.present_in.insert(channel.clone());
+        }
+        can_enter
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.machine.is_over()
+    }
+
+    /// The channels in which the client has not entered again since it resumed the session.
+    pub(super) fn take_unconfirmed(&mut self) -> BTreeSet<ChannelName> {
+        std::mem::take(&mut self.unconfirmed)
     }
 
     /// Returns whether the session was present.
     pub(super) fn leave(&mut self, channel: &ChannelName) -> bool {
+        self.unconfirmed.remove(channel);
         self.present_in.remove(channel)
     }
 
@@ -255,7 +282,7 @@ impl Inner {
 
     /// Does what the machine says.
     fn perform_actions(&mut self, id: &SessionId, text: Option<(u64, &str)>) -> Option<Over> {
-        if self.attaching.as_ref().is_some_and(|attaching| attaching.is_held) {
+        if self.attaching.as_ref().is_some_and(|attaching| attaching.is_held) && !self.machine.is_over() {
             return None;
         }
         let mut over = None;

@@ -2,5 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in what its files share")]
 
 mod channels;
+mod failures;
+mod presence;
+mod requests;
 mod resume;
+mod rules;
+mod slow;
+mod state;
+mod states;
 mod support;

@@ -5,16 +5,9 @@ use std::time::Duration;
 use everwire_server::Channel;
 use everwire_test_client as test_client;
 
-use crate::support::{Client, TestServer, cursor, message, option};
+use crate::support::{Client, TestServer, cursor, message, option, pass};
 
 const CHAT: Channel<String> = Channel::new("chat");
-
-/// Moves tokio's time.
-async fn pass(time: Duration) {
-    tokio::time::pause();
-    tokio::time::advance(time).await;
-    tokio::time::resume();
-}
 
 /// socket.io-redis-streams-adapter#26: a reconnect that came too soon failed.
 #[tokio::test]
@@ -84,9 +77,7 @@ async fn the_old_connection_that_dies_after_a_takeover_does_not_touch_the_sessio
 async fn a_session_that_has_expired_is_replaced_by_a_new_one() {
     let server = TestServer::start(|builder| builder).await;
     let (client, session) = server.attach().await;
-    drop(client);
-    let mut other = server.connect().await;
-    other.ask("ping 1", "pong 1 ").await;
+    server.detached(client).await;
     pass(Duration::from_secs(121)).await;
     let (_client, welcome) = server.resume(&session, "").await;
     assert!(option(&welcome, "secret").is_some(), "{welcome}");

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use everwire_core::protocol::{Cursor, Lines, Payload, ServerLine};
@@ -19,13 +20,26 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start(change: impl FnOnce(Builder) -> Builder) -> Self {
-        let wire = change(Everwire::builder().authorize(AllowAll)).build();
+        Self::serve(change(Everwire::builder().authorize(AllowAll)).build()).await
+    }
+
+    pub(crate) async fn serve(wire: Everwire) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let app: Router = Router::new().merge(wire.router());
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { wire, address }
+    }
+
+    /// Cuts a client's connection, and returns when the server has seen it.
+    pub(crate) async fn detached(&self, client: Client) {
+        let endpoint = self.wire.endpoint_metrics("/everwire");
+        let open = endpoint.connections();
+        drop(client);
+        while endpoint.connections() == open {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// A connection that has sent nothing.
@@ -189,4 +203,11 @@ fn show(line: Result<(ServerLine<'_>, Payload<'_>), everwire_core::protocol::Pro
         Payload::Text(payload) => format!("{text}\n{payload}"),
         Payload::Binary(bytes) => format!("{text}\nbytes {bytes:?}"),
     }
+}
+
+/// Moves tokio's time.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }

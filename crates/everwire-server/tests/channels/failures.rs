@@ -1,0 +1,283 @@
+//! Brokers that fail, and what an application sees of sessions.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use everwire_core::protocol::Cursor;
+use everwire_server::Channel;
+use everwire_server::broker::{
+    BoxFuture, Broker, BrokerError, ChannelName, History, Listener, Memory, Page, PageLimits, Publication,
+    SessionExpiry, SessionId, StoredSession,
+};
+use everwire_server::channels::{LocalDelivery, SessionChange, SessionEvent};
+use tokio::sync::oneshot;
+
+use crate::support::{TestServer, cursor, message, option};
+
+const CHAT: Channel<String> = Channel::new("chat");
+
+/// A broker in memory that fails, or waits, where the test says.
+#[derive(Clone, Debug, Default)]
+struct Flaky {
+    memory: Memory,
+    faults: Arc<Mutex<Faults>>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    is_down: bool,
+    /// Publishes wait until the test releases them.
+    holds: bool,
+    held: VecDeque<oneshot::Sender<()>>,
+    reads: usize,
+    holds_reads: bool,
+    held_reads: VecDeque<oneshot::Sender<()>>,
+}
+
+impl Flaky {
+    fn set(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut self.faults.lock().unwrap());
+    }
+
+    fn check(&self) -> Result<(), BrokerError> {
+        if self.faults.lock().unwrap().is_down {
+            return Err(BrokerError::Unavailable { reason: "the disk is full".into() });
+        }
+        Ok(())
+    }
+}
+
+impl Broker for Flaky {
+    fn publish(&self, publication: Publication) -> BoxFuture<Result<Cursor, BrokerError>> {
+        let this = self.clone();
+        let mut faults = self.faults.lock().unwrap();
+        let released = faults.holds.then(|| {
+            let (sender, receiver) = oneshot::channel();
+            faults.held.push_back(sender);
+            receiver
+        });
+        drop(faults);
+        Box::pin(async move {
+            if let Some(released) = released {
+                let _ = released.await;
+            }
+            this.check()?;
+            this.memory.publish(publication).await
+        })
+    }
+
+    fn history(&self, channel: &ChannelName, at: u64) -> BoxFuture<Result<History, BrokerError>> {
+        let (this, history) = (self.clone(), self.memory.history(channel, at));
+        Box::pin(async move {
+            this.check()?;
+            history.await
+        })
+    }
+
+    fn read(&self, channel: &ChannelName, after: u64, limits: PageLimits) -> BoxFuture<Result<Page, BrokerError>> {
+        let (this, page) = (self.clone(), self.memory.read(channel, after, limits));
+        let mut faults = self.faults.lock().unwrap();
+        faults.reads += 1;
+        let released = faults.holds_reads.then(|| {
+            let (sender, receiver) = oneshot::channel();
+            faults.held_reads.push_back(sender);
+            receiver
+        });
+        drop(faults);
+        Box::pin(async move {
+            if let Some(released) = released {
+                let _ = released.await;
+            }
+            this.check()?;
+            page.await
+        })
+    }
+
+    fn read_state(
+        &self,
+        channel: &ChannelName,
+        after: u64,
+        limits: PageLimits,
+    ) -> BoxFuture<Result<Page, BrokerError>> {
+        self.memory.read_state(channel, after, limits)
+    }
+
+    fn listen(&self, listener: Arc<dyn Listener>) {
+        self.memory.listen(listener);
+    }
+
+    fn store_session(&self, id: SessionId, record: Bytes, expiry: SessionExpiry) -> BoxFuture<Result<(), BrokerError>> {
+        let (this, stored) = (self.clone(), self.memory.store_session(id, record, expiry));
+        Box::pin(async move {
+            this.check()?;
+            stored.await
+        })
+    }
+
+    fn load_session(&self, id: &SessionId) -> BoxFuture<Result<Option<StoredSession>, BrokerError>> {
+        self.memory.load_session(id)
+    }
+
+    fn remove_session(&self, id: &SessionId) -> BoxFuture<Result<(), BrokerError>> {
+        self.memory.remove_session(id)
+    }
+}
+
+async fn server(broker: &Flaky) -> TestServer {
+    let broker = broker.clone();
+    TestServer::start(|builder| builder.broker(broker)).await
+}
+
+#[tokio::test]
+async fn a_broker_that_fails_refuses_publishes_and_ends_no_connection() {
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    let (mut client, _) = server.subscribed("sub chat live").await;
+    broker.set(|faults| faults.is_down = true);
+    client.ask("pub chat 1\nhello", "nack 1 unavailable\n").await;
+    broker.set(|faults| faults.is_down = false);
+    let ack = client.ask("pub chat 2\nhello", "ack 2 ").await;
+    assert_eq!(cursor(&ack).offset, 1);
+    assert_eq!(message(&client.line().await).0, 1);
+}
+
+#[tokio::test]
+async fn a_subscription_while_the_broker_fails_is_refused_and_can_be_repeated() {
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    let (mut client, _) = server.attach().await;
+    broker.set(|faults| faults.is_down = true);
+    client.ask("sub chat live", "unsub chat unavailable").await;
+    broker.set(|faults| faults.is_down = false);
+    client.ask("sub chat live", "subscribed chat ").await;
+}
+
+#[tokio::test]
+async fn a_new_client_while_the_broker_fails_comes_back_and_an_old_one_resumes() {
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    let (_client, session) = server.attach().await;
+    broker.set(|faults| faults.is_down = true);
+    let mut other = server.connect().await;
+    other.send("hello attempt=0").await;
+    assert_eq!(other.closed_after("error unavailable fatal=1 retry=").await, 1013);
+    let (_, welcome) = server.resume(&session, "").await;
+    assert_eq!(option(&welcome, "secret"), None);
+}
+
+/// No ack is lost: the client that resumes waits for the decision, and learns of it.
+#[tokio::test]
+async fn a_publish_that_is_being_stored_when_its_connection_breaks_is_answered_on_the_next() {
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    let (mut client, session) = server.attach().await;
+    broker.set(|faults| faults.holds = true);
+    client.send("pub chat 1\nhello").await;
+    client.ask("ping 1", "pong 1 ").await;
+    server.detached(client).await;
+    let mut client = server.connect().await;
+    client.send(&session.hello()).await;
+    let mut other = server.attach().await.0;
+    other.ask("ping 1", "pong 1 ").await;
+    assert!(client.client.is_silent(), "it is welcomed before the publish is decided");
+    broker.set(|faults| faults.held.drain(..).for_each(|held| held.send(()).unwrap()));
+    let welcome = client.expect("welcome ").await;
+    assert_eq!(option(&welcome, "acked").as_deref(), Some("1"));
+    client.expect("ack 1 ").await;
+}
+
+#[tokio::test]
+async fn more_publishes_than_credits_end_the_connection() {
+    let broker = Flaky::default();
+    let server = {
+        let broker = broker.clone();
+        TestServer::start(|builder| builder.broker(broker).channel_limits(|limits| limits.credits = 2)).await
+    };
+    broker.set(|faults| faults.holds = true);
+    let (mut client, _) = server.attach().await;
+    client.send("pub chat 1\na ␞ pub chat 2\nb ␞ pub chat 3\nc").await;
+    assert_eq!(client.closed_after("error credits fatal=1 line=pub").await, 4503);
+}
+
+/// Each of a thousand clients that came back after a restart read the same history for itself.
+#[tokio::test]
+async fn clients_that_resume_together_share_one_read() {
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    let (mut client, _) = server.attach().await;
+    let position = cursor(&client.ask("sub chat hold", "subscribed chat ").await);
+    server.wire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
+    broker.set(|faults| faults.holds_reads = true);
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let (mut client, _) = server.attach().await;
+        client.ask(&format!("sub chat from:{position}"), "subscribed chat ").await;
+        clients.push(client);
+    }
+    broker.set(|faults| {
+        faults.holds_reads = false;
+        faults.held_reads.drain(..).for_each(|held| held.send(()).unwrap());
+    });
+    for client in &mut clients {
+        assert_eq!(message(&client.line().await).0, 1);
+    }
+    assert_eq!(broker.faults.lock().unwrap().reads, 1);
+}
+
+#[tokio::test]
+async fn the_application_sees_sessions_start_detach_resume_and_end() {
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel::<SessionEvent>();
+    let server = TestServer::start(|builder| {
+        builder.on_session(move |event| {
+            let _ = sender.send(event);
+        })
+    })
+    .await;
+    let (client, session) = server.attach().await;
+    drop(client);
+    let mut changes = vec![events.recv().await.unwrap().change, events.recv().await.unwrap().change];
+    let (mut client, _) = server.resume(&session, "").await;
+    client.send("bye").await;
+    for _ in 0..2 {
+        let event = events.recv().await.unwrap();
+        assert_eq!(event.session.as_str(), session.id);
+        changes.push(event.change);
+    }
+    use SessionChange::{Detached, Ended, Resumed, Started};
+    assert_eq!(changes, [Started, Detached, Resumed, Ended]);
+}
+
+#[tokio::test]
+async fn a_session_that_the_application_ends_is_gone() {
+    let server = TestServer::start(|builder| builder).await;
+    let (mut client, session) = server.attach().await;
+    assert!(server.wire.disconnect(&SessionId::try_from(session.id.as_str()).unwrap()));
+    assert_eq!(client.closed_after("bye gone").await, 4410);
+    let (_, welcome) = server.resume(&session, "").await;
+    assert!(option(&welcome, "secret").is_some());
+}
+
+#[tokio::test]
+async fn a_subscription_within_the_server_goes_on_from_a_position_and_says_what_it_missed() {
+    let server = TestServer::start(|builder| {
+        builder.channel(&CHAT, |options| options.retention = options.retention.with_count(2))
+    })
+    .await;
+    let publish = async |text: &str| server.wire.publish(&CHAT, &text.to_owned()).await.unwrap();
+    let first = publish("1").await;
+    publish("2").await;
+    let mut from_first = server.wire.subscribe_from(&CHAT, first.cursor).await.unwrap();
+    let next = from_first.next().await.unwrap();
+    let LocalDelivery::Message { message: Some(text), cursor, .. } = next else { panic!("{next:?}") };
+    assert_eq!((text.as_str(), cursor.offset), ("2", 2));
+    for text in ["3", "4", "5"] {
+        publish(text).await;
+    }
+    let mut late = server.wire.subscribe_from(&CHAT, first.cursor).await.unwrap();
+    let gap = late.next().await.unwrap();
+    assert!(matches!(gap, LocalDelivery::Gap { missed: Some(4), .. }), "{gap:?}");
+    server.wire.publish_raw("chat", "no JSON").await.unwrap();
+    let bad = late.next().await.unwrap();
+    assert!(matches!(bad, LocalDelivery::Unreadable { .. }), "{bad:?}");
+}
