@@ -21,7 +21,8 @@ pub struct Cli {
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
 
-    /// Inject faults that clients request, like /echo?fault=drop:3. For tests and demos only: any client can request them.
+    /// Inject faults that clients request, like /echo?fault=drop:3, and open channels at /everwire to everyone. For tests and demos
+    /// only: any client can use them.
     #[arg(long)]
     faults: bool,
 

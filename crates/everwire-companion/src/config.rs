@@ -16,7 +16,8 @@ pub struct Config {
     pub reuse_port: bool,
     /// Folder with a built single page application to serve from the same port.
     pub dist: Option<PathBuf>,
-    /// Whether `?fault=` may be used. Off by default: a fault lets a stranger hold a connection open or cut it.
+    /// Whether `?fault=` may be used, and channels at `/everwire`. Off by default: a fault lets a stranger hold a connection open or cut
+    /// it, and the channels have no rules.
     pub faults: bool,
     /// Whether `/monitor` exposes process and memory information. Off by default.
     pub monitor: bool,

@@ -18,7 +18,8 @@ impl Companion {
         let pages = files::routes().merge(lab::routes()).route("/metrics", get(metrics)).fallback(fallback);
         let guarded = self.everwire().guard(pages);
         // They check the host by themselves, and count what they refuse.
-        guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz())
+        let routes = guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz());
+        if self.config().faults { routes.merge(self.everwire().router()) } else { routes }
     }
 }
 

@@ -7,6 +7,8 @@
 mod addresses;
 #[cfg(target_family = "wasm")]
 mod browser;
+#[cfg(all(target_family = "wasm", feature = "json"))]
+mod browser_client;
 mod callback;
 #[cfg(all(not(target_family = "wasm"), feature = "json"))]
 mod client;
