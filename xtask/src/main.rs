@@ -7,6 +7,7 @@
 //! - [`npm`]: builds the npm package
 //! - [`mod@bench`]: compares the npm package and the Rust API with their peers
 //! - [`lab`]: compares the server under load with its peers
+//! - [`model`]: visits the states that a session can reach
 //! - [`modules`]: looks for circles among the modules of the libraries
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`open_files`], [`scratch`], [`server`]: what these have in common
@@ -21,6 +22,7 @@ mod command;
 mod demo;
 mod dist;
 mod lab;
+mod model;
 mod modules;
 mod npm;
 mod open_files;
@@ -51,6 +53,8 @@ enum Chore {
     Bench(bench::Options),
     /// Repeat the load experiments, and write docs/results.md
     Lab(lab::Options),
+    /// Try every order of events with both sides of a session, and print how many states were visited
+    Model(model::Options),
     /// Check that no modules of the libraries import each other in a circle (needs `cargo-modules`, takes minutes)
     Modules(modules::Options),
     /// Run every check and every test, or the named steps
@@ -80,6 +84,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
             bench::run(&workspace, &options)
         }
         Chore::Lab(options) => lab::run(&workspace, &options),
+        Chore::Model(options) => model::run(&workspace, &options),
         Chore::Modules(options) => modules::run(&workspace, &options),
         Chore::Test(options) => test::run(&workspace, &options),
     }

@@ -1,0 +1,119 @@
+//! What travels between the client and the server.
+
+use std::collections::VecDeque;
+
+use everwire_core::{
+    protocol::{ClientLine, Cursor, ErrorCode, Hello, Mode, Pub, Req, Resume, Start, Sub},
+    session::Gap,
+};
+
+use crate::store::{Messages, Payload};
+
+/// A line of the client, with the name of its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Up {
+    Hello { session: Option<u8>, acked: u64, floor: u64 },
+    Sub(Start),
+    Unsub,
+    Pub { seq: u64, after: u64, payload: Payload },
+    Req { seq: u64, floor: u64, part: u64, payload: Payload },
+    Cancel(u64),
+}
+
+/// A line of the server. `covers` are the messages that the client does not wait for after this line; it is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Down {
+    Welcome {
+        session: u8,
+        is_new: bool,
+        acked: u64,
+        keeps_requests: bool,
+        credits: u64,
+    },
+    Subscribed {
+        cursor: Cursor,
+        covers: Messages,
+    },
+    Msg {
+        cursor: Cursor,
+        after: u64,
+        payload: Payload,
+    },
+    Gap {
+        gap: Gap,
+        covers: Messages,
+    },
+    Pos {
+        cursor: Cursor,
+        is_live: bool,
+    },
+    Ack {
+        seq: u64,
+        cursor: Cursor,
+    },
+    Nack {
+        seq: u64,
+        code: ErrorCode,
+    },
+    Res {
+        seq: u64,
+        part: u64,
+        more: bool,
+        payload: Payload,
+    },
+    NackReq {
+        seq: u64,
+        code: ErrorCode,
+    },
+    /// `error` that is fatal, with its close frame.
+    Fatal(ErrorCode),
+}
+
+/// A connection. Each end can be gone without the other one knowing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Link {
+    pub(crate) id: u8,
+    /// What is on its way to the server.
+    pub(crate) up: VecDeque<Up>,
+    /// What is on its way to the client.
+    pub(crate) down: VecDeque<Down>,
+    /// The client uses it.
+    pub(crate) has_client: bool,
+}
+
+const CHANNEL: &str = "chat";
+
+/// The names of sessions.
+const SESSIONS: [&str; 8] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
+
+impl Up {
+    /// The line as the state table of the server's connection reads it.
+    pub(crate) fn line(&self) -> ClientLine<'static> {
+        match *self {
+            Self::Hello { session, acked, floor } => {
+                let mut hello = Hello::new(0);
+                let name = session.map(|session| SESSIONS[usize::from(session) % SESSIONS.len()]);
+                hello.resume = name.map(|session| Resume { session, secret: "secret" });
+                (hello.acked, hello.floor) = (acked, floor);
+                ClientLine::Hello(hello)
+            }
+            Self::Sub(start) => {
+                let mut sub = Sub::new(CHANNEL, start);
+                sub.mode = Mode::Each;
+                ClientLine::Sub(sub)
+            }
+            Self::Unsub => ClientLine::Unsub { channel: CHANNEL },
+            Self::Pub { seq, after, .. } => {
+                let mut line = Pub::new(CHANNEL, seq);
+                line.after = after;
+                ClientLine::Pub(line)
+            }
+            Self::Req { seq, floor, part, .. } => {
+                let mut line = Req::new("question", seq);
+                (line.floor, line.part) = (floor, part);
+                ClientLine::Req(line)
+            }
+            Self::Cancel(seq) => ClientLine::Cancel { seq, of: None },
+        }
+    }
+}

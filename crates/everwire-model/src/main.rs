@@ -1,0 +1,45 @@
+//! `everwire-model`: explores the scenarios and prints what it visited.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use everwire_model::{Report, Scenario, explore};
+
+/// Tries every order of events with both sides of a session
+#[derive(Parser)]
+struct Options {
+    /// The least number of states to visit in each scenario, if it has so many
+    #[arg(long, default_value_t = 1_000_000)]
+    states: usize,
+    /// The most events in a row
+    #[arg(long)]
+    depth: Option<usize>,
+    /// Only this scenario [default: all]
+    #[arg(long)]
+    scenario: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let mut exit = ExitCode::SUCCESS;
+    let is_wanted = |scenario: &Scenario| options.scenario.as_deref().is_none_or(|name| name == scenario.name);
+    for scenario in Scenario::ALL.into_iter().filter(is_wanted) {
+        let report = explore(scenario, None, options.states, options.depth);
+        let Report { states, transitions, depth, is_complete, elapsed, finding } = report;
+        println!("scenario={}", scenario.name);
+        println!("states={states}");
+        println!("transitions={transitions}");
+        println!("depth={depth}");
+        println!("complete={is_complete}");
+        println!("seconds={:.1}", elapsed.as_secs_f64());
+        match finding {
+            None => println!("finding=none"),
+            Some((finding, path)) => {
+                println!("finding={finding:?}");
+                path.iter().for_each(|action| println!("after={action:?}"));
+                exit = ExitCode::FAILURE;
+            }
+        }
+    }
+    exit
+}

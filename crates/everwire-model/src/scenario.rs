@@ -1,0 +1,178 @@
+//! How often each thing happens, and what is wrong on purpose.
+
+use everwire_core::protocol::Start;
+
+/// How often each thing happens, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Counts {
+    /// Publishes of the client.
+    pub publishes: u8,
+    /// Publishes of others in the client's channel.
+    pub others: u8,
+    /// Requests of the client, each with an answer of two parts.
+    pub requests: u8,
+    /// One end of a connection finds it broken.
+    pub cuts: u8,
+    /// The server's process ends and starts again.
+    pub restarts: u8,
+    /// The server starts again with an older copy of its store.
+    pub rollbacks: u8,
+    /// The store loses the channel's history.
+    pub losses: u8,
+    /// The store drops the messages that it has.
+    pub trims: u8,
+    /// The server's rules refuse a publish.
+    pub refusals: u8,
+    /// A detached session expires.
+    pub expiries: u8,
+    /// The time to live of the client's publishes runs out.
+    pub lapses: u8,
+}
+
+/// A bounded model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scenario {
+    /// Names it in the report.
+    pub name: &'static str,
+    /// Where the subscription starts, if there is one.
+    pub start: Option<Start>,
+    /// How many publishes and requests may be unanswered.
+    pub credits: usize,
+    /// How often each thing happens.
+    pub limits: Counts,
+    /// How many of the faults, which are all but publishes and requests, happen together at most.
+    pub faults: u8,
+}
+
+impl Counts {
+    /// How many faults there have been.
+    pub(crate) fn faults(&self) -> u8 {
+        self.cuts
+            + self.restarts
+            + self.rollbacks
+            + self.losses
+            + self.trims
+            + self.refusals
+            + self.expiries
+            + self.lapses
+    }
+}
+
+impl Scenario {
+    /// The models of the tests: each is small enough to be visited whole or to a useful depth.
+    pub const ALL: [Self; 4] = [
+        Self {
+            name: "publishes",
+            start: None,
+            credits: 2,
+            limits: Counts {
+                publishes: 2,
+                cuts: 2,
+                restarts: 1,
+                rollbacks: 1,
+                refusals: 1,
+                expiries: 1,
+                lapses: 1,
+                ..NOTHING
+            },
+            faults: 2,
+        },
+        Self {
+            name: "requests",
+            start: None,
+            credits: 1,
+            limits: Counts { publishes: 1, requests: 1, cuts: 2, restarts: 1, expiries: 1, ..NOTHING },
+            faults: 2,
+        },
+        Self {
+            name: "subscription",
+            start: Some(Start::Last(1)),
+            credits: 2,
+            limits: Counts { others: 2, cuts: 2, restarts: 1, rollbacks: 1, losses: 1, trims: 1, ..NOTHING },
+            faults: 2,
+        },
+        Self {
+            name: "together",
+            start: Some(Start::Live),
+            credits: 2,
+            limits: Counts {
+                publishes: 2,
+                others: 1,
+                requests: 1,
+                cuts: 2,
+                restarts: 1,
+                rollbacks: 1,
+                losses: 1,
+                trims: 1,
+                refusals: 1,
+                expiries: 1,
+                lapses: 1,
+            },
+            faults: 3,
+        },
+    ];
+}
+
+const NOTHING: Counts = Counts {
+    publishes: 0,
+    others: 0,
+    requests: 0,
+    cuts: 0,
+    restarts: 0,
+    rollbacks: 0,
+    losses: 0,
+    trims: 0,
+    refusals: 0,
+    expiries: 0,
+    lapses: 0,
+};
+
+/// A deliberate error of a driver, or on the way between the machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Defect {
+    /// The server does not send the answers to publishes.
+    AckForgotten,
+    /// What comes from an earlier connection counts as if it came from the present one.
+    OldGenerationAccepted,
+    /// The client resumes from the offset of its position with the time of an earlier one.
+    CursorNotReplacedWhole,
+    /// After a resume, the client has the credits of a new connection and one of the old.
+    CreditKeptOverResume,
+    /// The server forgets over a restart which publishes it has stored.
+    ReceivedNotRestored,
+    /// The server compares only the offsets of different histories.
+    EpochNotCompared,
+    /// The server reads on from before what it has dropped.
+    TrimmedTreatedAsComplete,
+    /// The client does not learn which publishes the server has.
+    PublishResentThoughAcked,
+    /// A `gap` is not sent.
+    GapSwallowed,
+    /// The server does not wait for undecided publishes before it welcomes.
+    WelcomeBeforeUndecided,
+    /// The server says that requests were kept over a restart.
+    RequestsSaidToBeKept,
+    /// The client gets its own message before the answer to the publish.
+    CopyBeforeAnswer,
+    /// A `hello` that was under way for long takes the session from a later connection.
+    LateHelloAccepted,
+}
+
+impl Defect {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::AckForgotten,
+        Self::OldGenerationAccepted,
+        Self::CursorNotReplacedWhole,
+        Self::CreditKeptOverResume,
+        Self::ReceivedNotRestored,
+        Self::EpochNotCompared,
+        Self::TrimmedTreatedAsComplete,
+        Self::PublishResentThoughAcked,
+        Self::GapSwallowed,
+        Self::WelcomeBeforeUndecided,
+        Self::RequestsSaidToBeKept,
+        Self::CopyBeforeAnswer,
+        Self::LateHelloAccepted,
+    ];
+}

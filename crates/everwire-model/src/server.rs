@@ -1,0 +1,452 @@
+//! The server: its sessions, its ends of connections, and its store.
+
+use std::collections::VecDeque;
+
+use everwire_core::{
+    Delivery, Time,
+    protocol::{ErrorCode, Mode, Start},
+    session::{
+        Answer, Feed, FeedStep, Gap, History, LineHandling, Receipt, Request, ServerAction, ServerConnection,
+        ServerSession, SessionLimits,
+    },
+};
+
+use crate::{
+    check::Finding,
+    client::NOW,
+    link::{Down, Up},
+    scenario::Defect,
+    store::{Payload, Record, Store, Stored, Undecided},
+};
+
+/// When every detached session has expired.
+const EXPIRED: Time = Time::from_secs(10_000);
+
+/// How many parts the answer to a request has.
+const PARTS: u8 = 2;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Session {
+    name: u8,
+    machine: ServerSession,
+    /// The connection of the latest attach.
+    link: Option<u8>,
+    /// The requests that were received: number, payload, and the parts that the handler has still to send, 0 if it has ended.
+    requests: Vec<(u64, Payload, u8)>,
+}
+
+/// The server's end of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Accepted {
+    link: u8,
+    machine: ServerConnection,
+    /// The session and the generation of the attach.
+    session: Option<(u8, u64)>,
+    is_new: bool,
+    is_welcomed: bool,
+    /// Another connection has taken the session.
+    is_superseded: bool,
+    /// Lines that came with `hello`, which wait for the welcome.
+    deferred: VecDeque<Up>,
+    feed: Option<Feed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Server {
+    limits: SessionLimits,
+    pub(crate) store: Store,
+    sessions: Vec<Session>,
+    accepted: Vec<Accepted>,
+    next_session: u8,
+    /// The payloads of the requests that were run, as a set.
+    runs: u16,
+    /// What it sends. Empty between events.
+    pub(crate) out: Vec<(u8, Down)>,
+    defect: Option<Defect>,
+}
+
+impl Server {
+    pub(crate) fn new(credits: usize, defect: Option<Defect>) -> Self {
+        Self {
+            limits: SessionLimits::default().credits(credits),
+            store: Store::new(credits),
+            sessions: Vec::new(),
+            accepted: Vec::new(),
+            next_session: 0,
+            runs: 0,
+            out: Vec::new(),
+            defect,
+        }
+    }
+
+    // Connections.
+
+    pub(crate) fn accept(&mut self, link: u8) {
+        self.accepted.push(Accepted {
+            link,
+            machine: ServerConnection::default(),
+            session: None,
+            is_new: false,
+            is_welcomed: false,
+            is_superseded: false,
+            deferred: VecDeque::new(),
+            feed: None,
+        });
+    }
+
+    pub(crate) fn has(&self, link: u8) -> bool {
+        self.accepted.iter().any(|accepted| accepted.link == link)
+    }
+
+    /// Whether it reads from a connection: not while a welcome waits for the broker.
+    pub(crate) fn reads_from(&self, link: u8) -> bool {
+        let accepted = self.accepted.iter().find(|accepted| accepted.link == link);
+        accepted.is_some_and(|accepted| accepted.session.is_none() || accepted.is_welcomed)
+    }
+
+    pub(crate) fn is_superseded(&self, link: u8) -> bool {
+        self.accepted.iter().any(|accepted| accepted.link == link && accepted.is_superseded)
+    }
+
+    /// It finds a connection broken.
+    pub(crate) fn lose(&mut self, link: u8) -> Result<(), Finding> {
+        let Some(place) = self.accepted.iter().position(|accepted| accepted.link == link) else { return Ok(()) };
+        let Some((name, generation)) = self.accepted.remove(place).session else { return Ok(()) };
+        let Some(session) = self.session(name) else { return Ok(()) };
+        let current = session.machine.generation();
+        let is_fenced = self.defect != Some(Defect::OldGenerationAccepted);
+        if let Some(session) = self.session(name) {
+            session.machine.detach(NOW, if is_fenced { generation } else { current });
+        }
+        self.act(name)
+    }
+
+    /// It ends a connection of which another one has taken the session.
+    pub(crate) fn end(&mut self, link: u8) {
+        self.accepted.retain(|accepted| accepted.link != link);
+        self.out.push((link, Down::Fatal(ErrorCode::TakenOver)));
+    }
+
+    // Lines.
+
+    pub(crate) fn receive(&mut self, link: u8, line: Up) -> Result<(), Finding> {
+        let Some(accepted) = self.at(link) else { return Ok(()) };
+        match accepted.machine.receive(&Ok(line.line())) {
+            LineHandling::Ignore => Ok(()),
+            LineHandling::Attach | LineHandling::Handle => match line {
+                Up::Hello { session, acked, floor } => self.attach(link, session, acked, floor),
+                line => self.handle(link, line),
+            },
+            _ => Err(Finding::ClientInError),
+        }
+    }
+
+    fn attach(&mut self, link: u8, named: Option<u8>, acked: u64, floor: u64) -> Result<(), Finding> {
+        let named = named.filter(|name| self.session(*name).is_some_and(|session| !session.machine.is_over()));
+        let is_late = |session: &mut Session| session.link.is_some_and(|current| current > link);
+        if self.defect != Some(Defect::LateHelloAccepted)
+            && named.and_then(|name| self.session(name)).is_some_and(is_late)
+        {
+            self.end(link);
+            return Ok(());
+        }
+        let is_new = named.is_none();
+        let (name, acked, floor) = if let Some(name) = named { (name, acked, floor) } else { (self.create(), 0, 1) };
+        let attached = self.with(name, |machine| machine.attach(acked, floor));
+        let Some(Ok(generation)) = attached else { return Err(Finding::ClientInError) };
+        if self.defect == Some(Defect::WelcomeBeforeUndecided) {
+            let undecided: Vec<_> =
+                self.store.undecided.iter().filter(|other| other.session == name).copied().collect();
+            for Undecided { seq, .. } in undecided {
+                self.with(name, |machine| machine.decided(seq, Answer::Refused(ErrorCode::Unknown)));
+            }
+        }
+        let before = self.session(name).and_then(|session| session.link.replace(link));
+        if let Some(record) = self.store.disk.record(name) {
+            record.generation = generation;
+        }
+        if let Some(accepted) = self.at(link) {
+            (accepted.session, accepted.is_new) = (Some((name, generation)), is_new);
+        }
+        if let Some(before) = before.and_then(|link| self.at(link)) {
+            before.is_superseded = true;
+        }
+        self.act(name)
+    }
+
+    fn create(&mut self) -> u8 {
+        let name = self.next_session;
+        self.next_session += 1;
+        self.store.disk.records.push(Record { session: name, generation: 0, stored: Vec::new() });
+        let machine = ServerSession::new(self.limits);
+        self.sessions.push(Session { name, machine, link: None, requests: Vec::new() });
+        name
+    }
+
+    fn handle(&mut self, link: u8, line: Up) -> Result<(), Finding> {
+        let Some(accepted) = self.at(link) else { return Ok(()) };
+        if !accepted.is_welcomed {
+            accepted.deferred.push_back(line);
+            return Ok(());
+        }
+        let Some((name, mut generation)) = accepted.session else { return Err(Finding::ClientInError) };
+        if self.defect == Some(Defect::OldGenerationAccepted) {
+            generation = self.session(name).map_or(generation, |session| session.machine.generation());
+        }
+        match line {
+            Up::Hello { .. } => return Err(Finding::ClientInError),
+            Up::Sub(start) => self.subscribe(link, start),
+            Up::Unsub => {
+                if let Some(accepted) = self.at(link) {
+                    accepted.feed = None;
+                }
+            }
+            Up::Pub { seq, after, payload } => {
+                match self.with(name, |machine| machine.publish(generation, seq, after)) {
+                    Some(Receipt::Process) => self.store.undecided.push_back(Undecided { session: name, seq, payload }),
+                    Some(Receipt::Fatal(_)) => return Err(Finding::ClientInError),
+                    _ => {}
+                }
+            }
+            Up::Req { seq, floor, part, payload } => {
+                let request = Request { seq, timeout: None, floor, part };
+                match self.with(name, |machine| machine.request(NOW, generation, request)) {
+                    Some(Receipt::Process) => {
+                        if self.runs & 1 << payload != 0 {
+                            return Err(Finding::RunTwice);
+                        }
+                        self.runs |= 1 << payload;
+                        if let Some(session) = self.session(name) {
+                            session.requests.push((seq, payload, PARTS));
+                        }
+                    }
+                    Some(Receipt::Fatal(_)) => return Err(Finding::ClientInError),
+                    _ => {}
+                }
+            }
+            Up::Cancel(seq) => {
+                self.with(name, |machine| machine.cancel(Some(generation), seq));
+            }
+        }
+        self.act(name)
+    }
+
+    // Subscriptions.
+
+    fn subscribe(&mut self, link: u8, start: Start) {
+        let disk = &self.store.disk;
+        let history = self.history();
+        let (feed, opening) = Feed::start(start, Mode::Each, true, &history, |offset| disk.time_at(offset));
+        let covers = disk.up_to(opening.cursor);
+        self.out.push((link, Down::Subscribed { cursor: opening.cursor, covers }));
+        if let Some(gap) = opening.gap {
+            self.send_gap(link, gap);
+        }
+        if let Some(accepted) = self.at(link) {
+            accepted.feed = Some(feed);
+        }
+    }
+
+    fn history(&self) -> History {
+        let history = self.store.disk.history();
+        let trimmed = if self.defect == Some(Defect::TrimmedTreatedAsComplete) { 0 } else { history.trimmed };
+        History { trimmed, ..history }
+    }
+
+    /// Whether there is something to do for a subscription that has not caught up.
+    pub(crate) fn can_pump(&self, link: u8) -> bool {
+        let accepted = self.accepted.iter().find(|accepted| accepted.link == link);
+        let feed = accepted.and_then(|accepted| accepted.feed);
+        feed.is_some_and(|mut feed| feed.poll(&self.history()) != FeedStep::Idle)
+    }
+
+    /// Does the next thing for it. A page has one message.
+    pub(crate) fn pump(&mut self, link: u8) {
+        let history = self.history();
+        let Some(accepted) = self.accepted.iter_mut().find(|accepted| accepted.link == link) else { return };
+        let Some(feed) = &mut accepted.feed else { return };
+        match feed.poll(&history) {
+            FeedStep::Read { after, up_to, .. } => {
+                let mut messages = self.store.disk.read(after, up_to);
+                if let Some(Stored { cursor, payload }) = messages.next()
+                    && let Some(after) = feed.paged(cursor)
+                {
+                    self.out.push((link, Down::Msg { cursor, after, payload }));
+                }
+                if messages.next().is_none() {
+                    feed.page_ended();
+                }
+            }
+            FeedStep::Gap(gap) => self.send_gap(link, gap),
+            FeedStep::Position { cursor, is_live } => self.out.push((link, Down::Pos { cursor, is_live })),
+            _ => {}
+        }
+    }
+
+    /// The connections do not keep up.
+    fn fan_out(&mut self, stored: Stored) {
+        for accepted in &mut self.accepted {
+            let Some(feed) = &mut accepted.feed else { continue };
+            let mut cursor = stored.cursor;
+            if self.defect == Some(Defect::EpochNotCompared) {
+                cursor.epoch = feed.position().epoch;
+            }
+            if feed.fan_out(cursor) == Delivery::Deliver {
+                let Stored { cursor, payload } = stored;
+                self.out.push((accepted.link, Down::Msg { cursor, after: cursor.offset - 1, payload }));
+            }
+        }
+    }
+
+    fn send_gap(&mut self, link: u8, gap: Gap) {
+        let covers = self.store.disk.up_to(gap.cursor);
+        self.out.push((link, Down::Gap { gap, covers }));
+    }
+
+    // What its other parts do.
+
+    /// The broker stores the oldest publish, or the server's rules refuse it.
+    pub(crate) fn decide(&mut self, is_refused: bool) -> Result<(), Finding> {
+        let Some(Undecided { session, seq, payload }) = self.store.undecided.pop_front() else { return Ok(()) };
+        if is_refused {
+            self.with(session, |machine| machine.decided(seq, Answer::Refused(ErrorCode::Denied)));
+            return self.act(session);
+        }
+        let stored = self.store.store(payload, Some((session, seq))).map_err(|_| Finding::StoredTwice)?;
+        self.with(session, |machine| machine.decided(seq, Answer::Stored(stored.cursor)));
+        if self.defect == Some(Defect::CopyBeforeAnswer) {
+            self.fan_out(stored);
+        }
+        // The answer precedes the client's own copy.
+        self.act(session)?;
+        self.fan_out(stored);
+        Ok(())
+    }
+
+    /// Another client publishes.
+    pub(crate) fn publish(&mut self, payload: Payload) -> Result<(), Finding> {
+        let stored = self.store.store(payload, None).map_err(|_| Finding::StoredTwice)?;
+        self.fan_out(stored);
+        Ok(())
+    }
+
+    /// The oldest request that runs, with its session.
+    pub(crate) fn running(&self) -> Option<(u8, u64)> {
+        let requests = self.sessions.iter().flat_map(|session| {
+            session.requests.iter().filter(|(.., left)| *left > 0).map(move |(seq, ..)| (session.name, *seq))
+        });
+        requests.into_iter().next()
+    }
+
+    /// A handler answers with a part.
+    pub(crate) fn respond(&mut self) -> Result<(), Finding> {
+        let Some((name, seq)) = self.running() else { return Ok(()) };
+        let Some(session) = self.session(name) else { return Ok(()) };
+        let request = session.requests.iter_mut().find(|(other, ..)| *other == seq);
+        let more = request.is_some_and(|(_, _, left)| {
+            *left -= 1;
+            *left > 0
+        });
+        session.machine.responded(seq, 1, more);
+        self.act(name)
+    }
+
+    /// Whether a session waits for its client.
+    pub(crate) fn can_expire(&self) -> bool {
+        self.sessions.iter().any(|session| session.machine.poll_deadline().is_some())
+    }
+
+    /// The sessions without a connection expire.
+    pub(crate) fn expire(&mut self) -> Result<(), Finding> {
+        let names: Vec<u8> = self.sessions.iter().map(|session| session.name).collect();
+        for name in names {
+            self.with(name, |machine| machine.wake(EXPIRED));
+            self.act(name)?;
+        }
+        Ok(())
+    }
+
+    /// The process ends, and starts again with what is on disk.
+    pub(crate) fn restart(&mut self) {
+        self.store.undecided.clear();
+        self.accepted.clear();
+        let limits = self.limits;
+        let answers = if self.defect == Some(Defect::ReceivedNotRestored) { 0 } else { usize::MAX };
+        let restored = self.store.disk.records.iter().map(|record| Session {
+            name: record.session,
+            machine: ServerSession::restore(
+                NOW,
+                limits,
+                record.generation,
+                record.stored.iter().copied().take(answers),
+            ),
+            link: None,
+            requests: Vec::new(),
+        });
+        self.sessions = restored.collect();
+    }
+
+    // Sessions.
+
+    fn at(&mut self, link: u8) -> Option<&mut Accepted> {
+        self.accepted.iter_mut().find(|accepted| accepted.link == link)
+    }
+
+    fn session(&mut self, name: u8) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|session| session.name == name)
+    }
+
+    fn with<R>(&mut self, name: u8, change: impl FnOnce(&mut ServerSession) -> R) -> Option<R> {
+        self.session(name).map(|session| change(&mut session.machine))
+    }
+
+    /// Does what a session says.
+    fn act(&mut self, name: u8) -> Result<(), Finding> {
+        let (defect, mut welcomed) = (self.defect, None);
+        while let Some(session) = self.session(name)
+            && let Some(action) = session.machine.poll_action()
+        {
+            let link = session.link;
+            let payload_of =
+                |seq: u64| session.requests.iter().find(|(other, ..)| *other == seq).map(|(_, payload, _)| *payload);
+            let line = match action {
+                ServerAction::Welcome { acked, keeps_requests, .. } => {
+                    welcomed = link;
+                    let is_new = link.and_then(|link| self.at(link)).is_some_and(|accepted| {
+                        accepted.is_welcomed = true;
+                        accepted.is_new
+                    });
+                    let keeps_requests = keeps_requests || defect == Some(Defect::RequestsSaidToBeKept);
+                    Down::Welcome { session: name, is_new, acked, keeps_requests, credits: self.limits.credits as u64 }
+                }
+                ServerAction::Answer { .. } if defect == Some(Defect::AckForgotten) => continue,
+                ServerAction::Answer { seq, answer: Answer::Stored(cursor) } => Down::Ack { seq, cursor },
+                ServerAction::Answer { seq, answer: Answer::Refused(code) } => Down::Nack { seq, code },
+                ServerAction::Respond { seq, part, more } => {
+                    let payload = payload_of(seq).ok_or(Finding::RunTwice)?;
+                    Down::Res { seq, part, more, payload }
+                }
+                ServerAction::FailRequest { seq, code } => Down::NackReq { seq, code },
+                ServerAction::Stop { seq } => {
+                    session.requests.iter_mut().filter(|(other, ..)| *other == seq).for_each(|request| request.2 = 0);
+                    continue;
+                }
+                ServerAction::Over => {
+                    self.sessions.retain(|session| session.name != name);
+                    self.store.disk.records.retain(|record| record.session != name);
+                    continue;
+                }
+                _ => continue,
+            };
+            // A session has a connection when it sends.
+            let link = link.ok_or(Finding::ClientInError)?;
+            self.out.push((link, line));
+        }
+        while let Some(link) = welcomed
+            && let Some(line) = self.at(link).and_then(|accepted| accepted.deferred.pop_front())
+        {
+            self.handle(link, line)?;
+        }
+        Ok(())
+    }
+}
