@@ -143,7 +143,11 @@ impl Server {
 
     fn attach(&mut self, link: u8, named: Option<u8>, acked: u64, floor: u64) -> Result<(), Finding> {
         let named = named.filter(|name| self.session(*name).is_some_and(|session| !session.machine.is_over()));
-        let is_late = |session: &mut Session| session.link.is_some_and(|current| current > link);
+        // One that was under way for long comes from a client that has another connection by now.
+        let is_late = |session: &mut Session| {
+            let is_attached = session.machine.is_current(session.machine.generation());
+            is_attached && session.link.is_some_and(|current| current > link)
+        };
         if self.defect != Some(Defect::LateHelloAccepted)
             && named.and_then(|name| self.session(name)).is_some_and(is_late)
         {

@@ -104,7 +104,11 @@ impl Attach {
         let is_new = secret.is_some();
         let terms = self.terms(secret);
         let attach = |inner: &mut Inner| inner.attach(&self.link, (self.acked, self.floor), identity, terms);
-        let Ok((generation, welcomed)) = hub.update(session, attach) else { return Ok(None) };
+        let (generation, welcomed) = match hub.update(session, attach) {
+            Ok(attached) => attached,
+            Err(ErrorCode::Gone) => return Ok(None),
+            Err(code) => return Err(Refusal { error: ServerError::fatal(code), text: String::new() }),
+        };
         let attached = Attached { hub: Arc::clone(hub), session: Arc::clone(session), generation };
         // A client that is welcomed may count on its session after a restart of the server.
         if let Err(error) = hub.store_session(session, true).await {

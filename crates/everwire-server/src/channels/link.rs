@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use everwire_core::protocol::{
     self, EncodeError, EncodedMsg, ErrorCode, MessageWriter, Msg, Payload, Producer, ServerError, ServerLine,
@@ -14,13 +15,17 @@ use crate::metrics::DropReason;
 #[derive(Debug)]
 pub(super) struct Link {
     connection: Connection,
+    /// Greater than those of the connections that were accepted before.
+    number: u64,
     /// Held while a page of history is read and sent, so that no more than one of all subscriptions fills the outbound queue.
     page_turn: Mutex<()>,
 }
 
 impl Link {
     pub(super) fn new(connection: &Connection) -> Arc<Self> {
-        Arc::new(Self { connection: connection.clone(), page_turn: Mutex::default() })
+        static ACCEPTED: AtomicU64 = AtomicU64::new(0);
+        let number = ACCEPTED.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Self { connection: connection.clone(), number, page_turn: Mutex::default() })
     }
 
     /// Sends a line behind everything that was sent before.
@@ -63,6 +68,11 @@ impl Link {
     pub(super) fn say_bye(&self, code: ErrorCode) {
         self.send(&ServerLine::Bye { code }, Payload::None);
         self.connection.close(code.close_code().unwrap_or(1000), code.as_str());
+    }
+
+    /// Whether the other connection was accepted later.
+    pub(super) fn is_before(&self, other: &Self) -> bool {
+        self.number < other.number
     }
 
     pub(super) fn connection(&self) -> &Connection {

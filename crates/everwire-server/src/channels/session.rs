@@ -134,6 +134,9 @@ impl Session {
 
 impl Inner {
     /// Attaches a connection. The client hears nothing until [`release`](Self::release); the receiver hears when it is welcomed.
+    ///
+    /// A `hello` that was under way for long comes from a client that has another connection by now. It is refused with
+    /// [`ErrorCode::TakenOver`]: if it ended that connection, the client would take it as final, and nothing would be attached.
     pub(super) fn attach(
         &mut self,
         link: &Arc<Link>,
@@ -141,6 +144,9 @@ impl Inner {
         identity: Identity,
         terms: WelcomeTerms,
     ) -> Result<(u64, oneshot::Receiver<()>), ErrorCode> {
+        if self.is_attached() && self.link().is_some_and(|current| link.is_before(current)) {
+            return Err(ErrorCode::TakenOver);
+        }
         let generation = self.machine.attach(acked, floor)?;
         self.identity = identity;
         self.unconfirmed.clone_from(&self.present_in);

@@ -73,6 +73,19 @@ async fn the_old_connection_that_dies_after_a_takeover_does_not_touch_the_sessio
     new.expect("msg chat ").await;
 }
 
+/// A `hello` that was under way for long comes from a client that has another connection by now.
+#[tokio::test]
+async fn a_late_hello_does_not_take_the_session_from_a_later_connection() {
+    let server = TestServer::start(|builder| builder).await;
+    let (first, session) = server.attach().await;
+    drop(first);
+    let mut late = server.connect().await;
+    let (mut client, _) = server.resume(&session, "").await;
+    late.send(&session.hello()).await;
+    assert_eq!(late.closed_after("error taken-over fatal=1").await, 4409);
+    client.ask("pub chat 1\nhello", "ack 1 ").await;
+}
+
 #[tokio::test]
 async fn a_session_that_has_expired_is_replaced_by_a_new_one() {
     let server = TestServer::start(|builder| builder).await;

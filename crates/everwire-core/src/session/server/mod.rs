@@ -130,6 +130,9 @@ impl ServerSession {
     ///
     /// The client has the answers to all publishes up to `acked` and to all requests below `floor`.
     ///
+    /// The driver does not attach a connection that was accepted before the present one of the session: its `hello` was under way for
+    /// long, and the client has given it up. It refuses that connection with [`ErrorCode::TakenOver`].
+    ///
     /// # Errors
     /// [`ErrorCode::Gone`] if the session is over, as it is now if the client misses too many answers that are not known any more.
     pub fn attach(&mut self, acked: u64, floor: u64) -> Result<u64, ErrorCode> {

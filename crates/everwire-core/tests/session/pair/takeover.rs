@@ -86,6 +86,22 @@ fn a_takeover_while_the_broker_stores_does_not_lose_the_answer() {
     world.check_at_rest();
 }
 
+/// Nothing would be attached then: the client has given that connection up, and takes the end of the present one as final.
+#[test]
+fn a_hello_that_arrives_late_does_not_take_the_session_from_the_present_connection() {
+    let mut world = subscribed();
+    world.disconnect(0);
+    world.apply(Event::Dial(0));
+    let late = take_over(&mut world);
+    world.apply(Event::ToServer(late));
+    world.run();
+    assert_eq!(world.clients[0].over, None);
+    world.server_publishes(CHAT, 1);
+    world.run();
+    assert_eq!(world.clients[0].messages(CHAT), ["p1"]);
+    world.check_at_rest();
+}
+
 /// socketio/socket.io-redis-streams-adapter#26: a client that was back too soon could not resume.
 #[test]
 fn a_client_that_is_back_at_once_is_not_refused() {

@@ -156,6 +156,14 @@ impl Server {
             let session = self.sessions.get(resume.session)?;
             (session.secret == resume.secret && !session.machine.is_over()).then(|| resume.session.to_owned())
         });
+        // One that was under way for long comes from a client that has another connection by now.
+        let is_late = |session: &Session| {
+            let is_attached = session.machine.is_current(session.machine.generation());
+            is_attached && session.connection.is_some_and(|current| current > id)
+        };
+        if resumed.as_ref().is_some_and(|name| is_late(&self.sessions[name])) {
+            return self.end(id, ErrorCode::TakenOver);
+        }
         let (name, acked, floor) = match resumed {
             Some(name) => (name, hello.acked, hello.floor),
             None => {
