@@ -442,6 +442,7 @@ impl World {
     /// What must hold when every client is connected and nothing is left to do.
     pub(crate) fn check_at_rest(&self) {
         for client in &self.clients {
+            assert_eq!(client.over, None, "the session of an honest client is over");
             assert_eq!(client.machine.pending(), 0, "something is unanswered");
             for publish in client.publishes.values() {
                 let outcome = publish.outcome.unwrap_or_else(|| panic!("{} has no outcome", publish.payload));
