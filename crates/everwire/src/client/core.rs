@@ -183,8 +183,6 @@ impl Core {
 
     pub(super) fn disconnected(&mut self, now: Time, code: u16) {
         self.socket = None;
-        // What was not sent belongs to that connection.
-        while self.writer.pop().is_some() {}
         self.handle(now, ClientInput::Disconnected { code });
     }
 
@@ -363,13 +361,14 @@ impl Core {
         let Some(id) = inbox.subscription else { return };
         inbox.is_held = start == Start::Hold;
         inbox.clear();
-        if mem::take(&mut inbox.is_paused) {
-            self.session.resume(id);
-        }
+        let was_paused = mem::take(&mut inbox.is_paused);
         if let Some(entry) = self.channels.of(id) {
             entry.start = start;
         }
         self.session.restart(id, start);
+        if was_paused {
+            self.session.resume(id);
+        }
         self.act(Context::default());
     }
 

@@ -127,6 +127,7 @@ impl Driver {
     /// Hands lines to the socket, sets the timer, and does what needs no lock.
     fn finish(self: &Pointer<Self>, mut inner: MutexGuard<'_, Inner>) {
         let core = &mut inner.core;
+        // Without a socket, lines that are left belong to a connection that is gone.
         while let Some(message) = core.writer.pop() {
             if let Some(socket) = core.socket {
                 self.shared.send_on(socket, message.into());

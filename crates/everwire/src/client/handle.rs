@@ -385,6 +385,15 @@ impl ClientBuilder {
     }
 }
 
+/// Whether both are the same client.
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        Pointer::ptr_eq(&self.inner, &other.inner)
+    }
+}
+
+impl Eq for Client {}
+
 #[cfg(feature = "json")]
 fn decode_json<T: DeserializeOwned>(message: &Message) -> Result<T, String> {
     Json.decode(message.as_ref()).map_err(|error: crate::JsonDecodeError| error.to_string())

@@ -1,11 +1,21 @@
 //! From an address to an attached client, and to its end.
 
-use everwire::client::{Attachment, ClientError, ClientEvent, ClientState, ErrorCode};
+use core::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+use std::time::Instant;
+
+use everwire::{
+    Delivery,
+    client::{Attachment, ClientError, ClientEvent, ClientState, ErrorCode, SubscriptionError},
+};
 
 use super::{
-    CHAT, closed,
+    CHAT, closed, next,
     script::{Script, WELCOME},
 };
+use crate::tools::within;
 
 #[tokio::test]
 async fn hello_and_the_subscriptions_go_out_in_one_message() {
@@ -44,6 +54,21 @@ async fn a_client_that_is_closed_says_bye() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_dropped_says_bye_and_its_subscriptions_end() {
+    let server = Script::start().await;
+    let client = server.client();
+    let mut chat = client.subscribe(&CHAT);
+    let mut peer = server.welcome().await;
+    peer.expect("sub chat live").await;
+    peer.send(["subscribed chat 9f.0.0", "pos chat 9f.0.0 live=1"]).await;
+    next(&mut chat).await;
+    drop(client);
+    peer.expect("bye").await;
+    assert_eq!(peer.closed().await, 1000);
+    assert_eq!(next(&mut chat).await, Delivery::Ended(SubscriptionError::Over(ClientError::Closed)));
+}
+
+#[tokio::test]
 async fn a_session_that_the_server_ended_is_not_started_again() {
     let server = Script::start().await;
     let client = server.client();
@@ -70,11 +95,11 @@ async fn a_line_that_is_not_allowed_closes_with_its_code_and_the_client_connects
 #[tokio::test]
 async fn credentials_are_those_of_the_attempt_and_never_of_an_earlier_one() {
     let server = Script::start().await;
-    let attempts = core::sync::atomic::AtomicU32::new(0);
+    let attempts = AtomicU32::new(0);
     let _client = server
         .builder()
         .credentials_provider(move |_| {
-            let number = attempts.fetch_add(1, core::sync::atomic::Ordering::Relaxed) + 1;
+            let number = attempts.fetch_add(1, Ordering::Relaxed) + 1;
             async move { Ok::<_, String>(format!("token {number}")) }
         })
         .connect()
@@ -101,7 +126,10 @@ async fn the_heartbeat_is_the_servers_and_its_answer_sets_the_clock() {
     let mut peer = server.accept().await;
     peer.expect("hello attempt=0").await;
     peer.send([&WELCOME.replace("heartbeat=25000", "heartbeat=1000")]).await;
+    let welcomed_at = Instant::now();
     let ping = peer.line().await;
+    // By itself a socket pings after seven seconds of silence.
+    assert!(welcomed_at.elapsed() < Duration::from_secs(5));
     let number = ping.strip_prefix("ping ").unwrap_or_else(|| panic!("not a ping: {ping}"));
     let _chat = client.subscribe(&CHAT);
     peer.expect("sub chat live").await;
@@ -110,7 +138,7 @@ async fn the_heartbeat_is_the_servers_and_its_answer_sets_the_clock() {
     let mut other = client.subscribe(&CHAT);
     peer.expect("sub chat live").await;
     peer.send(["subscribed chat 9f.0.0", "pos chat 9f.0.0 live=1"]).await;
-    super::next(&mut other).await;
+    next(&mut other).await;
     assert!(client.server_time().is_some_and(|time| time >= 1_795_219_200_500.0), "{:?}", client.server_time());
 }
 
@@ -120,14 +148,14 @@ async fn events_report_how_the_client_is_attached_and_lost() {
     let (reports, mut events) = tokio::sync::mpsc::unbounded_channel();
     let _client = server.builder().on_event(move |event| drop(reports.send(event.clone()))).connect().unwrap();
     let peer = server.welcome().await;
-    let mut next = async || crate::tools::within("an event", events.recv()).await.unwrap();
-    assert_eq!(next().await, ClientEvent::Attached(Attachment::New));
+    let mut event = async || within("an event", events.recv()).await.unwrap();
+    assert_eq!(event().await, ClientEvent::Attached(Attachment::New));
     peer.cut();
-    assert!(matches!(next().await, ClientEvent::Dropped(_)));
+    assert!(matches!(event().await, ClientEvent::Dropped(_)));
     let mut peer = server.accept().await;
     peer.expect("hello attempt=1 session=q3Zt secret=Jm4x closed=1006").await;
     peer.send([&WELCOME.replace("q3Zt", "x8Lw")]).await;
-    assert_eq!(next().await, ClientEvent::Attached(Attachment::Replaced));
+    assert_eq!(event().await, ClientEvent::Attached(Attachment::Replaced));
 }
 
 #[test]
@@ -138,4 +166,20 @@ fn clients_and_what_they_yield_can_move_between_threads() {
     movable::<everwire::client::Presence>();
     movable::<everwire::client::Publishing>();
     movable::<everwire::client::Answers<core::cell::Cell<u8>>>();
+}
+
+/// Mercure's clients come back at once, all together, when a server sheds them.
+#[tokio::test]
+async fn a_server_that_asks_for_time_is_given_it() {
+    let server = Script::start().await;
+    let (reports, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let client = server.builder().on_event(move |event| drop(reports.send(event.clone()))).connect().unwrap();
+    let mut peer = server.accept().await;
+    peer.expect("hello attempt=0").await;
+    peer.send(["error unavailable fatal=1 retry=60000\nthe broker does not answer"]).await;
+    peer.close(1013).await;
+    let event = within("an event", events.recv()).await.unwrap();
+    let ClientEvent::Dropped(dropped) = event else { panic!("{event:?}") };
+    assert!(dropped.retry_in >= Some(Duration::from_secs(59)), "{dropped:?}");
+    assert!(matches!(client.state(), ClientState::Waiting { .. }));
 }

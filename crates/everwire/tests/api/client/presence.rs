@@ -1,7 +1,7 @@
 //! Who is present in a channel.
 
 use everwire::client::{Member, Presence};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 
 use super::{
     CHAT, message,
@@ -49,6 +49,11 @@ async fn a_reconnect_that_finds_the_same_members_reports_nothing() {
     peer.expect("sub chat from:9f.0.0 presence=1").await;
     peer.send([&resumed(0)]).await;
     peer.send(list).await;
+    let publishing = client.publish(&CHAT, &"after the list".to_owned());
+    peer.expect("pub chat 1\n\"after the list\"").await;
+    peer.send([&format!("ack 1 {}", at(1))]).await;
+    assert!(within("it was stored", publishing).await.is_ok());
+    assert!(room.next().now_or_never().is_none());
     peer.send(["leave chat a1"]).await;
     assert_eq!(sessions(&mut room).await, ["q3Zt"]);
 }

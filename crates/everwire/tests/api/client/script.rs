@@ -11,6 +11,7 @@ use tokio_tungstenite::{
         Message,
         handshake::server::{Request, Response},
         http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
+        protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
 
@@ -122,6 +123,12 @@ impl Peer {
     /// Sends lines in one message.
     pub(crate) async fn send<const N: usize>(&mut self, lines: [&str; N]) {
         self.stream.send(Message::text(lines.join("\u{1e}"))).await.unwrap();
+    }
+
+    pub(crate) async fn close(mut self, code: u16) {
+        let frame = CloseFrame { code: CloseCode::from(code), reason: "".into() };
+        self.stream.close(Some(frame)).await.unwrap();
+        while let Some(Ok(_)) = self.stream.next().await {}
     }
 
     /// The close code of the client.
