@@ -397,3 +397,10 @@ impl Handler for ChannelsHandler {
         self.close();
     }
 }
+
+impl Drop for ChannelsHandler {
+    /// A runtime that ends calls no [`Handler::on_close`]. A live subscription and its channel hold each other until one is ended.
+    fn drop(&mut self) {
+        self.close();
+    }
+}

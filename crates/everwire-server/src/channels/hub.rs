@@ -9,6 +9,7 @@ use everwire_core::Time;
 use everwire_core::protocol::ErrorCode;
 use everwire_core::session::{Answer, ServerSession, SessionLimits};
 use smallvec::SmallVec;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
 use super::authorize::{Authorize, DenyAll, Identity, Rules};
@@ -236,7 +237,7 @@ impl Hub {
             return;
         }
         let (hub, session) = (Arc::downgrade(self), Arc::clone(session));
-        tokio::spawn(async move {
+        spawn(async move {
             loop {
                 let Some(hub_now) = hub.upgrade() else { return };
                 let Some(deadline) = hub_now.update(&session, Inner::timer_deadline) else { return };
@@ -338,6 +339,13 @@ impl fmt::Debug for HubConfig {
 pub(super) fn run_or_spawn(future: impl Future<Output = ()> + Send + 'static) {
     let mut future = Box::pin(future);
     if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-        tokio::spawn(future);
+        spawn(future);
+    }
+}
+
+/// Spawns a task, unless the runtime is gone: a session may be the last that the runtime drops.
+fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(future);
     }
 }

@@ -5,6 +5,8 @@ mod channels;
 mod failures;
 mod presence;
 mod requests;
+#[cfg(feature = "journal")]
+mod restart;
 mod resume;
 mod rules;
 mod slow;
