@@ -1,9 +1,4 @@
-//! Channels by `everwire.v1`: sessions that survive their connections, subscriptions that miss nothing, publishes that are stored once,
-//! requests, presence.
-//!
-//! [`Everwire::router`](crate::Everwire::router) serves them, [`Builder`](crate::Builder) sets them up, and a
-//! [`Broker`](crate::broker::Broker) keeps the messages. The protocol is specified in `docs/protocol.md`; the decisions are those of
-//! [`everwire_core::session`].
+#![doc = include_str!("../../docs/channels.md")]
 //!
 //! # Layout
 //! - `api`, `router`: what an application calls; `config`, `authorize`, `events`: what it sets
@@ -12,6 +7,8 @@
 //! - `subscription`: from history to live; `fan_out`: live; `open_channels`: the channels that have subscribers
 //! - `local`: subscriptions within the server
 //! - `hub`: what connects these with the broker; `link`: the lines to one client
+//!
+//! The protocol is specified in `docs/protocol.md`, and decided by [`everwire_core::session`].
 
 mod api;
 mod attach;

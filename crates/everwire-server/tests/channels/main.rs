@@ -1,7 +1,12 @@
 //! Tests of the channels through real WebSockets: what a client sends, line by line, and what it is answered.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in what its files share")]
 
+#[allow(dead_code, reason = "its main is not called")]
+#[path = "../../examples/chat.rs"]
+mod chat;
+
 mod channels;
+mod examples;
 mod failures;
 mod presence;
 mod requests;

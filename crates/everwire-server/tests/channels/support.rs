@@ -24,9 +24,13 @@ impl TestServer {
     }
 
     pub(crate) async fn serve(wire: Everwire) -> Self {
+        let app = Router::new().merge(wire.router());
+        Self::serve_app(wire, app).await
+    }
+
+    pub(crate) async fn serve_app(wire: Everwire, app: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app: Router = Router::new().merge(wire.router());
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { wire, address }
