@@ -13,16 +13,20 @@ pub(crate) struct Options {
     /// The most events in a row [default: no limit]
     #[arg(long)]
     depth: Option<usize>,
+    /// How many faults happen together at most [default: one to three, by scenario]
+    #[arg(long)]
+    faults: Option<u8>,
     /// Only this scenario [default: all]
     #[arg(long)]
     scenario: Option<String>,
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let Options { states, depth, scenario } = options;
+    let Options { states, depth, faults, scenario } = options;
     let flags = [
         states.map(|states| ["--states".to_owned(), states.to_string()]),
         depth.map(|depth| ["--depth".to_owned(), depth.to_string()]),
+        faults.map(|faults| ["--faults".to_owned(), faults.to_string()]),
         scenario.clone().map(|scenario| ["--scenario".to_owned(), scenario]),
     ];
     // The build that the tests use as well, which is optimized where it counts.

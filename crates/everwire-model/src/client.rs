@@ -61,6 +61,7 @@ pub(crate) struct Client {
     pub(crate) out: Vec<Up>,
     /// It leaves the connection.
     pub(crate) leaves: bool,
+    pub(crate) is_paused: bool,
 }
 
 impl Client {
@@ -80,6 +81,7 @@ impl Client {
             first: None,
             out: Vec::new(),
             leaves: false,
+            is_paused: false,
         }
     }
 
@@ -97,6 +99,23 @@ impl Client {
         let payload = self.requests.len() as Payload + 1;
         let id = self.machine.request(self.time, SIZE, None).map_err(|_| Finding::Refused)?;
         self.requests.push(Request { id, payload, parts: 0, outcome: None });
+        self.act(None, defect)
+    }
+
+    /// Cancels the latest request.
+    pub(crate) fn cancel(&mut self, defect: Option<Defect>) -> Result<(), Finding> {
+        if let Some(request) = self.requests.last() {
+            self.machine.cancel(request.id);
+        }
+        self.act(None, defect)
+    }
+
+    /// Begins or ends a pause.
+    pub(crate) fn pause(&mut self, is_paused: bool, defect: Option<Defect>) -> Result<(), Finding> {
+        self.is_paused = is_paused;
+        if let Some(subscription) = self.subscription {
+            if is_paused { self.machine.pause(subscription) } else { self.machine.resume(subscription) }
+        }
         self.act(None, defect)
     }
 

@@ -75,10 +75,27 @@ pub(crate) struct Link {
     pub(crate) id: u8,
     /// What is on its way to the server.
     pub(crate) up: VecDeque<Up>,
+    /// All that the client has sent on it, if it resumes. Not kept where nothing is copied.
+    pub(crate) sent: Vec<Up>,
     /// What is on its way to the client.
     pub(crate) down: VecDeque<Down>,
     /// The client uses it.
     pub(crate) has_client: bool,
+    /// It carries what the client has sent on another one.
+    pub(crate) is_copy: bool,
+}
+
+impl Link {
+    /// One that the client opens.
+    pub(crate) fn new(id: u8) -> Self {
+        let (up, down) = (VecDeque::new(), VecDeque::new());
+        Self { id, up, sent: Vec::new(), down, has_client: true, is_copy: false }
+    }
+
+    /// One that carries what was sent on another one.
+    pub(crate) fn copy(id: u8, sent: Vec<Up>) -> Self {
+        Self { up: sent.into(), has_client: false, is_copy: true, ..Self::new(id) }
+    }
 }
 
 const CHANNEL: &str = "chat";

@@ -14,6 +14,9 @@ struct Options {
     /// The most events in a row
     #[arg(long)]
     depth: Option<usize>,
+    /// How many faults happen together at most [default: one to three, by scenario]
+    #[arg(long)]
+    faults: Option<u8>,
     /// Only this scenario [default: all]
     #[arg(long)]
     scenario: Option<String>,
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
     let mut exit = ExitCode::SUCCESS;
     let is_wanted = |scenario: &Scenario| options.scenario.as_deref().is_none_or(|name| name == scenario.name);
     for scenario in Scenario::ALL.into_iter().filter(is_wanted) {
+        let scenario = Scenario { faults: options.faults.unwrap_or(scenario.faults), ..scenario };
         let report = explore(scenario, None, options.states, options.depth);
         let Report { states, transitions, depth, is_complete, elapsed, finding } = report;
         println!("scenario={}", scenario.name);

@@ -11,6 +11,10 @@ pub struct Counts {
     pub others: u8,
     /// Requests of the client, each with an answer of two parts.
     pub requests: u8,
+    /// The client's application cancels a request.
+    pub cancels: u8,
+    /// The client's application does not keep up for a while.
+    pub pauses: u8,
     /// One end of a connection finds it broken.
     pub cuts: u8,
     /// The server's process ends and starts again.
@@ -27,6 +31,10 @@ pub struct Counts {
     pub expiries: u8,
     /// The time to live of the client's publishes runs out.
     pub lapses: u8,
+    /// All that the client has sent on a connection that resumes arrives on another connection once more, as if a copy of the client
+    /// had sent it. This ends the client's session: two clients cannot share it. A copy whose session the server does not know is
+    /// another client, which the model does not have.
+    pub copies: u8,
 }
 
 /// A bounded model.
@@ -40,7 +48,7 @@ pub struct Scenario {
     pub credits: usize,
     /// How often each thing happens.
     pub limits: Counts,
-    /// How many of the faults, which are all but publishes and requests, happen together at most.
+    /// How many of the faults, which are all but what applications do, happen together at most.
     pub faults: u8,
 }
 
@@ -55,12 +63,13 @@ impl Counts {
             + self.refusals
             + self.expiries
             + self.lapses
+            + self.copies
     }
 }
 
 impl Scenario {
     /// The models of the tests: each is small enough to be visited whole or to a useful depth.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self {
             name: "publishes",
             start: None,
@@ -73,6 +82,7 @@ impl Scenario {
                 refusals: 1,
                 expiries: 1,
                 lapses: 1,
+                copies: 1,
                 ..NOTHING
             },
             faults: 2,
@@ -81,7 +91,16 @@ impl Scenario {
             name: "requests",
             start: None,
             credits: 1,
-            limits: Counts { publishes: 1, requests: 1, cuts: 2, restarts: 1, expiries: 1, ..NOTHING },
+            limits: Counts {
+                publishes: 1,
+                requests: 1,
+                cancels: 1,
+                cuts: 2,
+                restarts: 1,
+                expiries: 1,
+                copies: 1,
+                ..NOTHING
+            },
             faults: 2,
         },
         Self {
@@ -92,6 +111,20 @@ impl Scenario {
             faults: 2,
         },
         Self {
+            name: "pauses",
+            start: Some(Start::Last(1)),
+            credits: 2,
+            limits: Counts { others: 2, pauses: 1, cuts: 2, trims: 1, losses: 1, ..NOTHING },
+            faults: 1,
+        },
+        Self {
+            name: "own messages",
+            start: Some(Start::Live),
+            credits: 2,
+            limits: Counts { publishes: 2, cuts: 2, restarts: 1, rollbacks: 1, ..NOTHING },
+            faults: 1,
+        },
+        Self {
             name: "together",
             start: Some(Start::Live),
             credits: 2,
@@ -99,6 +132,8 @@ impl Scenario {
                 publishes: 2,
                 others: 1,
                 requests: 1,
+                cancels: 1,
+                pauses: 1,
                 cuts: 2,
                 restarts: 1,
                 rollbacks: 1,
@@ -107,6 +142,7 @@ impl Scenario {
                 refusals: 1,
                 expiries: 1,
                 lapses: 1,
+                copies: 1,
             },
             faults: 3,
         },
@@ -117,6 +153,8 @@ const NOTHING: Counts = Counts {
     publishes: 0,
     others: 0,
     requests: 0,
+    cancels: 0,
+    pauses: 0,
     cuts: 0,
     restarts: 0,
     rollbacks: 0,
@@ -125,6 +163,7 @@ const NOTHING: Counts = Counts {
     refusals: 0,
     expiries: 0,
     lapses: 0,
+    copies: 0,
 };
 
 /// A deliberate error of a driver, or on the way between the machines.

@@ -235,6 +235,12 @@ impl Server {
         self.act(name)
     }
 
+    /// Whether a `hello` resumes a session.
+    pub(crate) fn resumes(&self, line: Up) -> bool {
+        let Up::Hello { session: Some(name), .. } = line else { return false };
+        self.sessions.iter().any(|session| session.name == name)
+    }
+
     // Subscriptions.
 
     fn subscribe(&mut self, link: u8, start: Start) {

@@ -1,7 +1,5 @@
 //! A state of the model, and what can happen in it.
 
-use std::collections::VecDeque;
-
 use everwire_core::{protocol::ErrorCode, session::PublishOutcome};
 use stateright::{Model, Property};
 
@@ -46,6 +44,14 @@ pub enum Action {
     PublishOther,
     /// The client's application sends a request.
     Request,
+    /// The client's application cancels its latest request.
+    Cancel,
+    /// The client's application does not keep up,
+    Pause,
+    /// and goes on.
+    GoOn,
+    /// All that the client has sent on a connection arrives on another one once more.
+    Copy(u8),
     /// The time to live of the client's publishes runs out.
     Lapse,
     /// The store drops the messages that it has.
@@ -121,6 +127,9 @@ impl Session {
         if client.link.is_none() && client.over.is_none() {
             actions.push(Action::Dial);
         }
+        if client.is_paused {
+            actions.push(Action::GoOn);
+        }
     }
 
     /// What applications do, and what goes wrong.
@@ -128,9 +137,14 @@ impl Session {
         let World { client, server, links, used, .. } = world;
         let limits = &self.scenario.limits;
         let mut add = |is_possible: bool, action| actions.extend(is_possible.then_some(action));
-        add(used.publishes < limits.publishes, Action::Publish);
+        if client.over.is_none() {
+            add(used.publishes < limits.publishes, Action::Publish);
+            add(used.requests < limits.requests, Action::Request);
+            let is_waiting = client.requests.last().is_some_and(|request| request.outcome.is_none());
+            add(used.cancels < limits.cancels && is_waiting, Action::Cancel);
+            add(used.pauses < limits.pauses && !client.is_paused, Action::Pause);
+        }
         add(used.others < limits.others, Action::PublishOther);
-        add(used.requests < limits.requests, Action::Request);
         add(limits.rollbacks > used.rollbacks && server.store.backup.is_none(), Action::BackUp);
         if used.faults() >= self.scenario.faults {
             return;
@@ -138,6 +152,9 @@ impl Session {
         for link in links.iter().filter(|link| used.cuts < limits.cuts && link.has_client && server.has(link.id)) {
             add(true, Action::ClientLoses(link.id));
             add(true, Action::ServerLoses(link.id));
+        }
+        for link in links.iter().filter(|link| used.copies < limits.copies && !link.sent.is_empty()) {
+            add(true, Action::Copy(link.id));
         }
         add(used.refusals < limits.refusals && !server.store.undecided.is_empty(), Action::Refuse);
         add(used.lapses < limits.lapses && client.publishes.iter().any(|own| own.outcome.is_none()), Action::Lapse);
@@ -155,13 +172,24 @@ impl Session {
             Action::Dial => {
                 let id = world.next_link;
                 world.next_link += 1;
-                links.push(Link { id, up: VecDeque::new(), down: VecDeque::new(), has_client: true });
+                links.push(Link::new(id));
                 server.accept(id);
                 client.connected(id, defect)?;
             }
             Action::ToServer(id) => {
-                if let Some(line) = find(links, id).and_then(|link| link.up.pop_front()) {
-                    server.receive(id, line)?;
+                if let Some(link) = find(links, id)
+                    && let Some(line) = link.up.pop_front()
+                {
+                    let is_copy = link.is_copy;
+                    if is_copy && matches!(line, Up::Hello { .. }) && !server.resumes(line) {
+                        server.lose(id)?;
+                    } else {
+                        match server.receive(id, line) {
+                            // It does not react to what the server says.
+                            Err(Finding::ClientInError) if is_copy => server.lose(id)?,
+                            received => received?,
+                        }
+                    }
                 }
             }
             Action::ToClient(id) => {
@@ -203,6 +231,23 @@ impl Session {
                 used.requests += 1;
                 client.request(defect)?;
             }
+            Action::Cancel => {
+                used.cancels += 1;
+                client.cancel(defect)?;
+            }
+            Action::Pause => {
+                used.pauses += 1;
+                client.pause(true, defect)?;
+            }
+            Action::GoOn => client.pause(false, defect)?,
+            Action::Copy(id) => {
+                used.copies += 1;
+                let sent = find(links, id).map(|link| link.sent.clone()).unwrap_or_default();
+                let id = world.next_link;
+                world.next_link += 1;
+                links.push(Link::copy(id, sent));
+                server.accept(id);
+            }
             Action::Lapse => {
                 used.lapses += 1;
                 client.lapse(defect)?;
@@ -237,9 +282,13 @@ impl Session {
 
     /// Puts on the connections what the event has led to, and forgets those that are gone at both ends.
     fn settle(&self, world: &mut World) -> Result<(), Finding> {
-        let World { client, server, links, .. } = world;
+        let World { client, server, links, used, .. } = world;
         let lines: Vec<Up> = std::mem::take(&mut client.out);
         if let Some(link) = client.link.and_then(|id| find(links, id)) {
+            let resumes = matches!(link.sent.first().or(lines.first()), Some(Up::Hello { session: Some(_), .. }));
+            if resumes && self.scenario.limits.copies > used.copies {
+                link.sent.extend(&lines);
+            }
             link.up.extend(lines);
         }
         if client.leaves {
@@ -255,12 +304,15 @@ impl Session {
             if !link.has_client {
                 link.down.clear();
             }
+            if used.copies == self.scenario.limits.copies {
+                link.sent.clear();
+            }
             if !server.has(link.id) {
                 link.up.clear();
             }
         }
         links.retain(|link| link.has_client || server.has(link.id));
-        client.over.map_or(Ok(()), |_| Err(Finding::SessionEnded))
+        if client.over.is_some() && used.copies == 0 { Err(Finding::SessionEnded) } else { Ok(()) }
     }
 
     /// Lets everything go on without anything going wrong, and checks where that ends.
@@ -280,7 +332,7 @@ impl Session {
     fn at_rest(&self, world: &World) -> Result<(), Finding> {
         let World { client, server, used, .. } = world;
         let disk = &server.store.disk;
-        let has_forgotten = used.restarts + used.rollbacks + used.expiries > 0;
+        let has_forgotten = used.restarts + used.rollbacks + used.expiries + used.copies > 0;
         let has_lost_data = used.rollbacks + used.losses > 0;
         for publish in &client.publishes {
             let found = disk.messages.iter().find(|message| message.payload == publish.payload);
@@ -296,11 +348,19 @@ impl Session {
         for request in &client.requests {
             let is_right = match request.outcome.ok_or(Finding::NoOutcome)? {
                 Ok(()) => true,
+                Err(ErrorCode::Cancelled) => used.cancels > 0,
+                Err(ErrorCode::TakenOver) => used.copies > 0,
                 Err(code) => code == ErrorCode::Unknown && has_forgotten,
             };
             if !is_right {
                 return Err(Finding::WrongOutcome);
             }
+        }
+        if client.machine.pending() > 0 {
+            return Err(Finding::NoOutcome);
+        }
+        if client.over.is_some() {
+            return Ok(());
         }
         let messages = disk.messages.iter().fold(0, |set, message| set | identity(message.cursor));
         if client.has_all(messages, disk.last()) { Ok(()) } else { Err(Finding::Lost) }
