@@ -1,0 +1,33 @@
+//! What any server of `everwire.v1` must pass.
+//!
+//! The checks drive a server through WebSockets, as a client does that follows `docs/protocol.md` or breaks it on purpose. They share
+//! nothing with the server but the codec. The table of states and lines, and the vectors of malformed lines, are read from the files that
+//! the codec is tested with.
+//!
+//! ```no_run
+//! use everwire_conformance::{Options, checks, run};
+//!
+//! # async fn example() {
+//! let options = Options::new("ws://127.0.0.1:9001/everwire");
+//! for check in checks() {
+//!     println!("{}", run(&check, &options).await);
+//! }
+//! # }
+//! ```
+//!
+//! # Layout
+//!
+//! - [`Options`]: the server, and what it offers beyond the protocol
+//! - [`Check`], [`run`], [`Report`]: one check and its result
+//! - [`checks`]: the list, a module a subject
+//! - `client`: a connection that speaks lines, with a time limit on everything; `outcome`: how a check fails
+
+mod checks;
+mod client;
+mod options;
+mod outcome;
+mod suite;
+
+pub use checks::checks;
+pub use options::Options;
+pub use suite::{Check, Report, Verdict, run};

@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use clap::Args;
+
+/// The server to check, and what it offers. Everything but the address has a default; what a server does not offer is not checked.
+#[derive(Debug, Clone, Args)]
+#[non_exhaustive]
+pub struct Options {
+    /// The address of the server, for example `ws://127.0.0.1:9001/everwire`. A command line has it as an argument of its own.
+    #[arg(skip)]
+    pub url: String,
+    /// Seconds to wait for each answer
+    #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Credentials to send with each hello
+    #[arg(long, value_name = "TEXT")]
+    pub credentials: Option<String>,
+    /// How the names of the channels begin that the checks publish to
+    #[arg(long, default_value = "conformance-", value_name = "TEXT")]
+    pub prefix: String,
+    /// A request that is answered at once
+    #[arg(long, value_name = "NAME")]
+    pub request: Option<String>,
+    /// The payload of each request
+    #[arg(long, value_name = "TEXT")]
+    pub request_payload: Option<String>,
+    /// A request that is not answered within the time to wait
+    #[arg(long, value_name = "NAME")]
+    pub slow_request: Option<String>,
+    /// A channel that the client may neither subscribe to nor publish to
+    #[arg(long, value_name = "CHANNEL")]
+    pub denied: Option<String>,
+    /// A channel that keeps the latest message of each key
+    #[arg(long, value_name = "CHANNEL")]
+    pub state: Option<String>,
+    /// A channel that keeps at most 16 messages
+    #[arg(long, value_name = "CHANNEL")]
+    pub short_history: Option<String>,
+    /// A channel whose history clients may not see
+    #[arg(long, value_name = "CHANNEL")]
+    pub no_history: Option<String>,
+    /// A channel that takes at most 1,000 bytes a message
+    #[arg(long, value_name = "CHANNEL")]
+    pub small_messages: Option<String>,
+}
+
+impl Options {
+    /// The defaults for the server at a `ws://` address.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            timeout: Duration::from_secs(5),
+            credentials: None,
+            prefix: "conformance-".to_owned(),
+            request: None,
+            request_payload: None,
+            slow_request: None,
+            denied: None,
+            state: None,
+            short_history: None,
+            no_history: None,
+            small_messages: None,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|time| !time.is_zero()).ok_or_else(|| "pass a number of seconds above zero".to_owned())
+}
