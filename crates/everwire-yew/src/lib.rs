@@ -48,9 +48,12 @@
 //! - [`SocketOptions`]: where to and how; another value opens another socket
 //! - [`UseSocket`], [`ConnectionStatus`]: what the hooks give
 //! - [`DownReason`]: why a connection is not open, as data and in words
+//! - [`use_client`], [`ClientProvider`]: a client of an Everwire server for the components of a page; [`use_channel`],
+//!   [`use_presence`]: its channels and who is in them
 //! - [`ConnectionBadge`]: how the connection is, for people
 
 mod badge;
+mod client;
 mod down_reason;
 mod hook;
 mod live;
@@ -60,6 +63,7 @@ mod reader;
 mod status;
 
 pub use badge::{BadgeProps, ConnectionBadge};
+pub use client::{ClientProvider, UseChannel, use_channel, use_client, use_presence};
 pub use down_reason::{DownReason, WasOpen};
 pub use hook::{UseSocket, use_raw_socket, use_socket};
 pub use options::SocketOptions;
