@@ -15,6 +15,8 @@ pub struct Counts {
     pub cancels: u8,
     /// The client's application does not keep up for a while.
     pub pauses: u8,
+    /// The connection does not keep up with the channel.
+    pub lags: u8,
     /// One end of a connection finds it broken.
     pub cuts: u8,
     /// The server's process ends and starts again.
@@ -48,7 +50,7 @@ pub struct Scenario {
     pub credits: usize,
     /// How often each thing happens.
     pub limits: Counts,
-    /// How many of the faults, which are all but what applications do, happen together at most.
+    /// How many of the faults, which are all from `cuts` on, happen together at most.
     pub faults: u8,
 }
 
@@ -114,7 +116,7 @@ impl Scenario {
             name: "pauses",
             start: Some(Start::Last(1)),
             credits: 2,
-            limits: Counts { others: 2, pauses: 1, cuts: 2, trims: 1, losses: 1, ..NOTHING },
+            limits: Counts { others: 2, pauses: 1, lags: 1, cuts: 2, trims: 1, losses: 1, ..NOTHING },
             faults: 1,
         },
         Self {
@@ -134,6 +136,7 @@ impl Scenario {
                 requests: 1,
                 cancels: 1,
                 pauses: 1,
+                lags: 1,
                 cuts: 2,
                 restarts: 1,
                 rollbacks: 1,
@@ -155,6 +158,7 @@ const NOTHING: Counts = Counts {
     requests: 0,
     cancels: 0,
     pauses: 0,
+    lags: 0,
     cuts: 0,
     restarts: 0,
     rollbacks: 0,

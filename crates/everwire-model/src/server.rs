@@ -293,7 +293,19 @@ impl Server {
         }
     }
 
-    /// The connections do not keep up.
+    /// Whether messages go to a connection as they are published.
+    pub(crate) fn is_live(&self, link: u8) -> bool {
+        let accepted = self.accepted.iter().find(|accepted| accepted.link == link);
+        accepted.and_then(|accepted| accepted.feed).is_some_and(|feed| feed.is_live())
+    }
+
+    /// A connection does not keep up.
+    pub(crate) fn fall_behind(&mut self, link: u8) {
+        if let Some(feed) = self.at(link).and_then(|accepted| accepted.feed.as_mut()) {
+            feed.fell_behind();
+        }
+    }
+
     fn fan_out(&mut self, stored: Stored) {
         for accepted in &mut self.accepted {
             let Some(feed) = &mut accepted.feed else { continue };

@@ -50,6 +50,8 @@ pub enum Action {
     Pause,
     /// and goes on.
     GoOn,
+    /// A connection does not keep up with the channel.
+    Lag(u8),
     /// All that the client has sent on a connection arrives on another one once more.
     Copy(u8),
     /// The time to live of the client's publishes runs out.
@@ -145,6 +147,9 @@ impl Session {
             add(used.pauses < limits.pauses && !client.is_paused, Action::Pause);
         }
         add(used.others < limits.others, Action::PublishOther);
+        for link in links.iter().filter(|link| used.lags < limits.lags && server.is_live(link.id)) {
+            add(true, Action::Lag(link.id));
+        }
         add(limits.rollbacks > used.rollbacks && server.store.backup.is_none(), Action::BackUp);
         if used.faults() >= self.scenario.faults {
             return;
@@ -238,6 +243,10 @@ impl Session {
             Action::Pause => {
                 used.pauses += 1;
                 client.pause(true, defect)?;
+            }
+            Action::Lag(id) => {
+                used.lags += 1;
+                server.fall_behind(id);
             }
             Action::GoOn => client.pause(false, defect)?,
             Action::Copy(id) => {
