@@ -15,6 +15,7 @@ use everwire::{
 };
 use everwire_server::{
     Builder, Everwire,
+    broker::Memory,
     channels::{Action, AllowAll, Authentication, Authorize, Denied, Identity, LocalDelivery, RequestError as Failure},
 };
 use futures_util::StreamExt;
@@ -29,23 +30,26 @@ use crate::tools::{eager, within};
 /// A server, and a network to it.
 struct World {
     wire: Everwire,
+    broker: Memory,
     address: SocketAddr,
+    /// Where the network leads to.
+    target: Arc<Mutex<SocketAddr>>,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
 impl World {
     async fn start(change: impl FnOnce(Builder) -> Builder) -> Self {
-        let wire = change(Everwire::builder().authorize(AllowAll)).build();
-        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let target = server.local_addr().unwrap();
-        let app = wire.router().into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(server, app).await });
+        let broker = Memory::default();
+        let wire = change(Everwire::builder().broker(broker.clone()).authorize(AllowAll)).build();
+        let target = Arc::new(Mutex::new(serve(&wire).await));
+        let leads_to = Arc::clone(&target);
         let network = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = network.local_addr().unwrap();
         let connections: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
         let carried = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((mut client, _)) = network.accept().await {
+                let target = *leads_to.lock().unwrap();
                 let connection = tokio::spawn(async move {
                     let mut server = TcpStream::connect(target).await.unwrap();
                     let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
@@ -53,7 +57,7 @@ impl World {
                 carried.lock().unwrap().push(connection.abort_handle());
             }
         });
-        Self { wire, address, connections }
+        Self { wire, broker, address, target, connections }
     }
 
     fn builder(&self) -> ClientBuilder {
@@ -64,15 +68,30 @@ impl World {
         self.builder().connect().unwrap()
     }
 
+    /// Replaces the server by another one with the same broker, as a restart with a durable one does.
+    async fn restart(&self) {
+        let wire = Everwire::builder().broker(self.broker.clone()).authorize(AllowAll).build();
+        *self.target.lock().unwrap() = serve(&wire).await;
+        self.cut();
+    }
+
     /// Breaks every connection.
     fn cut(&self) {
         self.connections.lock().unwrap().drain(..).for_each(|connection| connection.abort());
     }
 }
 
+async fn serve(wire: &Everwire) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = wire.router().into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
 /// Nothing is lost and nothing is repeated, in either direction: what a library is for that carries messages.
-#[tokio::test]
-async fn every_message_arrives_once_and_in_order_over_cuts() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_message_arrives_once_and_in_order_over_cuts_and_restarts_of_the_server() {
     const MESSAGES: u64 = 800;
     let world = World::start(|builder| builder).await;
     let (sender, receiver) = (world.client(), world.client());
@@ -85,7 +104,7 @@ async fn every_message_arrives_once_and_in_order_over_cuts() {
             if number % 40 == 0 {
                 // Some are acknowledged, some under way, some not sent yet.
                 assert!(within("it was acknowledged", fates.swap_remove(fates.len() / 2)).await.is_ok());
-                world.cut();
+                if number % 200 == 0 { world.restart().await } else { world.cut() }
             }
         }
         for fate in fates {
