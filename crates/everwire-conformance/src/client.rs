@@ -242,7 +242,7 @@ impl Client {
     /// Expects the connection to end without another line. Returns the close code, if there is one.
     pub(crate) async fn end(&mut self) -> Outcome<Option<u16>> {
         loop {
-            match self.next().await? {
+            match self.next().await.map_err(still_open)? {
                 Ok(line) if line.begins("credits") || line.begins("pos") => {}
                 Ok(line) => return failed("the connection to close", line),
                 Err(code) => return Ok(code),
@@ -254,11 +254,19 @@ impl Client {
     pub(crate) async fn rest(&mut self) -> Outcome<(Option<u16>, Vec<Received>)> {
         let mut lines = Vec::new();
         loop {
-            match self.next().await? {
+            match self.next().await.map_err(still_open)? {
                 Ok(line) => lines.push(line),
                 Err(code) => return Ok((code, lines)),
             }
         }
+    }
+}
+
+/// What it means if nothing comes where a connection is to end.
+fn still_open(stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed(reason) => Stop::Failed(format!("expected the connection to close, {reason}")),
+        skipped @ Stop::Skipped(_) => skipped,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use everwire_conformance::{Check, Options, Verdict, checks, run};
+use everwire_conformance::{Check, Fault, Options, Verdict, checks, run, run_with};
 
 /// The command line over the options of the checks.
 #[derive(Debug, Parser)]
@@ -26,6 +26,9 @@ struct Cli {
     /// Print the names of the checks, and run none
     #[arg(long)]
     list: bool,
+    /// Give the server each fault in turn that the checks must find, by a proxy, and print what they find
+    #[arg(long, conflicts_with_all = ["list", "filter"])]
+    faults: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -42,6 +45,9 @@ async fn check(cli: Cli) -> io::Result<bool> {
     let mut output = io::stdout();
     let mut options = cli.options;
     options.url = cli.url.unwrap_or_default();
+    if cli.faults {
+        return check_faults(&options, &mut output).await;
+    }
     let filter = cli.filter.unwrap_or_default();
     let checks: Vec<Check> = checks().into_iter().filter(|check| check.name().contains(&filter)).collect();
     if cli.list {
@@ -65,4 +71,28 @@ async fn check(cli: Cli) -> io::Result<bool> {
         writeln!(output, "no check has {filter:?} in its name: --list prints all names")?;
     }
     Ok(failed == 0 && !checks.is_empty())
+}
+
+/// Returns whether each fault was found.
+async fn check_faults(options: &Options, output: &mut impl Write) -> io::Result<bool> {
+    let (mut found, mut missed, mut skipped) = (0, 0, 0);
+    for fault in Fault::ALL {
+        let report = run_with(*fault, options).await?;
+        match report.as_ref().map(|report| &report.verdict) {
+            Some(Verdict::Failed(reason)) => {
+                found += 1;
+                writeln!(output, "found {fault:?} by {}: {reason}", fault.found_by())?;
+            }
+            Some(Verdict::Skipped(reason)) => {
+                skipped += 1;
+                writeln!(output, "skipped {fault:?}: {reason}")?;
+            }
+            _ => {
+                missed += 1;
+                writeln!(output, "MISSED {fault:?} by {}", fault.found_by())?;
+            }
+        }
+    }
+    writeln!(output, "found={found} missed={missed} skipped={skipped}")?;
+    Ok(missed == 0)
 }

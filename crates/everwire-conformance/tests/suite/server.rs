@@ -26,7 +26,7 @@ pub(crate) async fn start(broker: impl Broker) -> SocketAddr {
     let builder = Everwire::builder().authorize(Rules).broker(broker).channels(|name| {
         let mut options = ChannelOptions::default();
         match name {
-            "state" => options = ChannelOptions::state(),
+            "values" => options = ChannelOptions::state(),
             "short" => options.retention = Retention::stream().with_count(16),
             "no-history" => options.has_history = false,
             "small" => options.message_bytes = 1_000,
@@ -52,7 +52,7 @@ pub(crate) fn options(address: SocketAddr) -> Options {
     options.request = Some("now".to_owned());
     options.slow_request = Some("slow".to_owned());
     options.denied = Some("denied".to_owned());
-    options.state = Some("state".to_owned());
+    options.state = Some("values".to_owned());
     options.short_history = Some("short".to_owned());
     options.no_history = Some("no-history".to_owned());
     options.small_messages = Some("small".to_owned());

@@ -1,0 +1,325 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use everwire_core::protocol::{ClientLine, Cursor, ProtocolError};
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $fault:ident => $check:literal,)*) => {
+        /// What a server can do wrong. A [`FaultyProxy`](crate::FaultyProxy) makes a server do it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Fault {
+            $($(#[$doc])* $fault,)*
+        }
+
+        impl Fault {
+            /// Every fault.
+            pub const ALL: &[Self] = &[$(Self::$fault),*];
+
+            /// The name of a check that finds it.
+            pub const fn found_by(self) -> &'static str {
+                match self {
+                    $(Self::$fault => $check,)*
+                }
+            }
+        }
+    };
+}
+
+faults! {
+    /// Chooses the first subprotocol that is offered.
+    ChoosesAnyProtocol => "the-subprotocol-is-chosen-among-others",
+    /// Leaves a limit out of the welcome.
+    LeavesOutLimit => "the-welcome-says-all-limits",
+    /// Handles only the first line of a message.
+    HandlesFirstLineOnly => "lines-sent-with-hello-are-answered-after-the-welcome",
+    /// Answers a ping with another number.
+    ChangesPong => "a-ping-is-answered-with-its-number-and-the-time",
+    /// Does not end the session at a `bye`.
+    IgnoresBye => "bye-ends-the-session",
+    /// Resumes a session whatever the secret is.
+    IgnoresSecret => "a-session-is-not-resumed-without-its-secret",
+    /// Passes over malformed lines.
+    IgnoresMalformedLines => "malformed-sub-in-a-text-message-closes-the-connection",
+    /// Passes over lines of an unknown type.
+    IgnoresUnknownLines => "a-type-of-no-client-when-attached-is-treated-as-unknown-line",
+    /// Passes over lines with an unknown option.
+    IgnoresUnknownOptions => "options-that-are-not-known-are-ignored",
+    /// Passes over a second `hello`.
+    IgnoresSecondHello => "hello-when-attached-is-treated-as-unexpected",
+    /// Reports a fatal error and does not close.
+    KeepsOpenAfterError => "sub-when-new-is-treated-as-unexpected",
+    /// Closes without the error.
+    ClosesWithoutError => "sub-when-new-is-treated-as-unexpected",
+    /// Closes with 1000 whatever has happened.
+    ClosesAsIfInOrder => "sub-when-new-is-treated-as-unexpected",
+    /// Delivers each message twice.
+    RepeatsMessages => "live-begins-with-the-next-message",
+    /// Delivers no message.
+    LosesMessages => "live-begins-with-the-next-message",
+    /// Begins with the next message where the last ones are wanted.
+    IgnoresLast => "last-begins-with-so-many-messages",
+    /// Does not say that a subscriber has caught up.
+    LeavesOutPosition => "from-begins-after-a-cursor",
+    /// Delivers to a client that wants the position only.
+    DeliversToHold => "hold-gives-the-position-only",
+    /// Sends every message of a key where the latest is wanted.
+    SendsWholeState => "state-gives-the-latest-message-of-each-key",
+    /// Delivers after `unsub`.
+    IgnoresUnsub => "unsub-ends-the-deliveries",
+    /// Does not report a gap.
+    LeavesOutGap => "a-cursor-of-another-epoch-is-a-gap",
+    /// Reports a history that is another one as trimmed.
+    ChangesGapReason => "a-cursor-ahead-of-the-history-is-a-gap",
+    /// Looks only at the offset of a cursor, not at its epoch.
+    IgnoresEpoch => "a-cursor-of-another-epoch-is-a-gap",
+    /// Looks only at the offset of a cursor, not at its time.
+    IgnoresTime => "a-cursor-with-another-time-is-a-gap",
+    /// Does not answer publishes.
+    LeavesOutAcks => "a-publish-is-answered-before-its-own-copy",
+    /// Answers a publish twice.
+    RepeatsAcks => "publishes-of-one-message-are-answered-in-order",
+    /// Delivers a client's own message before the answer.
+    DeliversBeforeAck => "a-publish-is-answered-before-its-own-copy",
+    /// Does not say who has published a message.
+    LeavesOutProducer => "a-message-says-who-published-it",
+    /// Does not say the key of a message.
+    LeavesOutKey => "a-message-says-who-published-it",
+    /// Does not answer a publish that is sent again.
+    IgnoresRepeatedPublish => "a-repeated-publish-has-the-same-answer-and-is-stored-once",
+    /// Stores a publish again that is sent again.
+    StoresRepeatedPublish => "a-repeated-publish-has-the-same-answer-and-is-stored-once",
+    /// Takes a publish although the number before it is missing.
+    AcceptsMissingNumber => "a-missing-number-closes-the-connection",
+    /// Passes over a message that is too large.
+    IgnoresLargeMessages => "a-message-over-the-limit-closes-the-connection-with-1009",
+    /// Passes over binary messages.
+    IgnoresBinaryMessages => "bytes-arrive-as-they-were-sent",
+    /// Delivers an empty payload as none.
+    LeavesOutEmptyPayload => "an-empty-payload-is-not-none",
+    /// Starts a new session where one is to be resumed.
+    ForgetsSessions => "a-resume-goes-on-with-the-session",
+    /// Says that nothing is decided.
+    ForgetsDecided => "missed-answers-follow-before-the-subscriptions",
+    /// Does not listen to what is answered already.
+    IgnoresAcked => "answers-that-the-client-has-do-not-follow",
+    /// Gives every attach the first generation.
+    RepeatsGeneration => "generations-count-by-one",
+    /// Keeps the connection of an older generation.
+    AcceptsOldGeneration => "a-newer-generation-takes-over",
+    /// Does not make a session a member.
+    IgnoresPresence => "a-session-that-enters-learns-who-is-there",
+    /// Does not report who joins.
+    LeavesOutJoins => "the-others-learn-who-enters-and-leaves",
+    /// Reports a member as gone that reconnects.
+    LeavesOnReconnect => "a-reconnect-is-no-join-and-no-leave",
+    /// Does not refuse a request without a handler.
+    LeavesOutNacks => "a-request-without-a-handler-is-refused",
+    /// Sends each part of an answer twice.
+    RepeatsAnswers => "a-request-is-answered-in-parts",
+    /// Does not stop a request that is cancelled.
+    IgnoresCancel => "a-request-is-cancelled",
+    /// Does not stop a request whose time has run out.
+    IgnoresTimeout => "a-request-expires",
+    /// Runs more requests than there are credits.
+    ExceedsCredits => "more-unanswered-requests-than-credits-close-the-connection",
+}
+
+/// What the connections of a faulty server know in common.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// The secret of each session.
+    secrets: HashMap<String, String>,
+    /// The cursor of each offset: a check that looks at cursors uses one channel.
+    cursors: HashMap<u64, Cursor>,
+    /// The sessions that have resumed, of which the members of a channel do not know yet.
+    resumed: Vec<String>,
+}
+
+/// What a fault does to the lines of one connection.
+#[derive(Debug)]
+pub(crate) struct FaultyLines {
+    fault: Option<Fault>,
+    shared: Arc<Mutex<Shared>>,
+    is_attached: bool,
+    /// The greatest number of a publish.
+    greatest: u64,
+    /// Under which number a publish was sent again, and its own.
+    renamed: Option<(u64, u64)>,
+    /// The channel of which the client is a member.
+    channel: Option<String>,
+    /// An answer that waits for the message behind it.
+    held: Option<String>,
+    credits: u64,
+    pub(crate) message_bytes: usize,
+}
+
+impl FaultyLines {
+    pub(crate) fn new(fault: Option<Fault>, shared: Arc<Mutex<Shared>>) -> Self {
+        Self {
+            fault,
+            shared,
+            is_attached: false,
+            greatest: 0,
+            renamed: None,
+            channel: None,
+            held: None,
+            credits: u64::MAX,
+            message_bytes: usize::MAX,
+        }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the server gets instead of a line of the client, if anything.
+    pub(crate) fn client_line(&mut self, line: &str) -> Option<String> {
+        let kept = || Some(line.to_owned());
+        let header = line.split('\n').next().unwrap_or_default();
+        let parsed = ClientLine::parse(header);
+        let is_hello = matches!(parsed, Ok(ClientLine::Hello(_)));
+        let is_second = is_hello && self.is_attached;
+        self.is_attached |= is_hello;
+        let before = self.greatest;
+        if let Ok(ClientLine::Pub(publish)) = parsed {
+            self.greatest = before.max(publish.seq);
+        }
+        let Some(fault) = self.fault else { return kept() };
+        match (fault, parsed) {
+            (Fault::IgnoresBye, Ok(ClientLine::Bye))
+            | (Fault::IgnoresMalformedLines, Err(ProtocolError::Malformed { .. }))
+            | (Fault::IgnoresUnknownLines, Err(ProtocolError::UnknownLine(_)))
+            | (Fault::IgnoresUnsub, Ok(ClientLine::Unsub { .. }))
+            | (Fault::IgnoresCancel, Ok(ClientLine::Cancel { .. })) => None,
+            (Fault::IgnoresSecondHello, _) if is_second => None,
+            (Fault::IgnoresUnknownOptions, _) if header.contains(" colour=") => None,
+            (Fault::IgnoresSecret, Ok(ClientLine::Hello(hello))) => {
+                let secret = hello.resume.and_then(|resume| self.shared().secrets.get(resume.session).cloned());
+                Some(edit(line, |word| match &secret {
+                    Some(secret) if word.starts_with("secret=") => Some(format!("secret={secret}")),
+                    _ => Some(word.to_owned()),
+                }))
+            }
+            (Fault::LeavesOnReconnect, Ok(ClientLine::Hello(hello))) => {
+                self.shared().resumed.extend(hello.resume.map(|resume| resume.session.to_owned()));
+                kept()
+            }
+            (Fault::ForgetsSessions, Ok(ClientLine::Hello(_))) => Some(without(&without(line, "session"), "secret")),
+            (Fault::IgnoresAcked, Ok(ClientLine::Hello(_))) => Some(without(line, "acked")),
+            (Fault::IgnoresLast, Ok(ClientLine::Sub(_))) => {
+                Some(replace(line, |word| word.starts_with("last:"), "live"))
+            }
+            (Fault::DeliversToHold, Ok(ClientLine::Sub(_))) => Some(replace(line, |word| word == "hold", "live")),
+            (Fault::SendsWholeState, Ok(ClientLine::Sub(_))) => Some(replace(line, |word| word == "state", "last:100")),
+            (Fault::IgnoresPresence, Ok(ClientLine::Sub(_))) => Some(without(line, "presence")),
+            (fault @ (Fault::IgnoresEpoch | Fault::IgnoresTime), Ok(ClientLine::Sub(_))) => Some(edit(line, |word| {
+                let cursor = word.strip_prefix("from:").and_then(Cursor::parse);
+                let Some(mut cursor) = cursor else { return Some(word.to_owned()) };
+                if let Some(own) = self.shared().cursors.get(&cursor.offset) {
+                    if fault == Fault::IgnoresEpoch { cursor.epoch = own.epoch } else { cursor.time = own.time }
+                }
+                Some(format!("from:{cursor}"))
+            })),
+            (Fault::IgnoresRepeatedPublish, Ok(ClientLine::Pub(publish))) if publish.seq <= before => None,
+            (Fault::StoresRepeatedPublish, Ok(ClientLine::Pub(publish))) if publish.seq <= before => {
+                self.greatest = before + 1;
+                self.renamed = Some((self.greatest, publish.seq));
+                let own = publish.seq.to_string();
+                Some(replace(line, |word| word == own, &self.greatest.to_string()))
+            }
+            (Fault::AcceptsMissingNumber, Ok(ClientLine::Pub(publish))) if publish.seq > before + 1 => {
+                Some(line.replacen(header, &format!("{header} after={before}"), 1))
+            }
+            (Fault::IgnoresTimeout, Ok(ClientLine::Req(_))) => Some(without(line, "timeout")),
+            (Fault::ExceedsCredits, Ok(ClientLine::Req(request))) if request.seq > self.credits => None,
+            _ => kept(),
+        }
+    }
+
+    /// What the client gets instead of a line of the server.
+    pub(crate) fn server_line(&mut self, line: &str) -> Vec<String> {
+        let kept = line.to_owned();
+        let header = line.split('\n').next().unwrap_or_default();
+        let line_type = header.split(' ').next().unwrap_or_default();
+        self.learn(header, line_type);
+        let Some(fault) = self.fault else { return vec![kept] };
+        match (fault, line_type) {
+            (Fault::LosesMessages, "msg")
+            | (Fault::LeavesOutPosition, "pos")
+            | (Fault::LeavesOutGap, "gap")
+            | (Fault::LeavesOutAcks, "ack")
+            | (Fault::LeavesOutNacks, "nack")
+            | (Fault::LeavesOutJoins, "join")
+            | (Fault::ClosesWithoutError, "error") => Vec::new(),
+            (Fault::AcceptsOldGeneration, "error") if header.contains("taken-over") => Vec::new(),
+            (Fault::RepeatsMessages, "msg") | (Fault::RepeatsAcks, "ack") | (Fault::RepeatsAnswers, "res") => {
+                vec![kept.clone(), kept]
+            }
+            (Fault::DeliversBeforeAck, "ack") => {
+                self.held = Some(kept);
+                Vec::new()
+            }
+            (Fault::DeliversBeforeAck, "msg") => [Some(kept), self.held.take()].into_iter().flatten().collect(),
+            (Fault::LeavesOutLimit, "welcome") => vec![without(line, "credits")],
+            (Fault::ForgetsDecided, "welcome") => vec![replace(line, |word| word.starts_with("acked="), "acked=0")],
+            (Fault::RepeatsGeneration, "welcome") => {
+                vec![replace(line, |word| word.starts_with("generation="), "generation=1")]
+            }
+            (Fault::LeavesOnReconnect, "pong") => {
+                let resumed = std::mem::take(&mut self.shared().resumed);
+                let channel = self.channel.as_deref().unwrap_or_default();
+                let lines =
+                    resumed.iter().flat_map(|id| ["leave", "join"].map(|line| format!("{line} {channel} {id}")));
+                lines.chain([kept]).collect()
+            }
+            (Fault::ChangesPong, "pong") => vec![line.replacen("pong ", "pong 1", 1)],
+            (Fault::ChangesGapReason, "gap") => vec![replace(line, |word| word == "rewritten", "trimmed")],
+            (Fault::LeavesOutProducer, "msg") => vec![without(line, "by")],
+            (Fault::LeavesOutKey, "msg") => vec![without(line, "key")],
+            (Fault::LeavesOutEmptyPayload, "msg") => vec![line.strip_suffix('\n').unwrap_or(line).to_owned()],
+            (Fault::StoresRepeatedPublish, "ack") => match self.renamed {
+                Some((sent, own)) => vec![line.replacen(&format!("ack {sent} "), &format!("ack {own} "), 1)],
+                None => vec![kept],
+            },
+            _ => vec![kept],
+        }
+    }
+
+    fn learn(&mut self, header: &str, line_type: &str) {
+        let option = |name: &str| header.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        if line_type == "welcome" {
+            self.credits = option("credits").and_then(|credits| credits.parse().ok()).unwrap_or(u64::MAX);
+            self.message_bytes = option("message").and_then(|bytes| bytes.parse().ok()).unwrap_or(usize::MAX);
+            if let (Some(session), Some(secret)) = (header.split(' ').nth(1), option("secret")) {
+                self.shared().secrets.insert(session.to_owned(), secret.to_owned());
+            }
+        }
+        if line_type == "presence" {
+            self.channel = header.split(' ').nth(1).map(str::to_owned);
+        }
+        if let Some(cursor) = header.split(' ').skip(1).find_map(Cursor::parse).filter(|_| line_type == "ack") {
+            self.shared().cursors.insert(cursor.offset, cursor);
+        }
+    }
+}
+
+/// Changes the words of a header, or leaves them out.
+fn edit(line: &str, change: impl FnMut(&str) -> Option<String>) -> String {
+    let (header, payload) = match line.split_once('\n') {
+        Some((header, payload)) => (header, Some(payload)),
+        None => (line, None),
+    };
+    let words: Vec<String> = header.split(' ').filter_map(change).collect();
+    let payload = payload.map(|payload| format!("\n{payload}")).unwrap_or_default();
+    format!("{}{payload}", words.join(" "))
+}
+
+fn without(line: &str, option: &str) -> String {
+    let is_it = |word: &str| word.strip_prefix(option).is_some_and(|rest| rest.starts_with('='));
+    edit(line, |word| (!is_it(word)).then(|| word.to_owned()))
+}
+
+fn replace(line: &str, is_it: impl Fn(&str) -> bool, other: &str) -> String {
+    edit(line, |word| Some(if is_it(word) { other } else { word }.to_owned()))
+}
