@@ -254,7 +254,7 @@ impl Hub {
 
     /// Removes what is left of a session that is over.
     fn forget_session(&self, session: &Session, over: Over) {
-        let Over { present_in, identity } = over;
+        let Over { present_in, identity, is_abandoned } = over;
         self.sessions().remove(session.id());
         present_in.iter().for_each(|channel| self.presence.leave(channel, session.id()));
         let removed = self.broker.remove_session(session.id());
@@ -263,7 +263,7 @@ impl Hub {
                 tracing::warn!(%error, "a session that is over was not removed from the broker");
             }
         });
-        if let Some(observer) = &self.observer {
+        if let Some(observer) = self.observer.as_ref().filter(|_| !is_abandoned) {
             let change = SessionChange::Ended;
             observer.observe(SessionEvent { session: session.id().clone(), identity, change });
         }

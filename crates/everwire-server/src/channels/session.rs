@@ -37,6 +37,8 @@ pub(super) struct Inner {
     unconfirmed: BTreeSet<ChannelName>,
     /// Whether a task waits for the session's deadlines.
     has_timer: bool,
+    /// No client was welcomed, and none will be.
+    is_abandoned: bool,
 }
 
 /// An attach until the client is welcomed.
@@ -81,6 +83,8 @@ struct RequestState {
 pub(super) struct Over {
     pub(super) present_in: BTreeSet<ChannelName>,
     pub(super) identity: Identity,
+    /// No client was welcomed to it.
+    pub(super) is_abandoned: bool,
 }
 
 impl Session {
@@ -94,6 +98,7 @@ impl Session {
             present_in: BTreeSet::new(),
             unconfirmed: BTreeSet::new(),
             has_timer: false,
+            is_abandoned: false,
         };
         Arc::new(Self { id, secret, inner: Mutex::new(inner) })
     }
@@ -167,6 +172,7 @@ impl Inner {
     pub(super) fn abandon(&mut self) {
         self.attaching = None;
         self.links.clear();
+        self.is_abandoned = true;
         self.machine.end();
     }
 
@@ -382,6 +388,10 @@ impl Inner {
         for (_, link) in self.links.drain(..) {
             link.say_bye(ErrorCode::Gone);
         }
-        Over { present_in: std::mem::take(&mut self.present_in), identity: self.identity.clone() }
+        Over {
+            present_in: std::mem::take(&mut self.present_in),
+            identity: self.identity.clone(),
+            is_abandoned: self.is_abandoned,
+        }
     }
 }

@@ -248,6 +248,29 @@ async fn the_application_sees_sessions_start_detach_resume_and_end() {
     assert_eq!(changes, [Started, Detached, Resumed, Ended]);
 }
 
+/// It would see the end of a session that never started.
+#[tokio::test]
+async fn the_application_sees_nothing_of_a_client_that_the_broker_could_not_take() {
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel::<SessionEvent>();
+    let broker = Flaky::default();
+    let server = {
+        let broker = broker.clone();
+        TestServer::start(|builder| {
+            builder.broker(broker).on_session(move |event| {
+                let _ = sender.send(event);
+            })
+        })
+        .await
+    };
+    broker.set(|faults| faults.is_down = true);
+    let mut client = server.connect().await;
+    client.send("hello attempt=0").await;
+    assert_eq!(client.closed_after("error unavailable fatal=1").await, 1013);
+    broker.set(|faults| faults.is_down = false);
+    server.attach().await;
+    assert_eq!(events.recv().await.unwrap().change, SessionChange::Started);
+}
+
 #[tokio::test]
 async fn a_session_that_the_application_ends_is_gone() {
     let server = TestServer::start(|builder| builder).await;
