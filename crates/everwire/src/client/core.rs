@@ -16,9 +16,9 @@ use everwire_core::{
 
 use super::{
     channels::{Channels, Entry, Inbox, Item, Member, Members, RawMessage, Watcher},
+    exchange::{AnswerPart, Exchange, PublishResult},
     options::SubscribeOptions,
     report::{ClientError, ClientEvent, Gap, SubscriptionError},
-    table::Table,
 };
 use crate::{Message, MessageRef, threads::Pointer};
 
@@ -44,8 +44,7 @@ pub(super) struct Core {
     /// The ids of earlier sessions.
     earlier: Vec<String>,
     channels: Channels,
-    publishes: Table<PublishId, PendingPublish>,
-    requests: Table<RequestId, PendingRequest>,
+    pub(super) exchange: Exchange,
     /// Why the client is over, from when that is known.
     end: Option<ClientError>,
     is_over: bool,
@@ -59,43 +58,6 @@ pub(super) struct Core {
 struct Identity {
     session: String,
     secret: String,
-}
-
-#[derive(Debug)]
-struct PendingPublish {
-    channel: String,
-    key: Option<String>,
-    payload: Option<Message>,
-    result: Option<PublishResult>,
-    waker: Option<Waker>,
-    /// The application does not wait for the outcome.
-    is_detached: bool,
-}
-
-/// The outcome of a publish, and the server's explanation.
-#[derive(Debug)]
-pub(super) struct PublishResult {
-    pub(super) outcome: PublishOutcome,
-    pub(super) reason: String,
-    /// The client is over.
-    pub(super) is_over: bool,
-}
-
-#[derive(Debug)]
-struct PendingRequest {
-    name: String,
-    payload: Option<Message>,
-    parts: std::collections::VecDeque<AnswerPart>,
-    is_answered: bool,
-    waker: Option<Waker>,
-    /// The application does not wait for the answer.
-    is_detached: bool,
-}
-
-#[derive(Debug)]
-pub(super) enum AnswerPart {
-    Part { payload: Option<Message>, more: bool },
-    Failed { code: ErrorCode, reason: String, is_over: bool },
 }
 
 /// What is to be done when no lock is held.
@@ -132,8 +94,7 @@ impl Core {
             identity: None,
             earlier: Vec::new(),
             channels: Channels::default(),
-            publishes: Table::default(),
-            requests: Table::default(),
+            exchange: Exchange::default(),
             end: None,
             is_over: false,
             closers: Vec::new(),
@@ -456,29 +417,9 @@ impl Core {
     ) -> Result<PublishId, QueueError> {
         let words = "pub  after= key=".len() + channel.len() + key.as_ref().map_or(0, String::len);
         let id = self.session.publish(now, line_size(words, payload.as_ref()), time_to_live)?;
-        let (channel, is_detached) = (channel.to_owned(), false);
-        self.publishes.push(id, PendingPublish { channel, key, payload, result: None, waker: None, is_detached });
+        self.exchange.add_publish(id, channel, key, payload);
         self.act(Context::default());
         Ok(id)
-    }
-
-    /// The outcome of a publish; registers the waker where there is none.
-    pub(super) fn published(&mut self, id: PublishId, waker: &Waker) -> Option<PublishResult> {
-        let publish = self.publishes.get_mut(id)?;
-        if publish.result.is_none() {
-            publish.waker = Some(waker.clone());
-            return None;
-        }
-        self.publishes.remove(id)?.result
-    }
-
-    pub(super) fn detach_publish(&mut self, id: PublishId) {
-        if let Some(publish) = self.publishes.get_mut(id) {
-            publish.is_detached = true;
-            if publish.result.is_some() {
-                self.publishes.remove(id);
-            }
-        }
     }
 
     pub(super) fn request(
@@ -490,46 +431,14 @@ impl Core {
     ) -> Result<RequestId, QueueError> {
         let words = "req  timeout= floor= part=".len() + 2 * NUMBER + name.len();
         let id = self.session.request(now, line_size(words, payload.as_ref()), timeout)?;
-        let request = PendingRequest {
-            name: name.to_owned(),
-            payload,
-            parts: std::collections::VecDeque::new(),
-            is_answered: false,
-            waker: None,
-            is_detached: false,
-        };
-        self.requests.push(id, request);
+        self.exchange.add_request(id, name, payload);
         self.act(Context::default());
         Ok(id)
-    }
-
-    /// The next part of an answer; registers the waker where there is none. `None` in `Some` after the last.
-    pub(super) fn next_part(&mut self, id: RequestId, waker: &Waker) -> Option<Option<AnswerPart>> {
-        let Some(request) = self.requests.get_mut(id) else { return Some(None) };
-        let part = request.parts.pop_front();
-        if part.is_none() && !request.is_answered {
-            request.waker = Some(waker.clone());
-            return None;
-        }
-        if request.is_answered && request.parts.is_empty() {
-            self.requests.remove(id);
-        }
-        Some(part)
     }
 
     pub(super) fn cancel(&mut self, id: RequestId) {
         self.session.cancel(id);
         self.act(Context::default());
-    }
-
-    pub(super) fn detach_request(&mut self, id: RequestId) {
-        if let Some(request) = self.requests.get_mut(id) {
-            request.is_detached = true;
-            request.parts.clear();
-            if request.is_answered {
-                self.requests.remove(id);
-            }
-        }
     }
 
     // What follows.
@@ -551,7 +460,7 @@ impl Core {
                     }
                 }
                 ClientAction::Publish { id, seq, after } => {
-                    if let Some(publish) = self.publishes.get_mut(id) {
+                    if let Some(publish) = self.exchange.publish(id) {
                         let mut line = Pub::new(&publish.channel, seq);
                         line.key = publish.key.as_deref();
                         line.after = after.unwrap_or(line.after);
@@ -559,7 +468,7 @@ impl Core {
                     }
                 }
                 ClientAction::Request { id, seq, timeout, floor, part } => {
-                    if let Some(request) = self.requests.get_mut(id) {
+                    if let Some(request) = self.exchange.request(id) {
                         let mut line = Req::new(&request.name, seq);
                         line.timeout = timeout.map(|time| time.as_millis_f64() as u64);
                         (line.floor, line.part) = (floor, part.unwrap_or(0));
@@ -581,15 +490,17 @@ impl Core {
                 ClientAction::Published { id, outcome } => {
                     let code = if let PublishOutcome::Failed(code) = outcome { Some(code) } else { None };
                     let reason = take_reason(&mut explained, code, NackOf::Pub);
-                    self.finish_publish(id, outcome, reason);
+                    let result = PublishResult { outcome, reason, is_over: self.session.is_over() };
+                    self.effects.wakers.extend(self.exchange.finish_publish(id, result));
                 }
                 ClientAction::Answered { id, more, .. } => {
-                    self.answer(id, AnswerPart::Part { payload: owned(context.payload), more }, !more);
+                    let part = AnswerPart::Part { payload: owned(context.payload), more };
+                    self.effects.wakers.extend(self.exchange.answer(id, part));
                 }
                 ClientAction::RequestFailed { id, code } => {
                     let reason = take_reason(&mut explained, Some(code), NackOf::Req);
-                    let is_over = self.session.is_over();
-                    self.answer(id, AnswerPart::Failed { code, reason, is_over }, true);
+                    let part = AnswerPart::Failed { code, reason, is_over: self.session.is_over() };
+                    self.effects.wakers.extend(self.exchange.answer(id, part));
                 }
                 ClientAction::Gap { subscription, reason, cursor, missed } => {
                     let gap = Gap { reason, cursor, missed };
@@ -655,31 +566,6 @@ impl Core {
             self.effects.heartbeat = Some(Time::from_millis(welcome.heartbeat));
         }
         self.effects.events.push(ClientEvent::Attached(session));
-    }
-
-    fn finish_publish(&mut self, id: PublishId, outcome: PublishOutcome, reason: String) {
-        let is_over = self.session.is_over();
-        let Some(publish) = self.publishes.get_mut(id) else { return };
-        if publish.is_detached {
-            self.publishes.remove(id);
-            return;
-        }
-        publish.payload = None;
-        publish.result = Some(PublishResult { outcome, reason, is_over });
-        self.effects.wakers.extend(publish.waker.take());
-    }
-
-    fn answer(&mut self, id: RequestId, part: AnswerPart, is_last: bool) {
-        let Some(request) = self.requests.get_mut(id) else { return };
-        if request.is_detached {
-            if is_last {
-                self.requests.remove(id);
-            }
-            return;
-        }
-        request.is_answered = is_last;
-        request.parts.push_back(part);
-        self.effects.wakers.extend(request.waker.take());
     }
 
     fn ended(&mut self, id: SubscriptionId, code: Option<ErrorCode>, context: Context<'_>) {

@@ -15,6 +15,7 @@ mod builder;
 mod channels;
 mod core;
 mod driver;
+mod exchange;
 mod handle;
 mod negotiation;
 mod options;

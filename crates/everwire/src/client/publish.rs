@@ -13,7 +13,7 @@ use everwire_core::{
 };
 use thiserror::Error;
 
-use super::{core::PublishResult, driver::Driver, options::PublishOptions};
+use super::{driver::Driver, exchange::PublishResult, options::PublishOptions};
 use crate::{Message, threads::Pointer};
 
 /// A publish that the server has stored.
@@ -135,7 +135,7 @@ impl Future for Publishing {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Pending { driver, id } => match driver.look(|core| core.published(*id, context.waker())) {
+            State::Pending { driver, id } => match driver.look(|core| core.exchange.published(*id, context.waker())) {
                 None => Poll::Pending,
                 Some(result) => {
                     self.0 = State::Refused(None);
@@ -151,7 +151,7 @@ impl Future for Publishing {
 impl Drop for Publishing {
     fn drop(&mut self) {
         if let State::Pending { driver, id } = &self.0 {
-            driver.look(|core| core.detach_publish(*id));
+            driver.look(|core| core.exchange.detach_publish(*id));
         }
     }
 }

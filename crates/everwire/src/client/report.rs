@@ -1,4 +1,4 @@
-//! What a client reports beside the messages of its subscriptions: how it is attached, and why it ended.
+//! What a client reports other than the messages of its subscriptions: how it is attached, and why it ended.
 
 use core::time::Duration;
 

@@ -15,7 +15,7 @@ use everwire_core::{
 use futures_core::Stream;
 use thiserror::Error;
 
-use super::{core::AnswerPart, driver::Driver, options::RequestOptions, subscription::Decode};
+use super::{driver::Driver, exchange::AnswerPart, options::RequestOptions, subscription::Decode};
 use crate::{Message, threads::Pointer};
 
 /// Why a request has no answer.
@@ -115,7 +115,7 @@ impl<B> Answers<B> {
     /// Lets the request go on, without its answer.
     pub fn detach(mut self) {
         if let State::Pending { driver, id } = &self.state {
-            driver.look(|core| core.detach_request(*id));
+            driver.look(|core| core.exchange.detach_request(*id));
         }
         self.state = State::Over;
     }
@@ -130,7 +130,7 @@ impl<B> Answers<B> {
                 };
                 return Poll::Ready(Some(Err(error)));
             }
-            State::Pending { driver, id } => match driver.look(|core| core.next_part(*id, context.waker())) {
+            State::Pending { driver, id } => match driver.look(|core| core.exchange.next_part(*id, context.waker())) {
                 None => return Poll::Pending,
                 Some(part) => part,
             },
@@ -193,7 +193,7 @@ impl<B> Drop for Answers<B> {
     fn drop(&mut self) {
         if let State::Pending { driver, id } = &self.state {
             driver.run(|core, _| {
-                core.detach_request(*id);
+                core.exchange.detach_request(*id);
                 core.cancel(*id);
             });
         }
