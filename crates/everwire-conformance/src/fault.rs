@@ -39,6 +39,8 @@ faults! {
     IgnoresBye => "bye-ends-the-session",
     /// Resumes a session whatever the secret is.
     IgnoresSecret => "a-session-is-not-resumed-without-its-secret",
+    /// Lets everyone in.
+    AcceptsAnyCredentials => "wrong-credentials-are-refused-and-nothing-else-is-answered",
     /// Passes over malformed lines.
     IgnoresMalformedLines => "malformed-sub-in-a-text-message-closes-the-connection",
     /// Passes over lines of an unknown type.
@@ -134,6 +136,8 @@ pub(crate) struct Shared {
     cursors: HashMap<u64, Cursor>,
     /// The sessions that have resumed, of which the members of a channel do not know yet.
     resumed: Vec<String>,
+    /// The first credentials, which are right.
+    credentials: Option<String>,
 }
 
 /// What a fault does to the lines of one connection.
@@ -200,6 +204,11 @@ impl FaultyLines {
                     Some(secret) if word.starts_with("secret=") => Some(format!("secret={secret}")),
                     _ => Some(word.to_owned()),
                 }))
+            }
+            (Fault::AcceptsAnyCredentials, Ok(ClientLine::Hello(_))) => {
+                let own = line.split_once('\n').map(|(_, credentials)| credentials.to_owned()).unwrap_or_default();
+                let credentials = self.shared().credentials.get_or_insert(own).clone();
+                Some(format!("{header}\n{credentials}"))
             }
             (Fault::LeavesOnReconnect, Ok(ClientLine::Hello(hello))) => {
                 self.shared().resumed.extend(hello.resume.map(|resume| resume.session.to_owned()));

@@ -15,6 +15,9 @@ pub struct Options {
     /// Credentials to send with each hello
     #[arg(long, value_name = "TEXT")]
     pub credentials: Option<String>,
+    /// Credentials that the server refuses
+    #[arg(long, value_name = "TEXT")]
+    pub refused_credentials: Option<String>,
     /// How the names of the channels begin that the checks publish to
     #[arg(long, default_value = "conformance-", value_name = "TEXT")]
     pub prefix: String,
@@ -51,6 +54,7 @@ impl Options {
             url: url.into(),
             timeout: Duration::from_secs(5),
             credentials: None,
+            refused_credentials: None,
             prefix: "conformance-".to_owned(),
             request: None,
             request_payload: None,

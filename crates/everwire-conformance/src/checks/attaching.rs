@@ -6,7 +6,7 @@ use everwire_core::protocol::SUBPROTOCOL;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 
-use crate::client::Client;
+use crate::client::{Client, Session};
 use crate::outcome::{Outcome, failed, require};
 use crate::suite::{Check, Context};
 
@@ -18,6 +18,7 @@ pub(super) fn checks() -> Vec<Check> {
         Check::new("each-new-client-gets-a-session-of-its-own", distinct),
         Check::new("a-session-that-does-not-exist-is-replaced-by-a-new-one", not_existing),
         Check::new("a-session-is-not-resumed-without-its-secret", wrong_secret),
+        Check::new("wrong-credentials-are-refused-and-nothing-else-is-answered", unauthorized),
         Check::new("lines-sent-with-hello-are-answered-after-the-welcome", early_lines),
         Check::new("a-ping-is-answered-before-hello", ping_first),
         Check::new("a-ping-is-answered-with-its-number-and-the-time", ping),
@@ -85,6 +86,18 @@ async fn wrong_secret(context: Context) -> Outcome {
     let other = stranger.welcome().await?;
     require(!other.secret.is_empty() && other.id != session.id, "a new session", &other.line)?;
     owner.nothing_else().await
+}
+
+async fn unauthorized(context: Context) -> Outcome {
+    let credentials = context.need(&context.options.refused_credentials, "--refused-credentials")?;
+    let (_owner, session) = context.attach().await?;
+    let Session { id, secret, .. } = session;
+    for hello in ["hello attempt=0".to_owned(), format!("hello attempt=1 session={id} secret={secret}")] {
+        let mut client = context.connect().await?;
+        client.send(&format!("{hello}\n{credentials} ␞ sub {} live", context.channel())).await?;
+        client.fatal("unauthorized", None, 3000).await?;
+    }
+    Ok(())
 }
 
 async fn early_lines(context: Context) -> Outcome {

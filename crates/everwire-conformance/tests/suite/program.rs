@@ -8,7 +8,7 @@ use crate::server;
 /// Runs the program while the server of the test answers. Returns its exit status and the lines that it prints.
 async fn program(arguments: &[&str]) -> (Option<i32>, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_everwire-conformance"));
-    command.args(arguments);
+    command.args(arguments).args(["--credentials", server::ADA]);
     let Output { status, stdout, .. } = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap().lines().map(str::to_owned).collect())
 }

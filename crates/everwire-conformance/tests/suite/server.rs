@@ -8,12 +8,17 @@ use everwire_server::broker::{Broker, Journal, Memory, Retention};
 use everwire_server::channels::{Action, Authentication, Authorize, ChannelOptions, Denied, Identity};
 use tokio::net::TcpListener;
 
-/// Everything but one channel.
+pub(crate) const ADA: &str = "Ada";
+
+/// One name may log in, and may use everything but one channel.
 struct Rules;
 
 impl Authorize for Rules {
-    async fn authenticate(&self, _: Authentication) -> Result<Identity, Denied> {
-        Ok(Identity::anonymous())
+    async fn authenticate(&self, request: Authentication) -> Result<Identity, Denied> {
+        match request.credentials().and_then(|credentials| credentials.as_text()) {
+            Some(ADA) => Ok(Identity::user(ADA)),
+            _ => Err(Denied::new("only Ada may log in")),
+        }
     }
 
     fn allows(&self, _: &Identity, action: Action<'_>) -> bool {
@@ -49,6 +54,8 @@ pub(crate) async fn start(broker: impl Broker) -> SocketAddr {
 
 pub(crate) fn options(address: SocketAddr) -> Options {
     let mut options = Options::new(format!("ws://{address}/everwire"));
+    options.credentials = Some(ADA.to_owned());
+    options.refused_credentials = Some("Bob".to_owned());
     options.request = Some("now".to_owned());
     options.slow_request = Some("slow".to_owned());
     options.denied = Some("denied".to_owned());
