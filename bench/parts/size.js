@@ -10,7 +10,7 @@ import { everwire, wasmEchoes } from "../support/places.js";
 import { printTable } from "../support/table.js";
 
 /** The most that EverSocket may be, in bytes of gzip, and what to aim at: as small as socket.io-client. */
-const BUDGET = 17_000;
+const BUDGET = 17_200;
 const AIM = 13_400;
 
 /** What a page imports of each, and the wasm that this loads. */

@@ -8,7 +8,7 @@ use super::PACKAGE;
 use crate::workspace::Workspace;
 
 /// The most bytes that wasm and JavaScript together may take, compressed. Every page of every user loads them.
-const BUDGET: usize = 17_000;
+const BUDGET: usize = 17_200;
 
 /// Bytes after `gzip -9`.
 pub(super) struct Size {
