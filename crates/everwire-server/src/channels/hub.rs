@@ -303,7 +303,9 @@ impl Hub {
         match result {
             // The listener has decided it already, unless it was stored earlier.
             Ok(answer) => self.update(session, |inner| inner.machine().decided(seq, answer)),
-            Err(error @ BrokerError::Forgotten) => session.refuse(seq, ErrorCode::Unknown, &error.to_string()),
+            Err(error @ (BrokerError::Forgotten | BrokerError::Undecided)) => {
+                session.refuse(seq, ErrorCode::Unknown, &error.to_string())
+            }
             Err(error) => session.refuse(seq, ErrorCode::Unavailable, &error.to_string()),
         }
     }

@@ -27,6 +27,8 @@ struct Flaky {
 #[derive(Debug, Default)]
 struct Faults {
     is_down: bool,
+    /// Publishes fail without a trace of whether they were stored.
+    forgets: bool,
     /// Publishes wait until the test releases them.
     holds: bool,
     held: VecDeque<oneshot::Sender<()>>,
@@ -63,6 +65,9 @@ impl Broker for Flaky {
                 let _ = released.await;
             }
             this.check()?;
+            if this.faults.lock().unwrap().forgets {
+                return Err(BrokerError::Undecided);
+            }
             this.memory.publish(publication).await
         })
     }
@@ -140,6 +145,16 @@ async fn a_broker_that_fails_refuses_publishes_and_ends_no_connection() {
     let ack = client.ask("pub chat 2\nhello", "ack 2 ").await;
     assert_eq!(cursor(&ack).offset, 1);
     assert_eq!(message(&client.line().await).0, 1);
+}
+
+/// A client that took it for not stored would publish it again, by another number and perhaps twice.
+#[tokio::test]
+async fn a_publish_that_the_broker_may_have_stored_is_not_said_to_have_failed() {
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    let (mut client, _) = server.attach().await;
+    broker.set(|faults| faults.forgets = true);
+    client.ask("pub chat 1\nhello", "nack 1 unknown\n").await;
 }
 
 #[tokio::test]
