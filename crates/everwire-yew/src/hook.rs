@@ -133,6 +133,11 @@ impl Reducible for Known {
     type Action = (State, Change);
 
     fn reduce(self: Rc<Self>, (state, change): Self::Action) -> Rc<Self> {
+        // The event with the reason is on its way. Rendered without it, a reconnect by the application would look like a loss.
+        let is_premature = matches!(state, State::Connecting | State::Waiting { .. });
+        if change == Change::Same && self.0.is_open() && is_premature {
+            return self;
+        }
         let down_reason = match change {
             Change::Same => self.0.down_reason().cloned(),
             Change::Gone => None,
@@ -212,5 +217,36 @@ impl<Tx> PartialEq for UseSocket<Tx> {
 impl<Tx> fmt::Debug for UseSocket<Tx> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.status.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use everwire::Cause;
+
+    use super::*;
+    use crate::WasOpen;
+
+    const WAITING: State = State::Waiting { attempt: 1, retry_in: Some(Duration::from_millis(200)) };
+
+    fn known(state: State) -> Rc<Known> {
+        Rc::new(Known(ConnectionStatus::new(state, Rc::default())))
+    }
+
+    #[test]
+    fn an_open_connection_is_not_shown_as_down_before_the_reason_is_known() {
+        let known = known(State::Open).reduce((WAITING, Change::Same));
+        assert!(known.0.is_open());
+        let requested = DownReason::Dropped { cause: Cause::Requested, was_open: WasOpen::UntilNow };
+        let known = known.reduce((WAITING, Change::Down(requested.clone())));
+        assert_eq!((known.0.state(), known.0.down_reason()), (WAITING, Some(&requested)));
+    }
+
+    #[test]
+    fn an_attempt_that_begins_without_an_event_is_shown() {
+        assert_eq!(known(WAITING).reduce((State::Connecting, Change::Same)).0.state(), State::Connecting);
+        assert_eq!(known(State::Open).reduce((State::Closing, Change::Same)).0.state(), State::Closing);
     }
 }
