@@ -23,8 +23,9 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
     summary.step("native, features", || {
         let packages =
             ["everwire", "everwire-core", "everwire-load", "everwire-server"].map(|name| ["--package", name]).concat();
-        let full = ["test", "--all-features", "--lib", "--test", "api", "--test", "broker", "--test", "program"];
-        workspace.command("cargo").args(full).args(packages).args(&options.filter).run()
+        let full = ["test", "--all-features", "--lib"];
+        let tests = ["api", "broker", "program", "standalone"].map(|name| ["--test", name]).concat();
+        workspace.command("cargo").args(full).args(tests).args(packages).args(&options.filter).run()
     });
     if options.filter.is_none() {
         summary.step("native, each feature alone", || each_feature_alone(workspace));
