@@ -1,7 +1,10 @@
 //! The client of the server crates' tests: real WebSockets and raw HTTP over TCP, with a time limit on everything that it waits for.
+//! And the network between clients and servers of tests: a [`TcpProxy`], whose connections break when a test says so.
 //!
 //! A method panics where the server does not do what its name says, which fails the test.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod proxy;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,6 +21,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
+
+pub use proxy::{Direction, End, Flow, ProxiedConnection, TcpProxy};
 
 /// How long a test waits for what must happen before it fails.
 pub const TIMEOUT: Duration = Duration::from_secs(20);

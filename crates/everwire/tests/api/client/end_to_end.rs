@@ -1,10 +1,7 @@
 //! The client against the server library, whose broker is in memory, over a network that is cut.
 
 use core::time::Duration;
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::net::SocketAddr;
 
 use everwire::{
     Channel, Client, Delivery,
@@ -18,11 +15,9 @@ use everwire_server::{
     broker::Memory,
     channels::{Action, AllowAll, Authentication, Authorize, Denied, Identity, LocalDelivery, RequestError as Failure},
 };
+use everwire_test_client::{End, TcpProxy};
 use futures_util::StreamExt;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::AbortHandle,
-};
+use tokio::net::TcpListener;
 
 use super::{CHAT, closed, message, next};
 use crate::tools::{eager, within};
@@ -31,37 +26,19 @@ use crate::tools::{eager, within};
 struct World {
     wire: Everwire,
     broker: Memory,
-    address: SocketAddr,
-    /// Where the network leads to.
-    target: Arc<Mutex<SocketAddr>>,
-    connections: Arc<Mutex<Vec<AbortHandle>>>,
+    network: TcpProxy,
 }
 
 impl World {
     async fn start(change: impl FnOnce(Builder) -> Builder) -> Self {
         let broker = Memory::default();
         let wire = change(Everwire::builder().broker(broker.clone()).authorize(AllowAll)).build();
-        let target = Arc::new(Mutex::new(serve(&wire).await));
-        let leads_to = Arc::clone(&target);
-        let network = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = network.local_addr().unwrap();
-        let connections: Arc<Mutex<Vec<AbortHandle>>> = Arc::default();
-        let carried = Arc::clone(&connections);
-        tokio::spawn(async move {
-            while let Ok((mut client, _)) = network.accept().await {
-                let target = *leads_to.lock().unwrap();
-                let connection = tokio::spawn(async move {
-                    let mut server = TcpStream::connect(target).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-                });
-                carried.lock().unwrap().push(connection.abort_handle());
-            }
-        });
-        Self { wire, broker, address, target, connections }
+        let network = TcpProxy::start(serve(&wire).await).await.unwrap();
+        Self { wire, broker, network }
     }
 
     fn builder(&self) -> ClientBuilder {
-        Client::builder(format!("ws://{}/everwire", self.address)).socket(|socket| socket.backoff(eager()))
+        Client::builder(format!("ws://{}/everwire", self.network.address())).socket(|socket| socket.backoff(eager()))
     }
 
     fn client(&self) -> Client {
@@ -71,13 +48,15 @@ impl World {
     /// Replaces the server by another one with the same broker, as a restart with a durable one does.
     async fn restart(&self) {
         let wire = Everwire::builder().broker(self.broker.clone()).authorize(AllowAll).build();
-        *self.target.lock().unwrap() = serve(&wire).await;
+        self.network.set_target(serve(&wire).await);
         self.cut();
     }
 
     /// Breaks every connection.
     fn cut(&self) {
-        self.connections.lock().unwrap().drain(..).for_each(|connection| connection.abort());
+        for connection in self.network.connections() {
+            connection.end(End::Finished, End::Finished);
+        }
     }
 }
 
