@@ -432,14 +432,14 @@ impl Server {
             let payload_of =
                 |seq: u64| session.requests.iter().find(|(other, ..)| *other == seq).map(|(_, payload, _)| *payload);
             let line = match action {
-                ServerAction::Welcome { acked, keeps_requests, .. } => {
+                ServerAction::Welcome { acked, keeps_requests, credits, .. } => {
                     welcomed = link;
                     let is_new = link.and_then(|link| self.at(link)).is_some_and(|accepted| {
                         accepted.is_welcomed = true;
                         accepted.is_new
                     });
                     let keeps_requests = keeps_requests || defect == Some(Defect::RequestsSaidToBeKept);
-                    Down::Welcome { session: name, is_new, acked, keeps_requests, credits: self.limits.credits as u64 }
+                    Down::Welcome { session: name, is_new, acked, keeps_requests, credits: credits as u64 }
                 }
                 ServerAction::Answer { .. } if defect == Some(Defect::AckForgotten) => continue,
                 ServerAction::Answer { seq, answer: Answer::Stored(cursor) } => Down::Ack { seq, cursor },

@@ -135,7 +135,6 @@ impl Attach {
             time: self.hub.time_of_day(),
             heartbeat: millis(limits.heartbeat).min(most),
             message: (self.message_bytes as u64).min(most),
-            credits: (limits.credits as u64).min(most),
             subscriptions: (limits.subscriptions as u64).min(most),
             expires: millis(limits.expires_after).min(most),
             secret,

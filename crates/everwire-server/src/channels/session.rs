@@ -2,7 +2,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use everwire_core::Time;
-use everwire_core::protocol::{ErrorCode, NackOf, Payload, ServerError, ServerLine, Welcome};
+use everwire_core::protocol::{ErrorCode, MAX_NUMBER, NackOf, Payload, ServerError, ServerLine, Welcome};
 use everwire_core::session::{Answer, ServerAction, ServerSession};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -57,7 +57,6 @@ pub(super) struct WelcomeTerms {
     pub(super) time: u64,
     pub(super) heartbeat: u64,
     pub(super) message: u64,
-    pub(super) credits: u64,
     pub(super) subscriptions: u64,
     pub(super) expires: u64,
     /// The session is new.
@@ -314,13 +313,13 @@ impl Inner {
                 let earlier = self.links.extract_if(.., |(linked, _)| *linked == generation);
                 earlier.for_each(|(_, link)| link.end(ServerError::fatal(ErrorCode::TakenOver), ""));
             }
-            ServerAction::Welcome { generation, acked, keeps_requests } => {
+            ServerAction::Welcome { generation, acked, keeps_requests, credits } => {
                 let Some(Attaching { terms, welcomed, .. }) = self.attaching.take() else { return };
                 let mut welcome = Welcome::new(id.as_str(), generation);
                 welcome.time = terms.time;
                 welcome.heartbeat = terms.heartbeat;
                 welcome.message = terms.message;
-                welcome.credits = terms.credits;
+                welcome.credits = (credits as u64).min(MAX_NUMBER);
                 welcome.subscriptions = terms.subscriptions;
                 welcome.expires = terms.expires;
                 welcome.acked = acked;
@@ -352,7 +351,7 @@ impl Inner {
                 self.send(&ServerLine::Nack { seq, code, of: NackOf::Req }, payload);
             }
             ServerAction::Credits(credits) => {
-                self.send(&ServerLine::Credits { credits: credits as u64 }, Payload::None);
+                self.send(&ServerLine::Credits { credits: (credits as u64).min(MAX_NUMBER) }, Payload::None);
             }
             ServerAction::Stop { seq } => {
                 if let Some(request) = self.requests.get_mut(&seq) {

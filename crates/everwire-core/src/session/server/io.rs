@@ -96,6 +96,8 @@ pub enum ServerAction {
         acked: u64,
         /// Requests of the session still run, or have their answers.
         keeps_requests: bool,
+        /// How many publishes and requests may be unanswered.
+        credits: usize,
     },
     /// Send the answer to a publish: `ack` or `nack`.
     Answer {

@@ -48,7 +48,7 @@ const MAX_FORGOTTEN: u64 = 1_024;
 ///
 /// let mut session = ServerSession::new(SessionLimits::default());
 /// let generation = session.attach(0, 1)?;
-/// let welcome = ServerAction::Welcome { generation, acked: 0, keeps_requests: true };
+/// let welcome = ServerAction::Welcome { generation, acked: 0, keeps_requests: true, credits: 64 };
 /// assert_eq!(session.poll_action(), Some(welcome));
 ///
 /// assert_eq!(session.publish(generation, 1, 0), Receipt::Process);
@@ -312,7 +312,7 @@ impl ServerSession {
         self.attachment == Attachment::Over
     }
 
-    /// How many publishes and requests may be unanswered: what `welcome` says.
+    /// How many publishes and requests may be unanswered.
     pub fn credits(&self) -> usize {
         self.limits.credits
     }
@@ -345,6 +345,7 @@ impl ServerSession {
             generation: self.generation,
             acked: self.publishes.received(),
             keeps_requests: !self.has_lost_requests,
+            credits: self.limits.credits,
         });
         let answers = self.publishes.answers_after(acked).into_iter();
         self.actions.extend(answers.map(|(seq, answer)| ServerAction::Answer { seq, answer }));

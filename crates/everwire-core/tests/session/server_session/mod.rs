@@ -42,7 +42,7 @@ fn attached() -> ServerSession {
 }
 
 fn welcome(generation: u64, acked: u64) -> ServerAction {
-    ServerAction::Welcome { generation, acked, keeps_requests: true }
+    ServerAction::Welcome { generation, acked, keeps_requests: true, credits: 3 }
 }
 
 fn answer(seq: u64, answer: Answer) -> ServerAction {

@@ -78,6 +78,30 @@ fn a_client_may_use_the_credits_that_it_had() {
     );
 }
 
+/// The line that said so may have been lost with the connection before.
+#[test]
+fn a_welcome_says_the_number_of_credits_that_was_given_last() {
+    let mut session = attached();
+    let said = |session: &mut ServerSession| {
+        actions(session).into_iter().find_map(|action| match action {
+            ServerAction::Welcome { credits, .. } => Some(credits),
+            _ => None,
+        })
+    };
+    session.set_credits(7);
+    session.detach(NOW, 1);
+    actions(&mut session);
+    // While the client is away, and while it waits for its welcome.
+    session.set_credits(5);
+    assert_eq!(session.attach(0, 1), Ok(2));
+    assert_eq!(said(&mut session), Some(5));
+    assert_eq!(publish(&mut session, 1), Receipt::Process);
+    assert_eq!(session.attach(0, 1), Ok(3));
+    session.set_credits(2);
+    session.decided(1, stored(1));
+    assert_eq!(said(&mut session), Some(2));
+}
+
 #[test]
 fn a_client_that_resumes_gets_the_answers_that_it_missed() {
     let mut session = attached();

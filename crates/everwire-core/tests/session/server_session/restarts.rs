@@ -13,7 +13,7 @@ fn restored() -> ServerSession {
 fn a_restored_session_stores_nothing_twice() {
     let mut session = restored();
     assert_eq!(session.attach(1, 1), Ok(8));
-    let welcome = ServerAction::Welcome { generation: 8, acked: 3, keeps_requests: false };
+    let welcome = ServerAction::Welcome { generation: 8, acked: 3, keeps_requests: false, credits: 3 };
     assert_eq!(actions(&mut session), [welcome, answer(2, stored(12)), answer(3, stored(13))]);
     assert_eq!(publish(&mut session, 3), Receipt::Ignore);
     assert_eq!(publish(&mut session, 4), Receipt::Process);

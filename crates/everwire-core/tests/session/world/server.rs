@@ -426,9 +426,22 @@ impl Server {
                     let before = taken_over.take().and_then(|id| self.accepted.get_mut(&id));
                     before.into_iter().for_each(|before| before.is_superseded = true);
                 }
-                ServerAction::Welcome { generation, acked, keeps_requests } => {
+                ServerAction::Welcome { generation, acked, keeps_requests, credits } => {
                     let id = current.expect("a connection is attached");
-                    self.welcome(id, name, generation, acked, keeps_requests);
+                    let secret = (generation == 1).then(|| session.secret.clone());
+                    let mut welcome = Welcome::new(name, generation);
+                    welcome.heartbeat = 25_000;
+                    welcome.message = self.max_message;
+                    welcome.credits = credits as u64;
+                    welcome.subscriptions = 16;
+                    welcome.expires = 120_000;
+                    welcome.acked = acked;
+                    welcome.secret = secret.as_deref();
+                    welcome.requests_kept = keeps_requests;
+                    if let Some(accepted) = self.accepted.get_mut(&id) {
+                        accepted.is_welcomed = true;
+                    }
+                    self.send(id, &ServerLine::Welcome(welcome), Payload::None);
                     welcomed = Some(id);
                 }
                 ServerAction::Answer { seq, answer: Answer::Stored(cursor) } => {
@@ -475,24 +488,6 @@ impl Server {
         {
             self.line(now, id, ClientLine::parse(&header), payload);
         }
-    }
-
-    fn welcome(&mut self, id: u64, name: &str, generation: u64, acked: u64, keeps_requests: bool) {
-        let session = &self.sessions[name];
-        let (secret, credits) = (session.secret.clone(), session.machine.credits());
-        let mut welcome = Welcome::new(name, generation);
-        welcome.heartbeat = 25_000;
-        welcome.message = self.max_message;
-        welcome.credits = credits as u64;
-        welcome.subscriptions = 16;
-        welcome.expires = 120_000;
-        welcome.acked = acked;
-        welcome.secret = (generation == 1).then_some(secret.as_str());
-        welcome.requests_kept = keeps_requests;
-        if let Some(accepted) = self.accepted.get_mut(&id) {
-            accepted.is_welcomed = true;
-        }
-        self.send(id, &ServerLine::Welcome(welcome), Payload::None);
     }
 
     /// Whether another connection has taken the session of this one.
