@@ -196,9 +196,9 @@ fn play(steps: Vec<Step>) {
     come_to_rest(&mut world);
 }
 
-/// How many histories are played: `EVERWIRE_HISTORIES`, or as many as take about a second.
+/// How many histories are played: `EVERWIRE_HISTORIES`, or as many as take a few seconds.
 fn histories() -> u32 {
-    std::env::var("EVERWIRE_HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(800)
+    std::env::var("EVERWIRE_HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(10_000)
 }
 
 proptest! {
