@@ -23,6 +23,12 @@ async fn a_server_that_is_killed_and_started_again_has_its_history_and_its_sessi
     assert!(client.expect("msg chat ").await.ends_with("\nfirst"));
 }
 
+#[tokio::test]
+async fn clients_learn_the_heartbeat_of_the_flag() {
+    let (_, welcome) = Process::start(&["--allow-all", "--heartbeat", "1.5"]).attach().await;
+    assert_eq!(option(&welcome, "heartbeat"), Some("1500"));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn sigterm_closes_the_sockets_with_1001_and_stores_what_was_published() {

@@ -15,6 +15,11 @@ pub(crate) struct Flags {
     #[arg(long, required = true)]
     pub(crate) allow_all: bool,
 
+    /// The silence after which clients send a ping: shorter than what proxies on the way cut. A connection that is silent for three
+    /// times as long is closed.
+    #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = parse_positive_seconds)]
+    pub(crate) heartbeat: Duration,
+
     #[command(flatten)]
     pub(crate) journal: JournalFlags,
 

@@ -33,7 +33,8 @@ async fn serve(flags: Flags, log: &Log) -> Result<(), Box<dyn Error>> {
     raise_open_file_limit();
     let mut stop =
         StopSignal::listen().map_err(|error| format!("cannot listen for the signals that stop a server: {error}"))?;
-    let mut builder = flags.server.builder()?.authorize(AllowAll);
+    let builder = flags.server.builder()?.authorize(AllowAll);
+    let mut builder = builder.channel_limits(|limits| limits.heartbeat = flags.heartbeat);
     if let Some(directory) = &flags.journal.journal {
         builder = builder.broker(Journal::open_with(directory, flags.journal.config())?);
     }
