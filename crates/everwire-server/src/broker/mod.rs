@@ -23,6 +23,7 @@ mod sessions;
 pub use api::{BoxFuture, Broker, Listener};
 pub use config::BrokerConfig;
 pub use error::BrokerError;
+pub use everwire_core::protocol::Cursor;
 pub use history::{History, Page, PageLimits};
 #[cfg(feature = "journal")]
 pub use journal::{Corruption, Fsync, Journal, JournalConfig, JournalError, JournalStats};
