@@ -10,6 +10,7 @@ import { echo } from "./parts/echo.js";
 import { outbox } from "./parts/outbox.js";
 import { reconnects } from "./parts/reconnects.js";
 import { server } from "./parts/server.js";
+import { session } from "./parts/session.js";
 import { size } from "./parts/size.js";
 import { bundleBefore, bundleClients } from "./support/bundles.js";
 import { clients } from "./support/clients.js";
@@ -17,9 +18,9 @@ import { serve } from "./support/files.js";
 import { before as checkout, wasmClientsBefore } from "./support/places.js";
 import { Report } from "./support/report.js";
 
-const PARTS = { size, client, echo, reconnects, server, outbox };
-/** The part that needs no page, and so no bundles. */
-const WITHOUT_PAGES = ["server"];
+const PARTS = { size, client, echo, reconnects, server, session, outbox };
+/** The parts that need no page, and so no bundles. */
+const WITHOUT_PAGES = ["server", "session"];
 
 const { values, positionals } = parseArgs({
   args: argv.slice(2),
@@ -27,7 +28,7 @@ const { values, positionals } = parseArgs({
   options: {
     runs: { type: "string" },
     quick: { type: "boolean", default: false },
-    // Of `client` which clients; of `server` which servers, and what of them.
+    // Of `client` which clients; of `server` and `session` which servers, and what of them.
     only: { type: "string" },
     what: { type: "string" },
   },

@@ -33,7 +33,7 @@ export class Process {
   /** Loads it and returns what that cost. */
   async load(task, path, flags) {
     const all = { address: this.#address, path: this.#contender[path], pid: this.#child.pid, dialect: this.#contender.dialect, ...flags };
-    const args = Object.entries(all).flatMap(([name, value]) => [`--${name}`, `${value}`]);
+    const args = Object.entries(all).flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, `${value}`]));
     const load = ["-c", LOAD_CORE, join(native, "bench-load"), task, ...args];
     const { stdout } = await execute("taskset", load).catch(({ stderr, message }) => {
       throw new Error(`${this.#contender.name}, ${task}: ${stderr || message}`);

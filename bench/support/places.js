@@ -16,6 +16,8 @@ export const wasmEchoes = join(built, "size");
 export const companion = env.BENCH_SERVER ?? join(target, "release/everwire-companion");
 /** The folder with the load generator and the small servers that it is compared with. */
 export const native = env.BENCH_NATIVE ?? join(target, "release");
+/** The folder of a journal that is measured; what is in it is removed. It has to be on a disk. */
+export const journal = join(built, "journal");
 /** Another checkout to measure as well, the wasm clients that were built of it, and its companion server. */
 export const before = env.BENCH_BEFORE;
 export const wasmClientsBefore = join(built, "before");

@@ -9,6 +9,13 @@ export function printTable(title, header, rows) {
   for (const row of rows) console.log(show(row));
 }
 
+/** Prints rows as a table of Markdown. */
+export function printMarkdown(title, header, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  const rule = header.map((_, column) => (column ? "---:" : "---"));
+  console.log(`\n${title}\n\n${[header, rule, ...rows].map(line).join("\n")}`);
+}
+
 /** A number with three digits that count. */
 export function short(value) {
   if (value >= 100) return Math.round(value).toLocaleString("en");

@@ -38,11 +38,11 @@ pub(crate) struct Options {
     #[arg(long)]
     quick: bool,
 
-    /// Of `client` and `server`: measure only these, such as `raw,eversocket` or `raw,everwire,axum`
+    /// Of `client`, `server` and `session`: measure only these, such as `raw,eversocket` or `raw,everwire,axum`
     #[arg(long, value_name = "NAMES")]
     only: Option<String>,
 
-    /// Of `server`: measure only this of each: `fanout`, `echo` or `idle`, or several, with commas
+    /// Of `server` and `session`: measure only this of each, such as `fanout` or `idle`, or several, with commas
     #[arg(long, value_name = "TASKS")]
     what: Option<String>,
 
@@ -66,12 +66,21 @@ enum Part {
     Outbox,
     /// What the companion server costs: fan-out, pipelined echo, idle connections
     Server,
+    /// What channels and sessions cost: fan-out, acknowledged publishes, resumes one by one and all at once, idle sessions
+    Session,
+}
+
+impl Part {
+    /// Whether it is measured in a browser.
+    fn is_in_pages(self) -> bool {
+        !matches!(self, Self::Server | Self::Session)
+    }
 }
 
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let parts = if options.parts.is_empty() { Part::value_variants() } else { &options.parts };
     let measures = |part| parts.contains(&part);
-    let in_pages = parts.iter().any(|&part| part != Part::Server);
+    let in_pages = parts.iter().any(|part| part.is_in_pages());
     setup::ensure(workspace, if in_pages { &[Need::Bench] } else { &[Need::BenchServer] })?;
     let target = workspace.target()?;
     let built = target.join("bench");
@@ -95,8 +104,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         measure = measure.env("BENCH_SERVER", native::build_server(workspace)?);
     }
     if measures(Part::Server) {
-        native::build(workspace)?;
+        native::build(workspace, &[])?;
         uws::build_if_possible(workspace, &release);
+    } else if measures(Part::Session) {
+        native::build(workspace, &native::OF_SESSION)?;
     }
     if let Some(before) = &before {
         if measures(Part::Client) || measures(Part::Outbox) {

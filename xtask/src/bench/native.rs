@@ -21,8 +21,12 @@ pub(super) fn build_server(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.target()?.join("release").join(package))
 }
 
-/// Leaves the programs beside the product's.
-pub(super) fn build(workspace: &Workspace) -> Result<()> {
+/// The packages that measure sessions.
+pub(super) const OF_SESSION: [&str; 2] = ["bench-session", "bench-load"];
+
+/// Leaves the programs beside the product's: all, or those of these packages.
+pub(super) fn build(workspace: &Workspace, packages: &[&str]) -> Result<()> {
     let build = workspace.command("cargo").args(["build", "--release"]).args(NATIVE);
+    let build = build.args(packages.iter().flat_map(|package| ["--package", package]));
     build.env("CARGO_TARGET_DIR", workspace.target()?).run()
 }

@@ -6,13 +6,13 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::Target;
-use crate::clients::Clients;
+use crate::clients::{Clients, Start};
 
 /// The duration of the warm-up, as a share of the measurement.
 const WARM_UP: f64 = 0.25;
 
 pub(crate) fn measure(target: &Target, in_flight: usize) -> Result<Value> {
-    let mut clients = Clients::connect(target, target.connections)?;
+    let mut clients = Clients::connect(target, target.connections, Start::Attached)?;
     run(&mut clients, in_flight as u64, target.seconds.mul_f64(WARM_UP))?;
     let before = target.server().processor_time()?;
     let (messages, time) = run(&mut clients, in_flight as u64, target.seconds)?;

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::Target;
-use crate::clients::Clients;
+use crate::clients::{Clients, Start};
+use crate::server::Server;
 
 /// Time limit from the answer to the handshakes until all connections are subscribed.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -17,14 +18,16 @@ const PROBE: Duration = Duration::from_millis(20);
 const WARM_UP: f64 = 0.25;
 
 pub(crate) fn measure(target: &Target, in_flight: &[usize]) -> Result<Value> {
-    let mut fanout = Fanout { clients: Clients::connect(target, target.connections)?, next: 0 };
+    let mut fanout = Fanout { clients: Clients::connect(target, target.connections, Start::Subscribed)?, next: 0 };
     fanout.wait_for_subscribers()?;
     let mut results = Vec::new();
     for &count in in_flight {
         fanout.run(count, target.seconds.mul_f64(WARM_UP))?;
         let before = target.server().processor_time()?;
+        let own = Server::own().processor_time()?;
         let (messages, time) = fanout.run(count, target.seconds)?;
         let spent = target.server().processor_time()? - before;
+        let own = Server::own().processor_time()? - own;
         let deliveries = messages * target.connections;
         results.push(json!({
             "in_flight": count,
@@ -32,6 +35,7 @@ pub(crate) fn measure(target: &Target, in_flight: &[usize]) -> Result<Value> {
             "us": spent.as_secs_f64() * 1e6 / deliveries as f64,
             "rate": deliveries as f64 / time.as_secs_f64(),
             "busy": spent.as_secs_f64() / time.as_secs_f64(),
+            "load_busy": own.as_secs_f64() / time.as_secs_f64(),
         }));
     }
     fanout.check_that_nothing_follows()?;

@@ -2,11 +2,13 @@
 //! raw bytes, so that the load generator is not the bottleneck.
 //!
 //! # Layout
-//! - [`fanout`], [`echo`], [`idle`]: the measurements
+//! - [`fanout`], [`echo`], [`idle`], [`publish`], [`resume`], [`storm`]: the measurements
 //! - [`clients`]: many connections, which are read as they become ready
 //! - [`connection`]: one connection, from the handshake to messages
 //! - [`inbox`]: checks the messages that one connection receives
-//! - [`message`]: the 64 bytes that are sent, and their encoding for socket.io
+//! - [`dialect`]: the protocols of the servers
+//! - [`message`]: the 64 bytes that are sent
+//! - [`counters`]: what the server of sessions counts
 //! - [`server`]: the processor time and the memory of the server's processes
 
 use std::net::SocketAddr;
@@ -15,17 +17,25 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use message::Dialect;
+use clients::Start;
+use dialect::Dialect;
+use idle::Then;
 use server::Server;
 
 mod clients;
 mod connection;
+mod counters;
+mod dialect;
 mod echo;
 mod fanout;
 mod idle;
 mod inbox;
 mod message;
+mod publish;
+mod resume;
 mod server;
+mod statistics;
+mod storm;
 
 /// Load a WebSocket server and print the cost to it as JSON.
 #[derive(Parser)]
@@ -58,6 +68,39 @@ enum Task {
     Idle {
         #[command(flatten)]
         target: Target,
+        /// Each session has a subscription.
+        #[arg(long, conflicts_with = "detached")]
+        subscribed: bool,
+        /// Connections end, and their sessions stay: bytes for each of these.
+        #[arg(long)]
+        detached: bool,
+    },
+    /// Connections publish, and the next when one is acknowledged: how many a second, and how long each takes
+    Publish {
+        #[command(flatten)]
+        target: Target,
+        /// How many publishes of all connections together are not acknowledged.
+        #[arg(long, default_value_t = 1_000)]
+        in_flight: usize,
+    },
+    /// A client misses messages and resumes its session: ms from connecting to the last message
+    Resume {
+        #[command(flatten)]
+        target: Target,
+        /// How many messages it misses.
+        #[arg(long, default_value_t = 1_000)]
+        missed: u64,
+        /// How often.
+        #[arg(long, default_value_t = 10)]
+        rounds: usize,
+    },
+    /// All clients resume at once: how often the broker is read, and how long another channel's messages take meanwhile
+    Storm {
+        #[command(flatten)]
+        target: Target,
+        /// How many messages each channel's clients miss.
+        #[arg(long, default_value_t = 100)]
+        missed: u64,
     },
 }
 
@@ -81,11 +124,19 @@ struct Target {
     /// The protocol of the server.
     #[arg(long, value_enum, default_value = "plain")]
     dialect: Dialect,
+    /// How many channels the connections take in turns, where the server has channels.
+    #[arg(long, default_value_t = 1)]
+    channels: usize,
 }
 
 impl Target {
     const fn server(&self) -> Server {
         Server::new(self.pid)
+    }
+
+    /// The channel of a connection.
+    fn channel(&self, connection: usize) -> String {
+        format!("channel-{}", connection % self.channels)
     }
 }
 
@@ -93,7 +144,13 @@ fn main() -> Result<()> {
     let result = match Cli::parse().task {
         Task::Fanout { target, in_flight } => fanout::measure(&target, &in_flight),
         Task::Echo { target, in_flight } => echo::measure(&target, in_flight),
-        Task::Idle { target } => idle::measure(&target),
+        Task::Idle { target, subscribed, detached } => {
+            let start = if subscribed { Start::Subscribed } else { Start::Attached };
+            idle::measure(&target, if detached { Then::Detaches } else { Then::Stays(start) })
+        }
+        Task::Publish { target, in_flight } => publish::measure(&target, in_flight),
+        Task::Resume { target, missed, rounds } => resume::measure(&target, missed, rounds),
+        Task::Storm { target, missed } => storm::measure(&target, missed),
     }?;
     println!("{result}");
     Ok(())

@@ -16,6 +16,11 @@ impl Server {
         Self { pid }
     }
 
+    /// The load generator itself.
+    pub(crate) fn own() -> Self {
+        Self::new(std::process::id())
+    }
+
     /// The time that its threads have been on a processor, as the scheduler counts it.
     pub(crate) fn processor_time(self) -> Result<Duration> {
         let mut nanoseconds = 0;

@@ -6,13 +6,14 @@ use sha1::{Digest, Sha1};
 
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A client's request.
+/// A client's request, with the subprotocol that it offers.
 #[must_use]
-pub fn request(host: &str, path: &str, nonce: [u8; 16]) -> String {
+pub fn request(host: &str, path: &str, protocol: Option<&str>, nonce: [u8; 16]) -> String {
     let key = STANDARD.encode(nonce);
+    let protocol = protocol.map(|protocol| format!("Sec-WebSocket-Protocol: {protocol}\r\n")).unwrap_or_default();
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{protocol}\r\n"
     )
 }
 
@@ -66,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_response_is_accepted_for_the_nonce_of_its_request_only() {
-        let request = request("localhost", "/echo", [5; 16]);
+        let request = request("localhost", "/echo", None, [5; 16]);
         assert_eq!(path(&request), Some("/echo"));
         assert_eq!(end_of_head(request.as_bytes()), Some(request.len()));
         let response = response(&request).unwrap();
