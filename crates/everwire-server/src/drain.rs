@@ -2,6 +2,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -11,16 +12,17 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 #[derive(Debug, Default)]
 pub(crate) struct Drain {
     started: CancellationToken,
-    period: OnceLock<Duration>,
+    /// When the drain started, and over which period connections close.
+    period: OnceLock<(Instant, Duration)>,
     tracker: TaskTracker,
     /// The greatest time limit of any endpoint for closing a connection, in milliseconds.
     close_time_limit: AtomicU64,
 }
 
 impl Drain {
-    /// Starts the drain and returns the period over which connections close, which is that of the first call.
-    pub(crate) fn start(&self, period: Duration) -> Duration {
-        let period = *self.period.get_or_init(|| period);
+    /// Starts the drain. Returns when it started and the period over which connections close, which are those of the first call.
+    pub(crate) fn start(&self, period: Duration) -> (Instant, Duration) {
+        let period = *self.period.get_or_init(|| (Instant::now(), period));
         self.started.cancel();
         self.tracker.close();
         period

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 #[cfg(feature = "channels")]
 use everwire_core::Channel;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
 #[cfg(feature = "channels")]
 use crate::broker::Broker;
@@ -183,11 +184,15 @@ impl Everwire {
 
     /// Refuses new connections, closes the open ones with code 1001 spread over `period`, and returns when they are
     /// closed. A second call waits for the first.
+    ///
+    /// Clients of channels are asked to leave by themselves, each at a random time within nine tenths of the period, and resume their
+    /// sessions where they connect to next. Those that are still there at the end of the period are closed.
     pub async fn drain(&self, period: Duration) {
-        let period = self.0.drain.start(period);
-        let start = Instant::now();
+        let (start, period) = self.0.drain.start(period);
+        let leaving = self.ask_to_leave(period.saturating_sub(start.elapsed()));
+        let order = self.in_closing_order(leaving);
         let closing = async {
-            for (fraction, outbound) in self.in_closing_order() {
+            for (fraction, outbound) in order {
                 sleep_until(start + period.mul_f64(fraction)).await;
                 if let Some(outbound) = outbound.upgrade() {
                     outbound.end(End::Drained);
@@ -206,13 +211,30 @@ impl Everwire {
         }
     }
 
-    /// The open connections in the order in which they close, each with the fraction of the period at which it does.
-    fn in_closing_order(&self) -> Vec<(f64, Weak<OutboundQueue>)> {
+    /// The open connections in the order in which they close, each with the fraction of the period at which it does. Those of clients
+    /// that leave by themselves are closed at the end.
+    fn in_closing_order(&self, leaving: Vec<Arc<OutboundQueue>>) -> Vec<(f64, Weak<OutboundQueue>)> {
+        let leaving: HashSet<_> = leaving.iter().map(Arc::as_ptr).collect();
+        let close_time = |number, outbound: &Arc<OutboundQueue>| {
+            if leaving.contains(&Arc::as_ptr(outbound)) { 1.0 } else { drain::close_time(number) }
+        };
         let all = self.0.registry.all().into_iter();
         let mut order: Vec<_> =
-            all.map(|(number, outbound)| (drain::close_time(number), Arc::downgrade(&outbound))).collect();
+            all.map(|(number, outbound)| (close_time(number, &outbound), Arc::downgrade(&outbound))).collect();
         order.sort_unstable_by(|(one, _), (other, _)| one.total_cmp(other));
         order
+    }
+
+    /// Asks the clients of channels to leave, because their connections are closed after `deadline`. Returns the connections.
+    #[cfg(feature = "channels")]
+    fn ask_to_leave(&self, deadline: Duration) -> Vec<Arc<OutboundQueue>> {
+        // The rest of the time is for those that learn of it late.
+        self.0.hub.drain(deadline, deadline.mul_f64(0.9))
+    }
+
+    #[cfg(not(feature = "channels"))]
+    fn ask_to_leave(&self, _: Duration) -> Vec<Arc<OutboundQueue>> {
+        Vec::new()
     }
 
     /// Whether a drain has started: new connections are refused with HTTP 503.
@@ -399,6 +421,8 @@ pub fn peer_address(request: &Parts) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

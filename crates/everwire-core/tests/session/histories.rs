@@ -28,6 +28,7 @@ enum Step {
     Respond(u8),
     Refuse(u8),
     Credits(u8, u8),
+    Drain(u8),
     ServerPublish(u8),
     ServerSet(u8),
     Pause(u8, u8),
@@ -55,9 +56,10 @@ impl<'a> Arbitrary<'a> for Step {
             46..48 => Self::Request(any()?, Some(any()?).filter(|time| *time < 64)),
             48 => Self::Cancel(any()?, any()?),
             49..51 => Self::Respond(any()?),
-            51 => match any()? % 2 {
-                0 => Self::Refuse(any()?),
-                _ => Self::Credits(any()?, any()?),
+            51 => match any()? % 4 {
+                0 | 1 => Self::Refuse(any()?),
+                2 => Self::Credits(any()?, any()?),
+                _ => Self::Drain(any()?),
             },
             52..54 => Self::ServerPublish(any()?),
             54 => Self::ServerSet(any()?),
@@ -127,6 +129,7 @@ fn step(world: &mut World, step: Step) {
             let session = pick(world.server.sessions.keys().cloned(), number);
             session.map(|session| Event::Credits(session, usize::from(credits % 8) + 1))
         }
+        Step::Drain(seconds) => Some(Event::Drain(Time::from_secs(u64::from(seconds) % 32))),
         Step::Refuse(name) => Some(Event::Refuse(channel(name).to_owned())),
         Step::ServerPublish(name) => Some(Event::ServerPublish(stream(name).to_owned())),
         Step::ServerSet(key) => Some(Event::ServerSet(PRICES.to_owned(), key % 4)),

@@ -27,6 +27,7 @@ enum Step {
     Fail(u8, u16),
     Cancel(Option<Whose>, u8),
     SetCredits(u8),
+    Drain(u8),
     /// The server starts again with what the broker has stored.
     Restart,
     Bye(Whose),
@@ -147,6 +148,10 @@ impl World {
             Step::SetCredits(credits) => {
                 self.session.set_credits(usize::from(credits % 8));
                 self.credits = self.credits.max(usize::from(credits % 8));
+            }
+            Step::Drain(seconds) => {
+                let time = Time::from_secs(seconds.into());
+                self.session.drain(time, time);
             }
             Step::Restart => self.restart(),
             Step::Bye(whose) => {
@@ -304,6 +309,7 @@ impl World {
                     self.running.remove(&seq);
                 }
                 ServerAction::Credits(_) => self.must_be_welcomed(),
+                ServerAction::Drain { .. } => assert!(self.connection.is_some(), "sent to no connection"),
                 ServerAction::Stop { seq } => {
                     self.running.remove(&seq);
                     assert_eq!(self.session.responded(seq, 1, true), None, "a stopped request is not answered");

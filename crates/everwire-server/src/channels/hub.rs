@@ -25,6 +25,7 @@ use crate::broker::{
     Broker, BrokerError, ChannelName, Listener, Memory, SessionExpiry, SessionId, Stored, StoredSession,
 };
 use crate::clock::Clock;
+use crate::connection::OutboundQueue;
 use crate::message::Message;
 
 /// What an application sets for channels.
@@ -267,6 +268,19 @@ impl Hub {
             let change = SessionChange::Ended;
             observer.observe(SessionEvent { session: session.id().clone(), identity, change });
         }
+    }
+
+    /// Asks all clients to connect again at a random time within `spread`, because their connections are closed after `deadline`. Returns
+    /// the connections of these clients.
+    pub(crate) fn drain(&self, deadline: Duration, spread: Duration) -> Vec<Arc<OutboundQueue>> {
+        let sessions: Vec<_> = self.sessions().values().cloned().collect();
+        let asked = sessions.iter().filter_map(|session| {
+            self.update(session, |inner| {
+                inner.machine().drain(deadline.into(), spread.into());
+                inner.link().filter(|_| inner.is_attached()).map(|link| Arc::clone(link.queue()))
+            })
+        });
+        asked.collect()
     }
 
     fn session_limits(&self) -> SessionLimits {

@@ -353,6 +353,10 @@ impl Inner {
             ServerAction::Credits(credits) => {
                 self.send(&ServerLine::Credits { credits: (credits as u64).min(MAX_NUMBER) }, Payload::None);
             }
+            ServerAction::Drain { deadline, spread } => {
+                let millis = |time: Time| (time.as_millis_f64() as u64).min(MAX_NUMBER);
+                self.send(&ServerLine::Drain { deadline: millis(deadline), spread: millis(spread) }, Payload::None);
+            }
             ServerAction::Stop { seq } => {
                 if let Some(request) = self.requests.get_mut(&seq) {
                     request.is_stopped = true;

@@ -49,7 +49,7 @@ impl ServerConfig {
         self
     }
 
-    /// The period over which WebSockets are closed when the server stops. The default is 5 s.
+    /// The period over which WebSockets are closed, and clients of channels leave, when the server stops. The default is 5 s.
     pub fn drain(mut self, drain: Duration) -> Self {
         self.drain = drain;
         self
@@ -149,7 +149,7 @@ impl Server {
         format!("{scheme}://{}", self.local_addr())
     }
 
-    /// Serves the application until `stop` completes, then drains: accepts no more connections, closes every WebSocket with 1001 within
+    /// Serves the application until `stop` completes, then accepts no more connections, [drains](Everwire::drain) over
     /// [`ServerConfig::drain`], and returns.
     pub async fn run_until(self, app: Router, stop: impl Future<Output = ()>) {
         let Self { listener, everwire, config, observe } = self;

@@ -6,6 +6,7 @@
 mod chat;
 
 mod channels;
+mod drain;
 mod examples;
 mod failures;
 mod presence;

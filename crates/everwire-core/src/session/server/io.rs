@@ -124,6 +124,13 @@ pub enum ServerAction {
     },
     /// Send `credits`.
     Credits(usize),
+    /// Send `drain`.
+    Drain {
+        /// When the server closes the connection, from now on.
+        deadline: Time,
+        /// Within what time the client chooses a moment to connect again.
+        spread: Time,
+    },
     /// Stop the handler of a request. Nothing that it still does is answered.
     Stop {
         /// The number of the request.

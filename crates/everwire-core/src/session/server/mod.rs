@@ -256,6 +256,14 @@ impl ServerSession {
         }
     }
 
+    /// The server goes away: a client that has a connection connects again at a random time within `spread`, and is cut at `deadline`, both
+    /// from now on. The session goes on where it connects to, and expires here as after any lost connection.
+    pub fn drain(&mut self, deadline: Time, spread: Time) {
+        if self.is_current(self.generation) {
+            self.actions.push_back(ServerAction::Drain { deadline, spread });
+        }
+    }
+
     /// The client said `bye` on the connection of this generation.
     pub fn bye(&mut self, generation: u64) {
         if self.is_current(generation) {

@@ -2,6 +2,7 @@
 //! the issue.
 
 mod cursors;
+mod drain;
 mod load;
 mod publishes;
 mod requests;

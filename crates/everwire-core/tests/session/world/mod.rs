@@ -48,6 +48,8 @@ pub(crate) enum Event {
     Respond(String, u64, bool),
     /// The server gives the client of a session another number of credits.
     Credits(String, usize),
+    /// The server goes away soon: it asks its clients to connect again within this time.
+    Drain(Time),
     /// The server does the next thing for a subscription that has not caught up.
     Pump(u64, String),
     /// The time of the next deadline has come.
@@ -134,6 +136,7 @@ impl World {
             Event::Refuse(channel) => self.server.decide(self.now, &channel, Some(ErrorCode::Denied)),
             Event::Respond(session, seq, more) => self.server.respond(self.now, &session, seq, more),
             Event::Credits(session, credits) => self.server.set_credits(self.now, &session, credits),
+            Event::Drain(time) => self.server.drain(self.now, time),
             Event::Pump(id, channel) => self.server.pump(id, &channel),
             Event::Deadline => self.deadline(),
             Event::ServerPublish(channel) => {

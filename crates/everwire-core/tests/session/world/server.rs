@@ -379,6 +379,15 @@ impl Server {
         self.act(now, session, None);
     }
 
+    /// The server asks the clients of all sessions to connect again within this time.
+    pub(super) fn drain(&mut self, now: Time, time: Time) {
+        let names: Vec<String> = self.sessions.keys().cloned().collect();
+        for name in names {
+            self.with_session(&name, |machine| machine.drain(time, time));
+            self.act(now, &name, None);
+        }
+    }
+
     /// The time has come that a deadline of a session names.
     pub(super) fn wake(&mut self, now: Time) {
         let names: Vec<String> = self.sessions.keys().cloned().collect();
@@ -460,6 +469,11 @@ impl Server {
                 }
                 ServerAction::Credits(credits) => {
                     self.send_to(current, &ServerLine::Credits { credits: credits as u64 }, Payload::None);
+                }
+                ServerAction::Drain { deadline, spread } => {
+                    let millis = |time: Time| time.as_millis_f64() as u64;
+                    let line = ServerLine::Drain { deadline: millis(deadline), spread: millis(spread) };
+                    self.send_to(current, &line, Payload::None);
                 }
                 ServerAction::Stop { seq } => {
                     session.running.remove(&seq);

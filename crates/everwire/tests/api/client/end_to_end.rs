@@ -1,7 +1,7 @@
 //! The client against the server library, whose broker is in memory, over a network that is cut.
 
 use core::time::Duration;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path, time::Instant};
 
 use everwire::{
     Channel, Client, Delivery,
@@ -11,11 +11,11 @@ use everwire::{
     },
 };
 use everwire_server::{
-    Builder, Everwire,
-    broker::Memory,
+    Builder, Everwire, RunningServer, Server, ServerConfig,
+    broker::{Journal, JournalError, Memory},
     channels::{Action, AllowAll, Authentication, Authorize, Denied, Identity, LocalDelivery, RequestError as Failure},
 };
-use everwire_test_client::{End, TcpProxy};
+use everwire_test_client::{End, TIMEOUT, TcpProxy};
 use futures_util::StreamExt;
 use tokio::net::TcpListener;
 
@@ -105,6 +105,62 @@ async fn every_message_arrives_once_and_in_order_over_cuts_and_restarts_of_the_s
     let expected: Vec<_> = (1..=MESSAGES).map(|number| (number, number.to_string())).collect();
     assert_eq!(received, expected);
     assert!(sender.stats().opened >= 5, "{:?}", sender.stats());
+}
+
+/// A server of channels that keeps its messages in a directory.
+async fn start_on_disk(directory: &Path) -> (Everwire, RunningServer) {
+    let start = Instant::now();
+    let journal = loop {
+        match Journal::open(directory) {
+            // The thread that writes it ends after the server that was stopped.
+            Err(JournalError::InUse { .. }) if start.elapsed() < TIMEOUT => tokio::task::yield_now().await,
+            opened => break opened.unwrap(),
+        }
+    };
+    let wire = Everwire::builder().broker(journal).authorize(AllowAll).build();
+    let config = ServerConfig::new(([127, 0, 0, 1], 0)).drain(Duration::from_millis(200));
+    let server = Server::bind(&wire, config).await.unwrap().start(wire.router());
+    (wire, server)
+}
+
+/// Every deploy does this: what is published before, during and after the restart arrives, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_restarts_in_order_costs_its_clients_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (wire, server) = start_on_disk(directory.path()).await;
+    let network = TcpProxy::start(server.local_addr()).await.unwrap();
+    let client =
+        || Client::builder(format!("ws://{}/everwire", network.address())).socket(|socket| socket.backoff(eager()));
+    let (reports, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let sender = client().on_event(move |event| drop(reports.send(event.clone()))).connect().unwrap();
+    let receiver = client().connect().unwrap();
+    let mut chat = receiver.subscribe_with(&CHAT, &SubscribeOptions::default().last(1));
+    assert_eq!(next(&mut chat).await, Delivery::CaughtUp);
+    let mut fates = Vec::new();
+    let mut publish = |number: u64| fates.push(sender.publish(&CHAT, &number.to_string()));
+    (1..=10).for_each(&mut publish);
+    let stopping = tokio::spawn(server.stop());
+    (11..=20).for_each(&mut publish);
+    within("the server stopped", stopping).await.unwrap();
+    drop(wire);
+    (21..=30).for_each(&mut publish);
+    let (_wire, server) = start_on_disk(directory.path()).await;
+    network.set_target(server.local_addr());
+    while within("the client was back", events.recv()).await != Some(ClientEvent::Attached(Attachment::Resumed)) {}
+    (31..=40).for_each(&mut publish);
+    for fate in fates {
+        assert!(within("it was stored", fate).await.is_ok());
+    }
+    for number in 1..=40 {
+        let received = loop {
+            match next(&mut chat).await {
+                Delivery::Message(message) => break (message.offset(), message.value),
+                Delivery::Resumed | Delivery::CaughtUp => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(received, (number, number.to_string()));
+    }
 }
 
 #[tokio::test]
