@@ -1,25 +1,10 @@
-use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use smallvec::SmallVec;
-use tokio::runtime::Handle;
-use tokio::task::yield_now;
-use tokio::time::Instant;
-
-use crate::connection::{Connection, Frames, FramesMut, OutboundQueue};
+use crate::connection::{Connection, Frames, FramesMut};
+use crate::fan_out::{FanOut, Source};
 use crate::message::Message;
-
-/// Work of the flush task between two yields: sends to this many members, or writes this many bytes. Either takes about
-/// 100 µs, which bounds how long other tasks of the worker wait.
-const MEMBERS_PER_YIELD: usize = 64;
-const BYTES_PER_YIELD: usize = 128 << 10;
-/// A batch is sealed once it has this many bytes, so that it exceeds them by at most one message.
-const BATCH_BYTES: usize = 128 << 10;
-/// High-water mark of the bytes behind the batch that is being delivered. Above it, members that publish are not read until
-/// the group has caught up. It holds several messages of the greatest default size.
-const HIGH_WATER_MARK: usize = 4 << 20;
 
 /// State that many connections share, and fan-out of its changes to all of them.
 ///
@@ -62,41 +47,13 @@ const HIGH_WATER_MARK: usize = 4 << 20;
 /// }
 /// ```
 pub struct Group<T> {
-    inner: Arc<Mutex<Inner<T>>>,
+    fan_out: Arc<FanOut<SharedState<T>>>,
 }
 
-#[derive(Debug)]
-struct Inner<T> {
+/// What the members share, and the messages about it that are not part of a batch yet.
+struct SharedState<T> {
     state: T,
-    /// Ordered by number, so that a batch can be continued although members join and leave meanwhile.
-    members: BTreeMap<u64, Arc<OutboundQueue>>,
-    next_number: u64,
-    /// Enqueued messages that are not part of a batch yet.
     pending: FramesMut,
-    /// Sealed batches; the first is being delivered.
-    batches: VecDeque<OutboundBatch>,
-    /// Bytes of the batches behind the first.
-    queued_bytes: usize,
-    /// Whether a flush task runs.
-    is_flushing: bool,
-    /// Connections that are not read until the group has caught up.
-    wakers: Vec<Waker>,
-}
-
-/// Encoded messages on their way to the members.
-#[derive(Debug)]
-struct OutboundBatch {
-    frames: Frames,
-    /// The members with numbers in `next..end` have yet to receive it. Those from `end` joined after it was sealed, and saw its
-    /// changes in the state.
-    next: u64,
-    end: u64,
-}
-
-/// The part of a batch that the flush task delivers before it yields.
-struct Delivery {
-    frames: Frames,
-    queues: SmallVec<[Arc<OutboundQueue>; MEMBERS_PER_YIELD]>,
 }
 
 /// A connection's membership in a group. Dropping it leaves the group.
@@ -110,17 +67,7 @@ pub struct Membership<T> {
 impl<T: Send + 'static> Group<T> {
     /// A group without members.
     pub fn new(state: T) -> Self {
-        let inner = Inner {
-            state,
-            members: BTreeMap::new(),
-            next_number: 1,
-            pending: FramesMut::default(),
-            batches: VecDeque::new(),
-            queued_bytes: 0,
-            is_flushing: false,
-            wakers: Vec::new(),
-        };
-        Self { inner: Arc::new(Mutex::new(inner)) }
+        Self { fan_out: Arc::new(FanOut::new(SharedState { state, pending: FramesMut::default() })) }
     }
 
     /// Adds a member. `welcome` is given the state and the new member's number, and returns the first messages that the member
@@ -130,13 +77,12 @@ impl<T: Send + 'static> Group<T> {
     where
         M: IntoIterator<Item = Message>,
     {
-        let mut inner = self.inner();
-        // `welcome` sees the state with these changes, so they must not be sent to the new member as well.
-        inner.seal();
-        let number = inner.next_number;
-        inner.next_number += 1;
-        welcome(&inner.state, number).into_iter().for_each(|message| connection.send(message));
-        inner.members.insert(number, Arc::clone(connection.queue()));
+        let mut group = self.fan_out.lock();
+        let number = group.next_number();
+        let messages = welcome(&group.source().state, number);
+        messages.into_iter().for_each(|message| connection.send(message));
+        // `welcome` has seen the state with the changes that are pending: they are not sent to the new member as well.
+        let number = group.join(Arc::clone(connection.queue()), ());
         Membership { group: self.clone(), number, connection: connection.clone() }
     }
 
@@ -155,141 +101,58 @@ impl<T: Send + 'static> Group<T> {
     /// Like [`update`](Self::update), but the message waits for [`flush`](Self::flush), so that changes that come together are
     /// sent together.
     pub fn enqueue(&self, change: impl FnOnce(&mut T, usize) -> Option<Message>) {
-        let mut inner = self.inner();
-        let members = inner.members.len();
-        if let Some(message) = change(&mut inner.state, members) {
-            inner.pending.push(&message);
-            if inner.pending.len() >= BATCH_BYTES {
-                inner.seal();
-            }
+        let mut group = self.fan_out.lock();
+        let members = group.members();
+        let SharedState { state, pending } = group.source_mut();
+        if let Some(message) = change(state, members) {
+            pending.push(&message);
+            group.encoded();
         }
     }
 
     /// Sends all members what is pending, whichever connection enqueued it. Returns at once; the flush task does the work.
     pub fn flush(&self) {
-        let mut inner = self.inner();
-        if inner.is_flushing || inner.is_empty() {
-            return;
-        }
-        inner.is_flushing = true;
-        drop(inner);
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(self.clone().run_flush_task())),
-            // Outside of a runtime no other task has to wait for this one.
-            Err(_) => {
-                while let Some(Delivery { frames, queues }) = self.next_delivery() {
-                    for outbound in queues {
-                        outbound.send_frames(&frames, Instant::now());
-                    }
-                }
-            }
-        }
-    }
-
-    /// Delivers batches until none is left.
-    async fn run_flush_task(self) {
-        loop {
-            // Connections that are ready enqueue their messages first, and these become part of the batch.
-            yield_now().await;
-            let Some(Delivery { frames, queues }) = self.next_delivery() else { return };
-            queues.iter().for_each(|outbound| outbound.prefetch());
-            let mut now = Instant::now();
-            let mut written = 0;
-            for outbound in queues {
-                if written >= BYTES_PER_YIELD {
-                    yield_now().await;
-                    (now, written) = (Instant::now(), 0);
-                }
-                written += outbound.send_frames(&frames, now);
-            }
-        }
+        self.fan_out.flush();
     }
 }
 
 impl<T> Group<T> {
     /// Reads or changes the state without a message to the members.
     pub fn with_state<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        work(&mut self.inner().state)
+        work(&mut self.fan_out.lock().source_mut().state)
     }
 
     /// How many members there are.
     pub fn members(&self) -> usize {
-        self.inner().members.len()
+        self.fan_out.lock().members()
     }
 
     /// Ready while the group is below its high-water mark: 4 MiB that wait behind what is being sent. Otherwise the context's waker is
     /// woken once it is.
     pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.inner();
-        if inner.has_room() {
-            return Poll::Ready(());
-        }
-        if !inner.wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
-            inner.wakers.push(context.waker().clone());
-        }
-        Poll::Pending
+        self.fan_out.poll_ready(context)
     }
 
     /// Whether [`poll_ready`](Self::poll_ready) would be ready now, for a publisher that rather skips a message than waits.
     pub fn is_ready(&self) -> bool {
-        self.inner().has_room()
-    }
-
-    /// What the flush task sends next; `None` ends it.
-    fn next_delivery(&self) -> Option<Delivery> {
-        self.inner().next_delivery()
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner<T>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.fan_out.has_room()
     }
 }
 
-impl<T> Inner<T> {
-    /// Makes a batch of what is pending, for the members that the group has now.
-    fn seal(&mut self) {
-        if self.pending.is_empty() {
-            return;
-        }
-        let frames = self.pending.take();
-        if !self.batches.is_empty() {
-            self.queued_bytes += frames.bytes().len();
-        }
-        self.batches.push_back(OutboundBatch { frames, next: 0, end: self.next_number });
+impl<T> Source for SharedState<T> {
+    type Member = ();
+    type Position = ();
+
+    fn pending_bytes(&self) -> usize {
+        self.pending.len()
     }
 
-    fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.batches.is_empty()
+    fn take_pending(&mut self) -> Option<((), Frames)> {
+        (!self.pending.is_empty()).then(|| ((), self.pending.take()))
     }
 
-    fn has_room(&self) -> bool {
-        self.pending.len() + self.queued_bytes <= HIGH_WATER_MARK
-    }
-
-    fn next_delivery(&mut self) -> Option<Delivery> {
-        loop {
-            if self.batches.is_empty() {
-                self.seal();
-            }
-            let Some(batch) = self.batches.front_mut() else {
-                self.is_flushing = false;
-                return None;
-            };
-            let mut queues = SmallVec::new();
-            for (number, outbound) in self.members.range(batch.next..batch.end).take(MEMBERS_PER_YIELD) {
-                batch.next = number + 1;
-                queues.push(Arc::clone(outbound));
-            }
-            if !queues.is_empty() {
-                return Some(Delivery { frames: batch.frames.clone(), queues });
-            }
-            self.batches.pop_front();
-            self.queued_bytes -= self.batches.front().map_or(0, |batch| batch.frames.bytes().len());
-            if self.has_room() {
-                self.wakers.drain(..).for_each(Waker::wake);
-            }
-        }
-    }
+    /// Never happens: all that a group's member misses would be lost, so that its connection is closed instead when its queue is full.
+    fn fell_behind((): (), (): ()) {}
 }
 
 impl<T> Membership<T> {
@@ -311,7 +174,7 @@ impl<T> Membership<T> {
 
 impl<T> Clone for Group<T> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { fan_out: Arc::clone(&self.fan_out) }
     }
 }
 
@@ -335,16 +198,17 @@ impl<T> fmt::Debug for Membership<T> {
 
 impl<T> Drop for Membership<T> {
     fn drop(&mut self) {
-        self.group.inner().members.remove(&self.number);
+        self.group.fan_out.leave(self.number);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::task::yield_now;
 
     use super::*;
-    use crate::connection::Tcp;
+    use crate::connection::{OutboundQueue, Tcp};
     use crate::everwire::Everwire;
 
     fn connection(limit: usize) -> Connection {
@@ -407,7 +271,7 @@ mod tests {
             yield_now().await;
         }
         publish();
-        while !group.inner().is_empty() {
+        while !group.fan_out.lock().is_empty() {
             yield_now().await;
         }
         let (messages, _) = connection.queue().sent();
@@ -430,7 +294,7 @@ mod tests {
         }
         group.update(|_, _| Some(Message::binary(vec![0; 1 << 20])));
         let mut yields = 0;
-        while !group.inner().is_empty() {
+        while !group.fan_out.lock().is_empty() {
             yield_now().await;
             yields += 1;
         }

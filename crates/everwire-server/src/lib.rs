@@ -4,7 +4,7 @@
 //! - `endpoint`, `upgrade`: from a route to a connection; `handshake` checks the request, `host` and `origin` whom it names and
 //!   where it comes from
 //! - `connection`: [`Handler`], [`Connection`], [`Interceptor`], and the task of one WebSocket
-//! - `group`: fan-out
+//! - `fan_out`: delivery to many connections, encoded once; `group`: for state that they share
 //! - `everwire`: the shared state, of `limits`, `metrics`, `registry` (the open connections) and `drain`
 //! - `serve`: the accept loop, on `stream`s with time limits and observers; `probes`: health and metrics
 //! - `channels`, `broker` (feature `channels`): sessions, subscriptions, publishes and requests, and where channels keep their messages
@@ -22,6 +22,7 @@ mod deadline;
 mod drain;
 mod endpoint;
 mod everwire;
+mod fan_out;
 mod group;
 mod handshake;
 mod handshake_error;

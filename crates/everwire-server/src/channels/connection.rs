@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use super::attach::{Attach, Attached, Refusal};
 use super::authorize::{Action, Identity, RequestHead};
-use super::fan_out::FanOut;
 use super::hub::{Hub, run_or_spawn};
 use super::link::{Link, owned_payload};
+use super::live::LiveChannel;
 use super::requests::RequestContext;
 use super::session::{Inner, Session};
 use super::subscription::Subscription;
@@ -33,7 +33,7 @@ pub(super) struct ChannelsHandler {
     deferred: VecDeque<(Message, usize)>,
     subscriptions: HashMap<ChannelName, Subscribed>,
     /// Channels that were published to faster than their subscribers can be sent to.
-    full: Vec<Arc<FanOut>>,
+    full: Vec<LiveChannel>,
     message_bytes: usize,
     timer: Option<Instant>,
     /// When the session leaves the channels in which the client has not entered again.

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::authorize::{Authorize, DenyAll, Identity, Rules};
 use super::config::{ChannelLimits, ChannelTable};
 use super::events::{SessionChange, SessionEvent, SessionObserver};
-use super::fan_out::FanOut;
+use super::live::LiveChannel;
 use super::open_channels::OpenChannels;
 use super::presence::Presence;
 use super::requests::RequestHandlers;
@@ -292,24 +292,24 @@ impl Hub {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends what the broker has stored: first the answer to the publisher, then the message to the subscribers.
+    /// Sends what the broker has stored: first the answers to the publishers, then the messages to the subscribers.
     fn stored(&self, messages: &[Arc<Stored>]) {
-        let mut touched: SmallVec<[Arc<FanOut>; 4]> = SmallVec::new();
-        for message in messages {
-            if let Some(by) = &message.by
-                && let Some(session) = self.find_session(&by.session)
-            {
-                let answer = Answer::Stored(message.cursor);
-                self.update(&session, |inner| inner.machine().decided(by.seq, answer));
-            }
-            let last = touched.last().filter(|channel| *channel.name() == message.channel).cloned();
-            let Some(channel) = last.or_else(|| self.channels.find(&message.channel)) else { continue };
-            channel.enqueue(message);
-            if !touched.iter().any(|other| Arc::ptr_eq(other, &channel)) {
+        for messages in messages.chunk_by(|a, b| publisher(a) == publisher(b)) {
+            let Some(session) = publisher(&messages[0]).and_then(|id| self.find_session(id)) else { continue };
+            let answers = messages.iter().filter_map(|message| Some((message.by.as_ref()?.seq, message.cursor)));
+            self.update(&session, |inner| {
+                answers.for_each(|(seq, cursor)| inner.machine().decided(seq, Answer::Stored(cursor)));
+            });
+        }
+        let mut touched: SmallVec<[LiveChannel; 4]> = SmallVec::new();
+        for messages in messages.chunk_by(|a, b| a.channel == b.channel) {
+            let Some(channel) = self.channels.find(&messages[0].channel) else { continue };
+            channel.enqueue(messages);
+            if !touched.iter().any(|other| other.name() == channel.name()) {
                 touched.push(channel);
             }
         }
-        touched.iter().for_each(FanOut::flush);
+        touched.iter().for_each(LiveChannel::flush);
     }
 
     /// The answer to a publish, by what became of it.
@@ -328,6 +328,10 @@ impl Hub {
     pub(super) fn channel_name(word: &str) -> Option<ChannelName> {
         ChannelName::try_from(word).ok()
     }
+}
+
+fn publisher(message: &Stored) -> Option<&SessionId> {
+    message.by.as_ref().map(|by| &by.session)
 }
 
 impl Listener for HubListener {

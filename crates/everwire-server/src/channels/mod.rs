@@ -4,7 +4,7 @@
 //! - `api`, `router`: what an application calls; `config`, `authorize`, `events`: what it sets
 //! - `connection`: the protocol of one connection; `attach`: from `hello` to `welcome`
 //! - `session`: what survives a connection, with `secret`; `requests`: its requests; `presence`: where it is present
-//! - `subscription`: from history to live; `fan_out`: live; `open_channels`: the channels that have subscribers
+//! - `subscription`: from history to live; `live`: its new messages; `open_channels`: the channels that have subscribers
 //! - `local`: subscriptions within the server
 //! - `hub`: what connects these with the broker; `link`: the lines to one client
 //!
@@ -16,9 +16,9 @@ pub(crate) mod authorize;
 pub(crate) mod config;
 mod connection;
 pub(crate) mod events;
-mod fan_out;
 pub(crate) mod hub;
 mod link;
+mod live;
 mod local;
 mod open_channels;
 mod presence;

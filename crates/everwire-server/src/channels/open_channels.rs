@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use everwire_core::protocol::{Cursor, Mode};
 use tokio::sync::{OnceCell, watch};
 
-use super::fan_out::{FanOut, Locked};
+use super::live::{LiveChannel, Locked};
 use crate::broker::{Broker, BrokerError, ChannelName, History, Page, PageLimits};
 
 /// The channels that have subscribers in this server.
@@ -16,7 +16,7 @@ pub(super) struct OpenChannels {
 
 #[derive(Debug)]
 struct Entry {
-    fan_out: Arc<FanOut>,
+    live: LiveChannel,
     reads: Arc<Reads>,
     /// How many [`OpenChannel`]s there are. With the last one the entry goes.
     references: usize,
@@ -26,7 +26,7 @@ struct Entry {
 #[derive(Debug)]
 pub(super) struct OpenChannel {
     channels: Arc<OpenChannels>,
-    fan_out: Arc<FanOut>,
+    live: LiveChannel,
     reads: Arc<Reads>,
 }
 
@@ -52,17 +52,17 @@ impl OpenChannels {
     pub(super) fn open(self: &Arc<Self>, name: &ChannelName) -> OpenChannel {
         let mut entries = self.entries();
         let entry = entries.entry(name.clone()).or_insert_with(|| Entry {
-            fan_out: Arc::new(FanOut::new(name.clone())),
+            live: LiveChannel::new(name.clone()),
             reads: Arc::default(),
             references: 0,
         });
         entry.references += 1;
-        OpenChannel { channels: Arc::clone(self), fan_out: Arc::clone(&entry.fan_out), reads: Arc::clone(&entry.reads) }
+        OpenChannel { channels: Arc::clone(self), live: entry.live.clone(), reads: Arc::clone(&entry.reads) }
     }
 
-    /// The fan-out of a channel, if it has subscribers.
-    pub(super) fn find(&self, name: &ChannelName) -> Option<Arc<FanOut>> {
-        self.entries().get(name).map(|entry| Arc::clone(&entry.fan_out))
+    /// A channel, if it has subscribers.
+    pub(super) fn find(&self, name: &ChannelName) -> Option<LiveChannel> {
+        self.entries().get(name).map(|entry| entry.live.clone())
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<ChannelName, Entry>> {
@@ -72,24 +72,24 @@ impl OpenChannels {
 
 impl OpenChannel {
     pub(super) fn name(&self) -> &ChannelName {
-        self.fan_out.name()
+        self.live.name()
     }
 
     /// The channel while no message can arrive.
     pub(super) fn lock(&self) -> Locked<'_> {
-        self.fan_out.lock()
+        self.live.lock()
     }
 
     pub(super) fn learn_position(&self, position: Cursor) {
-        self.fan_out.learn_position(position);
+        self.live.learn_position(position);
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Option<Cursor>> {
-        self.fan_out.watch()
+        self.live.watch()
     }
 
     pub(super) fn leave(&self, number: u64) {
-        self.fan_out.leave(number);
+        self.live.leave(number);
     }
 
     /// What the broker has.
@@ -115,10 +115,10 @@ impl OpenChannel {
 impl Drop for OpenChannel {
     fn drop(&mut self) {
         let mut entries = self.channels.entries();
-        let Some(entry) = entries.get_mut(self.fan_out.name()) else { return };
+        let Some(entry) = entries.get_mut(self.live.name()) else { return };
         entry.references -= 1;
         if entry.references == 0 {
-            entries.remove(self.fan_out.name());
+            entries.remove(self.live.name());
         }
     }
 }

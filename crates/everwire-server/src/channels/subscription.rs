@@ -8,11 +8,10 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use super::fan_out::Member;
 use super::link::{Link, encoded, payload};
+use super::live::Member;
 use super::open_channels::OpenChannel;
 use crate::broker::{BrokerError, History, Page};
-use crate::connection::OutboundQueue;
 
 /// A page of history is read when no more than this waits in the outbound queue.
 const LOW_WATER_MARK: usize = 64 << 10;
@@ -131,7 +130,7 @@ impl Subscription {
             self.send_gap(gap);
         }
         if feed.is_live() && !state.is_over {
-            state.member = Some(channel.join(Arc::clone(self) as Arc<dyn Member>));
+            state.member = Some(channel.join(self.link.queue(), Arc::clone(self) as Arc<dyn Member>));
         }
         state.feed = Some(feed);
         Ok(trimmed)
@@ -188,7 +187,7 @@ impl Subscription {
                 if !is_live {
                     return Step::Again;
                 }
-                *member = Some(channel.join(Arc::clone(self) as Arc<dyn Member>));
+                *member = Some(channel.join(self.link.queue(), Arc::clone(self) as Arc<dyn Member>));
                 Step::Done
             }
             _ => Step::Done,
@@ -257,10 +256,6 @@ impl Subscription {
 }
 
 impl Member for Subscription {
-    fn queue(&self) -> &Arc<OutboundQueue> {
-        self.link.queue()
-    }
-
     fn fell_behind(self: Arc<Self>, position: Cursor) {
         let mut state = self.state();
         let State { feed: Some(feed), member, is_over: false } = &mut *state else { return };

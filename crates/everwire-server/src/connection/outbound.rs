@@ -132,14 +132,9 @@ impl OutboundQueue {
         });
     }
 
-    /// Queues frames that other connections receive as well, without a copy. Returns the number of bytes written directly.
-    pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) -> usize {
-        self.send_frames_below(usize::MAX, frames, now).unwrap_or_default()
-    }
-
-    /// Like [`send_frames`](Self::send_frames), unless more than `mark` bytes wait: then nothing is queued, and the result is `None`.
-    pub(crate) fn send_frames_below(&self, mark: usize, frames: &Frames, now: Instant) -> Option<usize> {
-        let mut written = 0;
+    /// Queues frames that other connections receive as well, without a copy, unless more than `mark` bytes wait. Returns whether there were
+    /// fewer.
+    pub(crate) fn send_frames_below(&self, mark: usize, frames: &Frames, now: Instant) -> bool {
         let mut is_below = true;
         self.put(false, |state| {
             if state.queued + state.taken > mark {
@@ -147,8 +142,7 @@ impl OutboundQueue {
                 return 0;
             }
             if let Some(direct) = self.direct.as_ref().filter(|_| state.queued + state.taken == 0) {
-                written = direct.write(frames);
-                state.offset = written;
+                state.offset = direct.write(frames);
                 state.direct_at = Some(now);
                 if state.offset == frames.bytes().len() {
                     state.offset = 0;
@@ -162,7 +156,7 @@ impl OutboundQueue {
             state.own_queued += OVERHEAD;
             state.push(frames.clone())
         });
-        is_below.then_some(written)
+        is_below
     }
 
     /// Queues the answer to a ping.
@@ -378,6 +372,11 @@ impl OutboundQueue {
 
 #[cfg(test)]
 impl OutboundQueue {
+    /// Queues frames that other connections receive as well, however many wait.
+    pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) {
+        self.send_frames_below(usize::MAX, frames, now);
+    }
+
     /// The queued messages, decoded, and the end behind them.
     pub(crate) fn sent(&self) -> (Vec<Message>, Option<End>) {
         self.drain_messages()
@@ -485,8 +484,8 @@ mod tests {
     fn a_connection_above_the_mark_is_sent_no_frames() {
         let outbound = OutboundQueue::new(1000);
         let frames = Frames::of(&Message::binary(vec![0; 300]));
-        assert_eq!(outbound.send_frames_below(200, &frames, Instant::now()), Some(0));
-        assert_eq!(outbound.send_frames_below(200, &frames, Instant::now()), None);
+        assert!(outbound.send_frames_below(200, &frames, Instant::now()));
+        assert!(!outbound.send_frames_below(200, &frames, Instant::now()));
         assert_eq!(outbound.sent().0.len(), 1);
     }
 
