@@ -72,9 +72,32 @@ mod metrics {
     struct EverwireCollector(Everwire);
 
     impl Collector for EverwireCollector {
-        fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        #[cfg_attr(not(feature = "channels"), expect(unused_mut, reason = "only channels need it twice"))]
+        fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+            #[cfg(feature = "channels")]
+            encode_channels(&self.0, &mut encoder)?;
             self.0.metrics().encode(encoder)
         }
+    }
+
+    /// The subscriptions, sessions and channels at present.
+    #[cfg(feature = "channels")]
+    fn encode_channels(everwire: &Everwire, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        use prometheus_client::encoding::EncodeMetric;
+        use prometheus_client::metrics::MetricType;
+        use prometheus_client::metrics::gauge::ConstGauge;
+
+        let channels = everwire.open_channels();
+        let subscriptions = channels.iter().map(|channel| channel.subscribers).sum();
+        for (name, help, value) in [
+            ("everwire_sessions", "Sessions, detached ones included.", everwire.hub().session_count()),
+            ("everwire_channels", "Channels that have subscribers.", channels.len()),
+            ("everwire_subscriptions", "Subscriptions of all channels.", subscriptions),
+        ] {
+            let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(value as u64).encode(gauge)?;
+        }
+        Ok(())
     }
 
     impl Everwire {

@@ -1,14 +1,18 @@
+use std::sync::Arc;
+
 use everwire_core::Channel;
 use everwire_core::protocol::Cursor;
 use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::authorize::Identity;
 use super::config::ChannelOptions;
 use super::local::LocalSubscription;
 use super::presence::PresentSession;
 use super::requests::{RequestContext, RequestError};
-use crate::broker::{BadName, BrokerError, ChannelName, Key, Publication, SessionId};
+use super::session::Session;
+use crate::broker::{BadName, Broker, BrokerError, ChannelName, Key, Publication, SessionId};
 use crate::everwire::Everwire;
 use crate::message::Message;
 
@@ -25,6 +29,28 @@ impl Ack {
     pub fn offset(&self) -> u64 {
         self.cursor.offset
     }
+}
+
+/// A channel with subscribers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChannelInfo {
+    /// The channel.
+    pub name: ChannelName,
+    /// How many subscriptions it has, those within the server included.
+    pub subscribers: usize,
+}
+
+/// A session, and whose it is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// The session.
+    pub session: SessionId,
+    /// Who its client is.
+    pub identity: Identity,
+    /// Whether it has a connection.
+    pub is_attached: bool,
 }
 
 /// Why a channel was not published or subscribed to.
@@ -62,32 +88,85 @@ impl Everwire {
     /// ```
     pub async fn publish<T: Serialize>(&self, channel: &Channel<T>, message: &T) -> Result<Ack, ChannelError> {
         let publication = Publication::new(channel.name().try_into()?, serde_json::to_string(message)?);
-        self.store(publication, self.hub().table().typed_options(channel)).await
+        Ok(self.store(publication, self.hub().table().typed_options(channel)).await?)
     }
 
     /// Publishes the latest value of a key.
     pub async fn set<T: Serialize>(&self, channel: &Channel<T>, key: &str, value: &T) -> Result<Ack, ChannelError> {
         let publication = Publication::new(channel.name().try_into()?, serde_json::to_string(value)?);
         let publication = publication.with_key(Key::try_from(key)?);
-        self.store(publication, self.hub().table().typed_options(channel)).await
+        Ok(self.store(publication, self.hub().table().typed_options(channel)).await?)
     }
 
     /// Publishes that a key has no value any more.
     pub async fn remove<T>(&self, channel: &Channel<T>, key: &str) -> Result<Ack, ChannelError> {
         let publication = Publication::without_payload(channel.name().try_into()?);
         let publication = publication.with_key(Key::try_from(key)?).removed();
-        self.store(publication, self.hub().table().typed_options(channel)).await
+        Ok(self.store(publication, self.hub().table().typed_options(channel)).await?)
     }
 
     /// Publishes a text or bytes, for back ends that know the channel only by its name.
     pub async fn publish_raw(&self, channel: &str, message: impl Into<Message>) -> Result<Ack, ChannelError> {
-        let publication = Publication::new(ChannelName::try_from(channel)?, message);
-        self.store(publication, self.hub().table().options(channel)).await
+        Ok(self.publish_prepared(Publication::new(ChannelName::try_from(channel)?, message)).await?)
     }
 
-    async fn store(&self, publication: Publication, options: ChannelOptions) -> Result<Ack, ChannelError> {
-        let cursor = self.hub().broker().publish(publication.with_retention(options.retention)).await?;
-        Ok(Ack { cursor })
+    /// Publishes what has a key, a producer or a name that is known only while the program runs, with the retention of the channel's
+    /// options. It takes effect in the order of the calls, also if the future is dropped.
+    ///
+    /// A producer makes a publish safe to repeat: see [`Broker::publish`].
+    ///
+    /// ```
+    /// use everwire_server::Everwire;
+    /// use everwire_server::broker::{ChannelName, Key, Publication};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let wire = Everwire::default();
+    /// let publication = Publication::new(ChannelName::try_from("buses")?, "52.51,13.38").with_key(Key::try_from("bus-7")?);
+    /// let ack = wire.publish_prepared(publication).await?;
+    /// # assert_eq!(ack.offset(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publish_prepared(
+        &self,
+        publication: Publication,
+    ) -> impl Future<Output = Result<Ack, BrokerError>> + Send + use<> {
+        let options = self.channel_options(publication.channel.as_str());
+        self.store(publication, options)
+    }
+
+    fn store(
+        &self,
+        publication: Publication,
+        options: ChannelOptions,
+    ) -> impl Future<Output = Result<Ack, BrokerError>> + Send + use<> {
+        let stored = self.hub().broker().publish(publication.with_retention(options.retention));
+        async move { Ok(Ack { cursor: stored.await? }) }
+    }
+
+    /// What a channel keeps and takes.
+    pub fn channel_options(&self, channel: &str) -> ChannelOptions {
+        self.hub().table().options(channel)
+    }
+
+    /// The broker: to read history, which it does without regard to [`ChannelOptions::has_history`]. To publish, call the server.
+    ///
+    /// ```
+    /// use everwire_server::Everwire;
+    /// use everwire_server::broker::{ChannelName, PageLimits};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let wire = Everwire::default();
+    /// wire.publish_raw("news", "hello").await?;
+    /// let page = wire.broker().read(&ChannelName::try_from("news")?, 0, PageLimits::default()).await?;
+    /// assert_eq!(page.messages[0].payload, Some("hello".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn broker(&self) -> &Arc<dyn Broker> {
+        self.hub().broker()
     }
 
     /// Subscribes within the server, from now on.
@@ -162,7 +241,26 @@ impl Everwire {
 
     /// The sessions that are present in a channel, by their ids.
     pub fn presence<T>(&self, channel: &Channel<T>) -> Vec<PresentSession> {
-        self.hub().presence().list(channel.name())
+        let present = self.hub().presence().list(channel.name()).into_iter();
+        let user_of =
+            |session: &SessionId| self.hub().find_session(session)?.read(|inner| inner.identity().shared_user_name());
+        present.map(|(session, shown)| PresentSession { user: user_of(&session), session, shown }).collect()
+    }
+
+    /// The channels that have subscribers in this server, in no order.
+    pub fn open_channels(&self) -> Vec<ChannelInfo> {
+        let channels = self.hub().channels().list().into_iter();
+        channels.map(|(name, subscribers)| ChannelInfo { name, subscribers }).collect()
+    }
+
+    /// The sessions of this server, in no order. A session that was detached before the server was started again is one of them only
+    /// once its client has resumed it.
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        let info = |session: &Arc<Session>| {
+            let (identity, is_attached) = session.read(|inner| (inner.identity().clone(), inner.is_attached()));
+            SessionInfo { session: session.id().clone(), identity, is_attached }
+        };
+        self.hub().all_sessions().iter().map(info).collect()
     }
 
     /// Ends a session: its client is sent `bye gone`, and does not come back by itself. Returns whether there was one.

@@ -133,6 +133,10 @@ impl Identity {
         self.user.as_deref()
     }
 
+    pub(super) fn shared_user_name(&self) -> Option<Arc<str>> {
+        self.user.clone()
+    }
+
     /// The data of the application, if it is of this type.
     pub fn data<T: Any>(&self) -> Option<&T> {
         self.data.as_deref()?.downcast_ref()

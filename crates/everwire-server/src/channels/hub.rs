@@ -148,9 +148,20 @@ impl Hub {
         self.sessions().get(id).cloned()
     }
 
+    /// All sessions.
+    pub(super) fn all_sessions(&self) -> Vec<Arc<Session>> {
+        self.sessions().values().cloned().collect()
+    }
+
+    /// How many sessions there are.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions().len()
+    }
+
     /// The sessions of a user.
     pub(super) fn sessions_of(&self, user: &str) -> Vec<Arc<Session>> {
-        let sessions: Vec<_> = self.sessions().values().cloned().collect();
+        let sessions = self.all_sessions();
         let is_of_user = |session: &Arc<Session>| session.read(|inner| inner.identity().user_name() == Some(user));
         sessions.into_iter().filter(is_of_user).collect()
     }

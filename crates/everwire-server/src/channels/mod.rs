@@ -28,7 +28,7 @@ mod secret;
 mod session;
 mod subscription;
 
-pub use api::{Ack, ChannelError};
+pub use api::{Ack, ChannelError, ChannelInfo, SessionInfo};
 pub use authorize::{Action, AllowAll, Authentication, Authorize, Denied, Identity};
 pub use config::{ChannelLimits, ChannelOptions};
 pub use events::{SessionChange, SessionEvent};

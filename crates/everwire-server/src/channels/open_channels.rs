@@ -65,6 +65,11 @@ impl OpenChannels {
         self.entries().get(name).map(|entry| entry.live.clone())
     }
 
+    /// All channels, with the number of their subscribers.
+    pub(super) fn list(&self) -> Vec<(ChannelName, usize)> {
+        self.entries().iter().map(|(name, entry)| (name.clone(), entry.references)).collect()
+    }
+
     fn entries(&self) -> MutexGuard<'_, HashMap<ChannelName, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

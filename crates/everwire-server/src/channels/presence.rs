@@ -26,6 +26,8 @@ struct Present {
 pub struct PresentSession {
     /// The session.
     pub session: SessionId,
+    /// The name of its user, while the server holds the session. Other clients do not see it.
+    pub user: Option<Arc<str>>,
     /// What [`Identity::with_presence`](super::Identity::with_presence) shows of it.
     pub shown: Option<Message>,
 }
@@ -64,14 +66,12 @@ impl Presence {
         }
     }
 
-    /// The sessions that are present, by their ids.
-    pub(super) fn list(&self, channel: &str) -> Vec<PresentSession> {
+    /// The sessions that are present, by their ids, with what is shown of them.
+    pub(super) fn list(&self, channel: &str) -> Vec<(SessionId, Option<Message>)> {
         let channels = self.channels();
         let found = channels.iter().find(|(name, _)| name.as_str() == channel);
         let present = found.map(|(_, present)| present).into_iter().flatten();
-        present
-            .map(|(session, Present { shown, .. })| PresentSession { session: session.clone(), shown: shown.clone() })
-            .collect()
+        present.map(|(session, Present { shown, .. })| (session.clone(), shown.clone())).collect()
     }
 
     fn channels(&self) -> MutexGuard<'_, HashMap<ChannelName, BTreeMap<SessionId, Present>>> {

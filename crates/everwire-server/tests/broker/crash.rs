@@ -188,8 +188,10 @@ async fn fill_the_disk(directory: &Path) {
     // What is stored can be read meanwhile.
     assert_eq!(journal.read(&channel("chat"), 0, everything()).await.unwrap().messages.len(), stored.len());
     assert!(journal.publish(large(number)).await.is_err());
+    assert!(journal.stats().is_failing);
     lift_limit();
     stored.push((number, publish_again(&journal, large(number)).await));
+    assert!(!journal.stats().is_failing);
     assert!(journal.corruptions().is_empty());
     drop(journal);
     let journal = Journal::open(directory).unwrap();

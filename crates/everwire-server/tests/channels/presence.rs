@@ -113,3 +113,19 @@ async fn a_session_that_does_not_enter_again_after_its_resume_leaves() {
     assert_eq!(server.wire.presence(&Channel::<()>::new("hall")), []);
     assert_eq!(server.wire.presence(&ROOM).len(), 1);
 }
+
+#[tokio::test]
+async fn the_server_knows_the_users_of_the_sessions_that_are_present() {
+    let server = TestServer::start(|builder| builder.authorize(Names)).await;
+    let (ada, session) = enter(&server, "Ada").await;
+    let present = || {
+        let present = server.wire.presence(&ROOM).into_iter();
+        present
+            .map(|present| (present.session.to_string(), present.user.as_deref().map(str::to_owned)))
+            .collect::<Vec<_>>()
+    };
+    let expected = vec![(session.id, Some("Ada".to_owned()))];
+    assert_eq!(present(), expected);
+    server.detached(ada).await;
+    assert_eq!(present(), expected, "the session is kept");
+}

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
@@ -87,6 +87,7 @@ impl Journal {
             corruptions: Mutex::new(corruption.into_iter().collect()),
             commits: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            is_failing: AtomicBool::new(false),
             config,
         });
         let failed = |source| JournalError::Io { path: path.to_owned(), source };
@@ -105,10 +106,11 @@ impl Journal {
 
     /// The counters.
     pub fn stats(&self) -> JournalStats {
-        let Shared { queue, commits, failures, .. } = &*self.inner.shared;
+        let Shared { queue, commits, failures, is_failing, .. } = &*self.inner.shared;
         JournalStats {
             commits: commits.load(Ordering::Relaxed),
             failures: failures.load(Ordering::Relaxed),
+            is_failing: is_failing.load(Ordering::Relaxed),
             disk_reads: self.inner.reader.reads(),
             queued: queue.len(),
         }

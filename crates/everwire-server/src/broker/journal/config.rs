@@ -98,6 +98,8 @@ pub struct JournalStats {
     pub commits: u64,
     /// Times that committing failed.
     pub failures: u64,
+    /// Whether the latest attempt to store something failed, and none has succeeded since.
+    pub is_failing: bool,
     /// Reads that went to the file.
     pub disk_reads: u64,
     /// Publications and other work that waits to be stored.

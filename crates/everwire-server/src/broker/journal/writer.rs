@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,7 @@ pub(super) struct Shared {
     pub(super) corruptions: Mutex<Vec<Corruption>>,
     pub(super) commits: AtomicU64,
     pub(super) failures: AtomicU64,
+    pub(super) is_failing: AtomicBool,
 }
 
 /// Stores what waits, one transaction after another.
@@ -105,6 +106,7 @@ impl Writer {
                     self.work(commands);
                 }
             } else {
+                self.shared.is_failing.store(true, Ordering::Relaxed);
                 let error = unavailable("the journal could not be opened again after a failure");
                 commands.into_iter().for_each(|command| command.refuse(error.clone()));
             }
@@ -163,6 +165,7 @@ impl Writer {
             Err(error) => error,
         };
         self.shared.failures.fetch_add(1, Ordering::Relaxed);
+        self.shared.is_failing.store(true, Ordering::Relaxed);
         tracing::warn!(%error, "storing in the journal failed");
         let is_reopened = self.close_and_reopen();
         let error = match batch.stored.last().filter(|_| batch.is_committing) {
@@ -273,6 +276,7 @@ impl Writer {
         transaction.commit().map_err(failed)?;
         self.commits += 1;
         self.shared.commits.fetch_add(1, Ordering::Relaxed);
+        self.shared.is_failing.store(false, Ordering::Relaxed);
         if !is_interval || is_sync_due {
             // Without the note, only damage to this very commit goes unnoticed.
             self.directory.note_commits(self.commits).unwrap_or_default();
