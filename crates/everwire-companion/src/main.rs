@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use everwire_companion::{Cli, Server};
 use everwire_server::StopSignal;
-use everwire_server::cli::{Log, raise_open_file_limit};
+use everwire_server::cli::{Log, outlive_large_files, raise_open_file_limit};
 
 /// Returns freed memory to the system. glibc's allocator keeps what lies between pieces in use: hundreds of megabytes after 300
 /// connections had echoed a megabyte each at the same time.
@@ -20,19 +20,6 @@ fn main() -> ExitCode {
     log.flush();
     code
 }
-
-/// Makes writes beyond the limit on file sizes (`ulimit -f`) fail, as on a full disk. Without a handler, the signal would end the
-/// process.
-#[cfg(unix)]
-fn outlive_large_files() {
-    use tokio::signal::unix::{SignalKind, signal};
-    if let Err(error) = signal(SignalKind::from_raw(libc::SIGXFSZ)) {
-        tracing::warn!("files that grow too large would end the server: {error}");
-    }
-}
-
-#[cfg(not(unix))]
-fn outlive_large_files() {}
 
 #[tokio::main]
 async fn serve(log: &Log) -> ExitCode {

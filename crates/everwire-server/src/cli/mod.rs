@@ -32,6 +32,15 @@ mod log;
 pub use flags::{LimitFlags, ServerFlags, TlsFlags, UnusableFlags, parse_positive_seconds, parse_seconds, parse_size};
 pub use log::Log;
 
+/// Makes writes beyond the limit on file sizes (`ulimit -f`) fail, as on a full disk. Without a handler, the signal would end the
+/// process. It needs tokio's runtime; on systems that are not Unix it does nothing.
+pub fn outlive_large_files() {
+    #[cfg(unix)]
+    if let Err(error) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(libc::SIGXFSZ)) {
+        tracing::warn!("files that grow too large would end the server: {error}");
+    }
+}
+
 /// Raises the process's limit on open files to its hard limit. Many systems start programs with 1,024 and permit far more.
 pub fn raise_open_file_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
