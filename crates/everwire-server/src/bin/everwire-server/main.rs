@@ -1,64 +1,184 @@
-//! The stand-alone channel server: `everwire.v1` beside a back end in any language.
+//! The stand-alone channel server: `everwire.v1` beside a back end in any language, on the library's public API.
+//!
+//! # Layout
+//! - `flags`, `config`: the command line and the configuration file
+//! - `rules`: who may use which channels; `access`: who a client is; `keys`: the keys of the HTTP API
+//! - `api`: the HTTP API; `probes`: health and metrics
 
+mod access;
+mod api;
+mod config;
 mod flags;
+mod keys;
+mod probes;
+mod rules;
 
 use std::error::Error;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
 use clap::Parser;
-use everwire_server::broker::Journal;
-use everwire_server::channels::AllowAll;
-use everwire_server::cli::{Log, raise_open_file_limit};
-use everwire_server::{Server, StopSignal};
+use everwire_server::broker::{BrokerConfig, Journal, Memory};
+use everwire_server::cli::{Log, ServerFlags, outlive_large_files, raise_open_file_limit};
+use everwire_server::{Everwire, Server, StopSignal};
 
+use crate::access::Configured;
+use crate::api::{Api, ApiError, MAX_REPEATS};
+use crate::config::Config;
 use crate::flags::Flags;
+use crate::keys::Keys;
+use crate::probes::Probes;
+
+/// Files of the journal, which connections must not use up.
+const JOURNAL_FILES: usize = 16;
+
+type AnyError = Box<dyn Error>;
+
+/// A server that is ready to run.
+struct Prepared {
+    wire: Everwire,
+    probes: Probes,
+    api: Option<Api>,
+    flags: Flags,
+}
 
 fn main() -> ExitCode {
+    let flags = Flags::parse();
     let log = Log::install();
-    let code = match serve(Flags::parse(), &log) {
-        Ok(()) => ExitCode::SUCCESS,
+    let code = match prepare(flags) {
+        Ok(prepared) => match serve(prepared, &log) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             tracing::error!("{error}");
-            ExitCode::FAILURE
+            ExitCode::from(2)
         }
     };
     log.flush();
     code
 }
 
-#[tokio::main]
-async fn serve(flags: Flags, log: &Log) -> Result<(), Box<dyn Error>> {
+/// Reads what the flags name, and opens the journal.
+fn prepare(flags: Flags) -> Result<Prepared, AnyError> {
+    let config = match &flags.config {
+        Some(path) => Config::read(path)?,
+        None if flags.allow_all => Config::allow_all(),
+        None => {
+            let advice =
+                "give rules by --config FILE, or let every client use every channel by --allow-all, for development";
+            return Err(format!("nothing says what clients may do: {advice}").into());
+        }
+    };
+    let keys = flags.api.keys.keys()?;
+    if keys.is_none() && flags.api.api_listen.is_some() {
+        let advice = "give one by --api-key-file FILE or EVERWIRE_API_KEY, for example from `openssl rand -hex 32`";
+        return Err(format!("--api-listen needs a key, since who reaches the API may do everything: {advice}").into());
+    }
     raise_open_file_limit();
+    let config = Arc::new(config);
+    let other_sessions = if keys.is_some() { MAX_REPEATS } else { 0 };
+    let mut builder = flags.server.builder()?.reserved_files(JOURNAL_FILES);
+    let journal = match &flags.journal.journal {
+        Some(directory) => {
+            let mut settings = flags.journal.config();
+            config.broker(&mut settings.broker, other_sessions);
+            let journal = Journal::open_with(directory, settings)?;
+            builder = builder.broker(journal.clone());
+            Some(journal)
+        }
+        None => {
+            let mut settings = BrokerConfig::default();
+            config.broker(&mut settings, other_sessions);
+            builder = builder.broker(Memory::new(settings));
+            None
+        }
+    };
+    let options = Arc::clone(&config);
+    let wire = builder
+        .authorize(Configured(Arc::clone(&config)))
+        .channels(move |channel| options.rules.options(channel))
+        .channel_limits(|limits| {
+            limits.heartbeat = flags.heartbeat;
+            config.channel_limits(limits);
+        })
+        .build();
+    let probes = Probes { wire: wire.clone(), journal };
+    let api = keys.map(|keys: Keys| Api::new(&wire, &config, keys));
+    Ok(Prepared { wire, probes, api, flags })
+}
+
+#[tokio::main]
+async fn serve(prepared: Prepared, log: &Log) -> Result<(), AnyError> {
+    let Prepared { wire, probes, api, flags } = prepared;
+    outlive_large_files();
     let mut stop =
         StopSignal::listen().map_err(|error| format!("cannot listen for the signals that stop a server: {error}"))?;
-    let builder = flags.server.builder()?.authorize(AllowAll);
-    let mut builder = builder.channel_limits(|limits| limits.heartbeat = flags.heartbeat);
-    if let Some(directory) = &flags.journal.journal {
-        builder = builder.broker(Journal::open_with(directory, flags.journal.config())?);
+    if api.is_none() {
+        tracing::info!("there is no HTTP API, since there is no key: see --api-key-file and EVERWIRE_API_KEY");
     }
-    let everwire = builder.build();
-    let app = Router::new().merge(everwire.router()).merge(everwire.probes());
-    let (listen, drain) = (flags.server.listen, flags.server.drain);
-    let server = Server::bind(&everwire, flags.server.config()?)
-        .await
-        .map_err(|error| format!("cannot listen on {listen}: {error}; choose another address with --listen"))?;
-    // The program that started the server may wait for this line. A closed stdout is no reason to stop.
+    let internal = probes.clone().metrics().merge(api.map_or_else(api_is_off, Api::router));
+    let mut app = Router::new().merge(wire.router()).merge(probes.clone().healthz());
+    let mut api_server = None;
+    let mut api_flags = flags.server.clone();
+    match flags.api.api_listen {
+        None => app = app.merge(internal),
+        Some(address) => {
+            api_flags.listen = address;
+            let app = internal.merge(probes.healthz()).fallback(not_found);
+            api_server = Some((bind(&wire, &api_flags, "--api-listen").await?, app));
+        }
+    }
+    let server = bind(&wire, &flags.server, "--listen").await?;
+    // The program that started the server may wait for these lines. A closed stdout is no reason to stop.
     let _ = writeln!(stdout(), "listening on {}", server.url());
+    if let Some((api_server, _)) = &api_server {
+        let _ = writeln!(stdout(), "the API is on {}", api_server.url());
+    }
     let _ = stdout().flush();
 
+    let draining = wire.clone();
+    let serve_api = async {
+        if let Some((server, app)) = api_server {
+            // Until the sockets close, so that both servers wait for the same drain.
+            server.run_until(app, draining.draining()).await;
+        }
+    };
     let log = log.clone();
-    server
-        .run_until(app, async move {
-            stop.received().await;
-            tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
-            tokio::spawn(async move {
-                stop.received_again().await;
-                log.flush();
-                std::process::exit(1);
-            });
-        })
-        .await;
+    let drain = flags.server.drain;
+    let stopped = async move {
+        stop.received().await;
+        tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
+        tokio::spawn(async move {
+            stop.received_again().await;
+            log.flush();
+            std::process::exit(1);
+        });
+    };
+    tokio::join!(server.run_until(app.fallback(not_found), stopped), serve_api);
     Ok(())
+}
+
+async fn bind(wire: &Everwire, flags: &ServerFlags, flag: &str) -> Result<Server, AnyError> {
+    let server = Server::bind(wire, flags.config()?).await;
+    Ok(server
+        .map_err(|error| format!("cannot listen on {}: {error}; choose another address with {flag}", flags.listen))?)
+}
+
+/// What a back end finds that is started before the server has a key.
+fn api_is_off() -> Router {
+    let message = "the server has no key for the HTTP API; start it with --api-key-file FILE, or EVERWIRE_API_KEY";
+    let refuse = async move || ApiError::new(StatusCode::NOT_FOUND, "api-off", message);
+    Router::new().nest("/api", Router::new().fallback(refuse))
+}
+
+async fn not_found(request: Request) -> ApiError {
+    ApiError::no_route(request.uri().path())
 }
