@@ -8,6 +8,7 @@
 //! - [`mod@bench`]: compares the npm package and the Rust API with their peers
 //! - [`lab`]: compares the server under load with its peers
 //! - [`model`]: visits the states that a session can reach
+//! - [`chaos`]: breaks connections and the server under clients, and checks what they get
 //! - [`modules`]: looks for circles among the modules of the libraries
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`workspace`], [`command`], [`children`], [`open_files`], [`scratch`], [`server`]: what these have in common
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod chaos;
 mod children;
 mod command;
 mod demo;
@@ -55,6 +57,8 @@ enum Chore {
     Lab(lab::Options),
     /// Try every order of events with both sides of a session, and print how many states were visited
     Model(model::Options),
+    /// Break connections and the stand-alone server under many clients, and fail if a message is lost or repeated
+    Chaos(chaos::Options),
     /// Check that no modules of the libraries import each other in a circle (needs `cargo-modules`, takes minutes)
     Modules(modules::Options),
     /// Run every check and every test, or the named steps
@@ -85,6 +89,7 @@ fn run(chore: Chore) -> anyhow::Result<()> {
         }
         Chore::Lab(options) => lab::run(&workspace, &options),
         Chore::Model(options) => model::run(&workspace, &options),
+        Chore::Chaos(options) => chaos::run(&workspace, &options),
         Chore::Modules(options) => modules::run(&workspace, &options),
         Chore::Test(options) => test::run(&workspace, &options),
     }

@@ -137,6 +137,12 @@ impl ProxiedConnection {
         sender.send_replace(flow);
     }
 
+    /// Changes how bytes pass in both directions.
+    pub fn set_flows(&self, flow: Flow) {
+        self.set_flow(Direction::ToServer, flow);
+        self.set_flow(Direction::ToClient, flow);
+    }
+
     /// Ends the connection. Returns whether it was open.
     pub fn end(&self, client: End, server: End) -> bool {
         let end = lock(&self.0.end).take();

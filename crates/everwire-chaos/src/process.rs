@@ -1,0 +1,102 @@
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::io::{AsyncBufReadExt, BufReader, copy, sink};
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+/// How long a server may take to listen. It may have to read its journal on a busy machine.
+const START: Duration = Duration::from_secs(30);
+
+/// The server: a process with a journal, which outlives it. Dropping it kills the process.
+#[derive(Debug)]
+pub(crate) struct Server {
+    start: Start,
+    child: Child,
+    address: SocketAddr,
+}
+
+/// How the process is started, each time.
+#[derive(Debug)]
+struct Start {
+    program: PathBuf,
+    flags: Vec<OsString>,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts it. The directory holds the journal and the log.
+    pub(crate) async fn start(program: &Path, directory: &Path, heartbeat: Duration, more: &[String]) -> Result<Self> {
+        let heartbeat = heartbeat.as_secs_f64().to_string();
+        let flags = ["--allow-all", "--listen", "127.0.0.1:0", "--heartbeat", &heartbeat, "--journal"];
+        let mut flags: Vec<OsString> = flags.map(OsString::from).into();
+        flags.push(directory.join("journal").into());
+        flags.extend(more.iter().map(OsString::from));
+        let start = Start { program: program.to_owned(), flags, log: directory.join("server.log") };
+        let (child, address) = start.spawn().await?;
+        Ok(Self { start, child, address })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Kills the process, so that it can do nothing about it, and starts another one after a while.
+    pub(crate) async fn kill(&mut self, down: Duration) -> Result<()> {
+        self.check()?;
+        self.child.kill().await.context("cannot kill the server")?;
+        sleep(down).await;
+        (self.child, self.address) = self.start.spawn().await?;
+        Ok(())
+    }
+
+    /// Stops the process for a while, where the system can do that.
+    #[cfg_attr(not(unix), expect(unused_variables, reason = "there is no such signal"))]
+    pub(crate) async fn freeze(&mut self, period: Duration) -> Result<()> {
+        self.check()?;
+        #[cfg(unix)]
+        if let Some(pid) = self.child.id() {
+            use nix::sys::signal::{Signal, kill};
+            let pid = nix::unistd::Pid::from_raw(pid.cast_signed());
+            kill(pid, Signal::SIGSTOP).context("cannot stop the server")?;
+            sleep(period).await;
+            kill(pid, Signal::SIGCONT).context("cannot continue the server")?;
+        }
+        Ok(())
+    }
+
+    /// Fails if the server has ended by itself.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("the server ended by itself ({status}); see {}", self.start.log.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Start {
+    async fn spawn(&self) -> Result<(Child, SocketAddr)> {
+        let Self { program, flags, log } = self;
+        let output = OpenOptions::new().create(true).append(true).open(log);
+        let output: File = output.with_context(|| format!("cannot write {}", log.display()))?;
+        let mut command = Command::new(program);
+        command.args(flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(output).kill_on_drop(true);
+        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let mut output = BufReader::new(child.stdout.take().context("the server's output is not piped")?);
+        let mut line = String::new();
+        // Without a line in time, there is no address in what was read.
+        let _ = timeout(START, output.read_line(&mut line)).await;
+        let address = line.trim_end().rsplit_once("//").and_then(|(_, address)| address.parse().ok());
+        let Some(address) = address else {
+            bail!("the server did not come up, and printed {line:?}; see {}", log.display());
+        };
+        // The pipe has to be emptied for as long as the server may write to it.
+        tokio::spawn(async move { copy(&mut output, &mut sink()).await });
+        Ok((child, address))
+    }
+}
