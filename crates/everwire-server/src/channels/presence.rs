@@ -68,9 +68,9 @@ impl Presence {
 
     /// The sessions that are present, by their ids, with what is shown of them.
     pub(super) fn list(&self, channel: &str) -> Vec<(SessionId, Option<Message>)> {
+        let Ok(channel) = ChannelName::try_from(channel) else { return Vec::new() };
         let channels = self.channels();
-        let found = channels.iter().find(|(name, _)| name.as_str() == channel);
-        let present = found.map(|(_, present)| present).into_iter().flatten();
+        let present = channels.get(&channel).into_iter().flatten();
         present.map(|(session, Present { shown, .. })| (session.clone(), shown.clone())).collect()
     }
 

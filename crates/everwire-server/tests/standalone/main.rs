@@ -4,6 +4,7 @@
 mod access;
 mod batch;
 mod configuration;
+mod documentation;
 mod history;
 mod process;
 mod publish;

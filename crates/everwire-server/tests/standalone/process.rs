@@ -46,7 +46,7 @@ async fn clients_learn_the_heartbeat_of_the_flag() {
 async fn sigterm_closes_the_sockets_with_1001_and_stores_what_was_published() {
     let directory = tempfile::tempdir().unwrap();
     let journal = ["--journal", directory.path().to_str().unwrap(), "--fsync", "interval", "--fsync-interval", "3600"];
-    let flags = [&["--allow-all", "--drain", "0.2"][..], &journal].concat();
+    let flags = [&["--allow-all", "--drain", "0.2", "--api-listen", "127.0.0.1:0"][..], &journal].concat();
     let mut process = Process::start(&flags);
     let (mut client, _) = process.attach().await;
     client.ask("pub chat 1\nfirst", "ack 1 ").await;

@@ -20,14 +20,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
 use clap::Parser;
 use everwire_server::broker::{BrokerConfig, Journal, Memory};
 use everwire_server::cli::{Log, ServerFlags, outlive_large_files, raise_open_file_limit};
 use everwire_server::{Everwire, Server, StopSignal};
 
 use crate::access::Configured;
-use crate::api::{Api, ApiError, MAX_REPEATS};
+use crate::api::{Api, ApiError, Code, MAX_REPEATS};
 use crate::config::Config;
 use crate::flags::Flags;
 use crate::keys::Keys;
@@ -175,7 +174,7 @@ async fn bind(wire: &Everwire, flags: &ServerFlags, flag: &str) -> Result<Server
 /// What a back end finds that is started before the server has a key.
 fn api_is_off() -> Router {
     let message = "the server has no key for the HTTP API; start it with --api-key-file FILE, or EVERWIRE_API_KEY";
-    let refuse = async move || ApiError::new(StatusCode::NOT_FOUND, "api-off", message);
+    let refuse = async move || ApiError::new(Code::ApiOff, message);
     Router::new().nest("/api", Router::new().fallback(refuse))
 }
 

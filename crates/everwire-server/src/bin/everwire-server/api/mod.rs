@@ -25,7 +25,7 @@ use everwire_server::Everwire;
 use everwire_server::broker::ChannelName;
 use serde::Serialize;
 
-pub(crate) use self::error::ApiError;
+pub(crate) use self::error::{ApiError, Code};
 pub(crate) use self::repeats::MAX_REPEATS;
 use self::repeats::Repeats;
 use crate::config::Config;
@@ -78,8 +78,7 @@ impl Api {
         match self.0.config.rules.of(name) {
             Some(_) => Ok(channel),
             None => Err(ApiError::new(
-                StatusCode::FORBIDDEN,
-                "no-rule",
+                Code::NoRule,
                 format!("no rule of the configuration is for the channel {name:?}; add one, or correct the name"),
             )),
         }
@@ -92,7 +91,7 @@ impl Api {
             return Ok(channel);
         }
         let message = format!("the channel {name:?} keeps no values of keys; set `kind = \"state\"` in its rule");
-        Err(ApiError::new(StatusCode::CONFLICT, "not-a-state-channel", message))
+        Err(ApiError::new(Code::NotAStateChannel, message))
     }
 
     /// The most bytes that a message may have.
@@ -113,7 +112,7 @@ async fn check(State(api): State<Api>, request: Request, next: Next) -> Response
         Some(false) => "this is not a key of the server; see --api-key, --api-key-file and EVERWIRE_API_KEY",
         None => "send a key of the server in the header `Authorization: Bearer KEY`",
     };
-    let mut response = ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message).into_response();
+    let mut response = ApiError::new(Code::Unauthorized, message).into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }

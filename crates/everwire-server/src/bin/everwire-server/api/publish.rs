@@ -9,7 +9,7 @@ use everwire_server::broker::{ChannelName, Key, Publication};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 use super::payload::Position;
 use super::repeats::Decision;
 use super::request::{Valid, message, read_body, text_header};
@@ -105,7 +105,7 @@ pub(super) async fn several(State(api): State<Api>, body: Body) -> Result<Respon
         .map_err(|error| ApiError::bad_request(format!("the body is not as described: {error}")))?;
     if messages.len() > MAX_MESSAGES {
         let message = format!("{} messages; a request may have at most {MAX_MESSAGES}", messages.len());
-        return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", message));
+        return Err(ApiError::new(Code::TooLarge, message));
     }
     let mut publications = Vec::with_capacity(messages.len());
     for (index, entry) in messages.into_iter().enumerate() {

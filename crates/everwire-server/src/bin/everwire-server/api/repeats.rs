@@ -7,14 +7,13 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use data_encoding::BASE64URL_NOPAD;
 use everwire_core::protocol::Cursor;
 use everwire_server::Everwire;
 use everwire_server::broker::{Publication, SessionExpiry, SessionId};
 use sha2::{Digest, Sha256};
 
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 
 /// How long a key is remembered.
 const WINDOW: Duration = Duration::from_secs(300);
@@ -67,7 +66,7 @@ impl Repeats {
             if *stored.record != record {
                 let message =
                     "this Idempotency-Key was used for another message to this channel; use each for one message";
-                return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", message));
+                return Err(ApiError::new(Code::KeyReused, message));
             }
             if let Some((_, cursor)) = stored.answers.first() {
                 return Ok(Decision::Repeated(*cursor));

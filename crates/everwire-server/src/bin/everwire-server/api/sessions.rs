@@ -7,7 +7,7 @@ use everwire_server::channels::{PresentSession, SessionInfo};
 use serde::{Deserialize, Serialize};
 use serde_json::json as value;
 
-use super::error::ApiError;
+use super::error::{ApiError, Code};
 use super::payload::{PayloadJson, Position};
 use super::request::Valid;
 use super::{Api, json};
@@ -93,7 +93,7 @@ pub(super) async fn disconnect(
         return Ok(json(StatusCode::OK, &value!({ "ended": 1 })));
     }
     let message = format!("there is no session {session:?}; it may have ended");
-    Err(ApiError::new(StatusCode::NOT_FOUND, "no-session", message))
+    Err(ApiError::new(Code::NoSession, message))
 }
 
 /// `GET /api/users/{user}/sessions`

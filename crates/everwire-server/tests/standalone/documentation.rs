@@ -1,0 +1,68 @@
+//! What the documentation shows.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::support::{Process, file, program};
+
+const README: &str = include_str!("../../../../README.md");
+const GUIDE: &str = include_str!("../../../../docs/standalone.md");
+
+/// The blocks of code in this language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let start = format!("```{language}\n");
+    page.split(start.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// The configuration of the README.
+fn configuration() -> &'static str {
+    blocks(README, "toml").into_iter().find(|toml| toml.contains("[[channels]]")).unwrap()
+}
+
+#[tokio::test]
+async fn the_configurations_of_the_documentation_are_valid() {
+    for toml in [configuration(), blocks(GUIDE, "toml")[0]] {
+        let (_folder, path) = file("everwire.toml", toml);
+        let process = Process::start(&["--config", path.to_str().unwrap()]);
+        process.ok("POST", "/channels/news/messages", "hi").await;
+    }
+}
+
+#[tokio::test]
+async fn the_python_script_of_the_readme_publishes() {
+    let [script] = blocks(README, "python")[..] else { panic!("one script") };
+    assert!(script.lines().filter(|line| !line.is_empty()).count() <= 5);
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("the script is not tried: there is no python3");
+        return;
+    }
+    let (folder, path) = file("everwire.toml", configuration());
+    fs::write(folder.path().join("api-key"), "the key of the script\n".replace(' ', "-")).unwrap();
+    let key = folder.path().join("api-key");
+    let flags = ["--config", path.to_str().unwrap(), "--api-key-file", key.to_str().unwrap()];
+    let process = Process::by(&mut program(&flags));
+    let mut client = process.subscribed("sub news live").await;
+    let script = script.replace("127.0.0.1:9001", &process.address.to_string());
+    let output = Command::new("python3").args(["-c", &script]).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["channel"], &answer["offset"]), (&json!("news"), &json!(1)));
+    let line = client.expect("msg news ").await;
+    assert!(line.ends_with("\n{\"text\": \"Hello\"}"), "{line}");
+}
+
+#[tokio::test]
+async fn the_routes_of_the_guide_are_those_of_the_server() {
+    let process = Process::open();
+    let rows = GUIDE.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let routes: Vec<_> = rows.filter_map(|row| row.split_once(" /api")).collect();
+    assert_eq!(routes.len(), 12);
+    for (method, path) in routes {
+        let path = path.replace("CHANNEL", "chat").replace("KEY", "a").replace("USER", "a").replace("SESSION", "a");
+        let answer = process.api(method, &path, "", b"").await;
+        let is_there = answer.status == 200 || ["bad-request", "no-session"].contains(&answer.code().as_str());
+        assert!(is_there, "{method} {path}: {}", answer.body);
+    }
+}
