@@ -7,6 +7,7 @@ mod histories;
 mod page;
 mod pair;
 mod server_property;
+mod server_script;
 mod server_session;
 mod states;
 mod world;
