@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use everwire_core::protocol::{Cursor, Lines, Payload, ProtocolError, SUBPROTOCOL, ServerLine};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::options::Options;
 use crate::outcome::{Outcome, Stop, failed, require};
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+use crate::transport::{self, Socket};
 
 /// A number that no check sends in a `ping` of its own.
 const FENCE: u64 = 4_242_424_242;
@@ -123,12 +120,17 @@ impl Client {
         if let Some(protocols) = protocols {
             request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocols));
         }
-        let opened = timeout(options.timeout, connect_async_with_config(request, None, true)).await;
+        let opened = timeout(options.timeout, transport::connect(request, options)).await;
         let Ok(opened) = opened else { return failed("an answer to the handshake in time", "none") };
         Ok(opened.map(|(socket, response)| {
             let protocol = response.headers().get("sec-websocket-protocol");
             (socket, protocol.map(|protocol| String::from_utf8_lossy(protocol.as_bytes()).into_owned()))
         }))
+    }
+
+    /// Waits longer for each answer.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        self.time += time;
     }
 
     /// Sends a text message. Its lines are separated by U+001E, written as ` ␞ `.
@@ -148,6 +150,11 @@ impl Client {
     pub(crate) async fn hello(&mut self, hello: &str, lines: &str) -> Outcome {
         let credentials = self.credentials.as_ref().map(|text| format!("\n{text}")).unwrap_or_default();
         self.send(&format!("{hello}{credentials}{lines}")).await
+    }
+
+    /// The bytes of what [`hello`](Self::hello) appends.
+    pub(crate) fn credentials_len(&self) -> usize {
+        self.credentials.as_ref().map_or(0, |text| text.len() + 1)
     }
 
     pub(crate) async fn welcome(&mut self) -> Outcome<Session> {

@@ -47,6 +47,10 @@ faults! {
     IgnoresUnknownLines => "a-type-of-no-client-when-attached-is-treated-as-unknown-line",
     /// Passes over lines with an unknown option.
     IgnoresUnknownOptions => "options-that-are-not-known-are-ignored",
+    /// Takes only short messages before the welcome.
+    IgnoresLargeHello => "a-message-of-64-kib-with-hello-is-taken",
+    /// Waits for `hello` as long as it takes.
+    WaitsForHello => "a-client-without-hello-is-closed-in-time",
     /// Passes over a second `hello`.
     IgnoresSecondHello => "hello-when-attached-is-treated-as-unexpected",
     /// Reports a fatal error and does not close.
@@ -121,10 +125,20 @@ faults! {
     RepeatsAnswers => "a-request-is-answered-in-parts",
     /// Does not stop a request that is cancelled.
     IgnoresCancel => "a-request-is-cancelled",
+    /// Does not stop a request that another session cancels.
+    IgnoresCancelOfOthers => "another-session-of-the-user-cancels-a-request",
+    /// Takes every client for the same user.
+    ConfusesUsers => "another-user-cannot-cancel-a-request",
     /// Does not stop a request whose time has run out.
     IgnoresTimeout => "a-request-expires",
     /// Runs more requests than there are credits.
     ExceedsCredits => "more-unanswered-requests-than-credits-close-the-connection",
+    /// Has no sessions any more after a restart.
+    ForgetsSessionsAtRestart => "a-restart-neither-loses-nor-repeats-anything",
+    /// Has another history after a restart.
+    ForgetsHistoryAtRestart => "a-restart-neither-loses-nor-repeats-anything",
+    /// Does not say that it drains.
+    LeavesOutDrain => "a-server-that-drains-asks-its-clients-to-leave-and-serves-them-until-then",
 }
 
 /// What the connections of a faulty server know in common.
@@ -138,6 +152,8 @@ pub(crate) struct Shared {
     resumed: Vec<String>,
     /// The first credentials, which are right.
     credentials: Option<String>,
+    /// The server has ended its connections without a word.
+    pub(crate) has_restarted: bool,
 }
 
 /// What a fault does to the lines of one connection.
@@ -195,7 +211,8 @@ impl FaultyLines {
             | (Fault::IgnoresMalformedLines, Err(ProtocolError::Malformed { .. }))
             | (Fault::IgnoresUnknownLines, Err(ProtocolError::UnknownLine(_)))
             | (Fault::IgnoresUnsub, Ok(ClientLine::Unsub { .. }))
-            | (Fault::IgnoresCancel, Ok(ClientLine::Cancel { .. })) => None,
+            | (Fault::IgnoresCancel, Ok(ClientLine::Cancel { .. }))
+            | (Fault::IgnoresCancelOfOthers, Ok(ClientLine::Cancel { of: Some(_), .. })) => None,
             (Fault::IgnoresSecondHello, _) if is_second => None,
             (Fault::IgnoresUnknownOptions, _) if header.contains(" colour=") => None,
             (Fault::IgnoresSecret, Ok(ClientLine::Hello(hello))) => {
@@ -205,7 +222,7 @@ impl FaultyLines {
                     _ => Some(word.to_owned()),
                 }))
             }
-            (Fault::AcceptsAnyCredentials, Ok(ClientLine::Hello(_))) => {
+            (Fault::AcceptsAnyCredentials | Fault::ConfusesUsers, Ok(ClientLine::Hello(_))) => {
                 let own = line.split_once('\n').map(|(_, credentials)| credentials.to_owned()).unwrap_or_default();
                 let credentials = self.shared().credentials.get_or_insert(own).clone();
                 Some(format!("{header}\n{credentials}"))
@@ -215,6 +232,12 @@ impl FaultyLines {
                 kept()
             }
             (Fault::ForgetsSessions, Ok(ClientLine::Hello(_))) => Some(without(&without(line, "session"), "secret")),
+            (Fault::ForgetsSessionsAtRestart, Ok(ClientLine::Hello(_))) if self.shared().has_restarted => {
+                Some(without(&without(line, "session"), "secret"))
+            }
+            (Fault::ForgetsHistoryAtRestart, Ok(ClientLine::Sub(_))) if self.shared().has_restarted => {
+                Some(replace(line, |word| word.starts_with("from:"), "from:ffffffff.1.1"))
+            }
             (Fault::IgnoresAcked, Ok(ClientLine::Hello(_))) => Some(without(line, "acked")),
             (Fault::IgnoresLast, Ok(ClientLine::Sub(_))) => {
                 Some(replace(line, |word| word.starts_with("last:"), "live"))
@@ -260,7 +283,9 @@ impl FaultyLines {
             | (Fault::LeavesOutAcks, "ack")
             | (Fault::LeavesOutNacks, "nack")
             | (Fault::LeavesOutJoins, "join")
+            | (Fault::LeavesOutDrain, "drain")
             | (Fault::ClosesWithoutError, "error") => Vec::new(),
+            (Fault::WaitsForHello, "error") if !self.is_attached => Vec::new(),
             (Fault::AcceptsOldGeneration, "error") if header.contains("taken-over") => Vec::new(),
             (Fault::RepeatsMessages, "msg") | (Fault::RepeatsAcks, "ack") | (Fault::RepeatsAnswers, "res") => {
                 vec![kept.clone(), kept]
@@ -293,6 +318,16 @@ impl FaultyLines {
             },
             _ => vec![kept],
         }
+    }
+
+    /// Whether the client has said `hello`.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.is_attached
+    }
+
+    /// Whether the client sees that the server closes the connection.
+    pub(crate) fn shows_close(&self) -> bool {
+        self.is_attached || self.fault != Some(Fault::WaitsForHello)
     }
 
     fn learn(&mut self, header: &str, line_type: &str) {

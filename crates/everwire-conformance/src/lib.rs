@@ -17,22 +17,26 @@
 //!
 //! # Layout
 //!
-//! - [`Options`]: the server, and what it offers beyond the protocol
+//! - [`Options`]: the server, and what it offers beyond the protocol; [`Hook`]: what no client can do with it
 //! - [`Check`], [`run`], [`Report`]: one check and its result
 //! - [`checks`]: the list, a module a subject
 //! - [`Fault`], [`FaultyProxy`], [`run_with`]: what shows that the checks find what they look for
-//! - `client`: a connection that speaks lines, with a time limit on everything; `outcome`: how a check fails
+//! - `client`: a connection that speaks lines, with a time limit on everything; `transport`: TCP or TLS below it; `outcome`: how a check
+//!   fails
 
 mod checks;
 mod client;
 mod fault;
+mod hook;
 mod options;
 mod outcome;
 mod proxy;
 mod suite;
+mod transport;
 
 pub use checks::checks;
 pub use fault::Fault;
+pub use hook::Hook;
 pub use options::Options;
 pub use proxy::{FaultyProxy, run_with};
 pub use suite::{Check, Report, Verdict, run};

@@ -1,14 +1,21 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+
+use crate::hook::Hook;
 
 /// The server to check, and what it offers. Everything but the address has a default; what a server does not offer is not checked.
 #[derive(Debug, Clone, Args)]
 #[non_exhaustive]
 pub struct Options {
     /// The address of the server, for example `ws://127.0.0.1:9001/everwire`. A command line has it as an argument of its own.
+    /// `wss://` is TLS.
     #[arg(skip)]
     pub url: String,
+    /// A file with certificates to trust besides those of browsers, for a wss:// address
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Seconds to wait for each answer
     #[arg(long, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Duration,
@@ -18,6 +25,9 @@ pub struct Options {
     /// Credentials that the server refuses
     #[arg(long, value_name = "TEXT")]
     pub refused_credentials: Option<String>,
+    /// Credentials of another user
+    #[arg(long, value_name = "TEXT")]
+    pub other_credentials: Option<String>,
     /// How the names of the channels begin that the checks publish to
     #[arg(long, default_value = "conformance-", value_name = "TEXT")]
     pub prefix: String,
@@ -45,16 +55,27 @@ pub struct Options {
     /// A channel that takes at most 1,000 bytes a message
     #[arg(long, value_name = "CHANNEL")]
     pub small_messages: Option<String>,
+    /// Seconds after which the server closes a connection without hello
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub hello_timeout: Option<Duration>,
+    /// A command that restarts a server whose messages and sessions survive that, and returns when clients can connect
+    #[arg(long, value_name = "COMMAND", value_parser = command)]
+    pub restart_command: Option<Hook>,
+    /// A command that makes the server drain and returns at once, after which --restart-command starts it again
+    #[arg(long, value_name = "COMMAND", value_parser = command, requires = "restart_command")]
+    pub drain_command: Option<Hook>,
 }
 
 impl Options {
-    /// The defaults for the server at a `ws://` address.
+    /// The defaults for the server at an address.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            ca: None,
             timeout: Duration::from_secs(5),
             credentials: None,
             refused_credentials: None,
+            other_credentials: None,
             prefix: "conformance-".to_owned(),
             request: None,
             request_payload: None,
@@ -64,8 +85,15 @@ impl Options {
             short_history: None,
             no_history: None,
             small_messages: None,
+            hello_timeout: None,
+            restart_command: None,
+            drain_command: None,
         }
     }
+}
+
+fn command(text: &str) -> Result<Hook, String> {
+    if text.trim().is_empty() { Err("pass a command".to_owned()) } else { Ok(Hook::command(text)) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

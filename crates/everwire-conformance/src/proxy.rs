@@ -1,6 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use everwire_core::protocol::SUBPROTOCOL;
 use futures_util::{SinkExt, StreamExt};
@@ -12,12 +12,13 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{WebSocketStream, accept_hdr_async, connect_async_with_config};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use crate::checks::checks;
 use crate::fault::{Fault, FaultyLines, Shared};
 use crate::options::Options;
 use crate::suite::{Report, run};
+use crate::transport;
 
 const PROTOCOL: &str = "sec-websocket-protocol";
 
@@ -27,7 +28,8 @@ const PROTOCOL: &str = "sec-websocket-protocol";
 /// use everwire_conformance::{Fault, FaultyProxy, Options, checks, run};
 ///
 /// # async fn example() -> std::io::Result<()> {
-/// let proxy = FaultyProxy::start("ws://127.0.0.1:9001/everwire", Some(Fault::RepeatsMessages)).await?;
+/// let server = Options::new("ws://127.0.0.1:9001/everwire");
+/// let proxy = FaultyProxy::start(&server, Some(Fault::RepeatsMessages)).await?;
 /// let options = Options::new(proxy.url());
 /// for check in checks() {
 ///     println!("{}", run(&check, &options).await);
@@ -46,14 +48,14 @@ impl FaultyProxy {
     ///
     /// # Errors
     /// There is no free port.
-    pub async fn start(server: &str, fault: Option<Fault>) -> io::Result<Self> {
+    pub async fn start(server: &Options, fault: Option<Fault>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (server, shared) = (server.to_owned(), Arc::default());
+        let (server, shared) = (Arc::new(server.clone()), Arc::default());
         let task = tokio::spawn(async move {
             // A connection that cannot be accepted is the client's to report.
             while let Ok((stream, _)) = listener.accept().await {
-                let (server, shared) = (server.clone(), Arc::clone(&shared));
+                let (server, shared) = (Arc::clone(&server), Arc::clone(&shared));
                 tokio::spawn(async move { serve(stream, &server, fault, shared).await });
             }
         });
@@ -78,20 +80,25 @@ impl Drop for FaultyProxy {
 /// There is no free port for the proxy.
 pub async fn run_with(fault: Fault, options: &Options) -> io::Result<Option<Report>> {
     let Some(check) = checks().into_iter().find(|check| check.name() == fault.found_by()) else { return Ok(None) };
-    let proxy = FaultyProxy::start(&options.url, Some(fault)).await?;
+    let proxy = FaultyProxy::start(options, Some(fault)).await?;
     let mut options = options.clone();
     options.url = proxy.url();
     Ok(Some(run(&check, &options).await))
 }
 
 /// Serves a connection until either side ends it. Errors end it too, which the client sees.
-async fn serve(stream: TcpStream, server: &str, fault: Option<Fault>, shared: Arc<Mutex<Shared>>) -> Result<(), Error> {
+async fn serve(
+    stream: TcpStream,
+    server: &Options,
+    fault: Option<Fault>,
+    shared: Arc<Mutex<Shared>>,
+) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut client = accept(stream, fault).await?;
-    let mut request = server.into_client_request()?;
+    let mut request = server.url.as_str().into_client_request()?;
     request.headers_mut().insert(PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
-    let (mut upstream, _) = connect_async_with_config(request, None, true).await?;
-    let mut lines = FaultyLines::new(fault, shared);
+    let (mut upstream, _) = transport::connect(request, server).await?;
+    let mut lines = FaultyLines::new(fault, Arc::clone(&shared));
     let mut is_open = true;
     loop {
         tokio::select! {
@@ -114,13 +121,17 @@ async fn serve(stream: TcpStream, server: &str, fault: Option<Fault>, shared: Ar
                 }
                 Some(Ok(Message::Close(frame))) => {
                     is_open = false;
-                    if let Some(frame) = closing(frame, fault) {
+                    if let Some(frame) = closing(frame, fault).filter(|_| lines.shows_close()) {
                         client.send(Message::Close(frame)).await?;
                     }
                 }
                 Some(Ok(message @ Message::Binary(_))) => client.send(message).await?,
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Ok(()),
+                Some(Err(_)) | None => {
+                    // A server that ends its connections without a close frame is gone.
+                    shared.lock().unwrap_or_else(PoisonError::into_inner).has_restarted |= is_open;
+                    return Ok(());
+                }
             },
         }
     }
@@ -154,6 +165,7 @@ async fn accept(stream: TcpStream, fault: Option<Fault>) -> Result<WebSocketStre
 fn to_server(message: Message, fault: Option<Fault>, lines: &mut FaultyLines) -> Option<Message> {
     match (fault, message) {
         (Some(Fault::IgnoresBinaryMessages), Message::Binary(_)) => None,
+        (Some(Fault::IgnoresLargeHello), message) if !lines.is_attached() && message.len() > 1 << 10 => None,
         (Some(Fault::IgnoresLargeMessages), message) if message.len() > lines.message_bytes => None,
         (_, Message::Text(text)) => {
             let only = if fault == Some(Fault::HandlesFirstLineOnly) { 1 } else { usize::MAX };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::client::{Client, Session};
+use crate::hook::Hook;
 use crate::options::Options;
 use crate::outcome::{Outcome, Stop, failed, require};
 
@@ -60,6 +61,12 @@ impl Context {
         option.as_deref().ok_or_else(|| Stop::Skipped(format!("needs {flag}")))
     }
 
+    /// Does something with the server that no client can do.
+    pub(crate) async fn run(&self, hook: &Option<Hook>, flag: &str) -> Outcome {
+        let hook = hook.as_ref().ok_or_else(|| Stop::Skipped(format!("needs {flag}")))?;
+        hook.run().await.map_err(|error| Stop::Failed(format!("{flag}: {error}")))
+    }
+
     /// A connection that has sent nothing.
     pub(crate) async fn connect(&self) -> Outcome<Client> {
         Client::connect(&self.options).await
@@ -74,6 +81,15 @@ impl Context {
             true => failed("a secret in the welcome of a new session", "none"),
             false => Ok((client, session)),
         }
+    }
+
+    /// A client of another user, with a session of its own.
+    pub(crate) async fn attach_other_user(&self) -> Outcome<Client> {
+        let credentials = self.need(&self.options.other_credentials, "--other-credentials")?;
+        let mut client = self.connect().await?;
+        client.send(&format!("hello attempt=0\n{credentials}")).await?;
+        client.welcome().await?;
+        Ok(client)
     }
 
     /// A client with a new session that is subscribed to the channel of this check.

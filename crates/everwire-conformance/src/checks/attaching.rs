@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::{ProtocolError, SubProtocolError};
 
 use crate::client::{Client, Session};
-use crate::outcome::{Outcome, failed, require};
+use crate::outcome::{Outcome, Stop, failed, require};
 use crate::suite::{Check, Context};
 
 pub(super) fn checks() -> Vec<Check> {
@@ -20,6 +20,9 @@ pub(super) fn checks() -> Vec<Check> {
         Check::new("a-session-is-not-resumed-without-its-secret", wrong_secret),
         Check::new("wrong-credentials-are-refused-and-nothing-else-is-answered", unauthorized),
         Check::new("lines-sent-with-hello-are-answered-after-the-welcome", early_lines),
+        Check::new("a-message-of-64-kib-with-hello-is-taken", large_hello),
+        Check::new("a-second-hello-in-a-message-ends-the-connection-and-not-the-session", two_hellos),
+        Check::new("a-client-without-hello-is-closed-in-time", late_hello),
         Check::new("a-ping-is-answered-before-hello", ping_first),
         Check::new("a-ping-is-answered-with-its-number-and-the-time", ping),
         Check::new("pings-are-answered-in-their-order", pings),
@@ -109,6 +112,30 @@ async fn early_lines(context: Context) -> Outcome {
         client.expect(line).await?;
     }
     Ok(())
+}
+
+async fn large_hello(context: Context) -> Outcome {
+    let mut client = context.connect().await?;
+    let length = (64 << 10) - "hello attempt=0\u{1e}ping 1\n".len() - client.credentials_len();
+    client.hello("hello attempt=0", &format!(" ␞ ping 1\n{}", "x".repeat(length))).await?;
+    client.welcome().await?;
+    client.expect("pong 1").await.map(drop)
+}
+
+async fn two_hellos(context: Context) -> Outcome {
+    let mut client = context.connect().await?;
+    client.hello("hello attempt=0", " ␞ hello attempt=0").await?;
+    let session = client.welcome().await?;
+    client.fatal("unexpected", Some("hello"), 4502).await?;
+    context.resume(&session, "", "").await.map(drop)
+}
+
+async fn late_hello(context: Context) -> Outcome {
+    let time = context.options.hello_timeout.ok_or_else(|| Stop::Skipped("needs --hello-timeout".to_owned()))?;
+    let mut client = context.connect().await?;
+    client.ask("ping 1", "pong 1").await?;
+    client.wait(time);
+    client.fatal("unexpected", None, 4502).await
 }
 
 async fn ping_first(context: Context) -> Outcome {

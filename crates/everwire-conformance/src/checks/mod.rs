@@ -6,6 +6,7 @@ mod payloads;
 mod presence;
 mod publishes;
 mod requests;
+mod restarting;
 mod resuming;
 mod subscriptions;
 
@@ -22,6 +23,7 @@ pub fn checks() -> Vec<Check> {
         resuming::checks(),
         presence::checks(),
         requests::checks(),
+        restarting::checks(),
     ]
     .concat()
 }

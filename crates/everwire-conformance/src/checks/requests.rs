@@ -13,6 +13,8 @@ pub(super) fn checks() -> Vec<Check> {
         Check::new("a-request-is-answered-in-parts", answered),
         Check::new("the-answer-to-a-request-sent-again-is-the-same", sent_again),
         Check::new("a-request-is-cancelled", cancelled),
+        Check::new("another-session-of-the-user-cancels-a-request", cancelled_elsewhere),
+        Check::new("another-user-cannot-cancel-a-request", cancelled_by_another_user),
         Check::new("a-request-expires", expired),
         Check::new("a-request-goes-on-over-a-reconnect", kept),
         Check::new("more-unanswered-requests-than-credits-close-the-connection", credits),
@@ -76,6 +78,32 @@ async fn cancelled(context: Context) -> Outcome {
     client.send(&format!("req {name} 1{} ␞ cancel 1", payload(&context))).await?;
     client.expect("nack 1 cancelled of=req").await?;
     client.nothing_else().await
+}
+
+async fn cancelled_elsewhere(context: Context) -> Outcome {
+    let name = context.need(&context.options.slow_request, "--slow-request")?;
+    // Without credentials, a server cannot know that two sessions have the same user.
+    context.need(&context.options.credentials, "--credentials")?;
+    let (mut client, session) = context.attach().await?;
+    client.send(&format!("req {name} 1{}", payload(&context))).await?;
+    client.nothing_else().await?;
+    let (mut other, _) = context.attach().await?;
+    other.send(&format!("cancel 1 of={}", session.id)).await?;
+    client.expect("nack 1 cancelled of=req").await?;
+    other.nothing_else().await
+}
+
+async fn cancelled_by_another_user(context: Context) -> Outcome {
+    let name = context.need(&context.options.slow_request, "--slow-request")?;
+    let mut other = context.attach_other_user().await?;
+    let (mut client, session) = context.attach().await?;
+    client.send(&format!("req {name} 1{}", payload(&context))).await?;
+    client.nothing_else().await?;
+    other.send(&format!("cancel 1 of={}", session.id)).await?;
+    // It is not said either that there is such a session.
+    other.nothing_else().await?;
+    client.ask("ping 1", "pong 1").await?;
+    client.ask("cancel 1", "nack 1 cancelled of=req").await.map(drop)
 }
 
 async fn expired(context: Context) -> Outcome {

@@ -1,14 +1,12 @@
 use std::time::Duration;
 
 use everwire_conformance::{Fault, FaultyProxy, Verdict, run_with};
-use everwire_server::broker::Memory;
 
-use crate::server;
+use crate::server::{Server, not_passed};
 
 /// Whether the check that is named for a fault finds it.
 async fn is_found(fault: Fault) -> bool {
-    let address = server::start(Memory::default()).await;
-    let mut options = server::options(address);
+    let mut options = Server::in_memory().options();
     // What is left out is found after this time.
     options.timeout = Duration::from_secs(2);
     let report = run_with(fault, &options).await.unwrap();
@@ -32,9 +30,8 @@ async fn each_fault_of_a_server_is_found() {
 /// So it is the fault that is found, not the proxy.
 #[tokio::test]
 async fn a_proxy_without_a_fault_passes_every_check() {
-    let address = server::start(Memory::default()).await;
-    let mut options = server::options(address);
-    let proxy = FaultyProxy::start(&options.url, None).await.unwrap();
+    let mut options = Server::in_memory().options();
+    let proxy = FaultyProxy::start(&options, None).await.unwrap();
     options.url = proxy.url();
-    assert_eq!(server::not_passed(&options).await, [""; 0]);
+    assert_eq!(not_passed(&options).await, [""; 0]);
 }

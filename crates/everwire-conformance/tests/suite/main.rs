@@ -2,5 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in what its files share")]
 
 mod faults;
+#[allow(dead_code, reason = "the tests of the protocol read other parts of the page")]
+#[path = "../../../everwire-core/tests/protocol/page.rs"]
+mod page;
 mod program;
 mod server;
+mod specification;
+mod tls;

@@ -1,9 +1,8 @@
 use std::process::{Command, Output};
 
 use everwire_conformance::{Fault, FaultyProxy, checks};
-use everwire_server::broker::Memory;
 
-use crate::server;
+use crate::server::{self, Server};
 
 /// Runs the program while the server of the test answers. Returns its exit status and the lines that it prints.
 async fn program(arguments: &[&str]) -> (Option<i32>, Vec<String>) {
@@ -15,18 +14,19 @@ async fn program(arguments: &[&str]) -> (Option<i32>, Vec<String>) {
 
 #[tokio::test]
 async fn the_program_prints_each_check_and_a_summary_and_skips_what_no_option_names() {
-    let url = server::options(server::start(Memory::default()).await).url;
+    let server = Server::in_memory();
+    let url = server.options().url;
     let (status, lines) = program(&[&url, "--filter", "request"]).await;
     assert_eq!(status, Some(0), "{lines:?}");
     assert_eq!(lines[0], "ok a-request-without-a-handler-is-refused");
     assert_eq!(lines[1], "skipped a-request-is-answered-in-parts: needs --request");
-    assert_eq!(lines.last().unwrap(), "passed=1 failed=0 skipped=6");
+    assert_eq!(lines.last().unwrap(), "passed=1 failed=0 skipped=8");
 }
 
 #[tokio::test]
 async fn the_program_fails_with_what_was_expected_and_what_came() {
-    let url = server::options(server::start(Memory::default()).await).url;
-    let proxy = FaultyProxy::start(&url, Some(Fault::LeavesOutProducer)).await.unwrap();
+    let server = Server::in_memory();
+    let proxy = FaultyProxy::start(&server.options(), Some(Fault::LeavesOutProducer)).await.unwrap();
     let (status, lines) = program(&[&proxy.url(), "--filter", "who-published"]).await;
     assert_eq!((status, lines.len()), (Some(1), 2), "{lines:?}");
     assert!(lines[0].starts_with("FAILED a-message-says-who-published-it: expected by="), "{lines:?}");
@@ -35,13 +35,24 @@ async fn the_program_fails_with_what_was_expected_and_what_came() {
 
 #[tokio::test]
 async fn the_program_gives_a_server_faults_and_says_which_are_found() {
-    let url = server::options(server::start(Memory::default()).await).url;
+    let server = Server::in_memory();
+    let url = server.options().url;
     let (status, lines) = program(&[&url, "--faults", "--timeout", "0.2", "--request", "now"]).await;
     assert_eq!(status, Some(0), "{lines:?}");
     assert_eq!(lines.len(), Fault::ALL.len() + 1);
     let skipped = lines.iter().filter(|line| line.starts_with("skipped ")).count();
     let found = Fault::ALL.len() - skipped;
     assert_eq!(lines.last().unwrap(), &format!("found={found} missed=0 skipped={skipped}"));
+}
+
+#[tokio::test]
+async fn a_command_that_fails_fails_its_check_with_what_it_printed() {
+    let server = Server::in_memory();
+    let command = ["--restart-command", "echo no such service >&2; exit 3", "--filter", "a-restart"];
+    let (status, lines) = program(&[&[&*server.options().url], &command[..]].concat()).await;
+    assert_eq!(status, Some(1), "{lines:?}");
+    let reason = lines[0].strip_prefix("FAILED a-restart-neither-loses-nor-repeats-anything: --restart-command: ");
+    assert!(reason.is_some_and(|reason| reason.ends_with("exit status: 3 no such service")), "{lines:?}");
 }
 
 #[tokio::test]
