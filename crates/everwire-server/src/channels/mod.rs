@@ -4,7 +4,8 @@
 //! - `api`, `router`: what an application calls; `config`, `authorize`, `events`: what it sets
 //! - `connection`: the protocol of one connection; `attach`: from `hello` to `welcome`
 //! - `session`: what survives a connection, with `secret`; `requests`: its requests; `presence`: where it is present
-//! - `subscription`: from history to live; `live`: its new messages; `open_channels`: the channels that have subscribers
+//! - `subscription`: from history to live; `live`: its new messages; `open_channels`: the channels that have subscribers;
+//!   `reads`: what they read of the broker
 //! - `local`: subscriptions within the server
 //! - `hub`: what connects these with the broker; `link`: the lines to one client
 //!
@@ -22,6 +23,7 @@ mod live;
 mod local;
 mod open_channels;
 mod presence;
+mod reads;
 mod requests;
 mod router;
 mod secret;

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use everwire_core::protocol::{Cursor, Mode};
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::watch;
 
 use super::live::{LiveChannel, Locked};
+use super::reads::Reads;
 use crate::broker::{Broker, BrokerError, ChannelName, History, Page, PageLimits};
 
 /// The channels that have subscribers in this server.
@@ -29,19 +30,6 @@ pub(super) struct OpenChannel {
     live: LiveChannel,
     reads: Arc<Reads>,
 }
-
-/// Reads of the broker that are under way: those who ask for the same meanwhile share them, so that a thousand clients that resume
-/// together cost one read.
-#[derive(Debug, Default)]
-struct Reads {
-    histories: Shared<u64, History>,
-    pages: Shared<(u64, Mode), Arc<Page>>,
-}
-
-type Outcome<T> = OnceCell<Result<T, BrokerError>>;
-
-#[derive(Debug)]
-struct Shared<K, T>(Mutex<HashMap<K, Weak<Outcome<T>>>>);
 
 impl OpenChannels {
     pub(super) fn new(broker: Arc<dyn Broker>) -> Arc<Self> {
@@ -99,7 +87,8 @@ impl OpenChannel {
 
     /// What the broker has.
     pub(super) async fn history(&self, at: u64) -> Result<History, BrokerError> {
-        self.reads.histories.get(at, || self.channels.broker.history(self.name(), at)).await
+        let position = self.lock().position();
+        self.reads.history(at, position, || self.channels.broker.history(self.name(), at)).await
     }
 
     /// A page of the history after this offset.
@@ -113,7 +102,8 @@ impl OpenChannel {
             };
             page.await.map(Arc::new)
         };
-        self.reads.pages.get((after, mode), read).await
+        let position = self.lock().position();
+        self.reads.page(after, mode, position, read).await
     }
 }
 
@@ -125,40 +115,5 @@ impl Drop for OpenChannel {
         if entry.references == 0 {
             entries.remove(self.live.name());
         }
-    }
-}
-
-impl<K: Eq + std::hash::Hash + Copy, T: Clone> Shared<K, T> {
-    /// The result of the read for `key` that is under way, or of a new one.
-    async fn get<F>(&self, key: K, read: impl FnOnce() -> F) -> Result<T, BrokerError>
-    where
-        F: Future<Output = Result<T, BrokerError>>,
-    {
-        let outcome = {
-            let mut reads = self.reads();
-            let running = reads.get(&key).and_then(Weak::upgrade);
-            running.unwrap_or_else(|| {
-                let outcome = Arc::new(OnceCell::new());
-                reads.insert(key, Arc::downgrade(&outcome));
-                outcome
-            })
-        };
-        let result = outcome.get_or_init(read).await.clone();
-        // Who asks from now on may have missed something that was stored since.
-        let mut reads = self.reads();
-        if reads.get(&key).is_some_and(|running| running.as_ptr() == Arc::as_ptr(&outcome)) {
-            reads.remove(&key);
-        }
-        result
-    }
-
-    fn reads(&self) -> MutexGuard<'_, HashMap<K, Weak<Outcome<T>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<K, T> Default for Shared<K, T> {
-    fn default() -> Self {
-        Self(Mutex::default())
     }
 }

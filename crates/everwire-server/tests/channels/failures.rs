@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use everwire_core::protocol::Cursor;
@@ -13,9 +14,10 @@ use everwire_server::broker::{
 use everwire_server::channels::{LocalDelivery, SessionChange, SessionEvent};
 use tokio::sync::oneshot;
 
-use crate::support::{TestServer, cursor, message, option};
+use crate::support::{TestServer, cursor, message, option, pass};
 
 const CHAT: Channel<String> = Channel::new("chat");
+const PRICES: Channel<u64> = Channel::state("prices");
 
 /// A broker in memory that fails, or waits, where the test says.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +35,7 @@ struct Faults {
     holds: bool,
     held: VecDeque<oneshot::Sender<()>>,
     reads: usize,
+    histories: usize,
     holds_reads: bool,
     held_reads: VecDeque<oneshot::Sender<()>>,
 }
@@ -40,6 +43,12 @@ struct Faults {
 impl Flaky {
     fn set(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut self.faults.lock().unwrap());
+    }
+
+    /// How often pages and positions were read.
+    fn calls(&self) -> (usize, usize) {
+        let faults = self.faults.lock().unwrap();
+        (faults.reads, faults.histories)
     }
 
     fn check(&self) -> Result<(), BrokerError> {
@@ -74,6 +83,7 @@ impl Broker for Flaky {
 
     fn history(&self, channel: &ChannelName, at: u64) -> BoxFuture<Result<History, BrokerError>> {
         let (this, history) = (self.clone(), self.memory.history(channel, at));
+        self.set(|faults| faults.histories += 1);
         Box::pin(async move {
             this.check()?;
             history.await
@@ -237,7 +247,59 @@ async fn clients_that_resume_together_share_one_read() {
     for client in &mut clients {
         assert_eq!(message(&client.line().await).0, 1);
     }
-    assert_eq!(broker.faults.lock().unwrap().reads, 1);
+    assert_eq!(broker.calls().0, 1);
+}
+
+#[tokio::test]
+async fn clients_that_resume_one_after_another_share_one_read_until_something_is_published() {
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    // The channel has subscribers all the time.
+    let (mut client, _) = server.attach().await;
+    let position = cursor(&client.ask("sub chat hold", "subscribed chat ").await);
+    for published in 1..=3 {
+        server.wire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
+        broker.set(|faults| (faults.reads, faults.histories) = (0, 0));
+        for _ in 0..10 {
+            let (mut client, _) = server.attach().await;
+            client.ask(&format!("sub chat from:{position}"), "subscribed chat ").await;
+            for offset in 1..=published {
+                assert_eq!(message(&client.line().await).0, offset);
+            }
+            client.expect("pos chat ").await;
+        }
+        assert_eq!(broker.calls(), (1, 1), "after {published} messages");
+    }
+}
+
+#[tokio::test]
+async fn the_state_of_a_channel_is_read_again_after_a_publish() {
+    let server = TestServer::start(|builder| builder).await;
+    let (mut client, _) = server.attach().await;
+    client.ask("sub prices hold", "subscribed prices ").await;
+    for offset in 1..=3 {
+        server.wire.set(&PRICES, "AAPL", &offset).await.unwrap();
+        let (mut client, _) = server.attach().await;
+        client.ask("sub prices state", "subscribed prices ").await;
+        assert_eq!(message(&client.line().await), (offset, offset.to_string()));
+        client.expect("pos prices ").await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_is_not_used_for_ever() {
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    let (mut client, _) = server.attach().await;
+    let position = cursor(&client.ask("sub chat hold", "subscribed chat ").await);
+    server.wire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
+    for reads in [1, 2] {
+        let (mut client, _) = server.attach().await;
+        client.ask(&format!("sub chat from:{position}"), "subscribed chat ").await;
+        assert_eq!(message(&client.line().await).0, 1);
+        assert_eq!(broker.calls().0, reads);
+        pass(Duration::from_secs(6)).await;
+    }
 }
 
 #[tokio::test]
