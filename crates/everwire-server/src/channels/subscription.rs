@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use everwire_core::protocol::{Cursor, ErrorCode, Gap, MessageWriter, Mode, Payload, ServerLine, Start};
 use everwire_core::session::{self, Feed, FeedStep};
+use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::yield_now;
 use tokio::time::sleep;
@@ -30,6 +31,8 @@ pub(super) struct Subscription {
     state: Mutex<State>,
     /// Held until `sub` is answered. The connection's subscriptions of a channel share it, so that the answers come in order.
     turn: Arc<AsyncMutex<()>>,
+    /// That of the connection: a broker may deliver from a thread without one.
+    runtime: Handle,
 }
 
 #[derive(Debug)]
@@ -60,9 +63,10 @@ enum Step {
 }
 
 impl Subscription {
+    /// A subscription of a connection, in whose task this is called.
     pub(super) fn new(link: &Arc<Link>, channel: OpenChannel, mode: Mode, turn: Arc<AsyncMutex<()>>) -> Arc<Self> {
         let state = Mutex::new(State { feed: None, member: None, is_over: false });
-        Arc::new(Self { link: Arc::clone(link), channel, mode, state, turn })
+        Arc::new(Self { link: Arc::clone(link), channel, mode, state, turn, runtime: Handle::current() })
     }
 
     /// Shared by all subscriptions of the connection to the channel.
@@ -265,7 +269,8 @@ impl Member for Subscription {
         drop(state);
         // The first page says what was trimmed meanwhile.
         let trimmed = Trimmed { each: position.offset, latest: position.offset };
-        tokio::spawn(async move { self.catch_up(trimmed).await });
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move { self.catch_up(trimmed).await });
     }
 }
 

@@ -1,7 +1,7 @@
 //! Subscribers that read more slowly than the channel is published to.
 
 use everwire_server::Channel;
-use everwire_server::broker::Retention;
+use everwire_server::broker::{Broker, Memory, Retention};
 use everwire_test_client as test_client;
 
 use crate::support::{Client, TestServer, cursor, message, option};
@@ -11,7 +11,12 @@ const PRICES: Channel<String> = Channel::state("prices");
 
 /// A server whose channels keep this much.
 async fn server(retention: Retention) -> TestServer {
+    server_with(retention, Memory::default()).await
+}
+
+async fn server_with(retention: Retention, broker: impl Broker) -> TestServer {
     TestServer::start(|builder| {
+        let builder = builder.broker(broker);
         let builder = builder.channel(&LOG, |options| options.retention = retention.with_count(100_000));
         builder.channel(&PRICES, |options| options.retention = Retention::state().with_bytes(64 << 20))
     })
@@ -37,7 +42,21 @@ fn text(number: u64) -> String {
 #[tokio::test]
 async fn a_slow_subscriber_gets_every_message_and_delays_no_other() {
     let server = server(Retention::stream().with_bytes(64 << 20)).await;
-    let mut slow = slow(&server, "sub log live").await;
+    gets_every_message(&server).await;
+}
+
+/// The journal delivers from its own thread, where no runtime is.
+#[cfg(feature = "journal")]
+#[tokio::test]
+async fn a_slow_subscriber_of_a_journal_gets_every_message_and_delays_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = everwire_server::broker::Journal::open(directory.path()).unwrap();
+    let server = server_with(Retention::stream().with_bytes(64 << 20), journal).await;
+    gets_every_message(&server).await;
+}
+
+async fn gets_every_message(server: &TestServer) {
+    let mut slow = slow(server, "sub log live").await;
     let (mut fast, _) = server.subscribed("sub log live").await;
     for number in 1..=MESSAGES {
         server.wire.publish(&LOG, &text(number)).await.unwrap();
