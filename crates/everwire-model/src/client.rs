@@ -13,14 +13,14 @@ use crate::{
     check::Finding,
     link::{Down, Up},
     scenario::{Defect, Scenario},
-    store::{Messages, OTHERS, Payload, identity},
+    store::{Messages, OTHERS, Payload, Values, identity, key},
 };
 
 /// The time at which everything happens,
 pub(crate) const NOW: Time = Time::from_secs(1_000);
-/// the time at which publishes have lapsed,
-const LATER: Time = Time::from_secs(1_010);
-/// and how long they wait to be sent.
+/// the time at which publishes have lapsed, and requests have timed out,
+pub(crate) const LATER: Time = Time::from_secs(1_010);
+/// and how long they may take.
 const TIME_TO_LIVE: Time = Time::from_secs(5);
 
 /// The size of a line; the limits are far away.
@@ -51,6 +51,12 @@ pub(crate) struct Client {
     subscription: Option<SubscriptionId>,
     pub(crate) publishes: Vec<Publish>,
     pub(crate) requests: Vec<Request>,
+    wants_state: bool,
+    keys: u8,
+    /// The latest payload of each key that was delivered since the start; 0 where there is none.
+    values: Values,
+    /// The position after which the application loads a snapshot.
+    pub(crate) held: Option<Cursor>,
     /// What was delivered, lies in a gap, or before the start. `None` before the subscription has a position.
     covered: Option<Messages>,
     /// Why the session is over.
@@ -74,6 +80,10 @@ impl Client {
             session: None,
             link: None,
             subscription,
+            wants_state: scenario.start == Some(Start::State),
+            keys: scenario.keys,
+            values: Values::default(),
+            held: None,
             publishes: Vec::new(),
             requests: Vec::new(),
             covered: None,
@@ -95,9 +105,10 @@ impl Client {
         self.act(None, defect)
     }
 
-    pub(crate) fn request(&mut self, defect: Option<Defect>) -> Result<(), Finding> {
+    pub(crate) fn request(&mut self, expires: bool, defect: Option<Defect>) -> Result<(), Finding> {
         let payload = self.requests.len() as Payload + 1;
-        let id = self.machine.request(self.time, SIZE, None).map_err(|_| Finding::Refused)?;
+        let id =
+            self.machine.request(self.time, SIZE, expires.then_some(TIME_TO_LIVE)).map_err(|_| Finding::Refused)?;
         self.requests.push(Request { id, payload, parts: 0, outcome: None });
         self.act(None, defect)
     }
@@ -119,6 +130,15 @@ impl Client {
         self.act(None, defect)
     }
 
+    /// The application has loaded what was published up to a position or later, and goes on from there.
+    pub(crate) fn snapshot(&mut self, defect: Option<Defect>) -> Result<(), Finding> {
+        if let (Some(subscription), Some(cursor)) = (self.subscription, self.held.take()) {
+            let is_wrong = defect == Some(Defect::LiveAfterSnapshot);
+            self.machine.restart(subscription, if is_wrong { Start::Live } else { Start::From(cursor) });
+        }
+        self.act(None, defect)
+    }
+
     // What happens to it.
 
     pub(crate) fn connected(&mut self, link: u8, defect: Option<Defect>) -> Result<(), Finding> {
@@ -134,7 +154,7 @@ impl Client {
         self.act(None, defect)
     }
 
-    /// The time to live of its publishes runs out.
+    /// The time of its publishes and requests runs out.
     pub(crate) fn lapse(&mut self, defect: Option<Defect>) -> Result<(), Finding> {
         self.time = LATER;
         self.machine.handle(self.time, ClientInput::Wake);
@@ -167,6 +187,7 @@ impl Client {
             Down::Nack { seq, code } => ClientInput::Refused { seq, code },
             Down::Res { seq, part, more, .. } => ClientInput::Response { seq, part, more },
             Down::NackReq { seq, code } => ClientInput::RequestRefused { seq, code },
+            Down::Drain { deadline, spread } => ClientInput::Drain { deadline, spread },
             Down::Fatal(code) => ClientInput::Error { code, is_fatal: true, retry: None },
         };
         self.machine.handle(self.time, input);
@@ -177,6 +198,11 @@ impl Client {
         {
             self.covered = Some(covers);
             self.first = self.position().filter(|_| defect == Some(Defect::CursorNotReplacedWhole));
+        }
+        if let Down::Drain { .. } = line {
+            // The random time has passed.
+            self.machine.handle(self.time, ClientInput::Wake);
+            self.act(None, defect)?;
         }
         if let Down::Fatal(code) = line {
             self.disconnected(code.close_code().unwrap_or(1000), defect)?;
@@ -194,6 +220,7 @@ impl Client {
             return Err(Finding::Repeated);
         }
         *covered |= identity(cursor);
+        self.values[key(payload, self.keys)] = payload;
         Ok(())
     }
 
@@ -217,10 +244,10 @@ impl Client {
                     let (payload, after) = (publish.payload, after.unwrap_or(seq - 1));
                     self.out.push(Up::Pub { seq, after, payload });
                 }
-                ClientAction::Request { id, seq, floor, part, .. } => {
+                ClientAction::Request { id, seq, timeout, floor, part } => {
                     let request = self.requests.iter().find(|request| request.id == id).ok_or(Finding::TwoOutcomes)?;
                     let payload = request.payload;
-                    self.out.push(Up::Req { seq, floor, part: part.unwrap_or(0), payload });
+                    self.out.push(Up::Req { seq, timeout, floor, part: part.unwrap_or(0), payload });
                 }
                 ClientAction::Cancel { seq } => self.out.push(Up::Cancel(seq)),
                 ClientAction::Reconnect => self.leaves = true,
@@ -252,7 +279,14 @@ impl Client {
                     if let (Some(Down::Gap { covers, .. }), Some(covered)) = (line, &mut self.covered) {
                         *covered |= covers;
                     }
+                    if let Some(subscription) = self.subscription.filter(|_| self.wants_state)
+                        && defect != Some(Defect::StateNotReadAfterGap)
+                    {
+                        self.machine.restart(subscription, Start::State);
+                        (self.covered, self.values) = (None, Values::default());
+                    }
                 }
+                ClientAction::Held { cursor, .. } => self.held = Some(cursor),
                 ClientAction::Over { code } => self.over = Some(code),
                 ClientAction::ReportError { .. } | ClientAction::Close { .. } => return Err(Finding::ServerInError),
                 _ => {}
@@ -269,8 +303,11 @@ impl Client {
 
     /// Whether it has these messages or knows of a gap, and its position is that of the last one. That the history was lost shows by
     /// the next message.
-    pub(crate) fn has_all(&self, messages: Messages, last: Cursor) -> bool {
+    pub(crate) fn has_all(&self, messages: Messages, values: Values, last: Cursor) -> bool {
         let Some(covered) = self.covered else { return self.subscription.is_none() };
+        if self.wants_state {
+            return messages == 0 || values == self.values && self.position() == Some(last);
+        }
         messages & !covered == 0 && (messages == 0 || self.position() == Some(last))
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use everwire_core::{
+    Time,
     protocol::{ClientLine, Cursor, ErrorCode, Hello, Mode, Pub, Req, Resume, Start, Sub},
     session::Gap,
 };
@@ -16,7 +17,7 @@ pub(crate) enum Up {
     Sub(Start),
     Unsub,
     Pub { seq: u64, after: u64, payload: Payload },
-    Req { seq: u64, floor: u64, part: u64, payload: Payload },
+    Req { seq: u64, timeout: Option<Time>, floor: u64, part: u64, payload: Payload },
     Cancel(u64),
 }
 
@@ -64,6 +65,10 @@ pub(crate) enum Down {
     NackReq {
         seq: u64,
         code: ErrorCode,
+    },
+    Drain {
+        deadline: Time,
+        spread: Time,
     },
     /// `error` that is fatal, with its close frame.
     Fatal(ErrorCode),

@@ -13,9 +13,9 @@ use everwire_core::{
 
 use crate::{
     check::Finding,
-    client::NOW,
+    client::{LATER, NOW},
     link::{Down, Up},
-    scenario::Defect,
+    scenario::{Defect, Scenario},
     store::{Payload, Record, Store, Stored, Undecided},
 };
 
@@ -31,6 +31,8 @@ struct Session {
     machine: ServerSession,
     /// The connection of the latest attach.
     link: Option<u8>,
+    /// For [`Defect::SessionEndedByDrain`].
+    ends_with_connection: bool,
     /// The requests that were received: number, payload, and the parts that the handler has still to send, 0 if it has ended.
     requests: Vec<(u64, Payload, u8)>,
 }
@@ -54,6 +56,9 @@ struct Accepted {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Server {
     limits: SessionLimits,
+    time: Time,
+    /// How the client subscribes.
+    mode: Mode,
     pub(crate) store: Store,
     sessions: Vec<Session>,
     accepted: Vec<Accepted>,
@@ -66,10 +71,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(credits: usize, defect: Option<Defect>) -> Self {
+    pub(crate) fn new(scenario: &Scenario, defect: Option<Defect>) -> Self {
+        let Scenario { credits, mode, keys, .. } = *scenario;
         Self {
             limits: SessionLimits::default().credits(credits),
-            store: Store::new(credits),
+            time: NOW,
+            mode,
+            store: Store::new(credits, keys),
             sessions: Vec::new(),
             accepted: Vec::new(),
             next_session: 0,
@@ -114,9 +122,12 @@ impl Server {
         let Some((name, generation)) = self.accepted.remove(place).session else { return Ok(()) };
         let Some(session) = self.session(name) else { return Ok(()) };
         let current = session.machine.generation();
-        let is_fenced = self.defect != Some(Defect::OldGenerationAccepted);
+        let (now, is_fenced) = (self.time, self.defect != Some(Defect::OldGenerationAccepted));
         if let Some(session) = self.session(name) {
-            session.machine.detach(NOW, if is_fenced { generation } else { current });
+            session.machine.detach(now, if is_fenced { generation } else { current });
+            if session.ends_with_connection {
+                session.machine.end();
+            }
         }
         self.act(name)
     }
@@ -183,7 +194,7 @@ impl Server {
         self.next_session += 1;
         self.store.disk.records.push(Record { session: name, generation: 0, stored: Vec::new() });
         let machine = ServerSession::new(self.limits);
-        self.sessions.push(Session { name, machine, link: None, requests: Vec::new() });
+        self.sessions.push(Session { name, machine, link: None, ends_with_connection: false, requests: Vec::new() });
         name
     }
 
@@ -212,9 +223,9 @@ impl Server {
                     _ => {}
                 }
             }
-            Up::Req { seq, floor, part, payload } => {
-                let request = Request { seq, timeout: None, floor, part };
-                match self.with(name, |machine| machine.request(NOW, generation, request)) {
+            Up::Req { seq, timeout, floor, part, payload } => {
+                let (now, request) = (self.time, Request { seq, timeout, floor, part });
+                match self.with(name, |machine| machine.request(now, generation, request)) {
                     Some(Receipt::Process) => {
                         if self.runs & 1 << payload != 0 {
                             return Err(Finding::RunTwice);
@@ -246,7 +257,7 @@ impl Server {
     fn subscribe(&mut self, link: u8, start: Start) {
         let disk = &self.store.disk;
         let history = self.history();
-        let (feed, opening) = Feed::start(start, Mode::Each, true, &history, |offset| disk.time_at(offset));
+        let (feed, opening) = Feed::start(start, self.mode, true, &history, |offset| disk.time_at(offset));
         let covers = disk.up_to(opening.cursor);
         self.out.push((link, Down::Subscribed { cursor: opening.cursor, covers }));
         if let Some(gap) = opening.gap {
@@ -258,7 +269,7 @@ impl Server {
     }
 
     fn history(&self) -> History {
-        let history = self.store.disk.history();
+        let history = self.store.disk.history(self.mode);
         let trimmed = if self.defect == Some(Defect::TrimmedTreatedAsComplete) { 0 } else { history.trimmed };
         History { trimmed, ..history }
     }
@@ -276,11 +287,15 @@ impl Server {
         let Some(accepted) = self.accepted.iter_mut().find(|accepted| accepted.link == link) else { return };
         let Some(feed) = &mut accepted.feed else { return };
         match feed.poll(&history) {
-            FeedStep::Read { after, up_to, .. } => {
-                let mut messages = self.store.disk.read(after, up_to);
+            FeedStep::Read { after, up_to, mode } => {
+                let mode = if self.defect == Some(Defect::ValuesDropped) { Mode::Each } else { mode };
+                let mut messages = self.store.disk.read(after, up_to, mode);
                 if let Some(Stored { cursor, payload }) = messages.next()
-                    && let Some(after) = feed.paged(cursor)
+                    && let Some(mut after) = feed.paged(cursor)
                 {
+                    if self.defect == Some(Defect::PositionBeforeNotSaid) {
+                        after = cursor.offset - 1;
+                    }
                     self.out.push((link, Down::Msg { cursor, after, payload }));
                 }
                 if messages.next().is_none() {
@@ -323,6 +338,16 @@ impl Server {
     fn send_gap(&mut self, link: u8, gap: Gap) {
         let covers = self.store.disk.up_to(gap.cursor);
         self.out.push((link, Down::Gap { gap, covers }));
+    }
+
+    /// The server is about to stop: it asks its clients to leave.
+    pub(crate) fn drain(&mut self) -> Result<(), Finding> {
+        let names: Vec<u8> = self.sessions.iter().map(|session| session.name).collect();
+        for name in names {
+            self.with(name, |machine| machine.drain(Time::ZERO, Time::ZERO));
+            self.act(name)?;
+        }
+        Ok(())
     }
 
     // What its other parts do.
@@ -378,6 +403,17 @@ impl Server {
         self.sessions.iter().any(|session| session.machine.poll_deadline().is_some())
     }
 
+    /// The time of the requests that run is over.
+    pub(crate) fn time_out(&mut self) -> Result<(), Finding> {
+        self.time = LATER;
+        let names: Vec<u8> = self.sessions.iter().map(|session| session.name).collect();
+        for name in names {
+            self.with(name, |machine| machine.wake(LATER));
+            self.act(name)?;
+        }
+        Ok(())
+    }
+
     /// The sessions without a connection expire.
     pub(crate) fn expire(&mut self) -> Result<(), Finding> {
         let names: Vec<u8> = self.sessions.iter().map(|session| session.name).collect();
@@ -392,17 +428,18 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         self.store.undecided.clear();
         self.accepted.clear();
-        let limits = self.limits;
+        let (now, limits) = (self.time, self.limits);
         let answers = if self.defect == Some(Defect::ReceivedNotRestored) { 0 } else { usize::MAX };
         let restored = self.store.disk.records.iter().map(|record| Session {
             name: record.session,
             machine: ServerSession::restore(
-                NOW,
+                now,
                 limits,
                 record.generation,
                 record.stored.iter().copied().take(answers),
             ),
             link: None,
+            ends_with_connection: false,
             requests: Vec::new(),
         });
         self.sessions = restored.collect();
@@ -448,7 +485,16 @@ impl Server {
                     let payload = payload_of(seq).ok_or(Finding::RunTwice)?;
                     Down::Res { seq, part, more, payload }
                 }
+                ServerAction::FailRequest { code: ErrorCode::Expired, .. }
+                    if defect == Some(Defect::TimeoutNotAnswered) =>
+                {
+                    continue;
+                }
                 ServerAction::FailRequest { seq, code } => Down::NackReq { seq, code },
+                ServerAction::Drain { deadline, spread } => {
+                    session.ends_with_connection = defect == Some(Defect::SessionEndedByDrain);
+                    Down::Drain { deadline, spread }
+                }
                 ServerAction::Stop { seq } => {
                     session.requests.iter_mut().filter(|(other, ..)| *other == seq).for_each(|request| request.2 = 0);
                     continue;

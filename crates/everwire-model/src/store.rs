@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use everwire_core::{protocol::Cursor, session::History};
+use everwire_core::{
+    protocol::{Cursor, Mode},
+    session::History,
+};
 
 /// Names a payload: the publishes of the client count from 1, those of others from [`OTHERS`].
 pub(crate) type Payload = u8;
@@ -12,6 +15,16 @@ pub(crate) const OTHERS: Payload = 16;
 
 /// A set of messages, by the times at which they were stored, which are different for each.
 pub(crate) type Messages = u64;
+
+/// The latest payload of each key.
+pub(crate) type Values = [Payload; MAX_KEYS];
+
+const MAX_KEYS: usize = 2;
+
+/// The key of a payload, where there are so many.
+pub(crate) fn key(payload: Payload, keys: u8) -> usize {
+    usize::from(payload.checked_rem(keys).unwrap_or(0)) % MAX_KEYS
+}
 
 /// A stored message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +45,8 @@ pub(crate) struct Record {
 /// What is on disk: one channel and the sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Disk {
+    /// How many keys the messages have; 0 if they have none.
+    keys: u8,
     epoch: u64,
     pub(crate) messages: Vec<Stored>,
     /// How many of them, the oldest, cannot be read any more.
@@ -65,8 +80,8 @@ pub(crate) struct Store {
 pub(crate) struct Twice;
 
 impl Store {
-    pub(crate) fn new(answers: usize) -> Self {
-        let disk = Disk { epoch: 1, messages: Vec::new(), trimmed: 0, records: Vec::new() };
+    pub(crate) fn new(answers: usize, keys: u8) -> Self {
+        let disk = Disk { keys, epoch: 1, messages: Vec::new(), trimmed: 0, records: Vec::new() };
         Self { disk, backup: None, undecided: VecDeque::new(), epoch: 1, clock: 0, answers }
     }
 
@@ -103,8 +118,10 @@ impl Disk {
         self.messages.last().map_or(start, |message| message.cursor)
     }
 
-    pub(crate) fn history(&self) -> History {
-        History { trimmed: self.trimmed as u64, last: self.last() }
+    /// What can be recovered: each message that was not dropped, or the latest of each key, which is never dropped.
+    pub(crate) fn history(&self, mode: Mode) -> History {
+        let trimmed = if self.keeps_values(mode) { 0 } else { self.trimmed };
+        History { trimmed: trimmed as u64, last: self.last() }
     }
 
     pub(crate) fn time_at(&self, offset: u64) -> Option<u64> {
@@ -112,10 +129,27 @@ impl Disk {
         found.map(|message| message.cursor.time)
     }
 
-    /// The messages after `after` up to `up_to` that can still be read.
-    pub(crate) fn read(&self, after: u64, up_to: u64) -> impl Iterator<Item = Stored> {
-        let kept = self.messages[self.trimmed..].iter().copied();
-        kept.filter(move |message| message.cursor.offset > after && message.cursor.offset <= up_to)
+    /// The messages after `after` up to `up_to` that can still be read: each, or the latest of each key.
+    pub(crate) fn read(&self, after: u64, up_to: u64, mode: Mode) -> impl Iterator<Item = Stored> {
+        let is_value = self.keeps_values(mode);
+        let kept = self.messages[if is_value { 0 } else { self.trimmed }..].iter().copied();
+        let in_range = kept.filter(move |message| message.cursor.offset > after && message.cursor.offset <= up_to);
+        in_range.filter(move |message| !is_value || self.values()[self.key(message.payload)] == message.payload)
+    }
+
+    /// The latest payload of each key; 0 where there is none.
+    pub(crate) fn values(&self) -> Values {
+        let mut values = Values::default();
+        self.messages.iter().for_each(|message| values[self.key(message.payload)] = message.payload);
+        values
+    }
+
+    fn key(&self, payload: Payload) -> usize {
+        key(payload, self.keys)
+    }
+
+    fn keeps_values(&self, mode: Mode) -> bool {
+        mode == Mode::Latest && self.keys > 0
     }
 
     /// The messages up to a position.

@@ -54,12 +54,18 @@ pub enum Action {
     Lag(u8),
     /// All that the client has sent on a connection arrives on another one once more.
     Copy(u8),
-    /// The time to live of the client's publishes runs out.
+    /// The time of the client's publishes and requests runs out by its clock,
     Lapse,
+    /// or that of its requests by the clock of the server.
+    TimeOut,
     /// The store drops the messages that it has.
     Trim,
     /// The sessions without a connection expire.
     Expire,
+    /// The client's application has loaded a snapshot.
+    Snapshot,
+    /// The server asks its clients to leave, because it stops.
+    Drain,
     /// The server's process ends and starts again.
     Restart,
     /// The store is copied,
@@ -85,7 +91,7 @@ impl Session {
     pub(crate) fn start(&self) -> World {
         World {
             client: Client::new(&self.scenario),
-            server: Server::new(self.scenario.credits, self.defect),
+            server: Server::new(&self.scenario, self.defect),
             links: Vec::new(),
             next_link: 0,
             used: Counts::default(),
@@ -132,6 +138,9 @@ impl Session {
         if client.is_paused {
             actions.push(Action::GoOn);
         }
+        if client.held.is_some() {
+            actions.push(Action::Snapshot);
+        }
     }
 
     /// What applications do, and what goes wrong.
@@ -150,6 +159,7 @@ impl Session {
         for link in links.iter().filter(|link| used.lags < limits.lags && server.is_live(link.id)) {
             add(true, Action::Lag(link.id));
         }
+        add(used.drains < limits.drains, Action::Drain);
         add(limits.rollbacks > used.rollbacks && server.store.backup.is_none(), Action::BackUp);
         if used.faults() >= self.scenario.faults {
             return;
@@ -162,7 +172,10 @@ impl Session {
             add(true, Action::Copy(link.id));
         }
         add(used.refusals < limits.refusals && !server.store.undecided.is_empty(), Action::Refuse);
-        add(used.lapses < limits.lapses && client.publishes.iter().any(|own| own.outcome.is_none()), Action::Lapse);
+        let waits = client.publishes.iter().any(|own| own.outcome.is_none())
+            || limits.timeouts > 0 && client.requests.iter().any(|own| own.outcome.is_none());
+        add(used.lapses < limits.lapses && waits, Action::Lapse);
+        add(used.timeouts < limits.timeouts && server.running().is_some(), Action::TimeOut);
         add(used.trims < limits.trims && server.store.disk.can_trim(), Action::Trim);
         add(used.expiries < limits.expiries && server.can_expire(), Action::Expire);
         add(used.restarts < limits.restarts, Action::Restart);
@@ -234,7 +247,7 @@ impl Session {
             }
             Action::Request => {
                 used.requests += 1;
-                client.request(defect)?;
+                client.request(self.scenario.limits.timeouts > 0, defect)?;
             }
             Action::Cancel => {
                 used.cancels += 1;
@@ -261,6 +274,10 @@ impl Session {
                 used.lapses += 1;
                 client.lapse(defect)?;
             }
+            Action::TimeOut => {
+                used.timeouts += 1;
+                server.time_out()?;
+            }
             Action::Trim => {
                 used.trims += 1;
                 server.store.disk.trim();
@@ -268,6 +285,11 @@ impl Session {
             Action::Expire => {
                 used.expiries += 1;
                 server.expire()?;
+            }
+            Action::Snapshot => client.snapshot(defect)?,
+            Action::Drain => {
+                used.drains += 1;
+                server.drain()?;
             }
             Action::Restart => {
                 used.restarts += 1;
@@ -358,6 +380,7 @@ impl Session {
             let is_right = match request.outcome.ok_or(Finding::NoOutcome)? {
                 Ok(()) => true,
                 Err(ErrorCode::Cancelled) => used.cancels > 0,
+                Err(ErrorCode::Expired) => used.lapses + used.timeouts > 0,
                 Err(ErrorCode::TakenOver) => used.copies > 0,
                 Err(code) => code == ErrorCode::Unknown && has_forgotten,
             };
@@ -372,7 +395,7 @@ impl Session {
             return Ok(());
         }
         let messages = disk.messages.iter().fold(0, |set, message| set | identity(message.cursor));
-        if client.has_all(messages, disk.last()) { Ok(()) } else { Err(Finding::Lost) }
+        if client.has_all(messages, disk.values(), disk.last()) { Ok(()) } else { Err(Finding::Lost) }
     }
 }
 

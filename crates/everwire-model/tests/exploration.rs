@@ -26,6 +26,11 @@ fn requests_run_once_and_have_one_outcome_in_every_order_of_events() {
 }
 
 #[test]
+fn requests_that_time_out_at_either_side_have_one_outcome_in_every_order_of_events() {
+    visit_all("timeouts");
+}
+
+#[test]
 fn a_subscription_misses_nothing_without_a_gap_in_every_order_of_events() {
     visit_all("subscription");
 }
@@ -33,6 +38,21 @@ fn a_subscription_misses_nothing_without_a_gap_in_every_order_of_events() {
 #[test]
 fn a_subscriber_that_pauses_misses_nothing_in_every_order_of_events() {
     visit_all("pauses");
+}
+
+#[test]
+fn a_subscriber_of_values_has_the_latest_of_each_key_in_every_order_of_events() {
+    visit_all("values");
+}
+
+#[test]
+fn an_application_that_loads_a_snapshot_misses_nothing_after_it_in_every_order_of_events() {
+    visit_all("snapshot");
+}
+
+#[test]
+fn a_client_that_leaves_a_server_that_drains_loses_nothing_in_every_order_of_events() {
+    visit_all("drain");
 }
 
 #[test]
@@ -63,6 +83,12 @@ fn each_defect_is_found() {
         (Defect::RequestsSaidToBeKept, "requests", Finding::RunTwice),
         (Defect::CopyBeforeAnswer, "together", Finding::CopyBeforeAnswer),
         (Defect::LateHelloAccepted, "publishes", Finding::SessionEnded),
+        (Defect::ValuesDropped, "values", Finding::Lost),
+        (Defect::PositionBeforeNotSaid, "values", Finding::ServerInError),
+        (Defect::StateNotReadAfterGap, "values", Finding::Lost),
+        (Defect::LiveAfterSnapshot, "snapshot", Finding::Lost),
+        (Defect::SessionEndedByDrain, "drain", Finding::NoOutcome),
+        (Defect::TimeoutNotAnswered, "timeouts", Finding::NoOutcome),
     ];
     assert_eq!(expected.map(|(defect, ..)| defect), Defect::ALL);
     for (defect, name, finding) in expected {
