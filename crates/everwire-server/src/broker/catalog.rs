@@ -359,9 +359,11 @@ fn change_kind(channel: &mut Channel, storage: &mut impl Storage, kind: HistoryK
     Ok(())
 }
 
+/// A random epoch. It is in the cursor of every message that is sent, so that it has only 32 bits: a client whose history was lost takes
+/// another one for it once in four billion times, and then only if a message with the same offset has the same time.
 pub(super) fn new_epoch() -> u64 {
     // The keys of a new `RandomState` are random.
-    RandomState::new().hash_one("epoch").max(1)
+    (RandomState::new().hash_one("epoch") >> 32).max(1)
 }
 
 pub(super) fn millis(span: Duration) -> u64 {

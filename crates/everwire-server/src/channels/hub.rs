@@ -19,7 +19,7 @@ use super::live::LiveChannel;
 use super::open_channels::OpenChannels;
 use super::presence::Presence;
 use super::requests::RequestHandlers;
-use super::secret::{SecretDigest, SessionRecord, random_word};
+use super::secret::{SecretDigest, SessionRecord, random_id, random_secret};
 use super::session::{Inner, Over, Session};
 use crate::broker::{
     Broker, BrokerError, ChannelName, Listener, Memory, SessionExpiry, SessionId, Stored, StoredSession,
@@ -168,8 +168,10 @@ impl Hub {
 
     /// Starts a session. Also returns its secret.
     pub(super) fn start_session(&self, identity: Identity) -> Result<(Arc<Session>, String), Unavailable> {
-        let random = || random_word().map_err(|error| Unavailable { reason: format!("no random numbers: {error}") });
-        let (id, secret) = (random()?, random()?);
+        let random = |word: Result<String, getrandom::Error>| {
+            word.map_err(|error| Unavailable { reason: format!("no random numbers: {error}") })
+        };
+        let (id, secret) = (random(random_id())?, random(random_secret())?);
         let id = SessionId::try_from(id.as_str()).map_err(|error| Unavailable { reason: error.to_string() })?;
         let machine = ServerSession::new(self.session_limits());
         let session = Session::new(id.clone(), SecretDigest::of(&secret), machine, identity);

@@ -12,9 +12,20 @@ impl SecretDigest {
     }
 }
 
-/// 128 random bits of the system, as a word of the protocol.
-pub(super) fn random_word() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 16];
+/// The id of a session: 72 random bits. Every message that the session publishes carries it to each subscriber, so that it is no longer than
+/// it has to be: a billion sessions beside a million others meet the id of one of them with a probability of 1 in 4 million.
+pub(super) fn random_id() -> Result<String, getrandom::Error> {
+    random_word::<9>()
+}
+
+/// The secret of a session: 128 random bits.
+pub(super) fn random_secret() -> Result<String, getrandom::Error> {
+    random_word::<16>()
+}
+
+/// So many random bytes of the system, as a word of the protocol.
+fn random_word<const BYTES: usize>() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes)?;
     Ok(BASE64URL_NOPAD.encode(&bytes))
 }
@@ -76,8 +87,10 @@ mod tests {
 
     #[test]
     fn random_words_are_ids_of_the_protocol_and_differ() {
-        let words = [random_word().unwrap(), random_word().unwrap()];
-        assert!(words.iter().all(|word| everwire_core::protocol::is_id(word)), "{words:?}");
-        assert_ne!(words[0], words[1]);
+        for random in [random_id, random_secret] {
+            let words = [random().unwrap(), random().unwrap()];
+            assert!(words.iter().all(|word| everwire_core::protocol::is_id(word)), "{words:?}");
+            assert_ne!(words[0], words[1]);
+        }
     }
 }
