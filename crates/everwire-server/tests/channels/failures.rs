@@ -1,6 +1,6 @@
 //! Brokers that fail, and what an application sees of sessions.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +38,9 @@ struct Faults {
     histories: usize,
     holds_reads: bool,
     held_reads: VecDeque<oneshot::Sender<()>>,
+    /// How many reads of a channel were under way at once.
+    reads_under_way: HashMap<ChannelName, usize>,
+    most_under_way: usize,
 }
 
 impl Flaky {
@@ -92,18 +95,24 @@ impl Broker for Flaky {
 
     fn read(&self, channel: &ChannelName, after: u64, limits: PageLimits) -> BoxFuture<Result<Page, BrokerError>> {
         let (this, page) = (self.clone(), self.memory.read(channel, after, limits));
-        let mut faults = self.faults.lock().unwrap();
+        let mut guard = self.faults.lock().unwrap();
+        let faults = &mut *guard;
         faults.reads += 1;
+        let under_way = faults.reads_under_way.entry(channel.clone()).or_default();
+        *under_way += 1;
+        faults.most_under_way = faults.most_under_way.max(*under_way);
+        let channel = channel.clone();
         let released = faults.holds_reads.then(|| {
             let (sender, receiver) = oneshot::channel();
             faults.held_reads.push_back(sender);
             receiver
         });
-        drop(faults);
+        drop(guard);
         Box::pin(async move {
             if let Some(released) = released {
                 let _ = released.await;
             }
+            this.set(|faults| *faults.reads_under_way.entry(channel).or_default() -= 1);
             this.check()?;
             page.await
         })
@@ -300,6 +309,62 @@ async fn what_was_read_is_not_used_for_ever() {
         assert_eq!(broker.calls().0, reads);
         pass(Duration::from_secs(6)).await;
     }
+}
+
+/// A restart of a server with a slow disk: all clients come back at once, and each resumes all its channels.
+#[tokio::test]
+async fn a_storm_of_clients_that_resume_costs_one_read_of_each_channel() {
+    const NAMES: [&str; 3] = ["a", "b", "c"];
+    let broker = Flaky::default();
+    let server = server(&broker).await;
+    let (mut client, _) = server.attach().await;
+    let mut subs = String::new();
+    for name in NAMES {
+        let position = cursor(&client.ask(&format!("sub {name} hold"), "subscribed ").await);
+        subs.push_str(&format!(" ␞ sub {name} from:{position}"));
+        for number in 1..=10 {
+            server.wire.publish_raw(name, number.to_string()).await.unwrap();
+        }
+    }
+    let mut sessions = Vec::new();
+    for _ in 0..60 {
+        let (client, session) = server.attach().await;
+        server.detached(client).await;
+        sessions.push(session);
+    }
+    broker.set(|faults| faults.holds_reads = true);
+    let mut clients = Vec::new();
+    for session in &sessions {
+        clients.push(server.resume(session, &subs).await.0);
+    }
+    // A read takes longer than it takes every client to ask for it.
+    let disk = broker.clone();
+    let disk = tokio::spawn(async move {
+        loop {
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+            disk.set(|faults| faults.held_reads.drain(..).for_each(|held| held.send(()).unwrap_or_default()));
+        }
+    });
+    for client in &mut clients {
+        let mut offsets = HashMap::<String, u64>::new();
+        let mut live = 0;
+        while live < NAMES.len() {
+            let line = client.line().await;
+            let name = line.split(' ').nth(1).unwrap().to_owned();
+            if line.starts_with("msg ") {
+                let last = offsets.entry(name).or_default();
+                assert_eq!(message(&line), (*last + 1, (*last + 1).to_string()));
+                *last += 1;
+            }
+            live += usize::from(line.contains(" live=1"));
+        }
+        assert_eq!(offsets, NAMES.map(|name| (name.to_owned(), 10)).into());
+    }
+    disk.abort();
+    let faults = broker.faults.lock().unwrap();
+    assert_eq!((faults.reads, faults.most_under_way), (NAMES.len(), 1));
 }
 
 #[tokio::test]
