@@ -31,6 +31,12 @@ pub trait Broker: Debug + Send + Sync + 'static {
     /// requires that the session [is stored](Self::store_session); the numbers of a session may have gaps, and must ascend.
     fn publish(&self, publication: Publication) -> BoxFuture<Result<Cursor, BrokerError>>;
 
+    /// Stores messages that come together: like [`publish`](Self::publish) of each in turn, with a future for each. A broker that can store
+    /// and report them in one step does so here.
+    fn publish_all(&self, publications: Vec<Publication>) -> Vec<BoxFuture<Result<Cursor, BrokerError>>> {
+        publications.into_iter().map(|publication| self.publish(publication)).collect()
+    }
+
     /// Ready while little waits to be stored. Otherwise the context's waker is woken once that is so. A publish while it is
     /// pending may fail with [`BrokerError::Busy`].
     fn poll_ready(&self, _context: &mut Context<'_>) -> Poll<()> {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use everwire_core::protocol::Cursor;
+use smallvec::SmallVec;
 
 use super::api::{BoxFuture, Broker, Listener};
 use super::catalog::{Catalog, Channel, Entry, Storage};
@@ -87,22 +88,20 @@ impl Memory {
         self.inner.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish_now(&self, publication: Publication) -> Result<Cursor, BrokerError> {
+    fn publish_now(
+        &self,
+        publications: impl Iterator<Item = Publication>,
+    ) -> SmallVec<[Result<Cursor, BrokerError>; 1]> {
         let listeners = self.listeners();
         let mut state = self.state();
-        if let Some(repeated) = publication.by.as_ref().map(|by| state.sessions.repeated(by)).transpose()?.flatten() {
-            return Ok(repeated);
-        }
-        let State { catalog, messages, sessions } = &mut *state;
-        let stored = catalog.publish(messages, publication, self.inner.config.now())?;
-        if let Some(by) = &stored.by {
-            sessions.stored(by, stored.cursor);
-        }
+        let now = self.inner.config.now();
+        let mut stored: SmallVec<[Arc<Stored>; 1]> = SmallVec::new();
+        let results = publications.map(|publication| state.publish(publication, now, &mut stored)).collect();
         drop(state);
-        let cursor = stored.cursor;
-        let stored = [stored];
-        listeners.iter().for_each(|listener| listener.stored(&stored));
-        Ok(cursor)
+        if !stored.is_empty() {
+            listeners.iter().for_each(|listener| listener.stored(&stored));
+        }
+        results
     }
 
     fn page(&self, name: &ChannelName, after: u64, limits: PageLimits, is_state: bool) -> Page {
@@ -138,7 +137,13 @@ impl Default for Memory {
 
 impl Broker for Memory {
     fn publish(&self, publication: Publication) -> BoxFuture<Result<Cursor, BrokerError>> {
-        Box::pin(ready(self.publish_now(publication)))
+        let result = self.publish_now(std::iter::once(publication)).pop();
+        Box::pin(ready(result.unwrap_or(Err(BrokerError::Undecided))))
+    }
+
+    fn publish_all(&self, publications: Vec<Publication>) -> Vec<BoxFuture<Result<Cursor, BrokerError>>> {
+        let results = self.publish_now(publications.into_iter()).into_iter();
+        results.map(|result| Box::pin(ready(result)) as BoxFuture<_>).collect()
     }
 
     fn history(&self, channel: &ChannelName, at: u64) -> BoxFuture<Result<History, BrokerError>> {
@@ -189,6 +194,27 @@ impl Broker for Memory {
 }
 
 impl State {
+    /// Stores a message, and adds it to `stored` unless it was stored before.
+    fn publish(
+        &mut self,
+        publication: Publication,
+        now: u64,
+        stored: &mut SmallVec<[Arc<Stored>; 1]>,
+    ) -> Result<Cursor, BrokerError> {
+        let Self { catalog, messages, sessions } = self;
+        let repeated = publication.by.as_ref().map(|by| sessions.repeated(by)).transpose()?;
+        if let Some(cursor) = repeated.flatten() {
+            return Ok(cursor);
+        }
+        let message = catalog.publish(messages, publication, now)?;
+        if let Some(by) = &message.by {
+            sessions.stored(by, message.cursor);
+        }
+        let cursor = message.cursor;
+        stored.push(message);
+        Ok(cursor)
+    }
+
     fn expire(&mut self, now: u64) {
         while self.sessions.pop_expired(now).is_some() {}
         // The storage in memory does not fail.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use everwire_core::protocol::{
     ClientLine, ErrorCode, Lines, Payload, ProtocolError, Pub, Req, ServerError, ServerLine, Sub,
 };
-use everwire_core::session::{Answer, LineHandling, Receipt, Request, ServerConnection};
+use everwire_core::session::{LineHandling, Receipt, Request, ServerConnection};
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::attach::{Attach, Attached, Refusal};
@@ -32,6 +33,8 @@ pub(super) struct ChannelsHandler {
     /// What arrived while the connection was being attached, with the number of lines that are handled.
     deferred: VecDeque<(Message, usize)>,
     subscriptions: HashMap<ChannelName, Subscribed>,
+    /// What the client has published and the broker does not have yet: what arrives together is stored together.
+    publishes: Vec<Publication>,
     /// Channels that were published to faster than their subscribers can be sent to.
     full: Vec<LiveChannel>,
     message_bytes: usize,
@@ -68,6 +71,7 @@ impl ChannelsHandler {
             phase: Phase::New { head: Arc::new(head) },
             deferred: VecDeque::new(),
             subscriptions: HashMap::new(),
+            publishes: Vec::new(),
             full: Vec::new(),
             message_bytes,
             confirmed_by: None,
@@ -95,6 +99,10 @@ impl ChannelsHandler {
                 Ok((line, payload)) => (Ok(line), payload),
                 Err(error) => (Err(error), Payload::None),
             };
+            if !matches!(line, Ok(ClientLine::Pub(_))) {
+                // It may depend on what was published before it.
+                self.flush_publishes();
+            }
             match (self.lines.receive(&line), line) {
                 (LineHandling::Ignore, _) => {}
                 (LineHandling::Attach, Ok(ClientLine::Hello(hello))) => {
@@ -229,23 +237,38 @@ impl ChannelsHandler {
             let text = format!("at most {} bytes", options.message_bytes);
             return session.refuse(seq, ErrorCode::TooLarge, &text);
         }
+        let latest = self.publishes.last().map(|latest| &latest.channel);
+        let name = latest.filter(|latest| latest.as_str() == publish.channel).cloned();
         // A line holds only names that are allowed.
-        let Some(name) = Hub::channel_name(publish.channel) else { return };
+        let Some(name) = name.or_else(|| Hub::channel_name(publish.channel)) else { return };
         let is_removed = publish.key.is_some() && payload.is_none();
-        let mut publication = Publication::without_payload(name.clone());
+        let mut publication = Publication::without_payload(name);
         publication.payload = owned_payload(payload);
         publication.key = publish.key.and_then(|key| Key::try_from(key).ok());
         publication.is_removed = is_removed;
-        let publication = publication.by(session.id().clone(), seq).with_retention(options.retention);
-        let stored = self.hub.broker().publish(publication);
-        let (hub, session) = (Arc::clone(&self.hub), Arc::clone(session));
-        run_or_spawn(async move {
-            let result = stored.await.map(Answer::Stored);
-            hub.decide(&session, seq, result);
-        });
-        if let Some(channel) = self.hub.channels().find(&name).filter(|channel| !channel.has_room()) {
-            self.full.push(channel);
+        self.publishes.push(publication.by(session.id().clone(), seq).with_retention(options.retention));
+        // Those that wait here are unanswered: a client that has used up its credits may get others by the answers.
+        if self.publishes.len() >= self.hub.limits().credits {
+            self.flush_publishes();
         }
+    }
+
+    /// Hands the broker what the client has published.
+    fn flush_publishes(&mut self) {
+        let Phase::Attached { attached, .. } = &self.phase else { return };
+        if self.publishes.is_empty() {
+            return;
+        }
+        let publications = std::mem::take(&mut self.publishes);
+        let mut names: SmallVec<[ChannelName; 4]> = SmallVec::new();
+        for Publication { channel, .. } in &publications {
+            if !names.contains(channel) {
+                names.push(channel.clone());
+            }
+        }
+        self.hub.publish(&attached.session, publications);
+        let channels = names.iter().filter_map(|name| self.hub.channels().find(name));
+        self.full.extend(channels.filter(|channel| !channel.has_room()));
     }
 
     fn request(&mut self, request: Req<'_>, payload: Payload<'_>) {
@@ -301,6 +324,7 @@ impl ChannelsHandler {
 
     /// Ends the connection for an error of the client.
     fn fail(&mut self, code: ErrorCode, line: Option<&str>, text: &str) {
+        self.flush_publishes();
         let mut error = ServerError::fatal(code);
         error.line = line;
         self.link.end(error, text);
@@ -309,6 +333,8 @@ impl ChannelsHandler {
 
     /// What still arrives is ignored. Detaches the session.
     fn close(&mut self) {
+        // A publish that is not decided would hold up the next attach.
+        self.flush_publishes();
         self.lines.close();
         for (_, subscribed) in self.subscriptions.drain() {
             subscribed.subscription.end();
@@ -337,7 +363,7 @@ impl ChannelsHandler {
             }
             let Some((message, handled)) = self.deferred.pop_front() else { return Poll::Ready(()) };
             self.receive(message, handled);
-            self.set_timer();
+            self.on_batch_end();
         }
     }
 
@@ -360,6 +386,7 @@ impl Handler for ChannelsHandler {
     }
 
     fn on_batch_end(&mut self) {
+        self.flush_publishes();
         self.set_timer();
     }
 

@@ -1,12 +1,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use everwire_core::Time;
-use everwire_core::protocol::ErrorCode;
+use everwire_core::protocol::{Cursor, ErrorCode};
 use everwire_core::session::{Answer, ServerSession, SessionLimits};
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
@@ -22,7 +23,7 @@ use super::requests::RequestHandlers;
 use super::secret::{SecretDigest, SessionRecord, random_id, random_secret};
 use super::session::{Inner, Over, Session};
 use crate::broker::{
-    Broker, BrokerError, ChannelName, Listener, Memory, SessionExpiry, SessionId, Stored, StoredSession,
+    Broker, BrokerError, ChannelName, Listener, Memory, Publication, SessionExpiry, SessionId, Stored, StoredSession,
 };
 use crate::clock::Clock;
 use crate::connection::OutboundQueue;
@@ -325,15 +326,43 @@ impl Hub {
         touched.iter().for_each(LiveChannel::flush);
     }
 
-    /// The answer to a publish, by what became of it.
-    pub(super) fn decide(&self, session: &Session, seq: u64, result: Result<Answer, BrokerError>) {
-        match result {
-            // The listener has decided it already, unless it was stored earlier.
-            Ok(answer) => self.update(session, |inner| inner.machine().decided(seq, answer)),
-            Err(error @ (BrokerError::Forgotten | BrokerError::Undecided)) => {
-                session.refuse(seq, ErrorCode::Unknown, &error.to_string())
+    /// Publishes what a session has sent, and answers each when the broker has decided it.
+    pub(super) fn publish(self: &Arc<Self>, session: &Arc<Session>, publications: Vec<Publication>) {
+        let producers = publications.iter().filter_map(|publication| publication.by.as_ref());
+        let seqs: SmallVec<[u64; 16]> = producers.map(|by| by.seq).collect();
+        let mut decided = Vec::new();
+        for (seq, mut stored) in seqs.into_iter().zip(self.broker.publish_all(publications)) {
+            match poll_once(&mut stored) {
+                Poll::Ready(result) => decided.push((seq, result)),
+                Poll::Pending => {
+                    let (hub, session) = (Arc::clone(self), Arc::clone(session));
+                    spawn(async move { hub.decide(&session, [(seq, stored.await)]) });
+                }
             }
-            Err(error) => session.refuse(seq, ErrorCode::Unavailable, &error.to_string()),
+        }
+        if !decided.is_empty() {
+            self.decide(session, decided);
+        }
+    }
+
+    /// The answers to publishes, by what became of them.
+    fn decide(&self, session: &Session, results: impl IntoIterator<Item = (u64, Result<Cursor, BrokerError>)>) {
+        let mut failed = Vec::new();
+        self.update(session, |inner| {
+            for (seq, result) in results {
+                match result {
+                    // The listener has decided it already, unless it was stored earlier.
+                    Ok(cursor) => inner.machine().decided(seq, Answer::Stored(cursor)),
+                    Err(error) => failed.push((seq, error)),
+                }
+            }
+        });
+        for (seq, error) in failed {
+            let code = match error {
+                BrokerError::Forgotten | BrokerError::Undecided => ErrorCode::Unknown,
+                _ => ErrorCode::Unavailable,
+            };
+            session.refuse(seq, code, &error.to_string());
         }
     }
 
@@ -371,9 +400,13 @@ impl fmt::Debug for HubConfig {
 /// once, and a task would cost more than they do.
 pub(super) fn run_or_spawn(future: impl Future<Output = ()> + Send + 'static) {
     let mut future = Box::pin(future);
-    if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+    if poll_once(&mut future).is_pending() {
         spawn(future);
     }
+}
+
+fn poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Spawns a task, unless the runtime is gone: a session may be the last that the runtime drops.

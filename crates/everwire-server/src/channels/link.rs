@@ -11,6 +11,9 @@ use crate::connection::{Connection, OutboundQueue};
 use crate::message::Message;
 use crate::metrics::DropReason;
 
+/// The largest message of several lines.
+pub(super) const MESSAGE_BYTES: usize = 64 << 10;
+
 /// Lines to the client of one connection. Lines that wait together are joined to one message.
 #[derive(Debug)]
 pub(super) struct Link {

@@ -5,13 +5,10 @@ use std::task::{Context, Poll};
 use everwire_core::protocol::{Cursor, EncodeError, MessageWriter};
 use tokio::sync::watch;
 
-use super::link::{encoded, payload, to_message};
+use super::link::{MESSAGE_BYTES, encoded, payload, to_message};
 use crate::broker::{ChannelName, Stored};
 use crate::connection::{Frames, FramesMut, OutboundQueue};
 use crate::fan_out::{self, FanOut, Source};
-
-/// The largest message of several lines.
-const MESSAGE_BYTES: usize = 64 << 10;
 
 /// The live subscribers of a channel, and the delivery of its new messages to them.
 ///

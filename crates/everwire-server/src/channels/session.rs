@@ -2,13 +2,15 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use everwire_core::Time;
-use everwire_core::protocol::{ErrorCode, MAX_NUMBER, NackOf, Payload, ServerError, ServerLine, Welcome};
+use everwire_core::protocol::{
+    ErrorCode, MAX_NUMBER, MessageWriter, NackOf, Payload, ServerError, ServerLine, Welcome,
+};
 use everwire_core::session::{Answer, ServerAction, ServerSession};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::authorize::Identity;
-use super::link::{Link, payload};
+use super::link::{Link, MESSAGE_BYTES, payload};
 use super::secret::SecretDigest;
 use crate::broker::{ChannelName, SessionId};
 use crate::message::Message;
@@ -297,17 +299,25 @@ impl Inner {
             return None;
         }
         let mut over = None;
+        // Answers to publishes that are decided together are sent by one write to the queue.
+        let mut answers = MessageWriter::new(MESSAGE_BYTES);
         while let Some(action) = self.machine.poll_action() {
+            if let ServerAction::Answer { seq, answer } = action {
+                write_answer(&mut answers, seq, answer, text);
+                continue;
+            }
+            self.send_all(&mut answers);
             if action == ServerAction::Over {
                 over = Some(self.end());
             } else {
-                self.perform(action, id, text);
+                self.perform(action, id);
             }
         }
+        self.send_all(&mut answers);
         over
     }
 
-    fn perform(&mut self, action: ServerAction, id: &SessionId, text: Option<(u64, &str)>) {
+    fn perform(&mut self, action: ServerAction, id: &SessionId) {
         match action {
             ServerAction::TakeOver { generation } => {
                 let earlier = self.links.extract_if(.., |(linked, _)| *linked == generation);
@@ -328,14 +338,6 @@ impl Inner {
                 self.send(&ServerLine::Welcome(welcome), Payload::None);
                 // The connection may have ended meanwhile.
                 let _ = welcomed.send(());
-            }
-            ServerAction::Answer { seq, answer: Answer::Stored(cursor) } => {
-                self.send(&ServerLine::Ack { seq, cursor }, Payload::None);
-            }
-            ServerAction::Answer { seq, answer: Answer::Refused(code) } => {
-                let text = text.filter(|(refused, _)| *refused == seq).map(|(_, text)| text);
-                let payload = text.map_or(Payload::None, Payload::Text);
-                self.send(&ServerLine::Nack { seq, code, of: NackOf::Pub }, payload);
             }
             ServerAction::Respond { seq, part, more } => {
                 let kept = self.requests.get(&seq).and_then(|request| {
@@ -380,6 +382,12 @@ impl Inner {
         }
     }
 
+    fn send_all(&self, lines: &mut MessageWriter) {
+        if let Some(link) = self.link().filter(|_| !lines.is_empty()) {
+            link.send_all(lines);
+        }
+    }
+
     fn send(&self, line: &ServerLine<'_>, payload: Payload<'_>) {
         if let Some(link) = self.link() {
             link.send(line, payload);
@@ -396,5 +404,19 @@ impl Inner {
             identity: self.identity.clone(),
             is_abandoned: self.is_abandoned,
         }
+    }
+}
+
+/// Writes the answer to a publish. `text` goes with that to the publish with its number.
+fn write_answer(lines: &mut MessageWriter, seq: u64, answer: Answer, text: Option<(u64, &str)>) {
+    let written = match answer {
+        Answer::Stored(cursor) => lines.push(&ServerLine::Ack { seq, cursor }, Payload::None),
+        Answer::Refused(code) => {
+            let text = text.filter(|(refused, _)| *refused == seq).map(|(_, text)| text);
+            lines.push(&ServerLine::Nack { seq, code, of: NackOf::Pub }, text.map_or(Payload::None, Payload::Text))
+        }
+    };
+    if let Err(error) = written {
+        tracing::error!(%error, "the answer to a publish was not sent");
     }
 }

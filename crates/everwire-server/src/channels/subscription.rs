@@ -9,15 +9,13 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use super::link::{Link, encoded, payload};
+use super::link::{Link, MESSAGE_BYTES, encoded, payload};
 use super::live::Member;
 use super::open_channels::OpenChannel;
 use crate::broker::{BrokerError, History, Page};
 
 /// A page of history is read when no more than this waits in the outbound queue.
 const LOW_WATER_MARK: usize = 64 << 10;
-/// The largest message of several lines.
-const MESSAGE_BYTES: usize = 64 << 10;
 /// How long a subscription waits for a broker that failed.
 const RETRY: Duration = Duration::from_secs(1);
 

@@ -252,6 +252,21 @@ async fn what_waits_together_is_stored_in_one_commit() {
     assert_eq!(journal.stats().commits - commits, 1);
 }
 
+/// The writer would begin a transaction with the first of them alone.
+#[tokio::test]
+async fn what_is_published_together_is_stored_in_one_commit() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::open(directory.path()).unwrap();
+    let commits = journal.stats().commits;
+    for round in 1..=20 {
+        let publications = (0..64).map(|number| text("chat", &number.to_string())).collect();
+        for publish in journal.publish_all(publications) {
+            publish.await.unwrap();
+        }
+        assert_eq!(journal.stats().commits - commits, round);
+    }
+}
+
 #[derive(Debug)]
 struct Panics;
 

@@ -48,6 +48,26 @@ async fn a_session_has_the_positions_of_its_stored_publishes() {
 }
 
 #[tokio::test]
+async fn publishes_that_come_together_are_each_stored_once_in_their_order() {
+    for fixture in brokers(|_| ()) {
+        store(&fixture, "a", SessionExpiry::Attached(KEEP)).await.unwrap();
+        let recorder = fixture.listen();
+        let first = fixture.publish(by("a", 1)).await;
+        let together = vec![by("a", 1), by("a", 2), text("other", "x"), by("a", 2), by("a", 3)];
+        let mut positions = Vec::new();
+        for publish in fixture.broker.publish_all(together) {
+            positions.push(publish.await.unwrap());
+        }
+        assert_eq!(positions[0], first);
+        assert_eq!(positions[1], positions[3]);
+        assert_eq!(positions.iter().map(|position| position.offset).collect::<Vec<_>>(), [1, 2, 1, 2, 3]);
+        assert_eq!(fixture.texts("chat", 0).await, ["a:1", "a:2", "a:3"]);
+        let reported: Vec<_> = recorder.take().iter().map(|message| message.cursor).collect();
+        assert_eq!(reported, [first, positions[1], positions[2], positions[4]]);
+    }
+}
+
+#[tokio::test]
 async fn a_publish_that_its_session_has_stored_is_not_stored_again() {
     for fixture in brokers(|_| ()) {
         store(&fixture, "a", SessionExpiry::Attached(KEEP)).await.unwrap();

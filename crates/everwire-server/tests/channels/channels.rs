@@ -1,7 +1,9 @@
-use everwire_server::Channel;
-use everwire_server::broker::Publication;
+use std::sync::{Arc, Mutex};
 
-use crate::support::{TestServer, cursor, message};
+use everwire_server::Channel;
+use everwire_server::broker::{Broker, Listener, Memory, Publication, Stored};
+
+use crate::support::{Client, Session, TestServer, cursor, message, option};
 
 const CHAT: Channel<String> = Channel::new("chat");
 
@@ -39,6 +41,110 @@ async fn messages_that_are_ready_together_travel_in_one_websocket_message() {
     assert_eq!(bob.messages - bob_before, 1);
     ann.lines(100).await;
     assert!(ann.messages - ann_before <= 2, "{}", ann.messages - ann_before);
+}
+
+/// How many messages a broker has reported with each call.
+#[derive(Clone, Debug, Default)]
+struct Reports(Arc<Mutex<Vec<usize>>>);
+
+impl Listener for Reports {
+    fn stored(&self, messages: &[Arc<Stored>]) {
+        self.0.lock().unwrap().push(messages.len());
+    }
+}
+
+#[tokio::test]
+async fn publishes_of_one_websocket_message_are_stored_together() {
+    let (broker, reports) = (Memory::default(), Reports::default());
+    broker.listen(Arc::new(reports.clone()));
+    let server = TestServer::start(|builder| builder.broker(broker)).await;
+    let (mut client, _) = server.attach().await;
+    let lines: Vec<_> = (1..=64).map(|seq| format!("pub chat-{} {seq}\n{seq}", seq % 3)).collect();
+    client.send(&lines.join(" ␞ ")).await;
+    for seq in 1..=64 {
+        client.expect(&format!("ack {seq} ")).await;
+    }
+    assert_eq!(*reports.0.lock().unwrap(), [64]);
+    assert_eq!(client.messages, 2, "the welcome, and all acks in one message");
+}
+
+#[tokio::test]
+async fn a_line_takes_effect_after_the_publishes_before_it() {
+    let server = TestServer::start(|builder| builder).await;
+    let (mut client, _) = server.attach().await;
+    client.send("pub chat 1\na ␞ pub chat 2\nb ␞ sub chat live ␞ pub chat 3\nc").await;
+    client.expect("ack 1 ").await;
+    client.expect("ack 2 ").await;
+    assert_eq!(cursor(&client.expect("subscribed chat ").await).offset, 2);
+    client.expect("ack 3 ").await;
+    assert_eq!(message(&client.line().await), (3, "c".to_owned()));
+}
+
+#[tokio::test]
+async fn publishes_before_a_line_that_ends_the_connection_are_stored_and_answered() {
+    let server = TestServer::start(|builder| builder).await;
+    let (mut client, session) = server.attach().await;
+    client.send("pub chat 1\na ␞ pub chat 2\nb ␞ pub chat 9\nc").await;
+    client.expect("ack 1 ").await;
+    client.expect("ack 2 ").await;
+    assert_eq!(client.closed_after("error sequence fatal=1 line=pub").await, 4504);
+    let (_, welcome) = server.resume(&session, "").await;
+    assert_eq!(option(&welcome, "acked").as_deref(), Some("2"));
+}
+
+/// Publishes rounds of publishes in messages of every shape, and checks its own copies and their acks.
+async fn publish_rounds(mut client: Client, session: Session, seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (mut sent, mut acked, mut copied) = (0, 0, 0);
+    for _ in 0..150 {
+        for _ in 0..random.usize(1..4) {
+            let lines: Vec<_> = (0..random.usize(1..16))
+                .map(|_| {
+                    sent += 1;
+                    format!("pub chat {sent}\n{}", "x".repeat(random.usize(0..200)))
+                })
+                .collect();
+            client.send(&lines.join(" ␞ ")).await;
+        }
+        while copied < sent {
+            let line = client.line().await;
+            let own = option(&line, "by").filter(|by| by.starts_with(&session.id));
+            if line.starts_with("ack ") {
+                acked += 1;
+                assert!(line.starts_with(&format!("ack {acked} ")), "{line}");
+            } else if let Some(by) = own {
+                copied += 1;
+                assert_eq!(by, format!("{}:{copied}", session.id));
+                assert!(copied <= acked, "the copy of {copied} came before its ack");
+            }
+        }
+    }
+}
+
+async fn check_acks_and_copies(server: &TestServer) {
+    let mut publishers = tokio::task::JoinSet::new();
+    for seed in 0..4 {
+        let (client, session) = server.subscribed("sub chat live").await;
+        publishers.spawn(publish_rounds(client, session, seed));
+    }
+    publishers.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ack_precedes_the_own_copy_in_every_interleaving_of_publishers() {
+    check_acks_and_copies(&TestServer::start(|builder| builder).await).await;
+}
+
+#[cfg(feature = "journal")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ack_precedes_the_own_copy_also_where_a_journal_commits_in_its_own_thread() {
+    use everwire_server::broker::{Fsync, Journal, JournalConfig};
+
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = JournalConfig::default();
+    config.fsync = Fsync::Interval(std::time::Duration::from_secs(60));
+    let journal = Journal::open_with(directory.path(), config).unwrap();
+    check_acks_and_copies(&TestServer::start(|builder| builder.broker(journal)).await).await;
 }
 
 #[tokio::test]

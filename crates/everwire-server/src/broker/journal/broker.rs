@@ -126,8 +126,7 @@ impl Journal {
     ) -> BoxFuture<Result<T, BrokerError>> {
         let (reply, answer) = oneshot::channel();
         self.inner.shared.queue.push(command(reply));
-        // Without an answer, the store panicked over it.
-        Box::pin(async { answer.await.unwrap_or(Err(BrokerError::Undecided)) })
+        answered(answer)
     }
 
     /// Has messages trimmed that have become too old, where the writer has not done it by itself yet.
@@ -165,9 +164,24 @@ impl Journal {
     }
 }
 
+/// The writer's answer. Without one, the store panicked over the work.
+fn answered<T: Send + 'static>(answer: oneshot::Receiver<Result<T, BrokerError>>) -> BoxFuture<Result<T, BrokerError>> {
+    Box::pin(async { answer.await.unwrap_or(Err(BrokerError::Undecided)) })
+}
+
 impl Broker for Journal {
     fn publish(&self, publication: Publication) -> BoxFuture<Result<Cursor, BrokerError>> {
         self.send(|reply| Command::Publish(publication, reply))
+    }
+
+    fn publish_all(&self, publications: Vec<Publication>) -> Vec<BoxFuture<Result<Cursor, BrokerError>>> {
+        let mut answers = Vec::with_capacity(publications.len());
+        self.inner.shared.queue.push_all(publications.into_iter().map(|publication| {
+            let (reply, answer) = oneshot::channel();
+            answers.push(answered(answer));
+            Command::Publish(publication, reply)
+        }));
+        answers
     }
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {

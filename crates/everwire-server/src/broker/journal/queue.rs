@@ -77,20 +77,31 @@ impl Queue {
 
     /// Adds work, or refuses it.
     pub(super) fn push(&self, command: Command) {
+        self.push_all([command]);
+    }
+
+    /// Adds work that the writer takes in together, as far as its limits allow, or refuses what there is no room for.
+    pub(super) fn push_all(&self, commands: impl IntoIterator<Item = Command>) {
+        let mut refused = Vec::new();
         let mut inner = self.inner();
-        let bytes = command.bytes();
-        let is_empty = inner.commands.is_empty();
-        let is_full = inner.commands.len() >= self.limit || inner.bytes + bytes > self.limit_bytes;
-        if inner.is_closed || (is_full && !is_empty) {
-            let error = if inner.is_closed { BrokerError::Closed } else { BrokerError::Busy };
-            drop(inner);
-            return command.refuse(error);
+        let was_empty = inner.commands.is_empty();
+        for command in commands {
+            let bytes = command.bytes();
+            let is_full = inner.commands.len() >= self.limit || inner.bytes + bytes > self.limit_bytes;
+            if inner.is_closed {
+                refused.push((command, BrokerError::Closed));
+            } else if is_full && !inner.commands.is_empty() {
+                refused.push((command, BrokerError::Busy));
+            } else {
+                inner.bytes += bytes;
+                inner.commands.push_back(command);
+            }
         }
-        inner.bytes += bytes;
-        inner.commands.push_back(command);
-        if is_empty {
+        if was_empty {
             self.filled.notify_one();
         }
+        drop(inner);
+        refused.into_iter().for_each(|(command, error)| command.refuse(error));
     }
 
     /// Takes up to `count` commands of together about `bytes` bytes, as soon as there is one. Empty after the time-out. `None` once the queue is
