@@ -44,6 +44,10 @@ impl<B: Broker> Broker for Counting<B> {
         self.broker.publish(publication)
     }
 
+    fn publish_all(&self, publications: Vec<Publication>) -> Vec<BoxFuture<Result<Cursor, BrokerError>>> {
+        self.broker.publish_all(publications)
+    }
+
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         self.broker.poll_ready(context)
     }
