@@ -52,6 +52,7 @@ fn a_slow_reader_of_values_does_not_read_what_is_out_of_date() {
     assert_eq!(world.clients[0].gaps(CHAT), []);
 }
 
+/// ably/ably-js#1559: that messages are missing was a flag of a state, easily overlooked.
 #[test]
 fn a_reader_that_is_slower_than_the_history_is_long_does_not_miss_messages_in_silence() {
     let (mut world, slow) = with_slow_reader(Mode::Each);

@@ -73,6 +73,7 @@ fn a_request_that_was_cancelled_while_the_connection_was_lost_does_not_go_on() {
     world.check_at_rest();
 }
 
+/// vercel/ai#7665: a page that was loaded again could not stop what the one before had begun.
 #[test]
 fn another_page_of_the_same_user_is_not_kept_from_stopping_a_request() {
     let (mut world, request) = asking();

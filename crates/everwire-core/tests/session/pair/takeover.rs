@@ -132,6 +132,7 @@ fn a_hundred_reconnects_are_neither_joins_nor_leaves() {
     assert_eq!(world.server.presence, [Presence::Joined("s1".to_owned())]);
 }
 
+/// phoenixframework/phoenix#2306: members that were gone stayed for ever.
 #[test]
 fn a_client_that_does_not_come_back_does_not_stay_present() {
     let mut world = subscribed();
