@@ -2,6 +2,8 @@
 
 mod connecting;
 mod end_to_end;
+#[cfg(unix)]
+mod killed_server;
 mod presence;
 mod publishing;
 mod requests;
