@@ -1,11 +1,11 @@
 //! The session machine with what it does not know: names, payloads, ids and secrets.
 
-use core::{mem, task::Waker};
+use core::task::Waker;
 
 use everwire_core::{
     Delivery, SocketId, Time,
     protocol::{
-        ClientError as ErrorLine, ClientLine, Cursor, ErrorCode, Hello, Lines, MessageWriter, Mode, NackOf, Payload,
+        ClientError as ErrorLine, ClientLine, Cursor, ErrorCode, Hello, Lines, MessageWriter, NackOf, Payload,
         ProtocolError, Pub, Req, Resume, ServerLine, Start, Sub, is_name,
     },
     session::{
@@ -15,9 +15,11 @@ use everwire_core::{
 };
 
 use super::{
-    channels::{Channels, Entry, Inbox, Item, Member, Members, RawMessage, Watcher},
+    channels::Channels,
     exchange::{AnswerPart, Exchange, PublishResult},
+    members::{Member, Members},
     options::SubscribeOptions,
+    reader::{Item, RawMessage},
     report::{ClientError, ClientEvent, Gap, SubscriptionError},
 };
 use crate::{Message, MessageRef, threads::Pointer};
@@ -82,6 +84,8 @@ struct Context<'a> {
     /// Its type, also where it cannot be read.
     line_type: Option<&'a str>,
     payload: Payload<'a>,
+    /// Where the subscription of its channel was before it.
+    position: Option<Cursor>,
 }
 
 impl Core {
@@ -177,10 +181,13 @@ impl Core {
                 return self.act(Context { line_type: error.line(), ..Context::default() });
             }
         };
+        let mut position = None;
         match line {
             ServerLine::Msg(msg) => {
                 let id = self.channels.id(msg.channel);
-                if self.session.receive(id, msg.cursor, msg.after) == Delivery::Deliver {
+                let before = id.and_then(|id| self.session.position(id));
+                let delivery = self.session.receive(id, msg.cursor, msg.after);
+                if let (Delivery::Deliver, Some(id), Some(before)) = (delivery, id, before) {
                     let message = RawMessage {
                         payload: owned(payload),
                         cursor: msg.cursor,
@@ -188,7 +195,7 @@ impl Core {
                         is_own: msg.by.is_some_and(|by| self.is_own(by.session)),
                         by: msg.by.map(|by| by.session.to_owned()),
                     };
-                    self.deliver(id, Item::Message(message));
+                    self.channels.deliver(&mut self.session, id, before, message, &mut self.effects.wakers);
                 }
             }
             ServerLine::Presence { channel, members } => {
@@ -202,11 +209,16 @@ impl Core {
             ServerLine::Pong { number, time } => self.effects.pong = Some((number, time)),
             _ => {
                 if let Some(input) = ClientInput::from_line(&line, |channel| self.channels.id(channel)) {
+                    let id = positioned_channel(&line).and_then(|channel| self.channels.id(channel));
+                    position = id.and_then(|id| self.session.position(id));
                     self.session.handle(now, input);
+                    if let (Some(id), ServerLine::Subscribed { .. } | ServerLine::Pos { .. }) = (id, line) {
+                        self.channels.moved(&mut self.session, id, position);
+                    }
                 }
             }
         }
-        self.act(Context { line_type: Some(line.line_type()), line: Some(line), payload });
+        self.act(Context { line_type: Some(line.line_type()), line: Some(line), payload, position });
     }
 
     fn is_own(&self, session: &str) -> bool {
@@ -219,23 +231,8 @@ impl Core {
         if self.session.receive_presence(id) == Delivery::Ignore {
             return;
         }
-        let Some(id) = id else { return };
-        if self.channels.of(id).and_then(|entry| entry.members.as_mut()).is_some_and(change) {
-            let wakers = &mut self.effects.wakers;
-            for watcher in self.channels.watchers.values_mut().filter(|watcher| watcher.subscription == Some(id)) {
-                watcher.has_news = true;
-                wakers.extend(watcher.waker.take());
-            }
-        }
-    }
-
-    fn deliver(&mut self, id: Option<SubscriptionId>, item: Item) {
-        let Some(id) = id else { return };
-        let Some(inbox) = self.channels.inbox_of(id) else { return };
-        self.effects.wakers.extend(inbox.push(item));
-        if inbox.is_full() && !inbox.is_paused {
-            inbox.is_paused = true;
-            self.session.pause(id);
+        if let Some(id) = id {
+            self.channels.change_members(id, change, &mut self.effects.wakers);
         }
     }
 
@@ -243,168 +240,59 @@ impl Core {
 
     /// Subscribes to a channel; returns what reads it.
     pub(super) fn subscribe(&mut self, name: &str, start: Start, options: &SubscribeOptions) -> u64 {
-        let reader = self.channels.next_reader();
-        let is_held = start == Start::Hold;
-        let taken = self.channels.find(name).map(|entry| (entry.id, entry.reader.is_some()));
-        let refusal = match taken {
-            _ if !is_name(name) => Some(SubscriptionError::InvalidName),
-            Some((_, true)) => Some(SubscriptionError::AlreadySubscribed),
-            _ if self.session.is_over() => {
-                Some(SubscriptionError::Over(self.end_as(ErrorCode::Cancelled, String::new())))
-            }
-            _ => None,
-        };
-        if let Some(refusal) = refusal {
-            let mut inbox = Inbox::new(None, options, is_held);
-            inbox.push(Item::Ended(refusal));
-            self.channels.inboxes.push(reader, inbox);
-            return reader;
+        if !is_name(name) {
+            return self.channels.refuse(SubscriptionError::InvalidName);
         }
-        let id = match taken {
-            Some((id, _)) => {
-                if let Some(entry) = self.channels.of(id) {
-                    (entry.reader, entry.start, entry.mode) = (Some(reader), start, options.mode);
-                }
-                self.session.restart(id, start);
-                id
-            }
-            None => self.open(name, start, options.mode, Some(reader), None),
-        };
-        self.channels.inboxes.push(reader, Inbox::new(Some(id), options, is_held));
+        if self.session.is_over() {
+            let error = SubscriptionError::Over(self.end_as(ErrorCode::Cancelled, String::new()));
+            return self.channels.refuse(error);
+        }
+        let wakers = &mut self.effects.wakers;
+        let reader = self.channels.subscribe(&mut self.session, name, start, options, wakers);
         self.act(Context::default());
         reader
     }
 
-    fn open(
-        &mut self,
-        name: &str,
-        start: Start,
-        mode: Mode,
-        reader: Option<u64>,
-        members: Option<Members>,
-    ) -> SubscriptionId {
-        let id = self.session.subscribe(start);
-        self.channels.insert(Entry { name: name.into(), id, start, mode, reader, members });
-        id
-    }
-
     /// The next item of a subscription; registers the waker where there is none. `None` in `Some` after the end.
     pub(super) fn next_item(&mut self, reader: u64, waker: &Waker) -> Option<Option<Item>> {
-        let Some(inbox) = self.channels.inboxes.get_mut(reader) else { return Some(None) };
-        let Some(item) = inbox.pop() else {
-            if inbox.subscription.is_none() {
-                return Some(None);
-            }
-            inbox.waker = Some(waker.clone());
-            return None;
-        };
-        if let (true, true, Some(id)) = (inbox.is_paused, inbox.has_room(), inbox.subscription) {
-            inbox.is_paused = false;
-            self.session.resume(id);
-            self.act(Context::default());
-        }
-        Some(Some(item))
+        let item = self.channels.next_item(&mut self.session, reader, waker, &mut self.effects.wakers);
+        self.act(Context::default());
+        item
     }
 
     /// The position after what the application has taken of a subscription.
-    pub(super) fn cursor(&mut self, reader: u64) -> Option<Cursor> {
-        let inbox = self.channels.inboxes.get_mut(reader)?;
-        match inbox.subscription {
-            // The position moves on without messages, too.
-            Some(id) if inbox.is_empty() && !inbox.is_held => self.session.position(id).or(inbox.taken()),
-            _ => inbox.taken(),
-        }
+    pub(super) fn cursor(&self, reader: u64) -> Option<Cursor> {
+        self.channels.cursor(reader)
     }
 
     /// Has a subscription wait for a snapshot, or go on from the position of one.
     pub(super) fn restart(&mut self, reader: u64, start: Start) {
-        let Some(inbox) = self.channels.inboxes.get_mut(reader) else { return };
-        let Some(id) = inbox.subscription else { return };
-        inbox.is_held = start == Start::Hold;
-        inbox.clear();
-        let was_paused = mem::take(&mut inbox.is_paused);
-        if let Some(entry) = self.channels.of(id) {
-            entry.start = start;
-        }
-        self.session.restart(id, start);
-        if was_paused {
-            self.session.resume(id);
-        }
+        self.channels.restart(&mut self.session, reader, start, &mut self.effects.wakers);
         self.act(Context::default());
     }
 
     /// Ends the subscription of a reader that was dropped.
     pub(super) fn drop_reader(&mut self, reader: u64) {
-        let Some(inbox) = self.channels.inboxes.remove(reader) else { return };
-        let Some((id, entry)) = inbox.subscription.and_then(|id| Some((id, self.channels.of(id)?))) else { return };
-        entry.reader = None;
-        if entry.members.is_none() {
-            self.session.unsubscribe(id);
-        } else if inbox.is_held {
-            // Who is present is still wanted.
-            self.session.restart(id, Start::Live);
-        } else {
-            self.session.resume(id);
-        }
+        self.channels.drop_reader(&mut self.session, reader);
         self.act(Context::default());
     }
 
     /// Watches who is present in a channel; returns what reads it.
     pub(super) fn watch(&mut self, name: &str) -> u64 {
-        let reader = self.channels.next_reader();
-        let found = self.channels.find(name).map(|entry| (entry.id, entry.members.is_some()));
-        let subscription = match found {
-            _ if self.session.is_over() || !is_name(name) => None,
-            Some((id, is_watched)) => {
-                if !is_watched {
-                    self.set_members(id, Some(Members::default()));
-                }
-                Some(id)
-            }
-            None => Some(self.open(name, Start::Live, Mode::Each, None, Some(Members::default()))),
-        };
-        let has_news = found.is_some_and(|(_, is_watched)| is_watched);
-        self.channels.watchers.push(reader, Watcher { subscription, has_news, waker: None });
+        let is_possible = is_name(name) && !self.session.is_over();
+        let watcher = self.channels.watch(&mut self.session, is_possible.then_some(name));
         self.act(Context::default());
-        reader
+        watcher
     }
 
     /// The members of a channel if they have changed; registers the waker where they have not. `None` in `Some` after the end.
-    pub(super) fn next_members(&mut self, reader: u64, waker: &Waker) -> Option<Option<Vec<Member>>> {
-        let Some(watcher) = self.channels.watchers.get_mut(reader) else { return Some(None) };
-        let Some(id) = watcher.subscription else { return Some(None) };
-        if mem::take(&mut watcher.has_news) {
-            let members = self.channels.of(id).and_then(|entry| entry.members.as_ref()).map(Members::current);
-            return Some(Some(members.unwrap_or_default()));
-        }
-        watcher.waker = Some(waker.clone());
-        None
+    pub(super) fn next_members(&mut self, watcher: u64, waker: &Waker) -> Option<Option<Vec<Member>>> {
+        self.channels.next_members(watcher, waker)
     }
 
-    pub(super) fn drop_watcher(&mut self, reader: u64) {
-        let Some(id) = self.channels.watchers.remove(reader).and_then(|watcher| watcher.subscription) else { return };
-        if self.channels.watchers.values_mut().any(|watcher| watcher.subscription == Some(id)) {
-            return;
-        }
-        match self.channels.of(id).map(|entry| entry.reader.is_some()) {
-            Some(true) => self.set_members(id, None),
-            Some(false) => self.session.unsubscribe(id),
-            None => {}
-        }
+    pub(super) fn drop_watcher(&mut self, watcher: u64) {
+        self.channels.drop_watcher(&mut self.session, watcher);
         self.act(Context::default());
-    }
-
-    /// Subscribes again, as a member or not, from where it is.
-    fn set_members(&mut self, id: SubscriptionId, members: Option<Members>) {
-        let Some(entry) = self.channels.of(id) else { return };
-        entry.members = members;
-        let start = entry.start;
-        // While a snapshot is loaded, the start that follows says so too.
-        if self.channels.inbox_of(id).is_some_and(|inbox| inbox.is_held) {
-            return;
-        }
-        let start = self.session.position(id).map_or(start, Start::From);
-        self.session.restart(id, start);
     }
 
     pub(super) fn publish(
@@ -453,8 +341,7 @@ impl Core {
                 }
                 ClientAction::Subscribe { subscription, start } => self.send_sub(subscription, start),
                 ClientAction::Unsubscribe { subscription } => {
-                    let entry = subscription.and_then(|id| self.channels.of(id));
-                    let name = entry.map(|entry| Pointer::clone(&entry.name));
+                    let name = subscription.and_then(|id| self.channels.name(id)).map(Pointer::clone);
                     if let Some(channel) = name.as_deref().or(context.channel()) {
                         push(&mut self.writer, &ClientLine::Unsub { channel }, Payload::None);
                     }
@@ -503,16 +390,21 @@ impl Core {
                     self.effects.wakers.extend(self.exchange.answer(id, part));
                 }
                 ClientAction::Gap { subscription, reason, cursor, missed } => {
-                    let gap = Gap { reason, cursor, missed };
-                    if let Some(entry) = self.channels.of(subscription) {
-                        let channel = (*entry.name).to_owned();
-                        self.effects.events.push(ClientEvent::Gap { channel, gap });
+                    let Some(before) = context.position else { continue };
+                    let (gap, wakers) = (Gap { reason, cursor, missed }, &mut self.effects.wakers);
+                    let is_missed = self.channels.skip(&mut self.session, subscription, before, gap, wakers);
+                    if let (true, Some(name)) = (is_missed, self.channels.name(subscription)) {
+                        self.effects.events.push(ClientEvent::Gap { channel: (**name).to_owned(), gap });
                     }
-                    self.deliver(Some(subscription), Item::Gap(gap));
                 }
-                ClientAction::Resumed { subscription } => self.deliver(Some(subscription), Item::Resumed),
-                ClientAction::CaughtUp { subscription } => self.deliver(Some(subscription), Item::CaughtUp),
-                ClientAction::Held { subscription, cursor } => self.deliver(Some(subscription), Item::Held(cursor)),
+                // Each reader reports it when it has caught up by itself.
+                ClientAction::Resumed { .. } => {}
+                ClientAction::CaughtUp { subscription } => {
+                    self.channels.caught_up(&mut self.session, subscription, &mut self.effects.wakers);
+                }
+                ClientAction::Held { subscription, cursor } => {
+                    self.channels.held(&mut self.session, subscription, cursor, &mut self.effects.wakers);
+                }
                 ClientAction::Ended { subscription, code } => self.ended(subscription, code, context),
                 ClientAction::Over { code } => {
                     let end = self.end_as(code, context.reason());
@@ -542,13 +434,14 @@ impl Core {
             self.end.get_or_insert(ClientError::CredentialsTooLarge);
             self.session.end(ErrorCode::TooLarge);
         }
+        self.channels.reconnected(&mut self.session);
     }
 
     fn send_sub(&mut self, id: SubscriptionId, start: Start) {
         // Entries are inserted after the machine has accepted a subscription, and before its actions are done.
-        if let Some(entry) = self.channels.of(id) {
-            let mut sub = Sub::new(&entry.name, start);
-            (sub.mode, sub.presence) = (entry.mode, entry.members.is_some());
+        if let Some((channel, mode, presence)) = self.channels.sub(id, start) {
+            let mut sub = Sub::new(channel, start);
+            (sub.mode, sub.presence) = (mode, presence);
             push(&mut self.writer, &ClientLine::Sub(sub), Payload::None);
         }
     }
@@ -569,11 +462,6 @@ impl Core {
     }
 
     fn ended(&mut self, id: SubscriptionId, code: Option<ErrorCode>, context: Context<'_>) {
-        let Some(entry) = self.channels.remove(id) else { return };
-        for watcher in self.channels.watchers.values_mut().filter(|watcher| watcher.subscription == Some(id)) {
-            watcher.subscription = None;
-            self.effects.wakers.extend(watcher.waker.take());
-        }
         let error = code.map(|code| {
             if self.session.is_over() {
                 SubscriptionError::Over(self.end_as(code, context.reason()))
@@ -581,11 +469,7 @@ impl Core {
                 SubscriptionError::Refused { code, reason: context.reason() }
             }
         });
-        let inbox = entry.reader.and_then(|reader| self.channels.inboxes.get_mut(reader));
-        if let (Some(inbox), Some(error)) = (inbox, error) {
-            inbox.subscription = None;
-            self.effects.wakers.extend(inbox.push(Item::Ended(error)));
-        }
+        self.channels.end(id, error, &mut self.effects.wakers);
     }
 
     /// Why the client is over, where the session machine says so with this code.
@@ -615,6 +499,15 @@ impl<'a> Context<'a> {
             Some(ServerLine::Subscribed { channel, .. }) => Some(channel),
             _ => None,
         }
+    }
+}
+
+/// The channel whose position the line moves, other than by a message.
+fn positioned_channel<'a>(line: &ServerLine<'a>) -> Option<&'a str> {
+    match *line {
+        ServerLine::Subscribed { channel, .. } | ServerLine::Pos { channel, .. } => Some(channel),
+        ServerLine::Gap(gap) => Some(gap.channel),
+        _ => None,
     }
 }
 

@@ -38,7 +38,7 @@ use crate::{
 /// loss or a repetition that is not reported.
 ///
 /// It can be cloned; every clone is the same client. Dropping the last one closes it, like [`close`](Self::close): subscriptions end,
-/// and so does the session on the server.
+/// and so does the session on the server. Futures and streams of it do not keep it alive.
 ///
 /// ```no_run
 /// use everwire::{Channel, Client, Delivery};
@@ -56,8 +56,12 @@ use crate::{
 /// let mut chat = client.subscribe(&CHAT);
 /// let published = client.publish(&CHAT, &Line { text: "hello".into() }).await?;
 /// println!("stored at {}", published.offset());
-/// while let Some(Delivery::Message(message)) = chat.next().await {
-///     println!("{}", message.value.text);
+/// while let Some(delivery) = chat.next().await {
+///     match delivery {
+///         Delivery::Message(message) => println!("{}", message.value.text),
+///         Delivery::Gap(gap) => println!("messages were missed: {}", gap.reason),
+///         _ => {}
+///     }
 /// }
 /// # Ok(())
 /// # }
@@ -100,14 +104,39 @@ impl Client {
 
     /// Subscribes to a channel: from the next message on, or for a state channel with the latest message of each key.
     ///
-    /// It is sent at once, or when the client is connected. A channel has at most one subscription: a second one
-    /// [ends](super::SubscriptionError::AlreadySubscribed) at once.
+    /// It is sent at once, or when the client is connected. Subscriptions of one channel [share](Subscription#several-of-one-channel)
+    /// what the server sends.
+    ///
+    /// ```no_run
+    /// # use everwire::{Channel, Client, Delivery};
+    /// # use futures_util::StreamExt;
+    /// # const CHAT: Channel<String> = Channel::new("chat");
+    /// # async fn example(client: Client) {
+    /// let mut chat = client.subscribe(&CHAT);
+    /// while let Some(delivery) = chat.next().await {
+    ///     match delivery {
+    ///         Delivery::Message(message) => println!("{}", message.value),
+    ///         Delivery::Gap(gap) => println!("messages were missed: {}", gap.reason),
+    ///         Delivery::Ended(error) => println!("{error}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
     #[cfg(feature = "json")]
     pub fn subscribe<T: DeserializeOwned>(&self, channel: &Channel<T>) -> Subscription<T> {
         self.subscribe_with(channel, &SubscribeOptions::default())
     }
 
     /// Subscribes to a channel from another start, or with other limits.
+    ///
+    /// ```no_run
+    /// # use everwire::{Channel, Client, client::SubscribeOptions};
+    /// # const CHAT: Channel<String> = Channel::new("chat");
+    /// # fn example(client: Client) {
+    /// let chat = client.subscribe_with(&CHAT, &SubscribeOptions::default().last(50));
+    /// # }
+    /// ```
     #[cfg(feature = "json")]
     pub fn subscribe_with<T: DeserializeOwned>(
         &self,

@@ -17,22 +17,24 @@ mod core;
 mod driver;
 mod exchange;
 mod handle;
+mod members;
 mod negotiation;
 mod options;
 mod presence;
 mod publish;
+mod reader;
 mod report;
 mod request;
 mod subscription;
 mod table;
 
 pub use builder::ClientBuilder;
-pub use channels::Member;
 pub use everwire_core::{
     protocol::{Cursor, CursorError, ErrorCode, GapReason, Mode, Start},
     session::Attachment,
 };
 pub use handle::Client;
+pub use members::Member;
 pub use options::{PublishOptions, RequestOptions, SubscribeOptions};
 pub use presence::Presence;
 pub use publish::{PublishError, Published, Publishing};

@@ -23,7 +23,8 @@ const MAX_WAITING_BYTES: usize = 4 << 20;
 pub struct SubscribeOptions {
     /// Where it starts; `None`: with the next message, or where the channel is one of the latest messages by key, with these.
     pub start: Option<Start>,
-    /// What it gets if it is slower than the channel (each message, later).
+    /// What it gets if it is slower than the channel (each message, later). Another subscription of the channel that wants each message
+    /// makes it get each, too.
     pub mode: Mode,
     /// The most messages that may wait to be read (1,024). Above that, or above 4 MiB, the client has the server wait: no message is
     /// lost, and none is sent before it can be read.

@@ -8,12 +8,12 @@ use core::{
 use everwire_core::Channel;
 use futures_core::Stream;
 
-use super::{channels::Member, driver::Driver};
+use super::{driver::Driver, members::Member};
 use crate::threads::Pointer;
 
 /// The members of a channel: a `Stream` of all of them, each time they change. While it lives, the client is one of them.
 ///
-/// Members are sessions, so that a reconnect is neither a leave nor a join. A reader that is slow gets the latest list. The stream ends
+/// It receives no messages of the channel; those are for a [`Subscription`](crate::Subscription). Members are sessions, so that a reconnect is neither a leave nor a join. A reader that is slow gets the latest list. The stream ends
 /// when the server ends the subscription, or the client is over. Dropping it ends the membership.
 #[derive(Debug)]
 #[must_use = "dropping it ends the membership"]

@@ -114,9 +114,6 @@ pub enum SubscriptionError {
         /// The server's explanation; empty if it gave none.
         reason: String,
     },
-    /// The client has a subscription of this channel, and a channel has at most one.
-    #[error("the channel is subscribed already: drop the other subscription, or share it")]
-    AlreadySubscribed,
     /// No channel can have this name.
     #[error("not the name of a channel: use 1 to 128 bytes without spaces and control characters")]
     InvalidName,

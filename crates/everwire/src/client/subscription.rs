@@ -17,9 +17,9 @@ use everwire_core::{
 use futures_core::Stream;
 
 use super::{
-    channels::{Item, RawMessage},
     driver::Driver,
     options::SubscribeOptions,
+    reader::{Item, RawMessage},
     report::{Gap, SubscriptionError},
 };
 use crate::{
@@ -120,7 +120,8 @@ type Load<D> = Box<dyn FnMut(Cursor) -> Loading<D> + Send>;
 /// The messages of a channel: a `Stream` of [`Delivery`], over reconnects, restarts of the server and new sessions.
 ///
 /// Each message comes once and in order, or a [`Delivery::Gap`] is in its place. A reader that is slower than the channel loses nothing:
-/// the server waits for it. The stream ends after [`Delivery::Ended`]. Dropping it ends the subscription.
+/// the server waits for it. The stream ends after [`Delivery::Ended`]. Dropping it ends the subscription. `next` can be cancelled at any
+/// time, in a `select!` for example: what was not returned is returned by the next call.
 ///
 /// ```no_run
 /// use everwire::{Channel, Client, Delivery};
@@ -141,6 +142,15 @@ type Load<D> = Box<dyn FnMut(Cursor) -> Loading<D> + Send>;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Several of one channel
+/// Several components of an application may subscribe to the same channel. They share one subscription on the server, and each gets what
+/// it would get by itself: from its own start, once and in order, at its own pace. A message is sent once for all that are at the
+/// same position. Where one starts earlier, or has fallen behind because it reads slowly, the server repeats from there what the others
+/// have already; they wait meanwhile, for at most as many messages as that one has room for. Dropping one leaves the others as they are.
+///
+/// Where one of them wants each message, those in the [mode](SubscribeOptions::latest) of the latest get each, too. A refusal by the
+/// server ends all of them.
 #[must_use = "dropping a subscription ends it"]
 pub struct Subscription<T, D = Infallible> {
     driver: Pointer<Driver>,
@@ -241,7 +251,7 @@ impl<T, D> Stream for Subscription<T, D> {
                 Some(Some(item)) => item,
             };
             return Poll::Ready(Some(match item {
-                Item::Message(message) => this.decode(message),
+                Item::Message(message) => this.decode(Pointer::unwrap_or_clone(message)),
                 Item::Gap(gap) => {
                     if snapshot.is_some() {
                         this.driver.run(|core, _| core.restart(this.reader, Start::Hold));

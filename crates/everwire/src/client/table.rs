@@ -10,6 +10,11 @@ impl<I: Ord + Copy, V> Table<I, V> {
         self.0.push_back((id, value));
     }
 
+    pub(super) fn get(&self, id: I) -> Option<&V> {
+        let place = self.place(id)?;
+        self.0.get(place).map(|(_, value)| value)
+    }
+
     pub(super) fn get_mut(&mut self, id: I) -> Option<&mut V> {
         let place = self.place(id)?;
         self.0.get_mut(place).map(|(_, value)| value)

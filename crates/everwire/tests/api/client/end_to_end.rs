@@ -316,3 +316,62 @@ async fn a_client_without_credentials_is_refused_for_good_after_a_few_attempts()
     let known = world.builder().credentials("secret").connect().unwrap();
     assert!(within("it was stored", known.publish(&CHAT, &"1".to_owned())).await.is_ok());
 }
+
+/// Each reads at its own pace, from its own start, and some leave and come back: what one does is not to be seen by the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscriptions_that_share_a_channel_each_get_every_message_once_whatever_the_others_do() {
+    const MESSAGES: u64 = 600;
+    let world = World::start(|builder| builder).await;
+    let (sender, receiver) = (world.client(), world.client());
+    for number in 1..=MESSAGES / 2 {
+        within("it was stored", sender.publish(&CHAT, &number.to_string())).await.unwrap();
+    }
+    let follow = async |options: SubscribeOptions, pause: Option<u64>| {
+        let mut chat = receiver.subscribe_with(&CHAT, &options);
+        let (mut first, mut latest): (Option<u64>, u64) = (None, 0);
+        while latest < MESSAGES {
+            match next(&mut chat).await {
+                Delivery::Message(message) => {
+                    first.get_or_insert(message.offset());
+                    assert!(latest == 0 || message.offset() == latest + 1, "{} after {latest}", message.offset());
+                    assert_eq!(message.value, message.offset().to_string());
+                    latest = message.offset();
+                }
+                Delivery::Resumed | Delivery::CaughtUp => continue,
+                other => panic!("{other:?}"),
+            }
+            if pause.is_some_and(|every| latest % every == 0) {
+                // Others are read meanwhile, and new messages come.
+                for _ in 0..20 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            if latest.is_multiple_of(97) {
+                let cursor = chat.cursor().unwrap();
+                drop(chat);
+                chat = receiver.subscribe_with(&CHAT, &options.clone().from(cursor));
+            }
+        }
+        first
+    };
+    let small = |options: SubscribeOptions| options.max_waiting(8);
+    let last = |messages| SubscribeOptions::default().last(messages);
+    let sending = async {
+        for number in MESSAGES / 2 + 1..=MESSAGES {
+            within("it was stored", sender.publish(&CHAT, &number.to_string())).await.unwrap();
+            if number % 50 == 0 {
+                world.cut();
+            }
+        }
+    };
+    let ((), all, some, slow, slower, state) = tokio::join!(
+        sending,
+        follow(last(MESSAGES), None),
+        follow(last(100), None),
+        follow(small(last(200)), Some(1)),
+        follow(small(last(10)), Some(7)),
+        follow(SubscribeOptions::default().state(), Some(13)),
+    );
+    assert_eq!((all, state), (Some(1), Some(1)));
+    assert!(some >= Some(201) && slow >= Some(101) && slower >= Some(291), "{some:?} {slow:?} {slower:?}");
+}

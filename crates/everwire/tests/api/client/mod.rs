@@ -8,6 +8,7 @@ mod presence;
 mod publishing;
 mod requests;
 mod script;
+mod sharing;
 mod subscribing;
 
 use everwire::{

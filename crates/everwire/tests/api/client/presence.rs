@@ -20,7 +20,7 @@ async fn members_join_and_leave_and_the_list_is_complete_each_time() {
     let client = server.client();
     let mut room = client.presence(&CHAT);
     let mut peer = server.welcome().await;
-    peer.expect("sub chat live presence=1").await;
+    peer.expect("sub chat hold presence=1").await;
     peer.send(["subscribed chat 9f.0.0", "presence chat 2", "join chat q3Zt", "join chat a1\n{\"name\":\"Ada\"}"])
         .await;
     let members: Vec<Member> = within("the members came", room.next()).await.unwrap();
@@ -39,14 +39,14 @@ async fn a_reconnect_that_finds_the_same_members_reports_nothing() {
     let client = server.client();
     let mut room = client.presence(&CHAT);
     let mut peer = server.welcome().await;
-    peer.expect("sub chat live presence=1").await;
+    peer.expect("sub chat hold presence=1").await;
     let list = ["subscribed chat 9f.0.0", "presence chat 2", "join chat a1", "join chat q3Zt"];
     peer.send(list).await;
     assert_eq!(sessions(&mut room).await, ["a1", "q3Zt"]);
     peer.cut();
     let mut peer = server.accept().await;
     peer.expect("hello attempt=1 session=q3Zt secret=Jm4x closed=1006").await;
-    peer.expect("sub chat from:9f.0.0 presence=1").await;
+    peer.expect("sub chat hold presence=1").await;
     peer.send([&resumed(0)]).await;
     peer.send(list).await;
     let publishing = client.publish(&CHAT, &"after the list".to_owned());
@@ -75,4 +75,23 @@ async fn messages_and_members_of_a_channel_share_its_subscription() {
     assert_eq!(message(&mut chat).await.value, "6");
     drop(room);
     peer.expect(&format!("sub chat from:{}", at(6))).await;
+}
+
+/// A component that is removed leaves first with the one and then with the other.
+#[tokio::test]
+async fn a_channel_that_is_left_with_its_members_can_be_subscribed_to_at_once() {
+    let server = Script::start().await;
+    let client = server.client();
+    let (chat, mut room) = (client.subscribe(&CHAT), client.presence(&CHAT));
+    let mut peer = server.welcome().await;
+    peer.expect("sub chat live presence=1").await;
+    peer.send([&format!("subscribed chat {}", at(4)), "presence chat 1", "join chat q3Zt"]).await;
+    assert_eq!(sessions(&mut room).await, ["q3Zt"]);
+    drop(chat);
+    drop(room);
+    let _chat = client.subscribe(&CHAT);
+    let _publish = client.publish(&CHAT, &"5".to_owned());
+    for line in ["unsub chat", "sub chat live", "pub chat 1\n\"5\""] {
+        peer.expect(line).await;
+    }
 }

@@ -106,21 +106,6 @@ async fn a_refused_subscription_ends_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_channel_has_one_subscription_and_a_second_one_says_so() {
-    let server = Script::start().await;
-    let client = server.client();
-    let first = client.subscribe(&CHAT);
-    let mut second = client.subscribe(&CHAT);
-    assert_eq!(next(&mut second).await, Delivery::Ended(SubscriptionError::AlreadySubscribed));
-    drop((first, second));
-    let mut third = client.subscribe(&CHAT);
-    let mut peer = server.welcome().await;
-    peer.expect("sub chat live").await;
-    peer.send(["subscribed chat 9f.0.0", "pos chat 9f.0.0 live=1"]).await;
-    assert_eq!(next(&mut third).await, Delivery::CaughtUp);
-}
-
-#[tokio::test]
 async fn a_state_channel_starts_with_the_latest_values_and_reports_removed_keys() {
     const PRICES: Channel<f64> = Channel::state("prices");
     let server = Script::start().await;
