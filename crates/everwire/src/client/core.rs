@@ -16,6 +16,7 @@ use everwire_core::{
 
 use super::{
     channels::Channels,
+    events::Observers,
     exchange::{AnswerPart, Exchange, PublishResult},
     members::{Member, Members},
     options::SubscribeOptions,
@@ -50,8 +51,9 @@ pub(super) struct Core {
     /// Why the client is over, from when that is known.
     end: Option<ClientError>,
     is_over: bool,
-    /// Tasks that wait for the end.
-    closers: Vec<Waker>,
+    pub(super) observers: Observers,
+    /// Tasks that wait until the client is attached, or for its end.
+    waiters: Vec<Waker>,
     pub(super) effects: Effects,
 }
 
@@ -101,7 +103,8 @@ impl Core {
             exchange: Exchange::default(),
             end: None,
             is_over: false,
-            closers: Vec::new(),
+            observers: Observers::default(),
+            waiters: Vec::new(),
             effects: Effects::default(),
         }
     }
@@ -131,10 +134,28 @@ impl Core {
         if let Some(end) = self.end.as_ref().filter(|_| self.is_over) {
             return Some(end.clone());
         }
-        if !self.closers.iter().any(|other| other.will_wake(waker)) {
-            self.closers.push(waker.clone());
+        if !self.waiters.iter().any(|other| other.will_wake(waker)) {
+            self.waiters.push(waker.clone());
         }
         None
+    }
+
+    /// The events from now on, as a stream with this number.
+    pub(super) fn watch_events(&mut self) -> u64 {
+        let number = self.observers.add();
+        if let Some(end) = self.end.as_ref().filter(|_| self.is_over) {
+            self.observers.observe(&ClientEvent::Closed(end.clone()), &mut self.effects.wakers);
+        }
+        number
+    }
+
+    /// What is to be done when no lock is held.
+    pub(super) fn take_effects(&mut self) -> Effects {
+        let mut effects = core::mem::take(&mut self.effects);
+        for event in &effects.events {
+            self.observers.observe(event, &mut effects.wakers);
+        }
+        effects
     }
 
     // What happens to the connection.
@@ -411,7 +432,7 @@ impl Core {
                     self.is_over = true;
                     self.effects.close = true;
                     self.effects.events.push(ClientEvent::Closed(end));
-                    self.effects.wakers.append(&mut self.closers);
+                    self.effects.wakers.append(&mut self.waiters);
                 }
                 // Another version of the machine may report more; nothing here would be right to do.
                 _ => {}
@@ -459,6 +480,7 @@ impl Core {
             self.effects.heartbeat = Some(Time::from_millis(welcome.heartbeat));
         }
         self.effects.events.push(ClientEvent::Attached(session));
+        self.effects.wakers.append(&mut self.waiters);
     }
 
     fn ended(&mut self, id: SubscriptionId, code: Option<ErrorCode>, context: Context<'_>) {

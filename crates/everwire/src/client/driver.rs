@@ -134,7 +134,7 @@ impl Driver {
             }
         }
         let socket = core.socket;
-        let effects = mem::take(&mut core.effects);
+        let effects = core.take_effects();
         self.set_alarm(&mut inner);
         drop(inner);
         self.apply(socket, effects);

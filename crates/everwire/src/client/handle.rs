@@ -16,6 +16,7 @@ use super::{
     builder::ClientBuilder,
     core::Core,
     driver::Driver,
+    events::ClientEvents,
     negotiation::Negotiation,
     options::{PublishOptions, RequestOptions, SubscribeOptions},
     presence::Presence,
@@ -319,7 +320,7 @@ impl Client {
         self.inner.driver.look(|core| core.session_id())
     }
 
-    /// The state of the client.
+    /// The state of the client. [`events`](Self::events) says when to look again.
     pub fn state(&self) -> ClientState {
         if self.inner.driver.look(|core| core.is_over()) {
             return ClientState::Closed;
@@ -360,7 +361,54 @@ impl Client {
         self.inner.close();
     }
 
-    /// Waits until the client is over, and returns why.
+    /// What happens to the client from now on: that it is attached, to which session, and that it was lost; for displays and logs.
+    ///
+    /// ```no_run
+    /// # use everwire::{Client, client::ClientEvent};
+    /// # use futures_util::StreamExt;
+    /// # async fn example(client: Client) {
+    /// let mut events = client.events();
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         ClientEvent::Attached(session) => println!("online ({session:?})"),
+    ///         ClientEvent::Dropped(dropped) => println!("offline: {}", dropped.cause),
+    ///         ClientEvent::Closed(error) => println!("over: {error}"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn events(&self) -> ClientEvents {
+        ClientEvents::open(&self.inner.driver)
+    }
+
+    /// Waits until the server has welcomed the client. Nothing needs it: what is published or requested before waits by itself.
+    /// The future can be dropped at any time.
+    ///
+    /// # Errors
+    /// Why the client is over, and will never be attached again.
+    ///
+    /// ```no_run
+    /// # use everwire::Client;
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::connect("wss://example.org/everwire")?;
+    /// client.attached().await?; // fails for a server that is no Everwire server, or refuses the credentials
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn attached(&self) -> Result<(), ClientError> {
+        poll_fn(|context| {
+            self.inner.driver.look(|core| {
+                if core.is_attached() {
+                    return Poll::Ready(Ok(()));
+                }
+                core.end_or_wait(context.waker()).map_or(Poll::Pending, |end| Poll::Ready(Err(end)))
+            })
+        })
+        .await
+    }
+
+    /// Waits until the client is over, and returns why. The future can be dropped at any time.
     pub async fn closed(&self) -> ClientError {
         poll_fn(|context| {
             let end = self.inner.driver.look(|core| core.end_or_wait(context.waker()));

@@ -9,12 +9,13 @@
 //! - [`Publishing`] and [`Published`]; [`Requesting`] and [`Answers`]: what a publish or a request comes to
 //! - [`Presence`]: who is present in a channel
 //! - [`SubscribeOptions`], [`PublishOptions`], [`RequestOptions`]
-//! - [`ClientState`], [`ClientEvent`], [`ClientError`]: how the client is
+//! - [`ClientState`], [`ClientEvent`], [`ClientEvents`], [`ClientError`]: how the client is
 
 mod builder;
 mod channels;
 mod core;
 mod driver;
+mod events;
 mod exchange;
 mod handle;
 mod members;
@@ -29,6 +30,7 @@ mod subscription;
 mod table;
 
 pub use builder::ClientBuilder;
+pub use events::ClientEvents;
 pub use everwire_core::{
     protocol::{Cursor, CursorError, ErrorCode, GapReason, Mode, Start},
     session::Attachment,

@@ -29,7 +29,8 @@ pub enum ClientState {
     Closed,
 }
 
-/// What a client reports for logs and displays, by [`ClientBuilder::on_event`](crate::client::ClientBuilder::on_event).
+/// What a client reports for logs and displays, by [`Client::events`](crate::Client::events) and
+/// [`ClientBuilder::on_event`](crate::client::ClientBuilder::on_event).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum ClientEvent {

@@ -11,9 +11,11 @@ use everwire::{
     client::{Attachment, ClientError, ClientEvent, ClientState, ErrorCode, SubscriptionError},
 };
 
+use futures_util::StreamExt;
+
 use super::{
     CHAT, closed, next,
-    script::{Script, WELCOME},
+    script::{Script, WELCOME, resumed},
 };
 use crate::tools::within;
 
@@ -158,12 +160,51 @@ async fn events_report_how_the_client_is_attached_and_lost() {
     assert_eq!(event().await, ClientEvent::Attached(Attachment::Replaced));
 }
 
+#[tokio::test]
+async fn a_stream_of_events_begins_when_it_is_made_and_ends_with_the_client() {
+    let server = Script::start().await;
+    let client = server.client();
+    let mut events = client.events();
+    let mut event = async || within("an event", events.next()).await;
+    let peer = server.welcome().await;
+    assert_eq!(event().await, Some(ClientEvent::Attached(Attachment::New)));
+    peer.cut();
+    assert!(matches!(event().await, Some(ClientEvent::Dropped(_))));
+    let mut peer = server.accept().await;
+    peer.expect("hello attempt=1 session=q3Zt secret=Jm4x closed=1006").await;
+    let mut later = client.events();
+    peer.send([&resumed(0)]).await;
+    let attached = Some(ClientEvent::Attached(Attachment::Resumed));
+    assert_eq!((event().await, within("an event", later.next()).await), (attached.clone(), attached));
+    client.close();
+    let closed = Some(ClientEvent::Closed(ClientError::Closed));
+    assert_eq!((event().await, event().await), (closed.clone(), None));
+    let mut too_late = client.events();
+    assert_eq!((within("an event", too_late.next()).await, too_late.next().await), (closed, None));
+}
+
+#[tokio::test]
+async fn a_client_can_be_waited_for() {
+    let server = Script::start().await;
+    let client = server.client();
+    let (attached, mut peer) = tokio::join!(within("it was attached", client.attached()), server.welcome());
+    assert_eq!((attached, client.state()), (Ok(()), ClientState::Attached));
+    peer.send(["bye gone"]).await;
+    closed(&client).await;
+    let over = ClientError::Refused { code: ErrorCode::Gone, reason: String::new() };
+    assert_eq!(client.attached().await, Err(over));
+    let other = server.client();
+    let never = tokio::join!(within("it was over", other.attached()), async { other.close() }).0;
+    assert_eq!(never, Err(ClientError::Closed));
+}
+
 #[test]
 fn clients_and_what_they_yield_can_move_between_threads() {
     fn movable<T: Send + Sync>() {}
     movable::<everwire::Client>();
     movable::<everwire::Subscription<core::cell::Cell<u8>>>();
     movable::<everwire::client::Presence>();
+    movable::<everwire::client::ClientEvents>();
     movable::<everwire::client::Publishing>();
     movable::<everwire::client::Answers<core::cell::Cell<u8>>>();
 }
