@@ -33,7 +33,7 @@ pub fn use_client(url: impl Into<AttrValue>) -> Option<Client> {
 /// The messages of a channel, of the client of the [`ClientProvider`] around the component: of a channel with history the latest
 /// hundred, of a state channel the latest of each key. The component renders again when they change.
 ///
-/// A channel has at most one subscription of a client: use it in one component, and hand what it returns to the others.
+/// Several components may use the same channel: they share one subscription on the server, and each shows all of it.
 ///
 /// ```
 /// use everwire::Channel;
@@ -69,39 +69,66 @@ pub fn use_client(url: impl Into<AttrValue>) -> Option<Client> {
 /// ```
 #[hook]
 pub fn use_channel<T: DeserializeOwned + 'static>(channel: &Channel<T>) -> UseChannel<T> {
-    let client = use_context::<Option<Client>>().flatten();
-    let view = use_state(View::default);
-    let setter = view.setter();
-    use_effect_with((client.clone(), channel.clone()), move |(client, channel)| {
-        let end = client.as_ref().map(|client| {
+    let source = Source { client: use_context::<Option<Client>>().flatten(), channel: channel.clone() };
+    let shown = use_state(|| None);
+    let setter = shown.setter();
+    use_effect_with(source.clone(), move |source| {
+        let source = source.clone();
+        let end = source.client.clone().map(|client| {
             let options = SubscribeOptions::default();
-            let is_state = channel.is_state();
+            let is_state = source.channel.is_state();
             let options = if is_state { options.state() } else { options.last(SHOWN as u64) };
             let mut view = View::default();
-            setter.set(view.clone());
-            read(client.subscribe_with(channel, &options), move |delivery| {
+            read(client.subscribe_with(&source.channel, &options), move |delivery| {
                 view.take(delivery, is_state);
-                setter.set(view.clone());
+                setter.set(Some((source.clone(), view.clone())));
             })
         });
         move || end.into_iter().for_each(|end| end())
     });
-    UseChannel { client, channel: channel.clone(), view: (*view).clone() }
+    let view = of_source(&shown, &source);
+    UseChannel { client: source.client, channel: source.channel, view }
 }
 
 /// Who is present in a channel, the client of the [`ClientProvider`] included, while the component lives. It renders again when they
 /// change.
 #[hook]
 pub fn use_presence<T: 'static>(channel: &Channel<T>) -> Rc<[Member]> {
-    let client = use_context::<Option<Client>>().flatten();
-    let members = use_state(|| Rc::<[Member]>::from([]));
-    let setter = members.setter();
-    use_effect_with((client, channel.clone()), move |(client, channel)| {
-        let presence = client.as_ref().map(|client| client.presence(channel));
-        let end = presence.map(|presence| read(presence, move |members| setter.set(members.into())));
+    let source = Source { client: use_context::<Option<Client>>().flatten(), channel: channel.clone() };
+    let shown = use_state(|| None);
+    let setter = shown.setter();
+    use_effect_with(source.clone(), move |source| {
+        let source = source.clone();
+        let presence = source.client.as_ref().map(|client| client.presence(&source.channel));
+        let end = presence.map(|presence| {
+            read(presence, move |members| setter.set(Some((source.clone(), Rc::<[Member]>::from(members)))))
+        });
         move || end.into_iter().for_each(|end| end())
     });
-    (*members).clone()
+    of_source(&shown, &source)
+}
+
+/// Where what a hook shows comes from.
+struct Source<T> {
+    client: Option<Client>,
+    channel: Channel<T>,
+}
+
+impl<T> Clone for Source<T> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), channel: self.channel.clone() }
+    }
+}
+
+impl<T> PartialEq for Source<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.client == other.client && self.channel == other.channel
+    }
+}
+
+/// What was received from this source. The first render with another channel or client has nothing yet, and not what was before.
+fn of_source<T, V: Clone + Default>(shown: &Option<(Source<T>, V)>, source: &Source<T>) -> V {
+    shown.as_ref().filter(|(other, _)| other == source).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
 /// A channel as [`use_channel`] shows it in a render.

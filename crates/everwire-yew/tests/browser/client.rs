@@ -17,13 +17,16 @@ use crate::stage::endpoint;
 #[derive(Properties, Clone)]
 struct RoomProps {
     channel: Channel<u32>,
+    /// Whether a second component shows the same channel.
+    is_double: bool,
     shown: Rc<RefCell<Option<Shown>>>,
+    double: Rc<RefCell<Option<Shown>>>,
     renders: UnboundedSender<()>,
 }
 
 impl PartialEq for RoomProps {
     fn eq(&self, other: &Self) -> bool {
-        self.channel == other.channel
+        self.channel == other.channel && self.is_double == other.is_double
     }
 }
 
@@ -38,7 +41,13 @@ struct Shown {
 #[component]
 fn Page(props: &RoomProps) -> Html {
     let client = use_client(endpoint("/everwire"));
-    html! { <ClientProvider context={client}><Room ..props.clone() /></ClientProvider> }
+    let double = RoomProps { shown: Rc::clone(&props.double), ..props.clone() };
+    html! {
+        <ClientProvider context={client}>
+            <Room ..props.clone() />
+            if props.is_double { <Room ..double /> }
+        </ClientProvider>
+    }
 }
 
 #[component]
@@ -52,7 +61,7 @@ fn Room(props: &RoomProps) -> Html {
 
 struct World {
     app: AppHandle<Page>,
-    shown: Rc<RefCell<Option<Shown>>>,
+    props: RoomProps,
     renders: UnboundedReceiver<()>,
 }
 
@@ -60,20 +69,34 @@ impl World {
     fn start() -> Self {
         let root = window().unwrap().document().unwrap().create_element("div").unwrap();
         let (sender, renders) = unbounded();
-        let shown = Rc::default();
-        let channel = Channel::named(format!("yew-{}", js_sys::Math::random()));
-        let props = RoomProps { channel, shown: Rc::clone(&shown), renders: sender };
-        Self { app: yew::Renderer::<Page>::with_root_and_props(root, props).render(), shown, renders }
+        let channel = new_channel();
+        let props =
+            RoomProps { channel, is_double: false, shown: Rc::default(), double: Rc::default(), renders: sender };
+        Self { app: yew::Renderer::<Page>::with_root_and_props(root, props.clone()).render(), props, renders }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut RoomProps)) {
+        change(&mut self.props);
+        self.app.update(self.props.clone());
     }
 
     async fn until(&mut self, is_so: impl Fn(&Shown) -> bool) -> Shown {
+        let shown = Rc::clone(&self.props.shown);
+        self.until_in(&shown, is_so).await
+    }
+
+    async fn until_in(&mut self, place: &RefCell<Option<Shown>>, is_so: impl Fn(&Shown) -> bool) -> Shown {
         loop {
-            if let Some(shown) = self.shown.borrow().clone().filter(&is_so) {
+            if let Some(shown) = place.borrow().clone().filter(&is_so) {
                 return shown;
             }
             self.renders.next().await.unwrap();
         }
     }
+}
+
+fn new_channel() -> Channel<u32> {
+    Channel::named(format!("yew-{}", js_sys::Math::random()))
 }
 
 fn values(shown: &Shown) -> Vec<u32> {
@@ -97,11 +120,12 @@ async fn a_component_shows_the_messages_of_its_channel_and_who_is_there() {
 async fn a_component_that_is_gone_leaves_its_channel() {
     let mut world = World::start();
     let client = world.until(|shown| shown.members.len() == 1).await.client.unwrap();
-    let channel = world.shown.borrow_mut().take().unwrap().chat.channel().clone();
-    world.app.destroy();
+    let channel = world.props.channel.clone();
+    let World { app, props, mut renders } = world;
+    drop(props);
+    app.destroy();
     // Ends when the components and their properties are gone.
-    while world.renders.next().await.is_some() {}
-    // A client has one subscription of a channel.
+    while renders.next().await.is_some() {}
     let mut again = client.subscribe(&channel);
     drop(client.publish(&channel, &7));
     loop {
@@ -111,4 +135,46 @@ async fn a_component_that_is_gone_leaves_its_channel() {
             _ => {}
         }
     }
+}
+
+#[wasm_bindgen_test]
+async fn two_components_show_the_same_channel_and_one_that_is_gone_leaves_it_to_the_other() {
+    let mut world = World::start();
+    let shown = world.until(|shown| shown.chat.has_caught_up()).await;
+    drop(shown.chat.publish(&1));
+    world.until(|shown| shown.chat.messages().len() == 1).await;
+    world.change(|props| props.is_double = true);
+    let double = Rc::clone(&world.props.double);
+    let second = world.until_in(&double, |shown| shown.chat.has_caught_up() && shown.members.len() == 1).await;
+    assert_eq!((values(&second), second.chat.error()), (vec![1], None));
+    drop(second.chat.publish(&2));
+    for place in [Rc::clone(&world.props.shown), double] {
+        let shown = world.until_in(&place, |shown| shown.chat.messages().len() == 2).await;
+        assert_eq!(values(&shown), [1, 2]);
+    }
+    world.change(|props| props.is_double = false);
+    drop(second.chat.publish(&3));
+    let shown = world.until(|shown| shown.chat.messages().len() == 3).await;
+    assert_eq!((values(&shown), shown.members.len()), (vec![1, 2, 3], 1));
+}
+
+#[wasm_bindgen_test]
+async fn a_component_that_changes_its_channel_shows_nothing_of_the_one_before() {
+    let mut world = World::start();
+    let shown = world.until(|shown| shown.chat.has_caught_up()).await;
+    drop(shown.chat.publish(&1));
+    world.until(|shown| shown.chat.messages().len() == 1 && shown.members.len() == 1).await;
+    let first = world.props.channel.clone();
+    let second = new_channel();
+    world.change(|props| props.channel = second.clone());
+    // The first render with it comes before it is subscribed to.
+    let shown = world.until(|shown| *shown.chat.channel() == second).await;
+    assert_eq!((values(&shown), shown.members.len()), (vec![], 0));
+    drop(shown.chat.publish(&2));
+    let shown = world.until(|shown| shown.chat.has_caught_up() && shown.chat.messages().len() == 1).await;
+    assert_eq!(values(&shown), [2]);
+    world.change(|props| props.channel = first.clone());
+    let is_back = |shown: &Shown| *shown.chat.channel() == first && shown.chat.has_caught_up();
+    let shown = world.until(is_back).await;
+    assert_eq!(values(&shown), [1]);
 }
