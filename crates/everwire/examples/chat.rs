@@ -1,21 +1,25 @@
-//! A chat in the terminal. The first one brings its server along; every line that is entered is published.
+//! A chat in the terminal. Run it in several: the first one serves the others.
 //!
 //! ```sh
-//! cargo run -p everwire --example chat                                # starts a server on port 9002
-//! cargo run -p everwire --example chat -- ws://127.0.0.1:9002/everwire    # in another terminal
+//! cargo run -p everwire --example chat
+//! cargo run -p everwire --example chat -- wss://example.org/everwire    # or with another server
 //! ```
 //!
-//! Stop the server and start it again: lines that were entered meanwhile are sent then.
+//! Stop the first one and start it again: what the others have entered meanwhile is sent then, and nothing is missed, since the server keeps
+//! its messages on disk.
 
 #[cfg(not(target_family = "wasm"))]
 mod chat {
-    use std::io::BufRead;
+    use std::{
+        error::Error,
+        io::{BufRead, ErrorKind},
+    };
 
     use everwire::{
         Channel, Client, Delivery,
-        client::{ClientEvent, SubscribeOptions},
+        client::{Attachment, ClientEvent, SubscribeOptions},
     };
-    use everwire_server::{Everwire, channels::AllowAll};
+    use everwire_server::{Everwire, broker::Journal, channels::AllowAll};
     use futures_util::StreamExt;
     use serde::{Deserialize, Serialize};
     use tokio::{net::TcpListener, sync::mpsc};
@@ -31,45 +35,68 @@ mod chat {
     const ADDRESS: &str = "127.0.0.1:9002";
 
     #[tokio::main]
-    pub(super) async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    pub(super) async fn run() -> Result<(), Box<dyn Error>> {
         let url = match std::env::args().nth(1) {
             Some(url) => url,
             None => {
-                let listener = TcpListener::bind(ADDRESS).await?;
-                let server = Everwire::builder().authorize(AllowAll).build();
-                tokio::spawn(async move { axum::serve(listener, server.router::<()>().into_make_service()).await });
+                serve().await?;
                 format!("ws://{ADDRESS}/everwire")
             }
         };
-        println!("chatting at {url}; end by Ctrl+D");
-        let client = Client::builder(url)
-            .on_event(|event| {
-                if let ClientEvent::Dropped(dropped) = event {
-                    println!("({}; next attempt in {:?})", dropped.cause, dropped.retry_in.unwrap_or_default());
-                }
-            })
-            .connect()?;
+        let client = Client::connect(url)?;
+        let mut events = client.events();
         let mut chat = client.subscribe_with(&CHAT, &SubscribeOptions::default().last(20));
         let mut room = client.presence(&CHAT);
-        let mut entered = entered_lines();
+        let (mut entered, mut latest) = (entered_lines(), None);
+        println!("Type a line and press Enter. Ctrl+D ends.");
         loop {
             tokio::select! {
                 Some(delivery) = chat.next() => match delivery {
-                    Delivery::Message(message) if message.is_own => println!("{:>4} you: {}", message.offset(), message.value.text),
-                    Delivery::Message(message) => println!("{:>4} {}", message.offset(), message.value.text),
-                    Delivery::Gap(gap) => println!("(messages were missed: {})", gap.reason),
+                    Delivery::Message(message) => {
+                        let from = message.by.filter(|_| !message.is_own);
+                        let from = from.as_deref().map_or("you", |session| &session[..session.len().min(4)]);
+                        println!("{from}: {}", message.value.text);
+                    }
+                    Delivery::Gap(gap) => println!("* Lines were missed ({}).", gap.reason),
                     Delivery::Ended(error) => return Err(error.into()),
                     _ => {}
                 },
-                Some(members) = room.next() => println!("({} present)", members.len()),
-                line = entered.recv() => match line {
-                    // The outcome is seen by the own copy. An application that shows lines before they are stored awaits it.
-                    Some(text) => drop(client.publish(&CHAT, &Line { text })),
-                    None => return Ok(()),
+                Some(members) = room.next() => println!("* {} here.", members.len()),
+                Some(event) = events.next() => match event {
+                    ClientEvent::Attached(Attachment::New) => println!("* Connected."),
+                    ClientEvent::Attached(_) => println!("* Connected again."),
+                    ClientEvent::Dropped(dropped) => match dropped.retry_in {
+                        Some(delay) => println!("* {}; trying again in {:.1} s. You can go on typing.", dropped.cause, delay.as_secs_f32()),
+                        None => println!("* {}.", dropped.cause),
+                    },
+                    ClientEvent::Closed(error) => return Err(error.into()),
+                    _ => {}
                 },
-                error = client.closed() => return Err(error.into()),
+                line = entered.recv() => match line {
+                    // It is printed when it comes back, and is stored. Those that show a line before await the outcome.
+                    Some(text) => latest = Some(client.publish(&CHAT, &Line { text })),
+                    None => break,
+                },
             }
         }
+        // They are stored in order.
+        if let Some(latest) = latest {
+            latest.await?;
+        }
+        Ok(())
+    }
+
+    /// Starts a server, unless there is one already.
+    async fn serve() -> Result<(), Box<dyn Error>> {
+        let listener = match TcpListener::bind(ADDRESS).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => return Ok(()),
+            bound => bound?,
+        };
+        let folder = std::env::temp_dir().join("everwire-chat");
+        let server = Everwire::builder().authorize(AllowAll).broker(Journal::open(&folder)?).build();
+        tokio::spawn(async move { axum::serve(listener, server.router::<()>()).await });
+        println!("* Serving ws://{ADDRESS}/everwire, with the messages in {}.", folder.display());
+        Ok(())
     }
 
     fn entered_lines() -> mpsc::UnboundedReceiver<String> {
