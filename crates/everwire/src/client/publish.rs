@@ -41,7 +41,7 @@ impl Published {
 #[non_exhaustive]
 pub enum PublishError {
     /// Its time to live ran out before it was sent, or sent again. The server does not have it.
-    #[error("its time to live ran out: the server does not have it")]
+    #[error("its time to live ran out, and the server does not have it: publish it again if it is still of use")]
     Expired,
     /// The server refused it.
     #[error("the server refused it ({code}){}{reason}", if reason.is_empty() { "" } else { ": " })]
@@ -80,7 +80,7 @@ pub enum PublishError {
     Blob,
 }
 
-/// The future of a publish, which was accepted when it was made.
+/// The future of a publish, which was accepted when it was made: [`Client::publish`](crate::Client::publish).
 ///
 /// Dropping it withdraws nothing: the message is published, and the outcome is not reported.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ pub enum RequestError {
         reason: String,
     },
     /// The timeout ran out.
-    #[error("there was no answer in time")]
+    #[error("there was no answer in time: repeat it if that does no harm, or raise RequestOptions::timeout")]
     Expired,
     /// The session was lost after the request was sent: whether it was executed cannot be known.
     #[error("the session was lost after the request was sent: look whether it was done before you repeat it")]

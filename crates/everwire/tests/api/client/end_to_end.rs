@@ -254,6 +254,40 @@ async fn an_answer_in_parts_survives_a_cut_and_a_cancelled_one_stops() {
     assert_eq!(within("the handler was stopped", has_stopped.recv()).await, Some(()));
 }
 
+#[tokio::test]
+async fn a_request_whose_time_runs_out_fails_and_its_handler_is_stopped() {
+    let world = World::start(|builder| builder).await;
+    let (stopped, mut has_stopped) = tokio::sync::mpsc::unbounded_channel();
+    world.wire.on_request("never", move |_, (): ()| {
+        let guard = SendOnDrop(stopped.clone());
+        async move {
+            let _guard = guard;
+            core::future::pending::<Result<(), Failure>>().await
+        }
+    });
+    let client = world.client();
+    client.attached().await.unwrap();
+    let brief = RequestOptions::default().timeout(Duration::from_millis(50));
+    let never = within("its time ran out", client.request_with::<_, ()>("never", &(), &brief)).await;
+    assert!(matches!(never, Err(RequestError::Expired)), "{never:?}");
+    assert_eq!(within("the handler was stopped", has_stopped.recv()).await, Some(()));
+}
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_by_the_client_or_by_the_channel_and_the_limit_is_named() {
+    let world = World::start(|builder| builder.channel(&CHAT, |options| options.message_bytes = 4)).await;
+    let client = world.client();
+    client.attached().await.unwrap();
+    let for_channel = within("it was refused", client.publish(&CHAT, &"12345".to_owned())).await;
+    let Err(PublishError::Refused { code: ErrorCode::TooLarge, reason }) = for_channel else {
+        panic!("{for_channel:?}")
+    };
+    assert!(reason.contains('4'), "{reason}");
+    let for_server = within("it was refused", client.publish(&CHAT, &"x".repeat(2 << 20))).await.unwrap_err();
+    let PublishError::TooLarge { limit } = for_server else { panic!("{for_server:?}") };
+    assert!(for_server.to_string().contains(&limit.to_string()), "{for_server}");
+}
+
 struct SendOnDrop(tokio::sync::mpsc::UnboundedSender<()>);
 
 impl Drop for SendOnDrop {

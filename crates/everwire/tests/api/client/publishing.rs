@@ -131,6 +131,17 @@ async fn a_name_that_no_line_can_carry_is_an_error_and_not_a_line() {
 }
 
 #[tokio::test]
+async fn a_value_without_a_json_form_is_an_error_and_not_a_line() {
+    type Pairs = std::collections::BTreeMap<(u8, u8), u8>;
+    const PAIRS: Channel<Pairs> = Channel::new("pairs");
+    let server = Script::start().await;
+    let client = server.client();
+    let error = fate(client.publish(&PAIRS, &Pairs::from([((1, 2), 3)]))).await.unwrap_err();
+    assert!(matches!(error, PublishError::Encode(_)), "{error}");
+    assert_eq!(client.pending(), (0, 0));
+}
+
+#[tokio::test]
 async fn keys_bytes_and_removals_are_published_as_they_are() {
     const MAP: Channel<Message> = Channel::state("map");
     let server = Script::start().await;
