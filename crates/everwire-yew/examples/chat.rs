@@ -3,8 +3,8 @@
 //! `cargo run -p everwire --example chat` starts a server for it, on port 9002. To see the page, build this file as the program of a
 //! page, with `trunk serve` for example.
 
-use everwire::Channel;
-use everwire_yew::{ClientProvider, use_channel, use_client, use_presence};
+use everwire::{Channel, client::ClientState};
+use everwire_yew::{ClientProvider, use_channel, use_client, use_client_state, use_presence};
 use serde::{Deserialize, Serialize};
 use yew::prelude::*;
 
@@ -25,6 +25,7 @@ fn App() -> Html {
 #[component]
 fn Chat() -> Html {
     let (chat, members) = (use_channel(&CHAT), use_presence(&CHAT));
+    let is_online = use_client_state() == Some(ClientState::Attached);
     let input = use_node_ref();
     let onsubmit = {
         let (chat, input) = (chat.clone(), input.clone());
@@ -39,7 +40,7 @@ fn Chat() -> Html {
     };
     html! {
         <main>
-            <p>{ format!("{} present", members.len()) }</p>
+            <p>{ if is_online { format!("{} present", members.len()) } else { "Connecting …".to_owned() } }</p>
             if let Some(error) = chat.error() { <p role="alert">{ error.to_string() }</p> }
             if chat.gap().is_some() { <p>{ "Some lines are missing here." }</p> }
             <ol>{ for chat.messages().iter().map(|message| html! {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use everwire::client::{ChannelMessage, Gap, Member, Publishing, SubscribeOptions, SubscriptionError};
+use everwire::client::{ChannelMessage, ClientState, Gap, Member, Publishing, SubscribeOptions, SubscriptionError};
 use everwire::{Channel, Client, Delivery};
 use futures_core::Stream;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use yew::prelude::*;
 /// How many messages of a channel with history are shown, the latest.
 const SHOWN: usize = 100;
 
-/// Gives the components within it a client, for [`use_channel`] and [`use_presence`]: `<ClientProvider context={client}>`.
+/// Gives the components within it a client, for [`use_channel`], [`use_presence`] and [`use_client_state`]: `<ClientProvider context={client}>`.
 pub type ClientProvider = ContextProvider<Option<Client>>;
 
 /// A client of the Everwire server at this URL, that lives as long as the component. It is connected after the first render, and
@@ -28,6 +28,34 @@ pub fn use_client(url: impl Into<AttrValue>) -> Option<Client> {
     let setter = client.setter();
     use_effect_with(url.into(), move |url| setter.set(Client::connect(url.as_str()).ok()));
     (*client).clone()
+}
+
+/// The state of the client of the [`ClientProvider`] around the component, which renders again when it changes. `None` where there is
+/// no client.
+///
+/// ```
+/// use everwire::client::ClientState;
+/// use everwire_yew::use_client_state;
+/// use yew::prelude::*;
+///
+/// #[component]
+/// fn Connection() -> Html {
+///     match use_client_state() {
+///         Some(ClientState::Attached) => html! {},
+///         Some(ClientState::Closed) => html! { <p>{ "Reload the page to connect again." }</p> },
+///         _ => html! { <p>{ "Connecting …" }</p> },
+///     }
+/// }
+/// ```
+#[hook]
+pub fn use_client_state() -> Option<ClientState> {
+    let client = use_context::<Option<Client>>().flatten();
+    let update = use_force_update();
+    use_effect_with(client.clone(), move |client| {
+        let end = client.as_ref().map(|client| read(client.events(), move |_| update.force_update()));
+        move || end.into_iter().for_each(|end| end())
+    });
+    client.map(|client| client.state())
 }
 
 /// The messages of a channel, of the client of the [`ClientProvider`] around the component: of a channel with history the latest

@@ -49,7 +49,7 @@
 //! - [`UseSocket`], [`ConnectionStatus`]: what the hooks give
 //! - [`DownReason`]: why a connection is not open, as data and in words
 //! - [`use_client`], [`ClientProvider`]: a client of an Everwire server for the components of a page; [`use_channel`],
-//!   [`use_presence`]: its channels and who is in them
+//!   [`use_presence`]: its channels and who is in them; [`use_client_state`]: how it is
 //! - [`ConnectionBadge`]: how the connection is, for people
 
 mod badge;
@@ -63,7 +63,7 @@ mod reader;
 mod status;
 
 pub use badge::{BadgeProps, ConnectionBadge};
-pub use client::{ClientProvider, UseChannel, use_channel, use_client, use_presence};
+pub use client::{ClientProvider, UseChannel, use_channel, use_client, use_client_state, use_presence};
 pub use down_reason::{DownReason, WasOpen};
 pub use hook::{UseSocket, use_raw_socket, use_socket};
 pub use options::SocketOptions;

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use everwire::client::Member;
+use everwire::client::{ClientState, Member};
 use everwire::{Channel, Client};
-use everwire_yew::{ClientProvider, UseChannel, use_channel, use_client, use_presence};
+use everwire_yew::{ClientProvider, UseChannel, use_channel, use_client, use_client_state, use_presence};
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -36,6 +36,7 @@ struct Shown {
     chat: UseChannel<u32>,
     members: Rc<[Member]>,
     client: Option<Client>,
+    state: Option<ClientState>,
 }
 
 #[component]
@@ -54,7 +55,8 @@ fn Page(props: &RoomProps) -> Html {
 fn Room(props: &RoomProps) -> Html {
     let (chat, members) = (use_channel(&props.channel), use_presence(&props.channel));
     let client = use_context::<Option<Client>>().flatten();
-    *props.shown.borrow_mut() = Some(Shown { chat, members, client });
+    let state = use_client_state();
+    *props.shown.borrow_mut() = Some(Shown { chat, members, client, state });
     let _ = props.renders.unbounded_send(());
     html! {}
 }
@@ -177,4 +179,12 @@ async fn a_component_that_changes_its_channel_shows_nothing_of_the_one_before() 
     let is_back = |shown: &Shown| *shown.chat.channel() == first && shown.chat.has_caught_up();
     let shown = world.until(is_back).await;
     assert_eq!(values(&shown), [1]);
+}
+
+#[wasm_bindgen_test]
+async fn a_component_renders_again_when_the_state_of_its_client_changes() {
+    let mut world = World::start();
+    let shown = world.until(|shown| shown.state == Some(ClientState::Attached)).await;
+    shown.client.unwrap().close();
+    world.until(|shown| shown.state == Some(ClientState::Closed) && shown.chat.error().is_some()).await;
 }
