@@ -1,5 +1,5 @@
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -68,6 +68,13 @@ impl Server {
             kill(pid, Signal::SIGCONT).context("cannot continue the server")?;
         }
         Ok(())
+    }
+
+    /// How often the server has panicked, by its log.
+    pub(crate) fn panics(&self) -> Result<usize> {
+        let log = &self.start.log;
+        let text = fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
+        Ok(String::from_utf8_lossy(&text).matches("panicked at").count())
     }
 
     /// Fails if the server has ended by itself.

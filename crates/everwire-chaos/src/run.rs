@@ -85,6 +85,8 @@ pub struct Report {
     pub faults: BTreeMap<&'static str, u64>,
     /// What was wrong.
     pub verdict: Verdict,
+    /// How often the server has panicked. It may go on, but not as it should.
+    pub panics: usize,
     /// What happened to the clients that the violations name, and when.
     events: BTreeMap<u32, Vec<(Duration, Event)>>,
     /// Where the journal and the log of the server were left, if something was wrong.
@@ -94,7 +96,7 @@ pub struct Report {
 impl Report {
     /// Whether nothing was wrong.
     pub fn is_good(&self) -> bool {
-        self.verdict.is_good()
+        self.verdict.is_good() && self.panics == 0
     }
 
     /// How many faults there were.
@@ -106,7 +108,7 @@ impl Report {
 /// The violations with what happened to their clients, then the counts, one a line.
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, faults, verdict, events, kept } = self;
+        let Self { seed, faults, verdict, panics, events, kept } = self;
         for (client, events) in events {
             writeln!(formatter, "client {client}:")?;
             for (at, event) in &events[events.len().saturating_sub(EVENTS_SHOWN)..] {
@@ -122,7 +124,8 @@ impl fmt::Display for Report {
         let kinds: Vec<_> = faults.iter().map(|(name, count)| format!("{name}={count}")).collect();
         writeln!(formatter, "seed={seed} {}", kinds.join(" "))?;
         writeln!(formatter, "faults={}", self.faults())?;
-        write!(formatter, "{verdict}")
+        write!(formatter, "{verdict}")?;
+        writeln!(formatter, "panics={panics}")
     }
 }
 
@@ -229,9 +232,11 @@ impl Run {
         }
         let verdict = history.judge();
         events.retain(|id, _| verdict.violations.iter().any(|violation| violation.client == *id));
-        server.lock().await.check()?;
-        let kept = (!verdict.is_good()).then(|| directory.keep());
-        Ok(Report { seed, faults, verdict, events, kept })
+        let mut server = server.lock().await;
+        server.check()?;
+        let mut report = Report { seed, faults, verdict, panics: server.panics()?, events, kept: None };
+        report.kept = (!report.is_good()).then(|| directory.keep());
+        Ok(report)
     }
 }
 

@@ -60,7 +60,7 @@ async fn finish(run: Run) -> Report {
 /// A run against a server with a fault of its own.
 async fn finish_with(fault: Fault) -> Report {
     let run = Run::start(options(&SHORT)).await.unwrap();
-    let faulty = FaultyProxy::start(run.url(), Some(fault)).await.unwrap();
+    let faulty = FaultyProxy::start(&everwire_conformance::Options::new(run.url()), Some(fault)).await.unwrap();
     finish(run.with_url(faulty.url())).await
 }
 
