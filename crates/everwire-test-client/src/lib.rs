@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub async fn over(stream: S, url: &str, headers: &[(&'static str, &str)]) -> Result<Self, Refused> {
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
-            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+            request.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         match timeout(TIMEOUT, tokio_tungstenite::client_async(request, stream)).await.expect("a response in time") {
             Ok((socket, response)) => Ok(Self { socket, response }),

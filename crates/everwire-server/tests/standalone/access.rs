@@ -93,6 +93,14 @@ async fn the_user_is_that_of_the_proxys_header() {
     }
 }
 
+/// One of them may be what the client has sent, and the proxy passed on.
+#[tokio::test]
+async fn a_header_with_two_users_is_refused() {
+    let process = configured("[proxy]\nuser_header = \"x-user\"");
+    let mut client = process.connect_with(&[("x-user", "ada"), ("x-user", "bob")]).await;
+    client.ask("hello attempt=0", "error unauthorized fatal=1\nthe proxy names more than one user").await;
+}
+
 /// Any client can send the header.
 #[tokio::test]
 async fn a_header_from_another_address_than_the_proxys_says_nothing() {

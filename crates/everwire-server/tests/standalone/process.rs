@@ -4,9 +4,10 @@ use std::fs;
 use std::sync::Arc;
 
 use everwire_core::protocol::SUBPROTOCOL;
-use everwire_test_client::{Client as Socket, connect};
+use everwire_test_client::{Client as Socket, TIMEOUT, connect};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use serde_json::json;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -39,6 +40,17 @@ async fn a_server_that_is_killed_and_started_again_has_its_history_and_its_sessi
 async fn clients_learn_the_heartbeat_of_the_flag() {
     let (_, welcome) = Process::start(&["--allow-all", "--heartbeat", "1.5"]).attach().await;
     assert_eq!(option(&welcome, "heartbeat"), Some("1500"));
+}
+
+#[tokio::test]
+async fn a_server_with_an_fsync_interval_that_is_killed_takes_back_what_was_published_within_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = ["--journal", directory.path().to_str().unwrap(), "--fsync", "interval", "--fsync-interval", "3600"];
+    let flags = [&["--allow-all"][..], &journal].concat();
+    for _ in 0..2 {
+        let process = Process::start(&flags);
+        assert_eq!(process.ok("POST", "/channels/chat/messages", "hi").await["offset"], 1);
+    }
 }
 
 #[cfg(unix)]
@@ -101,14 +113,12 @@ async fn a_publish_that_finds_no_room_on_the_disk_is_refused_and_not_stored() {
     let process = Process::start(&["--allow-all", "--journal", directory.path().to_str().unwrap()]);
     let publish = async || process.api("POST", "/channels/chat/messages", "", &[b'x'; 100_000]).await;
     process.limit_file_size(3 << 20);
-    let mut stored = 0;
-    let refused = loop {
-        let answer = publish().await;
-        if answer.status != 200 {
-            break answer;
-        }
+    let (mut stored, mut refused) = (0, publish().await);
+    while refused.status == 200 {
         stored += 1;
-    };
+        assert!(stored < 100, "there is room for no 100 of them");
+        refused = publish().await;
+    }
     assert_eq!((refused.status, refused.code().as_str()), (503, "unavailable"), "{}", refused.body);
     assert!(refused.message().contains("nothing was stored"), "{}", refused.body);
     assert!(refused.head.to_lowercase().contains("retry-after: "), "{}", refused.head);
@@ -131,8 +141,7 @@ async fn a_publish_of_unknown_fate_says_so_and_the_health_fails_until_the_disk_w
     let failed = publish("Idempotency-Key: a\r\n").await;
     assert_eq!((failed.status, failed.code().as_str()), (503, "unavailable"), "{}", failed.body);
     process.limit_file_size(rlimit::INFINITY);
-    while process.health().await.status != 200 {
-        tokio::task::yield_now().await;
-    }
+    let healthy = async { while process.health().await.status != 200 {} };
+    timeout(TIMEOUT, healthy).await.expect("the journal works again");
     assert_eq!(publish("Idempotency-Key: a\r\n").await.status, 200);
 }

@@ -143,7 +143,14 @@ pub(crate) fn program(flags: &[&str]) -> Command {
 
 /// The status and the log of the binary where it must not start.
 pub(crate) fn failure(program: &mut Command) -> (Option<i32>, String) {
-    let output = program.stderr(Stdio::piped()).output().unwrap();
+    let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    if !line.is_empty() {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(line, "", "it has started");
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
