@@ -11,6 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tower_service::Service;
 
@@ -26,6 +27,10 @@ use crate::stream::{ObservedStream, RequestProgress, StreamObserver, TimeoutStre
 
 /// Time limit for the one request of a connection over the limits, and for reading its refusal.
 const REFUSAL: Duration = Duration::from_secs(5);
+
+/// Connections that are accepted before others get their turn. When thousands of clients reconnect together, all of them would be ready
+/// at once, and the messages of open connections would wait behind them.
+const ACCEPTS_PER_YIELD: usize = 8;
 
 /// How a connection was accepted.
 #[derive(Clone)]
@@ -48,9 +53,15 @@ pub(super) struct AcceptLoop {
 }
 
 impl AcceptLoop {
-    /// Accepts connections for ever and serves each in a task of its own.
-    pub(super) async fn run(self, listener: &TcpListener) -> Infallible {
+    /// Accepts connections for ever and serves each in a task of its own. It has to be a task itself: a future that the runtime blocks on
+    /// has a thread of its own, and accepts whatever the workers do.
+    pub(super) async fn run(self, listener: TcpListener) -> Infallible {
+        let mut accepted = 0;
         loop {
+            if accepted == ACCEPTS_PER_YIELD {
+                accepted = 0;
+                yield_now().await;
+            }
             match listener.accept().await {
                 Ok((stream, from)) => {
                     // Counted first of all: an idle connection holds a descriptor as well.
@@ -62,6 +73,7 @@ impl AcceptLoop {
                     let by = by.map(|own| ReachedBy { address: own.ip(), is_tls: self.is_tls() });
                     let arrival = Arrival { at: Instant::now(), from, by, place };
                     tokio::spawn(self.clone().connection(stream, arrival));
+                    accepted += 1;
                 }
                 Err(error) => {
                     // Usually all descriptors are in use; without a pause, the loop would spin until one is free.

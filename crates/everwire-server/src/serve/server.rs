@@ -1,6 +1,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::accept::AcceptLoop;
 #[cfg(feature = "tls")]
@@ -160,11 +162,20 @@ impl Server {
             #[cfg(feature = "tls")]
             tls: config.tls,
         };
+        let mut accepting = AbortOnDropHandle::new(tokio::spawn(accept.run(listener)));
         tokio::select! {
-            never = accept.run(&listener) => match never {},
+            // Only a runtime that ends or a panic ends it.
+            Err(error) = &mut accepting => {
+                if let Ok(panic) = error.try_into_panic() {
+                    resume_unwind(panic);
+                }
+                return;
+            }
             () = stop => {}
         }
-        drop(listener);
+        accepting.abort();
+        // It has dropped the listener then.
+        let _ = accepting.await;
         everwire.drain(config.drain).await;
     }
 

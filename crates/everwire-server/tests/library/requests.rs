@@ -1,13 +1,22 @@
 //! What an application knows of a request before it accepts, and how it refuses.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{any, get};
 use axum::{Extension, Router};
-use everwire_server::{Connection, DropReason, Endpoint, Everwire, Handler, HandshakeError, Message, Origins, Upgrade};
+use everwire_server::{
+    Connection, DropReason, Endpoint, Everwire, Handler, HandshakeError, Message, Origins, Server, ServerConfig,
+    Upgrade,
+};
 use everwire_test_client::{Client, http};
 use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio::task::yield_now;
 
 use crate::support::{BOTH, By, serve};
 
@@ -223,4 +232,34 @@ async fn raw_handshake(address: std::net::SocketAddr, offered: &str) -> String {
         head.push(stream.read_u8().await.unwrap());
     }
     String::from_utf8(head).unwrap().to_lowercase().replace("http/1.1", "HTTP/1.1")
+}
+
+/// With thousands of clients that reconnected together, the messages of others took 100 ms.
+#[tokio::test]
+async fn connections_that_arrive_together_leave_others_their_turns() {
+    let everwire = Everwire::default();
+    let server = Server::bind(&everwire, ServerConfig::new(([127, 0, 0, 1], 0))).await.unwrap();
+    let clients: Vec<_> = (0..100)
+        .map(|_| {
+            let mut client = std::net::TcpStream::connect(server.local_addr()).unwrap();
+            std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            client
+        })
+        .collect();
+    let turn = Arc::new(AtomicUsize::new(0));
+    let (served, mut turns) = mpsc::unbounded_channel();
+    let current = Arc::clone(&turn);
+    let app = Router::new().route("/", get(async move || served.send(current.load(Relaxed)).unwrap()));
+    let server = server.start(app);
+    let mut served_in_turn = HashMap::<usize, usize>::new();
+    while served_in_turn.values().sum::<usize>() < clients.len() {
+        turn.fetch_add(1, Relaxed);
+        yield_now().await;
+        while let Ok(turn) = turns.try_recv() {
+            *served_in_turn.entry(turn).or_default() += 1;
+        }
+    }
+    let most = served_in_turn.values().max();
+    assert!(most < Some(&20), "{most:?} requests between two turns");
+    server.stop().await;
 }
