@@ -34,6 +34,8 @@ use crate::probes::Probes;
 
 /// Files of the journal, which connections must not use up.
 const JOURNAL_FILES: usize = 16;
+/// Connections to `--api-listen`. They are counted apart, so that a back end gets through to a server that is full of clients.
+const API_CONNECTIONS: usize = 256;
 
 type AnyError = Box<dyn Error>;
 
@@ -84,7 +86,8 @@ fn prepare(flags: Flags) -> Result<Prepared, AnyError> {
     raise_open_file_limit();
     let config = Arc::new(config);
     let other_sessions = if keys.is_some() { MAX_REPEATS } else { 0 };
-    let mut builder = flags.server.builder()?.reserved_files(JOURNAL_FILES);
+    let api_files = if flags.api.api_listen.is_some() { API_CONNECTIONS } else { 0 };
+    let mut builder = flags.server.builder()?.reserved_files(JOURNAL_FILES + api_files);
     let journal = match &flags.journal.journal {
         Some(directory) => {
             let mut settings = flags.journal.config();
@@ -132,7 +135,10 @@ async fn serve(prepared: Prepared, log: &Log) -> Result<(), AnyError> {
         Some(address) => {
             api_flags.listen = address;
             let app = internal.merge(probes.healthz()).fallback(not_found);
-            api_server = Some((bind(&wire, &api_flags, "--api-listen").await?, app));
+            let limited = api_flags.builder()?.limits(|limits| {
+                (limits.connections, limits.connections_per_address) = (API_CONNECTIONS, API_CONNECTIONS);
+            });
+            api_server = Some((bind(&limited.build(), &api_flags, "--api-listen").await?, app));
         }
     }
     let server = bind(&wire, &flags.server, "--listen").await?;
@@ -146,7 +152,7 @@ async fn serve(prepared: Prepared, log: &Log) -> Result<(), AnyError> {
     let draining = wire.clone();
     let serve_api = async {
         if let Some((server, app)) = api_server {
-            // Until the sockets close, so that both servers wait for the same drain.
+            // Until the sockets of the clients begin to close.
             server.run_until(app, draining.draining()).await;
         }
     };
