@@ -51,10 +51,27 @@ mod chat {
         println!("Type a line and press Enter. Ctrl+D ends.");
         loop {
             tokio::select! {
+                biased;
+                Some(event) = events.next() => match event {
+                    ClientEvent::Attached(Attachment::New) => println!("* Connected."),
+                    ClientEvent::Attached(_) => println!("* Connected again."),
+                    ClientEvent::Dropped(dropped) => match dropped.retry_in {
+                        Some(delay) => {
+                            let seconds = delay.as_secs_f32();
+                            println!("* {}; trying again in {seconds:.1} s. You can go on typing.", dropped.cause);
+                        }
+                        None => println!("* {}.", dropped.cause),
+                    },
+                    ClientEvent::Closed(error) => return Err(error.into()),
+                    _ => {}
+                },
                 Some(delivery) = chat.next() => match delivery {
                     Delivery::Message(message) => {
-                        let from = message.by.filter(|_| !message.is_own);
-                        let from = from.as_deref().map_or("you", |session| &session[..session.len().min(4)]);
+                        let from = match message.by.as_deref() {
+                            _ if message.is_own => "you",
+                            Some(session) => session.get(..4).unwrap_or(session),
+                            None => "server",
+                        };
                         println!("{from}: {}", message.value.text);
                     }
                     Delivery::Gap(gap) => println!("* Lines were missed ({}).", gap.reason),
@@ -62,16 +79,6 @@ mod chat {
                     _ => {}
                 },
                 Some(members) = room.next() => println!("* {} here.", members.len()),
-                Some(event) = events.next() => match event {
-                    ClientEvent::Attached(Attachment::New) => println!("* Connected."),
-                    ClientEvent::Attached(_) => println!("* Connected again."),
-                    ClientEvent::Dropped(dropped) => match dropped.retry_in {
-                        Some(delay) => println!("* {}; trying again in {:.1} s. You can go on typing.", dropped.cause, delay.as_secs_f32()),
-                        None => println!("* {}.", dropped.cause),
-                    },
-                    ClientEvent::Closed(error) => return Err(error.into()),
-                    _ => {}
-                },
                 line = entered.recv() => match line {
                     // It is printed when it comes back, and is stored. Those that show a line before await the outcome.
                     Some(text) => latest = Some(client.publish(&CHAT, &Line { text })),
@@ -113,8 +120,11 @@ mod chat {
 }
 
 #[cfg(not(target_family = "wasm"))]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    chat::run()
+fn main() {
+    if let Err(error) = chat::run() {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
 }
 
 #[cfg(target_family = "wasm")]
