@@ -205,7 +205,19 @@ impl Client {
     }
 
     /// Publishes a value to a channel. It is sent at once, or when the client is connected, and over reconnects until the server has
-    /// answered; the future returns its fate.
+    /// answered; the future returns its fate. Dropping the future withdraws nothing.
+    ///
+    /// ```no_run
+    /// # use everwire::{Channel, Client, client::PublishError};
+    /// # const CHAT: Channel<String> = Channel::new("chat");
+    /// # async fn example(client: Client) {
+    /// match client.publish(&CHAT, &"hello".to_owned()).await {
+    ///     Ok(published) => println!("stored as number {}", published.offset()),
+    ///     Err(PublishError::Unknown) => println!("look whether it is there"),
+    ///     Err(error) => println!("not stored: {error}"),
+    /// }
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// See [`PublishError`](super::PublishError).
@@ -216,6 +228,19 @@ impl Client {
 
     /// Publishes a value with a key or with a time to live.
     ///
+    /// ```no_run
+    /// # use core::time::Duration;
+    /// # use everwire::{Channel, Client, client::{PublishError, PublishOptions}};
+    /// const PRICES: Channel<f64> = Channel::state("prices");
+    ///
+    /// # async fn example(client: Client) -> Result<(), PublishError> {
+    /// let options = PublishOptions::default().key("AAPL").time_to_live(Duration::from_secs(5));
+    /// client.publish_with(&PRICES, &187.2, options).await?;
+    /// client.remove(&PRICES, "AAPL").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// See [`PublishError`](super::PublishError).
     #[cfg(feature = "json")]
@@ -225,6 +250,16 @@ impl Client {
     }
 
     /// Publishes a text or bytes as they are.
+    ///
+    /// ```no_run
+    /// # use everwire::{Channel, Client, Message, client::PublishError};
+    /// const FRAMES: Channel<Message> = Channel::new("frames");
+    ///
+    /// # async fn example(client: Client) -> Result<(), PublishError> {
+    /// client.publish_raw(&FRAMES, vec![0xff, 0xd8], Default::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// See [`PublishError`](super::PublishError).
@@ -246,7 +281,15 @@ impl Client {
     }
 
     /// Calls a request handler of the server, whose answer has one part. Over reconnects it is sent again, and executed once, as long
-    /// as the server keeps the session.
+    /// as the server keeps the session. Dropping the future cancels the request.
+    ///
+    /// ```no_run
+    /// # use everwire::{Client, client::RequestError};
+    /// # async fn example(client: Client) -> Result<(), RequestError> {
+    /// let quotient: u32 = client.request("divide", &(42, 6)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// See [`RequestError`](super::RequestError).
@@ -255,7 +298,17 @@ impl Client {
         self.request_with(name, value, &RequestOptions::default())
     }
 
-    /// Calls a request handler with a timeout.
+    /// Calls a request handler with a timeout, which holds offline, too, and stops the handler.
+    ///
+    /// ```no_run
+    /// # use core::time::Duration;
+    /// # use everwire::{Client, client::{RequestError, RequestOptions}};
+    /// # async fn example(client: Client) -> Result<(), RequestError> {
+    /// let options = RequestOptions::default().timeout(Duration::from_secs(5));
+    /// let quotient: u32 = client.request_with("divide", &(42, 6), &options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// See [`RequestError`](super::RequestError).
@@ -269,7 +322,19 @@ impl Client {
         Requesting::new(self.request_stream(name, value, options))
     }
 
-    /// Calls a request handler whose answer has several parts.
+    /// Calls a request handler whose answer has several parts. Dropping the stream cancels the request.
+    ///
+    /// ```no_run
+    /// # use everwire::{Client, client::RequestError};
+    /// # use futures_util::StreamExt;
+    /// # async fn example(client: Client) -> Result<(), RequestError> {
+    /// let mut lines = client.request_stream::<_, String>("history", &50, &Default::default());
+    /// while let Some(line) = lines.next().await {
+    ///     println!("{}", line?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// See [`RequestError`](super::RequestError).
@@ -310,7 +375,19 @@ impl Client {
         Answers::start(&self.inner.driver, name, Ok(Some(message.into())), options, |message| Ok(message.clone()))
     }
 
-    /// Joins a channel, and watches who else is present.
+    /// Joins a channel, and watches who else is present. Dropping the stream leaves.
+    ///
+    /// ```no_run
+    /// # use everwire::{Channel, Client};
+    /// # use futures_util::StreamExt;
+    /// # const CHAT: Channel<String> = Channel::new("chat");
+    /// # async fn example(client: Client) {
+    /// let mut room = client.presence(&CHAT);
+    /// while let Some(members) = room.next().await {
+    ///     println!("{} are here", members.len());
+    /// }
+    /// # }
+    /// ```
     pub fn presence<T>(&self, channel: &Channel<T>) -> Presence {
         Presence::open(&self.inner.driver, channel)
     }

@@ -254,6 +254,35 @@ async fn an_answer_in_parts_survives_a_cut_and_a_cancelled_one_stops() {
     assert_eq!(within("the handler was stopped", has_stopped.recv()).await, Some(()));
 }
 
+/// A state may have more keys than a subscription has room for, and older ones than a stream would keep.
+#[tokio::test]
+async fn a_large_state_arrives_without_a_gap_although_it_is_read_slowly_and_the_connection_breaks() {
+    const PRICES: Channel<u64> = Channel::state("prices");
+    const KEYS: u64 = 60;
+    let world = World::start(|builder| {
+        builder.channel(&PRICES, |options| options.retention = options.retention.with_count(10))
+    })
+    .await;
+    for key in 0..KEYS {
+        world.wire.set(&PRICES, &key.to_string(), &key).await.unwrap();
+    }
+    let client = world.client();
+    let mut prices = client.subscribe_with(&PRICES, &SubscribeOptions::default().max_waiting(8));
+    for key in 0..KEYS {
+        let message = loop {
+            match next(&mut prices).await {
+                Delivery::Message(message) => break message,
+                Delivery::Resumed | Delivery::CaughtUp => {}
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((message.key, message.value), (Some(key.to_string()), key));
+        if key % 20 == 10 {
+            world.cut();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_request_whose_time_runs_out_fails_and_its_handler_is_stopped() {
     let world = World::start(|builder| builder).await;
