@@ -65,6 +65,7 @@ impl Attach {
     /// Returns when the client is welcomed.
     pub(super) async fn run(mut self) -> Result<Attached, Refusal> {
         let identity = self.authenticate().await?;
+        self.hub.turns().take().await;
         if let Some((id, digest)) = self.resume.take()
             && let Some(session) = self.hub.load_session(&id).await.map_err(|error| unavailable(error.to_string()))?
         {

@@ -22,6 +22,7 @@ use super::presence::Presence;
 use super::requests::RequestHandlers;
 use super::secret::{SecretDigest, SessionRecord, random_id, random_secret};
 use super::session::{Inner, Over, Session};
+use super::turns::Turns;
 use crate::broker::{
     Broker, BrokerError, ChannelName, Listener, Memory, Publication, SessionExpiry, SessionId, Stored, StoredSession,
 };
@@ -47,6 +48,7 @@ pub(crate) struct Hub {
     table: ChannelTable,
     clock: Clock,
     channels: Arc<OpenChannels>,
+    turns: Arc<Turns>,
     presence: Presence,
     handlers: RequestHandlers,
     observer: Option<SessionObserver>,
@@ -76,6 +78,7 @@ impl Hub {
         let broker = broker.unwrap_or_else(|| Arc::new(Memory::default()));
         let hub = Arc::new(Self {
             channels: OpenChannels::new(Arc::clone(&broker)),
+            turns: Turns::new(),
             rules: rules.unwrap_or_else(|| Arc::new(DenyAll)),
             limits,
             table,
@@ -109,6 +112,11 @@ impl Hub {
 
     pub(super) fn channels(&self) -> &Arc<OpenChannels> {
         &self.channels
+    }
+
+    /// When a connection is attached.
+    pub(super) fn turns(&self) -> &Arc<Turns> {
+        &self.turns
     }
 
     pub(super) fn presence(&self) -> &Presence {

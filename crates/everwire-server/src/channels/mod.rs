@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - `api`, `router`: what an application calls; `config`, `authorize`, `events`: what it sets
-//! - `connection`: the protocol of one connection; `attach`: from `hello` to `welcome`
+//! - `connection`: the protocol of one connection; `attach`: from `hello` to `welcome`, in `turns`
 //! - `session`: what survives a connection, with `secret`; `requests`: its requests; `presence`: where it is present
 //! - `subscription`: from history to live; `live`: its new messages; `open_channels`: the channels that have subscribers;
 //!   `reads`: what they read of the broker
@@ -29,6 +29,7 @@ mod router;
 mod secret;
 mod session;
 mod subscription;
+mod turns;
 
 pub use api::{Ack, ChannelError, ChannelInfo, SessionInfo};
 pub use authorize::{Action, AllowAll, Authentication, Authorize, Denied, Identity};

@@ -1,9 +1,14 @@
 //! What survives a connection.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use everwire_server::Channel;
 use everwire_test_client as test_client;
+use tokio::sync::mpsc;
+use tokio::task::yield_now;
 
 use crate::support::{Client, TestServer, cursor, message, option, pass};
 
@@ -128,4 +133,33 @@ async fn a_hundred_takeovers_leave_one_connection_with_the_session() {
     for client in &mut clients {
         while client.client.closed().await.0 != 4409 {}
     }
+}
+
+/// While 10,000 clients came back together, a quarter of the messages of another channel took more than 20 ms.
+#[tokio::test]
+async fn clients_that_say_hello_together_leave_others_their_turns() {
+    let turn = Arc::new(AtomicUsize::new(0));
+    let (started, mut turns) = mpsc::unbounded_channel();
+    let current = Arc::clone(&turn);
+    let server = TestServer::start(|builder| {
+        builder.on_session(move |_| started.send(current.load(Relaxed)).unwrap_or_default())
+    })
+    .await;
+    let mut clients = Vec::new();
+    for _ in 0..200 {
+        clients.push(server.connect().await);
+    }
+    for client in &mut clients {
+        client.send("hello attempt=0").await;
+    }
+    let mut started_in_turn = HashMap::<usize, usize>::new();
+    while started_in_turn.values().sum::<usize>() < clients.len() {
+        turn.fetch_add(1, Relaxed);
+        yield_now().await;
+        while let Ok(turn) = turns.try_recv() {
+            *started_in_turn.entry(turn).or_default() += 1;
+        }
+    }
+    let most = started_in_turn.values().max();
+    assert!(most < Some(&40), "{most:?} sessions between two turns");
 }
