@@ -5,8 +5,8 @@ use std::fmt;
 
 use everwire::client::{Cursor, GapReason};
 
-/// The most violations that a verdict explains.
-const EXPLAINED: usize = 10;
+/// The most violations of each kind that a verdict explains.
+const EXPLAINED: usize = 5;
 
 /// A message: which client published it, and the how many-th of that client it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -158,7 +158,7 @@ pub struct Verdict {
     pub delivered: u64,
     /// How often each thing was wrong.
     pub counts: BTreeMap<Wrong, u64>,
-    /// The first of them.
+    /// The first of each kind.
     pub violations: Vec<Violation>,
 }
 
@@ -334,8 +334,9 @@ impl<'a> Reading<'a> {
 
 impl Verdict {
     fn add(&mut self, wrong: Wrong, client: u32, channel: Option<usize>, what: impl FnOnce() -> String) {
-        *self.counts.entry(wrong).or_default() += 1;
-        if self.violations.len() < EXPLAINED {
+        let count = self.counts.entry(wrong).or_default();
+        *count += 1;
+        if *count <= EXPLAINED as u64 {
             self.violations.push(Violation { wrong, client, channel, what: what() });
         }
     }
