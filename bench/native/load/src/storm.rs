@@ -40,11 +40,13 @@ pub(crate) fn measure(target: &Target, missed: u64) -> Result<Value> {
     let before = target.server().processor_time()?;
     let own = Server::own().processor_time()?;
     let start = Instant::now();
-    let mut times = resume(target, &lost, missed)?;
+    let (mut times, clients) = resume(target, &lost, missed)?;
     let time = start.elapsed();
-    let probed = probe.stop()?;
     let spent = target.server().processor_time()? - before;
     let own = Server::own().processor_time()? - own;
+    let probed = probe.stop()?;
+    // Until now, since the end of so many connections is another storm.
+    drop(clients);
     let calls_after = counters::get(target.address, "/calls")?;
     let called = |name: &str| calls_after.get(name).zip(calls.get(name)).map(|(after, before)| after - before);
     times.sort_unstable();
@@ -89,8 +91,8 @@ fn lose(target: &Target, missed: u64) -> Result<Vec<Opening>> {
     Ok(lost)
 }
 
-/// Returns how long each client takes from connecting until the last message that it missed.
-fn resume(target: &Target, lost: &[Opening], missed: u64) -> Result<Vec<Duration>> {
+/// Returns how long each client takes from connecting until the last message that it missed, and the clients.
+fn resume(target: &Target, lost: &[Opening], missed: u64) -> Result<(Vec<Duration>, Clients)> {
     let mut clients = Clients::new()?;
     let mut times = Vec::new();
     let mut received = |connection: &mut Connection, count: usize| {
@@ -107,7 +109,7 @@ fn resume(target: &Target, lost: &[Opening], missed: u64) -> Result<Vec<Duration
         clients.receive_ready(&mut received)?;
     }
     clients.receive(&mut received)?;
-    Ok(times)
+    Ok((times, clients))
 }
 
 /// Publishes to a channel of its own, and measures how long each message takes to its subscriber.
