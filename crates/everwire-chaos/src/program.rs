@@ -128,7 +128,7 @@ impl Program {
                 clients: current.clone(),
                 again: notify,
                 events: events.clone(),
-                max_waiting: if random.u8(..4) == 0 { 8 } else { 1_024 },
+                max_waiting: if random.u8(..4) == 0 { 16 } else { 1_024 },
                 random: random.fork(),
                 cursor: None,
                 is_finished: false,
