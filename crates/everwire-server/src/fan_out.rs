@@ -64,6 +64,8 @@ struct Inner<S: Source> {
     queued_bytes: usize,
     /// Whether a flush task runs.
     is_flushing: bool,
+    /// Where the member that joined last runs, for messages that come from a thread without a runtime, as those of a journal do.
+    runtime: Option<Handle>,
     /// Connections that are not read until the members have caught up.
     wakers: Vec<Waker>,
 }
@@ -85,6 +87,13 @@ struct Delivery<P> {
     members: SmallVec<[(u64, Arc<OutboundQueue>); MEMBERS_PER_YIELD]>,
 }
 
+/// The flush task. If it ends before its time, by a panic or with its runtime, the next flush starts another one.
+struct Flushing<S: Source> {
+    fan_out: Arc<FanOut<S>>,
+    /// Nothing was left, and [`Inner::is_flushing`] says so.
+    is_done: bool,
+}
+
 /// The source and the members while nothing changes them.
 pub(crate) struct Locked<'a, S: Source>(MutexGuard<'a, Inner<S>>);
 
@@ -98,6 +107,7 @@ impl<S: Source> FanOut<S> {
             batches: VecDeque::new(),
             queued_bytes: 0,
             is_flushing: false,
+            runtime: None,
             wakers: Vec::new(),
         };
         Self { inner: Mutex::new(inner), delivery: Mutex::default() }
@@ -119,18 +129,13 @@ impl<S: Source> FanOut<S> {
             return;
         }
         inner.is_flushing = true;
+        let runtime = Handle::try_current().ok().or_else(|| inner.runtime.clone());
         drop(inner);
-        let fan_out = Arc::clone(self);
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move {
-                // Connections that are ready publish their messages first, and these become part of the batch.
-                yield_now().await;
-                while fan_out.deliver() {
-                    yield_now().await;
-                }
-            })),
+        let flushing = Flushing { fan_out: Arc::clone(self), is_done: false };
+        match runtime {
+            Some(runtime) => drop(runtime.spawn(flushing.run())),
             // Outside of a runtime no other task has to wait for this one.
-            Err(_) => while fan_out.deliver() {},
+            None => flushing.run_at_once(),
         }
     }
 
@@ -199,6 +204,33 @@ impl<S: Source> FanOut<S> {
     }
 }
 
+impl<S: Source> Flushing<S> {
+    async fn run(mut self) {
+        // Connections that are ready publish their messages first, and these become part of the batch.
+        yield_now().await;
+        while self.deliver() {
+            yield_now().await;
+        }
+    }
+
+    fn run_at_once(mut self) {
+        while self.deliver() {}
+    }
+
+    fn deliver(&mut self) -> bool {
+        self.is_done = !self.fan_out.deliver();
+        !self.is_done
+    }
+}
+
+impl<S: Source> Drop for Flushing<S> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.fan_out.inner().is_flushing = false;
+        }
+    }
+}
+
 impl<S: Source> Locked<'_, S> {
     pub(crate) fn source(&self) -> &S {
         &self.0.source
@@ -225,6 +257,7 @@ impl<S: Source> Locked<'_, S> {
         let number = self.0.next_number;
         self.0.next_number += 1;
         self.0.members.insert(number, (queue, member));
+        self.0.runtime = Handle::try_current().ok().or(self.0.runtime.take());
         number
     }
 

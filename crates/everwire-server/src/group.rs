@@ -256,6 +256,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_publisher_without_a_runtime_leaves_delivery_to_that_of_the_members() {
+        let group = Group::new(());
+        let connection = connection(1000);
+        let _membership = group.join(&connection, |_, _| []);
+        let publisher = group.clone();
+        std::thread::spawn(move || publisher.publish("from a thread")).join().unwrap();
+        assert_eq!(connection.queued_bytes(), 0, "this test has not yielded to the flush task yet");
+        while connection.queued_bytes() == 0 {
+            yield_now().await;
+        }
+    }
+
+    #[test]
+    fn a_flush_task_that_ends_with_its_runtime_is_replaced() {
+        let group = Group::new(());
+        let connection = connection(1000);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _membership = runtime.block_on(async { group.join(&connection, |_, _| []) });
+        group.publish("never sent by this runtime");
+        drop(runtime);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            group.publish("sent by this one");
+            // The task yields twice.
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        });
+        assert_eq!(connection.queue().pieces().iter().map(|piece| piece.messages()).sum::<u64>(), 2);
+    }
+
+    #[tokio::test]
     async fn a_publisher_over_the_high_water_mark_waits_until_the_group_has_caught_up() {
         let group = Group::new(());
         let connection = connection(100 << 20);
