@@ -149,12 +149,22 @@ async fn from_beginning(context: Context) -> Outcome {
 
 async fn hold(context: Context) -> Outcome {
     let channel = context.channel();
-    let (mut publisher, cursors) = published(&context, &["1"]).await?;
+    let (_publisher, cursors) = published(&context, &["1"]).await?;
     let (mut client, _) = context.attach().await?;
     let begin = client.ask(&format!("sub {channel} hold"), &format!("subscribed {channel}")).await?.cursor()?;
     require(begin == cursors[0], cursors[0], begin)?;
-    publisher.ask(&format!("pub {channel} 2\n2"), "ack 2").await?;
+    publish_to_others(&context).await?;
     client.nothing_else().await
+}
+
+/// Publishes to a subscriber twice. An ack says nothing of deliveries, and a server may need a moment for them: whom it sends the first
+/// message, it has sent it when another subscriber has the second.
+async fn publish_to_others(context: &Context) -> Outcome {
+    let (mut other, _) = context.subscribed().await?;
+    for seq in 1..=2 {
+        other.publish(context.channel(), seq, "\nfor others").await?;
+    }
+    Ok(())
 }
 
 async fn state(context: Context) -> Outcome {
@@ -203,6 +213,7 @@ async fn unsub(context: Context) -> Outcome {
     let (mut client, _) = context.subscribed().await?;
     client.publish(channel, 1, "\n1").await?;
     client.ask(&format!("unsub {channel} ␞ pub {channel} 2\n2"), "ack 2").await?;
+    publish_to_others(&context).await?;
     client.nothing_else().await
 }
 

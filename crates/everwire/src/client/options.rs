@@ -26,8 +26,9 @@ pub struct SubscribeOptions {
     /// What it gets if it is slower than the channel (each message, later). Another subscription of the channel that wants each message
     /// makes it get each, too.
     pub mode: Mode,
-    /// The most messages that may wait to be read (1,024). Above that, or above 4 MiB, the client has the server wait: no message is
-    /// lost, and none is sent before it can be read.
+    /// The most messages that may wait to be read (1,024). Above that, or above 4 MiB, the client has the server wait, and no message is
+    /// lost. Room for less than a few hundred costs traffic: the server sends history in pages of up to 256 messages, and sends what a
+    /// subscription had no room for again.
     pub max_waiting: usize,
     /// The most bytes of these (4 MiB).
     pub max_waiting_bytes: usize,
