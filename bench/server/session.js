@@ -115,8 +115,10 @@ export const TABLES = [
     [
       ["fanout1_rate", "deliveries/s, one message at a time", "plain"],
       ["fanout1_us", "µs of CPU", "plain"],
+      ["fanout1_load", "load generator busy"],
       ["fanout64_rate", `deliveries/s, ${BURST} messages at a time`, "plain"],
       ["fanout64_us", "µs of CPU", "plain"],
+      ["fanout64_load", "load generator busy"],
     ],
   ],
   [
@@ -174,7 +176,9 @@ export function reportTargets(results, report) {
   for (const [kind, text] of [["fanout1", "fan-out, one message at a time"], ["fanout64", `fan-out, ${BURST} messages at a time`]]) {
     if (!has(`${kind}_rate`, "plain", "memory")) continue;
     const rate = ratio(values("memory", `${kind}_rate`), values("plain", `${kind}_rate`));
-    atLeast(`session_${kind}_rate_vs_plain`, `${text}: deliveries a second / plain ones`, rate, 0.8);
+    // In bursts the load generator is on its processor all the time: how fast it reads says nothing of the server.
+    if (kind === "fanout1") atLeast(`session_${kind}_rate_vs_plain`, `${text}: deliveries a second / plain ones`, rate, 0.8);
+    else report.value(`session_${kind}_rate_vs_plain`, rate);
     const cpu = ratio(values("plain", `${kind}_us`), values("memory", `${kind}_us`));
     atLeast(`session_${kind}_cpu_vs_plain`, `${text}: CPU of a plain delivery / of one of a channel`, cpu, 0.8);
   }
