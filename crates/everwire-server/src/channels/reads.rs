@@ -78,10 +78,13 @@ impl Reads {
     }
 
     fn sweep_later(self: &Arc<Self>) {
-        let Some(mut next) = self.sweep() else { return };
-        if std::mem::replace(&mut *self.has_sweeper(), true) {
+        let mut has_sweeper = self.has_sweeper();
+        if *has_sweeper {
             return;
         }
+        let Some(mut next) = self.sweep() else { return };
+        *has_sweeper = true;
+        drop(has_sweeper);
         let reads = Arc::downgrade(self);
         tokio::spawn(async move {
             loop {
