@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use everwire_companion::{Cli, Server};
 use everwire_server::StopSignal;
-use everwire_server::cli::{Log, outlive_large_files, raise_open_file_limit};
+use everwire_server::cli::{Log, outlive_large_files, raise_open_file_limit, stop_requested};
 
 /// Returns freed memory to the system. glibc's allocator keeps what lies between pieces in use: hundreds of megabytes after 300
 /// connections had echoed a megabyte each at the same time.
@@ -32,7 +32,7 @@ async fn serve(log: &Log) -> ExitCode {
     };
     raise_open_file_limit();
     outlive_large_files();
-    let mut stop = match StopSignal::listen() {
+    let stop = match StopSignal::listen() {
         Ok(stop) => stop,
         Err(error) => {
             tracing::error!("cannot listen for the signals that stop a server: {error}");
@@ -51,17 +51,6 @@ async fn serve(log: &Log) -> ExitCode {
     let _ = writeln!(stdout(), "listening on {}", server.url());
     let _ = stdout().flush();
 
-    let log = log.clone();
-    server
-        .run_until(async move {
-            stop.received().await;
-            tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
-            tokio::spawn(async move {
-                stop.received_again().await;
-                log.flush();
-                std::process::exit(1);
-            });
-        })
-        .await;
+    server.run_until(stop_requested(stop, drain, log.clone())).await;
     ExitCode::SUCCESS
 }

@@ -29,8 +29,24 @@
 mod flags;
 mod log;
 
+use std::time::Duration;
+
+use crate::serve::StopSignal;
+
 pub use flags::{LimitFlags, ServerFlags, TlsFlags, UnusableFlags, parse_positive_seconds, parse_seconds, parse_size};
 pub use log::Log;
+
+/// Waits for the signal that stops a server, for [`Server::run_until`](crate::Server::run_until). Once more, and the process ends at once with
+/// the status 1. It needs tokio's runtime.
+pub async fn stop_requested(mut stop: StopSignal, drain: Duration, log: Log) {
+    stop.received().await;
+    tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
+    tokio::spawn(async move {
+        stop.received_again().await;
+        log.flush();
+        std::process::exit(1);
+    });
+}
 
 /// Makes writes beyond the limit on file sizes (`ulimit -f`) fail, as on a full disk. Without a handler, the signal would end the
 /// process. It needs tokio's runtime; on systems that are not Unix it does nothing.

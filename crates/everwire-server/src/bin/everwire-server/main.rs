@@ -22,7 +22,7 @@ use axum::Router;
 use axum::extract::Request;
 use clap::Parser;
 use everwire_server::broker::{BrokerConfig, Journal, Memory};
-use everwire_server::cli::{Log, ServerFlags, outlive_large_files, raise_open_file_limit};
+use everwire_server::cli::{Log, ServerFlags, outlive_large_files, raise_open_file_limit, stop_requested};
 use everwire_server::{Everwire, Server, StopSignal};
 
 use crate::access::Configured;
@@ -121,7 +121,7 @@ fn prepare(flags: Flags) -> Result<Prepared, AnyError> {
 async fn serve(prepared: Prepared, log: &Log) -> Result<(), AnyError> {
     let Prepared { wire, probes, api, flags } = prepared;
     outlive_large_files();
-    let mut stop =
+    let stop =
         StopSignal::listen().map_err(|error| format!("cannot listen for the signals that stop a server: {error}"))?;
     if api.is_none() {
         tracing::info!("there is no HTTP API, since there is no key: see --api-key-file and EVERWIRE_API_KEY");
@@ -156,17 +156,7 @@ async fn serve(prepared: Prepared, log: &Log) -> Result<(), AnyError> {
             server.run_until(app, draining.draining()).await;
         }
     };
-    let log = log.clone();
-    let drain = flags.server.drain;
-    let stopped = async move {
-        stop.received().await;
-        tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());
-        tokio::spawn(async move {
-            stop.received_again().await;
-            log.flush();
-            std::process::exit(1);
-        });
-    };
+    let stopped = stop_requested(stop, flags.server.drain, log.clone());
     tokio::join!(server.run_until(app.fallback(not_found), stopped), serve_api);
     Ok(())
 }
