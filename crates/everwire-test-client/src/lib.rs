@@ -1,9 +1,11 @@
 //! The client of the server crates' tests: real WebSockets and raw HTTP over TCP, with a time limit on everything that it waits for.
-//! And the network between clients and servers of tests: a [`TcpProxy`], whose connections break when a test says so.
+//! And the network between clients and servers of tests: a [`TcpProxy`], whose connections break when a test says so; and the signals and the
+//! end of a server's process.
 //!
 //! A method panics where the server does not do what its name says, which fails the test.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod process;
 mod proxy;
 
 use std::net::SocketAddr;
@@ -22,6 +24,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+pub use process::{end_of, signal};
 pub use proxy::{Direction, End, Flow, ProxiedConnection, TcpProxy};
 
 /// How long a test waits for what must happen before it fails.

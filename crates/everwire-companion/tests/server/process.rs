@@ -3,14 +3,17 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
+#[cfg(all(target_os = "linux", feature = "jemalloc"))]
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use everwire_test_client::http;
-use everwire_test_client::{Client, TIMEOUT};
+use everwire_test_client::{Client, TIMEOUT, end_of};
 #[cfg(all(target_os = "linux", feature = "jemalloc"))]
 use futures_util::future::join_all;
-use tokio::time::{interval, timeout};
+#[cfg(all(target_os = "linux", feature = "jemalloc"))]
+use tokio::time::interval;
+use tokio::time::timeout;
 #[cfg(all(target_os = "linux", feature = "jemalloc"))]
 use tokio_tungstenite::tungstenite::Message;
 
@@ -62,24 +65,12 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        // The shell has a `kill` of its own also where the program of that name is not installed.
-        let kill = format!("kill {signal} {}", self.child.id());
-        let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
-        assert!(sent.success());
+        everwire_test_client::signal(&self.child, signal);
     }
 
     /// Waits until it has ended.
     pub(crate) async fn end(&mut self) -> ExitStatus {
-        let ended = async {
-            let mut pace = interval(Duration::from_millis(10));
-            loop {
-                pace.tick().await;
-                if let Some(status) = self.child.try_wait().unwrap() {
-                    return status;
-                }
-            }
-        };
-        timeout(TIMEOUT, ended).await.expect("the process ends")
+        end_of(&mut self.child).await
     }
 }
 

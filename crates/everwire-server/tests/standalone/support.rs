@@ -4,15 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use everwire_core::protocol::SUBPROTOCOL;
-use everwire_test_client::{TIMEOUT, connect};
+use everwire_test_client::{TIMEOUT, connect, end_of};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_everwire-server");
 pub(crate) const KEY: &str = "a-key-of-the-tests";
@@ -50,10 +49,7 @@ impl Process {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        // The shell has a `kill` of its own also where the program of that name is not installed.
-        let kill = format!("kill {signal} {}", self.child.id());
-        let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
-        assert!(sent.success());
+        everwire_test_client::signal(&self.child, signal);
     }
 
     /// Lets files grow no further than this.
@@ -69,16 +65,7 @@ impl Process {
 
     /// Waits until it has ended.
     pub(crate) async fn end(&mut self) -> ExitStatus {
-        let ended = async {
-            let mut pace = interval(Duration::from_millis(10));
-            loop {
-                pace.tick().await;
-                if let Some(status) = self.child.try_wait().unwrap() {
-                    return status;
-                }
-            }
-        };
-        timeout(TIMEOUT, ended).await.expect("the process ends")
+        end_of(&mut self.child).await
     }
 
     /// A client that has sent nothing.
