@@ -49,11 +49,13 @@
 //! # Layout
 //!
 //! - [`ClientSession`], what goes in ([`ClientInput`]) and what comes out ([`ClientAction`]): the client's side, and its contract
+//! - [`Negotiation`]: which attempts offer the subprotocol, and whether the server speaks it
 //! - [`ServerSession`] and [`ServerAction`]: the server's side of a session; [`ServerConnection`]: which lines its connections may receive
 //! - [`Feed`], [`FeedStep`]: what a subscription of a server's connection gets next; [`History`]: whether a position can be recovered
 
 mod client;
 mod feed;
+mod negotiation;
 mod recovery;
 mod server;
 
@@ -62,6 +64,7 @@ pub use client::{
     RequestId, SubscriptionId,
 };
 pub use feed::{Feed, FeedStep, Opening};
+pub use negotiation::{Negotiated, Negotiation};
 pub use recovery::{Gap, History};
 pub use server::{
     Answer, LineHandling, Receipt, Request, ServerAction, ServerConnection, ServerSession, SessionLimits,

@@ -4,13 +4,14 @@ use core::{fmt, mem};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use everwire_core::{
-    CloseCode, CloseReason, HeartbeatMode, Input, PingSchedule, SocketId, Time, protocol::ErrorCode,
-    session::ClientInput,
+    CloseCode, CloseReason, HeartbeatMode, Input, PingSchedule, SocketId, Time,
+    protocol::ErrorCode,
+    session::{ClientInput, Negotiated},
 };
 
 use super::{
     core::{Core, Effects},
-    negotiation::{Negotiated, Negotiation},
+    negotiation::Negotiation,
     report::{ClientError, ClientEvent},
 };
 use crate::{
@@ -77,12 +78,12 @@ impl Driver {
     pub(super) fn handle(self: &Pointer<Self>, event: Event<Payload>) {
         match event {
             Event::Opened(opened) => match self.negotiation.opened(&opened.protocol) {
-                Negotiated::Everwire => {
+                Negotiated::Accepted => {
                     let credentials = self.negotiation.credentials();
                     self.run(|core, now| core.connected(now, SocketId(opened.socket), credentials));
                 }
                 Negotiated::TryAgain => self.shared.request(Input::Reconnect),
-                Negotiated::NotEverwire => self.not_everwire(),
+                Negotiated::Refused => self.not_everwire(),
             },
             Event::Message(payload) => {
                 let mut inner = self.lock();

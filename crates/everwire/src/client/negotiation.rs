@@ -3,16 +3,17 @@
 use core::{fmt, future::Future, pin::Pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use everwire_core::{Protocols, protocol::SUBPROTOCOL};
+use everwire_core::{
+    Protocols,
+    protocol::SUBPROTOCOL,
+    session::{self, Negotiated},
+};
 
 use crate::{
     Address, Attempt, Message,
     address::{AddressFuture, AddressSource},
     threads::{MaybeSend, MaybeSendSync, Pointer},
 };
-
-/// After so many failed attempts, one without a subprotocol finds out whether the server is there.
-const FAILURES_BEFORE_PROBE: u32 = 2;
 
 #[cfg(target_family = "wasm")]
 type CredentialsFuture = Pin<Box<dyn Future<Output = Result<Message, String>>>>;
@@ -50,10 +51,6 @@ impl fmt::Debug for CredentialsSource {
 }
 
 /// What the attempts of a client share with its driver.
-///
-/// A server that does not choose the offered subprotocol is a failed attempt in Chromium, like one that is not there, so an attempt
-/// without subprotocols is made after two that failed. If that opens, the next attempt decides: a server that has started meanwhile
-/// accepts it. Where a connection has succeeded before, nothing of this happens.
 #[derive(Debug, Default)]
 pub(super) struct Negotiation(Mutex<State>);
 
@@ -62,32 +59,7 @@ struct State {
     credentials: Option<Message>,
     /// Counts the attempts, so that credentials of an earlier one that come late are not taken for the latest.
     attempt: u64,
-    failures: u32,
-    probe: Probe,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq)]
-enum Probe {
-    /// Not needed so far.
-    #[default]
-    Idle,
-    /// The next attempt, or the one under way, is without a subprotocol.
-    Offering,
-    /// It opened: if the next attempt fails, the server does not speak the subprotocol.
-    Opened,
-    /// The server speaks it.
-    Done,
-}
-
-/// What follows from an open socket.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Negotiated {
-    /// Lines can be sent.
-    Everwire,
-    /// The server is there. Another attempt has to show whether it speaks the subprotocol.
-    TryAgain,
-    /// The server does not speak the subprotocol.
-    NotEverwire,
+    machine: session::Negotiation,
 }
 
 impl Negotiation {
@@ -130,45 +102,23 @@ impl Negotiation {
 
     /// A socket opened with this subprotocol.
     pub(super) fn opened(&self, protocol: &str) -> Negotiated {
-        let mut state = self.lock();
-        if protocol == SUBPROTOCOL {
-            state.probe = Probe::Done;
-            return Negotiated::Everwire;
-        }
-        if state.probe == Probe::Offering {
-            state.probe = Probe::Opened;
-            return Negotiated::TryAgain;
-        }
-        Negotiated::NotEverwire
+        self.lock().machine.opened(protocol == SUBPROTOCOL)
     }
 
     /// An attempt failed without a close frame, and `is_certain` says that the platform knows of a server that chose no subprotocol.
     /// Returns whether that proves that the server does not speak it.
     pub(super) fn failed(&self, is_certain: bool) -> bool {
-        let mut state = self.lock();
-        match state.probe {
-            Probe::Done => {}
-            _ if is_certain => return true,
-            Probe::Idle => {
-                state.failures += 1;
-                if state.failures >= FAILURES_BEFORE_PROBE {
-                    state.probe = Probe::Offering;
-                }
-            }
-            // The server is not there either without a subprotocol.
-            Probe::Offering => (state.probe, state.failures) = (Probe::Idle, 0),
-            Probe::Opened => return true,
-        }
-        false
+        self.lock().machine.failed(is_certain)
     }
 
     fn begin(&self) -> (u64, Protocols) {
         let mut state = self.lock();
         state.attempt += 1;
-        let protocols = match state.probe {
-            Probe::Offering => Protocols::default(),
+        let protocols = if state.machine.offers_subprotocol() {
             // The name is a token, so that it can be offered.
-            _ => Protocols::new([SUBPROTOCOL]).unwrap_or_default(),
+            Protocols::new([SUBPROTOCOL]).unwrap_or_default()
+        } else {
+            Protocols::default()
         };
         (state.attempt, protocols)
     }
@@ -181,10 +131,6 @@ impl Negotiation {
 /// Credentials are left out.
 impl fmt::Debug for State {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("State")
-            .field("failures", &self.failures)
-            .field("probe", &self.probe)
-            .finish_non_exhaustive()
+        formatter.debug_struct("State").field("machine", &self.machine).finish_non_exhaustive()
     }
 }
