@@ -1,13 +1,10 @@
-use alloc::collections::VecDeque;
-
 use super::{
+    actions::Actions,
     config::ClientSessionConfig,
     io::{ClientAction, PublishId, PublishOutcome, QueueError, RequestId},
     outgoing::{Kind, Outgoing, Part, Transmission},
 };
 use crate::{Time, protocol::ErrorCode};
-
-type Actions = VecDeque<ClientAction>;
 
 /// The publishes and requests of a client: sent in the order in which they were accepted, within the server's credits, and kept until
 /// they are answered.
@@ -107,10 +104,10 @@ impl Exchange {
 
     pub(super) fn cancel(&mut self, id: RequestId, is_attached: bool, actions: &mut Actions) {
         let Some(seq) = self.requests.abandon(id.0) else { return };
-        fail_request(actions, id.0, ErrorCode::Cancelled);
+        Kind::Requests.fail(id.0, ErrorCode::Cancelled, actions);
         // Without a connection, `cancel` follows the next `welcome`.
         if let Some(seq) = seq.filter(|_| is_attached) {
-            actions.push_back(ClientAction::Cancel { seq });
+            actions.push(ClientAction::Cancel { seq });
         }
     }
 
@@ -120,18 +117,18 @@ impl Exchange {
         self.credits = welcome.credits;
         self.max_message = Some(welcome.max_message);
         if welcome.is_new {
-            self.publishes.lose(|id| fail_publish(actions, id, ErrorCode::Unknown));
+            self.publishes.lose(actions);
             self.publishes.renumber();
-            self.requests.lose(|id| fail_request(actions, id, ErrorCode::Unknown));
+            self.requests.lose(actions);
             self.requests.renumber();
             return;
         }
         self.publishes.repeat_above(welcome.acked);
         if welcome.keeps_requests {
-            self.requests.forget_abandoned(|seq| actions.push_back(ClientAction::Cancel { seq }));
+            self.requests.forget_abandoned(|seq| actions.push(ClientAction::Cancel { seq }));
             self.requests.repeat_above(0);
         } else {
-            self.requests.lose(|id| fail_request(actions, id, ErrorCode::Unknown));
+            self.requests.lose(actions);
         }
         // Of those that are to be sent again.
         self.expire(now, actions);
@@ -143,7 +140,7 @@ impl Exchange {
 
     pub(super) fn published(&mut self, seq: u64, outcome: PublishOutcome, actions: &mut Actions) {
         if let Some(id) = self.publishes.answered(seq) {
-            actions.push_back(ClientAction::Published { id: PublishId(id), outcome });
+            actions.push(ClientAction::Published { id: PublishId(id), outcome });
         }
     }
 
@@ -155,7 +152,7 @@ impl Exchange {
         actions: &mut Actions,
     ) -> Result<(), OutOfSequence> {
         match self.requests.answered_in_part(seq, part, more) {
-            Part::Expected(id) => actions.push_back(ClientAction::Answered { id: RequestId(id), part, more }),
+            Part::Expected(id) => actions.push(ClientAction::Answered { id: RequestId(id), part, more }),
             Part::Ignored => {}
             Part::OutOfSequence => return Err(OutOfSequence),
         }
@@ -165,7 +162,7 @@ impl Exchange {
     /// A request failed.
     pub(super) fn refused(&mut self, seq: u64, code: ErrorCode, actions: &mut Actions) {
         if let Some(id) = self.requests.answered(seq) {
-            fail_request(actions, id, code);
+            Kind::Requests.fail(id, code, actions);
         }
     }
 
@@ -184,16 +181,16 @@ impl Exchange {
     }
 
     pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) {
-        self.publishes.expire(now, |id| fail_publish(actions, id, ErrorCode::Expired));
-        self.requests.expire(now, |id| fail_request(actions, id, ErrorCode::Expired));
+        self.publishes.expire(now, actions);
+        self.requests.expire(now, actions);
     }
 
     /// The session is over.
     pub(super) fn end(&mut self, code: ErrorCode, actions: &mut Actions) {
-        self.publishes.lose(|id| fail_publish(actions, id, ErrorCode::Unknown));
-        self.publishes.discard_all(|id| fail_publish(actions, id, code));
-        self.requests.lose(|id| fail_request(actions, id, ErrorCode::Unknown));
-        self.requests.discard_all(|id| fail_request(actions, id, code));
+        self.publishes.lose(actions);
+        self.publishes.discard_all(code, actions);
+        self.requests.lose(actions);
+        self.requests.discard_all(code, actions);
     }
 
     fn accept(&mut self, size: usize, config: &ClientSessionConfig) -> Result<u64, QueueError> {
@@ -210,21 +207,23 @@ impl Exchange {
 
     fn transmit_publish(&mut self, actions: &mut Actions) {
         let limit = self.max_message.unwrap_or(usize::MAX);
-        if let Some(line) = self.publishes.discard_next_if(|line| line.size > limit) {
-            fail_publish(actions, line.id, ErrorCode::TooLarge);
+        if let Some(line) = self.publishes.next().filter(|line| line.size > limit) {
+            Kind::Publishes.fail(line.id, ErrorCode::TooLarge, actions);
+            self.publishes.discard_next();
         } else if let Some(Transmission { line, after, .. }) = self.publishes.transmit_next() {
-            actions.push_back(ClientAction::Publish { id: PublishId(line.id), seq: line.seq, after });
+            actions.push(ClientAction::Publish { id: PublishId(line.id), seq: line.seq, after });
         }
     }
 
     fn transmit_request(&mut self, now: Time, actions: &mut Actions) {
         let limit = self.max_message.unwrap_or(usize::MAX);
-        if let Some(line) = self.requests.discard_next_if(|line| line.size > limit) {
+        if let Some(line) = self.requests.next().filter(|line| line.size > limit) {
             // The limit may have been larger when it was sent before.
             let code = if line.seq > 0 { ErrorCode::Unknown } else { ErrorCode::TooLarge };
-            fail_request(actions, line.id, code);
+            Kind::Requests.fail(line.id, code, actions);
+            self.requests.discard_next();
         } else if let Some(Transmission { line, is_repeated, .. }) = self.requests.transmit_next() {
-            actions.push_back(ClientAction::Request {
+            actions.push(ClientAction::Request {
                 id: RequestId(line.id),
                 seq: line.seq,
                 timeout: line.expires_at.planned().map(|at| at - now),
@@ -233,12 +232,4 @@ impl Exchange {
             });
         }
     }
-}
-
-fn fail_publish(actions: &mut Actions, id: u64, code: ErrorCode) {
-    actions.push_back(ClientAction::Published { id: PublishId(id), outcome: PublishOutcome::Failed(code) });
-}
-
-fn fail_request(actions: &mut Actions, id: u64, code: ErrorCode) {
-    actions.push_back(ClientAction::RequestFailed { id: RequestId(id), code });
 }

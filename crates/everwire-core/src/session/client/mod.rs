@@ -1,3 +1,4 @@
+mod actions;
 mod config;
 mod exchange;
 mod io;
@@ -5,8 +6,7 @@ mod lines;
 mod outgoing;
 mod subscriptions;
 
-use alloc::collections::VecDeque;
-
+use actions::Actions;
 pub use config::ClientSessionConfig;
 use exchange::{Exchange, OutOfSequence, Welcome};
 pub use io::{Attachment, ClientAction, ClientInput, PublishId, PublishOutcome, QueueError, RequestId, SubscriptionId};
@@ -68,7 +68,7 @@ pub struct ClientSession {
     subscriptions: Subscriptions,
     /// When to leave a server that drains.
     leave_at: Time,
-    actions: VecDeque<ClientAction>,
+    actions: Actions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,7 +111,7 @@ impl ClientSession {
             exchange: Exchange::default(),
             subscriptions: Subscriptions::default(),
             leave_at: Time::NEVER,
-            actions: VecDeque::new(),
+            actions: Actions::default(),
         }
     }
 
@@ -155,7 +155,7 @@ impl ClientSession {
 
     /// What to do next.
     pub fn poll_action(&mut self) -> Option<ClientAction> {
-        self.actions.pop_front()
+        self.actions.pop()
     }
 
     /// Whether [`poll_action`](Self::poll_action) would return an action.
@@ -275,7 +275,7 @@ impl ClientSession {
     /// application wants it.
     pub fn end(&mut self, code: ErrorCode) {
         if matches!(self.phase, Phase::Greeting { .. } | Phase::Attached { .. }) {
-            self.actions.push_back(ClientAction::Bye);
+            self.actions.push(ClientAction::Bye);
         }
         self.finish(code);
     }
@@ -294,7 +294,7 @@ impl ClientSession {
             Session::Resumable => (self.exchange.acked(), self.exchange.floor()),
             Session::None | Session::Unusable => (0, 1),
         };
-        self.actions.push_back(ClientAction::Hello {
+        self.actions.push(ClientAction::Hello {
             attempt: self.attempt,
             is_resume: self.session == Session::Resumable,
             acked,
@@ -342,7 +342,7 @@ impl ClientSession {
             ClientInput::Drain { deadline, spread } => self.drain(deadline, spread),
             ClientInput::Bye { code } => self.finish(code),
             ClientInput::UnknownLine => {
-                self.actions.push_back(ClientAction::ReportError { code: ErrorCode::UnknownLine });
+                self.actions.push(ClientAction::ReportError { code: ErrorCode::UnknownLine });
             }
             ClientInput::Malformed => self.fault(ErrorCode::Malformed),
             _ => self.fault(ErrorCode::Unexpected),
@@ -357,7 +357,7 @@ impl ClientSession {
             }
             // The end of an earlier subscription was taken for the answer.
             ClientInput::Subscribed { subscription: None, .. } => {
-                actions.push_back(ClientAction::Unsubscribe { subscription: None });
+                actions.push(ClientAction::Unsubscribe { subscription: None });
             }
             ClientInput::Position { subscription: Some(id), cursor, is_live } => {
                 let advanced = self.subscriptions.advance(id, cursor, is_live, actions);
@@ -392,7 +392,7 @@ impl ClientSession {
             ClientInput::Drain { deadline, spread } => self.drain(deadline, spread),
             ClientInput::Bye { code } => self.finish(code),
             ClientInput::UnknownLine => {
-                self.actions.push_back(ClientAction::ReportError { code: ErrorCode::UnknownLine });
+                self.actions.push(ClientAction::ReportError { code: ErrorCode::UnknownLine });
             }
             ClientInput::Malformed => self.fault(ErrorCode::Malformed),
             ClientInput::Welcome { .. } => self.fault(ErrorCode::Unexpected),
@@ -418,7 +418,7 @@ impl ClientSession {
         self.phase = Phase::Attached { since: self.now };
         self.session = Session::Resumable;
         self.attempt = 0;
-        self.actions.push_back(ClientAction::Attached { session });
+        self.actions.push(ClientAction::Attached { session });
         self.exchange.welcomed(self.now, welcome, &mut self.actions);
         self.transmit();
     }
@@ -432,7 +432,7 @@ impl ClientSession {
             return;
         }
         if let Some(delay) = retry {
-            self.actions.push_back(ClientAction::RetryAfter { delay });
+            self.actions.push(ClientAction::RetryAfter { delay });
         }
         let since = self.attached_since();
         self.closing();
@@ -451,10 +451,10 @@ impl ClientSession {
 
     /// The server is in error: closes the connection, or ends the session if that did not help before.
     fn fault(&mut self, code: ErrorCode) {
-        self.actions.push_back(ClientAction::ReportError { code });
+        self.actions.push(ClientAction::ReportError { code });
         let since = self.attached_since();
         if self.may_retry(since) {
-            self.actions.push_back(ClientAction::Close { code });
+            self.actions.push(ClientAction::Close { code });
             self.closing();
         } else {
             self.finish(code);
@@ -487,7 +487,7 @@ impl ClientSession {
     }
 
     fn reconnect(&mut self) {
-        self.actions.push_back(ClientAction::Reconnect);
+        self.actions.push(ClientAction::Reconnect);
         self.closing();
     }
 
@@ -510,7 +510,7 @@ impl ClientSession {
         self.exchange.end(code, &mut self.actions);
         self.subscriptions.end(code, &mut self.actions);
         self.phase = Phase::Over { code };
-        self.actions.push_back(ClientAction::Over { code });
+        self.actions.push(ClientAction::Over { code });
     }
 
     /// Time has passed.

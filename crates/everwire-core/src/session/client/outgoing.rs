@@ -1,18 +1,23 @@
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
-use crate::Time;
+use super::{
+    actions::Actions,
+    io::{ClientAction, PublishId, PublishOutcome, RequestId},
+};
+use crate::{Time, protocol::ErrorCode};
 
 /// What has to be answered by the server, of one kind: the publishes or the requests of a session.
 ///
 /// A line waits for a credit, gets its number when it is sent for the first time, and is kept until its answer. Ids and numbers ascend
-/// in the same order, so that both can be found by binary search.
+/// in the same order, so that both can be found by binary search. Of a vector, because a queue took a kilobyte more of a browser's
+/// download: what is taken out at the front moves at most some thousand small lines.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Outgoing {
     kind: Kind,
-    /// What is to be sent on this connection. Lines that have been sent on an earlier one come first.
-    waiting: VecDeque<Line>,
-    /// What the server has, or was sent on this connection.
-    sent: VecDeque<Line>,
+    /// Those that the server has, or that were sent on this connection, before those that are to be sent.
+    lines: Vec<Line>,
+    /// How many of them are sent.
+    sent: usize,
     /// The greatest number that was given in this session.
     greatest: u64,
     /// The number of the latest line that the server has, or that was sent on this connection.
@@ -65,15 +70,24 @@ pub(super) enum Part {
     OutOfSequence,
 }
 
+impl Kind {
+    /// Reports a failure.
+    pub(super) fn fail(self, id: u64, code: ErrorCode, actions: &mut Actions) {
+        actions.push(match self {
+            Self::Publishes => ClientAction::Published { id: PublishId(id), outcome: PublishOutcome::Failed(code) },
+            Self::Requests => ClientAction::RequestFailed { id: RequestId(id), code },
+        });
+    }
+}
+
 impl Outgoing {
     pub(super) fn new(kind: Kind) -> Self {
-        let (waiting, sent) = (VecDeque::new(), VecDeque::new());
-        Self { kind, waiting, sent, greatest: 0, latest: 0, bytes: 0, next_expiry: Time::NEVER }
+        Self { kind, lines: Vec::new(), sent: 0, greatest: 0, latest: 0, bytes: 0, next_expiry: Time::NEVER }
     }
 
     /// How many lines are kept.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len() + self.sent.len()
+        self.lines.len()
     }
 
     /// The bytes of the lines that are kept.
@@ -83,7 +97,7 @@ impl Outgoing {
 
     /// How many lines count against the credits.
     pub(super) fn unanswered(&self) -> usize {
-        self.sent.len()
+        self.sent
     }
 
     /// The greatest number that was given in this session.
@@ -93,7 +107,7 @@ impl Outgoing {
 
     /// All lines below this number are answered.
     pub(super) fn floor(&self) -> u64 {
-        let first = self.sent.front().or(self.waiting.front()).filter(|line| line.seq > 0);
+        let first = self.lines.first().filter(|line| line.seq > 0);
         first.map_or(self.greatest + 1, |line| line.seq)
     }
 
@@ -105,25 +119,24 @@ impl Outgoing {
     pub(super) fn push(&mut self, id: u64, size: usize, expires_at: Time) {
         self.bytes += size;
         self.next_expiry = self.next_expiry.min(expires_at);
-        self.waiting.push_back(Line { id, size, expires_at, seq: 0, part: 0, is_abandoned: false });
+        self.lines.push(Line { id, size, expires_at, seq: 0, part: 0, is_abandoned: false });
     }
 
     /// The line that is to be sent next.
     pub(super) fn next(&self) -> Option<&Line> {
-        self.waiting.front()
+        self.lines.get(self.sent)
     }
 
-    /// Takes out the line that is to be sent next, without sending it, if it matches.
-    pub(super) fn discard_next_if(&mut self, matches: impl FnOnce(&Line) -> bool) -> Option<Line> {
-        self.next().filter(|line| matches(line))?;
-        let line = self.waiting.pop_front()?;
-        self.bytes -= line.size;
-        Some(line)
+    /// Takes out the line that is to be sent next, without sending it.
+    pub(super) fn discard_next(&mut self) {
+        if self.sent < self.lines.len() {
+            self.remove(self.sent);
+        }
     }
 
     /// Sends the next line.
     pub(super) fn transmit_next(&mut self) -> Option<Transmission> {
-        let mut line = self.waiting.pop_front()?;
+        let line = self.lines.get_mut(self.sent)?;
         let is_repeated = line.seq > 0;
         if !is_repeated {
             self.greatest += 1;
@@ -131,22 +144,21 @@ impl Outgoing {
         }
         let after = (self.latest + 1 != line.seq).then_some(self.latest);
         self.latest = line.seq;
-        self.sent.push_back(line);
-        Some(Transmission { line, after, is_repeated })
+        self.sent += 1;
+        Some(Transmission { line: *line, after, is_repeated })
     }
 
     /// Takes out the line whose final answer came. Returns its id if the application waits for it.
     pub(super) fn answered(&mut self, seq: u64) -> Option<u64> {
-        let place = self.sent.binary_search_by_key(&seq, |line| line.seq).ok()?;
-        let line = self.sent.remove(place)?;
-        self.bytes -= line.size;
+        let place = self.place_of(seq)?;
+        let line = self.remove(place);
+        self.sent -= 1;
         (!line.is_abandoned).then_some(line.id)
     }
 
     /// Takes in a part of an answer.
     pub(super) fn answered_in_part(&mut self, seq: u64, part: u64, more: bool) -> Part {
-        let Ok(place) = self.sent.binary_search_by_key(&seq, |line| line.seq) else { return Part::Ignored };
-        let line = &mut self.sent[place];
+        let Some(line) = self.place_of(seq).and_then(|place| self.lines.get_mut(place)) else { return Part::Ignored };
         if part > line.part {
             return Part::OutOfSequence;
         }
@@ -163,92 +175,104 @@ impl Outgoing {
 
     /// The application does not wait for this line any more. Returns its number if the server may have it; `None` in `Some` if not.
     pub(super) fn abandon(&mut self, id: u64) -> Option<Option<u64>> {
-        if let Ok(place) = self.sent.binary_search_by_key(&id, |line| line.id) {
-            let line = &mut self.sent[place];
-            let is_first = !core::mem::replace(&mut line.is_abandoned, true);
-            self.bytes -= core::mem::take(&mut line.size);
-            return is_first.then_some(Some(line.seq));
+        let place = self.lines.binary_search_by_key(&id, |line| line.id).ok()?;
+        if place >= self.sent {
+            let seq = self.remove(place).seq;
+            return Some((seq > 0).then_some(seq));
         }
-        let place = self.waiting.binary_search_by_key(&id, |line| line.id).ok()?;
-        let line = self.waiting.remove(place)?;
-        self.bytes -= line.size;
-        Some((line.seq > 0).then_some(line.seq))
+        let line = self.lines.get_mut(place)?;
+        let is_first = !core::mem::replace(&mut line.is_abandoned, true);
+        self.bytes -= core::mem::take(&mut line.size);
+        is_first.then_some(Some(line.seq))
     }
 
-    /// Takes out what has expired and reports the ids, in the order of the application's calls.
-    pub(super) fn expire(&mut self, now: Time, mut expired: impl FnMut(u64)) {
+    /// Takes out what has expired and reports it, in the order of the application's calls.
+    pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) {
         if now < self.next_expiry {
             return;
         }
-        let mut next_expiry = Time::NEVER;
-        let mut bytes = self.bytes;
-        let mut has_expired = |line: &mut Line| {
-            let has_expired = line.expires_at <= now && !line.is_abandoned;
-            if has_expired {
-                bytes -= core::mem::take(&mut line.size);
-                expired(line.id);
-            } else if !line.is_abandoned {
+        self.next_expiry = Time::NEVER;
+        let (kind, sent) = (self.kind, self.sent);
+        let (mut place, mut bytes, mut next_expiry) = (0, self.bytes, Time::NEVER);
+        self.lines.retain_mut(|line| {
+            let is_sent = place < sent;
+            place += 1;
+            if line.is_abandoned || (is_sent && kind == Kind::Publishes) {
+                return true;
+            }
+            if line.expires_at > now {
                 next_expiry = next_expiry.min(line.expires_at);
+                return true;
             }
-            has_expired
-        };
-        if self.kind == Kind::Requests {
-            for line in &mut self.sent {
-                line.is_abandoned |= has_expired(line);
-            }
-        }
-        self.waiting.retain_mut(|line| !has_expired(line));
+            bytes -= core::mem::take(&mut line.size);
+            kind.fail(line.id, ErrorCode::Expired, actions);
+            line.is_abandoned = is_sent;
+            is_sent
+        });
         (self.bytes, self.next_expiry) = (bytes, next_expiry);
     }
 
     /// Takes out the sent lines that the application does not wait for, and reports their numbers.
     pub(super) fn forget_abandoned(&mut self, mut forget: impl FnMut(u64)) {
-        self.sent.retain(|line| {
+        let before = self.lines.len();
+        // Those that are to be sent are taken out when they are abandoned.
+        self.lines.retain(|line| {
             if line.is_abandoned {
                 forget(line.seq);
             }
             !line.is_abandoned
         });
+        self.sent -= before - self.lines.len();
     }
 
     /// Sends the lines above this number again: on a new connection, the server does not have them.
     pub(super) fn repeat_above(&mut self, received: u64) {
-        let first = self.sent.partition_point(|line| line.seq <= received);
-        let mut again = self.sent.split_off(first);
-        self.next_expiry = again.iter().map(|line| line.expires_at).min().unwrap_or(Time::NEVER).min(self.next_expiry);
-        again.append(&mut self.waiting);
-        self.waiting = again;
+        self.sent = self.lines.iter().take(self.sent).take_while(|line| line.seq <= received).count();
+        let expiries = self.lines.iter().skip(self.sent).map(|line| line.expires_at);
+        self.next_expiry = expiries.min().unwrap_or(Time::NEVER).min(self.next_expiry);
         self.latest = received;
     }
 
-    /// Takes out what the server may have, and reports the ids.
-    pub(super) fn lose(&mut self, mut lost: impl FnMut(u64)) {
-        let has_been_sent = |line: &Line| line.seq > 0;
-        let also = match self.kind {
-            Kind::Publishes => 0,
-            Kind::Requests => self.waiting.partition_point(has_been_sent),
+    /// Takes out what the server may have, and reports it as unknown.
+    pub(super) fn lose(&mut self, actions: &mut Actions) {
+        let count = match self.kind {
+            Kind::Publishes => self.sent,
+            Kind::Requests => self.lines.partition_point(|line| line.seq > 0),
         };
-        for line in self.sent.drain(..).chain(self.waiting.drain(..also)) {
-            self.bytes -= line.size;
-            if !line.is_abandoned {
-                lost(line.id);
-            }
-        }
+        self.discard_first(count, ErrorCode::Unknown, actions);
     }
 
     /// Starts over at number 1, in a new session, after [`Self::lose`].
     pub(super) fn renumber(&mut self) {
         (self.greatest, self.latest) = (0, 0);
-        for line in &mut self.waiting {
+        for line in &mut self.lines {
             line.seq = 0;
         }
     }
 
-    /// Takes out what the server does not have, and reports the ids, after [`Self::lose`].
-    pub(super) fn discard_all(&mut self, mut discarded: impl FnMut(u64)) {
-        for line in self.waiting.drain(..) {
-            discarded(line.id);
+    /// Takes out what the server does not have, and reports it, after [`Self::lose`].
+    pub(super) fn discard_all(&mut self, code: ErrorCode, actions: &mut Actions) {
+        self.discard_first(self.lines.len(), code, actions);
+        self.next_expiry = Time::NEVER;
+    }
+
+    fn discard_first(&mut self, count: usize, code: ErrorCode, actions: &mut Actions) {
+        for line in self.lines.drain(..count) {
+            self.bytes -= line.size;
+            if !line.is_abandoned {
+                self.kind.fail(line.id, code, actions);
+            }
         }
-        (self.bytes, self.next_expiry) = (0, Time::NEVER);
+        self.sent = 0;
+    }
+
+    fn place_of(&self, seq: u64) -> Option<usize> {
+        self.lines.get(..self.sent)?.binary_search_by_key(&seq, |line| line.seq).ok()
+    }
+
+    fn remove(&mut self, place: usize) -> Line {
+        let line = self.lines.remove(place);
+        self.bytes -= line.size;
+        line
     }
 }

@@ -1,6 +1,9 @@
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::vec::Vec;
 
-use super::io::{ClientAction, SubscriptionId};
+use super::{
+    actions::Actions,
+    io::{ClientAction, SubscriptionId},
+};
 use crate::{
     Delivery,
     protocol::{Cursor, ErrorCode, GapReason, Start},
@@ -8,8 +11,6 @@ use crate::{
 
 /// How often in a row a subscription is repeated because a message does not continue its position.
 const MAX_REPAIRS: u8 = 3;
-
-type Actions = VecDeque<ClientAction>;
 
 /// The subscriptions of a client, their positions, and what the server knows of them.
 ///
@@ -88,7 +89,7 @@ impl Subscription {
         }
         let start = self.position.map_or(self.start, Start::From);
         self.link = Link::Asked { start, is_stale: false };
-        actions.push_back(ClientAction::Subscribe { subscription: self.id, start });
+        actions.push(ClientAction::Subscribe { subscription: self.id, start });
     }
 
     /// Sends `unsub` if the server has it; where that is not known yet, its answer is awaited.
@@ -98,7 +99,7 @@ impl Subscription {
             Link::Asked { is_stale, .. } => *is_stale = true,
             Link::Open { .. } => {
                 self.link = Link::None;
-                actions.push_back(ClientAction::Unsubscribe { subscription: Some(self.id) });
+                actions.push(ClientAction::Unsubscribe { subscription: Some(self.id) });
             }
         }
     }
@@ -109,7 +110,7 @@ impl Subscription {
             return Err(Irreparable);
         }
         self.repairs += 1;
-        actions.push_back(ClientAction::ReportError { code: ErrorCode::Sequence });
+        actions.push(ClientAction::ReportError { code: ErrorCode::Sequence });
         self.link = Link::None;
         self.ask(actions);
         Ok(())
@@ -206,7 +207,7 @@ impl Subscriptions {
             subscription.link = Link::None;
             let is_over = subscription.wish == Wish::End;
             if is_over {
-                actions.push_back(ClientAction::Ended { subscription: subscription.id, code: None });
+                actions.push(ClientAction::Ended { subscription: subscription.id, code: None });
             }
             !is_over
         });
@@ -214,7 +215,7 @@ impl Subscriptions {
 
     pub(super) fn end(&mut self, code: ErrorCode, actions: &mut Actions) {
         for subscription in self.all.drain(..) {
-            actions.push_back(ClientAction::Ended { subscription: subscription.id, code: Some(code) });
+            actions.push(ClientAction::Ended { subscription: subscription.id, code: Some(code) });
         }
     }
 
@@ -225,7 +226,7 @@ impl Subscriptions {
         match subscription.link {
             Link::Asked { is_stale: true, .. } => {
                 if subscription.wish != Wish::Messages {
-                    actions.push_back(ClientAction::Unsubscribe { subscription: Some(id) });
+                    actions.push(ClientAction::Unsubscribe { subscription: Some(id) });
                 }
                 self.settle(id, actions);
             }
@@ -235,12 +236,12 @@ impl Subscriptions {
                 subscription.position = Some(asked);
                 subscription.is_answered = true;
                 if start == Start::Hold {
-                    actions.push_back(ClientAction::Held { subscription: id, cursor });
+                    actions.push(ClientAction::Held { subscription: id, cursor });
                 }
             }
             // A second answer. If it is not that of the present subscription, the next message does not continue the position.
             Link::Open { .. } => {}
-            Link::None => actions.push_back(ClientAction::Unsubscribe { subscription: Some(id) }),
+            Link::None => actions.push(ClientAction::Unsubscribe { subscription: Some(id) }),
         }
     }
 
@@ -300,9 +301,9 @@ impl Subscriptions {
         }
         if is_live {
             if core::mem::take(&mut subscription.is_recovering) {
-                actions.push_back(ClientAction::Resumed { subscription: id });
+                actions.push(ClientAction::Resumed { subscription: id });
             }
-            actions.push_back(ClientAction::CaughtUp { subscription: id });
+            actions.push(ClientAction::CaughtUp { subscription: id });
         }
         Ok(())
     }
@@ -330,7 +331,7 @@ impl Subscriptions {
         subscription.position = Some(cursor);
         subscription.link = Link::Open { expects_gap: false };
         subscription.is_recovering = false;
-        actions.push_back(ClientAction::Gap { subscription: id, reason, cursor, missed });
+        actions.push(ClientAction::Gap { subscription: id, reason, cursor, missed });
     }
 
     /// Whether a line of the channel belongs to the present subscription.
@@ -361,7 +362,7 @@ impl Subscriptions {
     fn remove(&mut self, id: SubscriptionId, code: Option<ErrorCode>, actions: &mut Actions) {
         if let Some(place) = self.place(id) {
             self.all.remove(place);
-            actions.push_back(ClientAction::Ended { subscription: id, code });
+            actions.push(ClientAction::Ended { subscription: id, code });
         }
     }
 }
