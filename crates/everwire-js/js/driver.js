@@ -1,28 +1,13 @@
 import { byteLength, copied, parseClose, parseData, sizeOf } from "./arguments.js";
 import * as code from "../build/codes.js";
-import { pass, report } from "./emitter.js";
-import { closeEvent, dispatch, event, exception } from "./events.js";
-import { createLink, NO_CLOSE_FRAME } from "./link.js";
-import { createCore, operandsOf, trapListeners, trapped, whenLoaded } from "./module.js";
+import { pass } from "./emitter.js";
+import { closeEvent, dispatch, event, exception, report } from "./events.js";
+import { NO_CLOSE_FRAME } from "./link.js";
+import { createMachine, statsOf } from "./machine.js";
 import { createOutbox } from "./outbox.js";
-import { watchPage } from "./page.js";
 
-/** Browsers keep a timeout in a signed 32-bit number and fire at once above it. */
-const LONGEST_TIMEOUT = 2 ** 31 - 1;
-
-/**
- * Drives a core for one socket, the `target`: turns its actions into calls of the browser's WebSocket and timers, their events into
- * inputs, and decides nothing. The variables are those of the socket.
- */
-export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat, shouldReconnect }) {
-  /** The exports of the wasm module, while it has a core for this socket, and the number of that core. */
-  let wasm, core;
-  let isActing, page, timer;
-  /** The time of the latest input. */
-  let now = 0;
-  /** When the last socket was dialled, which counts for the least time between two dials where another core takes over. */
-  let dialledAt = -Infinity;
-
+/** What an EverSocket, the `target`, is over a core. The variables are those of the socket. */
+export function drive(target, WebSocket, sources, options) {
   let readyState = 0;
   /** The arguments of `close`, once it was called, and whether that was before the connection was open. */
   let closing;
@@ -41,70 +26,20 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
   let past = code.STATS.map((_, place) => (place > code.STAT_LOST && place < code.STAT_OPENED ? NaN : 0));
 
   const notify = (type, fields) => dispatch(target, event(type, fields));
-  /** Calls into wasm. What is thrown there, and nowhere else, is a trap. */
-  const call = (name, ...args) => {
-    try {
-      return wasm?.[name](core, ...args);
-    } catch (error) {
-      trapped(error);
-    }
-  };
-
-  /** Hands an input to the core, and does what follows. */
-  const handle = (input, ...operands) => {
-    now = performance.now();
-    if (wasm) operandsOf(wasm).set(operands);
-    if (call("handle", now, input)) act();
-  };
-
-  const link = createLink(WebSocket, sources, handle, (event) => {
-    const { data } = event;
-    const answer = pings?.read(data);
-    if (answer) return handle(code.INPUT_PONG, link.attempt, ...answer);
-    if (!wasm) return;
-    let at = now;
-    // Without a heartbeat no time counts, and to read one costs as much as the core. An event knows when it was made, and is read
-    // faster than the clock. One of another maker may not know.
-    if (hasHeartbeat && !((at = event.timeStamp) >= now)) at = now = performance.now();
-    const size = sizeOf(data);
-    let status;
-    // Not by `call`: an engine can inline neither a name that varies nor spread arguments, which would cost a third of a message's way.
-    try {
-      status = wasm.receive(core, at, link.attempt, size);
-    } catch (error) {
-      return trapped(error);
-    }
-    if (status & code.STATUS_ACCEPTED) pass(target, event, data, size);
-    if (status & code.STATUS_ACTIONS) act();
-  });
-  options[code.OPTION_RENEWS_CREDENTIALS] = link.hasProvider;
-
-  const actions = {
-    [code.ACTION_DIAL](socket, failures) {
-      dialledAt = now;
-      link.dial(socket, failures);
+  const own = {
+    [code.ACTION_NONE](isReady) {
+      if (waiting.length && readyState === 1 && isReady) for (const [resolve] of waiting.splice(0)) resolve();
     },
     [code.ACTION_TRANSMIT](id) {
       const { data, bytes } = outbox.take(id);
       transmit(data, bytes);
     },
-    [code.ACTION_PING](number) {
-      try {
-        link.socket.send(pings.ping(number));
-      } catch (error) {
-        report(error);
-      }
-    },
-    [code.ACTION_MEASURE](socket) {
-      handle(code.INPUT_BUFFERED, socket, link.measure());
-    },
     [code.ACTION_CLOSE]() {
       link.socket.close(...closing.args);
     },
-    [code.ACTION_DETACH]: link.detach,
     [code.ACTION_DECIDE](cause, byDefault, attempt, at) {
       readyState = 0;
-      handle(code.INPUT_DECIDED, decide(cause, dropOf(cause, attempt, at), !!byDefault));
+      machine.handle(code.INPUT_DECIDED, decide(cause, machine.dropOf(cause, attempt, at), !!byDefault));
     },
     [code.ACTION_OPENED]() {
       ({ protocol = "", extensions = "" } = link.socket);
@@ -115,16 +50,16 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
       isOpening = true;
       notify("open");
       isOpening = false;
-      if (before) notify("reconnected", { attempts: before.attempts, downtime: now - before.at });
+      if (before) notify("reconnected", { attempts: before.attempts, downtime: machine.now - before.at });
     },
     [code.ACTION_LATENCY](roundTrip) {
       notify("latency", { roundTrip });
     },
     [code.ACTION_DROPPED](cause, attempt, at, messages, bytes) {
-      const drop = dropOf(cause, attempt, at);
+      const drop = machine.dropOf(cause, attempt, at);
       readyState = 0;
       closing = undefined;
-      lost ??= { at: now, attempts: 0 };
+      lost ??= { at: machine.now, attempts: 0 };
       lost.attempts += 1;
       notifyAtRisk(messages, bytes);
       notify("reconnecting", drop);
@@ -136,30 +71,7 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
       notifyAtRisk(messages, bytes);
       end(code.CAUSES[cause]);
     },
-    [code.ACTION_TIMER](at) {
-      clearTimeout(timer);
-      // Rounded up: a timer that fired just before its deadline would be set again for nothing.
-      timer = setTimeout(() => handle(code.INPUT_WAKE, Date.now()), Math.min(Math.ceil(Math.max(at - now, 0)), LONGEST_TIMEOUT));
-    },
   };
-
-  /** Does what the core says, one thing after the other, whatever input is handed in meanwhile. */
-  function act() {
-    if (isActing) return;
-    isActing = true;
-    let action;
-    while ((action = call("poll"))) {
-      const operands = operandsOf(wasm);
-      try {
-        actions[action](operands[0], operands[1], operands[2], operands[3], operands[4]);
-      } catch (error) {
-        // The platform does not do what it has to. Whatever was handed to it may be lost. The core knows already of a socket that is gone.
-        if (link.attempt) link.fail(error, code.INPUT_CLOSED, -1006, Infinity);
-      }
-    }
-    isActing = false;
-    if (waiting.length && readyState === 1 && operandsOf(wasm)[0]) for (const [resolve] of waiting.splice(0)) resolve();
-  }
 
   function transmit(data, bytes) {
     try {
@@ -172,17 +84,11 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
     }
   }
 
-  const dropOf = (cause, attempt, at) => {
-    const { code: closeCode, reason, wasClean } = link.ending;
-    const delay = at < 0 ? Infinity : Math.round(Math.max(at - now, 0));
-    return { cause: code.CAUSES[cause], code: closeCode, reason, wasClean, attempt, delay };
-  };
-
   /** Whether another attempt follows. No policy can make the platform accept an address that it refuses. */
   function decide(cause, drop, byDefault) {
     if (cause === code.CAUSE_REFUSED) return false;
     try {
-      return !!(shouldReconnect(drop, byDefault) ?? byDefault);
+      return !!(options.shouldReconnect(drop, byDefault) ?? byDefault);
     } catch (error) {
       report(error);
       return byDefault;
@@ -211,7 +117,8 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
   }
 
   function finish(ending, isError, details) {
-    release();
+    past = readStats();
+    machine.release();
     link.detach();
     readyState = 2;
     // An address or the module may be refused before the constructor has returned and a listener was added.
@@ -225,69 +132,55 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
     });
   }
 
-  function release() {
-    clearTimeout(timer);
-    page?.abort();
-    past = readStats();
-    trapListeners.delete(onTrap);
-    call("release");
-    wasm = undefined;
-  }
-
-  /** The module has trapped, and the core in it is lost. */
-  function onTrap(error) {
-    wasm = undefined;
-    fail("has trapped", error);
-  }
-
   function rejectWaiting() {
     for (const [, reject] of waiting.splice(0)) reject(exception("The socket is closed: call reconnect() first.", "InvalidStateError"));
   }
 
   /** Counts are those of the core on top of those before it. */
   function readStats() {
-    call("stats");
-    return past.map((value, place) => (wasm ? operandsOf(wasm)[place] + (place < code.STAT_OPENED ? 0 : value) : value));
+    machine.call("stats");
+    const { operands } = machine;
+    return past.map((value, place) => (operands ? operands[place] + (place < code.STAT_OPENED ? 0 : value) : value));
   }
 
   function start() {
     readyState = 0;
     closing = undefined;
-    whenLoaded(open, (error) => readyState || fail("cannot be loaded; give init() its address, or import everwire/inline", error));
+    machine.start(() => !readyState);
   }
 
-  function open() {
-    if (readyState || wasm) return;
-    try {
-      [wasm, core] = createCore(options, onTrap);
-    } catch (error) {
-      trapped(error);
-      return fail("cannot be started", error);
-    }
-    page = new AbortController();
-    watchPage(handle, page.signal);
-    for (const message of outbox.drain()) {
-      if (!enqueue(message)) discarded(message, "evicted");
-    }
-    handle(code.INPUT_OPEN, performance.now() - dialledAt);
-  }
+  const machine = createMachine(
+    WebSocket,
+    sources,
+    options,
+    own,
+    (event, data, size) => pass(target, event, data, size),
+    () => {
+      for (const message of outbox.drain()) {
+        if (!enqueue(message)) discarded(message, "evicted");
+      }
+    },
+    fail,
+  );
+  const { link } = machine;
 
   /** Hands a message that has to wait to the core. Returns its number, negative where it is about to be handed over, 0 where it is refused. */
   function enqueue(message) {
-    now = performance.now();
-    const id = call("enqueue", now, message.bytes, message.timeToLive, outbox.idOf(message.key));
+    machine.now = performance.now();
+    const id = machine.call("enqueue", machine.now, message.bytes, message.timeToLive, outbox.idOf(message.key));
     if (id) outbox.put(message, Math.abs(id));
     return id;
   }
 
   /** Has a message wait in the outbox, where there is room. */
   function queue(message) {
-    if (wasm) {
+    if (machine.operands) {
       const id = enqueue(message);
-      act();
+      machine.act();
       return id > 0 ? "queued" : id < 0 ? "sent" : "refused";
     }
-    const hasRoom = outbox.size < options[code.OPTION_MAX_MESSAGES] && outbox.bytes + message.bytes <= options[code.OPTION_MAX_BYTES];
+    const limits = options.options;
+    const hasRoom = outbox.size < limits[code.OPTION_MAX_MESSAGES] && outbox.bytes + message.bytes <= limits[code.OPTION_MAX_BYTES];
     if (hasRoom) outbox.put(message);
     return hasRoom ? "queued" : "refused";
   }
@@ -311,14 +204,11 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
       return outbox.bytes + (link.socket?.bufferedAmount ?? 0);
     },
     get stats() {
-      const values = readStats().map((value, place) => [code.STATS[place], value]);
-      const known = (...range) => Object.fromEntries(values.slice(...range).filter(([, value]) => !isNaN(value)));
-      const latency = known(0, code.STAT_OPENED);
-      return { latency, ...known(code.STAT_OPENED), queuedMessages: outbox.size, queuedBytes: outbox.bytes };
+      return { ...statsOf(readStats()), queuedMessages: outbox.size, queuedBytes: outbox.bytes };
     },
     get serverTime() {
       readStats();
-      const offset = wasm && operandsOf(wasm)[code.STAT_CLOCK_OFFSET];
+      const offset = machine.operands?.[code.STAT_CLOCK_OFFSET];
       return offset ? performance.now() + offset : undefined;
     },
 
@@ -329,19 +219,14 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
       const key = options?.key?.toString();
       // What may go at once is not copied, and the bytes of a text are not counted.
       const bytes = sizeOf(data);
-      let status = 0;
-      try {
-        if (readyState === 1) status = wasm.send_now(core, bytes, isOpening);
-      } catch (error) {
-        trapped(error);
-      }
+      const status = readyState === 1 && machine.sendNow(bytes, isOpening);
       try {
         if (status & code.STATUS_ACCEPTED) {
           transmit(data, bytes);
           return "sent";
         }
       } finally {
-        if (status & code.STATUS_ACTIONS) act();
+        if (status & code.STATUS_ACTIONS) machine.act();
       }
       data = copied(data);
       return readyState > 1 ? "refused" : queue({ data, bytes: byteLength(data), timeToLive, key });
@@ -352,12 +237,12 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
       if (readyState > 1) return;
       closing = { args, wasConnecting: !readyState };
       readyState = 2;
-      if (wasm) handle(code.INPUT_CLOSE);
+      if (machine.operands) machine.handle(code.INPUT_CLOSE);
       else end();
     },
 
     reconnect() {
-      if (wasm) handle(code.INPUT_RECONNECT);
+      if (machine.operands) machine.handle(code.INPUT_RECONNECT);
       else if (readyState === 3) start();
     },
 
@@ -365,7 +250,7 @@ export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat
       return new Promise((...waiter) => {
         waiting.push(waiter);
         if (readyState > 1) rejectWaiting();
-        else act();
+        else machine.act();
       });
     },
   };

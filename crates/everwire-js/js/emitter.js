@@ -4,7 +4,7 @@
 // `signal`. So every listener is the platform's, and the browser's own event is passed on, with a prototype that names the right target:
 // what is dispatched for it is an empty event, one and the same for all messages, which costs far less than a new one with data. Where
 // `onmessage` is all that listens, even that is left out, since it is twice the cost of everything else: the handler is called directly.
-import { dispatch } from "./events.js";
+import { dispatch, report } from "./events.js";
 
 /** From this size on a message is not kept until the next one. */
 const LARGE = 2 ** 20;
@@ -148,12 +148,6 @@ function isPlatforms(event) {
     return false;
   }
 }
-
-/** Reports an exception of a function that an application has passed, as that of a listener is. */
-export const report = (error) =>
-  queueMicrotask(() => {
-    throw error;
-  });
 
 function prototypeFor(target) {
   const parent = MessageEvent.prototype;

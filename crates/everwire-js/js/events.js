@@ -12,3 +12,9 @@ export function closeEvent({ code, reason, wasClean }) {
 
 /** An exception as a WebSocket throws it. */
 export const exception = (message, name) => new DOMException(message, name);
+
+/** Reports an exception of a function that an application has passed, as that of a listener is. */
+export const report = (error) =>
+  queueMicrotask(() => {
+    throw error;
+  });

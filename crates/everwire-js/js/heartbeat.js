@@ -1,4 +1,4 @@
-import { report } from "./emitter.js";
+import { report } from "./events.js";
 
 // The grammar is that of `everwire_core::ping`, and is tested with the same vectors.
 /** The answer of an echo, or of a server that knows pings. A space is any white space of JSON, also none. */
