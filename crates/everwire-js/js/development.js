@@ -12,6 +12,8 @@ const GROUPS = {
 };
 const TIMES = ["connectTimeout", "closeTimeout"];
 const OPTIONS = [...Object.keys(GROUPS), ...TIMES, "reconnect", "shouldReconnect", "signal", "WebSocket", "debug"];
+const CLIENT_OPTIONS = ["backoff", "outbox", ...TIMES, "token", "signal", "WebSocket", "debug", "heartbeat"];
+const SUBSCRIBE_OPTIONS = ["from", "last", "state", "conflate", "raw", "snapshot", "maxWaiting", "maxWaitingSize", "signal"];
 const SEND_OPTIONS = ["timeToLive", "key"];
 /** What other libraries call it. */
 const OTHER_NAMES = {
@@ -74,6 +76,40 @@ export const development = {
     checkNumber("maxUnread", options.maxUnread);
   },
 
+  /** The options of an EverClient. */
+  client(url, options) {
+    if (typeof url?.then === "function") refuse("The address is a promise: pass the function that makes it, new EverClient(() => promise).");
+    checkNames(options, CLIENT_OPTIONS, "new EverClient(url, { token })");
+    const { heartbeat, outbox, token } = options;
+    if (heartbeat !== undefined) refuse("A client has no option heartbeat: the server says how often it wants pings.");
+    if (outbox?.whenFull !== undefined) refuse("A client has no option outbox.whenFull: what does not fit is rejected with the code full.");
+    for (const name of ["backoff", "outbox"]) checkGroup(name, options[name]);
+    for (const name of TIMES) checkNumber(name, options[name]);
+    if (!["undefined", "string", "function"].includes(typeof token) && !ArrayBuffer.isView(token)) {
+      refuse(`token has to be a text, bytes or a function that gives one, and is ${show(token)}.`);
+    }
+    checkValues({ ...options, outbox: undefined });
+  },
+
+  subscribe(options) {
+    checkNames(options, SUBSCRIBE_OPTIONS, "subscribe(channel, { last: 20 })");
+    const { from, last, state, snapshot } = options;
+    const starts = Object.entries({ from, last, state }).filter(([, value]) => value !== undefined && value !== false);
+    if (starts.length > 1) refuse(`A subscription has one start: leave out ${starts.slice(1).map(([name]) => name).join(" and ")}.`);
+    for (const name of ["last", "maxWaiting", "maxWaitingSize"]) checkNumber(name, options[name]);
+    checkFunction("snapshot", snapshot, "async (cursor) => load(cursor)");
+  },
+
+  publish(options) {
+    checkNames(options, ["key", "timeToLive", "raw"], 'publish(channel, value, { key: "name" })');
+    checkNumber("timeToLive", options.timeToLive);
+  },
+
+  request(options) {
+    checkNames(options, ["timeout", "signal", "raw"], "request(name, value, { timeout: 5000 })");
+    checkNumber("timeout", options.timeout);
+  },
+
   describe: (event) => DESCRIPTIONS[event.type](event),
 };
 
@@ -104,6 +140,16 @@ function checkProtocols(protocols, options) {
   // The error that follows in any build, with more to say.
   if (isOptions) throw exception("The options are the third argument: new EverSocket(url, [], options).", "SyntaxError");
   if (protocols === null && options) refuse('null is the subprotocol "null", as in the browser\'s class: write [] or undefined for none.');
+}
+
+/** Options that no library passes on, so that each has to be one of these. */
+function checkNames(options, known, example) {
+  if (!isGroup(options)) refuse(`The options have to be an object such as ${example}, and are ${show(options)}.`);
+  for (const [name, value] of given(options)) {
+    if (known.includes(name)) continue;
+    checkStranger(name, value, known);
+    refuse(`There is no option ${name}: the names are ${known.filter((other) => other !== "heartbeat").join(", ")}.`);
+  }
 }
 
 /** A name that is no option. Libraries pass options that are meant for other classes, so only one that is plainly a slip is refused. */

@@ -40,7 +40,8 @@ function settle(outcome, error) {
 // Sources are told apart by their members, since their classes may be those of another realm.
 const moduleOf = (source) => ("byteLength" in source ? new WebAssembly.Module(source) : source);
 
-async function compile(source = new URL("everwire.wasm", import.meta.url)) {
+// The build puts the file of the module in the place of WASM, so that bundlers find it.
+async function compile(source = new URL(WASM, import.meta.url)) {
   let from = await source;
   // A text, a URL, a Request.
   if (from.trim ?? from.href ?? from.method) from = await fetch(from);

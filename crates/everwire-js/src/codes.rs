@@ -59,6 +59,60 @@ tables! {
         RESTORED,
         /// The wall clock in ms.
         WAKE,
+
+        // From here on of a client alone, whose subscriptions, publishes and requests are known by their numbers, 0 for none.
+        /// 1 where the open socket has the subprotocol.
+        NEGOTIATED,
+        /// 1 for a new session; acked; 1 where requests are kept; credits; the largest message in bytes; the heartbeat in ms.
+        WELCOME,
+        /// The subscription; the [cursor](crate::Operands::cursor).
+        SUBSCRIBED,
+        /// The subscription; the cursor, and the offset of the message before it. The answer has [`status::ACCEPTED`](super::status::ACCEPTED)
+        /// if the message is for the application.
+        MESSAGE,
+        /// The subscription; 1 where it has caught up; the cursor.
+        POSITION,
+        /// The subscription; the reason, by its place in [`GapReason::ALL`](everwire_core::protocol::GapReason::ALL); how many messages, not
+        /// a number where that is unknown; the cursor.
+        GAP,
+        /// The subscription; the [code](everwire_core::protocol::ErrorCode::ALL), by its place.
+        UNSUBSCRIBED,
+        /// The subscription. The answer is that to a message.
+        PRESENCE,
+        /// The number of the publish; its cursor.
+        ACKED,
+        /// The number of the publish; the code.
+        REFUSED,
+        /// The number of the request; the part; 1 where others follow.
+        RESPONSE,
+        /// The number of the request; the code.
+        REQUEST_REFUSED,
+        CREDITS,
+        /// The deadline and the spread in ms.
+        DRAIN,
+        /// The code; 1 where it is fatal; the time before which no attempt is to be made in ms, not a number for
+        /// none.
+        ERROR,
+        /// The code.
+        BYE,
+        UNKNOWN_LINE,
+        MALFORMED,
+        /// The subscription. The answer has [`status::ACCEPTED`](super::status::ACCEPTED) where it has a position, which is written as a cursor.
+        LOCATE,
+        /// As a restart, of a channel that has no subscription: its number is written.
+        SUBSCRIBE,
+        /// The subscription, which starts over; [`start`](super::start); how many messages; the cursor.
+        RESTART,
+        /// The subscription.
+        PAUSE,
+        /// The subscription.
+        UNPAUSE,
+        /// The subscription.
+        UNSUBSCRIBE,
+        /// The request.
+        CANCEL,
+        /// [`over`](super::over).
+        END,
     }
 
     /// What a call led to: bits.
@@ -99,6 +153,45 @@ tables! {
         ENDED,
         /// When the timer has to fire, in ms.
         TIMER,
+
+        // From here on of a client alone. A DIAL says in a third operand whether to offer the subprotocol.
+        /// Send `hello`: the attempt; 1 to name the session; acked; the floor; the close code before, 0 for none.
+        HELLO,
+        /// Send `sub`: the subscription; [`start`](super::start); how many messages; the [cursor](crate::Operands::cursor).
+        SUB,
+        /// Send `unsub`: the subscription, 0 for the channel of the line that was handed in last.
+        UNSUB,
+        /// Send `pub`: the publish; its number; the one before it, negative where that is one less.
+        PUB,
+        /// Send `req`: the request; its number; the time left in ms, negative for no limit; the floor; the part that is expected, negative
+        /// where it was not sent before.
+        REQ,
+        /// Send `cancel`: the number of the request.
+        CANCEL,
+        /// Send `error`: the [code](everwire_core::protocol::ErrorCode::ALL), by its place, and the type of the line that was handed in last.
+        REPORT,
+        /// Send `bye`.
+        BYE,
+        /// Close the socket with this close code; what follows is the core's.
+        FAULT,
+        /// [`attachment`](super::attachment).
+        ATTACHED,
+        /// The publish; the code, negative where it is stored; 1 where the client is over; the cursor.
+        PUBLISHED,
+        /// The request; the part; 1 where others follow.
+        ANSWERED,
+        /// The request; the code; 1 where the client is over.
+        FAILED,
+        /// The subscription; the reason; how many messages, negative where that is unknown; the cursor.
+        MISSED,
+        /// The subscription.
+        RESUMED,
+        /// The subscription.
+        CAUGHT_UP,
+        /// The subscription; the code, negative where the application ended it; 1 where the client is over.
+        UNSUBSCRIBED,
+        /// Send what waits, then [`CLOSE`](super::input::CLOSE) the connection: [`over`](super::over); the code. [`ENDED`] follows.
+        OVER,
     }
 
     /// Why a connection was lost or is over.
@@ -115,6 +208,44 @@ tables! {
         SUSPENDED,
         REQUESTED,
         BY_APPLICATION,
+    }
+
+    /// Where a subscription starts.
+    start {
+        LIVE,
+        /// At the position of the channel, which is all that is sent.
+        HOLD,
+        STATE,
+        /// With so many messages.
+        LAST,
+        /// After the cursor.
+        FROM,
+    }
+
+    /// The session that a client is attached to.
+    attachment {
+        NEW,
+        RESUMED,
+        REPLACED,
+    }
+
+    /// Why a client is over.
+    over {
+        /// The server says so, or is in error over and over.
+        REFUSED,
+        CLOSED,
+        /// The connection is over, by its policy.
+        CONNECTION,
+        NOT_EVERWIRE,
+        CREDENTIALS_TOO_LARGE,
+    }
+
+    /// Why a publish or a request was not accepted: the negative of these.
+    refusal {
+        NONE,
+        TOO_LARGE,
+        FULL,
+        CLOSED,
     }
 
     /// Why a message left the outbox without being sent.

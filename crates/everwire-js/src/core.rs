@@ -1,8 +1,8 @@
 //! One connection in numbers: what happened, and what to do.
 
 use everwire_core::{
-    Action, AtRisk, CloseOutcome, Connection, Decision, Delivery, DiscardReason, DropCause, Input, MessageId, Network,
-    Page, QueueOptions, Retry, SocketId, Time,
+    Action, AtRisk, CloseOutcome, Config, Connection, Decision, Delivery, DiscardReason, DropCause, Input, MessageId,
+    Network, Page, QueueOptions, Retry, SocketId, Time,
 };
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 /// The connection of one socket. Times are in milliseconds since any fixed start.
 #[derive(Debug)]
 pub struct Core {
-    connection: Connection,
+    pub(crate) connection: Connection,
     /// What follows where JavaScript decides that another attempt is made.
     retry: Decision,
     /// When JavaScript's timer fires.
@@ -27,7 +27,11 @@ impl Core {
     /// A connection that waits to be opened, with the options that the operands say. All its random numbers follow from the bits of
     /// `seed`.
     pub fn new(operands: &Operands, seed: f64) -> Self {
-        let connection = Connection::new(options::config(operands), seed.to_bits());
+        Self::with(options::config(operands), seed)
+    }
+
+    pub(crate) fn with(config: Config, seed: f64) -> Self {
+        let connection = Connection::new(config, seed.to_bits());
         Self { connection, retry: Decision::Retry, timer: None }
     }
 
@@ -40,15 +44,15 @@ impl Core {
         if let Some(input) = self.read(input, operands) {
             self.connection.handle(Time::from_millis_f64(now), input);
         }
-        self.status()
+        self.status(self.connection.poll_deadline())
     }
 
     /// A message arrived. Returns [`codes::status`](crate::codes::status).
     pub fn receive(&mut self, at: f64, socket: u32, size: u32) -> u32 {
         let socket = SocketId(socket.into());
         match self.connection.receive(Time::from_millis_f64(at), socket, size as usize) {
-            Delivery::Deliver => self.status() | status::ACCEPTED,
-            Delivery::Ignore => self.status(),
+            Delivery::Deliver => self.status(self.connection.poll_deadline()) | status::ACCEPTED,
+            Delivery::Ignore => self.status(self.connection.poll_deadline()),
         }
     }
 
@@ -56,7 +60,7 @@ impl Core {
     /// [`codes::status`](crate::codes::status).
     pub fn send_now(&mut self, size: u32, priority: bool) -> u32 {
         match self.connection.send_now(size as usize, priority) {
-            Some(_) => self.status() | status::ACCEPTED,
+            Some(_) => self.status(self.connection.poll_deadline()) | status::ACCEPTED,
             None => status::NOTHING,
         }
     }
@@ -78,9 +82,14 @@ impl Core {
         if let Some(action) = self.connection.poll_action() {
             return self.write(action, operands);
         }
-        if self.is_timer_due() {
-            self.timer = self.connection.poll_deadline();
-            operands.write(&[self.timer.map_or(0.0, Time::as_millis_f64)]);
+        self.poll_timer(self.connection.poll_deadline(), operands)
+    }
+
+    /// What is left to do: to set the timer where it would fire after the deadline, or nothing.
+    pub(crate) fn poll_timer(&mut self, deadline: Option<Time>, operands: &Operands) -> u32 {
+        if self.is_timer_due(deadline) {
+            self.timer = deadline;
+            operands.write(&[deadline.map_or(0.0, Time::as_millis_f64)]);
             return action::TIMER;
         }
         operands.write(&[self.connection.is_ready().into()]);
@@ -117,14 +126,14 @@ impl Core {
     }
 
     #[inline(never)]
-    fn status(&self) -> u32 {
-        if self.connection.has_actions() || self.is_timer_due() { status::ACTIONS } else { status::NOTHING }
+    pub(crate) fn status(&self, deadline: Option<Time>) -> u32 {
+        if self.connection.has_actions() || self.is_timer_due(deadline) { status::ACTIONS } else { status::NOTHING }
     }
 
     /// Whether something is due before JavaScript's timer fires. One that fires early does no harm: a deadline that moves with every
     /// message need not set the timer each time.
-    fn is_timer_due(&self) -> bool {
-        match (self.connection.poll_deadline(), self.timer) {
+    fn is_timer_due(&self, deadline: Option<Time>) -> bool {
+        match (deadline, self.timer) {
             (Some(deadline), Some(timer)) => deadline < timer,
             (deadline, None) => deadline.is_some(),
             (None, Some(_)) => false,
@@ -161,7 +170,7 @@ impl Core {
         })
     }
 
-    fn write(&mut self, action: Action, operands: &Operands) -> u32 {
+    pub(crate) fn write(&mut self, action: Action, operands: &Operands) -> u32 {
         match action {
             Action::Dial { socket, failures } => {
                 operands.write(&[socket.0 as f64, failures.into()]);

@@ -9,7 +9,11 @@ use alloc::{boxed::Box, vec::Vec};
 
 use spin::Mutex;
 
-use crate::{Core, Operands};
+#[cfg(feature = "client")]
+use crate::Client as Core;
+#[cfg(not(feature = "client"))]
+use crate::Core;
+use crate::Operands;
 
 /// Never contended: a module has a single thread, and nothing here calls out.
 static CORES: Mutex<Vec<Option<Box<Core>>>> = Mutex::new(Vec::new());
@@ -62,8 +66,8 @@ extern "C" fn send_now(core: usize, size: u32, priority: bool) -> u32 {
 
 /// [`Core::enqueue`].
 #[unsafe(no_mangle)]
-extern "C" fn enqueue(core: usize, now: f64, size: u32, time_to_live: f64, replaces: f64) -> f64 {
-    with(core, |core| core.enqueue(now, size, time_to_live, replaces))
+extern "C" fn enqueue(core: usize, now: f64, size: u32, time: f64, more: f64) -> f64 {
+    with(core, |core| core.enqueue(now, size, time, more))
 }
 
 /// [`Core::poll`].

@@ -1,5 +1,7 @@
 use std::fmt::Write;
 
+use everwire_core::protocol::{ErrorCode, GapReason};
+
 use crate::{Operands, codes, options};
 
 /// The module that the package's JavaScript imports as `build/codes.js`: the numbers that cross the border under the names that they
@@ -12,10 +14,23 @@ pub fn javascript() -> String {
         constants(&mut text, table, names);
     }
     constants(&mut text, "option", options::NAMES);
-    _ = writeln!(text, "export const OPERANDS = {};", Operands::COUNT);
+    _ = writeln!(
+        text,
+        "export const OPERANDS = {};\nexport const OPERAND_CURSOR = {};",
+        Operands::COUNT,
+        Operands::CURSOR
+    );
     // The last one of these two is not for the application by this name.
     list(&mut text, "CAUSES", &codes::cause::NAMES[..codes::cause::BY_APPLICATION as usize], kebab_case);
     list(&mut text, "DISCARDED", codes::discarded::NAMES, kebab_case);
+    list(&mut text, "ATTACHMENTS", codes::attachment::NAMES, kebab_case);
+    list(&mut text, "OVERS", codes::over::NAMES, kebab_case);
+    list(&mut text, "REFUSALS", codes::refusal::NAMES, kebab_case);
+    list(&mut text, "ERROR_CODES", &ErrorCode::ALL.map(ErrorCode::as_str), str::to_owned);
+    // The first ones of these end a connection.
+    let fatal = ErrorCode::ALL.iter().take_while(|code| code.is_fatal()).count();
+    _ = writeln!(text, "export const FATAL_CODES = {fatal};");
+    list(&mut text, "GAP_REASONS", &GapReason::ALL.map(GapReason::as_str), str::to_owned);
     list(&mut text, "STATS", &codes::stat::NAMES[..codes::stat::CLOCK_OFFSET as usize], camel_case);
     defaults(&mut text);
     text

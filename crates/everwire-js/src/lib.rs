@@ -6,6 +6,7 @@
 //!
 //! # Layout
 //! - [`Core`]: one for each socket, which JavaScript knows by its number
+//! - [`Client`]: the same for each client of `everwire.v1`, with its session; the feature `client` exports it in place of [`Core`]
 //! - [`Operands`]: the block of memory in which the operands of inputs, actions and options cross the border
 //! - `options`: the options, by number
 //! - [`codes`]: the numbers of inputs, actions, causes and the like
@@ -17,6 +18,7 @@
 
 extern crate alloc;
 
+mod client;
 pub mod codes;
 mod core;
 #[cfg(target_family = "wasm")]
@@ -31,6 +33,7 @@ mod runtime;
 mod tests;
 
 pub use crate::core::Core;
+pub use client::Client;
 #[cfg(not(target_family = "wasm"))]
 pub use javascript::javascript;
 pub use operands::Operands;

@@ -1,5 +1,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use everwire_core::protocol::Cursor;
+
 /// The block of numbers in which operands cross the border: JavaScript writes those of an input and reads those of an action.
 ///
 /// Both sides write to it, so that it has to be a static of atomics, which cost nothing where there is one thread.
@@ -17,7 +19,7 @@ impl Operands {
 
     /// The one at this place; zero where there is no such place.
     pub fn get(&self, place: usize) -> f64 {
-        f64::from_bits(self.0.get(place).map_or(0, |operand| operand.load(Ordering::Relaxed)))
+        f64::from_bits(self.bits(place))
     }
 
     /// Sets the one at this place.
@@ -25,6 +27,28 @@ impl Operands {
         if let Some(operand) = self.0.get(place) {
             operand.store(value.to_bits(), Ordering::Relaxed);
         }
+    }
+
+    /// The place of a cursor, after all other operands: the bits of its epoch and of its offset, which may be too large for a number of
+    /// JavaScript, its time, and the bits of the offset before it.
+    pub const CURSOR: usize = 20;
+
+    /// The cursor in these operands.
+    pub fn cursor(&self) -> Cursor {
+        let [epoch, offset] = [0, 1].map(|place| self.bits(Self::CURSOR + place));
+        Cursor { epoch, offset, time: self.get(Self::CURSOR + 2) as u64 }
+    }
+
+    /// Sets the cursor.
+    pub(crate) fn set_cursor(&self, cursor: Cursor) {
+        self.set(Self::CURSOR, f64::from_bits(cursor.epoch));
+        self.set(Self::CURSOR + 1, f64::from_bits(cursor.offset));
+        self.set(Self::CURSOR + 2, cursor.time as f64);
+    }
+
+    /// The one at this place as an integer of 64 bits, which JavaScript writes as a big integer.
+    pub fn bits(&self, place: usize) -> u64 {
+        self.0.get(place).map_or(0, |operand| operand.load(Ordering::Relaxed))
     }
 
     /// Sets the first ones.

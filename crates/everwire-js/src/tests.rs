@@ -1,10 +1,13 @@
 //! A connection's life as JavaScript lives it, in numbers.
 
-use everwire_core::{Config, HeartbeatMode};
+use everwire_core::{
+    Config, HeartbeatMode,
+    protocol::{Cursor, ErrorCode, GapReason},
+};
 
 use crate::{
-    Core, Operands,
-    codes::{action, cause, discarded, input, stat, status},
+    Client, Core, Operands,
+    codes::{action, attachment, cause, discarded, input, over, refusal, start, stat, status},
     javascript, options,
 };
 
@@ -270,12 +273,21 @@ fn every_option_changes_what_is_named_like_it() {
 }
 
 #[test]
+fn codes_and_reasons_cross_the_border_by_their_places() {
+    assert!(ErrorCode::ALL.iter().enumerate().all(|(place, code)| *code as usize == place));
+    assert!(GapReason::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));
+}
+
+#[test]
 fn the_module_for_javascript_has_every_number_name_and_default() {
     let module = javascript();
     for line in [
         "export const INPUT_OPEN = 0;",
         "export const INPUT_RECONNECT = 1;",
         "export const STATUS_ACCEPTED = 2;",
+        "export const START_FROM = 4;",
+        "export const FATAL_CODES = 8;",
+        "export const GAP_REASONS = [\"trimmed\", \"rewritten\", \"refused\"];",
         "export const OPTION_MAX_RETRIES = 7;",
         "export const DISCARDED = [\"expired\", \"evicted\", \"replaced\", \"closed\"];",
         "  connectTimeout: 15000, closeTimeout: 3000,",
@@ -285,4 +297,106 @@ fn the_module_for_javascript_has_every_number_name_and_default() {
     }
     assert!(module.contains("stableAfter: 5000, maxRetries: Infinity }"), "{module}");
     assert!(module.contains("timeToLive: Infinity, whenFull: \"refuse\" }"), "{module}");
+}
+
+/// A client with the block of operands that JavaScript shares with it.
+struct ClientBench {
+    client: Client,
+    operands: Operands,
+}
+
+impl ClientBench {
+    /// One whose socket is open with the subprotocol, at 100 ms.
+    fn open() -> Self {
+        let operands = operands_of(&[("sends_pings", 1.0)]);
+        let mut bench = Self { client: Client::new(&operands, 0.5), operands };
+        bench.handle(input::OPEN, &[f64::INFINITY]);
+        bench.handle(input::OPENED, &[1.0]);
+        bench
+    }
+
+    /// One that is welcomed with a largest message of 100 bytes.
+    fn attached() -> Self {
+        let mut bench = Self::open();
+        bench.handle(input::NEGOTIATED, &[1.0]);
+        bench.handle(input::WELCOME, &[1.0, 0.0, f64::NAN, 8.0, 100.0, 25_000.0]);
+        bench
+    }
+
+    fn tell(&mut self, input: u32, operands: &[f64]) -> u32 {
+        self.operands.write(operands);
+        self.client.handle(100.0, input, &self.operands)
+    }
+
+    fn handle(&mut self, input: u32, operands: &[f64]) -> Vec<Done> {
+        self.tell(input, operands);
+        let mut done = Vec::new();
+        loop {
+            match self.client.poll(&self.operands) {
+                action::NONE => return done,
+                number => done.push((number, [0, 1, 2, 3, 4].map(|place| self.operands.get(place)))),
+            }
+        }
+    }
+
+    fn set_cursor(&self, offset: u64) {
+        self.operands.set_cursor(Cursor { epoch: u64::MAX, offset, time: 7 });
+        self.operands.set(Operands::CURSOR + 3, f64::from_bits(offset - 1));
+    }
+}
+
+#[test]
+fn a_client_says_hello_once_its_socket_has_the_subprotocol() {
+    let mut bench = ClientBench::open();
+    let done = bench.handle(input::NEGOTIATED, &[1.0]);
+    assert_eq!((done[0].0, done[0].1), (action::HELLO, [0.0, 0.0, 0.0, 1.0, 0.0]));
+    let done = bench.handle(input::WELCOME, &[1.0, 0.0, f64::NAN, 8.0, 100.0, 25_000.0]);
+    assert_eq!((done[0].0, done[0].1[0]), (action::ATTACHED, attachment::NEW.into()));
+}
+
+#[test]
+fn a_server_that_opens_with_another_subprotocol_ends_the_client_first_and_then_the_connection() {
+    let mut bench = ClientBench::open();
+    let done = bench.handle(input::NEGOTIATED, &[0.0]);
+    let over = done.iter().find(|(number, _)| *number == action::OVER).expect("the client is over");
+    assert_eq!(over.1[0], over::NOT_EVERWIRE.into());
+    assert_eq!(numbers(&bench.handle(input::CLOSE, &[])), [action::CLOSE, action::TIMER]);
+    assert_eq!(numbers(&bench.handle(input::CLOSED, &[1.0, 1000.0, 0.0])), [action::ENDED]);
+}
+
+#[test]
+fn the_largest_numbers_of_a_cursor_cross_the_border() {
+    let mut bench = ClientBench::attached();
+    bench.tell(input::SUBSCRIBE, &[0.0, start::LIVE.into()]);
+    let id = bench.operands.get(0);
+    assert_eq!(bench.tell(input::LOCATE, &[id]), status::NOTHING, "it has no position yet");
+    bench.set_cursor(u64::MAX - 1);
+    bench.handle(input::SUBSCRIBED, &[id]);
+    bench.set_cursor(u64::MAX);
+    assert_eq!(bench.tell(input::MESSAGE, &[id]), status::ACCEPTED);
+    assert_eq!(bench.tell(input::MESSAGE, &[id]) & status::ACCEPTED, status::NOTHING, "a repetition");
+    bench.set_cursor(1);
+    assert_eq!(bench.tell(input::LOCATE, &[id]), status::ACCEPTED);
+    assert_eq!(bench.operands.cursor(), Cursor { epoch: u64::MAX, offset: u64::MAX, time: 7 });
+}
+
+#[test]
+fn a_publish_has_a_number_or_the_reason_why_it_was_not_accepted() {
+    let mut bench = ClientBench::attached();
+    assert_eq!(bench.client.enqueue(100.0, 100, f64::NAN, 0.0), 1.0);
+    assert_eq!(bench.client.enqueue(100.0, 101, f64::NAN, 0.0), -f64::from(refusal::TOO_LARGE));
+    assert_eq!(bench.client.enqueue(100.0, 1, 5_000.0, 1.0), 2.0, "a request");
+    let done = bench.handle(input::END, &[over::CLOSED.into()]);
+    let unknown = ErrorCode::ALL.iter().position(|code| *code == ErrorCode::Unknown).expect("a code") as f64;
+    let [_, code, is_over, ..] = done.iter().find(|(number, _)| *number == action::PUBLISHED).expect("an outcome").1;
+    assert_eq!((code, is_over), (unknown, 1.0));
+    assert_eq!(bench.client.enqueue(100.0, 1, f64::NAN, 0.0), -f64::from(refusal::CLOSED));
+}
+
+#[test]
+fn a_connection_that_is_over_by_its_policy_ends_the_client_before() {
+    let mut bench = ClientBench::attached();
+    let done = numbers(&bench.handle(input::CLOSED, &[1.0, 1000.0, 0.0]));
+    let place = |action| done.iter().position(|number| *number == action);
+    assert!(place(action::OVER).is_some_and(|over| place(action::ENDED).is_some_and(|ended| over < ended)), "{done:?}");
 }

@@ -7,15 +7,18 @@ use anyhow::{Context, Result};
 
 use crate::workspace::Workspace;
 
-/// A module for each entry of the `exports` map.
-const ENTRIES: [&str; 4] = ["js/index.js", "js/inline.js", "js/inline-react.js", "js/react.js"];
+/// The entries of the `exports` map that have a wasm module of their own, and its file. They are what browsers load in production.
+const CORES: [(&str, &str); 2] = [("js/index.js", "everwire.wasm"), ("js/client.js", "client.wasm")];
 
-/// What stays an import. All entries share the module that `index.js` is, so that an application has one core, whichever it
-/// imports.
-const IMPORTS: [&str; 3] = ["./index.js", "everwire", "react"];
+/// The other entries.
+const ENTRIES: [&str; 4] = ["js/inline.js", "js/inline-client.js", "js/inline-react.js", "js/react.js"];
+
+/// What stays an import. Other entries share the module that `index.js` or `client.js` is, so that an application has one core of each,
+/// whichever it imports.
+const IMPORTS: [&str; 4] = ["./index.js", "./client.js", "everwire", "react"];
 
 /// The entries for `require`, where `everwire` is `everwire/inline`: from CommonJS no file can be found.
-const REQUIRED: [&str; 2] = ["js/inline.js", "js/react.js"];
+const REQUIRED: [&str; 3] = ["js/inline.js", "js/inline-client.js", "js/react.js"];
 
 /// Fills `dist/` anew.
 pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
@@ -30,11 +33,15 @@ pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
             .args(["--loader:.wasm=base64", "--outdir=dist", "--log-level=warning"])
             .args(imports.iter().map(|import| format!("--external:{import}")))
     };
+    for (entry, wasm) in CORES {
+        bundle(&[entry], &IMPORTS).args(["--format=esm", &format!("--define:WASM={wasm:?}")]).run()?;
+        fs::copy(package.join("build").join(wasm), dist.join(wasm))?;
+    }
     bundle(&ENTRIES, &IMPORTS).args(["--format=esm"]).run()?;
-    for entry in ENTRIES {
+    for entry in CORES.map(|(entry, _)| entry).iter().chain(&ENTRIES) {
         shorten(workspace, &dist, entry.trim_start_matches("js/"))?;
     }
-    bundle(&REQUIRED, &IMPORTS[1..])
+    bundle(&REQUIRED, &IMPORTS[2..])
         .args([
             "--format=cjs",
             "--banner:js=\"use strict\";",
@@ -42,9 +49,8 @@ pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
             "--inject:js/text-encoder.js",
         ])
         // There is none in CommonJS, and nothing that is reached asks for it.
-        .args(["--define:import.meta.url=undefined"])
+        .args(["--define:import.meta.url=undefined", "--define:WASM=undefined"])
         .run()?;
-    fs::copy(package.join("build/everwire.wasm"), dist.join("everwire.wasm"))?;
     for types in fs::read_dir(package.join("types"))? {
         let types = types?.path();
         let name = types.file_name().and_then(|name| name.to_str()).context("a file of types has an odd name")?;

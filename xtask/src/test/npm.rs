@@ -13,8 +13,9 @@ use crate::workspace::Workspace;
 
 pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summary) {
     let server = summary.step("npm, server", || native::build_server(workspace));
-    summary.step("npm, units", || units(workspace));
     let tarball = summary.step("npm, package", || npm::tarball_to_test(workspace));
+    // They need the wasm module of the client.
+    summary.step("npm, units", || units(workspace));
     if tarball.is_some() {
         summary.step("npm, size", || npm::check_size(workspace));
     }
@@ -25,7 +26,8 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
 
 /// The parts of the package that can be tested from their sources, by Node.js alone.
 fn units(workspace: &Workspace) -> Result<()> {
-    workspace.command("node").args(["--test", "crates/everwire-js/tests/unit/heartbeat.test.js"]).run()
+    let tests = ["heartbeat", "codec", "client", "development"].map(|name| format!("crates/everwire-js/tests/unit/{name}.test.js"));
+    workspace.command("node").args(["--test"]).args(tests).run()
 }
 
 /// Playwright runs those tests, too, that need no browser.

@@ -44,7 +44,7 @@ test.describe("The types", () => {
     ] as const) {
       test(`hold for ${modules} with the lib ES2022 and ${name}`, async ({ project }) => {
         const isBare = platform.lib.length + platform.types.length === 1;
-        const files = ["program.ts", "left-out.ts", ...(isBare ? ["no-platform.ts"] : [])];
+        const files = ["program.ts", "client.ts", "left-out.ts", ...(isBare ? ["no-platform.ts"] : [])];
         await writeFile(project.path("package.json"), JSON.stringify({ type }));
         const configuration = { extends: "../tsconfig.json", compilerOptions: { ...platform, ...options }, include: [], files };
         await writeFile(project.path("elsewhere/tsconfig.json"), JSON.stringify(configuration));

@@ -1,0 +1,2 @@
+export * from "everwire/client";
+export { default } from "everwire/client";
