@@ -8,7 +8,7 @@ const BATCH = 50;
  * How long a round is to take, in ms, and within what number of messages. It is short, so that on a shared machine some rounds
  * are not interrupted by another process.
  */
-const ROUND = { time: 1.5, least: 20, most: 8000 };
+const ROUND = { time: 1.5, least: 24, most: 8000 };
 /** Rounds until the number of messages in one has settled. */
 const SETTLING = 6;
 /** How long a client runs before any measurement, in ms: its code is compiled best when it has run hot. */
@@ -44,16 +44,20 @@ async function warmUp(open, cases) {
 }
 
 /** Opens a client for one case. Returns how to prepare a number of messages, which returns how to have them measured. */
-async function start(open, { kind, size, isDispatched }) {
+async function start(open, { kind, size, isDispatched, together = 1 }) {
   FakeWebSocket.isDispatching = isDispatched;
   const isTicks = kind === "ticks";
   const client = await open("ws://fake.invalid/", isTicks);
   const socket = FakeWebSocket.latest;
   if (isTicks) {
-    const texts = ticks(size, 500).map((json) => FakeWebSocket.dialect.tick(json)[0]);
+    const { tick, join } = FakeWebSocket.dialect;
+    const texts = ticks(size, 500);
     return (count) => {
-      const events = Array.from({ length: count }, (_, index) => message(texts[index % texts.length]));
-      return () => push(client, socket, events);
+      const made = Array.from({ length: count }, (_, index) => tick(texts[index % texts.length], socket));
+      const size = join ? together : 1;
+      const data = size > 1 ? Array.from({ length: count / size }, (_, index) => join(made.slice(index * size, (index + 1) * size))) : made;
+      const events = data.map((text) => message(flat(text)));
+      return () => push(client, socket, events, size);
     };
   }
   client.prepare(kind === "text", size);
@@ -83,12 +87,18 @@ async function echo(client, socket, events, frames) {
   }
 }
 
-async function push(client, socket, events) {
+async function push(client, socket, events, size) {
   const before = client.received();
   for (let next = 0; next < events.length; ) {
     socket.deliver(events[next++]);
-    if (client.received() - before < next) await until(() => client.received() - before >= next);
+    if (client.received() - before < next * size) await until(() => client.received() - before >= next * size);
   }
+}
+
+/** A text as a socket gives it: in one piece, whatever it was joined from. */
+function flat(text) {
+  /$/.test(text);
+  return text;
 }
 
 /** Waits by microtasks, and only if they do not help by tasks. */
@@ -112,7 +122,8 @@ async function settle(prepare) {
   };
   for (let left = SETTLING; left > 0; left--) {
     const each = await round();
-    count = Math.round(Math.min(ROUND.most, Math.max(ROUND.least, (ROUND.time * 1000) / each)));
+    // A whole number of messages for any number of ticks that come together.
+    count = 8 * Math.round(Math.min(ROUND.most, Math.max(ROUND.least, (ROUND.time * 1000) / each)) / 8);
   }
   return round;
 }

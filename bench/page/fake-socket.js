@@ -46,9 +46,10 @@ export class FakeWebSocket extends EventTarget {
   #onmessage = null;
   #isDispatching = FakeWebSocket.isDispatching;
 
-  constructor(url) {
+  constructor(url, protocols = []) {
     super();
     this.url = String(url);
+    this.protocol = [protocols].flat()[0] ?? "";
     FakeWebSocket.latest = this;
     FakeWebSocket.made += 1;
     setTimeout(() => this.#open());

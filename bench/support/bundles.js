@@ -19,7 +19,8 @@ const HERE = { sources: bench, everwire, wasmClients };
 /** Bundles a module and returns the file. Files that it names by their address are no part of it. */
 export async function bundle(entry, { name, folder, external = [] }, from = HERE) {
   const outfile = folder && join(folder, `${name}.js`);
-  const alias = { "everwire-dist": join(from.everwire, "index.js"), "bench-wasm": from.wasmClients };
+  const [socket, client] = ["index.js", "client.js"].map((file) => join(from.everwire, file));
+  const alias = { "everwire-dist": socket, "everwire-client-dist": client, "bench-wasm": from.wasmClients };
   const stdin = { contents: entry, resolveDir: from.sources, sourcefile: `${name}.js` };
   const result = await build({ ...OPTIONS, stdin, outfile, alias, external, write: outfile !== undefined });
   return outfile ?? result.outputFiles[0].contents;

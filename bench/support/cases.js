@@ -6,6 +6,9 @@ const sized = (kind) => Object.entries(SIZES[kind]).map(([name, size]) => ({ nam
 
 /** Texts and bytes go there and back, ticks come in; the listeners are called as functions. */
 const CALLED = ["text", "binary", "ticks"].flatMap(sized);
+/** Ticks that are ready together: in one message where the protocol has room for several, each as one of its own elsewhere. */
+const TOGETHER = { ...CALLED.find(({ name }) => name === "ticks 200 B"), name: "ticks 200 B, 8 together", together: 8 };
+CALLED.push(TOGETHER);
 /** The same with events that the platform dispatches, as the browser's own class does. Of a long tick decoding is all that counts. */
 const DISPATCHED = CALLED.filter(({ name }) => name !== "ticks 4 kB").map((one) => ({ ...one, name: `${one.name}, dispatched`, isDispatched: true }));
 
@@ -26,7 +29,7 @@ export const GROUPS = {
 
 /** The tables that compare our clients with their floor. */
 export const OWN = [
-  { title: "EverSocket and the browser's class, events dispatched", floor: "raw", names: names(DISPATCHED, "text", "binary") },
+  { title: "EverSocket, EverClient and the browser's class, events dispatched", floor: "raw", names: names(DISPATCHED, "text", "binary", "ticks") },
   {
     title: "Rust and a listener without a library",
     floor: "web-sys",

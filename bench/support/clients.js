@@ -1,17 +1,20 @@
 /**
  * Every client under measurement, the browser's own first: its name, its file in `clients/`, what it speaks, and where it takes part.
  * Ours are compared with their floor: what the same does without a library. EverSocket has a second entry for ticks alone, where they
- * are read in another way, and `everwire` one that reads all by a callback.
+ * are read in another way, clients of channels take part with ticks alone, and `everwire` one that reads all by a callback.
  */
 export const clients = [
   { name: "WebSocket", file: "raw", dialect: "plain", isFloor: true },
   { name: "EverSocket", file: "eversocket", dialect: "plain", floor: "raw" },
   { name: "EverSocket json()", file: "eversocket-json", dialect: "plain", floor: "raw", ticksOnly: true },
+  { name: "EverClient", file: "everclient", dialect: "everwire", floor: "raw", ticksOnly: true },
+  { name: "EverClient, handler", file: "everclient-handler", dialect: "everwire", floor: "raw", ticksOnly: true },
   { name: "everwire (Rust), stream", file: "everwire", dialect: "plain", floor: "web-sys" },
   { name: "everwire (Rust), callback", file: "everwire-callback", dialect: "plain", floor: "web-sys" },
   { name: "reconnecting-websocket", file: "reconnecting-websocket", dialect: "plain" },
   { name: "partysocket", file: "partysocket", dialect: "plain" },
   { name: "socket.io-client", file: "socket.io-client", dialect: "socket.io" },
+  { name: "centrifuge-js", file: "centrifuge", dialect: "centrifuge", ticksOnly: true },
   { name: "web-sys, no library (Rust)", file: "web-sys", dialect: "plain", isFloor: true },
   { name: "gloo-net (Rust)", file: "gloo-net", dialect: "plain" },
   { name: "ws_stream_wasm (Rust)", file: "ws-stream-wasm", dialect: "plain" },
