@@ -6,12 +6,14 @@
 //! Times are milliseconds since the Unix epoch by the server's clock, and sizes are bytes, unless a field says otherwise.
 //!
 //! # Layout
+//! - [`chat`]: rooms to chat in
 //! - [`files`]: files that one client leaves for others
 //! - [`lab`]: one feed over every transport, and what each transport costs
 //! - [`monitor`]: what the machine and the server do
 //! - [`ticker`]: stock prices
 //! - [`tracker`]: positions on a map
 
+pub mod chat;
 mod error;
 pub mod files;
 pub mod lab;

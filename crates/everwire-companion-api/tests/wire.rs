@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use everwire_companion_api::{ErrorMessage, files, lab, monitor, ticker, tracker};
+use everwire_companion_api::{ErrorMessage, chat, files, lab, monitor, ticker, tracker};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +27,20 @@ const SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e7304336293
 fn an_error_is_a_message_without_a_type() {
     let text = r#"{"error":"there is no such file of yours; it may have gone already"}"#;
     assert!(round_trip::<ErrorMessage>(text).error.starts_with("there is no such file"));
+}
+
+#[test]
+fn the_texts_of_the_chat_stay_the_same() {
+    let message = r#"{"id":"0123456789abcdef","author":{"id":"u-7f","name":"Ada"},"text":"Good morning!"}"#;
+    round_trip::<chat::Message>(message);
+    round_trip::<chat::Typing>(r#"{"author":{"id":"u-7f","name":"Ada"}}"#);
+    round_trip::<chat::HistoryRequest>(r#"{"room":"lobby","limit":50}"#);
+    round_trip::<chat::HistoryRequest>(r#"{"room":"lobby","before":51,"limit":50}"#);
+    let unreadable = r#"{"offset":9,"time":1795219200100,"message":null}"#;
+    let stored = format!(r#"{{"offset":8,"time":1795219200000,"message":{message}}}"#);
+    round_trip::<chat::HistoryPage>(&format!(
+        r#"{{"epoch":"9f","first":1,"last":9,"messages":[{stored},{unreadable}]}}"#
+    ));
 }
 
 #[test]
