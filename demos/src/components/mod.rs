@@ -7,6 +7,7 @@
 //! - [`page_head`]: the head of each page: heading, and the line to the server
 //! - [`break_menu`], [`server_menu`]: what breaks the line, and where it leads
 //! - [`chart`]: charts that follow live data
+//! - [`spark`]: small lines in tables
 //! - [`popover`]: a button with a panel that it opens
 //! - [`copy_button`]: copies a text; [`icon`]: the pictograms
 
@@ -19,6 +20,7 @@ mod page_head;
 mod popover;
 mod server_menu;
 mod shell;
+mod spark;
 mod theme_toggle;
 
 pub(crate) use break_menu::BreakMenu;
@@ -30,3 +32,4 @@ pub(crate) use page_head::PageHead;
 pub(crate) use popover::Popover;
 pub(crate) use server_menu::ServerMenu;
 pub(crate) use shell::Shell;
+pub(crate) use spark::Spark;

@@ -6,7 +6,7 @@ use yew::prelude::*;
 
 use super::ByIdentity;
 use super::columns::{Column, Sorting};
-use super::quote::{Quote, SPARK_HEIGHT, SPARK_WIDTH};
+use super::quote::Quote;
 use crate::components::Icon;
 use crate::format;
 
@@ -136,7 +136,6 @@ fn Row(props: &RowProps) -> Html {
         change if change <= -0.005 => "fall",
         _ => "even",
     };
-    let spark = format!("0 0 {SPARK_WIDTH} {SPARK_HEIGHT}");
     html! {
         <tr role="row" aria-rowindex={props.index.to_string()} data-trend={trend}>
             <th class="company-cell" role="rowheader" scope="row">{ &quote.company }</th>
@@ -147,7 +146,7 @@ fn Row(props: &RowProps) -> Html {
                 <span class="change-percent">{ format!("{} %", format::signed(quote.change_in_percent(), 2)) }</span>
             </td>
             <td class="spark-cell" role="cell">
-                <svg class="spark" viewBox={spark} preserveAspectRatio="none" aria-hidden="true"><polyline points={quote.spark.points()} /></svg>
+                { quote.spark.view() }
             </td>
             <td class="open-cell" role="cell">{ price(quote.open) }</td>
             <td class="low-cell" role="cell">{ price(quote.low) }</td>

@@ -1,16 +1,7 @@
-use std::cell::OnceCell;
-use std::collections::VecDeque;
-use std::fmt::Write;
-
 use everwire_companion_api::ticker::Stock;
 use yew::AttrValue;
 
-/// How many samples a sparkline shows.
-const SAMPLES: usize = 48;
-
-/// The size of a sparkline's drawing.
-pub(super) const SPARK_WIDTH: f64 = 96.0;
-pub(super) const SPARK_HEIGHT: f64 = 28.0;
+use crate::components::Spark;
 
 /// The prices of one stock.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,67 +41,5 @@ impl Quote {
         self.price = price;
         self.low = self.low.min(price);
         self.high = self.high.max(price);
-    }
-}
-
-/// The price over the last half minute, sampled at even times. It is drawn again with each sample and not with each trade, so that
-/// a row costs the same at twenty trades a second and at twenty thousand.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Spark {
-    samples: VecDeque<f64>,
-    /// Drawn when a row shows it: most of five hundred do not.
-    points: OnceCell<AttrValue>,
-}
-
-impl Spark {
-    /// Takes the price at the time of a sample.
-    pub(super) fn sample(&mut self, price: f64) {
-        if self.samples.len() == SAMPLES {
-            self.samples.pop_front();
-        }
-        self.samples.push_back(price);
-        self.points = OnceCell::new();
-    }
-
-    /// The `points` of an SVG polyline.
-    pub(super) fn points(&self) -> AttrValue {
-        self.points.get_or_init(|| self.draw().into()).clone()
-    }
-
-    fn draw(&self) -> String {
-        let low = self.samples.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = self.samples.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let span = high - low;
-        let mut points = String::with_capacity(self.samples.len() * 11);
-        let unused = SAMPLES - self.samples.len();
-        for (index, price) in self.samples.iter().enumerate() {
-            #[expect(clippy::cast_precision_loss, reason = "a few dozen")]
-            let x = (unused + index) as f64 / (SAMPLES - 1) as f64 * SPARK_WIDTH;
-            // A constant price is a line in the middle.
-            let share = if span > 0.0 { (price - low) / span } else { 0.5 };
-            let y = 2.0 + (1.0 - share) * (SPARK_HEIGHT - 4.0);
-            // Writing to a String never fails.
-            let _ = write!(points, "{x:.1},{y:.1} ");
-        }
-        points
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_latest_sample_is_at_the_right_edge_and_the_oldest_are_dropped() {
-        let mut spark = Spark::default();
-        spark.sample(1.0);
-        assert_eq!(spark.points().trim(), "96.0,14.0");
-        for price in 0..100 {
-            spark.sample(f64::from(price));
-        }
-        let points = spark.points();
-        let points: Vec<&str> = points.split_whitespace().collect();
-        assert_eq!(points.len(), SAMPLES);
-        assert_eq!((points[0], points[SAMPLES - 1]), ("0.0,26.0", "96.0,2.0"));
     }
 }
