@@ -93,6 +93,17 @@ impl Upgrade {
         self.granted.as_ref().and_then(|granted| granted.to_str().ok())
     }
 
+    #[cfg(feature = "channels")]
+    pub(crate) fn everwire(&self) -> &Everwire {
+        &self.everwire
+    }
+
+    /// The largest message that the connection will take.
+    #[cfg(feature = "channels")]
+    pub(crate) fn message_bytes(&self) -> usize {
+        self.environment.limits.message_bytes
+    }
+
     /// Puts an [`Interceptor`] between the connection and its client, which excludes direct writes.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.interceptor = Some(Box::new(interceptor));

@@ -7,6 +7,7 @@ mod chat;
 
 mod channels;
 mod drain;
+mod endpoint;
 mod examples;
 mod failures;
 mod presence;
