@@ -10,6 +10,7 @@
 //! - [`files`]: files that one client leaves for others
 //! - [`lab`]: one feed over every transport, and what each transport costs
 //! - [`monitor`]: what the machine and the server do
+//! - [`server`]: what visitors can do to the server
 //! - [`ticker`]: stock prices
 //! - [`tracker`]: positions on a map
 
@@ -18,6 +19,7 @@ mod error;
 pub mod files;
 pub mod lab;
 pub mod monitor;
+pub mod server;
 pub mod ticker;
 pub mod tracker;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use everwire_companion_api::{ErrorMessage, chat, files, lab, monitor, ticker, tracker};
+use everwire_companion_api::{ErrorMessage, chat, files, lab, monitor, server, ticker, tracker};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,6 +41,11 @@ fn the_texts_of_the_chat_stay_the_same() {
     round_trip::<chat::HistoryPage>(&format!(
         r#"{{"epoch":"9f","first":1,"last":9,"messages":[{stored},{unreadable}]}}"#
     ));
+}
+
+#[test]
+fn what_visitors_can_do_to_the_server_stays_the_same() {
+    assert!(round_trip::<server::Faults>(r#"{"faults":true,"kill":false}"#).faults);
 }
 
 #[test]

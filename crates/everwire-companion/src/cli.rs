@@ -12,8 +12,8 @@ use crate::ticker::{FeedSource, Recording, RecordingError, TickerLimits};
 /// The companion server of Everwire: small WebSocket endpoints for demos, tests and measurements.
 ///
 /// Start it without any flag, then connect to ws://127.0.0.1:9001/echo. The other endpoints are /broadcast, /hello,
-/// /countdown, /sum, /clock, /ticker, /tracker, /lab/socket and, with --monitor, /monitor. /files, /lab, /healthz and
-/// /metrics answer HTTP.
+/// /countdown, /sum, /clock, /ticker, /tracker, /lab/socket and, with --monitor, /monitor. /everwire has channels, by the
+/// subprotocol everwire.v1. /files, /lab, /healthz and /metrics answer HTTP.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "everwire-companion", version, max_term_width = 110)]
 pub struct Cli {
@@ -21,8 +21,12 @@ pub struct Cli {
     #[arg(long, value_name = "DIR")]
     dist: Option<PathBuf>,
 
-    /// Inject faults that clients request, like /echo?fault=drop:3, and open channels at /everwire to everyone. For tests and demos
-    /// only: any client can use them.
+    /// Folder of the journal, which keeps the messages of channels and the sessions of clients over a restart [default: in memory].
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+
+    /// Inject faults that clients request, like /echo?fault=drop:3, and let clients use any channel of /everwire. For tests and
+    /// demos only: any client can use them.
     #[arg(long)]
     faults: bool,
 
@@ -114,7 +118,7 @@ pub enum UnusableFlags {
 impl Cli {
     /// Turns the flags into a configuration. Reads the files that they name.
     pub fn into_config(self) -> Result<Config, UnusableFlags> {
-        let Self { dist, faults, monitor, server, ticker, files } = self;
+        let Self { dist, journal, faults, monitor, server, ticker, files } = self;
         if let Some(dist) = dist.as_ref().filter(|dist| !dist.is_dir()) {
             return Err(UnusableFlags::Dist(dist.clone()));
         }
@@ -122,6 +126,7 @@ impl Cli {
             listen: server.listen,
             reuse_port: server.reuse_port,
             dist,
+            journal,
             faults,
             monitor,
             origins: server.origins()?,

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
 use everwire_server::Everwire;
-use everwire_server::channels::AllowAll;
+use everwire_server::broker::{Journal, JournalConfig, JournalError};
 
+use crate::channels;
 use crate::config::Config;
 use crate::endpoints::Groups;
 use crate::files::Store;
@@ -10,6 +11,9 @@ use crate::lab::Lab;
 use crate::monitor::Monitor;
 use crate::pages::Pages;
 use crate::ticker::Streams;
+
+/// Files of the journal, which connections must not use up.
+const JOURNAL_FILES: usize = 16;
 
 /// The state behind the routes. A clone is cheap and shares the state.
 #[derive(Clone, Debug)]
@@ -29,19 +33,24 @@ struct Shared {
 
 impl Companion {
     /// The state of a server without connections.
-    pub fn new(config: Config) -> Self {
+    ///
+    /// # Errors
+    /// If [`Config::journal`] names a folder that cannot be used.
+    pub fn new(config: Config) -> Result<Self, JournalError> {
         let mut everwire = Everwire::builder()
             .origins(config.origins.clone())
             .limits(|limits| *limits = config.limits.clone())
             .connection_limits(|limits| *limits = config.connection.clone())
             .clock(config.clock.clone())
             // Uploads are files that stay open.
-            .reserved_files(config.files.files);
-        if config.faults {
-            // A server for tests: their clients have no names, and may use every channel.
-            everwire = everwire.authorize(AllowAll);
+            .reserved_files(config.files.files + JOURNAL_FILES);
+        if let Some(folder) = &config.journal {
+            let mut settings = JournalConfig::default();
+            settings.broker.clock = config.clock.clone();
+            everwire = everwire.broker(Journal::open_with(folder, settings)?);
         }
-        Self(Arc::new(Shared {
+        let everwire = channels::configure(everwire, &config);
+        Ok(Self(Arc::new(Shared {
             everwire: everwire.build(),
             pages: config.dist.as_deref().map(Pages::new),
             groups: Groups::default(),
@@ -50,12 +59,23 @@ impl Companion {
             lab: Lab::default(),
             files: Store::new(config.files.clone(), config.clock.clone()),
             config,
-        }))
+        })))
     }
 
     /// The connections, their limits and counters.
     pub fn everwire(&self) -> &Everwire {
         &self.0.everwire
+    }
+
+    /// Runs a task until the server has stopped.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let everwire = self.0.everwire.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = everwire.drained() => {}
+            }
+        });
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -16,10 +16,12 @@ pub struct Config {
     pub reuse_port: bool,
     /// Folder with a built single page application to serve from the same port.
     pub dist: Option<PathBuf>,
-    /// Whether `?fault=` may be used, and channels at `/everwire`. Off by default: a fault lets a stranger hold a connection open or cut
-    /// it, and the channels have no rules.
+    /// Folder of the journal that keeps the messages of channels and the sessions over a restart. In memory without.
+    pub journal: Option<PathBuf>,
+    /// Whether `?fault=` may be used, and every channel that no rule names. Off by default: a fault lets a stranger hold a connection
+    /// open or cut it.
     pub faults: bool,
-    /// Whether `/monitor` exposes process and memory information. Off by default.
+    /// Whether `/monitor` and the channel `monitor` expose process and memory information. Off by default.
     pub monitor: bool,
     /// Which web pages may connect.
     pub origins: Origins,
@@ -47,6 +49,7 @@ impl Default for Config {
             listen: ([127, 0, 0, 1], 9001).into(),
             reuse_port: false,
             dist: None,
+            journal: None,
             faults: false,
             monitor: false,
             origins: Origins::default().with_flag("--allow-origin"),

@@ -5,8 +5,10 @@
 //! - `companion`: the state behind the routes; `routes`: all of them
 //! - `upgrade`: checks a handshake and applies its faults; `protocol`: paths, query parameters and JSON messages
 //! - `endpoints`: the small ones; `ticker`, `lab`, `files`, `monitor`: the large ones
+//! - `channels`: the channels of `everwire.v1`
 //! - `fault`: faults that clients request; `pages`: the files of the demos
 
+mod channels;
 mod cli;
 mod companion;
 mod config;
@@ -26,5 +28,5 @@ pub use cli::{Cli, UnusableFlags};
 pub use companion::Companion;
 pub use config::Config;
 pub use files::FileLimits;
-pub use server::{RunningServer, Server};
+pub use server::{RunningServer, Server, StartError};
 pub use ticker::{FeedSource, Recording, RecordingError, TickerLimits};

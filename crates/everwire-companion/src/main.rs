@@ -39,11 +39,11 @@ async fn serve(log: &Log) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let (listen, drain) = (config.listen, config.drain);
+    let drain = config.drain;
     let server = match Server::bind(config).await {
         Ok(server) => server,
         Err(error) => {
-            tracing::error!("cannot listen on {listen}: {error}; choose another address with --listen");
+            tracing::error!("{error}");
             return ExitCode::FAILURE;
         }
     };

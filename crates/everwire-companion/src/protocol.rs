@@ -11,8 +11,21 @@ use everwire_server::{Connection, DropReason, HandshakeError, Message};
 use serde::Serialize;
 
 /// The paths of the WebSockets, which are also their names in the metrics.
-pub(crate) const PATHS: [&str; 11] =
-    ["/echo", "/broadcast", "/hello", "/countdown", "/sum", "/clock", "/ticker", "/tracker", "/monitor", LAB, FILES];
+pub(crate) const PATHS: [&str; 12] = [
+    "/echo",
+    "/broadcast",
+    "/hello",
+    "/countdown",
+    "/sum",
+    "/clock",
+    "/ticker",
+    "/tracker",
+    "/monitor",
+    LAB,
+    FILES,
+    EVERWIRE,
+];
+pub(crate) const EVERWIRE: &str = "/everwire";
 pub(crate) const LAB: &str = "/lab/socket";
 pub(crate) const FILES: &str = "/files";
 

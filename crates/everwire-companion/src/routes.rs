@@ -1,8 +1,10 @@
+use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use everwire_companion_api::server::Faults;
 use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -16,11 +18,15 @@ impl Companion {
     /// All routes of the server.
     pub fn router(&self) -> Router {
         let pages = files::routes().merge(lab::routes()).route("/metrics", get(metrics)).fallback(fallback);
-        let guarded = self.everwire().guard(pages);
+        let guarded = self.everwire().guard(pages.route("/faults", get(faults)));
         // They check the host by themselves, and count what they refuse.
-        let routes = guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz());
-        if self.config().faults { routes.merge(self.everwire().router()) } else { routes }
+        guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz())
     }
+}
+
+/// `GET /faults`: what a visitor can do to the server.
+async fn faults(State(companion): State<Companion>) -> Json<Faults> {
+    Json(Faults { faults: companion.config().faults, kill: false })
 }
 
 /// The library's metrics and the memory of the process.

@@ -2,10 +2,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use everwire_server::broker::JournalError;
 use everwire_server::{Server as AcceptLoop, ServerConfig};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::channels;
 use crate::companion::Companion;
 use crate::config::Config;
 use crate::lab::Meter;
@@ -16,6 +18,23 @@ use crate::lab::Meter;
 pub struct Server {
     accept_loop: AcceptLoop,
     companion: Companion,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be bound.
+    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system reported.
+        source: io::Error,
+    },
+    /// `--journal`.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// A server that runs in the background. Dropping it leaves it running; [`stop`](Self::stop) stops it.
@@ -29,14 +48,16 @@ pub struct RunningServer {
 
 impl Server {
     /// Binds [`Config::listen`]. Clients can connect from now on, and are served once the server runs.
-    pub async fn bind(config: Config) -> io::Result<Self> {
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let address = config.listen;
         let listen = ServerConfig::new(config.listen).reuse_port(config.reuse_port).drain(config.drain);
         let listen = match config.tls.clone() {
             Some(tls) => listen.tls(tls),
             None => listen,
         };
-        let companion = Companion::new(config);
-        let accept_loop = AcceptLoop::bind(companion.everwire(), listen).await?;
+        let companion = Companion::new(config)?;
+        let accept_loop = AcceptLoop::bind(companion.everwire(), listen).await;
+        let accept_loop = accept_loop.map_err(|source| StartError::Listen { address, source })?;
         companion.files().remove_leftovers();
         Ok(Self { accept_loop: accept_loop.observe(|| Arc::new(Meter::default())), companion })
     }
@@ -54,6 +75,7 @@ impl Server {
     /// Serves until `stop` completes, then drains and returns.
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
         let Self { accept_loop, companion } = self;
+        channels::start(&companion);
         accept_loop.run_until(companion.router(), stop).await;
         companion.files().close();
     }

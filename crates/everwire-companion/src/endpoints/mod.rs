@@ -8,13 +8,14 @@ mod simple;
 mod tracker;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use everwire_server::{Endpoint, Group, HandshakeError};
 
 use crate::companion::Companion;
 use crate::files::FilesHandler;
-use crate::protocol::{FILES, LAB, PATHS, STREAMS_FULL};
+use crate::protocol::{EVERWIRE, FILES, LAB, PATHS, STREAMS_FULL};
 use crate::upgrade::UpgradeRequest;
 use crate::{lab, monitor, ticker};
 use simple::{
@@ -34,8 +35,12 @@ pub(crate) struct Groups {
 pub(crate) fn routes(companion: &Companion) -> Router<Companion> {
     let everwire = companion.everwire();
     // The metrics list them in this order.
-    let [echo_, broadcast_, hello_, countdown_, sum_, clock_, ticker_, tracker_, monitor_, lab_, files_] =
-        PATHS.map(|path| Endpoint::new(everwire, path).drop_reasons([STREAMS_FULL]));
+    let [echo_, broadcast_, hello_, countdown_, sum_, clock_, ticker_, tracker_, monitor_, lab_, files_, channels_] =
+        PATHS.map(|path| {
+            let endpoint =
+                if path == EVERWIRE { everwire.channels_endpoint(path) } else { Endpoint::new(everwire, path) };
+            endpoint.drop_reasons([STREAMS_FULL])
+        });
     Router::new()
         // The echo returns everything, heartbeat pings included.
         .route("/echo", echo_.answer_pings(false).route(echo))
@@ -49,6 +54,7 @@ pub(crate) fn routes(companion: &Companion) -> Router<Companion> {
         .route("/monitor", monitor_.route(monitor::open))
         .route(LAB, lab_.route(lab::open))
         .route(FILES, files_.route(files))
+        .route(EVERWIRE, channels_.route(channels))
 }
 
 /// Grants the first subprotocol that the client offers, so that the echo tester of the demos can show one.
@@ -87,4 +93,12 @@ async fn tracker(State(companion): State<Companion>, UpgradeRequest { upgrade, .
 async fn files(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
     let message_bytes = companion.config().connection.message_bytes;
     upgrade.accept(move |connection| FilesHandler::new(companion.files(), message_bytes, connection))
+}
+
+async fn channels(
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    UpgradeRequest { upgrade, .. }: UpgradeRequest,
+) -> Response {
+    upgrade.accept_channels(headers, uri)
 }

@@ -141,7 +141,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_feed_keeps_its_rate_and_its_numbers_have_no_gap() {
-        let companion = Companion::new(Config::default());
+        let companion = Companion::new(Config::default()).unwrap();
         let feeds = Feeds::default();
         let log = feeds.log(&companion, selection("rate=20"), None).unwrap();
         let start = log.read(None).0.unwrap().cursor;
@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_feed_without_readers_ends_and_one_that_is_held_does_not() {
-        let companion = Companion::new(Config::default());
+        let companion = Companion::new(Config::default()).unwrap();
         let feeds = Feeds::default();
         drop(feeds.log(&companion, selection("rate=1"), None).unwrap());
         let held = feeds.log(&companion, selection("rate=2"), None).unwrap();
@@ -163,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_more_feeds_run_than_the_limit() {
-        let companion = Companion::new(Config::default());
+        let companion = Companion::new(Config::default()).unwrap();
         let feeds = Feeds::default();
         for size in 0..MAX_FEEDS {
             feeds.log(&companion, selection(&format!("size={}", 64 + size)), None).unwrap();
@@ -175,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_address_cannot_start_every_feed() {
-        let companion = Companion::new(Config::default());
+        let companion = Companion::new(Config::default()).unwrap();
         let feeds = Feeds::default();
         let log = |size: usize, address: &str| {
             feeds.log(&companion, selection(&format!("size={size}")), Some(address.parse().unwrap()))

@@ -76,7 +76,7 @@ async fn a_drain_ends_when_all_clients_have_left() {
 
 #[tokio::test]
 async fn a_mounted_router_refuses_new_sockets_while_it_drains() {
-    let companion = everwire_companion::Companion::new(everwire_companion::Config::default());
+    let companion = everwire_companion::Companion::new(everwire_companion::Config::default()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let app = companion.router();

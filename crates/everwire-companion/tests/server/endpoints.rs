@@ -206,7 +206,7 @@ async fn healthz_is_well() {
 #[tokio::test]
 async fn the_routes_can_be_nested_in_another_application() {
     let app = axum::Router::new()
-        .nest("/live", everwire_companion::Companion::new(everwire_companion::Config::default()).router());
+        .nest("/live", everwire_companion::Companion::new(everwire_companion::Config::default()).unwrap().router());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });

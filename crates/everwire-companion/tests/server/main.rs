@@ -4,6 +4,7 @@
 mod files_client;
 mod harness;
 
+mod channels;
 mod dist;
 mod drain;
 mod endpoints;

@@ -192,6 +192,7 @@ fn help_names_an_address_to_try_and_the_flags() {
         "ws://127.0.0.1:9001/echo",
         "--listen",
         "--dist",
+        "--journal",
         "--faults",
         "--allow-origin",
         "--drain",

@@ -1,0 +1,161 @@
+//! What clients may do with channels and requests, and what channels keep: a line for each pattern of names.
+
+use everwire_server::channels::{Action, Authorize, ChannelOptions, Identity};
+
+use crate::config::Config;
+use Right::{Presence, Publish, Subscribe};
+
+/// The first pattern that matches a channel's name holds.
+const CHANNELS: &[Channels] = &[
+    Channels::new("chat/*", &[Subscribe, Publish, Presence]),
+    Channels::new("live/monitor", &[Subscribe]).with_monitor(),
+    Channels::new("live/*", &[Subscribe]),
+    Channels::new("ticker/*", &[Subscribe]).options(ChannelOptions::state),
+    Channels::new("tracker", &[Subscribe, Publish]).options(ChannelOptions::state),
+    Channels::new("monitor", &[Subscribe]).with_monitor(),
+    Channels::new("counter/*", &[Subscribe, Publish]),
+];
+
+/// The requests that every client may send.
+const REQUESTS: &[&str] = &["chat/*", "live/*", "ticker/*", "tracker/*"];
+
+/// The channels whose names match a pattern.
+#[derive(Debug)]
+struct Channels {
+    /// A name, or the beginning of names before a `*`.
+    pattern: &'static str,
+    rights: &'static [Right],
+    options: fn() -> ChannelOptions,
+    /// Whether they expose what only a server with `--monitor` exposes.
+    need_monitor: bool,
+}
+
+/// What every client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Right {
+    Subscribe,
+    Publish,
+    Presence,
+}
+
+impl Channels {
+    const fn new(pattern: &'static str, rights: &'static [Right]) -> Self {
+        Self { pattern, rights, options: ChannelOptions::default, need_monitor: false }
+    }
+
+    /// Sets what the channels keep and take.
+    const fn options(mut self, options: fn() -> ChannelOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Allows them only with `--monitor`.
+    const fn with_monitor(mut self) -> Self {
+        self.need_monitor = true;
+        self
+    }
+
+    fn of(name: &str) -> Option<&'static Self> {
+        CHANNELS.iter().find(|channels| matches(channels.pattern, name))
+    }
+}
+
+/// What a channel keeps and takes.
+pub(super) fn options(channel: &str) -> ChannelOptions {
+    Channels::of(channel).map(|channels| (channels.options)()).unwrap_or_default()
+}
+
+/// The rules of a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    monitor: bool,
+    /// Whether every client may use all names that match no pattern: for tests.
+    others: bool,
+}
+
+impl Rules {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { monitor: config.monitor, others: config.faults }
+    }
+
+    fn allow(self, channel: &str, right: Right) -> bool {
+        match Channels::of(channel) {
+            Some(channels) => channels.rights.contains(&right) && (self.monitor || !channels.need_monitor),
+            None => self.others,
+        }
+    }
+}
+
+impl Authorize for Rules {
+    fn allows(&self, _: &Identity, action: Action<'_>) -> bool {
+        match action {
+            Action::Subscribe(channel) => self.allow(channel, Subscribe),
+            Action::Publish(channel) => self.allow(channel, Publish),
+            Action::Presence(channel) => self.allow(channel, Presence),
+            Action::Request(name) => self.others || REQUESTS.iter().any(|pattern| matches(pattern, name)),
+            _ => false,
+        }
+    }
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use everwire_server::broker::HistoryKind;
+
+    use super::*;
+
+    fn allowed(config: &Config, action: Action<'_>) -> bool {
+        Rules::new(config).allows(&Identity::anonymous(), action)
+    }
+
+    #[test]
+    fn a_channel_without_a_rule_is_open_only_with_faults() {
+        let other = [
+            Action::Subscribe("other"),
+            Action::Publish("other"),
+            Action::Presence("other"),
+            Action::Request("other"),
+            Action::Subscribe("chat"),
+            Action::Subscribe("tracker/"),
+        ];
+        for faults in [false, true] {
+            let config = Config { faults, ..Config::default() };
+            assert_eq!(other.map(|action| allowed(&config, action)), [faults; 6]);
+        }
+    }
+
+    #[test]
+    fn a_rule_holds_with_faults_too() {
+        for faults in [false, true] {
+            let config = Config { faults, ..Config::default() };
+            assert!(allowed(&config, Action::Publish("chat/lobby")));
+            assert!(allowed(&config, Action::Subscribe("live/market")));
+            assert!(!allowed(&config, Action::Publish("live/market")));
+            assert!(!allowed(&config, Action::Presence("ticker/10")));
+        }
+    }
+
+    #[test]
+    fn the_monitor_is_read_only_with_its_flag() {
+        for monitor in [false, true] {
+            let config = Config { monitor, faults: true, ..Config::default() };
+            for channel in ["monitor", "live/monitor"] {
+                assert_eq!(allowed(&config, Action::Subscribe(channel)), monitor);
+                assert!(!allowed(&config, Action::Publish(channel)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_keys_is_a_state_channel() {
+        let kinds = ["ticker/10", "tracker", "chat/lobby", "other"].map(|channel| options(channel).retention.kind);
+        assert_eq!(kinds, [HistoryKind::State, HistoryKind::State, HistoryKind::Stream, HistoryKind::Stream]);
+    }
+}
