@@ -9,6 +9,7 @@
 //! - [`chat`]: rooms to chat in
 //! - [`files`]: files that one client leaves for others
 //! - [`lab`]: one feed over every transport, and what each transport costs
+//! - [`live`]: the channels of a trading floor
 //! - [`monitor`]: what the machine and the server do
 //! - [`server`]: what visitors can do to the server
 //! - [`ticker`]: stock prices
@@ -18,6 +19,7 @@ pub mod chat;
 mod error;
 pub mod files;
 pub mod lab;
+pub mod live;
 pub mod monitor;
 pub mod server;
 pub mod ticker;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use everwire_companion_api::{ErrorMessage, chat, files, lab, monitor, server, ticker, tracker};
+use everwire_companion_api::{ErrorMessage, chat, files, lab, live, monitor, server, ticker, tracker};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -46,6 +46,22 @@ fn the_texts_of_the_chat_stay_the_same() {
 #[test]
 fn what_visitors_can_do_to_the_server_stays_the_same() {
     assert!(round_trip::<server::Faults>(r#"{"faults":true,"kill":false}"#).faults);
+}
+
+#[test]
+fn the_texts_of_the_trading_floor_stay_the_same() {
+    round_trip::<live::Price>(r#"{"company":"Fjord Networks","price":187.2,"open":190.0}"#);
+    round_trip::<live::Rate>(r#"{"bid":1.08341,"ask":1.08349}"#);
+    round_trip::<live::LogLine>(
+        r#"{"time":1796031026258.928,"level":"warn","target":"everwire_companion","message":"it rains"}"#,
+    );
+    round_trip::<live::LogLine>(r#"{"time":1.0,"level":"info","target":"a","message":"b","dropped":3}"#);
+    round_trip::<live::Sample>(r#"{"connections":3,"messages_in":1.5,"messages_out":20.0}"#);
+    round_trip::<live::Sample>(
+        r#"{"machine":{"processor":12.5,"memory":1,"memory_size":2},"connections":3,"messages_in":1.5,"messages_out":20.0}"#,
+    );
+    round_trip::<live::Headline>(r#"{"text":"Umbrellas up, spirits down"}"#);
+    round_trip::<live::Banner>(r#"{"phase":"auction","text":"Last orders.","until":1796031055000.0}"#);
 }
 
 #[test]
