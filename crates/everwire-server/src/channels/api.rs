@@ -5,6 +5,7 @@ use everwire_core::protocol::Cursor;
 use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use super::authorize::Identity;
 use super::config::ChannelOptions;
@@ -251,6 +252,37 @@ impl Everwire {
     pub fn open_channels(&self) -> Vec<ChannelInfo> {
         let channels = self.hub().channels().list().into_iter();
         channels.map(|(name, subscribers)| ChannelInfo { name, subscribers }).collect()
+    }
+
+    /// How many subscriptions a channel has in this server, those within the server included: now, and whenever it changes. A feed that
+    /// costs something runs only while there are any. It should go on for some seconds without: a client that reconnects subscribes again.
+    ///
+    /// Dropping the receiver stops watching. Its `changed` fails once the server is gone.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use everwire_server::{Channel, Everwire};
+    ///
+    /// const CLOCK: Channel<u64> = Channel::new("clock");
+    ///
+    /// async fn run_clock(wire: Everwire) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let mut subscribers = wire.watch_subscribers(&CLOCK)?;
+    ///     let mut ticks = 0;
+    ///     loop {
+    ///         subscribers.wait_for(|subscribers| *subscribers > 0).await?;
+    ///         wire.publish(&CLOCK, &ticks).await?;
+    ///         ticks += 1;
+    ///         tokio::time::sleep(Duration::from_secs(1)).await;
+    ///     }
+    /// }
+    /// # let _ = run_clock;
+    /// ```
+    ///
+    /// # Errors
+    /// If the protocol does not allow the name of the channel.
+    pub fn watch_subscribers<T>(&self, channel: &Channel<T>) -> Result<watch::Receiver<usize>, BadName> {
+        Ok(self.hub().channels().watch_subscribers(channel.name().try_into()?))
     }
 
     /// The sessions of this server, in no order. A session that was detached before the server was started again is one of them only

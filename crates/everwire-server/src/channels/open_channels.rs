@@ -12,7 +12,14 @@ use crate::broker::{Broker, BrokerError, ChannelName, History, Page, PageLimits}
 #[derive(Debug)]
 pub(super) struct OpenChannels {
     broker: Arc<dyn Broker>,
-    entries: Mutex<HashMap<ChannelName, Entry>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<ChannelName, Entry>,
+    /// The numbers of subscribers that the application watches, also of channels without any.
+    watched: HashMap<ChannelName, watch::Sender<usize>>,
 }
 
 #[derive(Debug)]
@@ -33,33 +40,52 @@ pub(super) struct OpenChannel {
 
 impl OpenChannels {
     pub(super) fn new(broker: Arc<dyn Broker>) -> Arc<Self> {
-        Arc::new(Self { broker, entries: Mutex::default() })
+        Arc::new(Self { broker, state: Mutex::default() })
     }
 
     /// Opens a channel.
     pub(super) fn open(self: &Arc<Self>, name: &ChannelName) -> OpenChannel {
-        let mut entries = self.entries();
-        let entry = entries.entry(name.clone()).or_insert_with(|| Entry {
+        let mut state = self.state();
+        let entry = state.entries.entry(name.clone()).or_insert_with(|| Entry {
             live: LiveChannel::new(name.clone()),
             reads: Arc::default(),
             references: 0,
         });
         entry.references += 1;
-        OpenChannel { channels: Arc::clone(self), live: entry.live.clone(), reads: Arc::clone(&entry.reads) }
+        let (live, reads, subscribers) = (entry.live.clone(), Arc::clone(&entry.reads), entry.references);
+        state.report(name, subscribers);
+        OpenChannel { channels: Arc::clone(self), live, reads }
     }
 
     /// A channel, if it has subscribers.
     pub(super) fn find(&self, name: &ChannelName) -> Option<LiveChannel> {
-        self.entries().get(name).map(|entry| entry.live.clone())
+        self.state().entries.get(name).map(|entry| entry.live.clone())
     }
 
     /// All channels, with the number of their subscribers.
     pub(super) fn list(&self) -> Vec<(ChannelName, usize)> {
-        self.entries().iter().map(|(name, entry)| (name.clone(), entry.references)).collect()
+        self.state().entries.iter().map(|(name, entry)| (name.clone(), entry.references)).collect()
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<ChannelName, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The number of subscribers of a channel, now and whenever it changes.
+    pub(super) fn watch_subscribers(&self, name: ChannelName) -> watch::Receiver<usize> {
+        let mut state = self.state();
+        let State { entries, watched } = &mut *state;
+        watched.retain(|_, sender| !sender.is_closed());
+        let subscribers = entries.get(&name).map_or(0, |entry| entry.references);
+        watched.entry(name).or_insert_with(|| watch::channel(subscribers).0).subscribe()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn report(&self, name: &ChannelName, subscribers: usize) {
+        if let Some(sender) = self.watched.get(name) {
+            sender.send_replace(subscribers);
+        }
     }
 }
 
@@ -109,11 +135,13 @@ impl OpenChannel {
 
 impl Drop for OpenChannel {
     fn drop(&mut self) {
-        let mut entries = self.channels.entries();
-        let Some(entry) = entries.get_mut(self.live.name()) else { return };
+        let mut state = self.channels.state();
+        let Some(entry) = state.entries.get_mut(self.live.name()) else { return };
         entry.references -= 1;
-        if entry.references == 0 {
-            entries.remove(self.live.name());
+        let subscribers = entry.references;
+        if subscribers == 0 {
+            state.entries.remove(self.live.name());
         }
+        state.report(self.live.name(), subscribers);
     }
 }

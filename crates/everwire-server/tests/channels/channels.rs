@@ -2,6 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use everwire_server::Channel;
 use everwire_server::broker::{Broker, Listener, Memory, Publication, Stored};
+use everwire_test_client::TIMEOUT;
+use tokio::time::timeout;
 
 use crate::support::{Client, Session, TestServer, cursor, message, option};
 
@@ -194,4 +196,24 @@ async fn prepared_publications_take_effect_in_the_order_of_the_calls_also_if_the
     assert_eq!(received.iter().map(|line| message(line).1).collect::<Vec<_>>(), ["first", "second", "third"]);
     let history = server.wire.broker().history(&"chat".try_into().unwrap(), 0).await.unwrap();
     assert_eq!(history.len(), 2, "the retention is that of the channel");
+}
+
+#[tokio::test]
+async fn an_application_sees_how_many_subscribe_to_a_channel() {
+    let server = TestServer::start(|builder| builder).await;
+    let mut subscribers = server.wire.watch_subscribers(&CHAT).unwrap();
+    assert_eq!(*subscribers.borrow_and_update(), 0);
+    let (first, _) = server.subscribed("sub chat live").await;
+    assert_eq!(*subscribers.borrow_and_update(), 1);
+    let (mut second, _) = server.subscribed("sub chat live").await;
+    let local = server.wire.subscribe(&CHAT).await.unwrap();
+    assert_eq!(*subscribers.borrow_and_update(), 3);
+    second.send("unsub chat").await;
+    second.settled().await;
+    assert_eq!(*subscribers.wait_for(|subscribers| *subscribers == 2).await.unwrap(), 2);
+    drop((first, local));
+    let none = timeout(TIMEOUT, subscribers.wait_for(|subscribers| *subscribers == 0)).await;
+    none.expect("subscriptions end with their connections").unwrap();
+    assert_eq!(*server.wire.watch_subscribers(&CHAT).unwrap().borrow(), 0);
+    assert!(server.wire.watch_subscribers(&Channel::<()>::new("not allowed")).is_err());
 }
