@@ -2,7 +2,9 @@
 //!
 //! # Layout
 //! - `rules`: who may do what, and what channels keep
+//! - `chat`: rooms and their history
 
+mod chat;
 mod rules;
 
 use everwire_server::Builder;
@@ -17,4 +19,6 @@ pub(crate) fn configure(builder: Builder, config: &Config) -> Builder {
 }
 
 /// Registers the request handlers and spawns what publishes, once the server runs.
-pub(crate) fn start(_: &Companion) {}
+pub(crate) fn start(companion: &Companion) {
+    chat::start(companion);
+}

@@ -2,12 +2,14 @@
 
 use everwire_server::channels::{Action, Authorize, ChannelOptions, Identity};
 
+use super::chat;
 use crate::config::Config;
 use Right::{Presence, Publish, Subscribe};
 
 /// The first pattern that matches a channel's name holds.
 const CHANNELS: &[Channels] = &[
-    Channels::new("chat/*", &[Subscribe, Publish, Presence]),
+    Channels::new("chat/*/typing", &[Subscribe, Publish]).options(chat::typing_options),
+    Channels::new("chat/*", &[Subscribe, Publish, Presence]).options(chat::room_options),
     Channels::new("live/monitor", &[Subscribe]).with_monitor(),
     Channels::new("live/*", &[Subscribe]),
     Channels::new("ticker/*", &[Subscribe]).options(ChannelOptions::state),
@@ -22,7 +24,7 @@ const REQUESTS: &[&str] = &["chat/*", "live/*", "ticker/*", "tracker/*"];
 /// The channels whose names match a pattern.
 #[derive(Debug)]
 struct Channels {
-    /// A name, or the beginning of names before a `*`.
+    /// A name, or the beginning and the end of names around a `*`.
     pattern: &'static str,
     rights: &'static [Right],
     options: fn() -> ChannelOptions,
@@ -99,8 +101,8 @@ impl Authorize for Rules {
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
+    match pattern.split_once('*') {
+        Some((start, end)) => name.strip_prefix(start).is_some_and(|rest| rest.ends_with(end)),
         None => name == pattern,
     }
 }
@@ -151,6 +153,14 @@ mod tests {
                 assert!(!allowed(&config, Action::Publish(channel)));
             }
         }
+    }
+
+    #[test]
+    fn a_room_has_history_and_its_typing_notices_have_none() {
+        assert!(options("chat/lobby").has_history && options("chat/typing").has_history);
+        assert!(!options("chat/lobby/typing").has_history);
+        let presence = |channel| allowed(&Config::default(), Action::Presence(channel));
+        assert!(presence("chat/lobby") && !presence("chat/lobby/typing"));
     }
 
     #[test]

@@ -30,6 +30,11 @@ impl ChannelsClient {
     /// Sends a line, and expects the next one to begin like this.
     async fn ask(&mut self, line: &str, start: &str) -> String {
         self.client.send(line).await;
+        self.expect(start).await
+    }
+
+    /// Expects the next line to begin like this.
+    async fn expect(&mut self, start: &str) -> String {
         if self.received.is_empty() {
             self.received.extend(self.client.text().await.split('\u{1e}').map(str::to_owned));
         }
@@ -93,12 +98,41 @@ async fn with_a_journal_messages_stay_over_a_restart() {
     let journal = folder.path().join("journal");
     let with_journal = |config: &mut Config| config.journal = Some(journal.clone());
     let harness = Harness::start(with_journal).await;
-    ChannelsClient::attach(&harness).await.ask("pub chat/lobby 1\nhello", "ack 1 ").await;
+    ChannelsClient::attach(&harness).await.ask("pub chat/room 1\nhello", "ack 1 ").await;
     harness.server.stop().await;
     let harness = Harness::start(with_journal).await;
     let mut client = ChannelsClient::attach(&harness).await;
-    client.ask("sub chat/lobby last:1", "subscribed chat/lobby ").await;
-    assert!(client.ask("ping 1", "msg chat/lobby ").await.ends_with("\nhello"));
+    client.ask("sub chat/room last:1", "subscribed chat/room ").await;
+    assert!(client.expect("msg chat/room ").await.ends_with("\nhello"));
+}
+
+#[tokio::test]
+async fn an_empty_lobby_has_a_line_of_welcome_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let with_journal = |config: &mut Config| config.journal = Some(folder.path().join("journal"));
+    for _ in 0..2 {
+        let harness = Harness::start(with_journal).await;
+        let mut client = ChannelsClient::attach(&harness).await;
+        // The line is published while the server starts.
+        let page = loop {
+            let page = client.ask("req chat/history 1\n{\"room\":\"lobby\",\"limit\":9}", "res 1 0\n").await;
+            if !page.contains("\"last\":0") {
+                break page;
+            }
+            client = ChannelsClient::attach(&harness).await;
+        };
+        assert!(page.contains("\"last\":1,") && page.contains("\"name\":\"Everwire\""), "{page}");
+        drop(client);
+        harness.server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_too_much_history_says_what_to_change() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = ChannelsClient::attach(&harness).await;
+    let failed = client.ask("req chat/history 1\n{\"room\":\"lobby\",\"limit\":201}", "nack 1 failed of=req\n").await;
+    assert!(failed.ends_with("limit: use a number from 1 to 200"), "{failed}");
 }
 
 #[tokio::test]

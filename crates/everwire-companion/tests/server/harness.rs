@@ -1,7 +1,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use everwire_companion::{Config, RunningServer, Server};
+use everwire_companion::{Config, RunningServer, Server, StartError};
+use everwire_server::broker::JournalError;
 use everwire_test_client::{Client, TIMEOUT, http};
 #[cfg(target_os = "linux")]
 use tokio::net::TcpStream;
@@ -17,7 +18,16 @@ impl Harness {
     pub(crate) async fn start(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { listen: ([127, 0, 0, 1], 0).into(), drain: Duration::ZERO, ..Config::default() };
         change(&mut config);
-        Self { server: Server::bind(config).await.unwrap().start() }
+        let bind = async {
+            loop {
+                match Server::bind(config.clone()).await {
+                    // What is left of the server before it holds the journal for a moment.
+                    Err(StartError::Journal(JournalError::InUse { .. })) => tokio::task::yield_now().await,
+                    bound => return bound.unwrap(),
+                }
+            }
+        };
+        Self { server: timeout(TIMEOUT, bind).await.expect("a journal that is closed").start() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
