@@ -11,7 +11,7 @@
 //! - [`lab`]: one feed over every transport, and what each transport costs
 //! - [`live`]: the channels of a trading floor
 //! - [`monitor`]: what the machine and the server do
-//! - [`server`]: what visitors can do to the server
+//! - [`server`]: who visitors are, and what they can do to the server
 //! - [`ticker`]: stock prices
 //! - [`tracker`]: positions on a map
 

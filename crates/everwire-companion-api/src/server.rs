@@ -1,4 +1,4 @@
-//! What a server offers to the pages of the demos: `/faults`.
+//! What a server offers to the visitors of its pages: `/token` and `/faults`.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,4 +9,25 @@ pub struct Faults {
     pub faults: bool,
     /// Whether `POST /kill` works.
     pub kill: bool,
+}
+
+/// The answer to `GET /token?name=NAME`: the credentials of a client of channels. `&renew=TOKEN` keeps the user of an earlier token, also
+/// of one that has expired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: String,
+    /// The id of the visitor, which others see.
+    pub user: String,
+    /// When the token expires.
+    pub expires: u64,
+}
+
+/// What the members of a channel learn of a visitor: the payload of `join`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visitor {
+    /// The name, which another visitor may have too.
+    pub name: String,
+    /// The id.
+    pub user: String,
 }

@@ -44,8 +44,11 @@ fn the_texts_of_the_chat_stay_the_same() {
 }
 
 #[test]
-fn what_visitors_can_do_to_the_server_stays_the_same() {
+fn what_visitors_are_and_can_do_stays_the_same() {
     assert!(round_trip::<server::Faults>(r#"{"faults":true,"kill":false}"#).faults);
+    let issued = r#"{"token":"e30.c2ln","user":"x8Lw4Kd1_q-9","expires":1796034626258}"#;
+    assert_eq!(round_trip::<server::IssuedToken>(issued).expires, 1_796_034_626_258);
+    assert_eq!(round_trip::<server::Visitor>(r#"{"name":"Ada","user":"x8Lw4Kd1_q-9"}"#).name, "Ada");
 }
 
 #[test]

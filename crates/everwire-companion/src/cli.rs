@@ -25,6 +25,10 @@ pub struct Cli {
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
 
+    /// How long the token of a visitor lasts, which GET /token issues.
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = parse_positive_seconds)]
+    token_ttl: Duration,
+
     /// Inject faults that clients request, like /echo?fault=drop:3, and let clients use any channel of /everwire. For tests and
     /// demos only: any client can use them.
     #[arg(long)]
@@ -118,7 +122,7 @@ pub enum UnusableFlags {
 impl Cli {
     /// Turns the flags into a configuration. Reads the files that they name.
     pub fn into_config(self) -> Result<Config, UnusableFlags> {
-        let Self { dist, journal, faults, monitor, server, ticker, files } = self;
+        let Self { dist, journal, token_ttl, faults, monitor, server, ticker, files } = self;
         if let Some(dist) = dist.as_ref().filter(|dist| !dist.is_dir()) {
             return Err(UnusableFlags::Dist(dist.clone()));
         }
@@ -127,6 +131,7 @@ impl Cli {
             reuse_port: server.reuse_port,
             dist,
             journal,
+            token_ttl,
             faults,
             monitor,
             origins: server.origins()?,

@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
 use everwire_server::Everwire;
-use everwire_server::broker::{Journal, JournalConfig, JournalError};
+use everwire_server::broker::{Journal, JournalConfig};
 
-use crate::channels;
+use crate::channels::{self, Tokens};
 use crate::config::Config;
 use crate::endpoints::Groups;
 use crate::files::Store;
 use crate::lab::Lab;
 use crate::monitor::Monitor;
 use crate::pages::Pages;
+use crate::server::StartError;
 use crate::ticker::Streams;
 
 /// Files of the journal, which connections must not use up.
@@ -23,6 +24,7 @@ pub struct Companion(Arc<Shared>);
 struct Shared {
     config: Config,
     everwire: Everwire,
+    tokens: Arc<Tokens>,
     groups: Groups,
     streams: Streams,
     monitor: Monitor,
@@ -36,7 +38,7 @@ impl Companion {
     ///
     /// # Errors
     /// If [`Config::journal`] names a folder that cannot be used.
-    pub fn new(config: Config) -> Result<Self, JournalError> {
+    pub fn new(config: Config) -> Result<Self, StartError> {
         let mut everwire = Everwire::builder()
             .origins(config.origins.clone())
             .limits(|limits| *limits = config.limits.clone())
@@ -49,9 +51,11 @@ impl Companion {
             settings.broker.clock = config.clock.clone();
             everwire = everwire.broker(Journal::open_with(folder, settings)?);
         }
-        let everwire = channels::configure(everwire, &config);
+        let tokens = Arc::new(Tokens::new(&config)?);
+        let everwire = channels::configure(everwire, &config, &tokens);
         Ok(Self(Arc::new(Shared {
             everwire: everwire.build(),
+            tokens,
             pages: config.dist.as_deref().map(Pages::new),
             groups: Groups::default(),
             streams: Streams::default(),
@@ -80,6 +84,10 @@ impl Companion {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
     }
 
     pub(crate) fn groups(&self) -> &Groups {

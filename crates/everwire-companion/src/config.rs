@@ -18,6 +18,8 @@ pub struct Config {
     pub dist: Option<PathBuf>,
     /// Folder of the journal that keeps the messages of channels and the sessions over a restart. In memory without.
     pub journal: Option<PathBuf>,
+    /// How long the token of a visitor lasts.
+    pub token_ttl: Duration,
     /// Whether `?fault=` may be used, and every channel that no rule names. Off by default: a fault lets a stranger hold a connection
     /// open or cut it.
     pub faults: bool,
@@ -50,6 +52,7 @@ impl Default for Config {
             reuse_port: false,
             dist: None,
             journal: None,
+            token_ttl: Duration::from_secs(3600),
             faults: false,
             monitor: false,
             origins: Origins::default().with_flag("--allow-origin"),

@@ -12,13 +12,13 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::companion::Companion;
 use crate::protocol::PATHS;
-use crate::{endpoints, files, lab};
+use crate::{channels, endpoints, files, lab};
 
 impl Companion {
     /// All routes of the server.
     pub fn router(&self) -> Router {
         let pages = files::routes().merge(lab::routes()).route("/metrics", get(metrics)).fallback(fallback);
-        let guarded = self.everwire().guard(pages.route("/faults", get(faults)));
+        let guarded = self.everwire().guard(pages.route("/faults", get(faults)).route("/token", get(channels::token)));
         // They check the host by themselves, and count what they refuse.
         guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz())
     }

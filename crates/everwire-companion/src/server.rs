@@ -1,5 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use everwire_server::broker::JournalError;
@@ -35,6 +36,17 @@ pub enum StartError {
     /// `--journal`.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The key of the visitors' tokens cannot be kept in the folder of the journal.
+    #[error("cannot keep the key of tokens in {}: {source}", .path.display())]
+    TokenKey {
+        /// The file.
+        path: PathBuf,
+        /// What the system reported.
+        source: io::Error,
+    },
+    /// The system has no random numbers for keys.
+    #[error("cannot make a key for tokens: {0}")]
+    Random(io::Error),
 }
 
 /// A server that runs in the background. Dropping it leaves it running; [`stop`](Self::stop) stops it.

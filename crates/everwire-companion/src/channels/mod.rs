@@ -1,11 +1,14 @@
 //! The channels of `everwire.v1` at `/everwire`.
 //!
 //! # Layout
-//! - `rules`: who may do what, and what channels keep
+//! - `rules`: what clients may do, and what channels keep; `tokens`: who they are
 //! - `chat`: rooms and their history
 
 mod chat;
 mod rules;
+mod tokens;
+
+use std::sync::Arc;
 
 use everwire_server::Builder;
 
@@ -13,9 +16,11 @@ use crate::companion::Companion;
 use crate::config::Config;
 use rules::Rules;
 
+pub(crate) use tokens::{Tokens, token};
+
 /// Sets the rules and the options of all channels.
-pub(crate) fn configure(builder: Builder, config: &Config) -> Builder {
-    builder.authorize(Rules::new(config)).channels(rules::options)
+pub(crate) fn configure(builder: Builder, config: &Config, tokens: &Arc<Tokens>) -> Builder {
+    builder.authorize(Rules::new(config, tokens)).channels(rules::options)
 }
 
 /// Registers the request handlers and spawns what publishes, once the server runs.

@@ -1,8 +1,11 @@
 //! What clients may do with channels and requests, and what channels keep: a line for each pattern of names.
 
-use everwire_server::channels::{Action, Authorize, ChannelOptions, Identity};
+use std::sync::Arc;
+
+use everwire_server::channels::{Action, Authentication, Authorize, ChannelOptions, Denied, Identity};
 
 use super::chat;
+use super::tokens::Tokens;
 use crate::config::Config;
 use Right::{Presence, Publish, Subscribe};
 
@@ -68,19 +71,20 @@ pub(super) fn options(channel: &str) -> ChannelOptions {
 }
 
 /// The rules of a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rules {
     monitor: bool,
     /// Whether every client may use all names that match no pattern: for tests.
     others: bool,
+    tokens: Arc<Tokens>,
 }
 
 impl Rules {
-    pub(super) fn new(config: &Config) -> Self {
-        Self { monitor: config.monitor, others: config.faults }
+    pub(super) fn new(config: &Config, tokens: &Arc<Tokens>) -> Self {
+        Self { monitor: config.monitor, others: config.faults, tokens: Arc::clone(tokens) }
     }
 
-    fn allow(self, channel: &str, right: Right) -> bool {
+    fn allow(&self, channel: &str, right: Right) -> bool {
         match Channels::of(channel) {
             Some(channels) => channels.rights.contains(&right) && (self.monitor || !channels.need_monitor),
             None => self.others,
@@ -89,6 +93,11 @@ impl Rules {
 }
 
 impl Authorize for Rules {
+    async fn authenticate(&self, request: Authentication) -> Result<Identity, Denied> {
+        let Some(credentials) = request.credentials() else { return Ok(Identity::anonymous()) };
+        self.tokens.identity(credentials.as_text().unwrap_or_default())
+    }
+
     fn allows(&self, _: &Identity, action: Action<'_>) -> bool {
         match action {
             Action::Subscribe(channel) => self.allow(channel, Subscribe),
@@ -114,7 +123,8 @@ mod tests {
     use super::*;
 
     fn allowed(config: &Config, action: Action<'_>) -> bool {
-        Rules::new(config).allows(&Identity::anonymous(), action)
+        let tokens = Arc::new(Tokens::new(config).unwrap());
+        Rules::new(config, &tokens).allows(&Identity::anonymous(), action)
     }
 
     #[test]

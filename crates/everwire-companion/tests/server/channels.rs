@@ -1,10 +1,15 @@
-//! The channels at `/everwire`: what every client may do, faults, and what stays over a restart.
+//! The channels at `/everwire`: what every client may do, who it is, faults, and what stays over a restart.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use everwire_companion::{Config, Server, StartError};
-use everwire_test_client::{Client, Refused};
+use everwire_companion_api::server::IssuedToken;
+use everwire_server::Clock;
+use everwire_test_client::{Client, Refused, http};
 
 use crate::harness::Harness;
 
@@ -143,4 +148,62 @@ async fn a_journal_that_another_server_has_is_reported() {
     let _first = Server::bind(config()).await.unwrap();
     let error = Server::bind(config()).await.unwrap_err();
     assert!(matches!(error, StartError::Journal(_)) && error.to_string().contains("in use"), "{error}");
+}
+
+/// What `GET /token` answers.
+async fn token(harness: &Harness, query: &str) -> IssuedToken {
+    let answer = harness.get(&format!("/token?{query}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("cache-control: no-store"), "{answer}");
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[tokio::test]
+async fn the_others_see_the_name_and_the_user_of_a_token() {
+    let harness = Harness::start(|_| {}).await;
+    let ada = token(&harness, "name=%20Ada%20L.%20").await;
+    let mut client = ChannelsClient::connect(harness.address(), "/everwire").await.unwrap();
+    client.ask(&format!("hello attempt=0\n{}", ada.token), "welcome ").await;
+    client.ask("sub chat/lobby live presence=1", "subscribed ").await;
+    client.expect("presence chat/lobby 1").await;
+    let join = client.expect("join chat/lobby ").await;
+    assert!(join.ends_with(&format!("\n{{\"name\":\"Ada L.\",\"user\":\"{}\"}}", ada.user)), "{join}");
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refused_and_the_renewed_one_resumes_the_session() {
+    let now = Arc::new(AtomicU32::new(0));
+    let clock = Arc::clone(&now);
+    let harness = Harness::start(|config| {
+        config.clock = Clock::from_fn(move || clock.load(Ordering::Relaxed).into());
+        config.token_ttl = Duration::from_secs(1);
+    })
+    .await;
+    let connect = async || ChannelsClient::connect(harness.address(), "/everwire").await.unwrap();
+    let first = token(&harness, "name=Ada").await;
+    let welcome = connect().await.ask(&format!("hello attempt=0\n{}", first.token), "welcome ").await;
+    let word = |name: &str| welcome.split(' ').find_map(|word| word.strip_prefix(name)).unwrap();
+    let session = format!("session={} secret={}", welcome.split(' ').nth(1).unwrap(), word("secret="));
+    now.store(1_000, Ordering::Relaxed);
+    let resume = format!("hello attempt=1 {session}\n");
+    connect().await.ask(&format!("{resume}{}", first.token), "error unauthorized fatal=1\nthe token has expired").await;
+    let second = token(&harness, &format!("name=Ada&renew={}", first.token)).await;
+    let resumed = connect().await.ask(&format!("{resume}{}", second.token), "welcome ").await;
+    assert!(resumed.contains(" generation=2 "), "{resumed}");
+}
+
+#[tokio::test]
+async fn no_token_is_issued_to_a_bad_name_or_to_a_page_of_another_origin() {
+    let harness = Harness::start(|_| {}).await;
+    for query in ["", "?name=", "?name=%20", "?name=a%0Ab", &format!("?name={}", "x".repeat(41))] {
+        let answer = harness.get(&format!("/token{query}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("1 to 40 characters"), "{query}: {answer}");
+    }
+    for header in ["Origin: https://example.org\r\n", "Host: example.org\r\n"] {
+        let request = format!("GET /token?name=Ada HTTP/1.1\r\n{header}Connection: close\r\n");
+        let host = if header.starts_with("Host") { String::new() } else { format!("Host: {}\r\n", harness.address()) };
+        let answer = everwire_test_client::raw(harness.address(), &format!("{request}{host}\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    }
+    let same = format!("Origin: http://{}\r\n", harness.address());
+    assert!(http(harness.address(), "/token?name=Ada", &same).await.starts_with("HTTP/1.1 200 "));
 }

@@ -193,6 +193,7 @@ fn help_names_an_address_to_try_and_the_flags() {
         "--listen",
         "--dist",
         "--journal",
+        "--token-ttl",
         "--faults",
         "--allow-origin",
         "--drain",
