@@ -117,7 +117,10 @@ impl Driver {
                     }
                 });
             }
-            Event::Latency(_) | Event::Discarded(_) | Event::Transmitted(_) | Event::Lagged { .. } => {}
+            Event::Latency(round_trip) => {
+                self.run(|core, _| core.effects.events.push(ClientEvent::Latency(round_trip)));
+            }
+            Event::Discarded(_) | Event::Transmitted(_) | Event::Lagged { .. } => {}
         }
     }
 

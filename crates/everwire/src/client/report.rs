@@ -38,6 +38,8 @@ pub enum ClientEvent {
     Attached(Attachment),
     /// The connection was lost or an attempt failed, and another attempt follows.
     Dropped(Dropped),
+    /// A ping was answered after this time; the server's heartbeat says how often one is sent.
+    Latency(Duration),
     /// Messages of a subscription will not come; it has a [`Gap`] at this place, too.
     Gap {
         /// The channel.

@@ -122,9 +122,10 @@ async fn a_server_that_drains_is_left_and_the_session_goes_on_elsewhere() {
 }
 
 #[tokio::test]
-async fn the_heartbeat_is_the_servers_and_its_answer_sets_the_clock() {
+async fn the_heartbeat_is_the_servers_and_its_answer_sets_the_clock_and_reports_the_round_trip() {
     let server = Script::start().await;
     let client = server.client();
+    let mut events = client.events();
     let mut peer = server.accept().await;
     peer.expect("hello attempt=0").await;
     peer.send([&WELCOME.replace("heartbeat=25000", "heartbeat=1000")]).await;
@@ -141,6 +142,8 @@ async fn the_heartbeat_is_the_servers_and_its_answer_sets_the_clock() {
     peer.expect("sub chat live").await;
     peer.send(["subscribed chat 9f.0.0", "pos chat 9f.0.0 live=1"]).await;
     next(&mut other).await;
+    assert_eq!(within("an event", events.next()).await, Some(ClientEvent::Attached(Attachment::New)));
+    assert!(matches!(within("an event", events.next()).await, Some(ClientEvent::Latency(_))));
     assert!(client.server_time().is_some_and(|time| time >= 1_795_219_200_500.0), "{:?}", client.server_time());
 }
 
