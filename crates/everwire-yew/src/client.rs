@@ -274,7 +274,10 @@ impl<T> PartialEq for View<T> {
 
 /// Reads a stream in the background. What it returns ends that at once: the component, or another one, may subscribe to the same
 /// channel next.
-fn read<S: Stream + Unpin + 'static>(stream: S, mut take: impl FnMut(S::Item) + 'static) -> impl FnOnce() + 'static {
+pub(crate) fn read<S: Stream + Unpin + 'static>(
+    stream: S,
+    mut take: impl FnMut(S::Item) + 'static,
+) -> impl FnOnce() + 'static {
     let stream = Rc::new(RefCell::new(Some(stream)));
     let reading = Rc::clone(&stream);
     spawn_local(async move {

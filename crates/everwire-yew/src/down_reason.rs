@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use everwire::client::ClientError;
 use everwire::{Cause, Ended, OpenError};
 
 /// Why a connection is not open.
@@ -25,6 +26,8 @@ pub enum DownReason {
         /// Tells a lost connection from a failed attempt.
         was_open: WasOpen,
     },
+    /// The client is over for a reason other than its connection's: the application closed it, or the server refused it.
+    ClientOver(ClientError),
     /// The socket could not be made.
     Unusable(OpenError),
 }
@@ -48,7 +51,8 @@ impl DownReason {
             Self::Dropped { cause, .. } => ends_normally(cause),
             Self::Ended { ended: Ended::ByApplication { .. }, .. } => true,
             Self::Ended { ended: Ended::Final(cause) | Ended::Exhausted(cause), .. } => ends_normally(cause),
-            Self::Ended { .. } | Self::Unusable(_) => false,
+            Self::ClientOver(ClientError::Closed) => true,
+            Self::Ended { .. } | Self::ClientOver(_) | Self::Unusable(_) => false,
         }
     }
 
@@ -65,6 +69,7 @@ impl DownReason {
             }
             Self::Dropped { cause, was_open } => dropped(cause, *was_open, address),
             Self::Ended { ended, was_open } => over(ended, *was_open, address, is_offline),
+            Self::ClientOver(error) => client_over(error, address),
             Self::Unusable(error) => sentence(&error.to_string()),
         }
     }
@@ -169,6 +174,24 @@ fn over(ended: &Ended, was_open: WasOpen, address: Option<&Address<'_>>, is_offl
     }
 }
 
+fn client_over(error: &ClientError, address: Option<&Address<'_>>) -> String {
+    let host = address.map_or("The server", |address| address.host);
+    match error {
+        ClientError::Closed => "Closed by this page.".to_owned(),
+        ClientError::NotEverwire => {
+            let path = address.map_or("this address", |address| address.path);
+            format!("{host} does not speak everwire.v1 at {path}. Check the path.")
+        }
+        ClientError::Refused { code, reason } if reason.is_empty() => {
+            format!("{host} refused this page ({code}). Reload it to connect again.")
+        }
+        ClientError::Refused { code, reason } => {
+            format!("{host} refused this page ({code}): “{reason}”. Reload it to connect again.")
+        }
+        error => sentence(&error.to_string()),
+    }
+}
+
 /// What a close code means: RFC 6455, section 7.4.1, IANA's registry of close codes, and for codes from 4400 to 4499 the HTTP status
 /// that private protocols derive them from.
 fn meaning(code: u16) -> Option<&'static str> {
@@ -236,6 +259,8 @@ fn sentence(words: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use everwire::client::ErrorCode;
+
     use super::*;
 
     fn lost(cause: Cause, was_open: WasOpen) -> DownReason {
@@ -366,5 +391,16 @@ mod tests {
             "There is no address to connect to: no token."
         );
         assert!(words(Cause::ConnectTimeout).starts_with("The server did not answer in time."));
+    }
+
+    #[test]
+    fn a_client_that_the_server_refused_says_what_to_do() {
+        let words = |error| DownReason::ClientOver(error).explain(Some("wss://a.example/live?token=secret"), false);
+        assert_eq!(words(ClientError::NotEverwire), "a.example does not speak everwire.v1 at /live. Check the path.");
+        let refused = |reason: &str| ClientError::Refused { code: ErrorCode::Gone, reason: reason.to_owned() };
+        assert_eq!(words(refused("")), "a.example refused this page (gone). Reload it to connect again.");
+        assert!(words(refused("removed")).contains("“removed”"));
+        assert!(DownReason::ClientOver(ClientError::Closed).is_normal());
+        assert!(!DownReason::ClientOver(ClientError::NotEverwire).is_normal());
     }
 }

@@ -11,9 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use yew::prelude::*;
 
-use crate::live::Live;
+use crate::live::{Connection, Live};
 use crate::offline::use_offline;
 use crate::reader::{Change, Incoming, Listen, Reader};
+use crate::status::Known;
 use crate::{ConnectionStatus, DownReason, SocketOptions};
 
 /// A socket of JSON messages that lives as long as the component: `Tx` on the way out, `Rx` on the way in.
@@ -80,7 +81,7 @@ where
         let state = if options.builder().is_some() { State::Connecting } else { State::Closed };
         use_reducer_eq(move || Known(ConnectionStatus::new(state, live)))
     };
-    let shown = status.0.shown(&options, use_offline());
+    let shown = status.0.shown(options.address(), use_offline());
     let latest = use_mut_ref(|| on_event.clone());
     *latest.borrow_mut() = on_event;
     {
@@ -101,13 +102,13 @@ fn open<I: Incoming + 'static>(
     listen: Listen<I>,
 ) -> Option<Reader> {
     let Some(builder) = options.builder() else {
-        live.replace_handle(None);
+        live.replace(None);
         status.dispatch((State::Closed, Change::Gone));
         return None;
     };
     match builder.open() {
         Ok(socket) => {
-            live.replace_handle(Some(socket.handle().clone()));
+            live.replace(Some(Connection::Socket(socket.handle().clone())));
             status.dispatch((socket.state(), Change::Gone));
             let on_event = move |event| {
                 // Cloned first: the callback may render, and a render puts the next callback there.
@@ -118,33 +119,10 @@ fn open<I: Incoming + 'static>(
             Some(Reader::start(socket, listen, &live, on_state, on_event))
         }
         Err(error) => {
-            live.replace_handle(None);
+            live.replace(None);
             status.dispatch((State::Closed, Change::Down(DownReason::Unusable(error))));
             None
         }
-    }
-}
-
-/// The status as a reducer, so that a change builds on what was known before it.
-#[derive(PartialEq)]
-struct Known(ConnectionStatus);
-
-impl Reducible for Known {
-    type Action = (State, Change);
-
-    fn reduce(self: Rc<Self>, (state, change): Self::Action) -> Rc<Self> {
-        // The event with the reason is on its way. Rendered without it, a reconnect by the application would look like a loss.
-        let is_premature = matches!(state, State::Connecting | State::Waiting { .. });
-        if change == Change::Same && self.0.is_open() && is_premature {
-            return self;
-        }
-        let down_reason = match change {
-            Change::Same => self.0.down_reason().cloned(),
-            Change::Gone => None,
-            Change::Down(reason) => Some(reason),
-        };
-        let status = self.0.then(state, down_reason);
-        if status == self.0 { self } else { Self(status).into() }
     }
 }
 
@@ -217,36 +195,5 @@ impl<Tx> PartialEq for UseSocket<Tx> {
 impl<Tx> fmt::Debug for UseSocket<Tx> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.status.fmt(formatter)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use everwire::Cause;
-
-    use super::*;
-    use crate::WasOpen;
-
-    const WAITING: State = State::Waiting { attempt: 1, retry_in: Some(Duration::from_millis(200)) };
-
-    fn known(state: State) -> Rc<Known> {
-        Rc::new(Known(ConnectionStatus::new(state, Rc::default())))
-    }
-
-    #[test]
-    fn an_open_connection_is_not_shown_as_down_before_the_reason_is_known() {
-        let known = known(State::Open).reduce((WAITING, Change::Same));
-        assert!(known.0.is_open());
-        let requested = DownReason::Dropped { cause: Cause::Requested, was_open: WasOpen::UntilNow };
-        let known = known.reduce((WAITING, Change::Down(requested.clone())));
-        assert_eq!((known.0.state(), known.0.down_reason()), (WAITING, Some(&requested)));
-    }
-
-    #[test]
-    fn an_attempt_that_begins_without_an_event_is_shown() {
-        assert_eq!(known(WAITING).reduce((State::Connecting, Change::Same)).0.state(), State::Connecting);
-        assert_eq!(known(State::Open).reduce((State::Closing, Change::Same)).0.state(), State::Closing);
     }
 }

@@ -49,11 +49,12 @@
 //! - [`UseSocket`], [`ConnectionStatus`]: what the hooks give
 //! - [`DownReason`]: why a connection is not open, as data and in words
 //! - [`use_client`], [`ClientProvider`]: a client of an Everwire server for the components of a page; [`use_channel`],
-//!   [`use_presence`]: its channels and who is in them; [`use_client_state`]: how it is
+//!   [`use_presence`]: its channels and who is in them; [`use_client_state`], [`use_client_status`]: how it is
 //! - [`ConnectionBadge`]: how the connection is, for people
 
 mod badge;
 mod client;
+mod client_status;
 mod down_reason;
 mod hook;
 mod live;
@@ -64,6 +65,7 @@ mod status;
 
 pub use badge::{BadgeProps, ConnectionBadge};
 pub use client::{ClientProvider, UseChannel, use_channel, use_client, use_client_state, use_presence};
+pub use client_status::{use_client_status, use_client_status_of};
 pub use down_reason::{DownReason, WasOpen};
 pub use hook::{UseSocket, use_raw_socket, use_socket};
 pub use options::SocketOptions;

@@ -4,13 +4,40 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use everwire::{SocketHandle, State};
+use everwire::client::ClientState;
+use everwire::{Client, SocketHandle, State};
 use yew::Callback;
 
-/// The current socket of a hook, if there is one, and who follows its round trip.
+/// What a hook watches.
+#[derive(Clone)]
+pub(crate) enum Connection {
+    Socket(SocketHandle),
+    Client(Client),
+}
+
+impl Connection {
+    fn state(&self) -> State {
+        match self {
+            Self::Socket(handle) => handle.state(),
+            Self::Client(client) => match client.state() {
+                ClientState::Attached => State::Open,
+                ClientState::Waiting { attempt, retry_in } => State::Waiting { attempt, retry_in },
+                ClientState::Closed => State::Closed,
+                _ => State::Connecting,
+            },
+        }
+    }
+
+    /// Whether an attempt can be made: a client that is over makes none.
+    fn can_reconnect(&self) -> bool {
+        matches!(self, Self::Socket(_)) || self.state() != State::Closed
+    }
+}
+
+/// The current connection of a hook, if there is one, and who follows its round trip.
 #[derive(Default)]
 pub(crate) struct Live {
-    handle: RefCell<Option<SocketHandle>>,
+    connection: RefCell<Option<Connection>>,
     look: RefCell<Option<Rc<dyn Fn()>>>,
     round_trip: Cell<Option<Duration>>,
     followers: RefCell<Vec<(usize, Callback<Duration>)>>,
@@ -19,24 +46,40 @@ pub(crate) struct Live {
 
 impl Live {
     pub(crate) fn handle(&self) -> Option<SocketHandle> {
-        self.handle.borrow().clone()
+        match &*self.connection.borrow() {
+            Some(Connection::Socket(handle)) => Some(handle.clone()),
+            _ => None,
+        }
     }
 
-    pub(crate) fn replace_handle(&self, handle: Option<SocketHandle>) {
-        *self.handle.borrow_mut() = handle;
+    pub(crate) fn has_connection(&self) -> bool {
+        self.connection.borrow().is_some()
+    }
+
+    pub(crate) fn replace(&self, connection: Option<Connection>) {
         self.round_trip.set(None);
+        let before = self.connection.replace(connection);
+        // The last clone of a client closes it when it is dropped, which may call back.
+        drop(before);
     }
 
-    /// Where the connection stands now; `None` where there is no socket.
+    /// The state of the connection now; `None` where there is none.
     pub(crate) fn state(&self) -> Option<State> {
-        self.handle.borrow().as_ref().map(SocketHandle::state)
+        self.connection.borrow().as_ref().map(Connection::state)
+    }
+
+    pub(crate) fn can_reconnect(&self) -> bool {
+        self.connection.borrow().as_ref().is_some_and(Connection::can_reconnect)
     }
 
     pub(crate) fn reconnect(&self) {
-        if let Some(handle) = self.handle() {
-            handle.reconnect();
-            self.look();
+        let connection = self.connection.borrow().clone();
+        match connection {
+            Some(Connection::Socket(handle)) => handle.reconnect(),
+            Some(Connection::Client(client)) => client.reconnect(),
+            None => return,
         }
+        self.look();
     }
 
     /// Sets what looks at the state after a change without an event.

@@ -1,10 +1,11 @@
-//! Reads a socket by a callback, and follows the state of its connection.
+//! Reads a socket by a callback, and follows the state of a connection.
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use everwire::client::{ClientError, ClientEvent};
 use everwire::{Cause, Ended, Event, JsonDecodeError, Socket, State};
 use gloo_timers::callback::Timeout;
 
@@ -29,20 +30,11 @@ impl Reader {
         on_state: impl Fn(State, Change) + 'static,
         on_event: impl Fn(I) + 'static,
     ) -> Self {
-        let watch =
-            Rc::new(StateWatch { live: Rc::clone(live), on_state: Box::new(on_state), timer: RefCell::default() });
-        let watched = Rc::downgrade(&watch);
-        live.set_look(Some(Rc::new(move || StateWatch::look(&watched))));
-        let mut memory = Memory::default();
+        let mut watch = Watch::start(live, WasOpen::Never, on_state);
         let socket = listen(
             socket,
             Box::new(move |item: I| {
-                let news = item.news();
-                if let News::RoundTrip(round_trip) = news {
-                    watch.live.measured(round_trip);
-                } else if let Some(change) = memory.take(news) {
-                    watch.changed(change);
-                }
+                watch.take(item.news());
                 on_event(item);
             }),
         );
@@ -54,6 +46,30 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.live.set_look(None);
         drop(self.socket.take());
+    }
+}
+
+/// Reports the state of a connection and its round trips, by the news that it is given. Dropping it ends that.
+pub(crate) struct Watch {
+    state: Rc<StateWatch>,
+    memory: Memory,
+}
+
+impl Watch {
+    pub(crate) fn start(live: &Rc<Live>, was_open: WasOpen, on_state: impl Fn(State, Change) + 'static) -> Self {
+        let state =
+            Rc::new(StateWatch { live: Rc::clone(live), on_state: Box::new(on_state), timer: RefCell::default() });
+        let watched = Rc::downgrade(&state);
+        live.set_look(Some(Rc::new(move || StateWatch::look(&watched))));
+        Self { state, memory: Memory { was_open } }
+    }
+
+    pub(crate) fn take(&mut self, news: News) {
+        if let News::RoundTrip(round_trip) = news {
+            self.state.live.measured(round_trip);
+        } else if let Some(change) = self.memory.take(news) {
+            self.state.changed(change);
+        }
     }
 }
 
@@ -100,7 +116,7 @@ pub(crate) enum Change {
     Down(DownReason),
 }
 
-/// What can come out of a socket, as far as the status depends on it.
+/// What can come out of a socket or a client, as far as the status depends on it.
 pub(crate) trait Incoming {
     fn news(&self) -> News;
 }
@@ -111,6 +127,7 @@ pub(crate) enum News {
     Opened,
     Dropped(Cause),
     Ended(Ended),
+    ClientOver(ClientError),
 }
 
 impl<T> Incoming for Event<T> {
@@ -120,6 +137,19 @@ impl<T> Incoming for Event<T> {
             Self::Latency(round_trip) => News::RoundTrip(*round_trip),
             Self::Dropped(dropped) => News::Dropped(dropped.cause.clone()),
             Self::Closed(closed) => News::Ended(closed.ended.clone()),
+            _ => News::Nothing,
+        }
+    }
+}
+
+impl Incoming for ClientEvent {
+    fn news(&self) -> News {
+        match self {
+            Self::Attached(_) => News::Opened,
+            Self::Latency(round_trip) => News::RoundTrip(*round_trip),
+            Self::Dropped(dropped) => News::Dropped(dropped.cause.clone()),
+            Self::Closed(ClientError::Connection(ended)) => News::Ended(ended.clone()),
+            Self::Closed(error) => News::ClientOver(error.clone()),
             _ => News::Nothing,
         }
     }
@@ -140,6 +170,7 @@ impl Memory {
             News::Opened => Change::Gone,
             News::Dropped(cause) => Change::Down(DownReason::Dropped { cause, was_open }),
             News::Ended(ended) => Change::Down(DownReason::Ended { ended, was_open }),
+            News::ClientOver(error) => Change::Down(DownReason::ClientOver(error)),
         };
         self.was_open = match (&change, was_open) {
             (Change::Gone, _) => WasOpen::UntilNow,
@@ -158,6 +189,9 @@ impl<T> Incoming for Result<Event<T>, JsonDecodeError> {
 
 #[cfg(test)]
 mod tests {
+    use everwire::Dropped;
+    use everwire::client::Attachment;
+
     use super::*;
 
     #[test]
@@ -174,5 +208,24 @@ mod tests {
         assert_eq!(was_open(News::Dropped(cut())), Some(WasOpen::UntilNow));
         assert_eq!(was_open(News::Nothing), None);
         assert_eq!(was_open(News::Dropped(cut())), Some(WasOpen::Earlier));
+    }
+
+    #[test]
+    fn a_client_that_is_lost_or_over_says_why_as_a_socket_does() {
+        let mut memory = Memory::default();
+        let mut down = |event: ClientEvent| match memory.take(event.news()) {
+            Some(Change::Down(reason)) => Some(reason),
+            _ => None,
+        };
+        let cut = || Cause::closed(1006, "", false);
+        assert_eq!(down(ClientEvent::Attached(Attachment::New)), None);
+        let lost = DownReason::Dropped { cause: cut(), was_open: WasOpen::UntilNow };
+        assert_eq!(down(ClientEvent::Dropped(Dropped::new(cut()))), Some(lost));
+        let ended = Ended::Exhausted(cut());
+        let over = DownReason::Ended { ended: ended.clone(), was_open: WasOpen::Earlier };
+        assert_eq!(down(ClientEvent::Closed(ClientError::Connection(ended))), Some(over));
+        let refused = ClientError::NotEverwire;
+        assert_eq!(down(ClientEvent::Closed(refused.clone())), Some(DownReason::ClientOver(refused)));
+        assert_eq!(down(ClientEvent::Latency(Duration::from_millis(3))), None);
     }
 }

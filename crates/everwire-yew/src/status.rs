@@ -2,12 +2,13 @@ use std::fmt;
 use std::rc::Rc;
 
 use everwire::State;
-use yew::AttrValue;
+use yew::{AttrValue, Reducible};
 
+use crate::DownReason;
 use crate::live::Live;
-use crate::{DownReason, SocketOptions};
+use crate::reader::Change;
 
-/// How a connection is, as a value to render from and to hand to other components.
+/// How the connection of a socket or of a client is, as a value to render from and to hand to other components.
 ///
 /// It changes when the connection's state does, and when the browser goes offline or online, and not with messages or the round
 /// trip; [`ConnectionBadge`] follows those by itself.
@@ -39,8 +40,8 @@ impl ConnectionStatus {
     }
 
     /// The status as it is shown: with what the browser says of its network, and in words.
-    pub(crate) fn shown(&self, options: &SocketOptions, is_offline: bool) -> Self {
-        let trouble = self.down_reason.as_ref().map(|reason| reason.explain(options.address(), is_offline).into());
+    pub(crate) fn shown(&self, address: Option<&str>, is_offline: bool) -> Self {
+        let trouble = self.down_reason.as_ref().map(|reason| reason.explain(address, is_offline).into());
         Self { is_offline, trouble, ..self.clone() }
     }
 
@@ -54,9 +55,9 @@ impl ConnectionStatus {
         self.state == State::Open
     }
 
-    /// Whether there is no socket: the options are [`idle`](SocketOptions::idle), or it could not be opened.
+    /// Whether there is no socket: the options are [`idle`](crate::SocketOptions::idle), or it could not be opened; or there is no client.
     pub fn is_idle(&self) -> bool {
-        self.state == State::Closed && self.live.handle().is_none()
+        self.state == State::Closed && !self.live.has_connection()
     }
 
     /// Whether the browser says that this device has no network. An attempt then waits for the network, whatever time
@@ -88,7 +89,7 @@ impl ConnectionStatus {
         self.trouble.as_ref()
     }
 
-    /// Makes an attempt now.
+    /// Makes an attempt now. A client that is over makes none.
     pub fn reconnect(&self) {
         self.live.reconnect();
     }
@@ -121,5 +122,59 @@ impl fmt::Debug for ConnectionStatus {
             .field("down_reason", &self.down_reason)
             .field("is_offline", &self.is_offline)
             .finish_non_exhaustive()
+    }
+}
+
+/// The status as a reducer, so that a change builds on what was known before it.
+#[derive(PartialEq)]
+pub(crate) struct Known(pub(crate) ConnectionStatus);
+
+impl Reducible for Known {
+    type Action = (State, Change);
+
+    fn reduce(self: Rc<Self>, (state, change): Self::Action) -> Rc<Self> {
+        // The event with the reason is on its way. Rendered without it, a reconnect by the application would look like a loss.
+        let is_premature = matches!(state, State::Connecting | State::Waiting { .. });
+        if change == Change::Same && self.0.is_open() && is_premature {
+            return self;
+        }
+        let down_reason = match change {
+            Change::Same => self.0.down_reason().cloned(),
+            Change::Gone => None,
+            Change::Down(reason) => Some(reason),
+        };
+        let status = self.0.then(state, down_reason);
+        if status == self.0 { self } else { Self(status).into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use everwire::Cause;
+
+    use super::*;
+    use crate::WasOpen;
+
+    const WAITING: State = State::Waiting { attempt: 1, retry_in: Some(Duration::from_millis(200)) };
+
+    fn known(state: State) -> Rc<Known> {
+        Rc::new(Known(ConnectionStatus::new(state, Rc::default())))
+    }
+
+    #[test]
+    fn an_open_connection_is_not_shown_as_down_before_the_reason_is_known() {
+        let known = known(State::Open).reduce((WAITING, Change::Same));
+        assert!(known.0.is_open());
+        let requested = DownReason::Dropped { cause: Cause::Requested, was_open: WasOpen::UntilNow };
+        let known = known.reduce((WAITING, Change::Down(requested.clone())));
+        assert_eq!((known.0.state(), known.0.down_reason()), (WAITING, Some(&requested)));
+    }
+
+    #[test]
+    fn an_attempt_that_begins_without_an_event_is_shown() {
+        assert_eq!(known(WAITING).reduce((State::Connecting, Change::Same)).0.state(), State::Connecting);
+        assert_eq!(known(State::Open).reduce((State::Closing, Change::Same)).0.state(), State::Closing);
     }
 }

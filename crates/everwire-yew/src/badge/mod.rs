@@ -19,7 +19,7 @@ use words::Phase;
 /// What [`ConnectionBadge`] shows.
 #[derive(Properties, PartialEq, Clone, Debug)]
 pub struct BadgeProps {
-    /// The connection: [`UseSocket::status`](crate::UseSocket::status).
+    /// The connection: [`UseSocket::status`](crate::UseSocket::status) or [`use_client_status`](crate::use_client_status).
     pub status: ConnectionStatus,
     /// More classes for the outermost element.
     #[prop_or_default]
@@ -63,7 +63,7 @@ pub fn ConnectionBadge(props: &BadgeProps) -> Html {
                 // Another phase has another element: one that is kept would move, which browsers count as a shift of the layout.
                 <span class="everwire-badge-detail" key={phase.name()}>{ detail }</span>
             }
-            if let Some(words) = phase.button() {
+            if let Some(words) = phase.button().filter(|_| status.live.can_reconnect()) {
                 <button type="button" class="everwire-badge-now" onclick={now}>{ words }</button>
             }
         </div>

@@ -16,7 +16,7 @@ pub(super) enum Phase {
     Closed,
     /// Over, and not because a side wanted it.
     Failed,
-    /// There is no socket.
+    /// There is no socket and no client.
     Idle,
 }
 
@@ -99,8 +99,8 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::DownReason;
     use crate::live::Live;
-    use crate::{DownReason, SocketOptions};
 
     #[test]
     fn a_round_trip_shows_the_digits_that_mean_something() {
@@ -110,7 +110,7 @@ mod tests {
 
     fn status(state: State, reason: Option<DownReason>, is_offline: bool) -> ConnectionStatus {
         let status = ConnectionStatus::new(State::Connecting, Rc::new(Live::default()));
-        status.then(state, reason).shown(&SocketOptions::idle(), is_offline)
+        status.then(state, reason).shown(None, is_offline)
     }
 
     const WAITING: State = State::Waiting { attempt: 3, retry_in: Some(Duration::from_secs(12)) };

@@ -1,15 +1,18 @@
-//! The hooks for channels.
+//! The hooks for channels, and the badge of a client.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use everwire::client::{ClientState, Member};
-use everwire::{Channel, Client};
-use everwire_yew::{ClientProvider, UseChannel, use_channel, use_client, use_client_state, use_presence};
+use everwire::{Cause, Channel, Client, State};
+use everwire_yew::{
+    ClientProvider, ConnectionBadge, ConnectionStatus, DownReason, UseChannel, WasOpen, use_channel, use_client,
+    use_client_state, use_client_status, use_presence,
+};
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use wasm_bindgen_test::wasm_bindgen_test;
-use web_sys::window;
+use web_sys::{Element, window};
 use yew::prelude::*;
 
 use crate::stage::endpoint;
@@ -37,6 +40,7 @@ struct Shown {
     members: Rc<[Member]>,
     client: Option<Client>,
     state: Option<ClientState>,
+    status: ConnectionStatus,
 }
 
 #[component]
@@ -56,15 +60,17 @@ fn Room(props: &RoomProps) -> Html {
     let (chat, members) = (use_channel(&props.channel), use_presence(&props.channel));
     let client = use_context::<Option<Client>>().flatten();
     let state = use_client_state();
-    *props.shown.borrow_mut() = Some(Shown { chat, members, client, state });
+    let status = use_client_status();
+    *props.shown.borrow_mut() = Some(Shown { chat, members, client, state, status: status.clone() });
     let _ = props.renders.unbounded_send(());
-    html! {}
+    html! { <ConnectionBadge {status} /> }
 }
 
 struct World {
     app: AppHandle<Page>,
     props: RoomProps,
     renders: UnboundedReceiver<()>,
+    root: Element,
 }
 
 impl World {
@@ -74,7 +80,15 @@ impl World {
         let channel = new_channel();
         let props =
             RoomProps { channel, is_double: false, shown: Rc::default(), double: Rc::default(), renders: sender };
-        Self { app: yew::Renderer::<Page>::with_root_and_props(root, props.clone()).render(), props, renders }
+        let app = yew::Renderer::<Page>::with_root_and_props(root.clone(), props.clone()).render();
+        Self { app, props, renders, root }
+    }
+
+    /// What the badge shows: the state, and whether there is a button to connect.
+    fn badge(&self) -> (String, bool) {
+        let find = |class| self.root.query_selector(class).unwrap();
+        let state = find(".everwire-badge-state").and_then(|state| state.text_content());
+        (state.unwrap_or_default(), find(".everwire-badge-now").is_some())
     }
 
     fn change(&mut self, change: impl FnOnce(&mut RoomProps)) {
@@ -123,7 +137,7 @@ async fn a_component_that_is_gone_leaves_its_channel() {
     let mut world = World::start();
     let client = world.until(|shown| shown.members.len() == 1).await.client.unwrap();
     let channel = world.props.channel.clone();
-    let World { app, props, mut renders } = world;
+    let World { app, props, mut renders, .. } = world;
     drop(props);
     app.destroy();
     // Ends when the components and their properties are gone.
@@ -187,4 +201,25 @@ async fn a_component_renders_again_when_the_state_of_its_client_changes() {
     let shown = world.until(|shown| shown.state == Some(ClientState::Attached)).await;
     shown.client.unwrap().close();
     world.until(|shown| shown.state == Some(ClientState::Closed) && shown.chat.error().is_some()).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_badge_shows_the_connection_of_a_client_and_offers_no_attempt_to_one_that_is_over() {
+    let mut world = World::start();
+    let shown = world.until(|shown| shown.status.state() == State::Connecting).await;
+    assert!(!shown.status.is_open() && !shown.status.is_idle());
+    world.until(|shown| shown.status.is_open()).await;
+    assert_eq!(world.badge(), ("Connected".to_owned(), false));
+    shown.status.reconnect();
+    let is_requested = |reason: &DownReason| {
+        matches!(reason, DownReason::Dropped { cause: Cause::Requested, was_open: WasOpen::UntilNow })
+    };
+    world.until(|shown| shown.status.down_reason().is_some_and(is_requested)).await;
+    let shown = world.until(|shown| shown.status.is_open() && shown.status.down_reason().is_none()).await;
+    shown.client.unwrap().close();
+    let shown = world.until(|shown| shown.status.state() == State::Closed).await;
+    assert!(shown.status.down_reason().is_some_and(DownReason::is_normal));
+    assert_eq!(world.badge(), ("Closed".to_owned(), false));
+    shown.status.reconnect();
+    assert_eq!(shown.client.unwrap().state(), ClientState::Closed);
 }
