@@ -1,9 +1,11 @@
 use yew::prelude::*;
 
+use crate::client::AppClient;
 use crate::components::Shell;
 use crate::line::{ServerChoice, use_server_choice};
 use crate::pages::{
-    EchoPage, FilesPage, HomePage, LabPage, MissingPage, MonitorPage, ThroughputPage, TickerPage, TrackerPage,
+    ChatPage, EchoPage, FilesPage, HomePage, LabPage, LivePage, MissingPage, MonitorPage, ThroughputPage, TickerPage,
+    TrackerPage,
 };
 use crate::routes::{Navigator, Route, use_navigator};
 
@@ -16,7 +18,7 @@ pub(crate) fn App() -> Html {
     html! {
         <ContextProvider<Navigator> context={navigator}>
             <ContextProvider<ServerChoice> context={server}>
-                <Shell>{ page(route) }</Shell>
+                <AppClient><Shell>{ page(route) }</Shell></AppClient>
             </ContextProvider<ServerChoice>>
         </ContextProvider<Navigator>>
     }
@@ -25,6 +27,8 @@ pub(crate) fn App() -> Html {
 fn page(route: Route) -> Html {
     match route {
         Route::Home => html! { <HomePage /> },
+        Route::Chat => html! { <ChatPage /> },
+        Route::Live => html! { <LivePage /> },
         Route::Echo => html! { <EchoPage /> },
         Route::Ticker => html! { <TickerPage /> },
         Route::Tracker => html! { <TrackerPage /> },

@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use everwire::{Heartbeat, PingSchedule, Socket, SocketBuilder};
 use everwire_yew::SocketOptions;
-use futures_channel::oneshot;
-use wasm_bindgen_futures::spawn_local;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use yew::prelude::*;
 
 use crate::fault::Fault;
+use crate::job::here;
 use crate::server::{NotFound, Server};
 
 /// How often the round trip is measured.
@@ -40,29 +41,32 @@ impl Line {
 
     /// The settings of a socket that takes this way, to add to.
     pub(crate) fn builder(&self) -> SocketBuilder {
+        let line = self.address_provider();
+        // Somebody is looking: the round trip is measured more often than an application has a use for.
+        let schedule = PingSchedule::default().after_silence(LOOK_EVERY).sample_every(LOOK_EVERY);
+        Socket::builder_with_url_provider(move |_| line()).heartbeat(Heartbeat::ping().schedule(schedule))
+    }
+
+    /// Returns the address of the next attempt, with the fault that it is to meet.
+    pub(crate) fn address_provider(
+        &self,
+    ) -> impl Fn() -> BoxFuture<'static, Result<String, NotFound>> + Send + Sync + use<> {
         let Self { server, armed, .. } = self.clone();
         // A string of its own, since the page's may not go to another thread.
         let endpoint = self.endpoint.to_string();
-        let provider = move |_| {
+        move || {
             let (server, endpoint, armed) = (server.clone(), endpoint.clone(), Arc::clone(&armed));
-            // A browser's promise stays on its thread, and only its result may leave it.
-            let (told, address) = oneshot::channel();
-            spawn_local(async move {
+            let address = here(async move {
                 let base = server.base().await;
                 // Taken only now, so that a server that cannot be found does not use the fault up.
-                let address = base.map(|base| {
+                base.map(|base| {
                     let url = format!("{base}{endpoint}");
                     let fault = armed.lock().unwrap_or_else(PoisonError::into_inner).take();
                     fault.map_or(url.clone(), |fault| fault.applied_to(&url))
-                });
-                // Nobody listens when the attempt has been given up.
-                let _ = told.send(address);
+                })
             });
-            async move { address.await.unwrap_or(Err(NotFound)) }
-        };
-        // Somebody is looking: the round trip is measured more often than an application has a use for.
-        let schedule = PingSchedule::default().after_silence(LOOK_EVERY).sample_every(LOOK_EVERY);
-        Socket::builder_with_url_provider(provider).heartbeat(Heartbeat::ping().schedule(schedule))
+            async move { address.await.unwrap_or(Err(NotFound)) }.boxed()
+        }
     }
 
     /// The server that it leads to.

@@ -11,6 +11,8 @@ use crate::guard::may_leave;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     Home,
+    Chat,
+    Live,
     Echo,
     Ticker,
     Tracker,
@@ -24,13 +26,24 @@ pub(crate) enum Route {
 
 impl Route {
     /// The demos, in the order in which they are shown.
-    pub(crate) const DEMOS: [Self; 7] =
-        [Self::Echo, Self::Ticker, Self::Tracker, Self::Lab, Self::Throughput, Self::Files, Self::Monitor];
+    pub(crate) const DEMOS: [Self; 9] = [
+        Self::Chat,
+        Self::Live,
+        Self::Ticker,
+        Self::Tracker,
+        Self::Files,
+        Self::Echo,
+        Self::Lab,
+        Self::Throughput,
+        Self::Monitor,
+    ];
 
     /// The page at a path, with or without a slash at its end.
     pub(crate) fn from_path(path: &str) -> Self {
         match path.trim_end_matches('/') {
             "" | "/index.html" => Self::Home,
+            "/chat" => Self::Chat,
+            "/live" => Self::Live,
             "/echo" => Self::Echo,
             "/ticker" => Self::Ticker,
             "/tracker" => Self::Tracker,
@@ -45,6 +58,8 @@ impl Route {
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Home | Self::Missing => "/",
+            Self::Chat => "/chat",
+            Self::Live => "/live",
             Self::Echo => "/echo",
             Self::Ticker => "/ticker",
             Self::Tracker => "/tracker",
@@ -59,6 +74,8 @@ impl Route {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Home => "Start",
+            Self::Chat => "Chat",
+            Self::Live => "Live",
             Self::Echo => "Echo",
             Self::Ticker => "Ticker",
             Self::Tracker => "Tracker",

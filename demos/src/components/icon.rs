@@ -6,6 +6,8 @@ use yew::prelude::*;
 #[expect(dead_code, reason = "each page takes what it needs")]
 pub(crate) enum Icon {
     Home,
+    Chat,
+    Live,
     Echo,
     Ticker,
     Tracker,
@@ -36,6 +38,10 @@ impl Icon {
     fn path(self) -> &'static str {
         match self {
             Self::Home => "M3 9.5 10 4l7 5.5M5 8v8h10V8",
+            Self::Chat => "M3 4.5h14v9H9.5L6 16.5v-3H3zM6.5 7.8h7M6.5 10.4h4.5",
+            Self::Live => {
+                "M10 11.6a1.6 1.6 0 1 0 0-3.2 1.6 1.6 0 0 0 0 3.2ZM6.8 13.2a4.5 4.5 0 0 1 0-6.4M13.2 6.8a4.5 4.5 0 0 1 0 6.4M4.2 15.8a8.2 8.2 0 0 1 0-11.6M15.8 4.2a8.2 8.2 0 0 1 0 11.6"
+            }
             Self::Echo => "M3 7h11l-3-3M17 13H6l3 3",
             Self::Ticker => "M2.5 14 7 9l3.5 3L17.5 5M13 5h4.5v4.5",
             Self::Tracker => {

@@ -78,6 +78,8 @@ pub(crate) fn RouteLink(props: &RouteLinkProps) -> Html {
 pub(crate) fn icon(route: Route) -> Icon {
     match route {
         Route::Home | Route::Missing => Icon::Home,
+        Route::Chat => Icon::Chat,
+        Route::Live => Icon::Live,
         Route::Echo => Icon::Echo,
         Route::Ticker => Icon::Ticker,
         Route::Tracker => Icon::Tracker,

@@ -7,8 +7,8 @@ use crate::routes::Route;
 
 /// The demos by what they are for: an anchor, a heading, and the pages.
 const GROUPS: [(&str, &str, &[Route]); 2] = [
-    ("use", "What a line is good for", &[Route::Echo, Route::Ticker, Route::Tracker, Route::Files]),
-    ("measure", "What it costs, measured", &[Route::Lab, Route::Throughput, Route::Monitor]),
+    ("use", "What a line is good for", &[Route::Chat, Route::Live, Route::Ticker, Route::Tracker, Route::Files]),
+    ("measure", "What it costs, measured", &[Route::Echo, Route::Lab, Route::Throughput, Route::Monitor]),
 ];
 
 /// The start page: what Everwire is, with a connection of its own to try it on, and the demos.
@@ -37,6 +37,24 @@ pub(crate) fn HomePage() -> Html {
 
 fn card(route: Route) -> Html {
     let (title, shows, points) = match route {
+        Route::Chat => (
+            "Chat",
+            "Rooms with names, presence and history.",
+            [
+                "Shown at once, confirmed in place",
+                "Nothing sent twice, nothing lost",
+                "Who is there, and who is typing",
+            ],
+        ),
+        Route::Live => (
+            "Live page",
+            "A market, news, a log and a monitor on one connection.",
+            [
+                "A channel for each panel, at its own rate",
+                "Switch a panel off, and its traffic stops",
+                "What travels, counted",
+            ],
+        ),
         Route::Echo => (
             "Echo tester",
             "Dial any WebSocket server and see every frame.",
@@ -108,6 +126,23 @@ fn card(route: Route) -> Html {
 /// A drawing of what the demo is about, in the lines that the pages themselves are made of.
 fn picture(route: Route) -> Html {
     let lines = match route {
+        Route::Chat => html! {
+            <>
+                <path class="soft" d="M28 22h132v26H62L50 60V48H28zM28 82h104v26H62" />
+                <path class="accent" d="M292 52H166v26h92l12 12V78h22z" />
+                <path class="soft strong" d="M42 35h84M42 95h58" />
+                <path class="alive" d="M180 65h64M268 65l4 4 8-8" />
+            </>
+        },
+        Route::Live => html! {
+            <>
+                <path class="soft" d="M22 20h132v40H22zM166 20h132v40H166zM22 68h84v40H22zM118 68h84v40h-84zM214 68h84v40h-84z" />
+                <path class="alive" d="m32 50 18-6 14 4 18-14 16 6 18-12 16 4 12-4M224 98l14-14 12 8 14-12 12 10 12-6" />
+                <path class="accent" d="M178 32h64M178 40h84M178 48h46" />
+                <path class="fall" d="M32 80h40M32 96h22" />
+                <path class="soft strong" d="M32 88h58M128 80h64M128 88h44M128 96h56" />
+            </>
+        },
         Route::Echo => html! {
             <>
                 <path class="soft" d="M20 44h280M20 84h280" />

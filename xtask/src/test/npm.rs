@@ -26,7 +26,8 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
 
 /// The parts of the package that can be tested from their sources, by Node.js alone.
 fn units(workspace: &Workspace) -> Result<()> {
-    let tests = ["heartbeat", "codec", "client", "development"].map(|name| format!("crates/everwire-js/tests/unit/{name}.test.js"));
+    let tests = ["heartbeat", "codec", "client", "development"]
+        .map(|name| format!("crates/everwire-js/tests/unit/{name}.test.js"));
     workspace.command("node").args(["--test"]).args(tests).run()
 }
 
