@@ -13,7 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Identity, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as lines};
 
 /// Bytes that may be queued: some thousand lines.
 const MAX_QUEUED_BYTES: usize = 1 << 20;
@@ -44,16 +46,40 @@ impl Log {
     /// # Panics
     /// If the process has a global subscriber already.
     pub fn install() -> Self {
+        Self::install_with(Identity::new())
+    }
+
+    /// Installs the log of the process with another layer, which gets the lines that the filter lets through.
+    ///
+    /// ```no_run
+    /// use everwire_server::cli::Log;
+    /// use tracing::{Event, Subscriber};
+    /// use tracing_subscriber::layer::{Context, Layer};
+    ///
+    /// struct Count;
+    ///
+    /// impl<S: Subscriber> Layer<S> for Count {
+    ///     fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+    ///         // It is called on the thread that logs, and must return at once.
+    ///     }
+    /// }
+    ///
+    /// let log = Log::install_with(Count);
+    /// # drop(log);
+    /// ```
+    ///
+    /// # Panics
+    /// If the process has a global subscriber already.
+    pub fn install_with(layer: impl Layer<Registry> + Send + Sync) -> Self {
         let log = Self::to(stderr());
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
         let writer = log.clone();
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
+        let written = lines::layer()
             .with_ansi(stderr().is_terminal())
             .with_writer(move || writer.clone())
             // Internal errors would be printed to stderr, which may block.
-            .log_internal_errors(false)
-            .init();
+            .log_internal_errors(false);
+        tracing_subscriber::registry().with(layer).with(filter).with(written).init();
         let panics = log.clone();
         // The standard hook blocks until stderr accepts the text.
         panic::set_hook(Box::new(move |panic| panics.record(panic)));
