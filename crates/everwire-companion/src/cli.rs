@@ -34,8 +34,8 @@ pub struct Cli {
     #[arg(long)]
     faults: bool,
 
-    /// Send the clients of /monitor what the machine and the server do: processor, memory, processes, traffic. Any client can
-    /// connect to it.
+    /// Send the clients of /monitor what the machine and the server do: processor, memory, processes, traffic; and those of the channel
+    /// live/log the lines of the server's log. Any client can read them.
     #[arg(long)]
     monitor: bool,
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use everwire_server::{Clock, ConnectionLimits, Limits, Origins, Tls};
 
+use crate::channels::LogTap;
 use crate::files::FileLimits;
 use crate::ticker::{FeedSource, TickerLimits};
 
@@ -23,8 +24,11 @@ pub struct Config {
     /// Whether `?fault=` may be used, and every channel that no rule names. Off by default: a fault lets a stranger hold a connection
     /// open or cut it.
     pub faults: bool,
-    /// Whether `/monitor` and the channel `monitor` expose process and memory information. Off by default.
+    /// Whether `/monitor` and the channels `monitor` and `live/monitor` expose process and memory information, and the channel `live/log`
+    /// the log. Off by default.
     pub monitor: bool,
+    /// Where the lines of the log come from.
+    pub log: LogTap,
     /// Which web pages may connect.
     pub origins: Origins,
     /// What all connections together may use.
@@ -55,6 +59,7 @@ impl Default for Config {
             token_ttl: Duration::from_secs(3600),
             faults: false,
             monitor: false,
+            log: LogTap::default(),
             origins: Origins::default().with_flag("--allow-origin"),
             limits: Limits::default(),
             connection: ConnectionLimits::default(),

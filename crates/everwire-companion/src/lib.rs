@@ -24,6 +24,7 @@ mod server;
 mod ticker;
 mod upgrade;
 
+pub use channels::LogTap;
 pub use cli::{Cli, UnusableFlags};
 pub use companion::Companion;
 pub use config::Config;

@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
-use everwire_companion::{Cli, Server};
+use everwire_companion::{Cli, Config, LogTap, Server};
 use everwire_server::StopSignal;
 use everwire_server::cli::{Log, outlive_large_files, raise_open_file_limit, stop_requested};
 
@@ -15,16 +15,17 @@ use everwire_server::cli::{Log, outlive_large_files, raise_open_file_limit, stop
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let log = Log::install();
-    let code = serve(&log);
+    let tap = LogTap::default();
+    let log = Log::install_with(tap.layer());
+    let code = serve(&log, tap);
     log.flush();
     code
 }
 
 #[tokio::main]
-async fn serve(log: &Log) -> ExitCode {
+async fn serve(log: &Log, tap: LogTap) -> ExitCode {
     let config = match Cli::parse().into_config() {
-        Ok(config) => config,
+        Ok(config) => Config { log: tap, ..config },
         Err(error) => {
             tracing::error!("{error}");
             return ExitCode::from(2);

@@ -13,7 +13,7 @@ use Right::{Presence, Publish, Subscribe};
 const CHANNELS: &[Channels] = &[
     Channels::new("chat/*/typing", &[Subscribe, Publish]).options(chat::typing_options),
     Channels::new("chat/*", &[Subscribe, Publish, Presence]).options(chat::room_options),
-    Channels::new("live/monitor", &[Subscribe]).with_monitor(),
+    Channels::new("live/log", &[Subscribe]).with_monitor(),
     Channels::new("live/*", &[Subscribe]),
     Channels::new("ticker/*", &[Subscribe]).options(ChannelOptions::state),
     Channels::new("tracker", &[Subscribe, Publish]).options(ChannelOptions::state),
@@ -158,7 +158,7 @@ mod tests {
     fn the_monitor_is_read_only_with_its_flag() {
         for monitor in [false, true] {
             let config = Config { monitor, faults: true, ..Config::default() };
-            for channel in ["monitor", "live/monitor"] {
+            for channel in ["monitor", "live/log"] {
                 assert_eq!(allowed(&config, Action::Subscribe(channel)), monitor);
                 assert!(!allowed(&config, Action::Publish(channel)));
             }

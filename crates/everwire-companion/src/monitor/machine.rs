@@ -9,7 +9,7 @@ use super::vmstat::Vmstat;
 const TOP: usize = 30;
 
 /// Reads the usage of the machine that the server runs on.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     /// `None` on a system that sysinfo does not support.
     system: Option<System>,
     users: Users,
@@ -18,20 +18,20 @@ pub(super) struct Machine {
 }
 
 /// The usage of the machine since the reading before.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     /// Usage of each core in percent.
-    pub(super) cores: Vec<f64>,
+    pub(crate) cores: Vec<f64>,
     /// Bytes in use.
-    pub(super) memory: u64,
-    pub(super) swap: u64,
-    pub(super) load: Option<[f64; 3]>,
-    pub(super) processes: Option<api::Processes>,
-    pub(super) vmstat: Option<api::Vmstat>,
+    pub(crate) memory: u64,
+    pub(crate) swap: u64,
+    pub(crate) load: Option<[f64; 3]>,
+    pub(crate) processes: Option<api::Processes>,
+    pub(crate) vmstat: Option<api::Vmstat>,
 }
 
 impl Machine {
     /// Takes the first reading, which rates are computed from.
-    pub(super) fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let mut system = System::new().ok();
         let mut about = api::Machine {
             system: System::long_os_version().or_else(|_| System::name()).unwrap_or_else(|_| "unknown".to_owned()),
@@ -51,12 +51,12 @@ impl Machine {
         Self { system, users: Users::read(), vmstat: Vmstat::start(), about }
     }
 
-    pub(super) fn about(&self) -> &api::Machine {
+    pub(crate) fn about(&self) -> &api::Machine {
         &self.about
     }
 
     /// Reads the current usage. Processes are expensive to read and optional.
-    pub(super) fn read(&mut self, with_processes: bool) -> Reading {
+    pub(crate) fn read(&mut self, with_processes: bool) -> Reading {
         let mut reading = Reading {
             cores: Vec::new(),
             memory: 0,
@@ -81,7 +81,7 @@ impl Machine {
 }
 
 /// Rounds to one decimal. More digits would only make the messages longer.
-pub(super) fn tenths(number: f64) -> f64 {
+pub(crate) fn tenths(number: f64) -> f64 {
     (number * 10.0).round() / 10.0
 }
 

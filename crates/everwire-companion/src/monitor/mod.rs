@@ -13,4 +13,6 @@ mod traffic;
 mod vmstat;
 mod watch;
 
+pub(crate) use machine::{Machine, tenths};
+pub(crate) use traffic::{Counts, Traffic};
 pub(crate) use watch::{Monitor, open};

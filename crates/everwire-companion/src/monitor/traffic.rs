@@ -7,28 +7,28 @@ use super::machine::tenths;
 
 /// The counters of the server at one moment.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// The name of each endpoint, its open connections and totals.
     endpoints: Vec<(String, u64, Totals)>,
     workers: Vec<(WorkerLoad, Totals)>,
 }
 
 /// The last reading of the server's totals, which rates are computed from.
-pub(super) struct Traffic {
+pub(crate) struct Traffic {
     read_at: Instant,
     endpoints: Vec<Totals>,
     workers: Vec<Totals>,
 }
 
 /// Rates of the server since the reading before.
-pub(super) struct Reading {
-    pub(super) endpoints: Vec<EndpointTraffic>,
-    pub(super) workers: Vec<WorkerTraffic>,
+pub(crate) struct Reading {
+    pub(crate) endpoints: Vec<EndpointTraffic>,
+    pub(crate) workers: Vec<WorkerTraffic>,
 }
 
 impl Counts {
     /// Reads the counters.
-    pub(super) fn read(everwire: &Everwire) -> Self {
+    pub(crate) fn read(everwire: &Everwire) -> Self {
         let endpoints = everwire.endpoints();
         // As many as the counters distinguish.
         let workers = Handle::current().metrics().num_workers().min(everwire.counted_workers());
@@ -52,7 +52,7 @@ impl Counts {
 
 impl Traffic {
     /// Takes the first reading.
-    pub(super) fn start(counts: Counts, now: Instant) -> Self {
+    pub(crate) fn start(counts: Counts, now: Instant) -> Self {
         Self {
             read_at: now,
             endpoints: counts.endpoints.into_iter().map(|(_, _, totals)| totals).collect(),
@@ -61,7 +61,7 @@ impl Traffic {
     }
 
     /// Reads the counters and computes rates.
-    pub(super) fn read(&mut self, counts: Counts, now: Instant) -> Reading {
+    pub(crate) fn read(&mut self, counts: Counts, now: Instant) -> Reading {
         let seconds = (now - self.read_at).as_secs_f64();
         self.read_at = now;
         let endpoints = counts.endpoints.into_iter().zip(&mut self.endpoints);

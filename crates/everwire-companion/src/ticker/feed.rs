@@ -6,7 +6,7 @@ pub(super) const CATCH_UP: Duration = Duration::from_secs(1);
 /// A source of trades: a random walk, a recording, an exchange.
 ///
 /// A feed has no clock. It is passed the time since its start, so that tests run in virtual time.
-pub(super) trait Feed: Send {
+pub(crate) trait Feed: Send {
     /// The companies with their opening prices. Trades refer to them by index.
     fn opening(&self) -> Vec<(Company, f64)>;
 
@@ -28,20 +28,20 @@ pub(super) trait Feed: Send {
 
 /// A trade.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Trade {
+pub(crate) struct Trade {
     /// Index into [`Feed::opening`].
-    pub(super) company: usize,
+    pub(crate) company: usize,
     /// The price, in dollars.
-    pub(super) price: f64,
+    pub(crate) price: f64,
 }
 
 /// A company whose stock is traded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Company {
+pub(crate) struct Company {
     /// The short name, like `NVDA`.
-    pub(super) symbol: String,
+    pub(crate) symbol: String,
     /// The company's name.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 impl Company {
@@ -50,7 +50,7 @@ impl Company {
     }
 
     /// The company of a symbol. An unknown symbol is used as the name as well.
-    pub(super) fn of_symbol(symbol: &str) -> Self {
+    pub(crate) fn of_symbol(symbol: &str) -> Self {
         let known = classic().map(|(company, _)| company).chain(synthetic().map(|(company, _)| company));
         known.into_iter().find(|company| company.symbol == symbol).unwrap_or_else(|| Self::new(symbol, symbol))
     }

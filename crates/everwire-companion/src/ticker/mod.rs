@@ -16,10 +16,12 @@ mod stream;
 mod streams;
 mod walk;
 
+pub(crate) use feed::{Company, Feed};
 pub use replay::{Recording, RecordingError};
 pub use source::FeedSource;
 pub(crate) use streams::Streams;
 pub use streams::TickerLimits;
+pub(crate) use walk::Walk;
 
 use axum::extract::State as AxumState;
 use axum::response::Response;

@@ -29,7 +29,7 @@ impl FeedSource {
     }
 
     /// The companies that a client may choose from.
-    pub(super) fn symbols(&self) -> BTreeSet<String> {
+    pub(crate) fn symbols(&self) -> BTreeSet<String> {
         match self {
             Self::Walk { .. } => classic().chain(synthetic()).map(|(company, _)| company.symbol).collect(),
             Self::Replay { recording, .. } => recording.symbols().map(str::to_owned).collect(),
@@ -45,7 +45,7 @@ impl FeedSource {
     }
 
     /// Starts a feed of the companies with these symbols. A recording has its own rate.
-    pub(super) fn start(&self, symbols: &BTreeSet<String>, rate: u32) -> Box<dyn Feed> {
+    pub(crate) fn start(&self, symbols: &BTreeSet<String>, rate: u32) -> Box<dyn Feed> {
         match self {
             Self::Walk { seed } => {
                 let selected = |(company, _): &(Company, f64)| symbols.contains(&company.symbol);

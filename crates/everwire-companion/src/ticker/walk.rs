@@ -12,7 +12,7 @@ const PULL: f64 = 0.0005;
 const MIN_PRICE: f64 = 0.01;
 
 /// A random walk: each trade moves the price of a random company.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     companies: Vec<(Company, f64)>,
     prices: Vec<f64>,
     rate: u32,
@@ -25,7 +25,7 @@ pub(super) struct Walk {
 
 impl Walk {
     /// A walk with `rate` trades a second. The same companies and seed give the same trades.
-    pub(super) fn new(companies: Vec<(Company, f64)>, rate: u32, seed: u64) -> Self {
+    pub(crate) fn new(companies: Vec<(Company, f64)>, rate: u32, seed: u64) -> Self {
         let prices = companies.iter().map(|(_, price)| *price).collect();
         Self { companies, prices, rate, since: Duration::ZERO, random: Rng::with_seed(seed), trades: 0 }
     }

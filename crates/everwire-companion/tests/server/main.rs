@@ -18,6 +18,7 @@ mod files_resume;
 mod lab;
 mod lab_overhead;
 mod limits;
+mod live;
 mod malformed;
 mod metrics;
 mod monitor;
