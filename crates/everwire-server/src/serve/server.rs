@@ -1,12 +1,13 @@
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpSocket};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
@@ -19,7 +20,7 @@ use crate::stream::StreamObserver;
 
 /// The length of the system's queue of connections that are not accepted yet. Thousands of clients that reconnect together must not be
 /// refused by a short queue. The system may lower it.
-const BACKLOG: u32 = 4096;
+const BACKLOG: i32 = 4096;
 
 /// Where and how a [`Server`] listens.
 #[derive(Clone, Debug)]
@@ -62,6 +63,24 @@ impl ServerConfig {
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
         self
+    }
+
+    /// Binds the address and listens, without a server: for a process that hands the socket to another one, which serves it by
+    /// [`Server::with_listener`]. While no process serves it, clients wait in its queue.
+    ///
+    /// # Errors
+    /// If the address cannot be bound.
+    pub fn bind(&self) -> io::Result<net::TcpListener> {
+        let socket = Socket::new(Domain::for_address(self.listen), Type::STREAM, Some(Protocol::TCP))?;
+        // Otherwise a restarted server could not bind until its old connections have timed out. Windows does not need this, and
+        // would let other programs share the port.
+        socket.set_reuse_address(cfg!(unix))?;
+        if self.reuse_port {
+            share_port(&socket)?;
+        }
+        socket.bind(&self.listen.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
     }
 
     fn is_tls(&self) -> bool {
@@ -116,15 +135,43 @@ impl Server {
     /// # Errors
     /// If the address cannot be bound.
     pub async fn bind(everwire: &Everwire, config: ServerConfig) -> io::Result<Self> {
-        let socket = if config.listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Otherwise a restarted server could not bind until its old connections have timed out. Windows does not need this, and
-        // would let other programs share the port.
-        socket.set_reuseaddr(cfg!(unix))?;
-        if config.reuse_port {
-            share_port(&socket)?;
-        }
-        socket.bind(config.listen)?;
-        let listener = socket.listen(BACKLOG)?;
+        let listener = config.bind()?;
+        Self::with_listener(everwire, listener, config).await
+    }
+
+    /// Serves a listening socket that another process or program has bound, such as a supervisor. The address of the configuration is
+    /// not used.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use everwire_server::{Everwire, Server, ServerConfig};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let config = ServerConfig::new(([127, 0, 0, 1], 0));
+    /// let listener = config.bind()?;
+    /// // One server replaces the other, and no client is refused meanwhile.
+    /// for _ in 0..2 {
+    ///     let everwire = Everwire::default();
+    ///     let app = Router::new().merge(everwire.probes());
+    ///     let server = Server::with_listener(&everwire, listener.try_clone()?, config.clone()).await?.start(app);
+    ///     server.stop().await;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the runtime cannot watch the socket.
+    pub async fn with_listener(
+        everwire: &Everwire,
+        listener: net::TcpListener,
+        config: ServerConfig,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        // Its address is read without an error later.
+        listener.local_addr()?;
         let (possible, configured) = (everwire.admission().connections(), everwire.limits().connections);
         if possible < configured {
             tracing::warn!(
@@ -200,12 +247,12 @@ impl fmt::Debug for Server {
 }
 
 #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
-fn share_port(socket: &TcpSocket) -> io::Result<()> {
-    socket.set_reuseport(true)
+fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
 }
 
 #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
-fn share_port(_: &TcpSocket) -> io::Result<()> {
+fn share_port(_: &Socket) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port between servers"))
 }
 

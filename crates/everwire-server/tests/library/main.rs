@@ -10,6 +10,7 @@ mod mounted;
 
 mod examples;
 mod handlers;
+mod listener;
 mod requests;
 mod support;
 #[cfg(feature = "tls")]
