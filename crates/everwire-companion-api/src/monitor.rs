@@ -1,8 +1,30 @@
-//! `/monitor`: what the machine and the server do, once a second.
+//! The endpoint `/monitor` and the channels [`POINTS`] and [`STATUS`]: what the machine and the server do, once a second.
 
+use everwire_core::Channel;
 use serde::{Deserialize, Serialize};
 
 use crate::ErrorMessage;
+
+/// What charts show, with a history of [`KEPT`] points.
+pub const POINTS: Channel<Point> = Channel::new("monitor");
+
+/// What tables show: the value of the key [`LATEST`]. It is published only while the channel has subscribers.
+pub const STATUS: Channel<Status> = Channel::state("monitor/detail");
+
+/// The only key of [`STATUS`].
+pub const LATEST: &str = "latest";
+
+/// How many points are kept: five minutes.
+pub const KEPT: u32 = 300;
+
+/// The machine, and what it does at the moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The machine.
+    pub machine: Machine,
+    /// What tables show.
+    pub detail: Detail,
+}
 
 /// A message from the server. The client sends nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,8 +1,19 @@
-//! `/tracker`: the positions of everyone who shares one, sent to everyone.
+//! The endpoint `/tracker`, and the channel [`POSITIONS`] with the request [`REPORT`]: the positions of everyone who shares one, sent to
+//! everyone.
 
+use everwire_core::Channel;
 use serde::{Deserialize, Serialize};
 
-/// A message from a client.
+/// Everyone who shares a position, by [id](Position::id) as the key.
+pub const POSITIONS: Channel<Position> = Channel::state("tracker");
+
+/// The request that shares a position, or stops: a [`ClientMessage`] with a secret. Its answer is `()`.
+///
+/// The session reports for one participant, that of the latest secret. The participant is removed when the session has ended, and some
+/// seconds after it has lost its connection.
+pub const REPORT: &str = "tracker/report";
+
+/// A message from a client, and the argument of a [`REPORT`].
 ///
 /// A secret makes the connection report for the participant whose id [follows from it](participant_id), until another secret is
 /// sent. A connection without a secret is a participant of its own.

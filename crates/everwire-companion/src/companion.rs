@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use everwire_server::Everwire;
 use everwire_server::broker::{Journal, JournalConfig};
+use tokio_util::task::TaskTracker;
 
 use crate::channels::{self, Tokens};
 use crate::config::Config;
@@ -12,6 +13,7 @@ use crate::monitor::Monitor;
 use crate::pages::Pages;
 use crate::server::StartError;
 use crate::ticker::Streams;
+use crate::tracker::Tracker;
 
 /// Files of the journal, which connections must not use up.
 const JOURNAL_FILES: usize = 16;
@@ -30,7 +32,9 @@ struct Shared {
     monitor: Monitor,
     lab: Lab,
     files: Arc<Store>,
+    tracker: Arc<Tracker>,
     pages: Option<Pages>,
+    tasks: TaskTracker,
 }
 
 impl Companion {
@@ -39,6 +43,7 @@ impl Companion {
     /// # Errors
     /// If [`Config::journal`] names a folder that cannot be used.
     pub fn new(config: Config) -> Result<Self, StartError> {
+        let tracker = Arc::new(Tracker::new(config.clock.clone()));
         let mut everwire = Everwire::builder()
             .origins(config.origins.clone())
             .limits(|limits| *limits = config.limits.clone())
@@ -52,7 +57,7 @@ impl Companion {
             everwire = everwire.broker(Journal::open_with(folder, settings)?);
         }
         let tokens = Arc::new(Tokens::new(&config)?);
-        let everwire = channels::configure(everwire, &config, &tokens);
+        let everwire = channels::configure(everwire, &config, &tokens, &tracker);
         Ok(Self(Arc::new(Shared {
             everwire: everwire.build(),
             tokens,
@@ -61,6 +66,8 @@ impl Companion {
             streams: Streams::default(),
             monitor: Monitor::default(),
             lab: Lab::default(),
+            tracker,
+            tasks: TaskTracker::new(),
             files: Store::new(config.files.clone(), config.clock.clone()),
             config,
         })))
@@ -74,12 +81,18 @@ impl Companion {
     /// Runs a task until the server has stopped.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let everwire = self.0.everwire.clone();
-        tokio::spawn(async move {
+        self.0.tasks.spawn(async move {
             tokio::select! {
                 () = task => {}
                 () = everwire.drained() => {}
             }
         });
+    }
+
+    /// Completes when all tasks have ended, which they do once the server is drained: until then they keep the journal open.
+    pub(crate) async fn tasks_ended(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -108,6 +121,10 @@ impl Companion {
 
     pub(crate) fn files(&self) -> &Arc<Store> {
         &self.0.files
+    }
+
+    pub(crate) fn tracker(&self) -> &Arc<Tracker> {
+        &self.0.tracker
     }
 
     pub(crate) fn pages(&self) -> Option<&Pages> {

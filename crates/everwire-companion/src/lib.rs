@@ -22,6 +22,7 @@ mod protocol;
 mod routes;
 mod server;
 mod ticker;
+mod tracker;
 mod upgrade;
 
 pub use channels::LogTap;

@@ -89,6 +89,7 @@ impl Server {
         let Self { accept_loop, companion } = self;
         channels::start(&companion);
         accept_loop.run_until(companion.router(), stop).await;
+        companion.tasks_ended().await;
         companion.files().close();
     }
 

@@ -2,13 +2,17 @@
 //!
 //! # Layout
 //! - `rules`: what clients may do, and what channels keep; `tokens`: who they are
-//! - `chat`: rooms and their history
-//! - `live`: the trading floor
+//! - `chat`: rooms and their history; `live`: the trading floor
+//! - `monitor`, `tracker`: what their endpoints send, as channels
+//! - `state`: publishes many keys of a state channel in one step
 
 mod chat;
 mod live;
+mod monitor;
 mod rules;
+mod state;
 mod tokens;
+mod tracker;
 
 use std::sync::Arc;
 
@@ -16,18 +20,27 @@ use everwire_server::Builder;
 
 use crate::companion::Companion;
 use crate::config::Config;
+use crate::tracker::Tracker;
 use rules::Rules;
 
 pub use live::LogTap;
+pub(crate) use monitor::publish as publish_sample;
 pub(crate) use tokens::{Tokens, token};
 
 /// Sets the rules and the options of all channels.
-pub(crate) fn configure(builder: Builder, config: &Config, tokens: &Arc<Tokens>) -> Builder {
-    live::configure(builder.authorize(Rules::new(config, tokens)).channels(rules::options))
+pub(crate) fn configure(builder: Builder, config: &Config, tokens: &Arc<Tokens>, tracker: &Arc<Tracker>) -> Builder {
+    let tracker = Arc::clone(tracker);
+    let builder = builder.authorize(Rules::new(config, tokens)).channels(rules::options);
+    live::configure(builder).on_session(move |event| {
+        tracker::session_changed(&tracker, &event);
+        live::session_changed(event);
+    })
 }
 
 /// Registers the request handlers and spawns what publishes, once the server runs.
 pub(crate) fn start(companion: &Companion) {
     chat::start(companion);
     live::start(companion);
+    monitor::start(companion);
+    tracker::start(companion);
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use everwire_server::channels::{Action, Authentication, Authorize, ChannelOptions, Denied, Identity};
 
-use super::chat;
 use super::tokens::Tokens;
+use super::{chat, monitor, tracker};
 use crate::config::Config;
 use Right::{Presence, Publish, Subscribe};
 
@@ -16,8 +16,9 @@ const CHANNELS: &[Channels] = &[
     Channels::new("live/log", &[Subscribe]).with_monitor(),
     Channels::new("live/*", &[Subscribe]),
     Channels::new("ticker/*", &[Subscribe]).options(ChannelOptions::state),
-    Channels::new("tracker", &[Subscribe, Publish]).options(ChannelOptions::state),
-    Channels::new("monitor", &[Subscribe]).with_monitor(),
+    Channels::new("tracker", &[Subscribe]).options(tracker::options),
+    Channels::new("monitor", &[Subscribe]).options(monitor::points).with_monitor(),
+    Channels::new("monitor/detail", &[Subscribe]).options(monitor::status).with_monitor(),
     Channels::new("counter/*", &[Subscribe, Publish]),
 ];
 
@@ -158,7 +159,7 @@ mod tests {
     fn the_monitor_is_read_only_with_its_flag() {
         for monitor in [false, true] {
             let config = Config { monitor, faults: true, ..Config::default() };
-            for channel in ["monitor", "live/log"] {
+            for channel in ["monitor", "monitor/detail", "live/log"] {
                 assert_eq!(allowed(&config, Action::Subscribe(channel)), monitor);
                 assert!(!allowed(&config, Action::Publish(channel)));
             }
@@ -175,7 +176,9 @@ mod tests {
 
     #[test]
     fn what_has_keys_is_a_state_channel() {
-        let kinds = ["ticker/10", "tracker", "chat/lobby", "other"].map(|channel| options(channel).retention.kind);
-        assert_eq!(kinds, [HistoryKind::State, HistoryKind::State, HistoryKind::Stream, HistoryKind::Stream]);
+        let kinds = ["ticker/10", "tracker", "monitor/detail"].map(|channel| options(channel).retention.kind);
+        assert_eq!(kinds, [HistoryKind::State; 3]);
+        let kinds = ["monitor", "chat/lobby", "other"].map(|channel| options(channel).retention.kind);
+        assert_eq!(kinds, [HistoryKind::Stream; 3]);
     }
 }

@@ -21,14 +21,13 @@ use crate::{lab, monitor, ticker};
 use simple::{
     BroadcastHandler, ClockHandler, CountdownHandler, CountdownParameters, EchoHandler, HelloHandler, SumHandler, Total,
 };
-use tracker::{Positions, TrackerHandler};
+use tracker::TrackerHandler;
 
 /// The groups that the connections of endpoints share.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     broadcast: Group<()>,
     sum: Group<Total>,
-    tracker: Group<Positions>,
 }
 
 /// The routes of the WebSockets.
@@ -86,8 +85,7 @@ async fn clock(State(companion): State<Companion>, UpgradeRequest { upgrade, .. 
 }
 
 async fn tracker(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
-    let clock = companion.config().clock.clone();
-    upgrade.accept(move |connection| TrackerHandler::new(&companion.groups().tracker, clock, connection))
+    upgrade.accept(move |connection| TrackerHandler::new(companion.tracker(), connection))
 }
 
 async fn files(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {

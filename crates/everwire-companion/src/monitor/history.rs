@@ -1,17 +1,9 @@
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use everwire_companion_api::monitor::{Detail, Machine, Point, ServerMessage};
+use everwire_companion_api::monitor::{Detail, KEPT, Machine, Point, ServerMessage};
 use everwire_server::Message;
-use tokio::time::Instant;
 
 use crate::protocol::json;
-
-/// The number of points that are kept: five minutes.
-const POINTS: usize = 300;
-
-/// How long sampling continues without watchers, so that reloading the page leaves no gap.
-const LINGER: Duration = Duration::from_secs(10);
 
 /// The recent samples, for new watchers. They are kept while the sampler runs.
 #[derive(Debug, Default)]
@@ -20,8 +12,6 @@ pub(super) struct History {
     machine: Option<Machine>,
     points: VecDeque<Point>,
     detail: Option<Detail>,
-    /// Since when there have been no watchers.
-    unwatched_since: Option<Instant>,
 }
 
 impl History {
@@ -43,21 +33,12 @@ impl History {
 
     /// Adds a sample.
     pub(super) fn push(&mut self, machine: Machine, point: Point, detail: Detail) {
-        if self.points.len() == POINTS {
+        if self.points.len() == KEPT as usize {
             self.points.pop_front();
         }
         self.points.push_back(point);
         self.machine = Some(machine);
         self.detail = Some(detail);
-    }
-
-    /// Whether there have been no watchers for so long that sampling should end.
-    pub(super) fn is_abandoned(&mut self, watchers: usize, now: Instant) -> bool {
-        if watchers > 0 {
-            self.unwatched_since = None;
-            return false;
-        }
-        now - *self.unwatched_since.get_or_insert(now) >= LINGER
     }
 }
 
@@ -117,21 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_watcher_starts_a_sampler_until_it_has_ended() {
+    fn a_second_start_starts_no_second_sampler_until_the_first_has_ended() {
         let mut history = History::default();
         assert_eq!([history.start(), history.start()], [true, false]);
         history.end();
         assert!(history.start());
-    }
-
-    #[test]
-    fn sampling_continues_while_a_page_reloads() {
-        let mut history = History::default();
-        let start = Instant::now();
-        assert!(!history.is_abandoned(0, start));
-        assert!(!history.is_abandoned(0, start + Duration::from_secs(9)));
-        assert!(!history.is_abandoned(1, start + Duration::from_secs(10)));
-        assert!(!history.is_abandoned(0, start + Duration::from_secs(11)));
-        assert!(history.is_abandoned(0, start + Duration::from_secs(21)));
     }
 }

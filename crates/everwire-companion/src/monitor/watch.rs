@@ -13,7 +13,7 @@ const OFF: u16 = 4403;
 const OFF_SENTENCE: &str =
     "The monitor is off, since it exposes information about the machine; start the server with --monitor.";
 
-/// The samples and their watchers. The sampler runs only while there are watchers.
+/// The samples and their watchers.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     group: Group<History>,
@@ -26,18 +26,19 @@ impl Default for Monitor {
 }
 
 impl Monitor {
+    /// Starts the sampler, unless it runs.
+    pub(crate) fn start(&self, companion: &Companion) {
+        if self.group.with_state(History::start) {
+            let (group, sampled) = (self.group.clone(), companion.clone());
+            companion.spawn(async move { sampler::sample(&group, &sampled).await });
+        }
+    }
+
     /// Sends a new watcher the history and all samples from now on.
     fn watch(&self, companion: &Companion, connection: &Connection) -> Membership<History> {
         let membership = self.group.join(connection, |history, _| [history.welcome()]);
-        if self.group.with_state(History::start) {
-            let (group, companion) = (self.group.clone(), companion.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = sampler::sample(&group, &companion) => {}
-                    () = companion.everwire().drained() => {}
-                }
-            });
-        }
+        // It runs already, unless an application has mounted the routes without running a server, or it has failed.
+        self.start(companion);
         membership
     }
 }

@@ -1,9 +1,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use everwire::Delivery;
+use everwire::client::ChannelMessage;
 use everwire_companion::{Config, RunningServer, Server, StartError};
 use everwire_server::broker::JournalError;
 use everwire_test_client::{Client, TIMEOUT, http};
+use futures_util::StreamExt;
 #[cfg(target_os = "linux")]
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -38,6 +41,11 @@ impl Harness {
         Client::connect(self.address(), path).await
     }
 
+    /// A client of the channels.
+    pub(crate) fn channels(&self) -> everwire::Client {
+        everwire::Client::connect(format!("ws://{}/everwire", self.address())).unwrap()
+    }
+
     /// The HTTP status and the body that answer a handshake which is refused.
     pub(crate) async fn refusal(&self, path: &str) -> (u16, String) {
         Client::try_connect(self.address(), path, &[]).await.expect_err("the handshake must be refused")
@@ -64,6 +72,20 @@ impl Harness {
     pub(crate) async fn drops(&self, endpoint: &str, reason: &str) -> u64 {
         self.metric(&format!("everwire_drops_total{{endpoint=\"{endpoint}\",reason=\"{reason}\"}}")).await
     }
+}
+
+/// The next message of a channel; whatever else the subscription reports is skipped.
+pub(crate) async fn next_message<T>(subscription: &mut everwire::Subscription<T>) -> ChannelMessage<T> {
+    let message = async {
+        loop {
+            match subscription.next().await.expect("a subscription that goes on") {
+                Delivery::Message(message) => return message,
+                Delivery::Ended(error) => panic!("{error}"),
+                _ => {}
+            }
+        }
+    };
+    timeout(TIMEOUT, message).await.expect("a message in time")
 }
 
 /// A connection from another address of this machine. Linux gives it all of 127.0.0.0/8.

@@ -22,6 +22,7 @@ mod live;
 mod malformed;
 mod metrics;
 mod monitor;
+mod monitor_channel;
 #[cfg(target_os = "linux")]
 mod monitor_machine;
 mod mounted;
@@ -36,3 +37,4 @@ mod stopped;
 mod ticker;
 mod tls;
 mod tracker;
+mod tracker_channel;

@@ -66,7 +66,9 @@ async fn a_later_watcher_gets_the_history() {
     let mut later = harness.client("/monitor").await;
     let welcome = later.json().await;
     let history = welcome["history"].as_array().unwrap();
-    assert_eq!([&history[0], &history[1]], [&first["point"], &second["point"]]);
+    // There may be points from before the first watcher, and from after it.
+    let start = history.iter().position(|point| *point == first["point"]).unwrap();
+    assert_eq!(history[start + 1], second["point"]);
     assert_eq!(welcome["machine"], second["machine"]);
     assert!(welcome["detail"]["endpoints"].is_array(), "tables are there at once too");
 }
@@ -78,7 +80,7 @@ async fn a_reloaded_page_has_no_gap() {
     let first = sample(&mut client).await;
     drop(client);
     let mut again = harness.client("/monitor").await;
-    assert_eq!(again.json().await["history"][0], first["point"]);
+    assert!(again.json().await["history"].as_array().unwrap().contains(&first["point"]));
 }
 
 #[tokio::test]

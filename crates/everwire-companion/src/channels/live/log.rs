@@ -118,7 +118,7 @@ pub(super) fn start(companion: &Companion) {
 }
 
 /// Writes what happens to sessions to the log.
-pub(super) fn session(event: SessionEvent) {
+pub(in crate::channels) fn session(event: SessionEvent) {
     let change = match event.change {
         SessionChange::Started => "a session started",
         SessionChange::Resumed => "a session was resumed",

@@ -25,11 +25,12 @@ use everwire_server::channels::ChannelOptions;
 use crate::companion::Companion;
 use crate::ticker::FeedSource;
 
+pub(super) use log::session as session_changed;
+
 /// Sets what the channels keep.
 pub(super) fn configure(builder: Builder) -> Builder {
     let keep = |count| move |options: &mut ChannelOptions| options.retention = options.retention.with_count(count);
     builder
-        .on_session(log::session)
         // A page that was away for a minute resumes over every change.
         .channel(&MARKET, keep(500))
         .channel(&CURRENCY, keep(500))

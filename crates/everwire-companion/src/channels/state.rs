@@ -1,0 +1,72 @@
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use everwire_server::broker::{Broker, BrokerError, ChannelName, Key, PageLimits, Publication, Retention};
+use everwire_server::{Channel, Everwire};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::protocol::to_json;
+
+/// A state channel that only the server publishes to, many keys at a time: each step of a feed is one commit of the broker and one write to
+/// each subscriber.
+#[derive(Debug)]
+pub(crate) struct StateChannel<T> {
+    broker: Arc<dyn Broker>,
+    name: ChannelName,
+    retention: Retention,
+    value: PhantomData<fn(T) -> T>,
+}
+
+impl<T> StateChannel<T> {
+    /// The channel must have a valid name.
+    pub(crate) fn new(everwire: &Everwire, channel: &Channel<T>) -> Self {
+        let name = ChannelName::try_from(channel.name()).expect("the names of channels are constants");
+        let retention = everwire.channel_options(channel.name()).retention;
+        Self { broker: Arc::clone(everwire.broker()), name, retention, value: PhantomData }
+    }
+}
+
+impl<T: Serialize> StateChannel<T> {
+    /// Publishes the value of each key; `None` removes it. Returns when all are stored, with the first error if some are not.
+    pub(crate) async fn publish(
+        &self,
+        values: impl IntoIterator<Item = (String, Option<T>)>,
+    ) -> Result<(), BrokerError> {
+        let publications = values.into_iter().filter_map(|(key, value)| {
+            // Keys are symbols and numbers.
+            let key = Key::try_from(key.as_str()).ok()?;
+            let publication = match value {
+                Some(value) => Publication::new(self.name.clone(), to_json(&value)).with_key(key),
+                None => Publication::without_payload(self.name.clone()).with_key(key).removed(),
+            };
+            Some(publication.with_retention(self.retention))
+        });
+        let mut outcome = Ok(());
+        for stored in self.broker.publish_all(publications.collect()) {
+            outcome = outcome.and(stored.await.map(drop));
+        }
+        outcome
+    }
+}
+
+impl<T: DeserializeOwned> StateChannel<T> {
+    /// The values that the channel has. Those that an earlier version has written in another form are left out.
+    pub(crate) async fn read(&self) -> Result<Vec<(String, T)>, BrokerError> {
+        let (mut values, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.broker.read_state(&self.name, after, PageLimits::default()).await?;
+            for message in &page.messages {
+                after = message.cursor.offset;
+                let payload = message.payload.as_ref().filter(|_| !message.is_removed);
+                let value = payload.and_then(|payload| serde_json::from_slice(payload.as_bytes()).ok());
+                if let (Some(key), Some(value)) = (&message.key, value) {
+                    values.push((key.as_str().to_owned(), value));
+                }
+            }
+            if page.is_last {
+                return Ok(values);
+            }
+        }
+    }
+}
