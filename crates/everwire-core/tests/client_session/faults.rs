@@ -49,6 +49,20 @@ fn errors_with_a_minute_of_service_between_them_are_not_in_a_row() {
     assert!(!bench.session.is_over());
 }
 
+/// The connection in error never was attached, and the one before it, which was, ended by something else.
+#[test]
+fn a_minute_of_service_ends_the_row_however_its_connection_ended() {
+    let mut bench = Bench::new();
+    for count in 0..20 {
+        bench.connect();
+        bench.input(if count == 0 { welcome_new() } else { welcome(0) });
+        bench.pass(s(60));
+        bench.disconnect();
+        attempt(&mut bench, ClientInput::Malformed);
+    }
+    assert!(!bench.session.is_over());
+}
+
 #[test]
 fn a_welcome_alone_does_not_end_the_row_of_errors() {
     let mut bench = Bench::new();

@@ -310,6 +310,7 @@ impl ClientSession {
             return;
         }
         let since = self.attached_since();
+        self.end_row(since);
         self.detach();
         self.phase = Phase::Detached;
         self.attempt += 1;
@@ -475,11 +476,16 @@ impl ClientSession {
 
     /// Counts a connection that ended by a fault.
     fn may_retry(&mut self, since: Option<Time>) -> bool {
+        self.end_row(since);
+        self.faults += 1;
+        self.faults <= MAX_FAULTS
+    }
+
+    /// Ends the row of faults if the connection that ends was attached for long enough, for whatever reason it ends.
+    fn end_row(&mut self, since: Option<Time>) {
         if since.is_some_and(|since| self.now - since >= FAULT_WINDOW) {
             self.faults = 0;
         }
-        self.faults += 1;
-        self.faults <= MAX_FAULTS
     }
 
     fn attached_since(&self) -> Option<Time> {
