@@ -1,6 +1,6 @@
 use core::{fmt, future::Future};
 
-use everwire_core::session::ClientSessionConfig;
+use everwire_core::{Time, session::ClientSessionConfig};
 
 use super::{driver::OnEvent, negotiation::CredentialsSource, report::ClientEvent};
 use crate::{
@@ -29,6 +29,7 @@ pub struct ClientBuilder {
     pub(super) socket: SocketBuilder,
     pub(super) credentials: Option<Message>,
     pub(super) provider: Option<CredentialsSource>,
+    pub(super) ping_every: Option<Time>,
     pub(super) config: ClientSessionConfig,
     pub(super) on_event: Option<Pointer<OnEvent>>,
 }
@@ -36,7 +37,7 @@ pub struct ClientBuilder {
 impl ClientBuilder {
     pub(super) fn new(socket: SocketBuilder) -> Self {
         let config = ClientSessionConfig::default();
-        Self { socket, credentials: None, provider: None, config, on_event: None }
+        Self { socket, credentials: None, provider: None, ping_every: None, config, on_event: None }
     }
 
     /// What the server's `authorize` is given to know who the client is (nothing): a token, as a text or bytes.
@@ -46,7 +47,7 @@ impl ClientBuilder {
     }
 
     /// The source of the credentials, called for each attempt: for tokens that expire. An error is a failed attempt, and so is a
-    /// provider that takes longer than the connect timeout. Replaces [`Self::credentials`].
+    /// provider that takes longer than the connect timeout. An empty text means none. Replaces [`Self::credentials`].
     pub fn credentials_provider<F, Fut, C, E>(mut self, provide: F) -> Self
     where
         F: Fn(Attempt) -> Fut + MaybeSendSync + 'static,
@@ -62,6 +63,13 @@ impl ClientBuilder {
     /// messages, the inbox and binary type by itself.
     pub fn socket(mut self, change: impl FnOnce(SocketBuilder) -> SocketBuilder) -> Self {
         self.socket = change(self.socket);
+        self
+    }
+
+    /// Pings after this much silence at the latest, and measures the round trip as often, where the server asks for less (as the server
+    /// says); at least 1 s. For displays of the connection, and to detect a dead link earlier.
+    pub fn ping_every(mut self, interval: impl Into<Time>) -> Self {
+        self.ping_every = Some(interval.into());
         self
     }
 

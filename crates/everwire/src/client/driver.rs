@@ -29,7 +29,7 @@ pub(super) type OnEvent = dyn Fn(&ClientEvent) + Send + Sync;
 /// The close code that platforms report where there was no close frame.
 const NO_CLOSE_FRAME: u16 = 1006;
 
-/// The shortest heartbeat that a server may ask for.
+/// The shortest heartbeat that a server or the application may ask for.
 const MIN_HEARTBEAT: Time = Time::from_secs(1);
 
 /// The state of a client, its socket and its timer.
@@ -40,6 +40,7 @@ pub(super) struct Driver {
     inner: Mutex<Inner>,
     pub(super) shared: Pointer<Shared<CurrentPlatform>>,
     negotiation: Pointer<Negotiation>,
+    ping_every: Option<Time>,
     on_event: Option<Pointer<OnEvent>>,
 }
 
@@ -55,10 +56,11 @@ impl Driver {
         core: Core,
         shared: Pointer<Shared<CurrentPlatform>>,
         negotiation: Pointer<Negotiation>,
+        ping_every: Option<Time>,
         on_event: Option<Pointer<OnEvent>>,
     ) -> Self {
         let inner = Inner { core, alarm: None, buffer: Vec::new() };
-        Self { inner: Mutex::new(inner), shared, negotiation, on_event }
+        Self { inner: Mutex::new(inner), shared, negotiation, ping_every, on_event }
     }
 
     /// Changes the state, and does what follows.
@@ -168,7 +170,7 @@ impl Driver {
             self.shared.handle(Input::Pong { socket, ping, server_time });
         }
         if let Some(interval) = heartbeat {
-            let interval = interval.max(MIN_HEARTBEAT);
+            let interval = self.ping_every.map_or(interval, |own| own.min(interval)).max(MIN_HEARTBEAT);
             let schedule = PingSchedule::default().after_silence(interval).sample_every(interval);
             self.shared.set_heartbeat(HeartbeatMode::Ping(schedule));
         }

@@ -513,7 +513,7 @@ impl ClientBuilder {
     /// # Errors
     /// The URL is invalid, the platform has no WebSocket, or a native program calls it outside of a tokio runtime.
     pub fn connect(self) -> Result<Client, OpenError> {
-        let Self { mut socket, credentials, provider, config, on_event } = self;
+        let Self { mut socket, credentials, provider, ping_every, config, on_event } = self;
         // A fixed URL becomes that of a provider, whose URLs are not checked before the first attempt.
         drop(CurrentPlatform::new(&socket)?);
         let negotiation = Pointer::new(Negotiation::default());
@@ -528,7 +528,7 @@ impl ClientBuilder {
         let mut socket = socket.open()?;
         let shared = Pointer::clone(&socket.handle().shared);
         let core = Core::new(config, shared.platform.seed());
-        let driver = Pointer::new(Driver::new(core, shared, negotiation, on_event));
+        let driver = Pointer::new(Driver::new(core, shared, negotiation, ping_every, on_event));
         let weak = Pointer::downgrade(&driver);
         socket.set_callback(Box::new(move |event| {
             if let Some(driver) = weak.upgrade() {

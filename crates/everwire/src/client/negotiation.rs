@@ -84,7 +84,7 @@ impl Negotiation {
                     let credentials = credentials.await?;
                     let mut state = negotiation.lock();
                     if state.attempt == number {
-                        state.credentials = Some(credentials);
+                        state.credentials = Some(credentials).filter(|credentials| !credentials.is_empty());
                     }
                 }
                 Ok(address.protocols(protocols))

@@ -95,21 +95,24 @@ async fn a_line_that_is_not_allowed_closes_with_its_code_and_the_client_connects
 }
 
 #[tokio::test]
-async fn credentials_are_those_of_the_attempt_and_never_of_an_earlier_one() {
+async fn credentials_are_those_of_the_attempt_and_never_of_an_earlier_one_and_an_empty_text_is_none() {
     let server = Script::start().await;
     let attempts = AtomicU32::new(0);
     let _client = server
         .builder()
         .credentials_provider(move |_| {
             let number = attempts.fetch_add(1, Ordering::Relaxed) + 1;
-            async move { Ok::<_, String>(format!("token {number}")) }
+            async move { Ok::<_, String>(if number < 3 { format!("token {number}") } else { String::new() }) }
         })
         .connect()
         .unwrap();
     let mut peer = server.accept().await;
     peer.expect("hello attempt=0\ntoken 1").await;
     peer.cut();
-    server.accept().await.expect("hello attempt=1 closed=1006\ntoken 2").await;
+    let mut peer = server.accept().await;
+    peer.expect("hello attempt=1 closed=1006\ntoken 2").await;
+    peer.cut();
+    server.accept().await.expect("hello attempt=2 closed=1006").await;
 }
 
 #[tokio::test]
@@ -210,6 +213,16 @@ fn clients_and_what_they_yield_can_move_between_threads() {
     movable::<everwire::client::ClientEvents>();
     movable::<everwire::client::Publishing>();
     movable::<everwire::client::Answers<core::cell::Cell<u8>>>();
+}
+
+#[tokio::test]
+async fn an_application_may_ping_more_often_than_the_server_asks() {
+    let server = Script::start().await;
+    let _client = server.builder().ping_every(Duration::from_secs(1)).connect().unwrap();
+    let mut peer = server.welcome().await;
+    let welcomed_at = Instant::now();
+    assert!(peer.line().await.starts_with("ping "));
+    assert!(welcomed_at.elapsed() < Duration::from_secs(5));
 }
 
 /// Mercure's clients come back at once, all together, when a server sheds them.
