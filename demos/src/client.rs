@@ -2,17 +2,19 @@
 
 use std::convert::Infallible;
 
-use everwire::client::ClientEvent;
+use everwire::client::{ClientError, ClientEvent, ClientEvents};
 use everwire::{Cause, Client, Dropped, OpenError};
 use everwire_yew::{ClientProvider, ConnectionStatus, use_client_status_of};
+use futures_util::StreamExt;
+use gloo_timers::future::TimeoutFuture;
 use yew::prelude::*;
 
-use crate::job::here;
-use crate::line::{Line, use_line};
+use crate::job::{Job, here};
+use crate::line::{CHANNELS, LOOK_EVERY, Line, use_line};
 use crate::visitor;
 
-/// Where the server has its channels.
-const ENDPOINT: &str = "/everwire";
+/// Milliseconds until a client that is over is replaced.
+const REPLACE_AFTER: u32 = 3_000;
 /// The close code of a connection whose credentials are wrong or expired.
 const UNAUTHORIZED: u16 = 3000;
 
@@ -34,8 +36,10 @@ pub(crate) struct AppClientProps {
 /// [`use_client_line`] is shown, and stays connected when another page follows; another server makes another client.
 #[component]
 pub(crate) fn AppClient(props: &AppClientProps) -> Html {
-    let line = use_line(ENDPOINT);
+    let line = use_line(CHANNELS);
     let is_wanted = use_state_eq(|| false);
+    // Another number makes another client of the same server.
+    let replacements = use_state_eq(|| 0_u32);
     let client = use_state(|| None::<Client>);
     // Watched here, so that a page that follows knows why the connection is down.
     let status = use_client_status_of((*client).clone());
@@ -45,18 +49,20 @@ pub(crate) fn AppClient(props: &AppClientProps) -> Html {
     };
     {
         let (client, line) = (client.setter(), line.clone());
-        use_effect_with((*is_wanted, line.key()), move |(is_wanted, _)| {
+        use_effect_with((*is_wanted, line.key(), *replacements), move |(is_wanted, ..)| {
             if *is_wanted {
                 client.set(build(&line).ok());
             }
         });
     }
     {
-        let client = (*client).clone();
-        use_effect_with(client, |client| {
+        let (replace, next) = (replacements.setter(), *replacements + 1);
+        use_effect_with((*client).clone(), move |client| {
             // The next attempt fetches a token with the new name.
             let renamed = client.clone().map(|client| visitor::on_rename(move |_| client.reconnect()));
-            move || drop(renamed)
+            let refused =
+                client.as_ref().map(|client| Job::start(when_refused(client.events(), move || replace.set(next))));
+            move || drop((renamed, refused))
         });
     }
     let shared = Shared { line, status, connect };
@@ -76,6 +82,16 @@ pub(crate) fn use_client_line() -> (Line, ConnectionStatus) {
     (line, status)
 }
 
+/// A client that the server refused, or that was sent garbage over and over, is over.
+async fn when_refused(mut events: ClientEvents, replace: impl FnOnce()) {
+    while let Some(event) = events.next().await {
+        if matches!(event, ClientEvent::Closed(ClientError::Refused { .. })) {
+            TimeoutFuture::new(REPLACE_AFTER).await;
+            return replace();
+        }
+    }
+}
+
 fn build(line: &Line) -> Result<Client, OpenError> {
     let (address, server) = (line.address_provider(), line.server().clone());
     Client::builder_with_url_provider(move |_| address())
@@ -84,6 +100,7 @@ fn build(line: &Line) -> Result<Client, OpenError> {
             // Without a token the visitor is anonymous.
             async move { Ok::<_, Infallible>(token.await.flatten().unwrap_or_default()) }
         })
+        .ping_every(LOOK_EVERY)
         .on_event(|event| {
             // Refused for its credentials, which may be expired.
             if let ClientEvent::Dropped(Dropped { cause: Cause::Closed { code: UNAUTHORIZED, .. }, .. }) = event {

@@ -1,3 +1,12 @@
+/// What a visitor does to the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disruption {
+    /// The next attempt meets a fault.
+    Fault(Fault),
+    /// The server is ended by SIGKILL.
+    KillServer,
+}
+
 /// A way to break the connection: what the companion server does when an address asks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {

@@ -12,6 +12,11 @@ pub(crate) async fn get_json<T: DeserializeOwned>(url: &str) -> Option<T> {
     serde_json::from_str(&text.as_string()?).ok()
 }
 
+/// Posts nothing to this URL, whether or not the server answers.
+pub(crate) async fn post(url: &str) {
+    send(url, "POST").await;
+}
+
 async fn send(url: &str, method: &str) -> Option<Response> {
     let options = RequestInit::new();
     options.set_method(method);

@@ -2,17 +2,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use everwire::{Heartbeat, PingSchedule, Socket, SocketBuilder};
-use everwire_yew::SocketOptions;
+use everwire_yew::{ConnectionStatus, SocketOptions};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use wasm_bindgen_futures::spawn_local;
 use yew::prelude::*;
 
-use crate::fault::Fault;
+use crate::fault::{Disruption, Fault};
 use crate::job::here;
 use crate::server::{NotFound, Server};
 
+/// The endpoint of the server's channels.
+pub(crate) const CHANNELS: &str = "/everwire";
+
 /// How often the round trip is measured.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The way from a page to an endpoint of the companion server, which the visitor can have broken.
 ///
@@ -79,9 +83,25 @@ impl Line {
         self.endpoint.split('?').next().unwrap_or_default()
     }
 
+    /// Whether it carries channels.
+    pub(crate) fn has_channels(&self) -> bool {
+        self.endpoint == CHANNELS
+    }
+
     /// The address that it leads to without parameters, as far as it is known by now.
     pub(crate) fn address(&self) -> Option<String> {
         self.server.known_base().map(|base| format!("{base}{}", self.endpoint()))
+    }
+
+    /// Breaks the connection: it is replaced by one with the fault, or the server that it leads to is killed.
+    pub(crate) fn disrupt(&self, disruption: Disruption, status: &ConnectionStatus) {
+        match disruption {
+            Disruption::Fault(fault) => {
+                self.arm(Some(fault));
+                status.reconnect();
+            }
+            Disruption::KillServer => spawn_local(self.server.clone().kill()),
+        }
     }
 
     /// Has the next attempt meet this fault, or none.

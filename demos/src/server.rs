@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 
-use everwire::{Event, Socket};
-use futures_util::StreamExt;
+use everwire_companion_api::server::Faults;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Response, window};
 
-use crate::storage;
+use crate::{http, storage};
 
 const KEY: &str = "server";
 
@@ -68,13 +67,30 @@ impl Server {
         self.known_base()?.split_once("://").map(|(_, host)| host.to_owned())
     }
 
-    /// Whether it breaks connections on request. It refuses the handshake if not; asked for a delay of nothing, it has
-    /// nothing to break.
-    pub(crate) async fn breaks_on_request(self) -> bool {
-        let Ok(base) = self.base().await else { return false };
-        let Ok(mut socket) = Socket::open(format!("{base}/clock?fault=delay:0")) else { return false };
-        matches!(socket.next().await, Some(Event::Opened(_)))
+    /// What a visitor can do to it. A server that does not answer offers nothing.
+    pub(crate) async fn faults(self) -> Faults {
+        let Ok(base) = self.base().await else { return Faults::default() };
+        let url = format!("{}/faults", origin_of(&base));
+        let faults: Faults = http::get_json(&url).await.unwrap_or_default();
+        Faults { kill: faults.kill && serves_this_page(&base), ..faults }
     }
+
+    /// Ends its process by SIGKILL. Its supervisor starts it again.
+    pub(crate) async fn kill(self) {
+        if let Ok(base) = self.base().await {
+            http::post(&format!("{}/kill", origin_of(&base))).await;
+        }
+    }
+}
+
+/// Where the server answers HTTP.
+pub(crate) fn origin_of(base: &str) -> String {
+    base.replacen("ws", "http", 1)
+}
+
+/// Whether the page comes from this server: a server takes what concerns its visitors, and its own end, only from its own pages.
+pub(crate) fn serves_this_page(base: &str) -> bool {
+    window().and_then(|window| window.location().origin().ok()).is_some_and(|origin| origin == origin_of(base))
 }
 
 /// What was typed is no address of a server.

@@ -3,11 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use everwire_companion_api::server::IssuedToken;
 use serde::{Deserialize, Serialize};
 use yew::prelude::*;
 
 use crate::now::now;
-use crate::server::Server;
+use crate::server::{Server, origin_of, serves_this_page};
 use crate::{http, storage};
 
 const NAME: &str = "visitor.name";
@@ -119,16 +120,9 @@ impl Token {
     }
 }
 
-/// The answer of the server.
-#[derive(Deserialize)]
-struct Signed {
-    token: String,
-    expires: f64,
-}
-
 /// The token for this server, fetched where none is kept that is still good. `None` where the server gives none.
 pub(crate) async fn token(server: Server) -> Option<String> {
-    let base = server.base().await.ok()?;
+    let base = server.base().await.ok().filter(|base| serves_this_page(base))?;
     let name = name();
     let kept = kept();
     if let Some(token) = kept.as_ref().filter(|token| token.is_for(&base, &name, now())) {
@@ -137,9 +131,9 @@ pub(crate) async fn token(server: Server) -> Option<String> {
     // An old token names the user, who is to stay the same.
     let renew = kept.filter(|token| token.server == base);
     let renew = renew.map(|token| format!("&renew={}", http::encoded(&token.token))).unwrap_or_default();
-    let origin = base.replacen("ws", "http", 1);
-    let signed: Signed = http::get_json(&format!("{origin}/token?name={}{renew}", http::encoded(&name))).await?;
-    let token = Token { server: base, name, token: signed.token, expires: signed.expires };
+    let url = format!("{}/token?name={}{renew}", origin_of(&base), http::encoded(&name));
+    let issued: IssuedToken = http::get_json(&url).await?;
+    let token = Token { server: base, name, token: issued.token, expires: issued.expires as f64 };
     storage::write(TOKEN, serde_json::to_string(&token).ok().as_deref());
     TOKEN_NOW.set(Some(token.clone()));
     Some(token.token)

@@ -1,10 +1,11 @@
+use everwire_companion_api::server::Faults;
 use everwire_yew::ConnectionStatus;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 use super::{Icon, Popover};
-use crate::fault::Fault;
+use crate::fault::{Disruption, Fault};
 use crate::line::Line;
 
 /// The close codes that can be tried, with what they mean to a client.
@@ -20,8 +21,8 @@ const CODES: [(u16, &str); 5] = [
 pub(crate) struct BreakMenuProps {
     pub(crate) line: Line,
     pub(crate) status: ConnectionStatus,
-    /// Told which fault was chosen.
-    pub(crate) on_break: Callback<Fault>,
+    /// Called with what was chosen.
+    pub(crate) on_break: Callback<Disruption>,
 }
 
 /// What is known of the server's readiness to break connections.
@@ -38,8 +39,14 @@ enum Readiness {
 #[component]
 pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
     let open = use_state(|| false);
-    let asked = use_readiness(&props.line, *open);
-    let readiness = if props.status.is_idle() { Readiness::Unconnected } else { asked };
+    let offered = use_offered(&props.line, *open);
+    let readiness = match offered {
+        _ if props.status.is_idle() => Readiness::Unconnected,
+        None => Readiness::Asking,
+        Some(Faults { faults: true, .. }) => Readiness::Ready,
+        Some(_) => Readiness::Unwilling,
+    };
+    let can_kill = offered.is_some_and(|faults| faults.kill);
     let code = use_state(|| 1012_u16);
     let choose_code = {
         let code = code.clone();
@@ -48,17 +55,28 @@ pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
             code.set(chosen.unwrap_or(*code));
         })
     };
-    let entry = |fault: Fault, name: &'static str, shows: &'static str| {
+    let disruption = |disruption: Disruption, is_possible: bool, name: &'static str, shows: &'static str| {
         let (open, on_break) = (open.setter(), props.on_break.clone());
         let onclick = Callback::from(move |_| {
             open.set(false);
-            on_break.emit(fault);
+            on_break.emit(disruption);
         });
         html! {
-            <button type="button" class="break-entry" disabled={readiness != Readiness::Ready} {onclick}>
+            <button type="button" class="break-entry" disabled={!is_possible} {onclick}>
                 <strong>{ name }</strong><span>{ shows }</span>
             </button>
         }
+    };
+    let entry = |fault, name, shows| disruption(Disruption::Fault(fault), readiness == Readiness::Ready, name, shows);
+    let garbage = if props.line.has_channels() {
+        "Broken text and bytes in place of the protocol. The page drops that connection."
+    } else {
+        "Broken text and bytes between the messages, until you restore the line."
+    };
+    let kill = if can_kill || offered.is_none() {
+        "SIGKILL. Its supervisor starts it again; the journal has every message."
+    } else {
+        "SIGKILL, for a server that was started with --supervise, from its own pages."
     };
     let on_toggle = {
         let open = open.setter();
@@ -81,7 +99,8 @@ pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
                     </select>
                 </li>
                 <li>{ entry(Fault::Delay(800), "Slow it down", "Every message comes 0.8 seconds late, until you restore the line.") }</li>
-                <li>{ entry(Fault::Garbage, "Send garbage", "Broken text and bytes between the messages, until you restore the line.") }</li>
+                <li>{ entry(Fault::Garbage, "Send garbage", garbage) }</li>
+                <li class="break-kill">{ disruption(Disruption::KillServer, can_kill, "Kill the server", kill) }</li>
             </ul>
             <p class="break-hint">
                 { "Or take this machine offline: switch on flight mode, or turn Wi-Fi off for a moment. The line is back as soon as the network is." }
@@ -110,21 +129,19 @@ fn notice(readiness: Readiness, line: &Line) -> Html {
     }
 }
 
-/// Asks each time the menu opens: the server may have been started anew.
+/// What the server offers, asked each time the menu opens: it may have been started again with other flags. `None` until it has
+/// answered.
 #[hook]
-fn use_readiness(line: &Line, open: bool) -> Readiness {
-    let readiness = use_state_eq(|| Readiness::Asking);
+fn use_offered(line: &Line, open: bool) -> Option<Faults> {
+    let offered = use_state_eq(|| None);
     {
-        let readiness = readiness.setter();
+        let offered = offered.setter();
         use_effect_with((line.server().clone(), open), move |(server, open)| {
             if *open {
                 let server = server.clone();
-                spawn_local(async move {
-                    let is_ready = server.breaks_on_request().await;
-                    readiness.set(if is_ready { Readiness::Ready } else { Readiness::Unwilling });
-                });
+                spawn_local(async move { offered.set(Some(server.faults().await)) });
             }
         });
     }
-    *readiness
+    *offered
 }

@@ -3,7 +3,7 @@ use everwire_yew::{ConnectionBadge, ConnectionStatus, DownReason};
 use yew::prelude::*;
 
 use super::{BreakMenu, ServerMenu};
-use crate::fault::Fault;
+use crate::fault::{Disruption, Fault};
 use crate::line::Line;
 
 #[derive(Properties, PartialEq)]
@@ -15,6 +15,9 @@ pub(crate) struct PageHeadProps {
     /// The page's connection: the way to its endpoint and how that is.
     #[prop_or_default]
     pub(crate) connection: Option<(Line, ConnectionStatus)>,
+    /// Called with what the visitor does to the connection.
+    #[prop_or_default]
+    pub(crate) on_break: Callback<Disruption>,
 }
 
 /// The head of a page: its heading, what it shows, and its connection with everything that can break it.
@@ -25,7 +28,7 @@ pub(crate) fn PageHead(props: &PageHeadProps) -> Html {
             <h1 tabindex="-1">{ &props.title }</h1>
             <p class="lead">{ props.lead.clone() }</p>
             if let Some((line, status)) = props.connection.clone() {
-                <LineBar {line} {status} />
+                <LineBar {line} {status} on_break={props.on_break.clone()} />
             }
         </header>
     }
@@ -35,19 +38,23 @@ pub(crate) fn PageHead(props: &PageHeadProps) -> Html {
 pub(crate) struct LineBarProps {
     pub(crate) line: Line,
     pub(crate) status: ConnectionStatus,
+    #[prop_or_default]
+    pub(crate) on_break: Callback<Disruption>,
 }
 
 /// The page's end of the line, the wire, and the server's end.
 #[component]
 pub(crate) fn LineBar(props: &LineBarProps) -> Html {
-    let LineBarProps { line, status } = props;
+    let LineBarProps { line, status, on_break } = props;
     let lasting = use_lasting_fault(status);
     let on_break = {
-        let (line, status, lasting) = (line.clone(), status.clone(), lasting.setter());
-        Callback::from(move |fault: Fault| {
-            line.arm(Some(fault));
-            lasting.set(Some(fault).filter(|fault| fault.lasts()));
-            status.reconnect();
+        let (line, status, lasting, reported) = (line.clone(), status.clone(), lasting.setter(), on_break.clone());
+        Callback::from(move |disruption: Disruption| {
+            reported.emit(disruption);
+            line.disrupt(disruption, &status);
+            if let Disruption::Fault(fault) = disruption {
+                lasting.set(Some(fault).filter(|fault| fault.lasts()));
+            }
         })
     };
     let restore = {

@@ -125,7 +125,7 @@ fn use_offers_faults(server: &Server, is_open: bool) -> Option<bool> {
             let server = server.clone();
             let asking = is_open.then(|| {
                 Job::start(async move {
-                    let offers = server.clone().breaks_on_request().await;
+                    let offers = server.clone().faults().await.faults;
                     told.set(Some((server, offers)));
                 })
             });
