@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useInsertionEffect, useReducer, useRef, useState } from "react";
+import { hold, identity, latestOf, release } from "./lifetime.js";
 
 // What a component draws is state of its own, set by events, and nothing is read from the socket while React draws: so no two
 // parts of a tree can show different moments of it, and `useSyncExternalStore`, which would make every drawing urgent, has no use.
@@ -7,8 +8,6 @@ const NONE = { socket: null, readyState: null, reconnecting: null, roundTrip: un
 /** The events that change what a component sees. */
 const SEEN = ["open", "close", "reconnecting", "latency"];
 const TOLD = [...SEEN, "error", "reconnected", "drop"];
-/** Stands for every function that gives an address or subprotocols: a component makes one anew for each drawing. */
-const ASKED = Symbol("asked");
 
 /** The hook for a class of sockets: see `types/react.d.ts`. */
 export const hookFor = (EverSocket) =>
@@ -27,8 +26,8 @@ export const hookFor = (EverSocket) =>
 
     useEffect(() => {
       if (address === null || address === undefined) return undefined;
-      const isNew = hold(held, address, offered, () => make(EverSocket, latest, options));
-      const { socket } = held.current;
+      const isNew = hold(held, [address, offered], () => make(EverSocket, latest, options));
+      const socket = held.current.connection;
       if (isNew) receive();
       const { signal, abort } = listening();
       const on = (type, listener) => socket.addEventListener(type, listener, { signal });
@@ -45,12 +44,12 @@ export const hookFor = (EverSocket) =>
       return () => {
         abort();
         see(NONE);
-        letGo(held);
+        release(held);
       };
     }, [address, offered]);
 
     const send = useCallback((data, options) => {
-      const socket = held.current?.socket;
+      const socket = held.current?.connection;
       if (!socket) return "refused";
       return latest.current.json ? socket.json().send(data, options) : socket.send(data, options);
     }, []);
@@ -58,44 +57,12 @@ export const hookFor = (EverSocket) =>
     return { ...seen, messages, send };
   };
 
-/** What a component writes down anew for each drawing is the same if it says the same, and a function is the same as any other. */
-function identity(source) {
-  if (typeof source === "function") return ASKED;
-  return typeof source === "object" && source !== null ? `${source[Symbol.iterator] ? [...source] : source}` : source;
-}
-
 /** Makes a socket that calls the latest of the functions which a component passes. */
 function make(EverSocket, latest, options) {
   const { url, protocols } = latest.current;
-  const now = (name, given) => {
-    if (typeof given !== "function") return given;
-    // A socket that is about to be closed may still dial, when the component has passed something else in its place.
-    return (...args) => (typeof latest.current[name] === "function" ? latest.current[name] : given)(...args);
-  };
+  const now = (name, given) => latestOf(given, () => latest.current[name]);
   const shouldReconnect = now("shouldReconnect", options.shouldReconnect);
   return new EverSocket(now("url", url), now("protocols", protocols), { ...options, shouldReconnect });
-}
-
-/**
- * Strict Mode takes a component off and puts it on again at once, and that is no reason for a second connection: a socket is closed
- * only when nothing has asked for it again by the next task. Says whether another socket is held than before.
- */
-function hold(held, address, offered, make) {
-  const before = held.current;
-  if (before?.address === address && before.offered === offered) {
-    clearTimeout(before.closing);
-    return false;
-  }
-  held.current = { address, offered, socket: make() };
-  return true;
-}
-
-function letGo(held) {
-  const { current } = held;
-  current.closing = setTimeout(() => {
-    if (held.current === current) held.current = undefined;
-    current.socket.close();
-  });
 }
 
 function listening() {

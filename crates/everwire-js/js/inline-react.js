@@ -1,7 +1,5 @@
 "use client";
 
-// The hook for applications whose bundler copies no wasm file: see `inline.js`.
-import { EverSocket } from "everwire/inline";
-import { hookFor } from "./hook.js";
-
-export const useEverSocket = hookFor(EverSocket);
+// The hooks for applications whose bundler copies no wasm file: see `inline.js`.
+export { useEverSocket } from "./inline-react-socket.js";
+export { ClientContext, ClientProvider, useChannel, useClient, useClientState, usePresence } from "./inline-react-client.js";

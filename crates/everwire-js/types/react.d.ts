@@ -1,4 +1,9 @@
+import type { Context, ReactNode } from "react";
 import type { AddressSource, Data as SocketData, EverSocket, EverSocketEventMap, EverSocketOptions, ProtocolsSource, ReconnectingEvent, SendOptions, SendOutcome } from "everwire";
+import type { EverClient, EverClientOptions } from "everwire/client";
+import type { ChannelOptions, ChannelState, ClientState, PresenceState, Publish } from "./channel-views.js";
+
+export type { ChannelOptions, ChannelState, ClientState, PresenceState, Publish } from "./channel-views.js";
 
 /** Options of the socket, which are read when it is made, and what the component wants of it. Of functions the latest is called. */
 export interface UseEverSocketOptions<Data = any> extends EverSocketOptions {
@@ -47,3 +52,52 @@ export function useEverSocket<In = unknown, Out = In>(
   options: UseEverSocketOptions<In> & { json: true },
 ): EverSocketState<In, Out>;
 export function useEverSocket<Data = any>(url: AddressSource | null | undefined, options?: UseEverSocketOptions<Data>): EverSocketState<Data>;
+
+/** The client of the components within a {@link ClientProvider}: `useContext(ClientContext)`, for its requests. */
+export const ClientContext: Context<EverClient | null>;
+
+/** Gives the components within it a client, or none yet. */
+export function ClientProvider(props: { readonly client: EverClient | null; readonly children?: ReactNode }): ReactNode;
+
+/**
+ * A client for as long as the component is mounted; one under Strict Mode, too. Another address makes another client; `null` makes none. A
+ * function as address may be written inline: every function is the same address, and the latest one is called for each attempt. So is the latest
+ * `token`; the other options are read when the client is made.
+ * @returns `null` before the component was first mounted, on a server, and without an address.
+ */
+export function useClient(url: AddressSource | null | undefined, options?: EverClientOptions): EverClient | null;
+
+/** The state of a client, by default that of the {@link ClientProvider} around the component. */
+export function useClientState(client?: EverClient | null): ClientState;
+
+/** Options of a hook that has a client. */
+export interface ClientHookOptions {
+  /** Default: that of the {@link ClientProvider} around the component. */
+  client?: EverClient | null | undefined;
+}
+
+/** Options of {@link useChannel}. Of functions the latest is called. */
+export interface UseChannelOptions<Value = any, Snapshot = any> extends ChannelOptions<Value, Snapshot>, ClientHookOptions {}
+
+/** What {@link useChannel} returns. */
+export interface UseChannel<Value = any, Snapshot = any> extends ChannelState<Value, Snapshot> {
+  readonly publish: Publish<Value>;
+}
+
+/**
+ * The messages of a channel. Another channel or client makes another subscription; `null` makes none. Several components of one channel share
+ * what the server sends, and each gets all of it.
+ */
+export function useChannel<Value = any, Snapshot = any>(
+  channel: string | null | undefined,
+  options?: UseChannelOptions<Value, Snapshot>,
+): UseChannel<Value, Snapshot>;
+
+/** Options of {@link usePresence}. */
+export interface UsePresenceOptions extends ClientHookOptions, Pick<ChannelOptions, "grace"> {}
+
+/**
+ * Joins a channel while the component is mounted, and for the grace time after that, and shows who is present. Several components share the
+ * membership.
+ */
+export function usePresence(channel: string | null | undefined, options?: UsePresenceOptions): PresenceState;

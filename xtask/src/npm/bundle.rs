@@ -10,15 +10,36 @@ use crate::workspace::Workspace;
 /// The entries of the `exports` map that have a wasm module of their own, and its file. They are what browsers load in production.
 const CORES: [(&str, &str); 2] = [("js/index.js", "everwire.wasm"), ("js/client.js", "client.wasm")];
 
-/// The other entries.
-const ENTRIES: [&str; 4] = ["js/inline.js", "js/inline-client.js", "js/inline-react.js", "js/react.js"];
+/// The other entries, and the modules of those with hooks: a bundler leaves out a module of which nothing is used, so that a page pays for
+/// sockets or for clients, and the hooks of both are imported from one place.
+const ENTRIES: [&str; 9] = [
+    "js/inline.js",
+    "js/inline-client.js",
+    "js/inline-react.js",
+    "js/inline-react-client.js",
+    "js/inline-react-socket.js",
+    "js/react.js",
+    "js/react-client.js",
+    "js/react-socket.js",
+    "js/vue.js",
+];
 
-/// What stays an import. Other entries share the module that `index.js` or `client.js` is, so that an application has one core of each,
-/// whichever it imports.
-const IMPORTS: [&str; 4] = ["./index.js", "./client.js", "everwire", "react"];
+/// What of the package stays an import. Other entries share the module that `index.js` or `client.js` is, so that an application has one core
+/// of each, whichever it imports; and those with hooks share a context.
+const MODULES: [&str; 6] = [
+    "./index.js",
+    "./client.js",
+    "./inline-react-client.js",
+    "./inline-react-socket.js",
+    "./react-client.js",
+    "./react-socket.js",
+];
+
+/// What stays an import in every file.
+const PACKAGES: [&str; 3] = ["everwire", "react", "vue"];
 
 /// The entries for `require`, where `everwire` is `everwire/inline`: from CommonJS no file can be found.
-const REQUIRED: [&str; 3] = ["js/inline.js", "js/inline-client.js", "js/react.js"];
+const REQUIRED: [&str; 4] = ["js/inline.js", "js/inline-client.js", "js/react.js", "js/vue.js"];
 
 /// Fills `dist/` anew.
 pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
@@ -33,15 +54,16 @@ pub(super) fn build(workspace: &Workspace, package: &Path) -> Result<()> {
             .args(["--loader:.wasm=base64", "--outdir=dist", "--log-level=warning"])
             .args(imports.iter().map(|import| format!("--external:{import}")))
     };
+    let imports = [&MODULES[..], &PACKAGES].concat();
     for (entry, wasm) in CORES {
-        bundle(&[entry], &IMPORTS).args(["--format=esm", &format!("--define:WASM={wasm:?}")]).run()?;
+        bundle(&[entry], &imports).args(["--format=esm", &format!("--define:WASM={wasm:?}")]).run()?;
         fs::copy(package.join("build").join(wasm), dist.join(wasm))?;
     }
-    bundle(&ENTRIES, &IMPORTS).args(["--format=esm"]).run()?;
+    bundle(&ENTRIES, &imports).args(["--format=esm"]).run()?;
     for entry in CORES.map(|(entry, _)| entry).iter().chain(&ENTRIES) {
         shorten(workspace, &dist, entry.trim_start_matches("js/"))?;
     }
-    bundle(&REQUIRED, &IMPORTS[2..])
+    bundle(&REQUIRED, &PACKAGES)
         .args([
             "--format=cjs",
             "--banner:js=\"use strict\";",

@@ -28,6 +28,12 @@ for (const bundler of ["turbopack", "webpack"] as const) {
       });
     }
 
+    test("has a client of channels in a page of the app router", async ({ next, page, companion }) => {
+      await page.goto(`${next.address}/chat?server=${encodeURIComponent(`${companion.address}/everwire`)}`);
+      await page.getByRole("button").click();
+      await expect(page.getByRole("button")).toHaveText("hello true");
+    });
+
     test("has a socket in a route", async ({ next, companion }) => {
       const answer = await fetch(`${next.address}/echo?server=${encodeURIComponent(`${companion.address}/echo`)}`);
       expect(await answer.text()).toBe("is anybody there?");

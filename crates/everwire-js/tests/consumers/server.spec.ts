@@ -40,7 +40,8 @@ test.describe("A program for a server", () => {
 
 test("The entries with the hook are marked as those of client components", async () => {
   const project = await Project.from("crates/everwire-js/tests/node-program");
-  for (const entry of ["react.js", "inline-react.js", "react.cjs"]) {
+  const parts = ["react", "react-client", "react-socket"].flatMap((part) => [`${part}.js`, `inline-${part}.js`]);
+  for (const entry of [...parts, "react.cjs"]) {
     // A minifier that knows modules to be strict drops directives unless it is told not to.
     const code = await readFile(project.path("node_modules/everwire/dist", entry), "utf8");
     expect(code, entry).toMatch(/^("use strict";\s*)?"use client";/);

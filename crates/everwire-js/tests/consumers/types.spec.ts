@@ -13,7 +13,7 @@ const compilers = {
 
 const test = base.extend<{ project: Project }>({
   project: async ({}, use) => {
-    const project = await Project.from("crates/everwire-js/tests/types", ["@types/node"]);
+    const project = await Project.from("crates/everwire-js/tests/types", ["@types/node", "@types/react", "vue"]);
     await use(project);
     await project.remove();
   },

@@ -35,7 +35,7 @@ export function withVite(project: Project): Promise<string> {
   return project.build();
 }
 
-async function withWebpack(project: Project): Promise<string> {
+export async function withWebpack(project: Project): Promise<string> {
   await compile({ context: project.folder, mode: "production", output: { path: project.path("dist") } });
   return page(project, "main.js");
 }
