@@ -29,6 +29,7 @@ mod routes;
 mod secret;
 mod server;
 mod storage;
+mod subscription;
 mod theme;
 mod ticks;
 mod visitor;

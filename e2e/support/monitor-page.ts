@@ -1,5 +1,6 @@
 import { expect, type Locator, type Page } from "@playwright/test";
 import { Line } from "./line.ts";
+import { Sockets } from "./sockets.ts";
 
 /** A row of the table of processes, as shown. */
 export interface Process {
@@ -12,6 +13,7 @@ export interface Process {
 export class MonitorPage {
   readonly page: Page;
   readonly line: Line;
+  readonly sockets: Sockets;
   readonly processes: Locator;
   /** What is shown where the server does not tell. */
   readonly off: Locator;
@@ -19,14 +21,15 @@ export class MonitorPage {
   constructor(page: Page) {
     this.page = page;
     this.line = new Line(page);
+    this.sockets = Sockets.of(page, "/everwire");
     this.processes = page.getByRole("region", { name: "Table of processes" }).getByRole("table");
     this.off = page.getByRole("region", { name: "This server keeps it to itself" });
   }
 
   /** Opens the page of a server that tells, and waits for the first sample. */
   static async visit(page: Page): Promise<MonitorPage> {
-    await page.goto("/monitor");
     const monitor = new MonitorPage(page);
+    await page.goto("/monitor");
     await monitor.lives();
     return monitor;
   }

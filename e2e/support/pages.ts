@@ -65,7 +65,7 @@ export const demos: readonly Demo[] = [
   },
   {
     name: "monitor",
-    endpoint: "/monitor",
+    endpoint: "/everwire",
     visit: (page) => MonitorPage.visit(page),
     lives: async (page) => {
       const monitor = new MonitorPage(page);

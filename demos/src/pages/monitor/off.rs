@@ -7,8 +7,6 @@ const COMMAND: &str = "cargo run --release -p everwire-companion -- --monitor";
 
 #[derive(Properties, PartialEq)]
 pub(super) struct OffProps {
-    /// What the server said.
-    pub(super) sentence: AttrValue,
     pub(super) on_retry: Callback<()>,
 }
 
@@ -21,7 +19,7 @@ pub(super) fn Off(props: &OffProps) -> Html {
         <section class="card monitor-off" aria-labelledby="monitor-off">
             <div class="monitor-off-sign">{ Icon::Monitor.draw() }</div>
             <h2 id="monitor-off">{ "This server keeps it to itself" }</h2>
-            <p role="status">{ &props.sentence }</p>
+            <p role="status">{ "The monitor is off, since it exposes information about the machine; start the server with --monitor." }</p>
             <div class="monitor-command">
                 <code>{ COMMAND }</code>
                 <CopyButton {text} />

@@ -1,8 +1,7 @@
-use std::rc::Rc;
-
-use everwire::Event;
-use everwire_companion_api::monitor::ServerMessage;
-use everwire_yew::{UseSocket, use_socket};
+use everwire::Delivery;
+use everwire::client::{SubscribeOptions, SubscriptionError};
+use everwire_companion_api::monitor::{KEPT, POINTS, STATUS};
+use everwire_core::protocol::ErrorCode;
 use yew::prelude::*;
 
 use super::charts::charts;
@@ -11,52 +10,79 @@ use super::processes::ProcessTable;
 use super::state::State;
 use super::traffic::{EndpointTable, WorkerTable};
 use super::vmstat::VmstatTable;
+use crate::client::use_client_line;
 use crate::components::PageHead;
-use crate::line::use_line;
 use crate::now::now;
+use crate::subscription::use_subscription;
 use crate::ticks::use_ticks;
 
 /// The machine that the server runs on, and the server itself, once a second.
 #[component]
 pub(crate) fn MonitorPage() -> Html {
-    let line = use_line("/monitor");
+    let (line, status) = use_client_line();
     let state = use_mut_ref(State::default);
+    let round = use_state(|| 0);
     let update = use_force_update();
-    let on_event = {
-        let (state, update) = (Rc::clone(&state), update.clone());
-        // A server that was asked to send garbage sends messages that cannot be decoded.
-        Callback::from(move |event| {
-            if let Ok(Event::Message(message)) = event {
-                state.borrow_mut().take(message, now());
-                update.force_update();
-            }
-        })
-    };
-    let socket: UseSocket<()> = use_socket::<(), ServerMessage>(line.options(), on_event);
     {
         // Another server is another machine.
-        let state = Rc::clone(&state);
+        let state = state.clone();
         use_effect_with(line.key(), move |_| drop(state.take()));
     }
+    let history = || SubscribeOptions::default().last(KEPT.into());
+    use_subscription(POINTS, *round, history, {
+        let (state, update) = (state.clone(), update.clone());
+        move |delivery| {
+            let mut state = state.borrow_mut();
+            match delivery {
+                Delivery::Message(message) => state.point(message.value, now()),
+                Delivery::Gap(_) => state.history_follows(),
+                Delivery::CaughtUp => state.caught_up(now()),
+                Delivery::Ended(SubscriptionError::Refused { code: ErrorCode::Denied, .. }) => state.denied(),
+                _ => return,
+            }
+            update.force_update();
+        }
+    });
+    let latest = || SubscribeOptions::default().state().latest();
+    use_subscription(STATUS, *round, latest, {
+        let state = state.clone();
+        move |delivery| {
+            if let Delivery::Message(message) = delivery {
+                state.borrow_mut().status(message.value);
+                update.force_update();
+            }
+        }
+    });
     // While no message draws the page, its charts move on and show what is missing.
-    use_ticks(1_000, !socket.status().is_open());
-    let on_retry = {
-        let socket = socket.clone();
-        Callback::from(move |()| socket.reconnect())
+    use_ticks(1_000, !status.is_open());
+    let look_again = {
+        let (state, round) = (state.clone(), round.clone());
+        use_callback(*round, move |(), before| {
+            state.borrow_mut().history_follows();
+            round.set(before + 1);
+        })
     };
+    {
+        // A server that was started again may have been started with the monitor.
+        let (state, look_again) = (state.clone(), look_again.clone());
+        use_effect_with(status.is_open(), move |is_open| {
+            if *is_open && state.borrow().is_off {
+                look_again.emit(());
+            }
+        });
+    }
 
-    let status = socket.status();
     let state = state.borrow();
     let machine = state.machine.as_ref();
     html! {
         <>
             <PageHead
                 title="Server monitor"
-                lead="The machine that the server runs on, and what the server does there, once a second. The charts keep five minutes, with a gap where the line was down."
+                lead="The machine that the server runs on, and what the server does there, once a second. The charts keep five minutes, also those in which the connection was down."
                 connection={Some((line, status))}
             />
-            if let Some(sentence) = &state.off {
-                <Off sentence={sentence.clone()} {on_retry} />
+            if state.is_off {
+                <Off on_retry={look_again} />
             } else {
                 <div class="stack monitor">
                     { charts(&state.track, state.server_time(now()), machine) }

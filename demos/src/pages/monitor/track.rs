@@ -5,7 +5,7 @@ use everwire_companion_api::monitor::Point;
 /// How far back the charts reach, in milliseconds.
 pub(super) const SPAN: f64 = 300_000.0;
 
-/// Points further apart than this have nothing between them: the line was down, or nobody watched.
+/// Points further apart than this have nothing between them: the server was down.
 const APART: f64 = 2_500.0;
 
 /// The points of the last five minutes, in order.
@@ -15,18 +15,21 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// Takes what the server remembers, where this page remembers nothing of these minutes itself. A page that was there all
-    /// the time keeps its own, with a gap where its line was down.
-    pub(super) fn fill(&mut self, history: Vec<Point>) {
-        let Some(newest) = history.last().map(|point| point.time) else { return };
-        let is_stale = self.points.back().is_none_or(|point| point.time < newest - SPAN);
-        if is_stale {
-            self.points = history.into();
+    /// Adds points in order that the page may have in part. What it knows of other times stays.
+    pub(super) fn merge(&mut self, points: Vec<Point>) {
+        let Some(newest) = points.last().map(|point| point.time) else { return };
+        // A clock that was set back begins again.
+        if self.points.back().is_some_and(|latest| latest.time > newest) {
+            self.points.clear();
         }
+        self.points.extend(points);
+        self.points.make_contiguous().sort_by(|one, other| one.time.total_cmp(&other.time));
+        let mut before = None;
+        self.points.retain(|point| before.replace(point.time) != Some(point.time) && point.time >= newest - SPAN);
     }
 
     pub(super) fn push(&mut self, point: Point) {
-        // A clock that was set back begins anew.
+        // A clock that was set back begins again.
         if self.points.back().is_some_and(|latest| latest.time > point.time) {
             self.points.clear();
         }
@@ -76,10 +79,15 @@ impl Track {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn point(second: u32) -> Point {
+    /// The seconds of which something is known.
+    pub(in super::super) fn times(track: &Track) -> Vec<u32> {
+        track.points.iter().map(|point| (point.time / 1e3) as u32).collect()
+    }
+
+    pub(in super::super) fn point(second: u32) -> Point {
         Point {
             time: f64::from(second) * 1e3,
             cores: vec![f64::from(second)],
@@ -110,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_line_was_down_there_is_a_gap() {
+    fn where_the_server_was_down_there_is_a_gap() {
         let mut track = Track::default();
         [400, 401, 402, 410, 411].into_iter().for_each(|second| track.push(point(second)));
         let expected = [
@@ -132,17 +140,16 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_remembers_helps_who_remembers_nothing() {
+    fn history_that_the_page_has_in_part_fills_its_gaps() {
         let mut track = Track::default();
-        track.fill(vec![point(1), point(2)]);
-        assert_eq!(track.points.len(), 2);
-        track.push(point(10));
-        track.fill((1..=20).map(point).collect());
-        assert_eq!(track.points.len(), 3, "the gap stays");
-        track.fill((990..=1_000).map(point).collect());
-        assert_eq!(track.points.len(), 11, "after a long sleep the past is the server's");
-        track.fill(Vec::new());
-        assert_eq!(track.points.len(), 11);
+        [1, 2, 10].into_iter().for_each(|second| track.push(point(second)));
+        track.merge((2..=12).map(point).collect());
+        assert_eq!(times(&track), (1..=12).collect::<Vec<_>>());
+        track.merge(Vec::new());
+        track.merge((990..=1_000).map(point).collect());
+        assert_eq!(times(&track), (990..=1_000).collect::<Vec<_>>(), "what is older than five minutes goes");
+        track.merge((1..=2).map(point).collect());
+        assert_eq!(times(&track), [1, 2], "the clock was set back");
     }
 
     #[test]
@@ -155,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_begins_anew() {
+    fn a_clock_that_was_set_back_begins_again() {
         let mut track = Track::default();
         [500, 501, 100, 101].into_iter().for_each(|second| track.push(point(second)));
         assert_eq!(track.points.len(), 2);
