@@ -7,6 +7,8 @@ import { dirname, join } from "node:path";
 import { Companion } from "../../../../e2e/support/companion.ts";
 import { Project } from "../../../../e2e/support/project.ts";
 
+const packages = ["esbuild", "esm-env", "jsdom", "react", "react-dom", "svelte", "vue", "ws"];
+
 /** What the scenarios of `bindings` show. */
 const scenarios = {
   burst: "hears and shows each of a thousand messages once and in order, by one subscription",
@@ -63,12 +65,12 @@ class Program {
   }
 }
 
-for (const [framework, file] of Object.entries({ "React, in Strict Mode,": "react.js", Vue: "vue.js" })) {
-  // Neither a browser nor a server for each is needed.
-  const test = base.extend<object, { program: Program }>({
+/** Neither a browser nor a server for each test is needed. */
+const testsOf = (file: string) =>
+  base.extend<object, { program: Program }>({
     program: [
       async ({}, use) => {
-        const project = await Project.from("crates/everwire-js/tests/bindings", ["jsdom", "react", "react-dom", "vue", "ws"]);
+        const project = await Project.from("crates/everwire-js/tests/bindings", packages);
         const program = await Program.start(project.path(file));
         await use(program);
         await program.stop();
@@ -78,6 +80,8 @@ for (const [framework, file] of Object.entries({ "React, in Strict Mode,": "reac
     ],
   });
 
+for (const [framework, file] of Object.entries({ "React, in Strict Mode,": "react.js", Vue: "vue.js" })) {
+  const test = testsOf(file);
   test.describe(`A component of ${framework}`, () => {
     for (const [scenario, what] of Object.entries(scenarios)) {
       test(what, async ({ program }) => expect(await program.run(scenario)).toBeNull());
@@ -85,8 +89,12 @@ for (const [framework, file] of Object.entries({ "React, in Strict Mode,": "reac
   });
 }
 
+testsOf("svelte.js")("The lines of the README for Svelte show what is published, and end with the component", async ({ program }) => {
+  expect(await program.run("readme")).toBeNull();
+});
+
 base("Components are drawn on a server, where no client is made", async () => {
-  const project = await Project.from("crates/everwire-js/tests/bindings", ["react", "react-dom", "vue"]);
+  const project = await Project.from("crates/everwire-js/tests/bindings", packages);
   // One that was made would fail without a WebSocket, or keep the process.
   expect(await project.run(process.execPath, "rendered.js")).toBe("<p>0 false 0</p> <p>0 false 0 null</p>\n");
   await project.remove();
