@@ -1,11 +1,12 @@
 //! What the documentation shows.
 
 use std::fs;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::support::{Process, file, program};
+use crate::support::{KEY, PROGRAM, Process, file, program};
 
 const README: &str = include_str!("../../../../README.md");
 const GUIDE: &str = include_str!("../../../../docs/standalone.md");
@@ -64,5 +65,44 @@ async fn the_routes_of_the_guide_are_those_of_the_server() {
         let answer = process.api(method, &path, "", b"").await;
         let is_there = answer.status == 200 || ["bad-request", "no-session"].contains(&answer.code().as_str());
         assert!(is_there, "{method} {path}: {}", answer.body);
+    }
+}
+
+/// The page of the npm package shows how a back end publishes by curl alone.
+#[cfg(unix)]
+#[tokio::test]
+async fn the_shell_script_of_the_npm_package_publishes_each_line_once_over_a_restart() {
+    let [script] = blocks(include_str!("../../../everwire-js/README.md"), "sh")[..] else { panic!("one script") };
+    let has_json = Command::new("curl").args(["--json", "{}", "--version"]).output();
+    if !has_json.is_ok_and(|output| output.status.success()) {
+        eprintln!("the script is not tried: there is no curl since 7.82");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().to_str().unwrap();
+    let process = Process::start(&["--allow-all", "--journal", journal]);
+    let address = process.address.to_string();
+    let url = format!("http://{address}");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "publish.sh", "orders"]).envs([("EVERWIRE_URL", url.as_str()), ("EVERWIRE_API_KEY", KEY)]);
+    let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = shell.stdin.take().unwrap();
+    let mut answers = BufReader::new(shell.stdout.take().unwrap()).lines();
+    input.write_all(b"{\"order\":1}\n").unwrap();
+    assert!(answers.next().unwrap().unwrap().contains("\"offset\":1"));
+    drop(process);
+    input.write_all(b"{\"order\":2}\n{\"order\":3}\n").unwrap();
+    drop(input);
+    let flags = ["--allow-all", "--api-key", KEY, "--journal", journal, "--listen", &address];
+    let process = Process::by(Command::new(PROGRAM).args(flags));
+    for offset in [2, 3] {
+        let answer = answers.next().unwrap().unwrap();
+        assert!(answer.contains(&format!("\"offset\":{offset}")), "{answer}");
+    }
+    assert!(shell.wait().unwrap().success());
+    let mut client = process.subscribed("sub orders last:10").await;
+    for order in 1..=3 {
+        let line = client.expect("msg orders ").await;
+        assert!(line.ends_with(&format!("\n{{\"order\":{order}}}")), "{line}");
     }
 }
