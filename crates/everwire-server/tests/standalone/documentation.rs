@@ -84,7 +84,9 @@ async fn the_shell_script_of_the_npm_package_publishes_each_line_once_over_a_res
     let address = process.address.to_string();
     let url = format!("http://{address}");
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, "publish.sh", "orders"]).envs([("EVERWIRE_URL", url.as_str()), ("EVERWIRE_API_KEY", KEY)]);
+    shell
+        .args(["-c", script, "publish.sh", "orders"])
+        .envs([("EVERWIRE_URL", url.as_str()), ("EVERWIRE_API_KEY", KEY)]);
     let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = shell.stdin.take().unwrap();
     let mut answers = BufReader::new(shell.stdout.take().unwrap()).lines();
