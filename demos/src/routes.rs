@@ -87,7 +87,7 @@ impl Route {
         }
     }
 
-    fn document_title(self) -> String {
+    pub(crate) fn document_title(self) -> String {
         match self {
             Self::Home => "Everwire: WebSockets that stay connected".to_owned(),
             _ => format!("{} · Everwire", self.name()),

@@ -46,7 +46,6 @@ pub(crate) fn name() -> String {
 ///
 /// # Errors
 /// The name is empty or longer than [`LONGEST`].
-#[allow(dead_code, reason = "pages with a field for it call it")]
 pub(crate) fn rename(typed: &str) -> Result<(), BadName> {
     let new = parse(typed)?;
     if new != name() {
@@ -108,6 +107,8 @@ fn parse(typed: &str) -> Result<String, BadName> {
 struct Token {
     /// The server that takes it.
     server: String,
+    /// The visitor's id, which others see.
+    user: String,
     name: String,
     token: String,
     /// In milliseconds since the Unix epoch, by the server's clock.
@@ -133,10 +134,15 @@ pub(crate) async fn token(server: Server) -> Option<String> {
     let renew = renew.map(|token| format!("&renew={}", http::encoded(&token.token))).unwrap_or_default();
     let url = format!("{}/token?name={}{renew}", origin_of(&base), http::encoded(&name));
     let issued: IssuedToken = http::get_json(&url).await?;
-    let token = Token { server: base, name, token: issued.token, expires: issued.expires as f64 };
+    let token = Token { server: base, user: issued.user, name, token: issued.token, expires: issued.expires as f64 };
     storage::write(TOKEN, serde_json::to_string(&token).ok().as_deref());
     TOKEN_NOW.set(Some(token.clone()));
     Some(token.token)
+}
+
+/// The id by which the server knows the visitor; `None` before the first token.
+pub(crate) fn user() -> Option<String> {
+    kept().map(|token| token.user)
 }
 
 /// The server refused the token: the next attempt fetches another, for the same user.
@@ -172,8 +178,13 @@ mod tests {
 
     #[test]
     fn a_token_is_used_only_for_its_server_and_name_and_while_it_is_good() {
-        let token =
-            Token { server: "ws://a".to_owned(), name: "Ada".to_owned(), token: "t".to_owned(), expires: 60_000.0 };
+        let token = Token {
+            server: "ws://a".to_owned(),
+            user: "u1".to_owned(),
+            name: "Ada".to_owned(),
+            token: "t".to_owned(),
+            expires: 60_000.0,
+        };
         assert!(token.is_for("ws://a", "Ada", 0.0));
         assert!(!token.is_for("ws://b", "Ada", 0.0));
         assert!(!token.is_for("ws://a", "Grace", 0.0));

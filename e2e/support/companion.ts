@@ -58,6 +58,11 @@ export class Companion {
     await this.#end("SIGKILL");
   }
 
+  /** Has the process do nothing any more, as on a machine that is stuck: its sockets stay open. It can be killed. */
+  stall(): void {
+    this.#process?.kill("SIGSTOP");
+  }
+
   /** Asks the process to end, as a deployment would, and waits until it has closed its sockets. */
   async shutDown(): Promise<void> {
     await this.#end("SIGTERM");

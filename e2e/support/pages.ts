@@ -1,4 +1,5 @@
 import { expect, type Page } from "@playwright/test";
+import { ChatPage } from "./chat-page.ts";
 import { EchoPage } from "./echo-page.ts";
 import { FilesPage, fileOf } from "./files-page.ts";
 import { Line } from "./line.ts";
@@ -31,6 +32,18 @@ export const demos: readonly Demo[] = [
     },
     lives: async (page) => {
       await expect(new Line(page).detail).toHaveText(/\d m?s$/);
+    },
+  },
+  {
+    name: "chat",
+    endpoint: "/everwire",
+    visit: (page) => ChatPage.visit(page),
+    lives: async (page) => {
+      const chat = new ChatPage(page);
+      const text = `alive ${await chat.messages.count()}`;
+      await chat.send(text);
+      await expect(chat.message(text)).toHaveCount(1);
+      await expect(chat.unconfirmed).toHaveCount(0);
     },
   },
   {

@@ -24,6 +24,7 @@ pub(crate) enum Icon {
     Close,
     Search,
     Check,
+    Emoji,
     Locate,
 }
 
@@ -62,6 +63,9 @@ impl Icon {
             Self::Close => "m5 5 10 10M15 5 5 15",
             Self::Search => "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11ZM13 13l4 4",
             Self::Locate => "M10 14.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9ZM10 2v3.5M10 14.5V18M2 10h3.5M14.5 10H18",
+            Self::Emoji => {
+                "M10 17a7 7 0 1 0 0-14 7 7 0 0 0 0 14ZM7.6 8.2v.01M12.4 8.2v.01M6.8 11.6a3.6 3.6 0 0 0 6.4 0"
+            }
             Self::Check => "m4.5 10.5 3.5 3.5 7.5-8",
         }
     }

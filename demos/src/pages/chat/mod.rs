@@ -1,12 +1,29 @@
-use yew::prelude::*;
+//! The chat: rooms over one connection, in which nothing is lost and nothing comes twice.
+//!
+//! # Layout
+//! - [`page`], [`side`], [`log`], [`message_row`], [`composer`]: what is seen
+//! - [`controller`]: connects the state with the client; it outlives the page, so that what was written is sent
+//! - [`rooms`]: the state, of [`room`]s, each with
+//!   - [`timeline`]: what the server has stored; [`outgoing`]: what the visitor wrote and is not confirmed
+//!   - [`typing`]: who is typing
+//! - [`rows`]: what is drawn of a room; [`people`]: who is present
+//! - [`text`], [`clock`], [`announce`]: texts, times, and what a screen reader says
 
-use crate::client::use_client_line;
-use crate::components::PageHead;
+mod announce;
+mod clock;
+mod composer;
+mod controller;
+mod log;
+mod message_row;
+mod outgoing;
+mod page;
+mod people;
+mod room;
+mod rooms;
+mod rows;
+mod side;
+mod text;
+mod timeline;
+mod typing;
 
-#[component]
-pub(crate) fn ChatPage() -> Html {
-    let connection = use_client_line();
-    html! {
-        <PageHead title="Chat" lead="Rooms over one connection. What you write waits for the connection and arrives once." {connection} />
-    }
-}
+pub(crate) use page::ChatPage;
