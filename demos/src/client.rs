@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use everwire::client::{ClientError, ClientEvent, ClientEvents};
+use everwire::client::{ClientError, ClientEvent};
 use everwire::{Cause, Client, Dropped, OpenError};
 use everwire_yew::{ClientProvider, ConnectionStatus, use_client_status_of};
 use futures_util::StreamExt;
@@ -60,8 +60,7 @@ pub(crate) fn AppClient(props: &AppClientProps) -> Html {
         use_effect_with((*client).clone(), move |client| {
             // The next attempt fetches a token with the new name.
             let renamed = client.clone().map(|client| visitor::on_rename(move |_| client.reconnect()));
-            let refused =
-                client.as_ref().map(|client| Job::start(when_refused(client.events(), move || replace.set(next))));
+            let refused = client.clone().map(|client| Job::start(renew(client, move || replace.set(next))));
             move || drop((renamed, refused))
         });
     }
@@ -82,12 +81,21 @@ pub(crate) fn use_client_line() -> (Line, ConnectionStatus) {
     (line, status)
 }
 
-/// A client that the server refused, or that was sent garbage over and over, is over.
-async fn when_refused(mut events: ClientEvents, replace: impl FnOnce()) {
+/// Connects with another token where the server refuses this one, as a server does that was started again with another key, and replaces
+/// a client that is over: refused for good, or sent garbage over and over.
+async fn renew(client: Client, replace: impl FnOnce()) {
+    let mut events = client.events();
     while let Some(event) = events.next().await {
-        if matches!(event, ClientEvent::Closed(ClientError::Refused { .. })) {
-            TimeoutFuture::new(REPLACE_AFTER).await;
-            return replace();
+        match event {
+            ClientEvent::Dropped(Dropped { cause: Cause::Closed { code: UNAUTHORIZED, .. }, .. }) => {
+                visitor::distrust_token();
+                client.reconnect();
+            }
+            ClientEvent::Closed(ClientError::Refused { .. }) => {
+                TimeoutFuture::new(REPLACE_AFTER).await;
+                return replace();
+            }
+            _ => {}
         }
     }
 }
@@ -101,11 +109,5 @@ fn build(line: &Line) -> Result<Client, OpenError> {
             async move { Ok::<_, Infallible>(token.await.flatten().unwrap_or_default()) }
         })
         .ping_every(LOOK_EVERY)
-        .on_event(|event| {
-            // Refused for its credentials, which may be expired.
-            if let ClientEvent::Dropped(Dropped { cause: Cause::Closed { code: UNAUTHORIZED, .. }, .. }) = event {
-                visitor::distrust_token();
-            }
-        })
         .connect()
 }

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use everwire::{Heartbeat, PingSchedule, Socket, SocketBuilder};
@@ -27,9 +27,17 @@ pub(crate) struct Line {
     server: Server,
     /// The path of the endpoint with its parameters: `/ticker?rate=1000`.
     endpoint: AttrValue,
-    /// What the next attempt gets. Behind a lock since an address provider may be called from any thread where there are
-    /// several; in a browser there is one.
-    armed: Arc<Mutex<Option<Fault>>>,
+    /// Behind a lock since an address provider may be called from any thread where there are several; in a browser there is one.
+    faults: Arc<Mutex<FaultState>>,
+}
+
+/// The faults of a line.
+#[derive(Debug, Default)]
+struct FaultState {
+    /// What the next attempt meets.
+    armed: Option<Fault>,
+    /// What the latest attempt met.
+    met: Option<Fault>,
 }
 
 impl Line {
@@ -55,18 +63,19 @@ impl Line {
     pub(crate) fn address_provider(
         &self,
     ) -> impl Fn() -> BoxFuture<'static, Result<String, NotFound>> + Send + Sync + use<> {
-        let Self { server, armed, .. } = self.clone();
+        let Self { server, faults, .. } = self.clone();
         // A string of its own, since the page's may not go to another thread.
         let endpoint = self.endpoint.to_string();
         move || {
-            let (server, endpoint, armed) = (server.clone(), endpoint.clone(), Arc::clone(&armed));
+            let (server, endpoint, faults) = (server.clone(), endpoint.clone(), Arc::clone(&faults));
             let address = here(async move {
                 let base = server.base().await;
                 // Taken only now, so that a server that cannot be found does not use the fault up.
                 base.map(|base| {
                     let url = format!("{base}{endpoint}");
-                    let fault = armed.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    fault.map_or(url.clone(), |fault| fault.applied_to(&url))
+                    let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
+                    faults.met = faults.armed.take();
+                    faults.met.map_or(url.clone(), |fault| fault.applied_to(&url))
                 })
             });
             async move { address.await.unwrap_or(Err(NotFound)) }.boxed()
@@ -106,13 +115,22 @@ impl Line {
 
     /// Has the next attempt meet this fault, or none.
     pub(crate) fn arm(&self, fault: Option<Fault>) {
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        self.faults().armed = fault;
+    }
+
+    /// The fault that the latest attempt met, if its connection has it for as long as it lives.
+    pub(crate) fn lasting_fault(&self) -> Option<Fault> {
+        self.faults().met.filter(|fault| fault.lasts())
+    }
+
+    fn faults(&self) -> MutexGuard<'_, FaultState> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PartialEq for Line {
     fn eq(&self, other: &Self) -> bool {
-        self.server == other.server && self.endpoint == other.endpoint && Arc::ptr_eq(&self.armed, &other.armed)
+        self.server == other.server && self.endpoint == other.endpoint && Arc::ptr_eq(&self.faults, &other.faults)
     }
 }
 
@@ -120,16 +138,16 @@ impl PartialEq for Line {
 #[hook]
 pub(crate) fn use_line(endpoint: impl Into<AttrValue>) -> Line {
     let server = use_context::<ServerChoice>().map(|choice| choice.server).unwrap_or_default();
-    let armed = use_memo((), |()| Arc::new(Mutex::new(None)));
-    Line { server, endpoint: endpoint.into(), armed: Arc::clone(&armed) }
+    let faults = use_memo((), |()| Arc::default());
+    Line { server, endpoint: endpoint.into(), faults: Arc::clone(&faults) }
 }
 
 /// The way to any address, whichever server the other pages talk to.
 #[hook]
 pub(crate) fn use_line_to(address: &str) -> Line {
     let (server, endpoint) = Server::of(address);
-    let armed = use_memo((), |()| Arc::new(Mutex::new(None)));
-    Line { server, endpoint: endpoint.into(), armed: Arc::clone(&armed) }
+    let faults = use_memo((), |()| Arc::default());
+    Line { server, endpoint: endpoint.into(), faults: Arc::clone(&faults) }
 }
 
 /// The server that all pages talk to, and how to choose another.

@@ -2,11 +2,14 @@ import { expect, type Page } from "@playwright/test";
 import { ChatPage } from "./chat-page.ts";
 import { EchoPage } from "./echo-page.ts";
 import { FilesPage, fileOf } from "./files-page.ts";
-import { Line } from "./line.ts";
 import { MonitorPage } from "./monitor-page.ts";
+import { StartPage } from "./start-page.ts";
 import { ThroughputPage } from "./throughput-page.ts";
 import { TickerPage } from "./ticker-page.ts";
 import { TrackerPage, deviceAt } from "./tracker-page.ts";
+
+/** The endpoint of the connection that the pages with channels share. */
+export const channels = "/everwire";
 
 /** A page of the application, and how a visitor brings it to life. */
 export interface Demo {
@@ -25,14 +28,9 @@ export const flags = ["--monitor"];
 export const demos: readonly Demo[] = [
   {
     name: "start",
-    endpoint: "/clock",
-    visit: async (page) => {
-      await page.goto("/");
-      await new Line(page).open();
-    },
-    lives: async (page) => {
-      await expect(new Line(page).detail).toHaveText(/\d m?s$/);
-    },
+    endpoint: channels,
+    visit: (page) => StartPage.visit(page),
+    lives: (page) => new StartPage(page).countsOn(),
   },
   {
     name: "chat",

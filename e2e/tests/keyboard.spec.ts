@@ -122,7 +122,7 @@ test("nothing moves for who has asked for calm", async ({ page }) => {
   const moving = () =>
     page.evaluate(() => document.getAnimations().some((animation) => animation.effect?.getTiming().iterations === Infinity));
   // A line that is being dialled runs on and on.
-  await page.routeWebSocket(/\/clock/, () => new Promise(() => {}));
+  await page.routeWebSocket(/\/everwire/, () => new Promise(() => {}));
   await page.goto("/");
   await expect(new Line(page).state).toHaveText("Connecting");
   await expect.poll(moving).toBe(true);

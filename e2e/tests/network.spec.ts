@@ -1,4 +1,4 @@
-import { Line } from "../support/line.ts";
+import { EchoPage } from "../support/echo-page.ts";
 import { drawLongDelays } from "../support/lot.ts";
 import { Sockets } from "../support/sockets.ts";
 import { expect, test } from "../support/test.ts";
@@ -20,13 +20,11 @@ test.describe("a page", () => {
 
   test("connects at once when the visitor presses now, and not before its time otherwise", async ({ page, companion, errors }) => {
     errors.expectLostConnections();
-    const sockets = Sockets.of(page, "/clock");
+    const sockets = Sockets.of(page, "/echo");
     // No attempt comes before time stands still: the button, too, keeps the least time between two dials.
     await drawLongDelays(page);
     await page.clock.install();
-    await page.goto("/");
-    const line = new Line(page);
-    await line.open();
+    const { line } = await EchoPage.connected(page);
 
     await companion.kill();
     await line.down();

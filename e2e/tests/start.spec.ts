@@ -1,9 +1,12 @@
 import { expectAccessible } from "../support/accessibility.ts";
-import { Line } from "../support/line.ts";
+import { Line, recovery } from "../support/line.ts";
+import { StartPage } from "../support/start-page.ts";
 import { expect, test } from "../support/test.ts";
 
 /** Names in the navigation, and what stands over the pages. */
 const pages = [
+  ["Chat", "Chat"],
+  ["Live", "Live"],
   ["Lab", "Transport lab"],
   ["Throughput", "Throughput check"],
   ["Files", "File transfer"],
@@ -28,6 +31,25 @@ test.describe("the start page", () => {
     await page.reload();
     await expect(page).toHaveTitle(/Everwire/);
     await new Line(page).open();
+  });
+
+  test("delivers every message once while it breaks its own connection, and says so", async ({ page, errors }) => {
+    errors.expectLostConnections();
+    const start = await StartPage.visit(page, 12);
+    await start.counter.getByRole("button", { name: "Torture for 12 seconds" }).click();
+    await expect(start.note).toHaveText("Breaking the connection in every way there is.");
+    await expect(start.counter.getByRole("img")).toHaveAccessibleName(/^Timeline of 12 seconds: connected for \d+ of them, [1-9] faults?$/);
+    await expect(start.note).toHaveText(/^12 s, [2-9] faults: (\d+) published, \1 delivered, none lost, none repeated\.$/, recovery);
+    await start.countsOn();
+  });
+
+  test("can be told to leave its connection alone", async ({ page, errors }) => {
+    errors.expectLostConnections();
+    const start = await StartPage.visit(page);
+    await start.counter.getByRole("button", { name: "Torture for 60 seconds" }).click();
+    await expect(start.line.state).not.toHaveText("Connected");
+    await start.counter.getByRole("button", { name: "Stop" }).click();
+    await expect(start.note).toHaveText(/^\d+ s, 1 fault: (\d+) published, \1 delivered, none lost, none repeated\.$/, recovery);
   });
 
   test("has something to show while the application is loading", async ({ page }) => {
@@ -154,7 +176,7 @@ test.describe("the start page", () => {
 
     const other = companion.address.replace("http://127.0.0.1", "localhost");
     await server.fill(other);
-    const dialled = page.waitForEvent("websocket", (socket) => socket.url() === `ws://${other}/clock`);
+    const dialled = page.waitForEvent("websocket", (socket) => socket.url() === `ws://${other}/everwire`);
     await page.getByRole("button", { name: "Use this server" }).click();
     await dialled;
     await line.open();

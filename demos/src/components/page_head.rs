@@ -46,22 +46,19 @@ pub(crate) struct LineBarProps {
 #[component]
 pub(crate) fn LineBar(props: &LineBarProps) -> Html {
     let LineBarProps { line, status, on_break } = props;
-    let lasting = use_lasting_fault(status);
+    // Once that connection is lost, the next one has none.
+    let lasting = line.lasting_fault().filter(|_| !was_lost(status.state(), status.down_reason()));
     let on_break = {
-        let (line, status, lasting, reported) = (line.clone(), status.clone(), lasting.setter(), on_break.clone());
-        Callback::from(move |disruption: Disruption| {
-            reported.emit(disruption);
+        let (line, status, on_break) = (line.clone(), status.clone(), on_break.clone());
+        Callback::from(move |disruption| {
+            on_break.emit(disruption);
             line.disrupt(disruption, &status);
-            if let Disruption::Fault(fault) = disruption {
-                lasting.set(Some(fault).filter(|fault| fault.lasts()));
-            }
         })
     };
     let restore = {
-        let (line, status, lasting) = (line.clone(), status.clone(), lasting.setter());
+        let (line, status) = (line.clone(), status.clone());
         Callback::from(move |_| {
             line.arm(None);
-            lasting.set(None);
             status.reconnect();
         })
     };
@@ -80,7 +77,7 @@ pub(crate) fn LineBar(props: &LineBarProps) -> Html {
             <div class="line-note" role="status">
                 if let Some(trouble) = trouble(line, status) {
                     <p class="line-trouble">{ trouble }</p>
-                } else if let Some(fault) = *lasting {
+                } else if let Some(fault) = lasting {
                     <p class="notice notice-waiting">
                         <span>{ what_lasts(fault) }</span>
                         <button type="button" class="button button-small" onclick={restore}>{ "Restore the line" }</button>
@@ -104,21 +101,6 @@ fn was_lost(state: State, reason: Option<&DownReason>) -> bool {
 
 fn is_requested(reason: &DownReason) -> bool {
     matches!(reason, DownReason::Dropped { cause: Cause::Requested, .. })
-}
-
-/// The fault that the connection has for as long as it lives. Once that connection is lost the next one has none.
-#[hook]
-fn use_lasting_fault(status: &ConnectionStatus) -> UseStateHandle<Option<Fault>> {
-    let lasting = use_state_eq(|| None);
-    {
-        let lasting = lasting.setter();
-        use_effect_with(was_lost(status.state(), status.down_reason()), move |was_lost| {
-            if *was_lost {
-                lasting.set(None);
-            }
-        });
-    }
-    lasting
 }
 
 fn what_lasts(fault: Fault) -> String {

@@ -1,37 +1,25 @@
-use everwire_yew::use_raw_socket;
+//! The demos as cards, each with a picture.
+
 use yew::prelude::*;
 
-use crate::components::{Icon, PageHead, RouteLink};
-use crate::line::use_line;
+use crate::components::{Icon, RouteLink};
 use crate::routes::Route;
 
 /// The demos by what they are for: an anchor, a heading, and the pages.
 const GROUPS: [(&str, &str, &[Route]); 2] = [
-    ("use", "What a line is good for", &[Route::Chat, Route::Live, Route::Ticker, Route::Tracker, Route::Files]),
+    ("use", "What a connection is good for", &[Route::Chat, Route::Live, Route::Ticker, Route::Tracker, Route::Files]),
     ("measure", "What it costs, measured", &[Route::Echo, Route::Lab, Route::Throughput, Route::Monitor]),
 ];
 
-/// The start page: what Everwire is, with a connection of its own to try it on, and the demos.
 #[component]
-pub(crate) fn HomePage() -> Html {
-    let line = use_line("/clock");
-    // The page only shows how the connection is; the pings that measure it are not messages.
-    let on_event = use_callback((), |_, ()| ());
-    let socket = use_raw_socket(line.options(), on_event);
+pub(super) fn Cards() -> Html {
     html! {
-        <div class="home">
-            <PageHead
-                title="A WebSocket that stays connected"
-                lead="Everwire notices a dead line, dials again without crowding the server, keeps what you send meanwhile, and tells you what was lost. This page holds such a line. Break it."
-                connection={Some((line, socket.status()))}
-            />
-            { for GROUPS.iter().map(|(id, name, routes)| html! {
-                <section class="demo-group" aria-labelledby={*id}>
-                    <h2 id={*id}>{ *name }</h2>
-                    <ul class="demo-cards">{ for routes.iter().copied().map(card) }</ul>
-                </section>
-            }) }
-        </div>
+        for (id, name, routes) in GROUPS {
+            <section class="demo-group" aria-labelledby={id}>
+                <h2 {id}>{ name }</h2>
+                <ul class={classes!("demo-cards", format!("demo-cards-{}", routes.len()))}>{ for routes.iter().copied().map(card) }</ul>
+            </section>
+        }
     }
 }
 
@@ -128,7 +116,7 @@ fn picture(route: Route) -> Html {
     let lines = match route {
         Route::Chat => html! {
             <>
-                <path class="soft" d="M28 22h132v26H62L50 60V48H28zM28 82h104v26H62" />
+                <path class="soft" d="M28 22h132v26H62L50 60V48H28zM28 82h104v26H28z" />
                 <path class="accent" d="M292 52H166v26h92l12 12V78h22z" />
                 <path class="soft strong" d="M42 35h84M42 95h58" />
                 <path class="alive" d="M180 65h64M268 65l4 4 8-8" />
