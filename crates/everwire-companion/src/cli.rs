@@ -34,6 +34,15 @@ pub struct Cli {
     #[arg(long)]
     faults: bool,
 
+    /// Serve from a worker process, and start another one when it ends, however it ends. Clients wait meanwhile, and with --journal
+    /// they lose nothing. With --faults, POST /kill ends the worker by SIGKILL. Unix only.
+    #[arg(long)]
+    supervise: bool,
+
+    /// What the supervisor starts its workers with.
+    #[arg(long, hide = true)]
+    worker: bool,
+
     /// Send the clients of /monitor what the machine and the server do: processor, memory, processes, traffic; and those of the channel
     /// live/log the lines of the server's log. Any client can read them.
     #[arg(long)]
@@ -117,12 +126,39 @@ pub enum UnusableFlags {
     /// `--dist`.
     #[error("--dist {0} is not a folder; build the web application first")]
     Dist(PathBuf),
+    /// `--supervise` on a system that is not Unix.
+    #[error("--supervise hands a socket to another process, which works on Unix only; leave it out")]
+    Supervise,
+}
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It serves.
+    Server,
+    /// It keeps a worker running.
+    Supervisor,
+    /// It serves for a supervisor.
+    Worker,
 }
 
 impl Cli {
+    /// What the process does.
+    pub fn role(&self) -> Role {
+        match (self.worker, self.supervise) {
+            (true, _) => Role::Worker,
+            (false, true) => Role::Supervisor,
+            (false, false) => Role::Server,
+        }
+    }
+
     /// Turns the flags into a configuration. Reads the files that they name.
     pub fn into_config(self) -> Result<Config, UnusableFlags> {
-        let Self { dist, journal, token_ttl, faults, monitor, server, ticker, files } = self;
+        let role = self.role();
+        if role != Role::Server && !cfg!(unix) {
+            return Err(UnusableFlags::Supervise);
+        }
+        let Self { dist, journal, token_ttl, faults, monitor, server, ticker, files, .. } = self;
         if let Some(dist) = dist.as_ref().filter(|dist| !dist.is_dir()) {
             return Err(UnusableFlags::Dist(dist.clone()));
         }
@@ -133,6 +169,7 @@ impl Cli {
             journal,
             token_ttl,
             faults,
+            supervised: role == Role::Worker,
             monitor,
             origins: server.origins()?,
             limits: server.limits.limits(),

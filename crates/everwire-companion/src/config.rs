@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use everwire_server::{Clock, ConnectionLimits, Limits, Origins, Tls};
+use everwire_server::{Clock, ConnectionLimits, Limits, Origins, ServerConfig, Tls};
 
 use crate::channels::LogTap;
 use crate::files::FileLimits;
@@ -24,6 +24,8 @@ pub struct Config {
     /// Whether `?fault=` may be used, and every channel that no rule names. Off by default: a fault lets a stranger hold a connection
     /// open or cut it.
     pub faults: bool,
+    /// Whether another process starts this one again when it ends. With `faults`, `POST /kill` then ends it by SIGKILL.
+    pub supervised: bool,
     /// Whether `/monitor` and the channels `monitor` and `live/monitor` expose process and memory information, and the channel `live/log`
     /// the log. Off by default.
     pub monitor: bool,
@@ -58,6 +60,7 @@ impl Default for Config {
             journal: None,
             token_ttl: Duration::from_secs(3600),
             faults: false,
+            supervised: false,
             monitor: false,
             log: LogTap::default(),
             origins: Origins::default().with_flag("--allow-origin"),
@@ -70,5 +73,21 @@ impl Default for Config {
             tls: None,
             clock: Clock::default(),
         }
+    }
+}
+
+impl Config {
+    /// Where and how to listen.
+    pub(crate) fn server(&self) -> ServerConfig {
+        let server = ServerConfig::new(self.listen).reuse_port(self.reuse_port).drain(self.drain);
+        match self.tls.clone() {
+            Some(tls) => server.tls(tls),
+            None => server,
+        }
+    }
+
+    /// Whether `POST /kill` ends this process.
+    pub(crate) fn can_be_killed(&self) -> bool {
+        self.faults && self.supervised
     }
 }

@@ -6,6 +6,7 @@
 //! - `upgrade`: checks a handshake and applies its faults; `protocol`: paths, query parameters and JSON messages
 //! - `endpoints`: the small ones; `ticker`, `lab`, `files`, `monitor`: the large ones
 //! - `channels`: the channels of `everwire.v1`
+//! - `supervisor`: a process that keeps another one serving
 //! - `fault`: faults that clients request; `pages`: the files of the demos
 
 mod channels;
@@ -21,14 +22,18 @@ mod pages;
 mod protocol;
 mod routes;
 mod server;
+#[cfg(unix)]
+mod supervisor;
 mod ticker;
 mod tracker;
 mod upgrade;
 
 pub use channels::LogTap;
-pub use cli::{Cli, UnusableFlags};
+pub use cli::{Cli, Role, UnusableFlags};
 pub use companion::Companion;
 pub use config::Config;
 pub use files::FileLimits;
 pub use server::{RunningServer, Server, StartError};
+#[cfg(unix)]
+pub use supervisor::{inherit_listener, supervise};
 pub use ticker::{FeedSource, Recording, RecordingError, TickerLimits};

@@ -2,9 +2,13 @@
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::process::exit;
 
 use clap::Parser;
-use everwire_companion::{Cli, Config, LogTap, Server};
+use everwire_companion::{Cli, Config, LogTap, Role, Server, StartError};
+#[cfg(unix)]
+use everwire_companion::{inherit_listener, supervise};
 use everwire_server::StopSignal;
 use everwire_server::cli::{Log, outlive_large_files, raise_open_file_limit, stop_requested};
 
@@ -24,7 +28,9 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn serve(log: &Log, tap: LogTap) -> ExitCode {
-    let config = match Cli::parse().into_config() {
+    let cli = Cli::parse();
+    let role = cli.role();
+    let config = match cli.into_config() {
         Ok(config) => Config { log: tap, ..config },
         Err(error) => {
             tracing::error!("{error}");
@@ -40,18 +46,39 @@ async fn serve(log: &Log, tap: LogTap) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let drain = config.drain;
-    let server = match Server::bind(config).await {
-        Ok(server) => server,
-        Err(error) => {
-            tracing::error!("{error}");
-            return ExitCode::FAILURE;
-        }
+    let ended = match role {
+        #[cfg(unix)]
+        Role::Supervisor => supervise(&config, std::env::args_os().skip(1), stop, announce).await,
+        _ => run(config, role, stop, log).await,
     };
-    // The program that started the server may wait for this line. A closed stdout is no reason to stop.
-    let _ = writeln!(stdout(), "listening on {}", server.url());
-    let _ = stdout().flush();
+    ended.unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        ExitCode::FAILURE
+    })
+}
 
+async fn run(config: Config, role: Role, stop: StopSignal, log: &Log) -> Result<ExitCode, StartError> {
+    let drain = config.drain;
+    let server = match role {
+        #[cfg(unix)]
+        Role::Worker => {
+            let log = log.clone();
+            let listener = inherit_listener(move || {
+                tracing::error!("the supervisor is gone");
+                log.flush();
+                exit(1);
+            });
+            Server::with_listener(config, listener.map_err(StartError::Worker)?).await?
+        }
+        _ => Server::bind(config).await?,
+    };
+    announce(&format!("listening on {}\n", server.url()));
     server.run_until(stop_requested(stop, drain, log.clone())).await;
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The program that started the server may wait for this line. A closed stdout is no reason to stop.
+fn announce(line: &str) {
+    let _ = write!(stdout(), "{line}");
+    let _ = stdout().flush();
 }

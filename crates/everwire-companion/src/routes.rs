@@ -1,10 +1,12 @@
 use axum::Json;
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use everwire_companion_api::server::Faults;
+use everwire_server::{DropReason, HandshakeError};
 use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -14,11 +16,19 @@ use crate::companion::Companion;
 use crate::protocol::PATHS;
 use crate::{channels, endpoints, files, lab};
 
+/// How long the answer to `POST /kill` has to leave the process.
+#[cfg(unix)]
+const BEFORE_KILL: std::time::Duration = std::time::Duration::from_millis(50);
+
 impl Companion {
     /// All routes of the server.
     pub fn router(&self) -> Router {
         let pages = files::routes().merge(lab::routes()).route("/metrics", get(metrics)).fallback(fallback);
-        let guarded = self.everwire().guard(pages.route("/faults", get(faults)).route("/token", get(channels::token)));
+        let visitors = Router::new()
+            .route("/faults", get(faults))
+            .route("/kill", post(kill))
+            .route("/token", get(channels::token));
+        let guarded = self.everwire().guard(pages.merge(visitors));
         // They check the host by themselves, and count what they refuse.
         guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz())
     }
@@ -26,7 +36,23 @@ impl Companion {
 
 /// `GET /faults`: what a visitor can do to the server.
 async fn faults(State(companion): State<Companion>) -> Json<Faults> {
-    Json(Faults { faults: companion.config().faults, kill: false })
+    Json(Faults { faults: companion.config().faults, kill: companion.config().can_be_killed() })
+}
+
+/// `POST /kill`: ends this process by SIGKILL, once the answer is on its way. Its supervisor starts another one.
+async fn kill(State(companion): State<Companion>, request: Parts) -> Result<StatusCode, HandshakeError> {
+    companion.everwire().check_admitted(&request)?;
+    companion.everwire().check_origin(&request)?;
+    if !companion.config().can_be_killed() {
+        let message = "This server does not start again by itself; start it with --supervise and --faults.";
+        return Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Fault, message));
+    }
+    #[cfg(unix)]
+    tokio::spawn(async {
+        tokio::time::sleep(BEFORE_KILL).await;
+        crate::supervisor::kill_this_process();
+    });
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The library's metrics and the memory of the process.

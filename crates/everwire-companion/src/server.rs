@@ -1,10 +1,10 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use everwire_server::Server as AcceptLoop;
 use everwire_server::broker::JournalError;
-use everwire_server::{Server as AcceptLoop, ServerConfig};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -33,6 +33,12 @@ pub enum StartError {
         /// What the system reported.
         source: io::Error,
     },
+    /// `--supervise`: the process that is to serve.
+    #[error("cannot start a worker process: {0}")]
+    Supervise(io::Error),
+    /// `--worker`: there is no socket from a supervisor.
+    #[error("no supervisor has started this process: {0}; use --supervise")]
+    Worker(io::Error),
     /// `--journal`.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -62,13 +68,15 @@ impl Server {
     /// Binds [`Config::listen`]. Clients can connect from now on, and are served once the server runs.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let address = config.listen;
-        let listen = ServerConfig::new(config.listen).reuse_port(config.reuse_port).drain(config.drain);
-        let listen = match config.tls.clone() {
-            Some(tls) => listen.tls(tls),
-            None => listen,
-        };
+        let listener = config.server().bind().map_err(|source| StartError::Listen { address, source })?;
+        Self::with_listener(config, listener).await
+    }
+
+    /// Serves a listening socket that another process has bound.
+    pub async fn with_listener(config: Config, listener: TcpListener) -> Result<Self, StartError> {
+        let (address, server) = (config.listen, config.server());
         let companion = Companion::new(config)?;
-        let accept_loop = AcceptLoop::bind(companion.everwire(), listen).await;
+        let accept_loop = AcceptLoop::with_listener(companion.everwire(), listener, server).await;
         let accept_loop = accept_loop.map_err(|source| StartError::Listen { address, source })?;
         companion.files().remove_leftovers();
         Ok(Self { accept_loop: accept_loop.observe(|| Arc::new(Meter::default())), companion })

@@ -34,6 +34,8 @@ mod slots;
 mod slow_reader;
 #[cfg(unix)]
 mod stopped;
+#[cfg(unix)]
+mod supervisor;
 mod ticker;
 mod tls;
 mod tracker;

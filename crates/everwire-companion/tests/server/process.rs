@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 #[cfg(target_os = "linux")]
 use crate::files_client::{Sender, key};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_everwire-companion");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_everwire-companion");
 
 pub(crate) struct Process {
     pub(crate) child: Child,
@@ -198,6 +198,7 @@ fn help_names_an_address_to_try_and_the_flags() {
         "--allow-origin",
         "--drain",
         "--monitor",
+        "--supervise",
         "--replay",
         "--tls-cert",
         "--max-connections",
