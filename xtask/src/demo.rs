@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::dist;
-use crate::server::{self, Server};
+use crate::server::{self, Purpose, Server};
 use crate::setup;
 use crate::tools::Need;
 use crate::workspace::Workspace;
@@ -26,7 +26,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     workspace.command("cargo").args(build).run()?;
     let program = workspace.target()?.join("release/everwire-companion");
     let port = options.port.map_or_else(|| server::free_port(PORT), Ok)?;
-    let server = Server::start(workspace, &program, port, Some(&dist), None)?;
+    // One for each port: two demos may run at the same time.
+    let journal = workspace.target()?.join(format!("demo-journal/{port}"));
+    let server = Server::start(workspace, &program, port, &Purpose::Demos { dist: &dist, journal: &journal })?;
     println!("\nThe demos are at {}/ (Ctrl-C stops them)", server.address());
     server.wait()
 }

@@ -12,34 +12,41 @@ use anyhow::{Context, Result, bail};
 use crate::children;
 use crate::workspace::Workspace;
 
-/// A running companion server. Dropping it ends the process.
+/// A running companion server. Dropping it ends the process; the worker of a supervisor ends with that.
 pub(crate) struct Server {
     child: Child,
     address: String,
 }
 
+/// What a server is for.
+pub(crate) enum Purpose<'a> {
+    /// It serves the demos and keeps their messages. Where that works, a supervisor replaces it when a visitor kills it.
+    Demos { dist: &'a Path, journal: &'a Path },
+    /// Tests connect to it. What it logs goes to a file.
+    Tests { log: &'a Path },
+}
+
 impl Server {
-    /// Starts the server with its faults and its monitor on, and waits until it listens. What it logs goes to `log`, or
-    /// to this program's own stderr where that is `None`.
-    pub(crate) fn start(
-        workspace: &Workspace,
-        program: &Path,
-        port: u16,
-        dist: Option<&Path>,
-        log: Option<&Path>,
-    ) -> Result<Self> {
+    /// Starts the server with its faults and its monitor on, and waits until it listens.
+    pub(crate) fn start(workspace: &Workspace, program: &Path, port: u16, purpose: &Purpose<'_>) -> Result<Self> {
         let listen = format!("127.0.0.1:{port}");
         let program = program.to_string_lossy();
         // It listens to this machine alone, whose owner may know what it does. Whoever stops it is not going to use it
         // again: no client's return has to be spread out.
         let args = ["--listen", &listen, "--faults", "--monitor", "--drain", "0"];
         let mut command = workspace.command(&program).args(args);
-        if let Some(dist) = dist {
-            command = command.args(["--dist".as_ref(), dist.as_os_str()]);
-        }
-        if let Some(log) = log {
-            log.parent().map(fs::create_dir_all).transpose()?;
-            command = command.stderr(File::create(log)?);
+        match purpose {
+            Purpose::Demos { dist, journal } => {
+                command = command.args(["--dist".as_ref(), dist.as_os_str()]);
+                command = command.args(["--journal".as_ref(), journal.as_os_str()]);
+                if cfg!(unix) {
+                    command = command.args(["--supervise"]);
+                }
+            }
+            Purpose::Tests { log } => {
+                log.parent().map(fs::create_dir_all).transpose()?;
+                command = command.stderr(File::create(log)?);
+            }
         }
         let mut child = command.spawn()?;
         children::keep(&child);

@@ -9,7 +9,7 @@ use super::native;
 use super::outcome::Outcome;
 use super::summary::Summary;
 use crate::scratch::Scratch;
-use crate::server::{self, Server};
+use crate::server::{self, Purpose, Server};
 use crate::workspace::Workspace;
 
 /// Where the companion server listens for these tests, unless somebody else does. Its address is compiled into the
@@ -61,7 +61,7 @@ pub(super) fn run(workspace: &Workspace, options: &Options, summary: &mut Summar
 fn start_server(workspace: &Workspace) -> Result<Server> {
     let program = native::build_server(workspace)?;
     let log = workspace.target()?.join("xtask/wasm-tests-server.log");
-    Server::start(workspace, &program, server::free_port(PORT)?, None, Some(&log))
+    Server::start(workspace, &program, server::free_port(PORT)?, &Purpose::Tests { log: &log })
 }
 
 impl Suite {
