@@ -3,7 +3,7 @@ import { address, backoff, serve } from "./support.js";
 // What the modules of React see of the document is decided when they are loaded.
 const { scenariosOf } = await import("./scenarios.js");
 const { ClientProvider, useChannel, useClient, useClientState, usePresence } = await import("everwire/react");
-const { createElement: h, StrictMode } = await import("react");
+const { Activity, createElement: h, StrictMode } = await import("react");
 const { createRoot } = await import("react-dom/client");
 
 const returned = {};
@@ -13,14 +13,14 @@ function show(page) {
   root.render(h(StrictMode, null, page && h(Page, page)));
 }
 
-function Page({ url = address, options = { backoff }, label = "page", channels = [], presences = [] }) {
+function Page({ url = address, options = { backoff }, label = "page", isHidden, channels = [], presences = [] }) {
   const client = useClient(url, options);
   returned.client = client;
   return h(
     ClientProvider,
     { client },
     h(State, { label }),
-    channels.map((props) => h(Channel, { key: props.name ?? "only", ...props })),
+    h(Activity, { mode: isHidden ? "hidden" : "visible" }, channels.map((props) => h(Channel, { key: props.name ?? "only", ...props }))),
     presences.map((props) => h(Presence, { key: props.name, ...props })),
   );
 }

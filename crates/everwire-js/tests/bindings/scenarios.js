@@ -92,6 +92,22 @@ export function scenariosOf({ show, returned }) {
       assert.deepEqual([texts("li"), valuesOf(items)], [["2"], [2]]);
     },
 
+    /** Of frameworks that hide a component with its state: it is unmounted, and is the same one when it is shown again. */
+    async hidden(channel) {
+      const items = [];
+      const page = (isHidden) => show({ isHidden, channels: [{ channel, items, options: { grace: 0 } }] });
+      page(false);
+      await subscribed(channel, items);
+      page(true);
+      await until(() => sent.includes(`unsub ${channel}`));
+      await publish(channel, numbers(10));
+      page(false);
+      await until(() => valuesOf(items).length >= 10);
+      assert.deepEqual([valuesOf(items), subscribes(channel)], [numbers(10), 2]);
+      await until(() => texts("li").length >= 11);
+      assert.deepEqual(texts("li"), ["first", ...numbers(10).map(String)]);
+    },
+
     async shared(channel) {
       const [one, two] = [[], []];
       show({
@@ -169,8 +185,8 @@ export function scenariosOf({ show, returned }) {
     },
 
     async refused() {
-      const channel = "live/monitor";
-      show({ channels: [{ channel, name: "denied" }], presences: [{ channel: "live/log", name: "members" }] });
+      // The log is for those of a server with `--monitor`, and what the server publishes has no members.
+      show({ channels: [{ channel: "live/log", name: "denied" }], presences: [{ channel: "live/news", name: "members" }] });
       await until(() => returned.denied?.error && returned.members?.error);
       assert.deepEqual([returned.denied.error.refusal, returned.members.error.refusal], ["denied", "denied"]);
       await assert.rejects(returned.denied.publish(1), { code: "refused", refusal: "denied" });
@@ -179,7 +195,13 @@ export function scenariosOf({ show, returned }) {
     async client() {
       const before = support.connections;
       const tokens = [];
-      const page = (url, token) => show({ url, label: token, options: { backoff, token: () => (tokens.push(token), token) } });
+      const page = (url, name) => {
+        const token = async () => {
+          tokens.push(name);
+          return (await (await fetch(`${process.argv[2]}/token?name=${name}`)).json()).token;
+        };
+        show({ url, label: name, options: { backoff, token } });
+      };
       page(null, "a");
       await until(() => texts("output").join() === "a no client");
       page(() => address, "b");

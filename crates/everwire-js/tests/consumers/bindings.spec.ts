@@ -80,10 +80,14 @@ const testsOf = (file: string) =>
     ],
   });
 
-for (const [framework, file] of Object.entries({ "React, in Strict Mode,": "react.js", Vue: "vue.js" })) {
+const hidden = "goes on from its position when it is shown again, however long it was hidden";
+for (const [framework, file, shown] of [
+  ["React, in Strict Mode,", "react.js", { ...scenarios, hidden }],
+  ["Vue", "vue.js", scenarios],
+] as const) {
   const test = testsOf(file);
   test.describe(`A component of ${framework}`, () => {
-    for (const [scenario, what] of Object.entries(scenarios)) {
+    for (const [scenario, what] of Object.entries(shown)) {
       test(what, async ({ program }) => expect(await program.run(scenario)).toBeNull());
     }
   });
