@@ -41,7 +41,7 @@ class Program {
   static async start(file: string): Promise<Program> {
     const journal = await mkdtemp(join(tmpdir(), "everwire-journal-"));
     const companion = await Companion.start(["--journal", journal], dirname(file));
-    const child = fork(file, [companion.address]);
+    const child = fork(file, [companion.address], { cwd: dirname(file) });
     await once(child, "message");
     return new Program(child, companion, journal);
   }
@@ -93,9 +93,12 @@ for (const [framework, file, shown] of [
   });
 }
 
-testsOf("svelte.js")("The lines of the README for Svelte show what is published, and end with the component", async ({ program }) => {
-  expect(await program.run("readme")).toBeNull();
-});
+const examples = testsOf("readme.js");
+for (const framework of ["React", "Vue", "Svelte"]) {
+  examples(`The README's example for ${framework} shows what its button publishes`, async ({ program }) => {
+    expect(await program.run(framework.toLowerCase())).toBeNull();
+  });
+}
 
 base("Components are drawn on a server, where no client is made", async () => {
   const project = await Project.from("crates/everwire-js/tests/bindings", packages);
