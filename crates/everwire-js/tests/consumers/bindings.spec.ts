@@ -106,3 +106,11 @@ base("Components are drawn on a server, where no client is made", async () => {
   expect(await project.run(process.execPath, "rendered.js")).toBe("<p>0 false 0</p> <p>0 false 0 null</p>\n");
   await project.remove();
 });
+
+base("What is required has the hooks and composables, too", async () => {
+  const project = await Project.from("crates/everwire-js/tests/bindings", packages);
+  const hooks = "ClientContext,ClientProvider,useChannel,useClient,useClientState,useEverSocket,usePresence";
+  const composables = "injectClient,provideClient,useChannel,useClient,useClientState,usePresence";
+  expect(await project.run(process.execPath, "required.cjs")).toBe(`true ${hooks} ${composables}\n`);
+  await project.remove();
+});
