@@ -84,7 +84,7 @@ async fn history(broker: &dyn Broker, request: &HistoryRequest) -> Result<Histor
         return Err(RequestError::new(format!("limit: use a number from 1 to {PAGE_MESSAGES}")));
     }
     let channel = ChannelName::try_from(&*channel_name(room)).map_err(|error| RequestError::new(error.to_string()))?;
-    read(broker, &channel, *before, u64::from(*limit)).await.map_err(|error| {
+    read(broker, &channel, *before, *limit as usize).await.map_err(|error| {
         tracing::warn!(%error, room, "the history of a room cannot be read");
         RequestError::new("the history cannot be read at the moment: ask again later")
     })
@@ -94,32 +94,16 @@ async fn read(
     broker: &dyn Broker,
     channel: &ChannelName,
     before: Option<u64>,
-    limit: u64,
+    limit: usize,
 ) -> Result<HistoryPage, BrokerError> {
-    let mut history = broker.history(channel, 0).await?;
-    let end = before.unwrap_or(u64::MAX).clamp(1, history.last.offset + 1);
-    let mut after = (end - 1).saturating_sub(limit);
-    let mut messages = Vec::new();
-    // The broker's pages have limits of their own.
-    while after + 1 < end {
-        let page = broker.read(channel, after, PageLimits::default()).await?;
-        history = page.history;
-        let Some(last) = page.messages.last() else { break };
-        after = last.cursor.offset;
-        messages.extend(page.messages.into_iter().take_while(|message| message.cursor.offset < end));
-    }
-    // A page ends where it was asked to end. Of messages that are too large together, the oldest are for the next page.
-    let mut bytes = 0;
-    let fitting = messages.iter().rev().take_while(|message| {
-        bytes += message.size();
-        bytes <= PAGE_BYTES || bytes == message.size()
-    });
-    let skipped = messages.len() - fitting.count();
-    let stored = messages[skipped..].iter().map(|message| Stored {
+    let limits = PageLimits { count: limit, bytes: PAGE_BYTES };
+    let page = broker.read_before(channel, before.unwrap_or(u64::MAX), limits).await?;
+    let stored = page.messages.iter().map(|message| Stored {
         offset: message.cursor.offset,
         time: message.cursor.time,
         message: message.payload.as_ref().and_then(|payload| serde_json::from_slice(payload.as_bytes()).ok()),
     });
+    let history = page.history;
     Ok(HistoryPage {
         epoch: format!("{:x}", history.epoch()),
         first: history.trimmed.offset + 1,

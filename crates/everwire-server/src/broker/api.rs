@@ -7,7 +7,7 @@ use bytes::Bytes;
 use everwire_core::protocol::Cursor;
 
 use super::error::BrokerError;
-use super::history::{History, Page, PageLimits};
+use super::history::{EarlierPage, History, Page, PageLimits};
 use super::message::{Publication, Stored};
 use super::names::{ChannelName, SessionId};
 use super::sessions::{SessionExpiry, StoredSession};
@@ -67,6 +67,66 @@ pub trait Broker: Debug + Send + Sync + 'static {
 
     /// Removes a session and its answers.
     fn remove_session(&self, id: &SessionId) -> BoxFuture<Result<(), BrokerError>>;
+}
+
+impl dyn Broker {
+    /// The latest messages before an offset, by ascending offset: for a list that loads older messages as its reader scrolls up. Pass
+    /// `u64::MAX` for the latest of all, and then the offset of the first message that is there. Where messages are too large together,
+    /// the oldest are left for the next page.
+    ///
+    /// ```
+    /// use everwire_server::Everwire;
+    /// use everwire_server::broker::{ChannelName, PageLimits};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let wire = Everwire::default();
+    /// for text in ["one", "two", "three"] {
+    ///     wire.publish_raw("news", text).await?;
+    /// }
+    /// let (news, limits) = (ChannelName::try_from("news")?, PageLimits { count: 2, ..PageLimits::default() });
+    /// let latest = wire.broker().read_before(&news, u64::MAX, limits).await?;
+    /// assert_eq!((latest.messages[0].payload.clone(), latest.is_first), (Some("two".into()), false));
+    /// let earlier = wire.broker().read_before(&news, latest.messages[0].cursor.offset, limits).await?;
+    /// assert_eq!((earlier.messages[0].payload.clone(), earlier.is_first), (Some("one".into()), true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the history cannot be read.
+    pub async fn read_before(
+        &self,
+        channel: &ChannelName,
+        before: u64,
+        limits: PageLimits,
+    ) -> Result<EarlierPage, BrokerError> {
+        let mut history = self.history(channel, 0).await?;
+        let end = before.min(history.last.offset.saturating_add(1));
+        let count = u64::try_from(limits.count.max(1)).unwrap_or(u64::MAX);
+        let mut after = end.saturating_sub(1).saturating_sub(count).max(history.trimmed.offset);
+        let mut messages = Vec::new();
+        // The limit in bytes holds from the end, so that each page is read whole.
+        while after.saturating_add(1) < end {
+            let page = self.read(channel, after, PageLimits::default()).await?;
+            if page.history.epoch() != history.epoch() {
+                messages.clear();
+            }
+            history = page.history;
+            let Some(last) = page.messages.last() else { break };
+            after = last.cursor.offset;
+            messages.extend(page.messages.into_iter().take_while(|message| message.cursor.offset < end));
+        }
+        let mut bytes = 0;
+        let fits = |message: &&Arc<Stored>| {
+            bytes += message.size();
+            bytes <= limits.bytes || bytes == message.size()
+        };
+        let left_out = messages.len() - messages.iter().rev().take_while(fits).count();
+        messages.drain(..left_out);
+        let first = messages.first().map_or(end, |message| message.cursor.offset);
+        Ok(EarlierPage { messages, is_first: first <= history.trimmed.offset.saturating_add(1), history })
+    }
 }
 
 /// Receives what a broker has stored.

@@ -70,6 +70,18 @@ pub struct Page {
     pub history: History,
 }
 
+/// The part of a channel's history before an offset.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EarlierPage {
+    /// The messages, by ascending offset.
+    pub messages: Vec<Arc<Stored>>,
+    /// Whether no message that is kept comes before these.
+    pub is_first: bool,
+    /// The history that the messages were read from.
+    pub history: History,
+}
+
 /// Collects messages until the limits are reached.
 pub(super) fn take_page<E>(
     messages: impl IntoIterator<Item = Result<Arc<Stored>, E>>,

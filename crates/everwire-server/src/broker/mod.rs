@@ -24,7 +24,7 @@ pub use api::{BoxFuture, Broker, Listener};
 pub use config::BrokerConfig;
 pub use error::BrokerError;
 pub use everwire_core::protocol::Cursor;
-pub use history::{History, Page, PageLimits};
+pub use history::{EarlierPage, History, Page, PageLimits};
 #[cfg(feature = "journal")]
 pub use journal::{Corruption, Fsync, Journal, JournalConfig, JournalError, JournalStats};
 pub use memory::Memory;

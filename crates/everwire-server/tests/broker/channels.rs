@@ -2,7 +2,7 @@
 
 use everwire_core::protocol::Cursor;
 use everwire_server::Message;
-use everwire_server::broker::{PageLimits, Publication};
+use everwire_server::broker::{PageLimits, Publication, Retention};
 
 use crate::support::{START, brokers, channel, everything, key, session, text, texts};
 
@@ -204,5 +204,51 @@ async fn listeners_receive_the_order_of_the_offsets_from_concurrent_publishers()
         }
         let offsets: Vec<_> = recorder.take().iter().map(|message| message.cursor.offset).collect();
         assert_eq!(offsets, (1..=800).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_history_is_read_in_pages_from_its_end() {
+    for fixture in brokers(|_| ()) {
+        let (room, kept) = (channel("chat"), Retention::stream().with_count(700));
+        let publication = |number: u32| text("chat", &number.to_string()).with_retention(kept);
+        for stored in (1..=1_000).map(|number| fixture.broker.publish(publication(number))).collect::<Vec<_>>() {
+            stored.await.unwrap();
+        }
+        let (mut before, mut numbers, mut sizes) = (u64::MAX, Vec::new(), Vec::new());
+        loop {
+            let limits = PageLimits { count: 300, bytes: usize::MAX };
+            let page = fixture.broker.read_before(&room, before, limits).await.unwrap();
+            before = page.messages[0].cursor.offset;
+            sizes.push(page.messages.len());
+            numbers.splice(0..0, texts(&page.messages));
+            if page.is_first {
+                break;
+            }
+        }
+        assert_eq!(sizes, [300, 300, 100]);
+        assert!(numbers.into_iter().eq((301..=1_000).map(|number| number.to_string())));
+        let none = fixture.broker.read_before(&room, before, PageLimits::default()).await.unwrap();
+        assert!(none.messages.is_empty() && none.is_first);
+        let unused = fixture.broker.read_before(&channel("unused"), u64::MAX, PageLimits::default()).await.unwrap();
+        assert!(unused.messages.is_empty() && unused.is_first);
+    }
+}
+
+#[tokio::test]
+async fn of_earlier_messages_that_are_too_large_together_the_oldest_are_left_for_the_next_page() {
+    for fixture in brokers(|_| ()) {
+        let size = 1_000;
+        for letter in ["a", "b", "c", "d"] {
+            fixture.publish(text("chat", &letter.repeat(size))).await;
+        }
+        let page = async |before, bytes| {
+            let limits = PageLimits { count: 10, bytes };
+            let page = fixture.broker.read_before(&channel("chat"), before, limits).await.unwrap();
+            page.messages.iter().map(|message| message.cursor.offset).collect::<Vec<_>>()
+        };
+        assert_eq!(page(u64::MAX, 2_500).await, [3, 4]);
+        assert_eq!(page(3, 1).await, [2]);
+        assert_eq!(page(2, 0).await, [1]);
     }
 }
