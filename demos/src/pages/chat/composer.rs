@@ -21,7 +21,6 @@ pub(super) struct ComposerProps {
     pub(super) name: AttrValue,
     /// Whether it is known who the visitor is.
     pub(super) is_known: bool,
-    pub(super) is_connected: bool,
 }
 
 /// The field for a message to one room; another room has another.
@@ -87,8 +86,6 @@ pub(super) fn Composer(props: &ComposerProps) -> Html {
                 <p id="chat-length" class={if length.is_too_long() { "field-error number" } else { "field-note number" }} role="status">
                     if let Some(note) = length.note() {
                         { note }
-                    } else if !props.is_connected {
-                        { "Not connected. What you send waits, in order." }
                     }
                 </p>
             </div>

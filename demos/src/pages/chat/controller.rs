@@ -103,8 +103,8 @@ impl Controller {
         self.0.page.replace(Some(Page { draw, _visibility: visibility }));
         let before = self.0.client.replace(client.clone());
         if before.is_some() && before != client {
-            // Another server has other rooms, and what waited for the one before fails with its client.
-            self.0.rooms.replace(Rooms::new(None));
+            // Another server has other messages.
+            self.0.rooms.replace(Rooms::new(storage::read(KEPT).as_deref()));
         }
         self.subscribe_all();
         self.called_to_end();

@@ -81,7 +81,7 @@ pub(super) fn Log(props: &LogProps) -> Html {
     };
     let block = |block: &Block| {
         html! {
-            <BlockView key={block.key.clone()} block={block.clone()} today={props.today} behind_utc={props.behind_utc}
+            <BlockView key={format!("{:?}", block.key)} block={block.clone()} today={props.today} behind_utc={props.behind_utc}
                 on_unsent={on_unsent.clone()} on_load={on_load.clone()} />
         }
     };
@@ -116,6 +116,10 @@ fn scroll_by(viewport: &Element, pixels: f64) {
 }
 
 fn load_if_near(viewport: &Element, controller: &Controller) {
+    // To look for the row in a long log takes a while.
+    if controller.rooms().current().timeline.to_load().is_none() {
+        return;
+    }
     if let Ok(Some(row)) = viewport.query_selector("[data-load]")
         && row.get_bounding_client_rect().bottom() > viewport.get_bounding_client_rect().top() - NEAR_TOP
     {

@@ -74,9 +74,15 @@ pub(crate) fn ChatPage() -> Html {
                     }
                     <Log key={room.name.clone()} controller={controller.clone()} room={room.name.clone()} {blocks}
                         unread={room.unread()} today={day(now(), behind_utc)} {behind_utc} />
-                    <p class="chat-typing">{ room.typists.text().unwrap_or_default() }</p>
+                    <p class="chat-typing">
+                        if is_connected {
+                            { room.typists.text().unwrap_or_default() }
+                        } else {
+                            { if me.is_some() { "Not connected. What you send waits, in order." } else { "Connecting…" } }
+                        }
+                    </p>
                     <Composer key={format!("{}-composer", room.name)} controller={controller.clone()} room={room.name.clone()} {name}
-                        is_known={me.is_some()} {is_connected} />
+                        is_known={me.is_some()} />
                 </section>
                 <aside class="chat-people" aria-labelledby="chat-people-heading">
                     <h2 id="chat-people-heading" class="chat-side-head">{ here(people.len()) }</h2>

@@ -56,8 +56,22 @@ pub(super) enum Load {
 /// Rows that are drawn together.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Block {
-    pub(super) key: String,
+    pub(super) key: BlockKey,
     pub(super) rows: Vec<Row>,
+}
+
+/// By what a block is found again when the log is drawn again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum BlockKey {
+    /// The messages of a part of the offsets: those that follow a hole within it, or all.
+    Messages {
+        generation: u32,
+        number: u64,
+        hole: Option<u64>,
+    },
+    /// What is missing before a place.
+    Hole(Place),
+    Unconfirmed,
 }
 
 impl Block {
@@ -111,30 +125,25 @@ pub(super) fn blocks(room: &Room, me: &str, behind_utc: f64) -> Vec<Block> {
 }
 
 /// Rows that are being collected.
-struct Rows {
+struct Rows<'a> {
     blocks: Vec<Block>,
     behind_utc: f64,
     /// The author, the name, the time and the day of the latest message.
-    group: Option<(String, String, f64, i64)>,
+    group: Option<(&'a str, &'a str, f64, i64)>,
     /// The latest hole, which is a block of its own.
     split: Option<Place>,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     fn push(&mut self, place: Place, row: Row) {
         let Place { generation, offset } = place;
         let number = offset / BLOCK;
         let is_split = |hole: &Place| (hole.generation, hole.offset / BLOCK) == (generation, number);
-        self.push_to(
-            match self.split.filter(is_split) {
-                Some(hole) => format!("{generation}-{number}-{}", hole.offset),
-                None => format!("{generation}-{number}"),
-            },
-            row,
-        );
+        let hole = self.split.filter(is_split).map(|hole| hole.offset);
+        self.push_to(BlockKey::Messages { generation, number, hole }, row);
     }
 
-    fn push_to(&mut self, key: String, row: Row) {
+    fn push_to(&mut self, key: BlockKey, row: Row) {
         if !matches!(row, Row::Message { .. } | Row::Unconfirmed { .. } | Row::Day(_)) {
             self.end_group();
         }
@@ -147,7 +156,7 @@ impl Rows {
     /// The next message has its author above it.
     fn end_group(&mut self) {
         if let Some((author, ..)) = &mut self.group {
-            author.clear();
+            *author = "";
         }
     }
 
@@ -157,12 +166,11 @@ impl Rows {
             HoleKind::Gone => Row::Gone(hole.missing),
             HoleKind::Older => Row::Older,
         };
-        let Place { generation, offset } = hole.before;
-        self.push_to(format!("{generation}-hole-{offset}"), row);
+        self.push_to(BlockKey::Hole(hole.before), row);
         self.split = Some(hole.before);
     }
 
-    fn entry(&mut self, entry: &Rc<Entry>, me: &str) {
+    fn entry(&mut self, entry: &'a Rc<Entry>, me: &str) {
         let (author, name) = match &entry.content {
             Content::Repeated => return,
             Content::Unreadable => ("", ""),
@@ -176,22 +184,21 @@ impl Rows {
         self.push(entry.place, Row::Message { entry: Rc::clone(entry), is_continued, is_mine });
     }
 
-    fn unconfirmed(&mut self, message: &Rc<Unconfirmed>) {
+    fn unconfirmed(&mut self, message: &'a Rc<Unconfirmed>) {
         let author = &message.message.author;
         // Clocks differ: it follows what is there, whatever that one says.
         let time = self.group.as_ref().map_or(message.time, |(_, _, time, _)| message.time.max(*time));
         let (is_other_day, is_continued) = self.follows(&author.id, &author.name, time);
-        let key = || "unconfirmed".to_owned();
         if let Some(day) = is_other_day {
-            self.push_to(key(), Row::Day(day));
+            self.push_to(BlockKey::Unconfirmed, Row::Day(day));
         }
-        self.push_to(key(), Row::Unconfirmed { message: Rc::clone(message), is_continued });
+        self.push_to(BlockKey::Unconfirmed, Row::Unconfirmed { message: Rc::clone(message), is_continued });
     }
 
     /// The day of a message where it is another one than that of the message before, and whether it belongs to the same group.
-    fn follows(&mut self, author: &str, name: &str, time: f64) -> (Option<i64>, bool) {
+    fn follows(&mut self, author: &'a str, name: &'a str, time: f64) -> (Option<i64>, bool) {
         let today = day(time, self.behind_utc);
-        let before = self.group.replace((author.to_owned(), name.to_owned(), time, today));
+        let before = self.group.replace((author, name, time, today));
         let Some((other, other_name, other_time, other_day)) = before else { return (Some(today), false) };
         let is_same_day = other_day == today;
         let is_same = !author.is_empty() && other == author && other_name == name && time - other_time <= GROUP;
