@@ -2,6 +2,8 @@ import { expect, type Page } from "@playwright/test";
 import { ChatPage } from "./chat-page.ts";
 import { EchoPage } from "./echo-page.ts";
 import { FilesPage, fileOf } from "./files-page.ts";
+import { Line } from "./line.ts";
+import { LivePage } from "./live-page.ts";
 import { MonitorPage } from "./monitor-page.ts";
 import { StartPage } from "./start-page.ts";
 import { ThroughputPage } from "./throughput-page.ts";
@@ -54,6 +56,12 @@ export const demos: readonly Demo[] = [
       await echo.send("are you there");
       await expect.poll(() => echo.received("are you there").count()).toBeGreaterThan(before);
     },
+  },
+  {
+    name: "live",
+    endpoint: channels,
+    visit: (page) => LivePage.visit(page),
+    lives: (page) => new LivePage(page).moves("Currencies"),
   },
   {
     name: "ticker",

@@ -65,7 +65,8 @@ fn line(message: &Message, note: Html) -> Html {
 /// Publishes a text, which comes back when it is stored. Returns whether there is a client for it.
 fn say(feed: &Feed<Talk>, text: String, update: UseForceUpdateHandle) -> bool {
     let Some(client) = &feed.client else { return false };
-    let author = Author { id: client.session().unwrap_or_default(), name: visitor::name() };
+    let id = visitor::user().or_else(|| client.session()).unwrap_or_default();
+    let author = Author { id, name: visitor::name() };
     let message = Message { id: secret::random(), author, text };
     let publishing = client.publish(&Channel::new(Panel::Chat.channel()), &message);
     let id = message.id.clone();

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { tabTo } from "../support/keyboard.ts";
+import { LivePage, panels } from "../support/live-page.ts";
+import { recovery } from "../support/line.ts";
+import { tryLooks } from "../support/looks.ts";
+import { kept } from "../support/screenshots.ts";
+import { Shifts } from "../support/shifts.ts";
+import { expect, test } from "../support/test.ts";
+
+test.describe("the trading floor", () => {
+  test.use({ serverFlags: ["--monitor"] });
+
+  test("has all panels on one WebSocket, and no number that changes moves another", async ({ page }) => {
+    let sockets = 0;
+    page.on("websocket", () => (sockets += 1));
+    const live = await LivePage.visit(page);
+    await expect(live.connection).toHaveText("7 channels on 1 connection");
+    await expect(live.panel("Trading day")).toContainText(/(Auction|Opens|Closes) in 0:\d\d/);
+    await expect(live.panel("Server")).toContainText(/Processor\s*\d+ %/);
+    await expect(live.panel("News").getByRole("listitem").nth(5)).toBeVisible();
+    await expect(live.panel("Server log")).toContainText("a session started");
+    await live.say("Good morning, floor!");
+
+    const shifts = await Shifts.watch(page);
+    for (const panel of ["Trading day", "Server", "Stocks", "Currencies"] as const) {
+      await live.moves(panel);
+    }
+    // Lists move by nature, and so does the start of a number that is aligned at its end.
+    expect((await shifts.seen()).filter((shift) => !/^(“|(li|time|span|ol|strong)\b)/.test(shift))).toEqual([]);
+
+    expect(sockets).toBe(1);
+    const payloads = await Promise.all(panels.map(([, channel]) => live.messages(channel)));
+    expect(Math.min(...payloads), "each has had a message").toBeGreaterThan(0);
+    const batches = await live.messages("Batches");
+    expect(batches, "several messages travel together").toBeLessThan(await live.messages("All payloads"));
+  });
+
+  test("does not receive what is switched off by the keyboard, and remembers it", async ({ page }) => {
+    const frames: string[] = [];
+    page.on("websocket", (socket) => {
+      socket.on("framereceived", ({ payload }) => frames.push(String(payload)));
+      socket.on("framesent", ({ payload }) => frames.push(String(payload)));
+    });
+    const live = await LivePage.visit(page);
+    await tabTo(page, live.switch("Stocks"));
+    await page.keyboard.press("Space");
+    await expect(live.switch("Stocks")).not.toBeChecked();
+    await expect(live.connection).toHaveText("6 channels on 1 connection");
+    await expect(live.panel("Stocks")).toContainText("Off");
+    await expect.poll(() => frames.some((frame) => frame.includes("unsub live/market"))).toBe(true);
+    // What was on its way arrives; then nothing more comes while others go on.
+    await live.getsMore("live/currency", 8);
+    const before = frames.length;
+    await live.getsMore("live/currency", 16);
+    expect(frames.slice(before).filter((frame) => frame.includes("msg live/market"))).toEqual([]);
+
+    frames.length = 0;
+    await page.reload();
+    await live.getsMore("live/currency", 4);
+    await expect(live.switch("Stocks")).not.toBeChecked();
+    expect(frames.filter((frame) => /(sub|msg) live\/market/.test(frame))).toEqual([]);
+    await live.switch("Stocks").click();
+    await live.moves("Stocks");
+  });
+
+  test("shows the lines of the log that matter", async ({ page }) => {
+    const live = await LivePage.visit(page);
+    const log = live.panel("Server log");
+    await expect(log.getByRole("listitem").first()).toBeVisible();
+    await log.getByRole("combobox", { name: "Lines to show" }).selectOption("Errors");
+    await expect(log.getByRole("listitem")).toHaveCount(0);
+    await expect(log).toContainText("No lines.");
+  });
+
+  test("is for everyone on every device", async ({ page }) => {
+    const live = await LivePage.visit(page);
+    await live.say("Good morning, floor!");
+    // A picture that is kept has sparklines of some length.
+    await live.getsMore("live/monitor", kept ? 40 : 3);
+    await expect(live.line.detail).toHaveText(/m?s$/);
+    await tryLooks(page, "live");
+  });
+});
+
+test.describe("a server with a journal", () => {
+  const journal = mkdtempSync(join(tmpdir(), "everwire-live-"));
+  test.use({ serverFlags: ["--monitor", "--journal", journal] });
+  test.afterAll(() => rmSync(journal, { recursive: true }));
+
+  test("is killed and started again, and every panel goes on without a gap", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    errors.expect(/^Failed to load resource/);
+    const live = await LivePage.visit(page);
+    await live.say("Before");
+    const before = await Promise.all(panels.map(([, channel]) => live.messages(channel)));
+    await companion.kill();
+    await live.line.down();
+    await expect(live.panel("Stocks").locator("tbody tr"), "what was known stays").toHaveCount(10);
+    await companion.restart();
+    await live.line.open();
+    await live.say("After");
+    for (const [index, [, channel]] of panels.entries()) {
+      await expect.poll(() => live.messages(channel), channel).toBeGreaterThan(before[index] ?? NaN);
+    }
+    await expect(live.panel("Chat")).toContainText("Before");
+    await expect(live.panel("Server log")).toContainText("a session was resumed");
+    await expect(live.note).toContainText("7 resumed · 0 missed", recovery);
+  });
+});
+
+test("a server that exposes nothing of its machine has a floor without its log", async ({ page }) => {
+  const live = await LivePage.visit(page);
+  await expect(live.panel("Server log")).toContainText("Start it with --monitor");
+  await expect(live.panel("Server")).toContainText("Messages a second");
+  await expect(live.panel("Server")).not.toContainText("Processor");
+});
