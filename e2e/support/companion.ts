@@ -74,7 +74,8 @@ export class Companion {
       throw new Error("the companion server is running: kill it first");
     }
     const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", this.#pages, ...(faults ? ["--faults"] : []), ...this.#flags];
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    printLog(child);
     this.#process = child;
     await listening(child);
   }
@@ -88,6 +89,17 @@ export class Companion {
     const exited = once(child, "exit");
     child.kill(signal);
     await exited;
+  }
+}
+
+/** Prints the log of a server, without the lines that it writes when all is well. */
+function printLog({ stderr }: ChildProcess): void {
+  if (stderr !== null) {
+    createInterface({ input: stderr }).on("line", (line) => {
+      if (!/^\S+ +INFO /.test(line)) {
+        console.error(line);
+      }
+    });
   }
 }
 

@@ -2,7 +2,6 @@ import { expect, type Page } from "@playwright/test";
 import { ChatPage } from "./chat-page.ts";
 import { EchoPage } from "./echo-page.ts";
 import { FilesPage, fileOf } from "./files-page.ts";
-import { Line } from "./line.ts";
 import { LivePage } from "./live-page.ts";
 import { MonitorPage } from "./monitor-page.ts";
 import { StartPage } from "./start-page.ts";
