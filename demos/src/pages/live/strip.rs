@@ -17,16 +17,15 @@ pub(super) fn BannerPanel(props: &PanelProps) -> Html {
     use_ticks(READABLE, props.is_on);
     let now = feed.client.as_ref().and_then(|client| client.server_time()).unwrap_or_else(now);
     let day = feed.model();
+    let banner = day.at(now);
+    let phase = banner.map_or("–", |banner| phase_name(banner.phase));
+    // The same elements with and without an announcement, so that nothing moves.
     html! {
         <Frame panel={Panel::Banner} is_on={props.is_on} on_switch={props.on_switch.clone()} resumed={feed.resumed} refused={feed.refused.clone()}>
             <div class="live-banner-text">
-                if let Some(banner) = day.at(now) {
-                    <span class="tag live-phase" data-phase={phase_name(banner.phase)}>{ phase_name(banner.phase) }</span>
-                    <p>{ &banner.text }</p>
-                    <p class="number live-countdown" role="timer">{ countdown(banner, now) }</p>
-                } else {
-                    <p>{ "Waiting for the server." }</p>
-                }
+                <span class="tag live-phase" data-phase={phase}>{ phase }</span>
+                <p>{ banner.map_or("Waiting for the server.", |banner| &banner.text) }</p>
+                <p class="number live-countdown" role="timer">{ banner.map(|banner| countdown(banner, now)) }</p>
             </div>
         </Frame>
     }

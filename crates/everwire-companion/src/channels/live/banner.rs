@@ -42,10 +42,10 @@ fn at(now: f64) -> Banner {
         let text = format!("{}. The market is open.", greeting(minute));
         Banner { phase: Phase::Open, text, until: minute + AUCTION_AT }
     } else if second < CLOSED_AT {
-        let text = "Closing auction. Last orders, please.".to_owned();
+        let text = "Closing auction. Last orders.".to_owned();
         Banner { phase: Phase::Auction, text, until: minute + CLOSED_AT }
     } else {
-        let text = "The market is closed. Stretch your legs.".to_owned();
+        let text = "The market is closed.".to_owned();
         Banner { phase: Phase::Closed, text, until: minute + MINUTE_MS }
     }
 }
