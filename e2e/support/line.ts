@@ -1,7 +1,7 @@
 import { expect, type BrowserContext, type Locator, type Page } from "@playwright/test";
 
 /** The entries of the menu that breaks the connection. */
-export type Break = "Cut the line" | "Go silent" | "Refuse" | "Close" | "Slow it down" | "Send garbage";
+export type Break = "Cut the line" | "Go silent" | "Refuse" | "Close" | "Slow it down" | "Send garbage" | "Kill the server";
 
 /**
  * How long a page may take to be connected again. The first delays of the backoff are up to 12 s long, by lot, and a busy

@@ -1,4 +1,7 @@
 import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from "@playwright/test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Companion } from "./companion.ts";
 import { PageErrors } from "./page-errors.ts";
 
@@ -7,6 +10,8 @@ export { expect };
 interface Options {
   /** What the companion server is started with, beside what every test needs. */
   serverFlags: string[];
+  /** Whether a supervisor starts the server again when it is killed, and a journal keeps what it had. */
+  supervised: boolean;
 }
 
 interface Fixtures {
@@ -20,10 +25,14 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures & Options>({
   serverFlags: [[], { option: true }],
-  companion: async ({ serverFlags }, use) => {
-    const companion = await Companion.start(serverFlags);
+  supervised: [false, { option: true }],
+  companion: async ({ serverFlags, supervised }, use) => {
+    const journal = await mkdtemp(join(tmpdir(), "everwire-journal-"));
+    const companion = await Companion.start([...serverFlags, ...(supervised ? ["--supervise", "--journal", journal] : [])]);
     await use(companion);
     await companion.kill();
+    // A worker that ends with its supervisor may still write.
+    await rm(journal, { recursive: true, maxRetries: 5 });
   },
   baseURL: async ({ companion }, use) => {
     await use(companion.address);

@@ -1,17 +1,25 @@
 import { type Page } from "@playwright/test";
 import { EchoPage } from "../support/echo-page.ts";
-import { Line } from "../support/line.ts";
+import { Line, recovery } from "../support/line.ts";
 import { tryLooks } from "../support/looks.ts";
 import { drawLongDelays } from "../support/lot.ts";
+import { StartPage } from "../support/start-page.ts";
 import { expect, test } from "../support/test.ts";
 import { TickerPage } from "../support/ticker-page.ts";
 import { TrackerPage, deviceAt } from "../support/tracker-page.ts";
 
 test.describe("on phone and desktop, light and dark, everybody can use", () => {
-  test("the start page", async ({ page }) => {
-    await page.goto("/");
-    await expect(new Line(page).detail).toHaveText(/\d m?s$/);
-    await tryLooks(page, "start");
+  test.describe("after the torture", () => {
+    test.use({ supervised: true });
+
+    test("the start page", async ({ page, errors }) => {
+      errors.expectLostConnections();
+      const start = await StartPage.visit(page, 20);
+      await start.counter.getByRole("button", { name: /^Torture/ }).click();
+      await expect(start.note).toContainText("none lost, none repeated.", recovery);
+      await start.line.open();
+      await tryLooks(page, "start");
+    });
   });
 
   test("a page whose line is down", async ({ page, companion, errors }) => {
