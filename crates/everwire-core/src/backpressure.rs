@@ -1,4 +1,3 @@
-use alloc::vec::Vec;
 use core::mem;
 
 use crate::{AtRisk, MessageId, Time, queue::Queue};
@@ -194,12 +193,12 @@ impl SendBuffer {
         let bytes = self.bytes();
         let fresh = Self { is_flushing: self.is_flushing, ..Self::new(self.watermarks) };
         let in_flight = mem::replace(self, fresh).in_flight;
-        let mut messages = Vec::new();
+        let mut at_risk = AtRisk { bytes, ..AtRisk::default() };
         // Not collected: an iterator of unknown length takes 150 bytes of the download of the npm package.
         for message in in_flight.iter() {
-            messages.push(message.id);
+            at_risk.push(message.id);
         }
-        AtRisk { bytes, messages }
+        at_risk
     }
 }
 

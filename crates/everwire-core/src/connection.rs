@@ -1,11 +1,12 @@
 use crate::{
     Action, AtRisk, CloseOutcome, ClosingHandshake, Config, Decision, Delivery, DiscardReason, DropCause,
-    HeartbeatMode, Input, Latency, MessageId, Network, Outbox, Page, QueueOptions, Refusal, Retry, SocketId, Time,
+    HeartbeatMode, Input, Latency, MessageId, Network, Outbox, Page, QueueOptions, ReconnectRules, Refusal, Retry,
+    SocketId, Time,
+    actions::Actions,
     backoff::RetrySchedule,
     backpressure::SendBuffer,
     environment::{Environment, is_late},
     heartbeat::{HeartbeatAction, LivenessDetector},
-    queue::Queue,
 };
 
 /// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
@@ -101,7 +102,10 @@ pub struct Traffic {
 /// never opened.
 #[derive(Debug)]
 pub struct Connection {
-    config: Config,
+    heartbeat: HeartbeatMode,
+    reconnect: ReconnectRules,
+    connect_timeout: Time,
+    close_timeout: Time,
     phase: Phase,
     /// The latest time that was handed in.
     now: Time,
@@ -113,7 +117,7 @@ pub struct Connection {
     liveness: Option<LivenessDetector>,
     latency: Latency,
     traffic: Traffic,
-    actions: Queue<Action>,
+    actions: Actions<Action>,
     /// How many of the actions are [`Action::Transmit`].
     pending_transmits: usize,
     /// The [`Action::Opened`] of the open socket was taken: its on-open messages come before any other.
@@ -143,24 +147,28 @@ impl Connection {
     /// A connection that waits to be opened. All its random numbers follow from `seed`; give each connection a different one, or
     /// their retries coincide.
     pub fn new(config: Config, seed: u64) -> Self {
+        let Config { backoff, heartbeat, outbox, watermarks, reconnect, connect_timeout, close_timeout } = config;
         Self {
+            heartbeat,
+            reconnect,
+            connect_timeout,
+            close_timeout,
             phase: Phase::Idle,
             now: Time::ZERO,
-            retries: RetrySchedule::new(config.backoff.clone(), seed),
+            retries: RetrySchedule::new(backoff, seed),
             environment: Environment::default(),
-            outbox: Outbox::new(config.outbox.clone()),
-            buffer: SendBuffer::new(config.watermarks),
+            outbox: Outbox::new(outbox),
+            buffer: SendBuffer::new(watermarks),
             liveness: None,
             latency: Latency::default(),
             traffic: Traffic::default(),
-            actions: Queue::new(),
+            actions: Actions::new(),
             pending_transmits: 0,
             is_opened: false,
             undecided: None,
             next_socket: 1,
             next_message: 1,
             next_ping: 1,
-            config,
         }
     }
 
@@ -177,7 +185,9 @@ impl Connection {
         {
             self.retries.reset_failures();
         }
-        if let Some(loss) = self.undecided.take() {
+        if cfg!(feature = "socket")
+            && let Some(loss) = self.undecided.take()
+        {
             let decision = if let Input::Decided(decision) = input { decision } else { loss.default };
             self.conclude(now, loss, decision);
         }
@@ -264,9 +274,9 @@ impl Connection {
     /// Replaces the heartbeat, on the open socket and on those to come: for a protocol whose server says how often it wants pings.
     pub fn set_heartbeat(&mut self, heartbeat: HeartbeatMode) {
         if let Some(liveness) = &mut self.liveness {
-            liveness.set_heartbeat(heartbeat.clone());
+            liveness.set_heartbeat(heartbeat);
         }
-        self.config.heartbeat = heartbeat;
+        self.heartbeat = heartbeat;
     }
 
     /// Makes no attempt before `delay` has passed, and spreads those after it as always: the server has said that it could not take
@@ -376,7 +386,7 @@ impl Connection {
         match self.phase {
             Phase::Open { socket, .. } => {
                 self.expire();
-                self.phase = Phase::Closing { socket, give_up_at: now + self.config.close_timeout };
+                self.phase = Phase::Closing { socket, give_up_at: now + self.close_timeout };
                 self.stop_liveness();
                 self.buffer.stop_measuring();
                 // The platform sends what it was handed before the close frame, whatever its buffer holds.
@@ -409,7 +419,7 @@ impl Connection {
         }
         self.phase = Phase::Open { socket, since: now };
         self.is_opened = false;
-        self.liveness = Some(LivenessDetector::new(self.config.heartbeat.clone(), self.next_ping, now));
+        self.liveness = Some(LivenessDetector::new(self.heartbeat, self.next_ping, now));
         let failures = self.retries.failures();
         self.actions.push(Action::Opened { socket, failures, is_reconnect: self.traffic.opened > 0 });
         self.traffic.opened += 1;
@@ -626,7 +636,7 @@ impl Connection {
     }
 
     fn dead(&mut self, now: Time, socket: SocketId) {
-        let sends_pings = matches!(self.config.heartbeat, HeartbeatMode::Ping(_));
+        let sends_pings = matches!(self.heartbeat, HeartbeatMode::Ping(_));
         let answered_now = self.liveness.as_ref().is_some_and(LivenessDetector::ever_answered);
         let answered_before = self.latency.histogram().count() > 0;
         let ever_answered = !sends_pings || answered_now || answered_before;
@@ -645,7 +655,7 @@ impl Connection {
         self.retries.dialed(now, Time::ZERO);
         self.phase = Phase::Connecting {
             socket,
-            give_up_at: now + self.config.connect_timeout,
+            give_up_at: now + self.connect_timeout,
             had_no_network: self.environment.is_offline(),
         };
         self.actions.push(Action::Dial { socket, failures: self.retries.failures() });
@@ -663,7 +673,7 @@ impl Connection {
 
     /// The socket is gone: plans the next attempt by the policy and the backoff.
     fn lost(&mut self, now: Time, cause: DropCause, at_risk: AtRisk) {
-        let default = self.config.reconnect.default_decision(&cause);
+        let default = self.reconnect.default_decision(&cause);
         let had_no_network = matches!(self.phase, Phase::Connecting { had_no_network: true, .. });
         let planned = if default == Decision::Stop { Decision::Retry } else { default };
         let at = self.plan_attempt(now, planned, &cause, had_no_network);
@@ -698,7 +708,7 @@ impl Connection {
             let outcome = if is_final { CloseOutcome::Final(cause) } else { CloseOutcome::Exhausted(cause) };
             return self.end(outcome, loss.at_risk);
         }
-        if !self.config.reconnect.asks_application {
+        if !cfg!(feature = "socket") || !self.reconnect.asks_application {
             return self.conclude(now, loss, default);
         }
         self.phase = Phase::Waiting { until: None };

@@ -1,12 +1,14 @@
 //! When silence means that the link is dead.
 
-use crate::{Latency, Time, queue::Queue};
+use alloc::vec::Vec;
+
+use crate::{Latency, Time};
 
 /// How a dead link is distinguished from a quiet one.
 ///
 /// A browser's WebSocket does not expose protocol pings, and reports a dead link only when the operating system gives up on it,
 /// minutes later. So pings are messages.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum HeartbeatMode {
     /// A ping after silence; the link is dead when nothing at all is received before its deadline. The default. The server has to
@@ -28,7 +30,7 @@ impl Default for HeartbeatMode {
 ///
 /// The deadline follows the measured round trip (twice the retransmission timeout of RFC 6298), within
 /// [`min_deadline`](field@Self::min_deadline) and [`max_deadline`](field@Self::max_deadline).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct PingSchedule {
     /// How long the link may be silent before a ping is sent (7 s).
@@ -125,7 +127,8 @@ const SILENCE_GRACE: Time = Time::from_secs(2);
 pub(crate) struct LivenessDetector {
     heartbeat: HeartbeatMode,
     next_ping: u64,
-    outstanding: Queue<Ping>,
+    /// Oldest first.
+    outstanding: Vec<Ping>,
     last_received: Time,
     last_ping: Time,
     /// When the link is given up unless something is received before.
@@ -161,7 +164,7 @@ impl LivenessDetector {
         let mut detector = Self {
             heartbeat,
             next_ping: first_ping,
-            outstanding: Queue::new(),
+            outstanding: Vec::new(),
             last_received: now,
             last_ping: now,
             dead_at: Time::NEVER,
@@ -213,10 +216,9 @@ impl LivenessDetector {
         self.ever_answered = true;
         self.count_lost(now, latency);
         let is_certain = id.is_some() || self.outstanding.len() == 1;
-        let id = id.or_else(|| self.outstanding.iter().next().map(|ping| ping.id));
-        let mut answered = None;
-        self.outstanding.extract(|ping| Some(ping.id) == id, |ping| answered = Some(ping.sent_at));
-        answered.filter(|_| is_certain)
+        let place = self.outstanding.iter().position(|ping| id.is_none_or(|id| ping.id == id))?;
+        let answered = self.outstanding.remove(place).sent_at;
+        is_certain.then_some(answered)
     }
 
     /// Bytes were handed to the socket.
@@ -316,7 +318,7 @@ impl LivenessDetector {
 
     /// Time stood still: a later answer is no sample of the round trip.
     pub(crate) fn reset_pings(&mut self) {
-        self.outstanding = Queue::new();
+        self.outstanding.clear();
     }
 
     /// Extends a deadline that has passed, once between two receipts.
@@ -336,7 +338,7 @@ impl LivenessDetector {
 
     fn ping(&mut self, now: Time, latency: &mut Latency) -> HeartbeatAction {
         if self.outstanding.len() == MAX_OUTSTANDING {
-            self.outstanding.pop();
+            self.outstanding.remove(0);
             latency.record_lost();
         }
         let id = self.next_ping;
@@ -379,7 +381,8 @@ impl LivenessDetector {
     }
 
     fn count_lost(&mut self, now: Time, latency: &mut Latency) {
-        while self.outstanding.pop_if(|ping| ping.sent_at + LOST_AFTER <= now).is_some() {
+        while self.outstanding.first().is_some_and(|ping| ping.sent_at + LOST_AFTER <= now) {
+            self.outstanding.remove(0);
             latency.record_lost();
         }
     }

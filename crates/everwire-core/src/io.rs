@@ -1,5 +1,6 @@
 //! What goes into a [`Connection`](crate::Connection) and what comes out of it: numbers only.
 
+#[cfg(feature = "socket")]
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -325,5 +326,14 @@ pub struct AtRisk {
     pub bytes: u64,
     /// The messages that they belong to, in the order in which they were handed over. Those before were handed to the network, which
     /// does not mean that the server received them: only an acknowledgement by the server can show that.
+    #[cfg(feature = "socket")]
     pub messages: Vec<MessageId>,
+}
+
+impl AtRisk {
+    #[cfg_attr(not(feature = "socket"), expect(unused_variables, reason = "single messages are not known"))]
+    pub(crate) fn push(&mut self, message: MessageId) {
+        #[cfg(feature = "socket")]
+        self.messages.push(message);
+    }
 }

@@ -37,6 +37,7 @@
 
 extern crate alloc;
 
+mod actions;
 mod backoff;
 mod backpressure;
 mod channel;
@@ -52,6 +53,10 @@ pub mod ping;
 mod policy;
 pub mod protocol;
 mod protocols;
+#[cfg(feature = "socket")]
+mod queue;
+#[cfg(not(feature = "socket"))]
+#[path = "no_queue.rs"]
 mod queue;
 mod random;
 pub mod session;

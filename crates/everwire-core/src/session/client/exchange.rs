@@ -1,10 +1,9 @@
 use super::{
-    actions::Actions,
     config::ClientSessionConfig,
     io::{ClientAction, PublishId, PublishOutcome, QueueError, RequestId},
     outgoing::{Kind, Outgoing, Part, Transmission},
 };
-use crate::{Time, protocol::ErrorCode};
+use crate::{Time, actions::Actions, protocol::ErrorCode};
 
 /// The publishes and requests of a client: sent in the order in which they were accepted, within the server's credits, and kept until
 /// they are answered.
@@ -102,7 +101,7 @@ impl Exchange {
         Ok(RequestId(id))
     }
 
-    pub(super) fn cancel(&mut self, id: RequestId, is_attached: bool, actions: &mut Actions) {
+    pub(super) fn cancel(&mut self, id: RequestId, is_attached: bool, actions: &mut Actions<ClientAction>) {
         let Some(seq) = self.requests.abandon(id.0) else { return };
         Kind::Requests.fail(id.0, ErrorCode::Cancelled, actions);
         // Without a connection, `cancel` follows the next `welcome`.
@@ -113,7 +112,7 @@ impl Exchange {
 
     // What the server sends.
 
-    pub(super) fn welcomed(&mut self, now: Time, welcome: Welcome, actions: &mut Actions) {
+    pub(super) fn welcomed(&mut self, now: Time, welcome: Welcome, actions: &mut Actions<ClientAction>) {
         self.credits = welcome.credits;
         self.max_message = Some(welcome.max_message);
         if welcome.is_new {
@@ -138,7 +137,7 @@ impl Exchange {
         self.credits = credits;
     }
 
-    pub(super) fn published(&mut self, seq: u64, outcome: PublishOutcome, actions: &mut Actions) {
+    pub(super) fn published(&mut self, seq: u64, outcome: PublishOutcome, actions: &mut Actions<ClientAction>) {
         if let Some(id) = self.publishes.answered(seq) {
             actions.push(ClientAction::Published { id: PublishId(id), outcome });
         }
@@ -149,7 +148,7 @@ impl Exchange {
         seq: u64,
         part: u64,
         more: bool,
-        actions: &mut Actions,
+        actions: &mut Actions<ClientAction>,
     ) -> Result<(), OutOfSequence> {
         match self.requests.answered_in_part(seq, part, more) {
             Part::Expected(id) => actions.push(ClientAction::Answered { id: RequestId(id), part, more }),
@@ -160,7 +159,7 @@ impl Exchange {
     }
 
     /// A request failed.
-    pub(super) fn refused(&mut self, seq: u64, code: ErrorCode, actions: &mut Actions) {
+    pub(super) fn refused(&mut self, seq: u64, code: ErrorCode, actions: &mut Actions<ClientAction>) {
         if let Some(id) = self.requests.answered(seq) {
             Kind::Requests.fail(id, code, actions);
         }
@@ -169,7 +168,7 @@ impl Exchange {
     // What follows from it.
 
     /// Sends what waits while there are credits.
-    pub(super) fn transmit(&mut self, now: Time, actions: &mut Actions) {
+    pub(super) fn transmit(&mut self, now: Time, actions: &mut Actions<ClientAction>) {
         while ((self.publishes.unanswered() + self.requests.unanswered()) as u64) < self.credits {
             let is_publish = match (self.publishes.next(), self.requests.next()) {
                 (None, None) => return,
@@ -180,13 +179,13 @@ impl Exchange {
         }
     }
 
-    pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) {
+    pub(super) fn expire(&mut self, now: Time, actions: &mut Actions<ClientAction>) {
         self.publishes.expire(now, actions);
         self.requests.expire(now, actions);
     }
 
     /// The session is over.
-    pub(super) fn end(&mut self, code: ErrorCode, actions: &mut Actions) {
+    pub(super) fn end(&mut self, code: ErrorCode, actions: &mut Actions<ClientAction>) {
         self.publishes.lose(actions);
         self.publishes.discard_all(code, actions);
         self.requests.lose(actions);
@@ -205,7 +204,7 @@ impl Exchange {
         Ok(self.latest_id)
     }
 
-    fn transmit_publish(&mut self, actions: &mut Actions) {
+    fn transmit_publish(&mut self, actions: &mut Actions<ClientAction>) {
         let limit = self.max_message.unwrap_or(usize::MAX);
         if let Some(line) = self.publishes.next().filter(|line| line.size > limit) {
             Kind::Publishes.fail(line.id, ErrorCode::TooLarge, actions);
@@ -215,7 +214,7 @@ impl Exchange {
         }
     }
 
-    fn transmit_request(&mut self, now: Time, actions: &mut Actions) {
+    fn transmit_request(&mut self, now: Time, actions: &mut Actions<ClientAction>) {
         let limit = self.max_message.unwrap_or(usize::MAX);
         if let Some(line) = self.requests.next().filter(|line| line.size > limit) {
             // The limit may have been larger when it was sent before.

@@ -1,4 +1,3 @@
-mod actions;
 mod config;
 mod exchange;
 mod io;
@@ -6,7 +5,6 @@ mod lines;
 mod outgoing;
 mod subscriptions;
 
-use actions::Actions;
 pub use config::ClientSessionConfig;
 use exchange::{Exchange, OutOfSequence, Welcome};
 pub use io::{Attachment, ClientAction, ClientInput, PublishId, PublishOutcome, QueueError, RequestId, SubscriptionId};
@@ -14,6 +12,7 @@ use subscriptions::{Irreparable, Subscriptions};
 
 use crate::{
     Delivery, Time,
+    actions::Actions,
     connection::NO_CLOSE_FRAME,
     protocol::{Cursor, ErrorCode, Start},
     random::Random,
@@ -68,7 +67,7 @@ pub struct ClientSession {
     subscriptions: Subscriptions,
     /// When to leave a server that drains.
     leave_at: Time,
-    actions: Actions,
+    actions: Actions<ClientAction>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,7 +110,7 @@ impl ClientSession {
             exchange: Exchange::default(),
             subscriptions: Subscriptions::default(),
             leave_at: Time::NEVER,
-            actions: Actions::default(),
+            actions: Actions::new(),
         }
     }
 

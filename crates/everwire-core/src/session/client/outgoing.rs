@@ -1,10 +1,7 @@
 use alloc::vec::Vec;
 
-use super::{
-    actions::Actions,
-    io::{ClientAction, PublishId, PublishOutcome, RequestId},
-};
-use crate::{Time, protocol::ErrorCode};
+use super::io::{ClientAction, PublishId, PublishOutcome, RequestId};
+use crate::{Time, actions::Actions, protocol::ErrorCode};
 
 /// What has to be answered by the server, of one kind: the publishes or the requests of a session.
 ///
@@ -72,7 +69,7 @@ pub(super) enum Part {
 
 impl Kind {
     /// Reports a failure.
-    pub(super) fn fail(self, id: u64, code: ErrorCode, actions: &mut Actions) {
+    pub(super) fn fail(self, id: u64, code: ErrorCode, actions: &mut Actions<ClientAction>) {
         actions.push(match self {
             Self::Publishes => ClientAction::Published { id: PublishId(id), outcome: PublishOutcome::Failed(code) },
             Self::Requests => ClientAction::RequestFailed { id: RequestId(id), code },
@@ -187,16 +184,15 @@ impl Outgoing {
     }
 
     /// Takes out what has expired and reports it, in the order of the application's calls.
-    pub(super) fn expire(&mut self, now: Time, actions: &mut Actions) {
+    pub(super) fn expire(&mut self, now: Time, actions: &mut Actions<ClientAction>) {
         if now < self.next_expiry {
             return;
         }
         self.next_expiry = Time::NEVER;
         let (kind, sent) = (self.kind, self.sent);
-        let (mut place, mut bytes, mut next_expiry) = (0, self.bytes, Time::NEVER);
-        self.lines.retain_mut(|line| {
+        let (mut bytes, mut next_expiry) = (self.bytes, Time::NEVER);
+        self.retain(&mut |place, line| {
             let is_sent = place < sent;
-            place += 1;
             if line.is_abandoned || (is_sent && kind == Kind::Publishes) {
                 return true;
             }
@@ -216,7 +212,7 @@ impl Outgoing {
     pub(super) fn forget_abandoned(&mut self, mut forget: impl FnMut(u64)) {
         let before = self.lines.len();
         // Those that are to be sent are taken out when they are abandoned.
-        self.lines.retain(|line| {
+        self.retain(&mut |_, line| {
             if line.is_abandoned {
                 forget(line.seq);
             }
@@ -234,7 +230,7 @@ impl Outgoing {
     }
 
     /// Takes out what the server may have, and reports it as unknown.
-    pub(super) fn lose(&mut self, actions: &mut Actions) {
+    pub(super) fn lose(&mut self, actions: &mut Actions<ClientAction>) {
         let count = match self.kind {
             Kind::Publishes => self.sent,
             Kind::Requests => self.lines.partition_point(|line| line.seq > 0),
@@ -251,19 +247,35 @@ impl Outgoing {
     }
 
     /// Takes out what the server does not have, and reports it, after [`Self::lose`].
-    pub(super) fn discard_all(&mut self, code: ErrorCode, actions: &mut Actions) {
+    pub(super) fn discard_all(&mut self, code: ErrorCode, actions: &mut Actions<ClientAction>) {
         self.discard_first(self.lines.len(), code, actions);
         self.next_expiry = Time::NEVER;
     }
 
-    fn discard_first(&mut self, count: usize, code: ErrorCode, actions: &mut Actions) {
-        for line in self.lines.drain(..count) {
-            self.bytes -= line.size;
-            if !line.is_abandoned {
-                self.kind.fail(line.id, code, actions);
+    fn discard_first(&mut self, count: usize, code: ErrorCode, actions: &mut Actions<ClientAction>) {
+        let (kind, mut bytes) = (self.kind, self.bytes);
+        self.retain(&mut |place, line| {
+            let is_kept = place >= count;
+            if !is_kept {
+                bytes -= line.size;
+                if !line.is_abandoned {
+                    kind.fail(line.id, code, actions);
+                }
             }
-        }
+            is_kept
+        });
+        self.bytes = bytes;
         self.sent = 0;
+    }
+
+    /// Keeps the lines for which the function, given their places, returns true. One instance for all callers is smaller than one for each.
+    #[inline(never)]
+    fn retain(&mut self, keeps: &mut dyn FnMut(usize, &mut Line) -> bool) {
+        let mut place = 0;
+        self.lines.retain_mut(|line| {
+            place += 1;
+            keeps(place - 1, line)
+        });
     }
 
     fn place_of(&self, seq: u64) -> Option<usize> {

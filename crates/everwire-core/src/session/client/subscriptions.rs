@@ -1,11 +1,9 @@
 use alloc::vec::Vec;
 
-use super::{
-    actions::Actions,
-    io::{ClientAction, SubscriptionId},
-};
+use super::io::{ClientAction, SubscriptionId};
 use crate::{
     Delivery,
+    actions::Actions,
     protocol::{Cursor, ErrorCode, GapReason, Start},
 };
 
@@ -79,7 +77,7 @@ impl Subscription {
     }
 
     /// Sends `sub` if it is wanted and possible.
-    fn ask(&mut self, actions: &mut Actions) {
+    fn ask(&mut self, actions: &mut Actions<ClientAction>) {
         if self.wish != Wish::Messages || self.is_held() {
             return;
         }
@@ -93,7 +91,7 @@ impl Subscription {
     }
 
     /// Sends `unsub` if the server has it; where that is not known yet, its answer is awaited.
-    fn release(&mut self, actions: &mut Actions) {
+    fn release(&mut self, actions: &mut Actions<ClientAction>) {
         match &mut self.link {
             Link::None => {}
             Link::Asked { is_stale, .. } => *is_stale = true,
@@ -105,7 +103,7 @@ impl Subscription {
     }
 
     /// Subscribes again from the position, because a line does not continue it.
-    fn repair(&mut self, actions: &mut Actions) -> Result<(), Irreparable> {
+    fn repair(&mut self, actions: &mut Actions<ClientAction>) -> Result<(), Irreparable> {
         if self.repairs == MAX_REPAIRS {
             return Err(Irreparable);
         }
@@ -125,7 +123,7 @@ impl Subscriptions {
 
     // What the application asks for.
 
-    pub(super) fn subscribe(&mut self, start: Start, actions: &mut Actions) -> SubscriptionId {
+    pub(super) fn subscribe(&mut self, start: Start, actions: &mut Actions<ClientAction>) -> SubscriptionId {
         self.latest_id += 1;
         let id = SubscriptionId(self.latest_id);
         self.all.push(Subscription {
@@ -142,7 +140,7 @@ impl Subscriptions {
         id
     }
 
-    pub(super) fn restart(&mut self, id: SubscriptionId, start: Start, actions: &mut Actions) {
+    pub(super) fn restart(&mut self, id: SubscriptionId, start: Start, actions: &mut Actions<ClientAction>) {
         let is_connected = self.is_connected;
         let Some(subscription) = self.find(id) else { return };
         subscription.start = start;
@@ -158,7 +156,7 @@ impl Subscriptions {
         }
     }
 
-    pub(super) fn pause(&mut self, id: SubscriptionId, actions: &mut Actions) {
+    pub(super) fn pause(&mut self, id: SubscriptionId, actions: &mut Actions<ClientAction>) {
         if let Some(subscription) = self.find(id)
             && subscription.wish == Wish::Messages
         {
@@ -167,7 +165,7 @@ impl Subscriptions {
         }
     }
 
-    pub(super) fn resume(&mut self, id: SubscriptionId, actions: &mut Actions) {
+    pub(super) fn resume(&mut self, id: SubscriptionId, actions: &mut Actions<ClientAction>) {
         let is_connected = self.is_connected;
         if let Some(subscription) = self.find(id)
             && subscription.wish == Wish::Pause
@@ -179,7 +177,7 @@ impl Subscriptions {
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, id: SubscriptionId, actions: &mut Actions) {
+    pub(super) fn unsubscribe(&mut self, id: SubscriptionId, actions: &mut Actions<ClientAction>) {
         let Some(subscription) = self.find(id) else { return };
         subscription.wish = Wish::End;
         subscription.release(actions);
@@ -191,7 +189,7 @@ impl Subscriptions {
     // What happens to the connection.
 
     /// Lines can be sent from now on.
-    pub(super) fn connected(&mut self, actions: &mut Actions) {
+    pub(super) fn connected(&mut self, actions: &mut Actions<ClientAction>) {
         self.is_connected = true;
         for subscription in &mut self.all {
             subscription.is_recovering |= subscription.is_answered;
@@ -201,7 +199,7 @@ impl Subscriptions {
     }
 
     /// No more lines are received or can be sent.
-    pub(super) fn disconnected(&mut self, actions: &mut Actions) {
+    pub(super) fn disconnected(&mut self, actions: &mut Actions<ClientAction>) {
         self.is_connected = false;
         self.all.retain_mut(|subscription| {
             subscription.link = Link::None;
@@ -213,15 +211,16 @@ impl Subscriptions {
         });
     }
 
-    pub(super) fn end(&mut self, code: ErrorCode, actions: &mut Actions) {
-        for subscription in self.all.drain(..) {
+    pub(super) fn end(&mut self, code: ErrorCode, actions: &mut Actions<ClientAction>) {
+        for subscription in &self.all {
             actions.push(ClientAction::Ended { subscription: subscription.id, code: Some(code) });
         }
+        self.all.clear();
     }
 
     // What the server sends.
 
-    pub(super) fn subscribed(&mut self, id: SubscriptionId, cursor: Cursor, actions: &mut Actions) {
+    pub(super) fn subscribed(&mut self, id: SubscriptionId, cursor: Cursor, actions: &mut Actions<ClientAction>) {
         let Some(subscription) = self.find(id) else { return };
         match subscription.link {
             Link::Asked { is_stale: true, .. } => {
@@ -245,7 +244,7 @@ impl Subscriptions {
         }
     }
 
-    pub(super) fn unsubscribed(&mut self, id: SubscriptionId, code: ErrorCode, actions: &mut Actions) {
+    pub(super) fn unsubscribed(&mut self, id: SubscriptionId, code: ErrorCode, actions: &mut Actions<ClientAction>) {
         match self.find(id).map(|subscription| subscription.link) {
             Some(Link::Asked { is_stale: true, .. }) => self.settle(id, actions),
             Some(_) => self.remove(id, Some(code), actions),
@@ -254,7 +253,7 @@ impl Subscriptions {
     }
 
     /// The answer of a `sub` came that is not wanted any more.
-    fn settle(&mut self, id: SubscriptionId, actions: &mut Actions) {
+    fn settle(&mut self, id: SubscriptionId, actions: &mut Actions<ClientAction>) {
         let Some(subscription) = self.find(id) else { return };
         subscription.link = Link::None;
         match subscription.wish {
@@ -270,7 +269,7 @@ impl Subscriptions {
         id: SubscriptionId,
         cursor: Cursor,
         after: u64,
-        actions: &mut Actions,
+        actions: &mut Actions<ClientAction>,
     ) -> Result<Delivery, Irreparable> {
         let Some((subscription, position, expects_gap)) = self.find_open(id) else { return Ok(Delivery::Ignore) };
         let is_same_epoch = cursor.epoch == position.epoch;
@@ -290,7 +289,7 @@ impl Subscriptions {
         id: SubscriptionId,
         cursor: Cursor,
         is_live: bool,
-        actions: &mut Actions,
+        actions: &mut Actions<ClientAction>,
     ) -> Result<(), Irreparable> {
         let Some((subscription, position, expects_gap)) = self.find_open(id) else { return Ok(()) };
         if cursor.epoch != position.epoch || expects_gap {
@@ -314,7 +313,7 @@ impl Subscriptions {
         reason: GapReason,
         cursor: Cursor,
         missed: Option<u64>,
-        actions: &mut Actions,
+        actions: &mut Actions<ClientAction>,
     ) {
         let Some((subscription, position, expects_gap)) = self.find_open(id) else { return };
         let is_late = match reason {
@@ -359,7 +358,7 @@ impl Subscriptions {
         }
     }
 
-    fn remove(&mut self, id: SubscriptionId, code: Option<ErrorCode>, actions: &mut Actions) {
+    fn remove(&mut self, id: SubscriptionId, code: Option<ErrorCode>, actions: &mut Actions<ClientAction>) {
         if let Some(place) = self.place(id) {
             self.all.remove(place);
             actions.push(ClientAction::Ended { subscription: id, code });
