@@ -1,13 +1,14 @@
-import { byteLength, copied, parseClose, parseData, sizeOf } from "./arguments.js";
+import { byteLength, copied, isProvider, parseAddress, parseClose, parseData, parseProtocols, sizeOf } from "./arguments.js";
 import * as code from "../build/codes.js";
 import { pass } from "./emitter.js";
 import { closeEvent, dispatch, event, exception, report } from "./events.js";
 import { NO_CLOSE_FRAME } from "./link.js";
 import { createMachine, statsOf } from "./machine.js";
+import { trapped } from "./module.js";
 import { createOutbox } from "./outbox.js";
 
 /** What an EverSocket, the `target`, is over a core. The variables are those of the socket. */
-export function drive(target, WebSocket, sources, options) {
+export function drive(target, WebSocket, sources, { options, pings, hasHeartbeat, shouldReconnect }) {
   let readyState = 0;
   /** The arguments of `close`, once it was called, and whether that was before the connection was open. */
   let closing;
@@ -18,6 +19,9 @@ export function drive(target, WebSocket, sources, options) {
   let lost;
   let protocol = "";
   let extensions = "";
+
+  /** The exports of the wasm module, and the number of the core there. */
+  let wasm, core;
 
   const outbox = createOutbox();
   /** The promises of `ready`. */
@@ -88,7 +92,7 @@ export function drive(target, WebSocket, sources, options) {
   function decide(cause, drop, byDefault) {
     if (cause === code.CAUSE_REFUSED) return false;
     try {
-      return !!(options.shouldReconnect(drop, byDefault) ?? byDefault);
+      return !!(shouldReconnect(drop, byDefault) ?? byDefault);
     } catch (error) {
       report(error);
       return byDefault;
@@ -149,13 +153,56 @@ export function drive(target, WebSocket, sources, options) {
     machine.start(() => !readyState);
   }
 
+  /** Address and subprotocols, which are parsed already where no function gives them. */
+  function provide(attempt) {
+    const connected = ([address, protocols]) => {
+      const offered = parseProtocols(protocols);
+      return [parseAddress(address), ...(offered.length ? [offered] : [])];
+    };
+    if (!hasProvider) return connected(sources);
+    return Promise.all(sources.map(async (source) => (isProvider(source) ? source(attempt) : source))).then(connected);
+  }
+
+  function receive(event) {
+    const { data } = event;
+    const answer = pings?.read(data);
+    if (answer) return machine.handle(code.INPUT_PONG, link.attempt, ...answer);
+    let at = machine.now;
+    // Without a heartbeat no time counts, and to read one costs as much as the core. An event knows when it was made, and is read
+    // faster than the clock. One of another maker may not know.
+    if (hasHeartbeat && !((at = event.timeStamp) >= machine.now)) at = machine.now = performance.now();
+    const size = sizeOf(data);
+    let status;
+    // Not by `call`: an engine can inline neither a name that varies nor spread arguments, which would cost a third of a message's way.
+    try {
+      status = wasm.receive(core, at, link.attempt, size);
+    } catch (error) {
+      return trapped(error);
+    }
+    if (status & code.STATUS_ACCEPTED) pass(target, event, data, size);
+    if (status & code.STATUS_ACTIONS) machine.act();
+  }
+
+  /** Whether data of this size may be handed to the socket at once: the core's status. */
+  function sendNow(size) {
+    try {
+      return wasm.send_now(core, size, isOpening);
+    } catch (error) {
+      trapped(error);
+    }
+  }
+
+  const hasProvider = sources.some(isProvider);
+  options[code.OPTION_RENEWS_CREDENTIALS] = hasProvider;
   const machine = createMachine(
     WebSocket,
-    sources,
+    provide,
     options,
+    pings?.ping,
     own,
-    (event, data, size) => pass(target, event, data, size),
-    () => {
+    receive,
+    (...given) => {
+      [wasm, core] = given;
       for (const message of outbox.drain()) {
         if (!enqueue(message)) discarded(message, "evicted");
       }
@@ -163,6 +210,7 @@ export function drive(target, WebSocket, sources, options) {
     fail,
   );
   const { link } = machine;
+  if (!isProvider(sources[0])) link.url = sources[0];
 
   /** Hands a message that has to wait to the core. Returns its number, negative where it is about to be handed over, 0 where it is refused. */
   function enqueue(message) {
@@ -179,8 +227,7 @@ export function drive(target, WebSocket, sources, options) {
       machine.act();
       return id > 0 ? "queued" : id < 0 ? "sent" : "refused";
     }
-    const limits = options.options;
-    const hasRoom = outbox.size < limits[code.OPTION_MAX_MESSAGES] && outbox.bytes + message.bytes <= limits[code.OPTION_MAX_BYTES];
+    const hasRoom = outbox.size < options[code.OPTION_MAX_MESSAGES] && outbox.bytes + message.bytes <= options[code.OPTION_MAX_BYTES];
     if (hasRoom) outbox.put(message);
     return hasRoom ? "queued" : "refused";
   }
@@ -188,8 +235,19 @@ export function drive(target, WebSocket, sources, options) {
   start();
 
   return {
-    // `url` and `binaryType`.
+    // `url`.
     __proto__: link,
+
+    get binaryType() {
+      return link.binaryType;
+    },
+    set binaryType(type) {
+      // A template refuses a symbol, as the browser does.
+      type = `${type}`;
+      if (type !== "blob" && type !== "arraybuffer") return;
+      link.binaryType = type;
+      if (link.socket) link.socket.binaryType = type;
+    },
 
     get readyState() {
       return readyState;
@@ -219,7 +277,7 @@ export function drive(target, WebSocket, sources, options) {
       const key = options?.key?.toString();
       // What may go at once is not copied, and the bytes of a text are not counted.
       const bytes = sizeOf(data);
-      const status = readyState === 1 && machine.sendNow(bytes, isOpening);
+      const status = readyState === 1 && sendNow(bytes);
       try {
         if (status & code.STATUS_ACCEPTED) {
           transmit(data, bytes);

@@ -1,50 +1,35 @@
 import { INPUT_ADDRESS_REFUSED, INPUT_CLOSED, INPUT_OPENED, INPUT_PROVIDER_FAILED } from "../build/codes.js";
-import { isProvider, parseAddress, parseProtocols } from "./arguments.js";
 
 /** An end without a close frame, as a browser reports it (RFC 6455, 7.1.5), and without any other cause. */
 export const NO_CLOSE_FRAME = { code: 1006, reason: "", wasClean: false, isError: true };
 
 /**
- * One WebSocket after the other: each attempt makes one, and no two exist at a time. `sources` are address and subprotocols, or
- * functions that give them; `handle` takes inputs for the core, `receive` the messages.
+ * One WebSocket after the other: each attempt makes one, and no two exist at a time. `provide` gives an array of the address and the
+ * subprotocols of an attempt, or a promise of it; `handle` takes inputs for the core, `receive` the events of messages.
  */
-export function createLink(WebSocket, sources, handle, receive) {
+export function createLink(WebSocket, provide, handle, receive) {
   /** The bytes in the present socket's buffer when they were last counted. */
   let buffered = 0;
-  let binaryType = "blob";
   const link = {
-    /** Whether a function gives the address or the subprotocols of each attempt, and with them new credentials. */
-    hasProvider: sources.some(isProvider),
     /** The number of the present attempt; 0 for none. */
     attempt: 0,
     /** The present socket. */
     socket: undefined,
     /** The address of the latest attempt. */
-    url: isProvider(sources[0]) ? "" : sources[0],
+    url: "",
+    binaryType: "blob",
     /** How the latest attempt ended, as its close event or the error of a function says. */
     ending: NO_CLOSE_FRAME,
-
-    get binaryType() {
-      return binaryType;
-    },
-
-    set binaryType(type) {
-      // A template refuses a symbol, as the browser does.
-      type = `${type}`;
-      if (type !== "blob" && type !== "arraybuffer") return;
-      binaryType = type;
-      if (link.socket) link.socket.binaryType = type;
-    },
 
     /** Opens a socket. The attempt has failed where a function for address or protocols throws. */
     dial(attempt, failures) {
       link.detach();
       link.attempt = attempt;
       link.ending = NO_CLOSE_FRAME;
-      if (!link.hasProvider) return connect(sources, INPUT_ADDRESS_REFUSED);
+      const provided = provide({ failures });
+      if (!provided.then) return connect(provided, INPUT_ADDRESS_REFUSED);
       const unlessLate = (then) => (result) => link.attempt === attempt && then(result, INPUT_PROVIDER_FAILED);
-      const provide = async (source) => (isProvider(source) ? source({ failures }) : source);
-      Promise.all(sources.map(provide)).then(unlessLate(connect), unlessLate(link.fail));
+      provided.then(unlessLate(connect), unlessLate(link.fail));
     },
 
     /** Counts the bytes that the present socket has yet to hand to the network. */
@@ -67,22 +52,21 @@ export function createLink(WebSocket, sources, handle, receive) {
     },
 
     /** The attempt has failed, or the platform has thrown, so that its socket is as good as cut. `input` reports it to the core. */
-    fail(error, input, ...operands) {
+    fail(error, input, ...given) {
       const { attempt } = link;
       link.detach();
       link.ending = { ...NO_CLOSE_FRAME, reason: String(error?.message ?? error) };
-      handle(input, attempt, ...operands);
+      handle(input, attempt, ...given);
     },
   };
 
-  function connect([address, protocols], failure) {
+  function connect([url, ...protocols], failure) {
     const { attempt } = link;
     try {
-      link.url = parseAddress(address);
-      const offered = parseProtocols(protocols);
-      const socket = (link.socket = offered.length ? new WebSocket(link.url, offered) : new WebSocket(link.url));
+      link.url = url;
+      const socket = (link.socket = new WebSocket(url, ...protocols));
       buffered = 0;
-      socket.binaryType = binaryType;
+      socket.binaryType = link.binaryType;
       socket.onopen = () => handle(INPUT_OPENED, attempt);
       socket.onmessage = (event) => {
         // What it answers has left. Unless that is known, a cut that follows would put it at risk.

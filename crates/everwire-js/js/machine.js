@@ -1,4 +1,3 @@
-import { sizeOf } from "./arguments.js";
 import * as code from "../build/codes.js";
 import { report } from "./events.js";
 import { createLink } from "./link.js";
@@ -10,10 +9,11 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 /**
  * Runs a core for one link: turns its actions into calls of the browser's WebSocket and timers, their events into inputs, and decides
- * nothing. `own` are the actions of what it is for, `deliver` takes messages, `begin` is called with a core that is not opened yet, and `fail`
- * where there is no core any more.
+ * nothing. `provide` gives the address and the subprotocols of an attempt, or a promise of them; `ping` the text of a ping. `own` are the
+ * actions of what it is for, `receive` takes the events of messages, `begin` is called with a core that is not opened yet, and `fail` where
+ * there is no core any more.
  */
-export function createMachine(WebSocket, sources, { options, pings, hasHeartbeat }, own, deliver, begin, fail) {
+export function createMachine(WebSocket, provide, options, ping, own, receive, begin, fail) {
   /** The exports of the wasm module, while it has a core for this link, and the number of that core. */
   let wasm, core;
   let isActing, page, timer;
@@ -47,21 +47,11 @@ export function createMachine(WebSocket, sources, { options, pings, hasHeartbeat
     },
 
     /** Hands an input to the core, and does what follows. */
-    handle(input, ...operands) {
+    handle(input, ...given) {
       machine.now = performance.now();
-      if (wasm) operandsOf(wasm).set(operands);
-      const status = machine.call("handle", machine.now, input);
+      const status = machine.call("handle", machine.now, input, ...given);
       if (status) machine.act();
       return status;
-    },
-
-    /** Whether data of this size may be handed to the socket at once: the core's status. */
-    sendNow(size, isFirst) {
-      try {
-        return wasm.send_now(core, size, isFirst);
-      } catch (error) {
-        trapped(error);
-      }
     },
 
     /** Does what the core says, one thing after the other, whatever input is handed in meanwhile. */
@@ -99,27 +89,7 @@ export function createMachine(WebSocket, sources, { options, pings, hasHeartbeat
     },
   };
 
-  const link = (machine.link = createLink(WebSocket, sources, machine.handle, (event) => {
-    const { data } = event;
-    const answer = pings?.read(data);
-    if (answer) return machine.handle(code.INPUT_PONG, link.attempt, ...answer);
-    if (!wasm) return;
-    let at = machine.now;
-    // Without a heartbeat no time counts, and to read one costs as much as the core. An event knows when it was made, and is read
-    // faster than the clock. One of another maker may not know.
-    if (hasHeartbeat && !((at = event.timeStamp) >= machine.now)) at = machine.now = performance.now();
-    const size = sizeOf(data);
-    let status;
-    // Not by `call`: an engine can inline neither a name that varies nor spread arguments, which would cost a third of a message's way.
-    try {
-      status = wasm.receive(core, at, link.attempt, size);
-    } catch (error) {
-      return trapped(error);
-    }
-    if (status & code.STATUS_ACCEPTED) deliver(event, data, size);
-    if (status & code.STATUS_ACTIONS) machine.act();
-  }));
-  options[code.OPTION_RENEWS_CREDENTIALS] = link.hasProvider;
+  const link = (machine.link = createLink(WebSocket, provide, machine.handle, receive));
 
   const actions = {
     [code.ACTION_DIAL](socket, failures) {
@@ -128,7 +98,7 @@ export function createMachine(WebSocket, sources, { options, pings, hasHeartbeat
     },
     [code.ACTION_PING](number) {
       try {
-        link.socket.send(pings.ping(number));
+        link.socket.send(ping(number));
       } catch (error) {
         report(error);
       }

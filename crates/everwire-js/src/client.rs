@@ -2,16 +2,17 @@
 
 use everwire_core::{
     Action, CloseOutcome, Delivery, DropCause, HeartbeatMode, Input, OutboxLimits, PingSchedule, Time,
-    protocol::{ErrorCode, GapReason, Start},
+    protocol::{Cursor, ErrorCode, GapReason, Start},
     session::{
-        Attachment, ClientAction, ClientInput, ClientSession, ClientSessionConfig, Negotiated, Negotiation,
+        Attachment, ClientAction, ClientInput, ClientSession, ClientSessionConfig, Negotiated, Negotiation, PublishId,
         PublishOutcome, QueueError, RequestId, SubscriptionId,
     },
 };
 
 use crate::{
-    Core, Operands,
+    Arguments, Core, Operands,
     codes::{action, attachment, input, over, refusal, start, status},
+    core::millis,
     options,
 };
 
@@ -58,16 +59,25 @@ impl Client {
     }
 
     /// Takes in what happened: one of [`codes::input`](crate::codes::input). Returns [`codes::status`](crate::codes::status).
-    pub fn handle(&mut self, now: f64, input: u32, operands: &Operands) -> u32 {
+    pub fn handle(&mut self, now: f64, input: u32, arguments: Arguments, operands: &Operands) -> u32 {
+        let [a, b, c, d, ..] = arguments;
         let time = Time::from_millis_f64(now);
-        let id = operands.get(0) as u64;
+        let id = a as u64;
         let subscription = SubscriptionId(id);
         match input {
             input::MESSAGE => {
+                let [.., e, f] = arguments;
+                let epoch = (b as u64) << 32 | c as u64;
+                let cursor = Cursor { epoch, offset: d as u64, time: e as u64 };
+                return self.delivered(|session| session.receive(known(id), cursor, f as u64));
+            }
+            input::LINE_MSG => {
                 let after = operands.bits(Operands::CURSOR + 3);
                 return self.delivered(|session| session.receive(known(id), operands.cursor(), after));
             }
-            input::PRESENCE => return self.delivered(|session| session.receive_presence(known(id))),
+            input::LINE_PRESENCE..=input::LINE_LEAVE => {
+                return self.delivered(|session| session.receive_presence(known(id)));
+            }
             input::NEGOTIATED => match self.negotiation.opened(id > 0) {
                 Negotiated::Accepted => self.session.handle(time, ClientInput::Connected),
                 Negotiated::TryAgain => self.core.connection.handle(time, Input::Reconnect),
@@ -79,11 +89,11 @@ impl Client {
                 return status::ACCEPTED;
             }
             input::SUBSCRIBE => {
-                let start = read_start(operands.get(1) as u32, operands.get(2), operands);
+                let start = read_start(b as u32, operands);
                 operands.set(0, self.session.subscribe(start).0 as f64);
             }
             input::RESTART => {
-                let start = read_start(operands.get(1) as u32, operands.get(2), operands);
+                let start = read_start(b as u32, operands);
                 self.session.restart(subscription, start);
             }
             input::PAUSE => self.session.pause(subscription),
@@ -91,15 +101,21 @@ impl Client {
             input::UNSUBSCRIBE => self.session.unsubscribe(subscription),
             input::CANCEL => self.session.cancel(RequestId(id)),
             input::END => self.end(id as u32),
-            _ => match self.read(input, operands) {
-                Some(line) => self.session.handle(time, line),
-                None => {
-                    if input == input::WAKE {
-                        self.session.handle(time, ClientInput::Wake);
-                    }
-                    return self.core.handle(now, input, operands) | self.status();
+            input::LINE_PONG => {
+                if let Some(socket) = self.core.connection.phase().socket() {
+                    self.core.connection.handle(time, Input::Pong { socket, ping: Some(id), server_time: Some(b) });
                 }
-            },
+            }
+            input::LINE_WELCOME..=input::LINE_MALFORMED => {
+                let line = self.read(input, arguments, operands);
+                self.session.handle(time, line);
+            }
+            _ => {
+                if input == input::WAKE {
+                    self.session.handle(time, ClientInput::Wake);
+                }
+                return self.core.handle(now, input, arguments, operands) | self.status();
+            }
         }
         self.status()
     }
@@ -197,42 +213,34 @@ impl Client {
         Some(match action {
             ClientAction::Hello { attempt, is_resume, acked, floor, closed } => {
                 let closed = closed.unwrap_or_default().into();
-                {
-                    operands.write(&[attempt as f64, is_resume.into(), acked as f64, floor as f64, closed]);
-                    action::HELLO
-                }
+                operands.write(&[attempt as f64, is_resume.into(), acked as f64, floor as f64, closed]);
+                action::HELLO
             }
             ClientAction::Subscribe { subscription, start } => {
-                let (number, count) = match start {
-                    Start::Hold => (start::HOLD, 0),
-                    Start::State => (start::STATE, 0),
-                    Start::Last(count) => (start::LAST, count),
+                let number = match start {
+                    Start::Hold => start::HOLD,
                     Start::From(cursor) => {
                         operands.set_cursor(cursor);
-                        (start::FROM, 0)
+                        start::FROM
                     }
-                    _ => (start::LIVE, 0),
+                    _ => start::OTHER,
                 };
-                {
-                    operands.write(&[subscription.0 as f64, number.into(), count as f64]);
-                    action::SUB
-                }
+                operands.write(&[subscription.0 as f64, number.into()]);
+                action::SUB
             }
             ClientAction::Unsubscribe { subscription } => {
                 operands.write(&[subscription.map_or(0, |id| id.0) as f64]);
                 action::UNSUB
             }
             ClientAction::Publish { id, seq, after } => {
-                operands.write(&[id.0 as f64, seq as f64, after.map_or(-1.0, |after| after as f64)]);
+                operands.write(&[id.0 as f64, seq as f64, after.map_or(f64::NAN, |after| after as f64)]);
                 action::PUB
             }
             ClientAction::Request { id, seq, timeout, floor, part } => {
-                let timeout = timeout.map_or(-1.0, Time::as_millis_f64);
-                let part = part.map_or(-1.0, |part| part as f64);
-                {
-                    operands.write(&[id.0 as f64, seq as f64, timeout, floor as f64, part]);
-                    action::REQ
-                }
+                let timeout = timeout.map_or(f64::NAN, Time::as_millis_f64);
+                let part = part.map_or(f64::NAN, |part| part as f64);
+                operands.write(&[id.0 as f64, seq as f64, timeout, floor as f64, part]);
+                action::REQ
             }
             ClientAction::Cancel { seq } => {
                 operands.write(&[seq as f64]);
@@ -266,40 +274,29 @@ impl Client {
                     Attachment::Resumed => attachment::RESUMED,
                     Attachment::Replaced => attachment::REPLACED,
                 };
-                {
-                    operands.write(&[session.into()]);
-                    action::ATTACHED
-                }
+                operands.write(&[session.into()]);
+                action::ATTACHED
             }
-            ClientAction::Published { id, outcome } => {
-                let code = match outcome {
-                    PublishOutcome::Stored(cursor) => {
-                        operands.set_cursor(cursor);
-                        -1.0
-                    }
-                    PublishOutcome::Failed(code) => number(code),
-                };
-                {
-                    operands.write(&[id.0 as f64, code, is_over]);
-                    action::PUBLISHED
-                }
+            ClientAction::Published { id, outcome: PublishOutcome::Stored(cursor) } => {
+                operands.set_cursor(cursor);
+                operands.write(&[id.0 as f64]);
+                action::PUBLISHED
             }
-            ClientAction::Answered { id, part, more } => {
-                operands.write(&[id.0 as f64, part as f64, more.into()]);
+            ClientAction::Answered { id, more, .. } => {
+                operands.write(&[id.0 as f64, more.into()]);
                 action::ANSWERED
             }
-            ClientAction::RequestFailed { id, code } => {
-                operands.write(&[id.0 as f64, number(code), is_over]);
+            ClientAction::Published { id: PublishId(id), outcome: PublishOutcome::Failed(code) }
+            | ClientAction::RequestFailed { id: RequestId(id), code } => {
+                operands.write(&[id as f64, number(code), is_over]);
                 action::FAILED
             }
             ClientAction::Gap { subscription, reason, cursor, missed } => {
                 let reason = f64::from(reason as u8);
                 let missed = missed.map_or(-1.0, |missed| missed as f64);
                 operands.set_cursor(cursor);
-                {
-                    operands.write(&[subscription.0 as f64, reason, missed]);
-                    action::MISSED
-                }
+                operands.write(&[subscription.0 as f64, reason, missed]);
+                action::MISSED
             }
             ClientAction::Resumed { subscription } => {
                 operands.write(&[subscription.0 as f64]);
@@ -342,9 +339,10 @@ impl Client {
         }
     }
 
-    fn deadline(&self) -> Option<Time> {
-        let (connection, session) = (self.core.connection.poll_deadline(), self.session.poll_deadline());
-        connection.into_iter().chain(session).min()
+    fn deadline(&self) -> f64 {
+        let (connection, session) =
+            (millis(self.core.connection.poll_deadline()), millis(self.session.poll_deadline()));
+        connection.min(session)
     }
 
     fn status(&self) -> u32 {
@@ -356,11 +354,11 @@ impl Client {
     }
 
     /// A line of the server.
-    fn read(&mut self, input: u32, operands: &Operands) -> Option<ClientInput> {
-        let [a, b, c, d, e, f] = [0, 1, 2, 3, 4, 5].map(|place| operands.get(place));
+    #[inline(never)]
+    fn read(&mut self, input: u32, [a, b, c, d, e, f]: Arguments, operands: &Operands) -> ClientInput {
         let (seq, subscription, cursor) = (a as u64, known(a as u64), operands.cursor());
-        Some(match input {
-            input::WELCOME => {
+        match input {
+            input::LINE_WELCOME => {
                 self.heartbeat = Time::from_millis_f64(f).max(MIN_HEARTBEAT);
                 ClientInput::Welcome {
                     is_new: a > 0.0,
@@ -370,25 +368,26 @@ impl Client {
                     max_message: e as usize,
                 }
             }
-            input::SUBSCRIBED => ClientInput::Subscribed { subscription, cursor },
-            input::POSITION => ClientInput::Position { subscription, cursor, is_live: b > 0.0 },
-            input::GAP => {
+            input::LINE_SUBSCRIBED => ClientInput::Subscribed { subscription, cursor },
+            input::LINE_GAP => {
                 let reason = GapReason::ALL.get(b as usize).copied().unwrap_or(GapReason::Rewritten);
-                ClientInput::Gap { subscription, reason, cursor, missed: (c >= 0.0).then_some(c as u64) }
+                ClientInput::Gap { subscription, reason, cursor, missed: (d >= 0.0).then_some(d as u64) }
             }
-            input::UNSUBSCRIBED => ClientInput::Unsubscribed { subscription, code: code(b) },
-            input::ACKED => ClientInput::Acked { seq, cursor },
-            input::REFUSED => ClientInput::Refused { seq, code: code(b) },
-            input::RESPONSE => ClientInput::Response { seq, part: b as u64, more: c > 0.0 },
-            input::REQUEST_REFUSED => ClientInput::RequestRefused { seq, code: code(b) },
-            input::CREDITS => ClientInput::Credits(seq),
-            input::DRAIN => ClientInput::Drain { deadline: Time::from_millis_f64(a), spread: Time::from_millis_f64(b) },
-            input::ERROR => ClientInput::Error { code: code(a), is_fatal: b > 0.0, retry: read_time(c) },
-            input::BYE => ClientInput::Bye { code: code(a) },
-            input::UNKNOWN_LINE => ClientInput::UnknownLine,
-            input::MALFORMED => ClientInput::Malformed,
-            _ => return None,
-        })
+            input::LINE_POS => ClientInput::Position { subscription, cursor, is_live: c > 0.0 },
+            input::LINE_UNSUB => ClientInput::Unsubscribed { subscription, code: code(b) },
+            input::LINE_ACK => ClientInput::Acked { seq, cursor },
+            input::LINE_NACK if c > 0.0 => ClientInput::RequestRefused { seq, code: code(b) },
+            input::LINE_NACK => ClientInput::Refused { seq, code: code(b) },
+            input::LINE_RES => ClientInput::Response { seq, part: b as u64, more: c > 0.0 },
+            input::LINE_CREDITS => ClientInput::Credits(seq),
+            input::LINE_DRAIN => {
+                ClientInput::Drain { deadline: Time::from_millis_f64(a), spread: Time::from_millis_f64(b) }
+            }
+            input::LINE_ERROR => ClientInput::Error { code: code(a), is_fatal: b > 0.0, retry: read_time(d) },
+            input::LINE_BYE => ClientInput::Bye { code: code(a) },
+            input::LINE_UNKNOWN => ClientInput::UnknownLine,
+            _ => ClientInput::Malformed,
+        }
     }
 }
 
@@ -396,12 +395,11 @@ fn known(subscription: u64) -> Option<SubscriptionId> {
     (subscription > 0).then_some(SubscriptionId(subscription))
 }
 
-fn read_start(number: u32, count: f64, operands: &Operands) -> Start {
+fn read_start(number: u32, operands: &Operands) -> Start {
     match number {
         start::HOLD => Start::Hold,
-        start::STATE => Start::State,
-        start::LAST => Start::Last(count as u64),
         start::FROM => Start::From(operands.cursor()),
+        // Which one it is matters to JavaScript alone, which writes it.
         _ => Start::Live,
     }
 }

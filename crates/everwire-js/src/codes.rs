@@ -63,45 +63,50 @@ tables! {
         // From here on of a client alone, whose subscriptions, publishes and requests are known by their numbers, 0 for none.
         /// 1 where the open socket has the subprotocol.
         NEGOTIATED,
-        /// 1 for a new session; acked; 1 where requests are kept; credits; the largest message in bytes; the heartbeat in ms.
-        WELCOME,
-        /// The subscription; the [cursor](crate::Operands::cursor).
-        SUBSCRIBED,
-        /// The subscription; the cursor, and the offset of the message before it. The answer has [`status::ACCEPTED`](super::status::ACCEPTED)
-        /// if the message is for the application.
+        /// The subscription; the epoch, by its upper and lower half; offset and time of a message; the offset of the message before it. The
+        /// answer has [`status::ACCEPTED`](super::status::ACCEPTED) if the message is for the application.
         MESSAGE,
-        /// The subscription; 1 where it has caught up; the cursor.
-        POSITION,
-        /// The subscription; the reason, by its place in [`GapReason::ALL`](everwire_core::protocol::GapReason::ALL); how many messages, not
-        /// a number where that is unknown; the cursor.
-        GAP,
+
+        // The lines of a server in the order of `codec.js`, with the numbers among their words in the order there. The subscription is in the
+        // place of the channel. The cursor is in the operands, in front of the offset of the message before.
+        /// 1 for a new session; acked; 1 where requests are kept; credits; the largest message in bytes; the heartbeat in ms.
+        LINE_WELCOME,
+        LINE_SUBSCRIBED,
+        /// As a [`MESSAGE`] whose numbers JavaScript does not have.
+        LINE_MSG,
+        /// The subscription; the reason, by its place in [`GapReason::ALL`](everwire_core::protocol::GapReason::ALL); the place of the
+        /// cursor; how many messages, not a number where that is unknown.
+        LINE_GAP,
+        /// The subscription; the place of the cursor; 1 where it has caught up.
+        LINE_POS,
         /// The subscription; the [code](everwire_core::protocol::ErrorCode::ALL), by its place.
-        UNSUBSCRIBED,
-        /// The subscription. The answer is that to a message.
-        PRESENCE,
-        /// The number of the publish; its cursor.
-        ACKED,
-        /// The number of the publish; the code.
-        REFUSED,
+        LINE_UNSUB,
+        LINE_ACK,
+        /// The number; the code; 1 for that of a request.
+        LINE_NACK,
         /// The number of the request; the part; 1 where others follow.
-        RESPONSE,
-        /// The number of the request; the code.
-        REQUEST_REFUSED,
-        CREDITS,
+        LINE_RES,
+        /// The subscription. The answer is that to a message, as of the next two.
+        LINE_PRESENCE,
+        LINE_JOIN,
+        LINE_LEAVE,
+        LINE_CREDITS,
+        LINE_PONG,
         /// The deadline and the spread in ms.
-        DRAIN,
-        /// The code; 1 where it is fatal; the time before which no attempt is to be made in ms, not a number for
+        LINE_DRAIN,
+        /// The code; 1 where it is fatal; the place of the line's type; the time before which no attempt is to be made in ms, not a number for
         /// none.
-        ERROR,
+        LINE_ERROR,
         /// The code.
-        BYE,
-        UNKNOWN_LINE,
-        MALFORMED,
+        LINE_BYE,
+        LINE_UNKNOWN,
+        LINE_MALFORMED,
+
         /// The subscription. The answer has [`status::ACCEPTED`](super::status::ACCEPTED) where it has a position, which is written as a cursor.
         LOCATE,
         /// As a restart, of a channel that has no subscription: its number is written.
         SUBSCRIBE,
-        /// The subscription, which starts over; [`start`](super::start); how many messages; the cursor.
+        /// The subscription, which starts over; [`start`](super::start); the cursor.
         RESTART,
         /// The subscription.
         PAUSE,
@@ -157,14 +162,14 @@ tables! {
         // From here on of a client alone. A DIAL says in a third operand whether to offer the subprotocol.
         /// Send `hello`: the attempt; 1 to name the session; acked; the floor; the close code before, 0 for none.
         HELLO,
-        /// Send `sub`: the subscription; [`start`](super::start); how many messages; the [cursor](crate::Operands::cursor).
+        /// Send `sub`: the subscription; [`start`](super::start); the [cursor](crate::Operands::cursor).
         SUB,
         /// Send `unsub`: the subscription, 0 for the channel of the line that was handed in last.
         UNSUB,
-        /// Send `pub`: the publish; its number; the one before it, negative where that is one less.
+        /// Send `pub`: the publish; its number; the one before it, not a number where that is one less.
         PUB,
-        /// Send `req`: the request; its number; the time left in ms, negative for no limit; the floor; the part that is expected, negative
-        /// where it was not sent before.
+        /// Send `req`: the request; its number; the time left in ms, not a number for no limit; the floor; the part that is expected, not a
+        /// number where it was not sent before.
         REQ,
         /// Send `cancel`: the number of the request.
         CANCEL,
@@ -176,11 +181,11 @@ tables! {
         FAULT,
         /// [`attachment`](super::attachment).
         ATTACHED,
-        /// The publish; the code, negative where it is stored; 1 where the client is over; the cursor.
+        /// The publish, which is stored; the cursor.
         PUBLISHED,
-        /// The request; the part; 1 where others follow.
+        /// The request; 1 where other parts follow.
         ANSWERED,
-        /// The request; the code; 1 where the client is over.
+        /// The publish or the request; the code; 1 where the client is over.
         FAILED,
         /// The subscription; the reason; how many messages, negative where that is unknown; the cursor.
         MISSED,
@@ -212,12 +217,10 @@ tables! {
 
     /// Where a subscription starts.
     start {
-        LIVE,
+        /// Somewhere else, which JavaScript keeps until there is a position.
+        OTHER,
         /// At the position of the channel, which is all that is sent.
         HOLD,
-        STATE,
-        /// With so many messages.
-        LAST,
         /// After the cursor.
         FROM,
     }

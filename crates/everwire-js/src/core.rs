@@ -11,14 +11,17 @@ use crate::{
     options,
 };
 
+/// The arguments of an input, in the order of [`codes::input`](crate::codes::input).
+pub type Arguments = [f64; 6];
+
 /// The connection of one socket. Times are in milliseconds since any fixed start.
 #[derive(Debug)]
 pub struct Core {
     pub(crate) connection: Connection,
     /// What follows where JavaScript decides that another attempt is made.
     retry: Decision,
-    /// When JavaScript's timer fires.
-    timer: Option<Time>,
+    /// When JavaScript's timer fires, in ms; infinite for never.
+    timer: f64,
 }
 
 const _: () = assert!(stat::COUNT <= Operands::COUNT, "the block of operands has to hold the statistics");
@@ -32,27 +35,27 @@ impl Core {
 
     pub(crate) fn with(config: Config, seed: f64) -> Self {
         let connection = Connection::new(config, seed.to_bits());
-        Self { connection, retry: Decision::Retry, timer: None }
+        Self { connection, retry: Decision::Retry, timer: f64::INFINITY }
     }
 
-    /// Takes in what happened: one of [`codes::input`](crate::codes::input). One that does not exist has no effect. Returns
+    /// Takes in what happened: one of [`codes::input`](crate::codes::input). One that does not exist has no effect. Only a
+    /// client has inputs with a cursor, which is in the operands. Returns
     /// [`codes::status`](crate::codes::status).
-    pub fn handle(&mut self, now: f64, input: u32, operands: &Operands) -> u32 {
+    pub fn handle(&mut self, now: f64, input: u32, arguments: Arguments, _: &Operands) -> u32 {
         if input == input::WAKE {
-            self.timer = None;
+            self.timer = f64::INFINITY;
         }
-        if let Some(input) = self.read(input, operands) {
-            self.connection.handle(Time::from_millis_f64(now), input);
-        }
-        self.status(self.connection.poll_deadline())
+        let input = self.read(input, arguments);
+        self.connection.handle(Time::from_millis_f64(now), input);
+        self.status(millis(self.connection.poll_deadline()))
     }
 
     /// A message arrived. Returns [`codes::status`](crate::codes::status).
     pub fn receive(&mut self, at: f64, socket: u32, size: u32) -> u32 {
         let socket = SocketId(socket.into());
         match self.connection.receive(Time::from_millis_f64(at), socket, size as usize) {
-            Delivery::Deliver => self.status(self.connection.poll_deadline()) | status::ACCEPTED,
-            Delivery::Ignore => self.status(self.connection.poll_deadline()),
+            Delivery::Deliver => self.status(millis(self.connection.poll_deadline())) | status::ACCEPTED,
+            Delivery::Ignore => self.status(millis(self.connection.poll_deadline())),
         }
     }
 
@@ -60,7 +63,7 @@ impl Core {
     /// [`codes::status`](crate::codes::status).
     pub fn send_now(&mut self, size: u32, priority: bool) -> u32 {
         match self.connection.send_now(size as usize, priority) {
-            Some(_) => self.status(self.connection.poll_deadline()) | status::ACCEPTED,
+            Some(_) => self.status(millis(self.connection.poll_deadline())) | status::ACCEPTED,
             None => status::NOTHING,
         }
     }
@@ -82,17 +85,17 @@ impl Core {
         if let Some(action) = self.connection.poll_action() {
             return self.write(action, operands);
         }
-        self.poll_timer(self.connection.poll_deadline(), operands)
+        operands.write(&[self.connection.is_ready().into()]);
+        self.poll_timer(millis(self.connection.poll_deadline()), operands)
     }
 
     /// What is left to do: to set the timer where it would fire after the deadline, or nothing.
-    pub(crate) fn poll_timer(&mut self, deadline: Option<Time>, operands: &Operands) -> u32 {
+    pub(crate) fn poll_timer(&mut self, deadline: f64, operands: &Operands) -> u32 {
         if self.is_timer_due(deadline) {
             self.timer = deadline;
-            operands.write(&[deadline.map_or(0.0, Time::as_millis_f64)]);
+            operands.write(&[deadline]);
             return action::TIMER;
         }
-        operands.write(&[self.connection.is_ready().into()]);
         action::NONE
     }
 
@@ -126,25 +129,23 @@ impl Core {
     }
 
     #[inline(never)]
-    pub(crate) fn status(&self, deadline: Option<Time>) -> u32 {
+    pub(crate) fn status(&self, deadline: f64) -> u32 {
         if self.connection.has_actions() || self.is_timer_due(deadline) { status::ACTIONS } else { status::NOTHING }
     }
 
     /// Whether something is due before JavaScript's timer fires. One that fires early does no harm: a deadline that moves with every
     /// message need not set the timer each time.
-    fn is_timer_due(&self, deadline: Option<Time>) -> bool {
-        match (deadline, self.timer) {
-            (Some(deadline), Some(timer)) => deadline < timer,
-            (deadline, None) => deadline.is_some(),
-            (None, Some(_)) => false,
-        }
+    fn is_timer_due(&self, deadline: f64) -> bool {
+        deadline < self.timer
     }
 
-    fn read(&self, input: u32, operands: &Operands) -> Option<Input> {
-        let [a, b, c] = [0, 1, 2].map(|place| operands.get(place));
+    // Out of line, so that each input is written to memory as a whole: with all of them in registers, the compiler takes their fields to
+    // pieces.
+    #[inline(never)]
+    fn read(&self, input: u32, [a, b, c, ..]: Arguments) -> Input {
         let socket = SocketId(a as u64);
         let dropped = |cause| Input::Dropped { socket, cause, buffered: c as u64 };
-        Some(match input {
+        match input {
             input::OPEN => Input::Open { since_last_dial: Some(Time::from_millis_f64(a)) },
             input::RECONNECT => Input::Reconnect,
             input::CLOSE => Input::Close,
@@ -156,7 +157,6 @@ impl Core {
             input::PROVIDER_FAILED => dropped(DropCause::ProviderFailed),
             input::ADDRESS_REFUSED => dropped(DropCause::AddressRefused),
             input::BUFFERED => Input::Buffered { socket, bytes: b as u64 },
-            input::DECIDED => Input::Decided(if a > 0.0 { self.retry } else { Decision::Stop }),
             input::ONLINE => Input::Network(Network::Online),
             input::OFFLINE => Input::Network(Network::Offline),
             input::VISIBLE => Input::Page(Page::Visible),
@@ -166,8 +166,9 @@ impl Core {
             input::SUSPENDED => Input::Page(Page::Suspended),
             input::RESTORED => Input::Page(Page::Restored),
             input::WAKE => Input::Wake { wall: Time::from_millis_f64(a) },
-            _ => return None,
-        })
+            // DECIDED, which has no effect where nothing is to be decided.
+            _ => Input::Decided(if a > 0.0 { self.retry } else { Decision::Stop }),
+        }
     }
 
     pub(crate) fn write(&mut self, action: Action, operands: &Operands) -> u32 {
@@ -203,9 +204,9 @@ impl Core {
                 action::LATENCY
             }
             Action::Dropped { cause, at_risk, retry } => {
-                let AtRisk { bytes, messages, .. } = at_risk;
+                let (messages, bytes) = numbers(&at_risk);
                 let Retry { attempt, at } = retry;
-                operands.write(&[number(cause), attempt.into(), planned(at), messages.len() as f64, bytes as f64]);
+                operands.write(&[number(cause), attempt.into(), planned(at), messages, bytes]);
                 action::DROPPED
             }
             Action::Discarded { id, reason } => {
@@ -224,15 +225,30 @@ impl Core {
                     CloseOutcome::ByApplication(_) => cause::BY_APPLICATION.into(),
                     CloseOutcome::Final(cause) | CloseOutcome::Exhausted(cause) => number(cause),
                 };
-                operands.write(&[cause, at_risk.messages.len() as f64, at_risk.bytes as f64]);
+                let (messages, bytes) = numbers(&at_risk);
+                operands.write(&[cause, messages, bytes]);
                 action::ENDED
             }
         }
     }
 }
 
+/// A deadline in ms; infinite for none.
+pub(crate) fn millis(deadline: Option<Time>) -> f64 {
+    deadline.map_or(f64::INFINITY, Time::as_millis_f64)
+}
+
 fn planned(at: Option<Time>) -> f64 {
     at.map_or(-1.0, Time::as_millis_f64)
+}
+
+/// How many messages are at risk, which only a socket asks for, and how many bytes.
+fn numbers(at_risk: &AtRisk) -> (f64, f64) {
+    #[cfg(feature = "socket")]
+    let messages = at_risk.messages.len() as f64;
+    #[cfg(not(feature = "socket"))]
+    let messages = 0.0;
+    (messages, at_risk.bytes as f64)
 }
 
 fn number(cause: DropCause) -> f64 {

@@ -46,10 +46,12 @@ extern "C" fn release(core: usize) {
     }
 }
 
-/// [`Core::handle`].
+/// [`Core::handle`]. What JavaScript leaves out is not a number.
 #[unsafe(no_mangle)]
-extern "C" fn handle(core: usize, now: f64, input: u32) -> u32 {
-    with(core, |core| core.handle(now, input, &OPERANDS))
+#[allow(clippy::too_many_arguments, reason = "JavaScript hands them over as they are")]
+extern "C" fn handle(core: usize, now: f64, input: u32, a: f64, b: f64, c: f64, d: f64, e: f64, f: f64) -> u32 {
+    let arguments = [a, b, c, d, e, f];
+    with(core, |core| core.handle(now, input, arguments, &OPERANDS))
 }
 
 /// [`Core::receive`].

@@ -32,7 +32,7 @@ mod runtime;
 #[cfg(test)]
 mod tests;
 
-pub use crate::core::Core;
+pub use crate::core::{Arguments, Core};
 pub use client::Client;
 #[cfg(not(target_family = "wasm"))]
 pub use javascript::javascript;

@@ -30,20 +30,21 @@ impl Operands {
     }
 
     /// The place of a cursor, after all other operands: the bits of its epoch and of its offset, which may be too large for a number of
-    /// JavaScript, its time, and the bits of the offset before it.
+    /// JavaScript, of its time, and of the offset before it.
     pub const CURSOR: usize = 20;
 
     /// The cursor in these operands.
     pub fn cursor(&self) -> Cursor {
-        let [epoch, offset] = [0, 1].map(|place| self.bits(Self::CURSOR + place));
-        Cursor { epoch, offset, time: self.get(Self::CURSOR + 2) as u64 }
+        let bits = |place| self.bits(Self::CURSOR + place);
+        Cursor { epoch: bits(0), offset: bits(1), time: bits(2) }
     }
 
     /// Sets the cursor.
     pub(crate) fn set_cursor(&self, cursor: Cursor) {
-        self.set(Self::CURSOR, f64::from_bits(cursor.epoch));
-        self.set(Self::CURSOR + 1, f64::from_bits(cursor.offset));
-        self.set(Self::CURSOR + 2, cursor.time as f64);
+        let set = |place, bits| self.set(Self::CURSOR + place, f64::from_bits(bits));
+        set(0, cursor.epoch);
+        set(1, cursor.offset);
+        set(2, cursor.time);
     }
 
     /// The one at this place as an integer of 64 bits, which JavaScript writes as a big integer.

@@ -6,7 +6,7 @@ use everwire_core::{
 };
 
 use crate::{
-    Client, Core, Operands,
+    Arguments, Client, Core, Operands,
     codes::{action, attachment, cause, discarded, input, over, refusal, start, stat, status},
     javascript, options,
 };
@@ -36,8 +36,7 @@ impl Bench {
 
     /// Hands an input in, and polls until nothing is left to do.
     fn handle(&mut self, now: f64, input: u32, operands: &[f64]) -> Vec<Done> {
-        self.operands.write(operands);
-        let status = self.core.handle(now, input, &self.operands);
+        let status = self.core.handle(now, input, arguments(operands), &self.operands);
         let done = self.poll();
         assert_eq!(status, if done.is_empty() { status::NOTHING } else { status::ACTIONS });
         done
@@ -72,6 +71,11 @@ fn operands_of(chosen: &[(&str, f64)]) -> Operands {
         operands.set(options::NAMES.iter().position(|other| *other == name).expect("an option of this name"), value);
     }
     operands
+}
+
+/// As JavaScript hands them over: not a number where one is left out.
+fn arguments(given: &[f64]) -> Arguments {
+    std::array::from_fn(|place| given.get(place).copied().unwrap_or(f64::NAN))
 }
 
 fn numbers(done: &[Done]) -> Vec<u32> {
@@ -143,8 +147,7 @@ fn priority_overtakes_what_the_opening_has_just_released() {
     let mut bench = Bench::new(&[]);
     bench.enqueue(0.0, f64::NAN, 0.0);
     bench.handle(0.0, input::OPEN, &[f64::INFINITY]);
-    bench.operands.write(&[1.0]);
-    bench.core.handle(100.0, input::OPENED, &bench.operands);
+    bench.core.handle(100.0, input::OPENED, arguments(&[1.0]), &bench.operands);
     assert_eq!(bench.core.poll(&bench.operands), action::OPENED);
     assert_eq!(bench.core.send_now(1, true) & status::ACCEPTED, status::ACCEPTED);
     assert_eq!(bench.core.send_now(1, false), status::NOTHING, "it must not overtake what is about to be handed over");
@@ -285,7 +288,7 @@ fn the_module_for_javascript_has_every_number_name_and_default() {
         "export const INPUT_OPEN = 0;",
         "export const INPUT_RECONNECT = 1;",
         "export const STATUS_ACCEPTED = 2;",
-        "export const START_FROM = 4;",
+        "export const START_FROM = 2;",
         "export const FATAL_CODES = 8;",
         "export const GAP_REASONS = [\"trimmed\", \"rewritten\", \"refused\"];",
         "export const OPTION_MAX_RETRIES = 7;",
@@ -319,17 +322,20 @@ impl ClientBench {
     fn attached() -> Self {
         let mut bench = Self::open();
         bench.handle(input::NEGOTIATED, &[1.0]);
-        bench.handle(input::WELCOME, &[1.0, 0.0, f64::NAN, 8.0, 100.0, 25_000.0]);
+        bench.handle(input::LINE_WELCOME, &[1.0, 0.0, f64::NAN, 8.0, 100.0, 25_000.0]);
         bench
     }
 
     fn tell(&mut self, input: u32, operands: &[f64]) -> u32 {
-        self.operands.write(operands);
-        self.client.handle(100.0, input, &self.operands)
+        self.client.handle(100.0, input, arguments(operands), &self.operands)
     }
 
     fn handle(&mut self, input: u32, operands: &[f64]) -> Vec<Done> {
         self.tell(input, operands);
+        self.poll()
+    }
+
+    fn poll(&mut self) -> Vec<Done> {
         let mut done = Vec::new();
         loop {
             match self.client.poll(&self.operands) {
@@ -350,7 +356,7 @@ fn a_client_says_hello_once_its_socket_has_the_subprotocol() {
     let mut bench = ClientBench::open();
     let done = bench.handle(input::NEGOTIATED, &[1.0]);
     assert_eq!((done[0].0, done[0].1), (action::HELLO, [0.0, 0.0, 0.0, 1.0, 0.0]));
-    let done = bench.handle(input::WELCOME, &[1.0, 0.0, f64::NAN, 8.0, 100.0, 25_000.0]);
+    let done = bench.handle(input::LINE_WELCOME, &[1.0, 0.0, f64::NAN, 8.0, 100.0, 25_000.0]);
     assert_eq!((done[0].0, done[0].1[0]), (action::ATTACHED, attachment::NEW.into()));
 }
 
@@ -367,17 +373,40 @@ fn a_server_that_opens_with_another_subprotocol_ends_the_client_first_and_then_t
 #[test]
 fn the_largest_numbers_of_a_cursor_cross_the_border() {
     let mut bench = ClientBench::attached();
-    bench.tell(input::SUBSCRIBE, &[0.0, start::LIVE.into()]);
+    bench.tell(input::SUBSCRIBE, &[0.0, start::OTHER.into()]);
     let id = bench.operands.get(0);
     assert_eq!(bench.tell(input::LOCATE, &[id]), status::NOTHING, "it has no position yet");
     bench.set_cursor(u64::MAX - 1);
-    bench.handle(input::SUBSCRIBED, &[id]);
+    bench.handle(input::LINE_SUBSCRIBED, &[id]);
     bench.set_cursor(u64::MAX);
-    assert_eq!(bench.tell(input::MESSAGE, &[id]), status::ACCEPTED);
-    assert_eq!(bench.tell(input::MESSAGE, &[id]) & status::ACCEPTED, status::NOTHING, "a repetition");
+    assert_eq!(bench.tell(input::LINE_MSG, &[id]), status::ACCEPTED);
+    assert_eq!(bench.tell(input::LINE_MSG, &[id]) & status::ACCEPTED, status::NOTHING, "a repetition");
     bench.set_cursor(1);
     assert_eq!(bench.tell(input::LOCATE, &[id]), status::ACCEPTED);
     assert_eq!(bench.operands.cursor(), Cursor { epoch: u64::MAX, offset: u64::MAX, time: 7 });
+}
+
+#[test]
+fn a_message_whose_numbers_javascript_has_needs_no_cursor_among_the_operands() {
+    let mut bench = ClientBench::attached();
+    bench.tell(input::SUBSCRIBE, &[0.0, start::OTHER.into()]);
+    let id = bench.operands.get(0);
+    bench.operands.set_cursor(Cursor { epoch: 0x1_0000_0002, offset: 3, time: 4 });
+    bench.handle(input::LINE_SUBSCRIBED, &[id]);
+    assert_eq!(bench.tell(input::MESSAGE, &[id, 1.0, 2.0, 5.0, 6.0, 3.0]), status::ACCEPTED);
+    assert_eq!(bench.tell(input::LOCATE, &[id]), status::ACCEPTED);
+    assert_eq!(bench.operands.cursor(), Cursor { epoch: 0x1_0000_0002, offset: 5, time: 6 });
+    let (repaired, _) = bench.handle(input::MESSAGE, &[id, 1.0, 3.0, 6.0, 7.0, 5.0]).swap_remove(0);
+    assert_eq!(repaired, action::REPORT, "it is of another epoch");
+}
+
+#[test]
+fn a_pong_is_an_answer_on_the_present_socket() {
+    let mut bench = ClientBench::attached();
+    bench.client.handle(25_200.0, input::WAKE, arguments(&[1e12]), &bench.operands);
+    let (number, [ping, ..]) = bench.poll().swap_remove(0);
+    assert_eq!(number, action::PING);
+    assert_eq!(bench.handle(input::LINE_PONG, &[ping, 1e12])[0].0, action::LATENCY);
 }
 
 #[test]
@@ -388,7 +417,7 @@ fn a_publish_has_a_number_or_the_reason_why_it_was_not_accepted() {
     assert_eq!(bench.client.enqueue(100.0, 1, 5_000.0, 1.0), 2.0, "a request");
     let done = bench.handle(input::END, &[over::CLOSED.into()]);
     let unknown = ErrorCode::ALL.iter().position(|code| *code == ErrorCode::Unknown).expect("a code") as f64;
-    let [_, code, is_over, ..] = done.iter().find(|(number, _)| *number == action::PUBLISHED).expect("an outcome").1;
+    let [_, code, is_over, ..] = done.iter().find(|(number, _)| *number == action::FAILED).expect("an outcome").1;
     assert_eq!((code, is_over), (unknown, 1.0));
     assert_eq!(bench.client.enqueue(100.0, 1, f64::NAN, 0.0), -f64::from(refusal::CLOSED));
 }

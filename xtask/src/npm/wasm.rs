@@ -43,7 +43,7 @@ struct Module {
 
 const MODULES: [Module; 2] = [
     Module { file: "everwire.wasm", features: &[], inline_threshold: 25 },
-    Module { file: "client.wasm", features: &["--features", "client"], inline_threshold: 10 },
+    Module { file: "client.wasm", features: &["--no-default-features", "--features", "client"], inline_threshold: 10 },
 ];
 
 /// Fills `build/` with what the JavaScript in `js/` imports: the modules, which it calls as they are, and `codes.js`, the numbers that it

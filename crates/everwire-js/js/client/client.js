@@ -62,7 +62,7 @@ export class EverClient extends EventTarget {
 
   #publish(channel, payload, key, timeToLive) {
     if (key !== undefined) named(key);
-    return new Promise((...settle) => this.#session.publish(channel, payload, key, timeToLive, ...settle));
+    return new Promise((resolve, reject) => this.#session.exchange("publish", timeToLive, { name: channel, key, payload, resolve, reject }));
   }
 
   request(name, value, options = {}) {
@@ -92,7 +92,8 @@ export class EverClient extends EventTarget {
         if (count === 1) resolve(first);
         else reject(new EverError(count ? "several-parts" : "no-answer", `The answer has ${count} parts: read it by for await.`));
       };
-      cancel = this.#session.request(named(name), payloadOf(value ?? null, raw), timeout, take, fail);
+      const request = { name: named(name), payload: payloadOf(value ?? null, raw), answer: take, reject: fail };
+      cancel = this.#session.exchange("request", timeout, request);
       whenAborted(signal, parts.ended, () => {
         fail(signal.reason);
         cancel();

@@ -34,9 +34,9 @@ export const kinds = {
   name: (word) => unless(!isName(word), word),
   /** Epoch, offset and time. */
   cursor(word) {
-    const [, epoch, offset, time] = /^(0|[1-9a-f][\da-f]{0,15})\.(\d+)\.(\d+)$/.exec(word) ?? [];
-    const cursor = [BigInt(`0x${epoch ?? 0}`), big(offset), number(time)];
-    return unless(epoch === undefined || cursor.includes(undefined), cursor);
+    const [, epoch = "", offset, time] = /^(0|[1-9a-f][\da-f]{0,15})\.(\d+)\.(\d+)$/.exec(word) ?? [];
+    const cursor = [BigInt(`0x${epoch || 0}`), big(offset), big(time)];
+    return unless(number(time) === undefined || cursor.includes(undefined), cursor);
   },
   /** The session alone: its number is of no use here. */
   by(word) {
@@ -51,11 +51,14 @@ export const kinds = {
   req: equal("req"),
 };
 
-/** The lines of a server: arguments, then options, of which those with an exclamation mark are always there. */
+/**
+ * The lines of a server in the order of the core's inputs: arguments, then options, of which those with an exclamation mark are always there.
+ * The first words are the arguments of the input, in this order.
+ */
 const SERVER = {
   __proto__: null,
   welcome:
-    "session:id generation=seq! time=number! heartbeat=number! message=number! credits=number! subscriptions=number! expires=number! acked=number! secret=id requests=kept",
+    "session:id acked=number! requests=kept credits=number! message=number! heartbeat=number! generation=seq! time=number! subscriptions=number! expires=number! secret=id",
   subscribed: "channel:name cursor:cursor",
   msg: "channel:name cursor:cursor by=by key=name after=big",
   gap: "channel:name reason:reason cursor:cursor missed=number",
@@ -74,7 +77,10 @@ const SERVER = {
   bye: "code:code",
 };
 
-/** Reads a header: an object of its words by their names and its `type`; with an `error` if it is refused. */
+/** The types of lines, and the errors of those that are none, in the order of the core's inputs. */
+export const LINES = [...Object.keys(SERVER), "unknown-line", "malformed"];
+
+/** Reads a header: an object of its `type` and its words by their names, in the grammar's order; with an `error` if it is refused. */
 export function readHeader(header, grammar = SERVER, known = kinds) {
   const words = header.split(" ");
   const type = kinds.type(words[0]);
@@ -85,16 +91,18 @@ export function readHeader(header, grammar = SERVER, known = kinds) {
   const options = { __proto__: null };
   let place = 1;
   for (const [, name, mark, kind, required] of grammar[type].matchAll(/(\w+)(.)(\w+)(!?)/g)) {
-    if (mark === "=") options[name] = [kind, required];
-    else if ((line[name] = known[kind](words[place++] ?? "")) === undefined) return malformed;
+    if (mark === "=") {
+      options[name] = [kind, required];
+      line[name] = undefined;
+    } else if ((line[name] = known[kind](words[place++] ?? "")) === undefined) return malformed;
   }
   for (const word of words.slice(place)) {
     const [, name, value] = /^([a-z\d-]{1,32})=(.+)$/.exec(word) ?? [];
     const [kind] = options[name] ?? [];
     // An option that is not known is ignored; one that is known occurs once.
-    if (!name || (kind && (name in line || (line[name] = known[kind](value)) === undefined))) return malformed;
+    if (!name || (kind && (line[name] !== undefined || (line[name] = known[kind](value)) === undefined))) return malformed;
   }
-  for (const name in options) if (options[name][1] && !(name in line)) return malformed;
+  for (const name in options) if (options[name][1] && line[name] === undefined) return malformed;
   const { after, cursor, fatal, code } = line;
   const isWrong = (type === "msg" && (after ?? 0n) >= cursor[1]) || (fatal && code >= FATAL_CODES);
   return isWrong ? malformed : line;
@@ -152,11 +160,11 @@ function decoded(bytes) {
   }
 }
 
-/** A header of words and of options, in an object, of which those are left out that are `undefined`. */
+/** A header of words and of options, in an object, of which those are left out that are `undefined` or not a number. */
 const header = (...words) =>
   words
     .flatMap((word) =>
-      typeof word === "object" ? Object.entries(word).flatMap(([name, value]) => (value === undefined ? [] : `${name}=${value}`)) : word,
+      typeof word === "object" ? Object.entries(word).flatMap(([name, value]) => ([undefined, NaN].includes(value) ? [] : `${name}=${value}`)) : word,
     )
     .join(" ");
 
@@ -169,7 +177,7 @@ export const headers = {
   unsub: (channel) => header("unsub", channel),
   pub: (channel, seq, after, key) => header("pub", channel, seq, { after, key }),
   req: (name, seq, timeout, floor, part) =>
-    header("req", name, seq, { timeout, floor: unless(floor < 2, floor), part: part || undefined }),
+    header("req", name, seq, { timeout: Math.floor(timeout), floor: unless(floor < 2, floor), part: part || undefined }),
   cancel: (seq, of) => header("cancel", seq, { of }),
   ping: (number) => header("ping", number),
   bye: () => "bye",

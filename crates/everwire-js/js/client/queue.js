@@ -1,15 +1,15 @@
 /** An item of a subscription with a position: a message, or a key that was removed. */
 export class Message {
-  constructor(type, value, epoch, offset, time, key, by, isOwn, size) {
-    this.type = type;
-    this.value = value;
+  constructor(payload, epoch, offset, time, key, by, isOwn) {
+    this.type = "message";
+    this.value = payload;
     this.epoch = epoch;
     this.offset = offset;
     this.time = time;
     this.key = key;
     this.by = by;
     this.isOwn = isOwn;
-    this.size = size;
+    this.size = payload?.length;
   }
 
   get cursor() {

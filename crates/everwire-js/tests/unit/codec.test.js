@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { ERROR_CODES, GAP_REASONS } from "../../build/codes.js";
-import { headers, kinds, MessageWriter, readMessage } from "../../js/client/codec.js";
+import * as code from "../../build/codes.js";
+import { headers, kinds, LINES, MessageWriter, readMessage } from "../../js/client/codec.js";
 
 const vectors = JSON.parse(readFileSync(new URL("../../../everwire-core/tests/vectors/protocol.json", import.meta.url), "utf8"));
 
@@ -55,10 +55,10 @@ function checked(line) {
 /** A line as the vectors have it. */
 function describe(from, { type, error, ...fields }, payload) {
   if (error) return { error, line: type ?? null };
-  const item = { line: type, ...fields };
+  const item = { line: type, ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) };
   if (fields.cursor) item.cursor = cursorText(fields.cursor);
-  if (typeof fields.code === "number") item.code = ERROR_CODES[fields.code];
-  if (typeof fields.reason === "number") item.reason = GAP_REASONS[fields.reason];
+  if (typeof fields.code === "number") item.code = code.ERROR_CODES[fields.code];
+  if (typeof fields.reason === "number") item.reason = code.GAP_REASONS[fields.reason];
   if (typeof payload === "string") item.payload = { text: payload };
   else if (payload) item.payload = { binary: String.fromCharCode(...payload) };
   if (from === "client") {
@@ -148,4 +148,10 @@ test("the lines of a client are written as the core writes them", () => {
     const expected = text ?? bytesOf(binary);
     assert.deepEqual(writer.take(), [expected], JSON.stringify({ from, text, binary }));
   }
+});
+
+test("the core has an input for each line, in the order of the grammar", () => {
+  const names = LINES.map((line) => (line === "unknown-line" ? "UNKNOWN" : line.toUpperCase()));
+  const inputs = names.map((name) => code[`INPUT_LINE_${name}`]);
+  assert.deepEqual(inputs, names.map((_, place) => code.INPUT_LINE_WELCOME + place));
 });
