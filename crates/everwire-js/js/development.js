@@ -89,6 +89,9 @@ export const development = {
       refuse(`token has to be a text, bytes or a function that gives one, and is ${show(token)}.`);
     }
     checkValues({ ...options, outbox: undefined });
+    if (!(options.WebSocket ?? globalThis.WebSocket)) {
+      throw exception("There is no WebSocket here: pass the class of the package ws as option WebSocket.", "NotSupportedError");
+    }
   },
 
   subscribe(options) {
@@ -108,6 +111,13 @@ export const development = {
   request(options) {
     checkNames(options, ["timeout", "signal", "raw"], "request(name, value, { timeout: 5000 })");
     checkNumber("timeout", options.timeout);
+  },
+
+  /** What an EverClient throws a TypeError for in any build. */
+  explain: {
+    name: (name) => `"${name}" is no name: use 1 to 128 bytes without spaces and control characters.`,
+    from: () => "from is no cursor: pass one as it was received.",
+    value: () => "JSON cannot hold this value: send null.",
   },
 
   describe: (event) => DESCRIPTIONS[event.type](event),

@@ -44,7 +44,9 @@ impl Client {
     /// A client that waits to be opened, with the options that the operands say. All its random numbers follow from the bits of `seed`.
     /// What the outbox of a connection may hold is here what may wait for the server's answers.
     pub fn new(operands: &Operands, seed: f64) -> Self {
-        let config = options::config(operands);
+        let mut config = options::config(operands);
+        // Until the server says how often it wants pings.
+        config.heartbeat = HeartbeatMode::default();
         let OutboxLimits { max_messages, max_bytes, time_to_live, .. } = config.outbox;
         let limits = ClientSessionConfig::default().max_pending(max_messages).max_bytes(max_bytes);
         Self {

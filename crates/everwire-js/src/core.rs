@@ -1,13 +1,13 @@
 //! One connection in numbers: what happened, and what to do.
 
 use everwire_core::{
-    Action, AtRisk, CloseOutcome, Config, Connection, Decision, Delivery, DiscardReason, DropCause, Input, MessageId,
-    Network, Page, QueueOptions, Retry, SocketId, Time,
+    Action, AtRisk, CloseOutcome, Config, Connection, Decision, Delivery, DropCause, Input, MessageId, Network, Page,
+    QueueOptions, Retry, SocketId, Time,
 };
 
 use crate::{
     Operands,
-    codes::{action, cause, discarded, input, stat, status},
+    codes::{action, cause, input, stat, status},
     options,
 };
 
@@ -177,6 +177,7 @@ impl Core {
                 operands.write(&[socket.0 as f64, failures.into()]);
                 action::DIAL
             }
+            #[cfg(feature = "socket")]
             Action::Transmit { id, .. } => {
                 operands.write(&[id.0 as f64]);
                 action::TRANSMIT
@@ -191,6 +192,7 @@ impl Core {
             }
             Action::Close { .. } => action::CLOSE,
             Action::Detach { .. } => action::DETACH,
+            #[cfg(feature = "socket")]
             Action::Decide { cause, default, retry } => {
                 let stops = default == Decision::Stop;
                 self.retry = if stops { Decision::Retry } else { default };
@@ -209,7 +211,10 @@ impl Core {
                 operands.write(&[number(cause), attempt.into(), planned(at), messages, bytes]);
                 action::DROPPED
             }
+            #[cfg(feature = "socket")]
             Action::Discarded { id, reason } => {
+                use crate::codes::discarded;
+                use everwire_core::DiscardReason;
                 let reason = match reason {
                     DiscardReason::Evicted => discarded::EVICTED,
                     DiscardReason::Replaced => discarded::REPLACED,
@@ -229,6 +234,9 @@ impl Core {
                 operands.write(&[cause, messages, bytes]);
                 action::ENDED
             }
+            // What a connection without messages does not do.
+            #[cfg(not(feature = "socket"))]
+            _ => action::NONE,
         }
     }
 }

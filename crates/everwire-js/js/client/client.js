@@ -1,9 +1,9 @@
 import { checks } from "../checks.js";
 import { DISPOSE } from "../ending.js";
-import { dispatch, event, exception } from "../events.js";
+import { dispatch, event } from "../events.js";
 import { Reader } from "./channels.js";
 import { isName, kinds } from "./codec.js";
-import { EverError } from "./errors.js";
+import { EverError, invalid } from "./errors.js";
 import { Queue } from "./queue.js";
 import { createSession, valueOf } from "./session.js";
 
@@ -15,7 +15,6 @@ export class EverClient extends EventTarget {
     super();
     checks?.client(url, options);
     const { token, debug, signal, WebSocket = globalThis.WebSocket } = options;
-    if (!WebSocket) throw exception("There is no WebSocket here: pass the class of the package ws as option WebSocket.", "NotSupportedError");
     const log = debug ? (...words) => console.debug("[everwire]", ...words) : undefined;
     this.#session = createSession(this, WebSocket, url, token, options, log);
     whenAborted(signal, this.closed, () => this.close());
@@ -130,7 +129,7 @@ class Subscription extends EventTarget {
     super();
     this.channel = channel;
     this.#session = session;
-    if (options.from !== undefined && !kinds.cursor(options.from)) throw new TypeError("from is no cursor: pass one as it was received.");
+    if (options.from !== undefined && !kinds.cursor(options.from)) throw invalid("from", options.from);
     const reader = (this.#reader = new Reader(options, this, () => reader.entry.pause(), (error) => this.#end(error)));
     session.subscribe(channel, reader);
     whenAborted(options.signal, reader.queue.ended, () => this.close());
@@ -227,13 +226,13 @@ function whenAborted(signal, ended, abort) {
 
 function named(name) {
   if (isName(`${name}`)) return `${name}`;
-  throw new TypeError(`"${name}" is no name: use 1 to 128 bytes without spaces and control characters.`);
+  throw invalid("name", name);
 }
 
 /** A value as it travels. Bytes are copied, since they may have to wait. */
 function payloadOf(value, isRaw) {
   if (isRaw) return typeof value === "string" ? value : new Uint8Array(value.buffer ?? value, value.byteOffset, value.byteLength).slice();
   const text = JSON.stringify(value);
-  if (text === undefined) throw new TypeError("JSON cannot hold this value: send null.");
+  if (text === undefined) throw invalid("value", value);
   return text;
 }

@@ -47,7 +47,7 @@ export function createSession(target, WebSocket, url, token, options, log) {
   /** The channel of the latest message. */
   let latest;
   /** The latest statistics that were read. */
-  let stats = { ...statsOf(code.STATS.map((_, place) => (place < code.STAT_OPENED ? NaN : 0))), pending: 0, pendingBytes: 0 };
+  let stats = namedStats(Array.from({ length: code.STAT_CLOCK_OFFSET + 3 }, (_, place) => (place < code.STAT_OPENED ? NaN : 0)));
   /** Why the client is over. */
   let over;
   let ended;
@@ -340,11 +340,7 @@ export function createSession(target, WebSocket, url, token, options, log) {
 
   function readStats() {
     machine.call("stats");
-    const { operands } = machine;
-    if (!operands) return;
-    // The pending ones come after those of the connection.
-    const [pending, pendingBytes] = operands.slice(code.STAT_CLOCK_OFFSET + 1);
-    stats = { ...statsOf([...operands.slice(0, code.STAT_CLOCK_OFFSET)]), pending, pendingBytes };
+    if (machine.operands) stats = namedStats([...machine.operands]);
   }
 
   /** The client is over: nothing more comes. */
@@ -467,6 +463,12 @@ export function createSession(target, WebSocket, url, token, options, log) {
 
   machine.start(() => !over);
   return session;
+}
+
+/** The statistics by their names. Those of the session come after those of the connection. */
+function namedStats(values) {
+  const [pending, pendingBytes] = values.slice(code.STAT_CLOCK_OFFSET + 1);
+  return { ...statsOf(values.slice(0, code.STAT_CLOCK_OFFSET)), pending, pendingBytes };
 }
 
 /** The value of a message: of JSON. With a key and without a payload, the key was removed. */
