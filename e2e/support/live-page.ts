@@ -63,7 +63,8 @@ export class LivePage {
   /** Waits until so many more messages of a channel have come. */
   async getsMore(channel: string, more = 1): Promise<void> {
     const before = await this.messages(channel);
-    await expect.poll(() => this.messages(channel), channel).toBeGreaterThanOrEqual(before + more);
+    const timeout = 20_000 + more * 1_500;
+    await expect.poll(() => this.messages(channel), { message: channel, timeout }).toBeGreaterThanOrEqual(before + more);
   }
 
   /** Writes a message to the lobby, and waits until it is stored. */

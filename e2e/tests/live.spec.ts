@@ -75,10 +75,12 @@ test.describe("the trading floor", () => {
   });
 
   test("is for everyone on every device", async ({ page }) => {
+    // A picture that is kept has sparklines of some length.
+    const seconds = kept ? 40 : 3;
+    test.setTimeout(90_000 + seconds * 1_500);
     const live = await LivePage.visit(page);
     await live.say("Good morning, floor!");
-    // A picture that is kept has sparklines of some length.
-    await live.getsMore("live/monitor", kept ? 40 : 3);
+    await live.getsMore("live/monitor", seconds);
     await expect(live.line.detail).toHaveText(/m?s$/);
     await tryLooks(page, "live");
   });
