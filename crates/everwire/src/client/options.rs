@@ -60,7 +60,7 @@ impl SubscribeOptions {
         Self { start: Some(Start::Live), ..self }
     }
 
-    /// Starts with the latest message of each key.
+    /// Starts with the latest message of each key, and does so again after a [gap](crate::Delivery::Gap).
     #[must_use]
     pub fn state(self) -> Self {
         Self { start: Some(Start::State), ..self }

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use everwire_core::{
     Channel, Time,
-    protocol::{Cursor, Start},
+    protocol::{Cursor, GapReason, Start},
 };
 use futures_core::Stream;
 
@@ -35,7 +35,8 @@ pub enum Delivery<T, D = Infallible> {
     Message(ChannelMessage<T>),
     /// A key of the channel was removed.
     Removed(Removed),
-    /// Messages that will not come.
+    /// Messages that will not come. In a subscription that began with the latest message of each key, these come again, so that what is
+    /// known of the keys can be forgotten here; unless the reason is [`GapReason::Refused`].
     Gap(Gap),
     /// The connection was lost meanwhile, and nothing was missed.
     Resumed,
@@ -158,6 +159,9 @@ pub struct Subscription<T, D = Infallible> {
     decode: Decode<T>,
     /// The lock makes the future, which need not be `Sync`, a part of a type that is.
     snapshot: Mutex<Option<Snapshot<D>>>,
+    /// It begins with the latest message of each key, and does so again after a gap: a key that has changed in the gap may not change
+    /// again for long.
+    is_state: bool,
     value: PhantomData<fn() -> T>,
 }
 
@@ -204,7 +208,15 @@ impl<T, D> Subscription<T, D> {
         snapshot: Option<Snapshot<D>>,
     ) -> Self {
         let reader = driver.run(|core, _| core.subscribe(channel.name(), start, options));
-        Self { driver: Pointer::clone(driver), reader, decode, snapshot: Mutex::new(snapshot), value: PhantomData }
+        let is_state = start == Start::State || (channel.is_state() && matches!(start, Start::From(_)));
+        Self {
+            driver: Pointer::clone(driver),
+            reader,
+            decode,
+            snapshot: Mutex::new(snapshot),
+            is_state,
+            value: PhantomData,
+        }
     }
 
     /// The position after what was taken from this stream, to go on from there in another run of the program:
@@ -255,6 +267,8 @@ impl<T, D> Stream for Subscription<T, D> {
                 Item::Gap(gap) => {
                     if snapshot.is_some() {
                         this.driver.run(|core, _| core.restart(this.reader, Start::Hold));
+                    } else if this.is_state && gap.reason != GapReason::Refused {
+                        this.driver.run(|core, _| core.restart(this.reader, Start::State));
                     }
                     Delivery::Gap(gap)
                 }

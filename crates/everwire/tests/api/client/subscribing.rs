@@ -125,6 +125,52 @@ async fn a_state_channel_starts_with_the_latest_values_and_reports_removed_keys(
     assert_eq!(undecodable.message, "not a number".into());
 }
 
+/// A key that has changed in the gap would keep its old value until it changes again.
+#[tokio::test]
+async fn after_a_gap_a_state_channel_starts_again_with_the_latest_values() {
+    const PRICES: Channel<f64> = Channel::state("prices");
+    let resumed = SubscribeOptions::default().from(at(3).parse().unwrap());
+    for options in [SubscribeOptions::default(), resumed] {
+        let server = Script::start().await;
+        let client = server.client();
+        let mut prices = client.subscribe_with(&PRICES, &options);
+        let mut peer = server.welcome().await;
+        peer.line().await;
+        let (value, gap) =
+            (format!("msg prices {} key=AAPL after=0\n1", at(5)), format!("gap prices trimmed {}", at(9)));
+        let behind = format!("msg prices {} key=MSFT\n2", at(10));
+        if options == SubscribeOptions::default() {
+            peer.send(["subscribed prices 9f.0.0", &value, &gap, &behind]).await;
+            assert_eq!(message(&mut prices).await.value, 1.0);
+        } else {
+            peer.send([&format!("subscribed prices {}", at(9)), &gap, &behind]).await;
+        }
+        assert!(matches!(next(&mut prices).await, Delivery::Gap(_)));
+        peer.expect("sub prices state").await;
+        let state =
+            [format!("msg prices {} key=AAPL after=0\n3", at(8)), format!("msg prices {} key=MSFT after=8\n2", at(10))];
+        let live = format!("pos prices {} live=1", at(10));
+        peer.send(["subscribed prices 9f.0.0", &state[0], &state[1], &live]).await;
+        assert_eq!((message(&mut prices).await.value, message(&mut prices).await.value), (3.0, 2.0));
+        assert_eq!(next(&mut prices).await, Delivery::CaughtUp);
+    }
+}
+
+/// Otherwise it would be refused again and again.
+#[tokio::test]
+async fn a_state_that_the_server_refuses_is_not_requested_again() {
+    const PRICES: Channel<f64> = Channel::state("prices");
+    let server = Script::start().await;
+    let client = server.client();
+    let mut prices = client.subscribe(&PRICES);
+    let mut peer = server.welcome().await;
+    peer.expect("sub prices state").await;
+    let (subscribed, gap) = (format!("subscribed prices {}", at(9)), format!("gap prices refused {}", at(9)));
+    peer.send([&subscribed, &gap, &format!("msg prices {}\n4", at(10))]).await;
+    assert!(matches!(next(&mut prices).await, Delivery::Gap(_)));
+    assert_eq!(message(&mut prices).await.value, 4.0);
+}
+
 /// Centrifugo's `getState`: what is published while the data is loaded is in neither, if the position is read afterwards.
 #[tokio::test]
 async fn a_snapshot_is_loaded_for_a_position_and_continued_from_it() {
