@@ -162,13 +162,13 @@ test.describe("the chat", () => {
     await companion.kill();
     await companion.restart();
     await expect(chat.failed).toContainText("it did not arrive", recovery);
+    await expect(chat.log).toContainText("The server has lost what was before");
     await tryLooks(page, "chat-failed");
     await page.setViewportSize({ width: 1280, height: 900 });
     await chat.failed.getByRole("button", { name: "Send again" }).click();
     await expect(chat.unconfirmed).toHaveCount(0, recovery);
     await expect(chat.message("this is not")).toHaveCount(1);
     expect(await chat.texts()).toEqual(["this is stored", "this is not"]);
-    await expect(chat.log).toContainText("The server has lost what was before");
   });
 
   test("is usable on every device", async ({ page, visitor, companion }) => {

@@ -395,8 +395,7 @@ impl Controller {
         let mut before = None;
         loop {
             let page = history(client, name, before, everwire_companion_api::chat::PAGE_MESSAGES).await;
-            let me = self.me().unwrap_or_default();
-            match self.change(name, |room| room.look(id, before, page.ok(), &me)) {
+            match self.change(name, |room| room.look(id, before, page.ok())) {
                 Some(Look::Further(oldest)) => before = Some(oldest),
                 Some(Look::Decided) | None => return,
             }
@@ -420,11 +419,10 @@ impl Controller {
         let controller = self.clone();
         spawn_local(async move {
             let page = history(&client, &name, Some(before), PAGE).await;
-            let me = controller.me().unwrap_or_default();
             controller.change(&name, |room| match page {
                 Ok(page) => {
                     room.loading = Loading::Idle;
-                    room.take_page(Some(before), page, &me);
+                    room.take_page(Some(before), page);
                 }
                 Err(problem) => room.loading = Loading::Failed(problem),
             });

@@ -46,6 +46,15 @@ impl Outgoing {
         self.messages.iter().find(|unconfirmed| unconfirmed.message.id == id)
     }
 
+    /// A message of the room is confirmed if it is one of these. Returns whether it was.
+    ///
+    /// The ids say so: a server that has lost its keys takes the visitor for someone else.
+    pub(super) fn confirm(&mut self, message: &Message) -> bool {
+        let is_same =
+            self.find(&message.id).is_some_and(|unconfirmed| unconfirmed.message.author.id == message.author.id);
+        is_same && self.remove(&message.id).is_some()
+    }
+
     /// Removes a message: it is confirmed, or the visitor does not want it any more.
     pub(super) fn remove(&mut self, id: &str) -> Option<Rc<Unconfirmed>> {
         let index = self.messages.iter().position(|unconfirmed| unconfirmed.message.id == id)?;

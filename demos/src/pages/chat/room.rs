@@ -130,14 +130,12 @@ impl Room {
             }
         };
         let author = message.as_ref().map(|message| message.author.id.clone());
-        if let Some(message) = message.as_ref().filter(|message| message.author.id == me) {
-            self.outgoing.remove(&message.id);
-        }
+        let was_unconfirmed = message.as_ref().is_some_and(|message| self.outgoing.confirm(message));
         if let Some(author) = &author {
             self.typists.stopped(author);
         }
         let entry = self.timeline.deliver(cursor, message)?;
-        if author.as_deref() == Some(me) {
+        if was_unconfirmed || author.as_deref() == Some(me) {
             return None;
         }
         let is_new = match self.read {
@@ -202,24 +200,22 @@ impl Room {
     }
 
     /// The page of history before an offset. What it has of the visitor is confirmed.
-    pub(super) fn take_page(&mut self, before: Option<u64>, page: HistoryPage, me: &str) {
+    pub(super) fn take_page(&mut self, before: Option<u64>, page: HistoryPage) {
         for message in page.messages.iter().filter_map(|stored| stored.message.as_ref()) {
-            if message.author.id == me {
-                self.outgoing.remove(&message.id);
-            }
+            self.outgoing.confirm(message);
         }
         self.timeline.take_page(before, page);
     }
 
     /// The page of history before an offset, in which a message of unknown fate was looked for. `None`: there is no page.
-    pub(super) fn look(&mut self, id: &str, before: Option<u64>, page: Option<HistoryPage>, me: &str) -> Look {
+    pub(super) fn look(&mut self, id: &str, before: Option<u64>, page: Option<HistoryPage>) -> Look {
         let Some(page) = page else {
             self.outgoing.set_fate(id, Fate::Failed(MAY_BE_THERE.to_owned()));
             return Look::Decided;
         };
         let oldest = page.messages.first().map_or(0, |stored| stored.offset);
         let is_end = oldest <= page.first;
-        self.take_page(before, page, me);
+        self.take_page(before, page);
         let Some(unconfirmed) = self.outgoing.find(id) else { return Look::Decided };
         if !is_end && oldest > unconfirmed.after + 1 {
             return Look::Further(oldest);
@@ -308,8 +304,18 @@ mod tests {
         assert_eq!(world.fates(), [&Fate::Looking]);
         let mut found = page(1..=3, 1);
         found.messages[2].message = Some(message("me", "mine"));
-        assert_eq!(world.room.look("mine", None, Some(found), "me"), Look::Decided);
+        assert_eq!(world.room.look("mine", None, Some(found)), Look::Decided);
         assert_eq!((world.fates().len(), world.ids()), (0, vec!["a", "2", "mine"]));
+    }
+
+    #[test]
+    fn a_visitor_whom_the_server_takes_for_someone_else_finds_the_message_too() {
+        let mut world = World::started();
+        world.write("mine");
+        world.room.published("mine", Err(PublishError::Unknown));
+        let copy = Arrival::Message(at(1), Some(message("me", "mine")));
+        assert!(world.room.take(copy, None, "another id", false).is_none());
+        assert_eq!((world.fates().len(), world.room.unread()), (0, 0));
     }
 
     #[test]
@@ -317,7 +323,7 @@ mod tests {
         let mut world = World::started();
         world.write("mine");
         world.room.published("mine", Err(PublishError::Unknown));
-        assert_eq!(world.room.look("mine", None, Some(page(1..=3, 1)), "me"), Look::Decided);
+        assert_eq!(world.room.look("mine", None, Some(page(1..=3, 1))), Look::Decided);
         assert_eq!(world.fates(), [&Fate::Failed(NOT_THERE.to_owned())]);
     }
 
@@ -327,9 +333,9 @@ mod tests {
         world.hear(10, "ada", "a");
         world.write("mine");
         world.room.published("mine", Err(PublishError::Unknown));
-        assert_eq!(world.room.look("mine", None, Some(page(41..=60, 1)), "me"), Look::Further(41));
-        assert_eq!(world.room.look("mine", Some(41), Some(page(21..=40, 1)), "me"), Look::Further(21));
-        assert_eq!(world.room.look("mine", Some(21), Some(page(11..=20, 1)), "me"), Look::Decided);
+        assert_eq!(world.room.look("mine", None, Some(page(41..=60, 1))), Look::Further(41));
+        assert_eq!(world.room.look("mine", Some(41), Some(page(21..=40, 1))), Look::Further(21));
+        assert_eq!(world.room.look("mine", Some(21), Some(page(11..=20, 1))), Look::Decided);
         assert_eq!(world.fates(), [&Fate::Failed(NOT_THERE.to_owned())]);
     }
 
@@ -338,7 +344,7 @@ mod tests {
         let mut world = World::started();
         world.write("mine");
         world.room.published("mine", Err(PublishError::Unknown));
-        assert_eq!(world.room.look("mine", None, None, "me"), Look::Decided);
+        assert_eq!(world.room.look("mine", None, None), Look::Decided);
         assert_eq!(world.fates(), [&Fate::Failed(MAY_BE_THERE.to_owned())]);
         world.hear(1, "me", "mine");
         assert_eq!(world.fates().len(), 0, "it was there");

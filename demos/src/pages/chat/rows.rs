@@ -112,6 +112,9 @@ pub(super) fn blocks(room: &Room, me: &str, behind_utc: f64) -> Vec<Block> {
         }
         rows.entry(entry, me);
     }
+    if previous_generation != generation {
+        rows.push(Place { generation, offset: 0 }, Row::Restarted);
+    }
     for hole in holes {
         rows.hole(hole, load);
     }
@@ -324,7 +327,7 @@ mod tests {
         assert_eq!(world.drawn(), ["Load(Later(2))", "day 0", "ada-3", "Load(Soon)", "ada-91"]);
         world.0.loading = Loading::Failed("no".to_owned());
         assert_eq!(world.drawn()[3], "Load(Failed(\"no\"))");
-        world.0.take_page(Some(91), HistoryPage { first: 90, ..page(90..=90, 90) }, "me");
+        world.0.take_page(Some(91), HistoryPage { first: 90, ..page(90..=90, 90) });
         assert_eq!(world.drawn(), ["Older", "day 0", "ada-3", "Gone(86)", "90", "+ada-91"]);
     }
 
@@ -343,6 +346,7 @@ mod tests {
         world.hear(1, 0, "ada");
         let cursor = Cursor { epoch: 0xa0, offset: 1, time: 1 };
         world.0.take(Arrival::Gap(Cursor { offset: 0, time: 0, ..cursor }), None, "me", true);
+        assert_eq!(world.drawn(), ["day 0", "ada-1", "Restarted"]);
         world.0.take(Arrival::Message(cursor, Some(message("bob", "x"))), Some(cursor), "me", true);
         assert_eq!(world.drawn(), ["day 0", "ada-1", "Restarted", "x"]);
     }
@@ -362,7 +366,7 @@ mod tests {
         (1..=1_000).for_each(|offset| world.hear(offset, offset, "ada"));
         let before = blocks(&world.0, "me", 0.0);
         world.hear(1_001, 1_001, "ada");
-        world.0.take_page(Some(1), page(1..=1, 1), "me");
+        world.0.take_page(Some(1), page(1..=1, 1));
         let after = blocks(&world.0, "me", 0.0);
         assert_eq!(before.len(), after.len());
         assert_eq!(before.iter().zip(&after).filter(|(before, after)| before != after).count(), 1);
