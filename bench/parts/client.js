@@ -80,7 +80,7 @@ function print(contenders, results, runs) {
   };
   for (const [group, names] of Object.entries(GROUPS)) table(head(`${group}; ${unit}`) + " ratio to WebSocket", contenders, () => "raw", names);
   for (const { title, floor, names } of OWN) {
-    const rows = contenders.filter((one) => one.file === floor || one.floor === floor);
+    const rows = contenders.filter((one) => [one.file, one.floor, one.beside].includes(floor));
     table(head(`${title}; ${unit}`) + " ratio to the first", rows, () => floor, names);
   }
   for (const { name, file, after } of contenders.filter(({ after }) => after)) {

@@ -12,9 +12,10 @@ CALLED.push(TOGETHER);
 /** The same with events that the platform dispatches, as the browser's own class does. Of a long tick decoding is all that counts. */
 const DISPATCHED = CALLED.filter(({ name }) => name !== "ticks 4 kB").map((one) => ({ ...one, name: `${one.name}, dispatched`, isDispatched: true }));
 
-/** What a client is measured for: dispatched events are for our clients and what they build on. */
-export function casesOf({ floor, isFloor, ticksOnly }) {
-  const cases = floor || isFloor ? [...CALLED, ...DISPATCHED] : CALLED;
+/** What a client is measured for: dispatched events are for our clients and what they build on, dispatched ticks for the peers of EverClient. */
+export function casesOf({ floor, isFloor, beside, ticksOnly }) {
+  const dispatched = DISPATCHED.filter(({ kind }) => floor || isFloor || (beside && kind === "ticks"));
+  const cases = [...CALLED, ...dispatched];
   return ticksOnly ? cases.filter(({ kind }) => kind === "ticks") : cases;
 }
 
@@ -29,7 +30,7 @@ export const GROUPS = {
 
 /** The tables that compare our clients with their floor. */
 export const OWN = [
-  { title: "EverSocket, EverClient and the browser's class, events dispatched", floor: "raw", names: names(DISPATCHED, "text", "binary", "ticks") },
+  { title: "EverSocket, EverClient, its peers and the browser's class, events dispatched", floor: "raw", names: names(DISPATCHED, "text", "binary", "ticks") },
   {
     title: "Rust and a listener without a library",
     floor: "web-sys",

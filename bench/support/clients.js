@@ -1,7 +1,8 @@
 /**
  * Every client under measurement, the browser's own first: its name, its file in `clients/`, what it speaks, and where it takes part.
  * Ours are compared with their floor: what the same does without a library. EverSocket has a second entry for ticks alone, where they
- * are read in another way, clients of channels take part with ticks alone, and `everwire` one that reads all by a callback.
+ * are read in another way, clients of channels take part with ticks alone, and `everwire` one that reads all by a callback. Peers of
+ * EverClient are `beside` it in the table of dispatched ticks, too.
  */
 export const clients = [
   { name: "WebSocket", file: "raw", dialect: "plain", isFloor: true },
@@ -13,8 +14,8 @@ export const clients = [
   { name: "everwire (Rust), callback", file: "everwire-callback", dialect: "plain", floor: "web-sys" },
   { name: "reconnecting-websocket", file: "reconnecting-websocket", dialect: "plain" },
   { name: "partysocket", file: "partysocket", dialect: "plain" },
-  { name: "socket.io-client", file: "socket.io-client", dialect: "socket.io" },
-  { name: "centrifuge-js", file: "centrifuge", dialect: "centrifuge", ticksOnly: true },
+  { name: "socket.io-client", file: "socket.io-client", dialect: "socket.io", beside: "raw" },
+  { name: "centrifuge-js", file: "centrifuge", dialect: "centrifuge", beside: "raw", ticksOnly: true },
   { name: "web-sys, no library (Rust)", file: "web-sys", dialect: "plain", isFloor: true },
   { name: "gloo-net (Rust)", file: "gloo-net", dialect: "plain" },
   { name: "ws_stream_wasm (Rust)", file: "ws-stream-wasm", dialect: "plain" },

@@ -86,7 +86,10 @@ export interface SubscribeOptions {
    * If it throws, the subscription ends with that error.
    */
   snapshot?: ((cursor: Cursor) => unknown) | undefined;
-  /** The most items that may wait for a loop. Above that the server waits, and nothing is lost. Default: 1024. */
+  /**
+   * The most items that may wait for a loop. Above that the server waits, and nothing is lost; the client's other subscriptions of the channel
+   * wait as well. Default: 1024.
+   */
   maxWaiting?: number | undefined;
   /** The greatest length of their payloads together. Default: 4194304. */
   maxWaitingSize?: number | undefined;
