@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use everwire::client::SubscribeOptions;
+use everwire::client::{ClientEvent, SubscribeOptions};
 use everwire::{Channel, Client, Delivery, Subscription};
 use futures_util::Stream;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,24 @@ pub(crate) fn use_subscription<T: DeserializeOwned + 'static>(
         let reading = client.clone().map(|client| read(client, channel.clone(), options, on_delivery));
         // Dropping the subscription ends it at once, also while its reader waits.
         move || reading.into_iter().for_each(|reading| drop(reading.borrow_mut().take()))
+    });
+}
+
+/// Calls a function each time that the server welcomes the application's client, while the component lives.
+#[hook]
+pub(crate) fn use_attached(on_attached: impl Fn() + 'static) {
+    let client = use_context::<Option<Client>>().flatten();
+    use_effect_with(client, move |client| {
+        let events = Rc::new(RefCell::new(client.as_ref().map(Client::events)));
+        let reading = Rc::clone(&events);
+        spawn_local(async move {
+            while let Some(event) = next(&reading).await {
+                if matches!(event, ClientEvent::Attached(_)) {
+                    on_attached();
+                }
+            }
+        });
+        move || drop(events.borrow_mut().take())
     });
 }
 
@@ -57,9 +75,10 @@ fn read<T: DeserializeOwned + 'static>(
     reading
 }
 
-async fn next<T>(reading: &Reading<T>) -> Option<Delivery<T>> {
+/// The next item; `None` once the stream has ended or was taken out.
+async fn next<S: Stream + Unpin>(reading: &Rc<RefCell<Option<S>>>) -> Option<S::Item> {
     poll_fn(|context| match reading.borrow_mut().as_mut() {
-        Some(subscription) => Pin::new(subscription).poll_next(context),
+        Some(stream) => Pin::new(stream).poll_next(context),
         None => Poll::Ready(None),
     })
     .await

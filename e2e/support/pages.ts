@@ -70,7 +70,7 @@ export const demos: readonly Demo[] = [
   },
   {
     name: "tracker",
-    endpoint: "/tracker",
+    endpoint: "/everwire",
     visit: async (page) => {
       await page.context().grantPermissions(["geolocation"]);
       await page.context().setGeolocation(deviceAt(52.52, 13.405).geolocation);

@@ -1,5 +1,6 @@
 import { expect, type Locator, type Page } from "@playwright/test";
 import { Line } from "./line.ts";
+import { linesOf, payloads } from "./lines.ts";
 import { Sockets } from "./sockets.ts";
 
 /** A device that tells where it is, for a visitor's browser context. */
@@ -28,7 +29,7 @@ export class TrackerPage {
   private constructor(page: Page) {
     this.page = page;
     this.line = new Line(page);
-    this.sockets = Sockets.of(page, "/tracker");
+    this.sockets = Sockets.of(page, "/everwire");
     this.shareButton = page.getByRole("button", { name: /^Share / });
     this.stopButton = page.getByRole("button", { name: "Stop sharing" });
     this.standing = page.getByRole("region", { name: "Your position" }).getByRole("status");
@@ -54,6 +55,11 @@ export class TrackerPage {
   async share(): Promise<void> {
     await this.shareButton.click();
     await expect(this.standing).toContainText("Others see");
+  }
+
+  /** What the page reported about the visitor, as JSON. */
+  get reports(): string[] {
+    return payloads(linesOf(this.sockets.sent), "req tracker/report ");
   }
 
   /** Somebody else in the list. */

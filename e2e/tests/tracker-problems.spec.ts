@@ -8,7 +8,7 @@ test.describe("the tracker says in its own words when", () => {
     await expect(tracker.standing).toContainText("The browser may not tell this page where you are");
     await expect(tracker.standing).toContainText("Nothing is shared.");
     await expect(tracker.shareButton).toBeEnabled();
-    expect(tracker.sockets.sent).toEqual([]);
+    expect(tracker.reports).toEqual([]);
   });
 
   test("the device cannot tell its position, and shares once it can", async ({ visitor }) => {

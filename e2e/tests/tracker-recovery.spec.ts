@@ -36,11 +36,11 @@ test.describe("the tracker", () => {
 
     // The server goes on with the connection that fell silent: it notices much later than the page.
     for (const how of ["Cut the line", "Go silent"] as const) {
-      const sent = ann.sockets.sent.length;
+      const sent = ann.reports.length;
       await ann.line.break(how);
       await ann.line.down();
       await ann.line.open();
-      await expect.poll(() => ann.sockets.sent.length).toBeGreaterThan(sent);
+      await expect.poll(() => ann.reports.length).toBeGreaterThan(sent);
       await expect(ann.people).toHaveCount(2);
       await expect(bo.people).toHaveCount(2);
       expect(await names()).toEqual(before);
@@ -64,13 +64,13 @@ test.describe("the tracker", () => {
     await companion.kill();
     await ann.line.down();
     await ann.stopButton.click();
-    const sent = ann.sockets.sent.filter((message) => message.includes('"position"'));
+    const sent = ann.reports.filter((message) => message.includes('"position"'));
 
     await companion.restart();
     await ann.line.open();
     const bo = await TrackerPage.visit(await visitor());
     await expect(bo.line.detail).toHaveText(/m?s$/);
     await expect(bo.people).toHaveCount(0);
-    expect(ann.sockets.sent.filter((message) => message.includes('"position"'))).toEqual(sent);
+    expect(ann.reports.filter((message) => message.includes('"position"'))).toEqual(sent);
   });
 });

@@ -2,11 +2,12 @@
 //!
 //! # Layout
 //! - [`page`], [`parts`], [`sights`]: what is seen
-//! - [`tracking`], [`frame`]: connect the state, the socket and the source of positions
+//! - [`tracking`], [`frame`]: connect the state, the application's client and the source of positions
 //! - [`state`]: the state of the page, of
 //!   - [`participants`], [`trail`]: who is on the map
 //!   - [`sharing`], [`identity`], [`precision`], [`problem`]: what the visitor wants others to know, and as whom
 //!   - [`server_clock`]: how old a position is
+//! - [`outbox`]: what the server is to know, over reconnects
 //! - [`source`]: where positions come from: [`geolocation`], or a [`walk`] from a [`start_place`] by [`dice`]
 //! - [`remembered`]: what is kept for the next visit
 //! - [`fix`], [`readable`]: a position as measured; distances, ages and places as people read them
@@ -16,6 +17,7 @@ mod fix;
 mod frame;
 mod geolocation;
 mod identity;
+mod outbox;
 mod page;
 mod participants;
 mod parts;

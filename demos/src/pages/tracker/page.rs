@@ -11,8 +11,8 @@ use super::start_place::StartPlace;
 use super::state::{State, ViewTarget};
 use super::tracking::{Tracking, use_tracking};
 use super::{readable, remembered};
+use crate::client::use_client_line;
 use crate::components::PageHead;
-use crate::line::use_line;
 use crate::map::{LatLon, MapHandle, MapView, Surroundings, TileSource, WorldMap};
 
 /// Closest that the view moves to somebody by itself, as the radius of what is then to be seen, in metres.
@@ -21,8 +21,8 @@ const NEAR: f64 = 250.0;
 /// Everyone who shares a position, on a map.
 #[component]
 pub(crate) fn TrackerPage() -> Html {
-    let line = use_line("/tracker");
-    let tracking = use_tracking(line.options());
+    let (line, status) = use_client_line();
+    let tracking = use_tracking();
     let map = use_memo((), |()| MapHandle::default());
     let walk_from = use_state_eq(|| None::<StartPlace>);
     let tiles = use_state_eq(remembered::tiles);
@@ -87,13 +87,12 @@ pub(crate) fn TrackerPage() -> Html {
     });
 
     let state = tracking.state();
-    let status = tracking.status();
-    let is_connected = status.as_ref().is_some_and(|status| status.is_open());
+    let is_connected = status.is_open();
     let is_simulated = walk_from.is_some();
     let people = people(&state, tracking.server_time(), is_simulated);
     html! {
         <>
-            <PageHead title="Geolocation tracker" connection={status.map(|status| (line.clone(), status))}
+            <PageHead title="Geolocation tracker" connection={Some((line.clone(), status))}
                 lead="Everyone who shares a position, live on one map." />
             <div class="tracker">
                 <section class={classes!("tracker-map", (!is_connected).then_some("is-stale"))} aria-label="Map">

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, VecDeque};
 
-use everwire_companion_api::tracker::{Position, ServerMessage};
+use everwire_companion_api::tracker::Position;
 
 use super::fix::Fix;
 use super::trail::Trail;
@@ -30,21 +30,6 @@ pub(super) struct Participant {
 }
 
 impl Participants {
-    /// Applies a message of the server.
-    pub(super) fn apply(&mut self, message: ServerMessage) {
-        match message {
-            // The page knows its own participant's id.
-            ServerMessage::Welcome { .. } => {}
-            ServerMessage::Positions { positions } => self.replace(positions),
-            ServerMessage::Position(position) => self.moved(position),
-            ServerMessage::Left { id } => {
-                if let Some(participant) = self.present.remove(&id) {
-                    self.went_away(id, participant);
-                }
-            }
-        }
-    }
-
     /// The visitor shares under this id from now on.
     pub(super) fn i_am(&mut self, id: u64) {
         self.me = Some(id);
@@ -79,9 +64,9 @@ impl Participants {
         mine.into_iter().chain(others.filter(move |(id, _)| Some(*id) != me))
     }
 
-    /// The whole truth of a new connection: who is not in it has gone meanwhile. Only the visitor is still there, and about
+    /// Everyone who shares a position, as the channel has it now: others have gone meanwhile. Only the visitor is still there, and about
     /// to say so.
-    fn replace(&mut self, positions: Vec<Position>) {
+    pub(super) fn replace(&mut self, positions: Vec<Position>) {
         let before = std::mem::take(&mut self.present);
         for (id, participant) in before {
             if self.me == Some(id) {
@@ -93,7 +78,8 @@ impl Participants {
         positions.into_iter().for_each(|position| self.moved(position));
     }
 
-    fn moved(&mut self, position: Position) {
+    /// A participant shares a new position.
+    pub(super) fn moved(&mut self, position: Position) {
         let id = position.id;
         if !self.present.contains_key(&id) {
             let participant = self.came_back(&position).unwrap_or_else(|| Participant::new(position));
@@ -102,6 +88,13 @@ impl Participants {
         if let Some(participant) = self.present.get_mut(&id) {
             participant.position = position;
             participant.trail.push(Fix::from(position).place);
+        }
+    }
+
+    /// A participant shares its position no longer.
+    pub(super) fn left(&mut self, id: u64) {
+        if let Some(participant) = self.present.remove(&id) {
+            self.went_away(id, participant);
         }
     }
 
@@ -142,12 +135,12 @@ mod tests {
 
     fn connected(positions: Vec<Position>) -> Participants {
         let mut participants = Participants::default();
-        participants.apply(ServerMessage::Positions { positions });
+        participants.replace(positions);
         participants
     }
 
     fn reconnect(participants: &mut Participants, positions: Vec<Position>) {
-        participants.apply(ServerMessage::Positions { positions });
+        participants.replace(positions);
     }
 
     fn ids(participants: &Participants) -> Vec<u64> {
@@ -162,7 +155,7 @@ mod tests {
     fn the_visitor_comes_first_and_the_others_by_id() {
         let mut participants = connected(vec![at(9, 1.0, 0.0), at(2, 2.0, 0.0)]);
         participants.i_am(5);
-        participants.apply(ServerMessage::Position(at(5, 3.0, 1.0)));
+        participants.moved(at(5, 3.0, 1.0));
         assert_eq!(ids(&participants), [5, 2, 9]);
         assert_eq!(participants.me().unwrap().position, at(5, 3.0, 1.0));
     }
@@ -170,7 +163,7 @@ mod tests {
     #[test]
     fn who_leaves_is_gone() {
         let mut participants = connected(vec![at(2, 2.0, 0.0)]);
-        participants.apply(ServerMessage::Left { id: 2 });
+        participants.left(2);
         assert_eq!(participants.all().count(), 0);
     }
 
@@ -185,12 +178,12 @@ mod tests {
     fn over_a_reconnect_the_visitor_stays_the_same_and_nobody_else() {
         let mut participants = connected(vec![]);
         participants.i_am(7);
-        participants.apply(ServerMessage::Position(at(7, 1.0, 0.0)));
+        participants.moved(at(7, 1.0, 0.0));
         for left_behind in [vec![], vec![at(7, 1.0, 0.0)]] {
             reconnect(&mut participants, left_behind);
             assert_eq!(ids(&participants), [7]);
         }
-        participants.apply(ServerMessage::Position(at(7, 1.000_1, 20.0)));
+        participants.moved(at(7, 1.000_1, 20.0));
         assert_eq!((ids(&participants), steps(&participants, 7)), (vec![7], 2));
     }
 
@@ -204,8 +197,8 @@ mod tests {
     #[test]
     fn the_trail_of_somebody_else_goes_on_after_they_lost_their_connection() {
         let mut participants = connected(vec![at(2, 0.0, 0.0)]);
-        participants.apply(ServerMessage::Left { id: 2 });
-        participants.apply(ServerMessage::Position(at(2, 0.001, 60.0)));
+        participants.left(2);
+        participants.moved(at(2, 0.001, 60.0));
         assert_eq!((ids(&participants), steps(&participants, 2)), (vec![2], 2));
     }
 
@@ -220,8 +213,8 @@ mod tests {
     fn of_those_who_left_no_more_than_a_hundred_are_remembered() {
         let mut participants = Participants::default();
         for id in 0..200 {
-            participants.apply(ServerMessage::Position(at(id, 0.0, 0.0)));
-            participants.apply(ServerMessage::Left { id });
+            participants.moved(at(id, 0.0, 0.0));
+            participants.left(id);
         }
         assert_eq!(participants.away.len(), MOST_AWAY);
     }
@@ -230,11 +223,11 @@ mod tests {
     fn stopping_takes_me_and_my_trail_off_the_map_before_the_server_says_so() {
         let mut participants = connected(vec![at(2, 2.0, 0.0)]);
         participants.i_am(1);
-        participants.apply(ServerMessage::Position(at(1, 1.0, 0.0)));
+        participants.moved(at(1, 1.0, 0.0));
         participants.forget_me();
         assert_eq!(ids(&participants), [2]);
         participants.i_am(3);
-        participants.apply(ServerMessage::Position(at(3, 1.5, 9.0)));
+        participants.moved(at(3, 1.5, 9.0));
         assert_eq!(steps(&participants, 3), 1, "a new start has no past");
     }
 }

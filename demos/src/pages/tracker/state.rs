@@ -1,5 +1,4 @@
-use everwire::Event;
-use everwire_companion_api::tracker::{ClientMessage, ServerMessage};
+use everwire_companion_api::tracker::{ClientMessage, Position};
 
 use super::fix::Fix;
 use super::identity::Identity;
@@ -11,7 +10,7 @@ use super::sharing::Sharing;
 use crate::map::LatLon;
 
 /// The state of the page, without I/O: events change it, and each method returns the message to send.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
     pub(super) participants: Participants,
     pub(super) sharing: Sharing,
@@ -22,6 +21,8 @@ pub(super) struct State {
     /// Whether the view keeps the visitor in its middle.
     is_following: bool,
     clock: ServerClock,
+    /// Everyone who shares a position, while it arrives that way.
+    arriving: Option<Vec<Position>>,
 }
 
 /// What the view moves to.
@@ -37,17 +38,53 @@ pub(super) enum ViewTarget {
 
 impl State {
     pub(super) fn new(precision: Precision) -> Self {
-        Self { sharing: Sharing::new(precision), target: Some(ViewTarget::Overview), ..Self::default() }
+        Self {
+            participants: Participants::default(),
+            sharing: Sharing::new(precision),
+            target: Some(ViewTarget::Overview),
+            picked: None,
+            is_following: false,
+            clock: ServerClock::default(),
+            arriving: Some(Vec::new()),
+        }
     }
 
-    /// Applies an event of the connection.
-    pub(super) fn on_event(&mut self, event: Event<ServerMessage>, now: f64) -> Option<ClientMessage> {
-        match event {
-            Event::Opened(_) => return self.sharing.connected(now),
-            Event::Message(message) => self.apply(message, now),
-            _ => {}
+    /// The server has welcomed the client, and may know nothing of the visitor.
+    pub(super) fn connected(&mut self, now: f64) -> Option<ClientMessage> {
+        self.sharing.connected(now)
+    }
+
+    /// A participant is here: one of everyone at the start, or one that has moved.
+    pub(super) fn moved(&mut self, position: Position, now: f64) {
+        self.clock.observe(position.time, now);
+        match &mut self.arriving {
+            Some(arriving) => arriving.push(position),
+            None => self.participants.moved(position),
         }
-        None
+        // What was still on its way when the visitor stopped is not shown.
+        self.leave_map();
+    }
+
+    /// A participant shares its position no longer.
+    pub(super) fn left(&mut self, id: u64) {
+        match &mut self.arriving {
+            Some(arriving) => arriving.retain(|position| position.id != id),
+            None => self.participants.left(id),
+        }
+    }
+
+    /// Everyone follows once more: some of what happened is missing, or the server has lost it.
+    pub(super) fn everyone_follows(&mut self) {
+        self.arriving = Some(Vec::new());
+    }
+
+    /// Everyone has arrived, or after a reconnect, whoever has changed.
+    pub(super) fn caught_up(&mut self) {
+        let Some(positions) = self.arriving.take() else { return };
+        // An empty map has no one to move to, and must not jump when a participant appears later.
+        self.target = self.target.filter(|target| *target != ViewTarget::Overview || !positions.is_empty());
+        self.participants.replace(positions);
+        self.leave_map();
     }
 
     /// The visitor pressed the button, and shares under this identity unless they share already.
@@ -116,21 +153,6 @@ impl State {
         Some(measured_now.or_else(|| self.clock.at(now))? - time)
     }
 
-    fn apply(&mut self, message: ServerMessage, now: f64) {
-        match &message {
-            ServerMessage::Position(position) => self.clock.observe(position.time, now),
-            ServerMessage::Positions { positions } => {
-                positions.iter().for_each(|position| self.clock.observe(position.time, now));
-                // An empty map has no one to move to, and must not jump when a participant appears later.
-                self.target = self.target.filter(|target| *target != ViewTarget::Overview || !positions.is_empty());
-            }
-            ServerMessage::Welcome { .. } | ServerMessage::Left { .. } => {}
-        }
-        self.participants.apply(message);
-        // What was still on its way when the visitor stopped is not shown.
-        self.leave_map();
-    }
-
     fn leave_map(&mut self) {
         if !self.sharing.is_wanted() {
             self.participants.forget_me();
@@ -143,7 +165,6 @@ impl State {
 mod tests {
     use super::*;
     use crate::map::LatLon;
-    use everwire_companion_api::tracker::Position;
 
     const HOME: Fix = Fix { place: LatLon::new(52.52, 13.4), accuracy: 4.0 };
 
@@ -155,50 +176,61 @@ mod tests {
         Some(me().position(fix))
     }
 
-    fn received(message: ServerMessage) -> Event<ServerMessage> {
-        Event::Message(message)
-    }
-
     fn position(id: u64, time: f64) -> Position {
         Position { id, lat: HOME.place.lat, lon: HOME.place.lon, accuracy: HOME.accuracy, time }
     }
 
     fn sharing() -> State {
         let mut state = State::new(Precision::Exact);
-        state.on_event(Event::Opened(Default::default()), 0.0);
-        state.on_event(received(ServerMessage::Positions { positions: vec![] }), 0.0);
+        state.connected(0.0);
+        state.caught_up();
         state.start(me());
         assert_eq!(state.measured(HOME, 0.0), report(HOME));
-        state.on_event(received(ServerMessage::Position(position(me().id(), 0.0))), 0.0);
+        state.moved(position(me().id(), 0.0), 0.0);
         state
     }
 
     #[test]
     fn an_open_connection_alone_sends_nothing() {
         let mut state = State::new(Precision::Exact);
-        assert_eq!(state.on_event(Event::Opened(Default::default()), 0.0), None);
+        assert_eq!(state.connected(0.0), None);
         assert_eq!(state.measured(HOME, 0.0), None);
     }
 
     #[test]
     fn sharing_resumes_on_a_new_connection_as_the_same_participant() {
         let mut state = sharing();
-        assert_eq!(state.on_event(Event::Opened(Default::default()), 5.0), report(HOME));
-        state.on_event(received(ServerMessage::Welcome { id: me().id() }), 5.0);
-        // The server has not noticed yet that the old connection is gone.
-        state.on_event(received(ServerMessage::Positions { positions: vec![position(me().id(), 0.0)] }), 5.0);
-        state.on_event(received(ServerMessage::Position(position(me().id(), 5.0))), 5.0);
+        assert_eq!(state.connected(5.0), report(HOME));
+        // A server that was started again knows the visitor from before.
+        state.everyone_follows();
+        state.moved(position(me().id(), 0.0), 5.0);
+        state.caught_up();
+        state.moved(position(me().id(), 5.0), 5.0);
         let ids: Vec<_> = state.participants.all().map(|(id, _)| id).collect();
         assert_eq!(ids, [me().id()]);
         assert!(state.participants.me().is_some());
     }
 
     #[test]
+    fn a_participant_that_left_while_everyone_arrives_is_not_among_them() {
+        let mut state = State::new(Precision::Exact);
+        state.moved(position(8, 0.0), 0.0);
+        state.moved(position(9, 0.0), 0.0);
+        state.left(8);
+        state.caught_up();
+        assert_eq!(state.participants.all().map(|(id, _)| id).collect::<Vec<_>>(), [9]);
+        state.left(9);
+        assert_eq!(state.participants.all().count(), 0);
+    }
+
+    #[test]
     fn after_a_stop_without_a_connection_no_ghost_of_the_visitor_comes_back() {
         let mut state = sharing();
         assert_eq!(state.stop(), Some(me().leave()));
-        state.on_event(Event::Opened(Default::default()), 5.0);
-        state.on_event(received(ServerMessage::Positions { positions: vec![position(me().id(), 0.0)] }), 5.0);
+        state.connected(5.0);
+        state.everyone_follows();
+        state.moved(position(me().id(), 0.0), 5.0);
+        state.caught_up();
         assert_eq!(state.participants.all().count(), 0);
     }
 
@@ -238,23 +270,23 @@ mod tests {
     fn an_own_position_that_was_under_way_at_the_stop_does_not_bring_the_visitor_back() {
         let mut state = sharing();
         assert_eq!(state.stop(), Some(me().leave()));
-        state.on_event(received(ServerMessage::Position(position(me().id(), 1.0))), 1.0);
+        state.moved(position(me().id(), 1.0), 1.0);
         assert_eq!(state.participants.all().count(), 0);
-        assert_eq!(state.on_event(Event::Opened(Default::default()), 2.0), None);
+        assert_eq!(state.connected(2.0), None);
     }
 
     #[test]
     fn an_empty_map_does_not_jump_when_a_participant_appears() {
         let mut state = State::new(Precision::Exact);
         assert_eq!(state.target, Some(ViewTarget::Overview));
-        state.on_event(received(ServerMessage::Positions { positions: vec![] }), 0.0);
+        state.caught_up();
         assert_eq!(state.target, None);
     }
 
     #[test]
     fn ages_are_by_the_servers_clock_even_before_it_was_measured() {
         let mut state = sharing();
-        state.on_event(received(ServerMessage::Position(position(9, 100_000.0))), 40_000.0);
+        state.moved(position(9, 100_000.0), 40_000.0);
         assert_eq!(state.age_of(100_000.0, None, 43_000.0), Some(3_000.0));
         assert_eq!(state.age_of(100_000.0, Some(104_000.0), 43_000.0), Some(4_000.0));
     }

@@ -1,31 +1,43 @@
 use std::cell::{Ref, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
-use everwire::{SendOptions, SocketHandle};
-use everwire_companion_api::tracker::{ClientMessage, ServerMessage};
-use everwire_yew::{ConnectionStatus, SocketOptions, UseSocket, use_socket};
+use everwire::client::{ClientState, RequestError, Requesting, SubscribeOptions};
+use everwire::{Client, Delivery};
+use everwire_companion_api::tracker::{ClientMessage, POSITIONS, REPORT};
+use gloo_events::EventListener;
 use gloo_timers::callback::Interval;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{PageTransitionEvent, window};
 use yew::prelude::*;
 
 use super::fix::Fix;
 use super::frame::use_render_per_frame;
 use super::identity::Identity;
 use super::now;
+use super::outbox::Outbox;
 use super::precision::Precision;
 use super::problem::Problem;
 use super::remembered;
 use super::source::Source;
 use super::state::State;
 use crate::map::LatLon;
+use crate::subscription::{use_attached, use_subscription};
 
-/// How often ages are shown anew, in milliseconds.
+/// How often ages are rendered, in milliseconds.
 const TICK: u32 = 1_000;
 
-/// Connects the page's state, its socket and its source of positions. Clones share them.
+/// Connects the page's state, the application's client and the source of positions. Clones share them.
 #[derive(Clone)]
 pub(super) struct Tracking {
     state: Rc<RefCell<State>>,
-    socket: Rc<RefCell<Option<UseSocket<ClientMessage>>>>,
+    client: Rc<RefCell<Option<Client>>>,
+    outbox: Rc<RefCell<Outbox>>,
+    /// The report that is under way.
+    request: Rc<RefCell<Option<Requesting<()>>>>,
     source: Rc<RefCell<Option<Source>>>,
     render: Rc<dyn Fn()>,
 }
@@ -33,25 +45,43 @@ pub(super) struct Tracking {
 /// Follows the participants for as long as the component lives. The component renders again when something changed, and
 /// each second, since ages change by themselves.
 #[hook]
-pub(super) fn use_tracking(options: SocketOptions) -> Tracking {
+pub(super) fn use_tracking() -> Tracking {
     let render = use_render_per_frame();
     let tracking = use_memo((), move |()| Tracking {
         state: Rc::new(RefCell::new(State::new(remembered::precision()))),
-        socket: Rc::default(),
+        client: Rc::default(),
+        outbox: Rc::default(),
+        request: Rc::default(),
         source: Rc::default(),
         render,
     });
-    let on_event = {
+    let client = use_context::<Option<Client>>().flatten();
+    {
+        // Effects run in this order: the client is there before the channel is read.
         let tracking = tracking.clone();
-        Callback::from(move |event| {
-            // A message that cannot be decoded is skipped: the next one is as good.
-            if let Ok(event) = event {
-                tracking.change(|state| state.on_event(event, now()));
-            }
-        })
-    };
-    let socket = use_socket::<ClientMessage, ServerMessage>(options, on_event);
-    tracking.socket.replace(Some(socket));
+        use_effect_with(client, move |client| {
+            tracking.client.replace(client.clone());
+            tracking.look(State::everyone_follows);
+        });
+    }
+    let options = || SubscribeOptions::default().state().latest();
+    use_subscription(POSITIONS, 0, options, {
+        let tracking = tracking.clone();
+        move |delivery| {
+            tracking.look(|state| match delivery {
+                Delivery::Message(message) => state.moved(message.value, now()),
+                Delivery::Removed(removed) => removed.key.parse().into_iter().for_each(|id| state.left(id)),
+                Delivery::Gap(_) => state.everyone_follows(),
+                Delivery::CaughtUp => state.caught_up(),
+                // A position that cannot be read is skipped: the next one is as good.
+                _ => {}
+            });
+        }
+    });
+    use_attached({
+        let tracking = tracking.clone();
+        move || tracking.change(|state| state.connected(now()))
+    });
     {
         let tracking = tracking.clone();
         use_effect_with((), move |()| {
@@ -59,10 +89,20 @@ pub(super) fn use_tracking(options: SocketOptions) -> Tracking {
                 let tracking = tracking.clone();
                 Interval::new(TICK, move || tracking.change(|state| state.sharing.tick(now())))
             };
+            let farewell = window().map(|window| {
+                let tracking = tracking.clone();
+                EventListener::new(&window, "pagehide", move |event| {
+                    // A page in the back/forward cache comes back; if it does not, the server removes the visitor.
+                    let is_kept = event.dyn_ref().is_some_and(PageTransitionEvent::persisted);
+                    if !is_kept {
+                        tracking.stop();
+                    }
+                })
+            });
             move || {
-                drop(ticks);
-                // The device's search ends with the page; the end of the connection removes the participant for all others.
-                tracking.source.replace(None);
+                drop((ticks, farewell));
+                // Other pages keep the connection, so that the server has to be told.
+                tracking.stop();
             }
         });
     }
@@ -75,13 +115,9 @@ impl Tracking {
         self.state.borrow()
     }
 
-    pub(super) fn status(&self) -> Option<ConnectionStatus> {
-        self.socket.borrow().as_ref().map(UseSocket::status)
-    }
-
     /// The server's time as the connection measured it.
     pub(super) fn server_time(&self) -> Option<f64> {
-        self.handle()?.server_time()
+        self.client.borrow().as_ref()?.server_time()
     }
 
     /// The visitor pressed the button: shares the device's positions, or a walk around a place.
@@ -157,30 +193,58 @@ impl Tracking {
         });
     }
 
-    /// Changes the state, sends the message that follows, and renders.
+    /// Changes the state, sends the report that follows, and renders.
     fn change(&self, change: impl FnOnce(&mut State) -> Option<ClientMessage>) {
-        let message = change(&mut self.state.borrow_mut());
-        if let (Some(message), Some(handle)) = (message, self.handle()) {
-            send(&handle, &message);
+        let report = change(&mut self.state.borrow_mut());
+        if let Some(report) = report {
+            self.report(report);
         }
         self.render();
     }
 
-    fn handle(&self) -> Option<SocketHandle> {
-        self.socket.borrow().as_ref()?.handle()
+    fn report(&self, report: ClientMessage) {
+        let is_connected = self.client.borrow().as_ref().is_some_and(|client| client.state() == ClientState::Attached);
+        if self.outbox.borrow_mut().push(report, is_connected)
+            && let Some(request) = &*self.request.borrow()
+        {
+            request.cancel();
+        }
+        if self.request.borrow().is_none()
+            && let Some(request) = self.next_request()
+        {
+            // Sent before this returns: a page that is closed has no other time.
+            self.request.replace(Some(request));
+            let tracking = self.clone();
+            spawn_local(async move { tracking.deliver().await });
+        }
     }
-}
 
-fn send(handle: &SocketHandle, message: &ClientMessage) {
-    // Of the queued messages about a participant only the last is sent: an outdated position, or one before a stop, never leaves
-    // the page. A stop stays queued when the visitor starts again, since that is another participant.
-    let (ClientMessage::Position { secret, .. } | ClientMessage::Leave { secret }) = message;
-    let mut options = SendOptions::default();
-    if let Some(secret) = secret {
-        options = options.key(secret.as_str());
+    fn next_request(&self) -> Option<Requesting<()>> {
+        let client = self.client.borrow().clone()?;
+        let report = self.outbox.borrow_mut().next()?;
+        Some(client.request(REPORT, &report))
     }
-    if let Ok(text) = serde_json::to_string(message) {
-        // It is refused only when the connection is over. When it is opened again, the position is sent again.
-        let _ = handle.send_with(text, options);
+
+    /// Waits for the answers, and sends one report after another.
+    async fn deliver(&self) {
+        loop {
+            let answer = poll_fn(|context| match self.request.borrow_mut().as_mut() {
+                Some(request) => Pin::new(request).poll(context),
+                None => Poll::Ready(Ok(())),
+            });
+            match answer.await {
+                // The fate of a report whose session was lost.
+                Err(RequestError::Unknown | RequestError::Expired) => self.outbox.borrow_mut().undecided(),
+                // Another report has replaced it.
+                Err(RequestError::Cancelled) => {}
+                _ => self.outbox.borrow_mut().answered(),
+            }
+            let next = self.next_request();
+            let is_done = next.is_none();
+            self.request.replace(next);
+            if is_done {
+                return;
+            }
+        }
     }
 }
