@@ -1,5 +1,8 @@
 //! File transfer: a file in binary chunks under backpressure, resumed where it stopped.
 //!
+//! It has a socket of its own with an acknowledged stream, and no channel: chunks go to one receiver, which says how many more it takes and
+//! which byte comes next. A channel would store each chunk for subscribers that there are none of, and hold up what shares its connection.
+//!
 //! # Layout
 //! - [`page`], [`parts`]: what is seen
 //! - [`controller`]: connects the state, the socket and the files; [`sending`]: sends one of them
