@@ -154,7 +154,7 @@ impl SocketBuilder {
     }
 
     pub(crate) fn core_config(&self) -> Config {
-        let heartbeat = self.heartbeat.mode.clone();
+        let heartbeat = self.heartbeat.mode;
         let mut config = Config { heartbeat, reconnect: self.reconnect_policy.rules(), ..self.config.clone() };
         if matches!(self.source, AddressSource::Provider(_)) {
             config.reconnect.renews_credentials = true;
