@@ -4,6 +4,7 @@
 //! - [`Config`] says what a server does, [`Cli`] reads it from flags, [`Server`] runs it
 //! - `companion`: the state behind the routes; `routes`: all of them
 //! - `upgrade`: checks a handshake and applies its faults; `protocol`: paths, query parameters and JSON messages
+//! - `cross_origin`: which pages may read what HTTP answers
 //! - `endpoints`: the small ones; `ticker`, `lab`, `files`, `monitor`: the large ones
 //! - `channels`: the channels of `everwire.v1`
 //! - `supervisor`: a process that keeps another one serving
@@ -13,6 +14,7 @@ mod channels;
 mod cli;
 mod companion;
 mod config;
+mod cross_origin;
 mod endpoints;
 mod fault;
 mod files;

@@ -3,6 +3,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use everwire_companion_api::server::Faults;
@@ -14,7 +15,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::companion::Companion;
 use crate::protocol::PATHS;
-use crate::{channels, endpoints, files, lab};
+use crate::{channels, cross_origin, endpoints, files, lab};
 
 /// How long the answer to `POST /kill` has to leave the process.
 #[cfg(unix)]
@@ -27,7 +28,8 @@ impl Companion {
         let visitors = Router::new()
             .route("/faults", get(faults))
             .route("/kill", post(kill))
-            .route("/token", get(channels::token));
+            .route("/token", get(channels::token))
+            .route_layer(from_fn_with_state(self.clone(), cross_origin::checked));
         let guarded = self.everwire().guard(pages.merge(visitors));
         // They check the host by themselves, and count what they refuse.
         guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz())
@@ -43,7 +45,6 @@ async fn faults(State(companion): State<Companion>) -> impl IntoResponse {
 /// `POST /kill`: ends this process by SIGKILL, once the answer is on its way. Its supervisor starts another one.
 async fn kill(State(companion): State<Companion>, request: Parts) -> Result<StatusCode, HandshakeError> {
     companion.everwire().check_admitted(&request)?;
-    companion.everwire().check_origin(&request)?;
     if !companion.config().can_be_killed() {
         let message = "This server does not start again by itself; start it with --supervise and --faults.";
         return Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Fault, message));

@@ -95,8 +95,12 @@ impl Rules {
 
 impl Authorize for Rules {
     async fn authenticate(&self, request: Authentication) -> Result<Identity, Denied> {
-        let Some(credentials) = request.credentials() else { return Ok(Identity::anonymous()) };
-        self.tokens.identity(credentials.as_text().unwrap_or_default())
+        match request.credentials() {
+            Some(credentials) if !credentials.is_empty() => {
+                self.tokens.identity(credentials.as_text().unwrap_or_default())
+            }
+            _ => Ok(Identity::anonymous()),
+        }
     }
 
     fn allows(&self, _: &Identity, action: Action<'_>) -> bool {

@@ -118,7 +118,6 @@ pub(crate) async fn token(State(companion): State<Companion>, request: Parts) ->
 fn issued(companion: &Companion, request: &Parts) -> Result<Response, HandshakeError> {
     let everwire = companion.everwire();
     everwire.check_admitted(request)?;
-    everwire.check_origin(request)?;
     let query = Parameters::of(&request.uri);
     let name = query.text("name").map(str::trim).filter(|name| is_name(name));
     let name = name.ok_or_else(|| HandshakeError::bad_request(BAD_NAME))?;

@@ -11,6 +11,7 @@ use super::disk::FileId;
 use super::inventory::FileInfo;
 use super::name::FileName;
 use crate::companion::Companion;
+use crate::cross_origin::readable_by;
 use crate::protocol::FILES;
 
 /// Serves a file, whole or in part, in a way that browsers never display or run it as a page of this server.
@@ -19,12 +20,13 @@ pub(super) async fn answer(State(companion): State<Companion>, Path(id): Path<St
     let (parts, body) = request.into_parts();
     match permits(&companion, &parts) {
         Ok([connection, file]) => {
-            let response = serve(&companion, &id, Request::from_parts(parts, body)).await;
+            let mut response = serve(&companion, &id, Request::from_parts(parts, body)).await;
+            let readable = HeaderValue::from_static("Content-Disposition, Content-Range, ETag, Accept-Ranges");
+            response.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, readable);
             readable_by(origin, connection.hold(file.hold(response)))
         }
         Err(error) => {
             companion.everwire().endpoint_metrics(FILES).record_drop(error.reason());
-            let origin = origin.filter(|_| error.status() != StatusCode::FORBIDDEN);
             readable_by(origin, error.into_response())
         }
     }
@@ -93,18 +95,6 @@ fn attachment(name: &FileName) -> String {
         }
     }
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{full}")
-}
-
-/// Lets the page that sent the request read the response. Its origin has been checked.
-fn readable_by(origin: Option<HeaderValue>, mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = origin {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        let readable = "Content-Disposition, Content-Range, ETag, Accept-Ranges";
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(readable));
-    }
-    response
 }
 
 fn names(headers: &HeaderMap, header: HeaderName, tag: &str) -> bool {

@@ -13,6 +13,7 @@ use super::feed::Selection;
 use super::log::Log;
 use super::meter::{Account, Meter};
 use crate::companion::Companion;
+use crate::cross_origin::readable_by;
 use crate::fault::{Faults, Network};
 use crate::protocol::{LAB, Parameters, STREAMS_FULL};
 use crate::upgrade::{faults, refused};
@@ -132,17 +133,11 @@ pub(super) fn answer(
     answer: Result<Response, HandshakeError>,
     companion: &Companion,
 ) -> Response {
-    let mut response = answer.unwrap_or_else(|error| {
+    let response = answer.unwrap_or_else(|error| {
         companion.everwire().endpoint_metrics(LAB).record_drop(error.reason());
         error.into_response()
     });
-    let is_forbidden = response.status() == StatusCode::FORBIDDEN;
-    if let Some(origin) = origin.filter(|_| !is_forbidden) {
-        let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::VARY, HeaderValue::from_static("origin"));
-    }
-    response
+    readable_by(origin, response)
 }
 
 /// A response that must not be cached.

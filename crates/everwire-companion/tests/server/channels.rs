@@ -208,3 +208,21 @@ async fn no_token_is_issued_to_a_bad_name_or_to_a_page_of_another_origin() {
     let same = format!("Origin: http://{}\r\n", harness.address());
     assert!(http(harness.address(), "/token?name=Ada", &same).await.starts_with("HTTP/1.1 200 "));
 }
+
+#[tokio::test]
+async fn a_page_of_another_origin_that_may_connect_reads_what_the_server_offers() {
+    let harness = Harness::start(|_| {}).await;
+    for path in ["/token?name=Ada", "/faults"] {
+        let answer = http(harness.address(), path, "Origin: http://127.0.0.1:8080\r\n").await;
+        assert!(answer.contains("access-control-allow-origin: http://127.0.0.1:8080\r\n"), "{answer}");
+        let answer = http(harness.address(), path, "Origin: https://example.org\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 403 ") && !answer.contains("access-control"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_an_empty_token_is_anonymous() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = ChannelsClient::connect(harness.address(), "/everwire").await.unwrap();
+    client.ask("hello attempt=0\n", "welcome ").await;
+}
