@@ -70,9 +70,7 @@ impl Server {
     /// What a visitor can do to it. A server that does not answer offers nothing.
     pub(crate) async fn faults(self) -> Faults {
         let Ok(base) = self.base().await else { return Faults::default() };
-        let url = format!("{}/faults", origin_of(&base));
-        let faults: Faults = http::get_json(&url).await.unwrap_or_default();
-        Faults { kill: faults.kill && serves_this_page(&base), ..faults }
+        http::get_json(&format!("{}/faults", origin_of(&base))).await.unwrap_or_default()
     }
 
     /// Ends its process by SIGKILL. Its supervisor starts it again.
@@ -86,11 +84,6 @@ impl Server {
 /// Where the server answers HTTP.
 pub(crate) fn origin_of(base: &str) -> String {
     base.replacen("ws", "http", 1)
-}
-
-/// Whether the page comes from this server: a server takes what concerns its visitors, and its own end, only from its own pages.
-pub(crate) fn serves_this_page(base: &str) -> bool {
-    window().and_then(|window| window.location().origin().ok()).is_some_and(|origin| origin == origin_of(base))
 }
 
 /// What was typed is no address of a server.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use yew::prelude::*;
 
 use crate::now::now;
-use crate::server::{Server, origin_of, serves_this_page};
+use crate::server::{Server, origin_of};
 use crate::{http, storage};
 
 const NAME: &str = "visitor.name";
@@ -123,7 +123,7 @@ impl Token {
 
 /// The token for this server, fetched where none is kept that is still good. `None` where the server gives none.
 pub(crate) async fn token(server: Server) -> Option<String> {
-    let base = server.base().await.ok().filter(|base| serves_this_page(base))?;
+    let base = server.base().await.ok()?;
     let name = name();
     let kept = kept();
     if let Some(token) = kept.as_ref().filter(|token| token.is_for(&base, &name, now())) {

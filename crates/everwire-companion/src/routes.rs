@@ -36,10 +36,9 @@ impl Companion {
     }
 }
 
-/// `GET /faults`: what a visitor can do to the server. Pages of other origins may read it, as those of `trunk serve`.
-async fn faults(State(companion): State<Companion>) -> impl IntoResponse {
-    let faults = Faults { faults: companion.config().faults, kill: companion.config().can_be_killed() };
-    ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")], Json(faults))
+/// `GET /faults`: what a visitor can do to the server.
+async fn faults(State(companion): State<Companion>) -> Json<Faults> {
+    Json(Faults { faults: companion.config().faults, kill: companion.config().can_be_killed() })
 }
 
 /// `POST /kill`: ends this process by SIGKILL, once the answer is on its way. Its supervisor starts another one.
