@@ -16,7 +16,7 @@ const plain = {
 /** A server that speaks Socket.IO over Engine.IO, as far as a client needs it to get connected. */
 const socketIo = {
   greet(socket) {
-    const handshake = { sid: "engine", upgrades: [], pingInterval: 25_000, pingTimeout: 20_000, maxPayload: 1e9 };
+    const handshake = { sid: "engine", upgrades: [], pingInterval: 1e8, pingTimeout: 20_000, maxPayload: 1e9 };
     socket.deliverLater(`0${JSON.stringify(handshake)}`);
   },
   answer(socket, text) {
@@ -53,7 +53,7 @@ const centrifuge = {
   answer(socket, text) {
     for (const line of text.split("\n").filter(Boolean)) {
       const { id, connect, subscribe } = JSON.parse(line);
-      if (connect) socket.deliverLater(JSON.stringify({ id, connect: { client: "c", version: "6", ping: 25, pong: true } }));
+      if (connect) socket.deliverLater(JSON.stringify({ id, connect: { client: "c", version: "6" } }));
       if (subscribe) socket.deliverLater(JSON.stringify({ id, subscribe: { epoch: "e", offset: 0 } }));
     }
     return true;
