@@ -106,7 +106,7 @@ pub struct LogLine {
     /// The text, with the values that it names.
     pub message: String,
     /// Lines that are missing before this one, because they came faster than the channel takes them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub dropped: u64,
 }
 
@@ -192,7 +192,6 @@ impl Phase {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
