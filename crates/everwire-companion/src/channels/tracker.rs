@@ -21,9 +21,12 @@ const RETRY: Duration = Duration::from_secs(1);
 const NO_PLACE: &str = "there is no such place: lat is -90 to 90, lon -180 to 180, accuracy is in metres";
 const NO_SECRET: &str = "name the participant by a secret of 16 to 128 characters";
 
-/// What the channel keeps: the latest of each participant, and what happened in the last seconds for those that reconnect.
+/// What the channel keeps: the latest position of each participant, and none from before, as the page promises. So a page that reconnects
+/// after somebody has moved gets everyone.
 pub(super) fn options() -> ChannelOptions {
-    ChannelOptions::state()
+    let mut options = ChannelOptions::state();
+    options.retention = options.retention.with_count(0);
+    options
 }
 
 /// Takes reports, and publishes the participants for as long as the server runs.

@@ -3,6 +3,7 @@
 use everwire::client::RequestError;
 use everwire::{Client, Delivery, Subscription};
 use everwire_companion_api::tracker::{ClientMessage, POSITIONS, Position, REPORT, Secret};
+use everwire_server::broker::{ChannelName, PageLimits};
 use everwire_test_client::TIMEOUT;
 use futures_util::StreamExt;
 use serde_json::json;
@@ -90,6 +91,27 @@ async fn a_participant_leaves_with_its_session() {
     next_message(&mut positions).await;
     ann.close();
     assert_eq!(removed(&mut positions).await, ID.to_string());
+}
+
+#[tokio::test]
+async fn the_server_keeps_the_latest_position_of_a_participant_and_none_of_one_that_left() {
+    let harness = Harness::start(|_| {}).await;
+    let client = harness.channels();
+    let mut positions = client.subscribe(&POSITIONS);
+    for lat in [48.5, 48.6] {
+        report(&client, &at(lat)).await.unwrap();
+        assert_eq!(next_message(&mut positions).await.value.lat, lat);
+    }
+    let channel = ChannelName::try_from(POSITIONS.name()).unwrap();
+    let broker = harness.server.companion().everwire().broker();
+    let kept = async || broker.read(&channel, 0, PageLimits::default()).await.unwrap().messages;
+    assert_eq!(kept().await.len(), 0, "where it was before");
+    assert_eq!(broker.read_state(&channel, 0, PageLimits::default()).await.unwrap().messages.len(), 1);
+
+    report(&client, &ClientMessage::Leave { secret: secret() }).await.unwrap();
+    removed(&mut positions).await;
+    assert_eq!(kept().await.len(), 0);
+    assert_eq!(broker.read_state(&channel, 0, PageLimits::default()).await.unwrap().messages.len(), 0);
 }
 
 #[tokio::test]
