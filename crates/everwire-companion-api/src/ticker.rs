@@ -1,6 +1,47 @@
-//! `/ticker`: stock prices, as a snapshot and numbered updates.
+//! Stock prices: the endpoint `/ticker` sends a snapshot and numbered updates, the channels of [`channel`] the latest of each company.
 
+use everwire_core::Channel;
 use serde::{Deserialize, Serialize};
+
+/// The rates that have a channel, in updates a second of all companies together.
+pub const RATES: [u32; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000];
+
+/// Whose stock is traded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Companies {
+    /// The nine of a classic demo.
+    #[default]
+    Nine,
+    /// All 509.
+    All,
+}
+
+/// The channel of one of the [`RATES`], with the latest quote of each company under its symbol.
+pub fn channel(rate: u32, companies: Companies) -> Channel<Quote> {
+    Channel::state_named(match companies {
+        Companies::Nine => format!("ticker/{rate}"),
+        Companies::All => format!("ticker/{rate}/all"),
+    })
+}
+
+/// The prices of one company's stock, in dollars, after all of its trades so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quote {
+    /// The company's name.
+    pub company: String,
+    /// The last price.
+    pub price: f64,
+    /// The first price.
+    pub open: f64,
+    /// The lowest price.
+    pub low: f64,
+    /// The highest price.
+    pub high: f64,
+    /// How many trades the company has had in this channel. Trades that follow each other quickly share a message.
+    pub seq: u64,
+    /// When the last trade happened.
+    pub time: f64,
+}
 
 /// A message from the server. The client sends nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

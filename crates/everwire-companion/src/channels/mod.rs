@@ -3,7 +3,7 @@
 //! # Layout
 //! - `rules`: what clients may do, and what channels keep; `tokens`: who they are
 //! - `chat`: rooms and their history; `live`: the trading floor
-//! - `monitor`, `tracker`: what their endpoints send, as channels
+//! - `monitor`, `ticker`, `tracker`: what their endpoints send, as channels
 //! - `state`: publishes many keys of a state channel in one step
 
 mod chat;
@@ -11,6 +11,7 @@ mod live;
 mod monitor;
 mod rules;
 mod state;
+mod ticker;
 mod tokens;
 mod tracker;
 
@@ -42,5 +43,6 @@ pub(crate) fn start(companion: &Companion) {
     chat::start(companion);
     live::start(companion);
     monitor::start(companion);
+    ticker::start(companion);
     tracker::start(companion);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use everwire_server::channels::{Action, Authentication, Authorize, ChannelOptions, Denied, Identity};
 
 use super::tokens::Tokens;
-use super::{chat, monitor, tracker};
+use super::{chat, monitor, ticker, tracker};
 use crate::config::Config;
 use Right::{Presence, Publish, Subscribe};
 
@@ -15,7 +15,7 @@ const CHANNELS: &[Channels] = &[
     Channels::new("chat/*", &[Subscribe, Publish, Presence]).options(chat::room_options),
     Channels::new("live/log", &[Subscribe]).with_monitor(),
     Channels::new("live/*", &[Subscribe]),
-    Channels::new("ticker/*", &[Subscribe]).options(ChannelOptions::state),
+    Channels::new("ticker/*", &[Subscribe]).options(ticker::options).named(ticker::is_channel),
     Channels::new("tracker", &[Subscribe]).options(tracker::options),
     Channels::new("monitor", &[Subscribe]).options(monitor::points).with_monitor(),
     Channels::new("monitor/detail", &[Subscribe]).options(monitor::status).with_monitor(),
@@ -32,6 +32,8 @@ struct Channels {
     pattern: &'static str,
     rights: &'static [Right],
     options: fn() -> ChannelOptions,
+    /// Which of the names that match there are.
+    exists: fn(&str) -> bool,
     /// Whether they expose what only a server with `--monitor` exposes.
     need_monitor: bool,
 }
@@ -46,12 +48,18 @@ enum Right {
 
 impl Channels {
     const fn new(pattern: &'static str, rights: &'static [Right]) -> Self {
-        Self { pattern, rights, options: ChannelOptions::default, need_monitor: false }
+        Self { pattern, rights, options: ChannelOptions::default, exists: |_| true, need_monitor: false }
     }
 
     /// Sets what the channels keep and take.
     const fn options(mut self, options: fn() -> ChannelOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Sets which of the names that match there are.
+    const fn named(mut self, exists: fn(&str) -> bool) -> Self {
+        self.exists = exists;
         self
     }
 
@@ -87,7 +95,11 @@ impl Rules {
 
     fn allow(&self, channel: &str, right: Right) -> bool {
         match Channels::of(channel) {
-            Some(channels) => channels.rights.contains(&right) && (self.monitor || !channels.need_monitor),
+            Some(channels) => {
+                channels.rights.contains(&right)
+                    && (self.monitor || !channels.need_monitor)
+                    && (channels.exists)(channel)
+            }
             None => self.others,
         }
     }
@@ -176,6 +188,13 @@ mod tests {
         assert!(!options("chat/lobby/typing").has_history);
         let presence = |channel| allowed(&Config::default(), Action::Presence(channel));
         assert!(presence("chat/lobby") && !presence("chat/lobby/typing"));
+    }
+
+    #[test]
+    fn only_the_rates_that_are_played_have_a_channel() {
+        let allowed = |channel| allowed(&Config { faults: true, ..Config::default() }, Action::Subscribe(channel));
+        assert!(allowed("ticker/1") && allowed("ticker/20000/all"));
+        assert!(["ticker/", "ticker/7", "ticker/100/some", "ticker/0100"].into_iter().all(|channel| !allowed(channel)));
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(crate) trait Feed: Send {
     /// Sets the updates a second from `elapsed` on. A recording keeps its own rate.
     fn set_rate(&mut self, _elapsed: Duration, _rate: u32) {}
 
+    /// Goes on from the price that a company had in an earlier run. A recording has its own prices.
+    fn restore(&mut self, _company: usize, _price: f64) {}
+
     /// The time of the next trade since the start; `None` if there is none.
     fn next(&self) -> Option<Duration>;
 

@@ -7,7 +7,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::feed::{Company, Feed, Trade};
-use super::stream::{Stream, TradeBatch};
+use super::stream::TradeBatch;
 
 /// Trades within this time share a message. The eye sees no difference, and a message for each of 100,000 trades a second would
 /// cost more than its content.
@@ -35,8 +35,23 @@ struct Inner {
 
 /// A stream with subscribers.
 struct Playing {
-    stream: Arc<Stream>,
+    outlet: Arc<dyn Outlet>,
     share: Share,
+}
+
+/// A stream that gets a share of a market's trades.
+pub(super) trait Outlet: std::fmt::Debug + Send + Sync {
+    /// Whether the subscribers have been sent most of the earlier updates. A stream without room misses trades.
+    fn has_room(&self) -> bool;
+
+    /// Whether it needs the trades as JSON.
+    fn is_encoded(&self) -> bool;
+
+    /// Sends the subscribers these trades of a batch.
+    fn play(&self, batch: &TradeBatch, trades: &mut dyn Iterator<Item = usize>);
+
+    /// Resumes a stream without subscribers: so many updates were missed, and these are the prices now.
+    fn resume(&self, missed: u64, prices: &mut dyn Iterator<Item = Trade>);
 }
 
 /// The share of a market's trades that a stream gets.
@@ -86,7 +101,7 @@ impl Market {
     }
 
     /// Plays a stream, which may have been suspended since it got its share.
-    pub(super) fn play(&self, number: u64, stream: &Arc<Stream>, mut share: Share, now: Instant) {
+    pub(super) fn play(&self, number: u64, outlet: Arc<dyn Outlet>, mut share: Share, now: Instant) {
         let mut inner = lock(&self.inner);
         let elapsed = now - inner.start;
         // A market that starts has not missed anything, not even the trades of its first moment.
@@ -96,8 +111,8 @@ impl Market {
             Share::Rate(thinning) => thinning.skip(elapsed),
         };
         let prices = inner.prices.iter().enumerate();
-        stream.resume(missed, prices.filter_map(|(company, price)| Some(Trade { company, price: (*price)? })));
-        inner.playing.insert(number, Playing { stream: Arc::clone(stream), share });
+        outlet.resume(missed, &mut prices.filter_map(|(company, price)| Some(Trade { company, price: (*price)? })));
+        inner.playing.insert(number, Playing { outlet, share });
         inner.set_rate(elapsed);
         // The running task may sleep until a trade that was far away at the old rate.
         inner.task.take().inspect(AbortHandle::abort);
@@ -115,6 +130,17 @@ impl Market {
             inner.set_rate(elapsed);
         }
         Some(share)
+    }
+
+    /// Goes on from these prices of an earlier run, where there was no trade yet.
+    pub(super) fn restore(&self, prices: impl IntoIterator<Item = Trade>) {
+        let Inner { feed, prices: known, .. } = &mut *lock(&self.inner);
+        for Trade { company, price } in prices {
+            if known[company].is_none() {
+                feed.restore(company, price);
+                known[company] = Some(price);
+            }
+        }
     }
 
     /// Whether the feed runs.
@@ -154,21 +180,24 @@ impl Inner {
         let elapsed = now - self.start;
         self.batch.clear();
         self.feed.advance(elapsed, &mut self.batch.trades);
-        self.batch.encode(clock.now_ms());
+        self.batch.time_ms = clock.now_ms();
+        if self.playing.values().any(|playing| playing.outlet.is_encoded()) {
+            self.batch.encode();
+        }
         for trade in &self.batch.trades {
             self.prices[trade.company] = Some(trade.price);
         }
-        for Playing { stream, share } in self.playing.values_mut() {
+        for Playing { outlet, share } in self.playing.values_mut() {
             // A stream whose subscribers do not keep up falls behind.
-            if !stream.has_room() {
+            if !outlet.has_room() {
                 continue;
             }
             let count = self.batch.trades.len();
             match share {
-                Share::All => stream.play(&self.batch, 0..count),
+                Share::All => outlet.play(&self.batch, &mut (0..count)),
                 Share::Rate(thinning) => {
                     let due = thinning.take(elapsed, count);
-                    stream.play(&self.batch, (0..due).map(|index| index * count / due));
+                    outlet.play(&self.batch, &mut (0..due).map(|index| index * count / due));
                 }
             }
         }

@@ -1,12 +1,14 @@
-//! The stock feed: `/ticker`.
+//! The stock feed: `/ticker`, and what `channels::ticker` publishes.
 //!
 //! # Layout
 //! - `streams`: all streams and their limits; `selection`: the symbols and the rate that a client selects
 //! - `market`: plays one feed to all streams of the same symbols
 //! - `stream`: sends its subscribers a snapshot and numbered updates at one rate
+//! - `channel_feed`: the latest quotes of a channel
 //! - [`FeedSource`] starts a `walk`, which is a random walk, or a `replay` of a recording
 //! - `feed`: what both of these implement, and the companies whose stock is traded
 
+mod channel_feed;
 mod feed;
 mod market;
 mod replay;
@@ -16,6 +18,7 @@ mod stream;
 mod streams;
 mod walk;
 
+pub(crate) use channel_feed::ChannelFeed;
 pub(crate) use feed::{Company, Feed};
 pub use replay::{Recording, RecordingError};
 pub use source::FeedSource;
@@ -25,6 +28,7 @@ pub(crate) use walk::Walk;
 
 use axum::extract::State as AxumState;
 use axum::response::Response;
+use everwire_companion_api::ticker::Companies;
 use everwire_server::{Connection, Handler, HandshakeError, Membership, Message};
 
 use crate::companion::Companion;
@@ -33,6 +37,12 @@ use crate::upgrade::UpgradeRequest;
 use selection::Selection;
 use stream::State;
 use streams::Listener;
+
+/// The feed of a channel, which does not play yet.
+pub(crate) fn channel_feed(companion: &Companion, rate: u32, companies: Companies) -> ChannelFeed {
+    let selection = Selection::of_channel(rate, companies, &companion.config().feed);
+    companion.streams().channel_feed(companion.config(), &selection)
+}
 
 /// Accepts a handshake with the stream that the client selects.
 pub(crate) async fn open(

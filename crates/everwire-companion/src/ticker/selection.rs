@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use everwire_companion_api::ticker::Companies;
 use everwire_server::HandshakeError;
 
 use super::source::FeedSource;
@@ -19,6 +20,15 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// That of a channel.
+    pub(super) fn of_channel(rate: u32, companies: Companies, source: &FeedSource) -> Self {
+        let symbols = match companies {
+            Companies::Nine => source.default_symbols(),
+            Companies::All => source.symbols(),
+        };
+        Self { symbols: Arc::new(symbols), rate }
+    }
+
     /// Parses `symbols=A,B` (`*` for all) and `rate=N`.
     pub(super) fn from_query(query: &Parameters, source: &FeedSource) -> Result<Self, HandshakeError> {
         let mut rate = query.number("rate", 1..=MAX_RATE, DEFAULT_RATE)?;

@@ -5,6 +5,7 @@ use everwire_companion_api::ticker::{ServerMessage, Snapshot, Stock};
 use everwire_server::{Clock, Connection, Group, Membership, Message};
 
 use super::feed::{Company, Trade};
+use super::market::Outlet;
 use crate::protocol::json;
 
 /// The updates of one selection at one rate, with sequence numbers: a part of the trades of a market.
@@ -32,6 +33,8 @@ struct Quotes {
 /// The trades of one step of a market, encoded once for all of its streams.
 #[derive(Debug, Default)]
 pub(super) struct TradeBatch {
+    /// When it was made.
+    pub(super) time_ms: f64,
     time: String,
     pub(super) trades: Vec<Trade>,
     /// The JSON objects of the trades from behind their sequence numbers.
@@ -52,19 +55,22 @@ impl Stream {
     pub(super) fn subscribe(&self, connection: &Connection) -> Membership<State> {
         self.group.join(connection, |state, _| vec![state.snapshot(self.clock.now_ms())])
     }
+}
 
-    /// Whether the subscribers have been sent most of the earlier updates.
-    pub(super) fn has_room(&self) -> bool {
+impl Outlet for Stream {
+    fn has_room(&self) -> bool {
         self.group.is_ready()
     }
 
-    /// Sends the subscribers these trades of a batch.
-    pub(super) fn play(&self, batch: &TradeBatch, trades: impl Iterator<Item = usize>) {
+    fn is_encoded(&self) -> bool {
+        true
+    }
+
+    fn play(&self, batch: &TradeBatch, trades: &mut dyn Iterator<Item = usize>) {
         self.group.update(|state, _| state.updates(batch, trades));
     }
 
-    /// Resumes a stream without subscribers: so many updates were missed, and these are the prices now.
-    pub(super) fn resume(&self, missed: u64, prices: impl Iterator<Item = Trade>) {
+    fn resume(&self, missed: u64, prices: &mut dyn Iterator<Item = Trade>) {
         self.group.enqueue(|state, _| {
             state.seq += missed;
             prices.for_each(|trade| state.quotes.apply(trade));
@@ -138,10 +144,10 @@ impl TradeBatch {
         self.places.clear();
     }
 
-    /// Encodes the trades, at this time.
-    pub(super) fn encode(&mut self, time: f64) {
+    /// Encodes the trades.
+    pub(super) fn encode(&mut self) {
         // Finite numbers have the same form in Rust and in JSON.
-        self.time = format!("{time:?}");
+        self.time = format!("{:?}", self.time_ms);
         for trade in &self.trades {
             let start = self.text.len();
             let (head, price, time) = (&self.heads[trade.company], trade.price, &self.time);

@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use everwire_server::{HandshakeError, network_of};
 use tokio::time::Instant;
 
-use super::market::{Market, Share};
+use super::channel_feed::ChannelFeed;
+use super::market::{Market, Outlet, Share};
 use super::selection::Selection;
 use super::stream::Stream;
 use crate::config::Config;
@@ -93,7 +94,7 @@ impl Streams {
         let entry = registry.find_or_create(config, selection, now);
         entry.listeners += 1;
         if let Some((share, _)) = entry.suspended.take() {
-            entry.market.play(entry.number, &entry.stream, share, now);
+            entry.market.play(entry.number, Arc::clone(&entry.stream) as Arc<dyn Outlet>, share, now);
         }
         let (stream, selection) = (Arc::clone(&entry.stream), entry.selection.clone());
         if let Some(address) = address {
@@ -102,6 +103,16 @@ impl Streams {
             *usage.streams.entry(selection.clone()).or_default() += 1;
         }
         Ok(Listener { streams: self.clone(), selection, address, stream })
+    }
+
+    /// The feed of a channel with these companies, in one market with the streams of the same.
+    pub(super) fn channel_feed(&self, config: &Config, selection: &Selection) -> ChannelFeed {
+        let now = Instant::now();
+        let mut registry = self.registry();
+        registry.started += 1;
+        let number = registry.started;
+        let market = market(&mut registry.markets, config, selection, now);
+        ChannelFeed::new(market, number, config.feed.takes_rates().then_some(selection.rate))
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -146,12 +157,7 @@ impl Registry {
             *started += 1;
             let clock = &config.clock;
             let epoch = format!("{:x}-{:x}", (clock.now_ms() * 1000.0) as u64, started);
-            let market = markets.get(&selection.symbols).and_then(Weak::upgrade).unwrap_or_else(|| {
-                let market =
-                    Arc::new(Market::new(config.feed.start(&selection.symbols, selection.rate), clock.clone(), now));
-                markets.insert(selection.symbols.clone(), Arc::downgrade(&market));
-                market
-            });
+            let market = market(markets, config, selection, now);
             let rate = config.feed.takes_rates().then_some(selection.rate);
             let updates = rate.map_or_else(|| market.rate(), f64::from);
             let stream = Arc::new(Stream::new(market.opening(), updates, epoch, clock.clone()));
@@ -174,6 +180,21 @@ impl Registry {
         }
         self.markets.retain(|_, market| market.strong_count() > 0);
     }
+}
+
+/// The market of the selected companies.
+fn market(
+    markets: &mut HashMap<Arc<BTreeSet<String>>, Weak<Market>>,
+    config: &Config,
+    selection: &Selection,
+    now: Instant,
+) -> Arc<Market> {
+    markets.get(&selection.symbols).and_then(Weak::upgrade).unwrap_or_else(|| {
+        let feed = config.feed.start(&selection.symbols, selection.rate);
+        let market = Arc::new(Market::new(feed, config.clock.clone(), now));
+        markets.insert(Arc::clone(&selection.symbols), Arc::downgrade(&market));
+        market
+    })
 }
 
 impl Drop for Listener {

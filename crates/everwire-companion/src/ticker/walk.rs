@@ -55,6 +55,10 @@ impl Feed for Walk {
         f64::from(self.rate)
     }
 
+    fn restore(&mut self, company: usize, price: f64) {
+        self.prices[company] = price;
+    }
+
     fn next(&self) -> Option<Duration> {
         // Plus a nanosecond, so that rounding down in `trades_until` does not miss this trade.
         let next = Duration::from_secs_f64((self.trades + 1) as f64 / f64::from(self.rate));

@@ -37,6 +37,7 @@ mod stopped;
 #[cfg(unix)]
 mod supervisor;
 mod ticker;
+mod ticker_channel;
 mod tls;
 mod tracker;
 mod tracker_channel;

@@ -43,7 +43,7 @@ pub(super) fn Board(props: &BoardProps) -> Html {
     let last = (visible.first + visible.count + MARGIN).min(order.len());
     let rows = props.feed.0.with_book(|book| {
         let row = |(index, place): (usize, &usize)| {
-            // The order may be of the edition before, for the one frame in which a snapshot comes.
+            // The order may be of the edition before, for the one frame in which rows arrive.
             book.quotes().get(*place).map(|quote| html! { <Row key={quote.symbol.to_string()} index={first + index + 2} quote={quote.clone()} /> })
         };
         order[first..last].iter().enumerate().filter_map(row).collect::<Html>()
@@ -71,7 +71,7 @@ pub(super) fn Board(props: &BoardProps) -> Html {
                     <tbody class="ticker-space" role="presentation" style={space(order.len() - last)}></tbody>
                 </table>
                 if order.is_empty() {
-                    <p class="empty">{ if total == 0 { "Waiting for the first snapshot." } else { "No symbol or company has that in its name." } }</p>
+                    <p class="empty">{ if total == 0 { "Waiting for the first prices." } else { "No symbol or company has that in its name." } }</p>
                 }
             </div>
         </section>
@@ -251,7 +251,7 @@ fn BoardTools(props: &BoardToolsProps) -> Html {
             <label class="ticker-sort">
                 <span class="visually-hidden">{ "Sort by" }</span>
                 <select class="input" {onchange}>
-                    <option value="" selected={sorted_by.is_none()}>{ "As in the feed" }</option>
+                    <option value="" selected={sorted_by.is_none()}>{ "Unsorted" }</option>
                     { for Column::ALL.map(|column| html! {
                         <option value={column.name()} selected={sorted_by == Some(column)}>{ column.name() }</option>
                     }) }

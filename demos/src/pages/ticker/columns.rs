@@ -78,7 +78,7 @@ impl Direction {
     }
 }
 
-/// By what the rows are sorted; nothing is the order of the feed.
+/// By what the rows are sorted; nothing is the order of the book.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sorting(Option<(Column, Direction)>);
 
@@ -88,7 +88,7 @@ impl Sorting {
         Self(Some((column, column.first_direction())))
     }
 
-    /// What a press on the head of a column leads to: that column, then its other direction, then the order of the feed.
+    /// What a press on the head of a column leads to: that column, then its other direction, then the order of the book.
     pub(super) fn pressed(self, column: Column) -> Self {
         match self.0 {
             Some((current, direction)) if current == column && direction == column.first_direction() => {
@@ -129,7 +129,7 @@ impl Sorting {
 
 #[cfg(test)]
 mod tests {
-    use everwire_companion_api::ticker::Stock;
+    use everwire_companion_api::ticker as api;
 
     use super::*;
 
@@ -137,14 +137,14 @@ mod tests {
         [("XOM", "Exxon", 3.0, 3.0), ("DIS", "Disney", 1.0, 2.0), ("ALL", "Allstate", 2.0, 1.0)]
             .into_iter()
             .map(|(symbol, company, price, open)| {
-                let (symbol, company) = (symbol.to_owned(), company.to_owned());
-                Quote::new(Stock { symbol, company, price, open, low: price, high: price })
+                let company = company.to_owned();
+                Quote::new(symbol, api::Quote { company, price, open, low: price, high: price, seq: 0, time: 0.0 })
             })
             .collect()
     }
 
     #[test]
-    fn three_presses_lead_back_to_the_order_of_the_feed() {
+    fn three_presses_lead_back_to_the_order_of_the_book() {
         let first = Sorting::default().pressed(Column::Price);
         assert_eq!(first.order(&quotes(), ""), [0, 2, 1]);
         let second = first.pressed(Column::Price);

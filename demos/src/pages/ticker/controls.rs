@@ -1,34 +1,23 @@
+use everwire_companion_api::ticker::{Companies, RATES};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 use crate::format;
 
-/// The most updates a second that the slider offers.
-const MAX_RATE: u32 = 20_000;
-
-/// The steps of the slider.
-const RATE_STEPS: u32 = 120;
+/// The step of the slider of a visitor who has not moved it: 100 updates a second.
+const FIRST_STEP: usize = 6;
 
 /// Which feed the visitor has selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Selection {
-    /// Updates a second, in all.
+    /// Updates a second, in all: one of [`RATES`].
     pub(super) rate: u32,
-    /// All companies, or the nine of the classic demo.
-    pub(super) all: bool,
+    pub(super) companies: Companies,
 }
 
 impl Default for Selection {
     fn default() -> Self {
-        Self { rate: rate_at(step_of(100)), all: false }
-    }
-}
-
-impl Selection {
-    /// The endpoint of the feed.
-    pub(super) fn endpoint(self) -> String {
-        let symbols = if self.all { "&symbols=*" } else { "" };
-        format!("/ticker?rate={}{symbols}", self.rate)
+        Self { rate: RATES[FIRST_STEP], companies: Companies::Nine }
     }
 }
 
@@ -42,8 +31,8 @@ pub(super) struct ControlsProps {
 #[component]
 pub(super) fn Controls(props: &ControlsProps) -> Html {
     let selection = props.selection;
-    // While the slider is dragged only the number follows: each rate is a feed of its own, and the server would start all of them.
-    let dragged = use_state_eq(|| None::<u32>);
+    // While the slider is dragged only the number follows: each rate is a channel of its own, and the server would play all of them.
+    let dragged = use_state_eq(|| None::<usize>);
     let step = dragged.unwrap_or_else(|| step_of(selection.rate));
     let shown = rate_at(step);
     let words = format!("{} updates a second", format::count(shown.into()));
@@ -61,12 +50,12 @@ pub(super) fn Controls(props: &ControlsProps) -> Html {
             }
         })
     };
-    let universe = |all: bool, label: &'static str| {
+    let universe = |companies: Companies, label: &'static str| {
         let on_select = props.on_select.clone();
-        let onchange = Callback::from(move |_| on_select.emit(Selection { all, ..selection }));
+        let onchange = Callback::from(move |_| on_select.emit(Selection { companies, ..selection }));
         html! {
             <label>
-                <input type="radio" name="companies" checked={selection.all == all} {onchange} /><span>{ label }</span>
+                <input type="radio" name="companies" checked={selection.companies == companies} {onchange} /><span>{ label }</span>
             </label>
         }
     };
@@ -78,7 +67,7 @@ pub(super) fn Controls(props: &ControlsProps) -> Html {
                     class="range"
                     type="range"
                     min="0"
-                    max={RATE_STEPS.to_string()}
+                    max={(RATES.len() - 1).to_string()}
                     value={step.to_string()}
                     aria-label="Rate"
                     aria-valuetext={words.clone()}
@@ -88,32 +77,24 @@ pub(super) fn Controls(props: &ControlsProps) -> Html {
             </label>
             <fieldset class="ticker-companies">
                 <legend>{ "Companies" }</legend>
-                <div class="segments">{ universe(false, "The nine") }{ universe(true, "All 509") }</div>
+                <div class="segments">{ universe(Companies::Nine, "The nine") }{ universe(Companies::All, "All 509") }</div>
             </fieldset>
         </div>
     }
 }
 
-fn step_in(input: Option<HtmlInputElement>) -> Option<u32> {
+fn step_in(input: Option<HtmlInputElement>) -> Option<usize> {
     input?.value().parse().ok()
 }
 
-/// The rate at a step of the slider, each of which multiplies. It has two significant digits.
-fn rate_at(step: u32) -> u32 {
-    let share = f64::from(step.min(RATE_STEPS)) / f64::from(RATE_STEPS);
-    let rate = f64::from(MAX_RATE).powf(share);
-    let digits = 10_f64.powf((rate.log10().floor() - 1.0).max(0.0));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to MAX_RATE")]
-    let rate = ((rate / digits).round() * digits) as u32;
-    rate.min(MAX_RATE)
+/// The rate at a step of the slider.
+fn rate_at(step: usize) -> u32 {
+    RATES[step.min(RATES.len() - 1)]
 }
 
-/// The step that is nearest to a rate.
-fn step_of(rate: u32) -> u32 {
-    let share = f64::from(rate.clamp(1, MAX_RATE)).ln() / f64::from(MAX_RATE).ln();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to RATE_STEPS")]
-    let step = (share * f64::from(RATE_STEPS)).round() as u32;
-    step
+/// The step of a rate.
+fn step_of(rate: u32) -> usize {
+    RATES.iter().position(|other| *other == rate).unwrap_or(FIRST_STEP)
 }
 
 #[cfg(test)]
@@ -121,17 +102,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scale_goes_from_one_to_the_most_and_never_back() {
-        let rates: Vec<u32> = (0..=RATE_STEPS).map(rate_at).collect();
-        assert_eq!((rates[0], rates[RATE_STEPS as usize]), (1, MAX_RATE));
+    fn each_step_of_the_slider_has_a_rate_and_they_rise() {
+        let rates: Vec<u32> = (0..=RATES.len()).map(rate_at).collect();
         assert!(rates.is_sorted());
-    }
-
-    #[test]
-    fn rates_that_people_ask_for_are_near_a_step() {
-        for rate in [1, 20, 100, 1_000, 20_000] {
-            let near = f64::from(rate_at(step_of(rate)));
-            assert!((near / f64::from(rate) - 1.0).abs() < 0.06, "{rate}: {near}");
-        }
+        assert!(RATES.iter().all(|rate| rate_at(step_of(*rate)) == *rate));
+        assert_eq!(Selection::default().rate, 100);
     }
 }

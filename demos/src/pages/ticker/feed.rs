@@ -3,13 +3,15 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use everwire::{Event, SocketHandle};
-use everwire_companion_api::ticker::ServerMessage;
+use everwire::Delivery;
+use everwire::client::{Cursor, Gap, GapReason, SubscribeOptions};
+use everwire_companion_api::ticker as api;
 use gloo_render::{AnimationFrame, request_animation_frame};
 use web_sys::window;
 use yew::Callback;
 
-use super::book::{Book, Missed, Taken};
+use super::book::{Book, Missed};
+use super::controls::Selection;
 
 /// The milliseconds between two samples of the sparklines.
 const SAMPLE_EVERY: f64 = 600.0;
@@ -20,7 +22,7 @@ const METER_WINDOW: f64 = 1_000.0;
 /// The state of the page.
 ///
 /// Every message is applied to the book as it arrives, also while the page is hidden and draws nothing. The table is drawn once
-/// an animation frame, with all messages since the last one.
+/// an animation frame, with all messages since the last one. It outlives the page: a visitor who returns gets what has changed since.
 #[derive(Default)]
 pub(super) struct Feed {
     book: RefCell<Book>,
@@ -28,8 +30,21 @@ pub(super) struct Feed {
     /// The requested frame. Dropping it cancels the request.
     frame: RefCell<Option<AnimationFrame>>,
     board: RefCell<Option<Callback<()>>>,
-    /// Changes with every snapshot: the rows may be others.
+    /// Changes when the rows are others.
     edition: Cell<u32>,
+    /// The server and the channel that the book is of.
+    source: RefCell<Option<(String, Selection)>>,
+    /// The position in the channel after what the book has.
+    cursor: Cell<Option<Cursor>>,
+    /// Whether what arrives is new.
+    is_live: Cell<bool>,
+    /// Whether the client was connected since the page is shown.
+    was_connected: Cell<bool>,
+}
+
+thread_local! {
+    /// The feed of the page that was shown last.
+    static KEPT: RefCell<Option<Rc<Feed>>> = const { RefCell::new(None) };
 }
 
 #[derive(Default)]
@@ -57,30 +72,79 @@ pub(super) struct Figures {
 }
 
 impl Feed {
-    /// Applies an event of the socket. Returns whether only a new connection can bring the book up to date.
-    pub(super) fn receive(self: &Rc<Self>, event: Event<ServerMessage>, handle: Option<&SocketHandle>) -> bool {
-        match event {
-            Event::Message(message) => self.take(message, handle),
-            Event::Opened(opened) => {
-                self.meters.borrow_mut().reconnects += u64::from(opened.is_reconnect);
-                false
+    /// The feed that a page has left, or an empty one.
+    pub(super) fn recall() -> Rc<Self> {
+        KEPT.take().unwrap_or_default()
+    }
+
+    /// Keeps the feed of a page that goes, for its return.
+    pub(super) fn keep(self: &Rc<Self>) {
+        self.was_connected.set(false);
+        KEPT.set(Some(Rc::clone(self)));
+    }
+
+    /// What the visitor selected the last time.
+    pub(super) fn selection(&self) -> Option<Selection> {
+        self.source.borrow().as_ref().map(|(_, selection)| *selection)
+    }
+
+    /// The book is of this server and channel from now on; that of another one is emptied.
+    pub(super) fn set_source(self: &Rc<Self>, server: String, selection: Selection) {
+        let source = Some((server, selection));
+        if *self.source.borrow() != source {
+            *self.source.borrow_mut() = source;
+            self.cursor.set(None);
+            self.is_live.set(false);
+            self.book.take();
+            self.rows_changed();
+        }
+    }
+
+    /// Where the subscription starts: with all quotes, or with those that have changed since.
+    pub(super) fn options(&self) -> SubscribeOptions {
+        let options = SubscribeOptions::default().latest();
+        match self.cursor.get() {
+            Some(cursor) => options.from(cursor),
+            None => options.state(),
+        }
+    }
+
+    /// Takes what the channel delivers, at this time of the server if that is known.
+    pub(super) fn receive(self: &Rc<Self>, delivery: Delivery<api::Quote>, server_time: Option<f64>) {
+        match delivery {
+            Delivery::Message(message) => {
+                self.cursor.set(Some(message.cursor));
+                if let Some(symbol) = &message.key {
+                    self.take(symbol, message.value, server_time);
+                }
             }
-            // The dropped messages are missing in the middle.
-            Event::Lagged { .. } => true,
-            _ => false,
+            Delivery::Removed(removed) => self.cursor.set(Some(removed.cursor)),
+            Delivery::Gap(Gap { reason, missed, .. }) => {
+                self.cursor.set(None);
+                self.is_live.set(false);
+                self.book.borrow_mut().gap(missed, reason == GapReason::Rewritten);
+            }
+            Delivery::Resumed => self.is_live.set(false),
+            Delivery::CaughtUp => {
+                self.is_live.set(true);
+                if self.book.borrow_mut().caught_up() {
+                    self.rows_changed();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The client is connected, as the page learns or as it happens.
+    pub(super) fn connected(&self, is_news: bool) {
+        if self.was_connected.replace(true) && is_news {
+            self.meters.borrow_mut().reconnects += 1;
         }
     }
 
     /// Sets what is called in each animation frame that has something new.
     pub(super) fn set_on_frame(&self, board: Option<Callback<()>>) {
         *self.board.borrow_mut() = board;
-    }
-
-    /// Empties the book before another feed.
-    pub(super) fn clear(self: &Rc<Self>) {
-        self.book.take();
-        self.edition.set(self.edition.get() + 1);
-        self.request_frame();
     }
 
     pub(super) fn with_book<R>(&self, read: impl FnOnce(&Book) -> R) -> R {
@@ -104,32 +168,42 @@ impl Feed {
         }
     }
 
-    fn take(self: &Rc<Self>, message: ServerMessage, handle: Option<&SocketHandle>) -> bool {
+    fn take(self: &Rc<Self>, symbol: &str, quote: api::Quote, server_time: Option<f64>) {
         let now = now();
-        let sent = match &message {
-            ServerMessage::Snapshot(snapshot) => snapshot.server_time,
-            ServerMessage::Updates(updates) => updates.server_time,
+        let sent = quote.time;
+        let (trades, is_new) = {
+            let mut book = self.book.borrow_mut();
+            let rows = book.quotes().len();
+            let trades = book.take(symbol, quote);
+            (trades, book.quotes().len() > rows)
         };
-        let taken = self.book.borrow_mut().take(message);
         {
             let meters = &mut *self.meters.borrow_mut();
-            // The offset of the clocks is known to a fraction of the round trip; what is within that is no age.
-            let age = handle.and_then(SocketHandle::server_time).map(|time| (time - sent).max(0.0));
-            meters.age = age.map(|ms| Duration::from_secs_f64(ms / 1e3));
-            if let Taken::Updates(number) = taken {
-                meters.updates.count(now, number);
-                meters.since_frame += number;
+            // Quotes that the page has missed are old. The offset of the clocks is known to a fraction of the round trip; what is within
+            // that is no age.
+            if self.is_live.get() {
+                meters.age = server_time.map(|time| Duration::from_secs_f64((time - sent).max(0.0) / 1e3));
+                meters.updates.count(now, trades);
             }
+            meters.since_frame += trades;
             if now - meters.sampled_at >= SAMPLE_EVERY {
                 meters.sampled_at = now;
                 self.book.borrow_mut().sample();
             }
         }
-        if taken == Taken::Snapshot {
-            self.edition.set(self.edition.get() + 1);
+        if is_new {
+            // The companies of a channel that nobody has used before come after its state, which is empty.
+            if self.is_live.get() {
+                self.book.borrow_mut().caught_up();
+            }
+            self.rows_changed();
         }
         self.request_frame();
-        taken == Taken::Gap
+    }
+
+    fn rows_changed(self: &Rc<Self>) {
+        self.edition.set(self.edition.get() + 1);
+        self.request_frame();
     }
 
     fn request_frame(self: &Rc<Self>) {

@@ -33,7 +33,7 @@ pub(super) fn FeedFigures(props: &FeedFiguresProps) -> Html {
             { figure("Frames a second", format::count(frames_per_second), Some(format!("{} folded into the last", format::count(folded)))) }
             { figure("Message age", age.map_or_else(|| "–".to_owned(), format::duration), Some("by the server’s clock".to_owned())) }
             { figure("Reconnects", format::count(reconnects), None) }
-            { figure("Missed, then healed", format::count(missed.updates), Some(how(missed))) }
+            { figure("Missed", format::count(missed.updates), Some(how(missed))) }
         </dl>
     }
 }

@@ -16,56 +16,66 @@ mod quote;
 
 use std::rc::Rc;
 
-use everwire_companion_api::ticker::ServerMessage;
-use everwire_yew::use_socket;
+use everwire::Client;
+use everwire_companion_api::ticker::channel;
 use yew::prelude::*;
 
+use crate::client::use_client_line;
 use crate::components::PageHead;
-use crate::line::use_line;
+use crate::subscription::{use_attached, use_subscription};
 use board::Board;
 use columns::Sorting;
-use controls::{Controls, Selection};
+use controls::Controls;
 use feed::Feed;
 use figures::FeedFigures;
 
 /// The page of the stock ticker.
 #[component]
 pub(crate) fn TickerPage() -> Html {
-    let selection = use_state_eq(Selection::default);
+    let (line, status) = use_client_line();
+    let client = use_context::<Option<Client>>().flatten();
+    let feed = use_memo((), |()| ByIdentity(Feed::recall())).0.clone();
+    let selection = use_state_eq(|| feed.selection().unwrap_or_default());
     let filter = use_state_eq(AttrValue::default);
     let sorting = use_state_eq(Sorting::default);
-    let feed = use_memo((), |()| Feed::default());
-    let line = use_line(selection.endpoint());
-
-    // What the callback needs of the socket exists only after the socket does.
-    let current = use_mut_ref(|| None);
-    let on_event = {
-        let (feed, current) = (Rc::clone(&feed), Rc::clone(&current));
-        // A server that was asked to send garbage sends messages that cannot be decoded.
-        Callback::from(move |event| {
-            let Ok(event) = event else { return };
-            let socket = current.borrow().clone();
-            let handle = socket.as_ref().and_then(everwire_yew::UseSocket::<()>::handle);
-            if feed.receive(event, handle.as_ref())
-                && let Some(socket) = socket
-            {
-                socket.reconnect();
-            }
-        })
-    };
-    let socket = use_socket::<(), ServerMessage>(line.options(), on_event);
-    *current.borrow_mut() = Some(socket.clone());
     {
-        // Another choice is another feed, of which nothing was missed yet.
+        // Another choice is another channel, of which nothing was missed yet. This comes before the subscription, which starts from the
+        // position of the feed.
         let feed = Rc::clone(&feed);
-        use_effect_with(line.key(), move |_| feed.clear());
+        use_effect_with((line.key(), *selection), move |(server, selection)| {
+            feed.set_source(server.clone(), *selection);
+        });
+    }
+    let options = {
+        let feed = Rc::clone(&feed);
+        move || feed.options()
+    };
+    use_subscription(channel(selection.rate, selection.companies), 0, options, {
+        let feed = Rc::clone(&feed);
+        move |delivery| feed.receive(delivery, client.as_ref().and_then(Client::server_time))
+    });
+    use_attached({
+        let feed = Rc::clone(&feed);
+        move || feed.connected(true)
+    });
+    {
+        let feed = Rc::clone(&feed);
+        use_effect_with(status.is_open(), move |is_open| {
+            if *is_open {
+                feed.connected(false);
+            }
+        });
+    }
+    {
+        let feed = Rc::clone(&feed);
+        use_effect_with((), move |()| move || feed.keep());
     }
     html! {
         <>
             <PageHead
                 title="Stock ticker"
                 lead="Every update of the feed is folded into the table, and the table is drawn once in a frame: at twenty updates a second and at twenty thousand."
-                connection={Some((line, socket.status()))}
+                connection={Some((line, status))}
             />
             <div class="stack">
                 <section class="ticker-panel" aria-label="Feed">

@@ -1,4 +1,4 @@
-use everwire_companion_api::ticker::Stock;
+use everwire_companion_api::ticker as api;
 use yew::AttrValue;
 
 use crate::components::Spark;
@@ -12,20 +12,30 @@ pub(super) struct Quote {
     pub(super) open: f64,
     pub(super) low: f64,
     pub(super) high: f64,
+    /// How many trades it has had.
+    pub(super) seq: u64,
     pub(super) spark: Spark,
 }
 
 impl Quote {
-    pub(super) fn new(stock: Stock) -> Self {
+    pub(super) fn new(symbol: &str, quote: api::Quote) -> Self {
+        let api::Quote { company, price, open, low, high, seq, .. } = quote;
         Self {
-            symbol: stock.symbol.into(),
-            company: stock.company.into(),
-            price: stock.price,
-            open: stock.open,
-            low: stock.low,
-            high: stock.high,
+            symbol: symbol.to_owned().into(),
+            company: company.into(),
+            price,
+            open,
+            low,
+            high,
+            seq,
             spark: Spark::default(),
         }
+    }
+
+    /// Takes a later quote of the same company. Its low and high are those of all trades, whether they were sent or not.
+    pub(super) fn update(&mut self, quote: api::Quote) {
+        let api::Quote { price, open, low, high, seq, .. } = quote;
+        (self.price, self.open, self.low, self.high, self.seq) = (price, open, low, high, seq);
     }
 
     pub(super) fn change(&self) -> f64 {
@@ -34,12 +44,5 @@ impl Quote {
 
     pub(super) fn change_in_percent(&self) -> f64 {
         if self.open == 0.0 { 0.0 } else { self.change() / self.open * 100.0 }
-    }
-
-    /// Applies a trade. Low and high are those of the day: every trade counts for them, whether it is ever drawn or not.
-    pub(super) fn trade(&mut self, price: f64) {
-        self.price = price;
-        self.low = self.low.min(price);
-        self.high = self.high.max(price);
     }
 }
