@@ -35,7 +35,7 @@ export const demos: readonly Demo[] = [
   },
   {
     name: "chat",
-    endpoint: "/everwire",
+    endpoint: channels,
     visit: (page) => ChatPage.visit(page),
     lives: async (page) => {
       const chat = new ChatPage(page);
@@ -64,13 +64,13 @@ export const demos: readonly Demo[] = [
   },
   {
     name: "ticker",
-    endpoint: "/ticker",
+    endpoint: channels,
     visit: (page) => TickerPage.visit(page),
     lives: (page) => new TickerPage(page).pricesMove(),
   },
   {
     name: "tracker",
-    endpoint: "/everwire",
+    endpoint: channels,
     visit: async (page) => {
       await page.context().grantPermissions(["geolocation"]);
       await page.context().setGeolocation(deviceAt(52.52, 13.405).geolocation);
@@ -83,7 +83,7 @@ export const demos: readonly Demo[] = [
   },
   {
     name: "monitor",
-    endpoint: "/everwire",
+    endpoint: channels,
     visit: (page) => MonitorPage.visit(page),
     lives: async (page) => {
       const monitor = new MonitorPage(page);
