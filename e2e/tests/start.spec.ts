@@ -7,7 +7,7 @@ import { expect, test } from "../support/test.ts";
 /** Names in the navigation, and what stands over the pages. */
 const pages = [
   ["Chat", "Chat"],
-  ["Live", "Live"],
+  ["Live", "Trading floor"],
   ["Lab", "Transport lab"],
   ["Throughput", "Throughput check"],
   ["Files", "File transfer"],
@@ -204,7 +204,7 @@ test.describe("the start page", () => {
     await dialled;
     await line.open();
     await page.goto("/ticker");
-    await expect(page.getByRole("button", { name: `Server ${other}/ticker, change it` })).toBeVisible();
+    await expect(page.getByRole("button", { name: `Server ${other}/everwire, change it` })).toBeVisible();
     await line.open();
   });
 });

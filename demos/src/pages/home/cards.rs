@@ -35,7 +35,7 @@ fn card(route: Route) -> Html {
             ],
         ),
         Route::Live => (
-            "Live page",
+            "Trading floor",
             "A market, news, a log and a monitor on one connection.",
             [
                 "A channel for each panel, at its own rate",
