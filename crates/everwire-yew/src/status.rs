@@ -84,7 +84,7 @@ impl ConnectionStatus {
     }
 
     /// Why the connection is not open, in a sentence or two for people: what is likely, and what to do. It names the address where
-    /// [`SocketOptions::new`] was given one; [`DownReason::explain`] takes it from elsewhere.
+    /// [`SocketOptions::new`](crate::SocketOptions::new) was given one; [`DownReason::explain`] takes it from elsewhere.
     pub fn trouble(&self) -> Option<&AttrValue> {
         self.trouble.as_ref()
     }
