@@ -16,8 +16,12 @@ mod tokens;
 mod tracker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use everwire_server::Builder;
+use tokio::sync::watch;
+use tokio::sync::watch::error::RecvError;
+use tokio::time::sleep;
 
 use crate::companion::Companion;
 use crate::config::Config;
@@ -27,6 +31,9 @@ use rules::Rules;
 pub use live::LogTap;
 pub(crate) use monitor::publish as publish_sample;
 pub(crate) use tokens::{Tokens, token};
+
+/// How long publishing goes on without subscribers: a page that reloads or reconnects subscribes again.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Sets the rules and the options of all channels.
 pub(crate) fn configure(builder: Builder, config: &Config, tokens: &Arc<Tokens>, tracker: &Arc<Tracker>) -> Builder {
@@ -45,4 +52,15 @@ pub(crate) fn start(companion: &Companion) {
     monitor::start(companion);
     ticker::start(companion);
     tracker::start(companion);
+}
+
+/// Completes when there have been no subscribers for a while. An error: the server is gone.
+async fn without_subscribers(subscribers: &mut watch::Receiver<usize>) -> Result<(), RecvError> {
+    loop {
+        subscribers.wait_for(|count| *count == 0).await?;
+        tokio::select! {
+            () = sleep(LINGER) => return Ok(()),
+            others = subscribers.wait_for(|count| *count > 0) => drop(others?),
+        }
+    }
 }

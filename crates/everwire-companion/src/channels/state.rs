@@ -31,11 +31,11 @@ impl<T: Serialize> StateChannel<T> {
     /// Publishes the value of each key; `None` removes it. Returns when all are stored, with the first error if some are not.
     pub(crate) async fn publish(
         &self,
-        values: impl IntoIterator<Item = (String, Option<T>)>,
+        values: impl IntoIterator<Item = (impl AsRef<str>, Option<T>)>,
     ) -> Result<(), BrokerError> {
         let publications = values.into_iter().filter_map(|(key, value)| {
             // Keys are symbols and numbers.
-            let key = Key::try_from(key.as_str()).ok()?;
+            let key = Key::try_from(key.as_ref()).ok()?;
             let publication = match value {
                 Some(value) => Publication::new(self.name.clone(), to_json(&value)).with_key(key),
                 None => Publication::without_payload(self.name.clone()).with_key(key).removed(),

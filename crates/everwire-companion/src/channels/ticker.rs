@@ -7,17 +7,16 @@ use std::time::Duration;
 use everwire_companion_api::ticker::{Companies, Quote, RATES, channel};
 use everwire_server::broker::BrokerError;
 use everwire_server::channels::ChannelOptions;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::state::StateChannel;
+use super::without_subscribers;
 use crate::companion::Companion;
 use crate::ticker::{ChannelFeed, channel_feed};
 
 /// Trades within this time share a message for each company. A screen shows no more of them.
 const STEP: Duration = Duration::from_millis(50);
-/// How long a feed goes on without subscribers: a page that reloads or reconnects subscribes again.
-const LINGER: Duration = Duration::from_secs(5);
 /// How long a channel waits for a broker that failed.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -69,7 +68,8 @@ async fn run(companion: &Companion, rate: u32, companies: Companies, prices: &On
         feed.play();
         tokio::select! {
             () = publish(&state, feed) => {}
-            () = without_subscribers(&mut subscribers) => {}
+            // Without a server, the loop ends.
+            _ = without_subscribers(&mut subscribers) => {}
         }
         feed.stop();
     }
@@ -121,18 +121,5 @@ async fn publish(state: &StateChannel<Quote>, feed: &ChannelFeed) {
         }
         sleep_until(start + STEP).await;
         feed.changed().await;
-    }
-}
-
-/// Completes when there have been no subscribers for a while, or the server is gone.
-async fn without_subscribers(subscribers: &mut watch::Receiver<usize>) {
-    loop {
-        if subscribers.wait_for(|count| *count == 0).await.is_err() {
-            return;
-        }
-        tokio::select! {
-            () = sleep(LINGER) => return,
-            others = subscribers.wait_for(|count| *count > 0) => if others.is_err() { return },
-        }
     }
 }

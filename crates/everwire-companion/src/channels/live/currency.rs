@@ -4,7 +4,8 @@ use everwire_companion_api::live::{CURRENCY, PAIRS, Pair, Rate};
 use everwire_server::Channel;
 
 use super::hourly::Hourly;
-use super::publisher::{Publisher, set_all, ticks};
+use super::publisher::{Publisher, ticks};
+use crate::channels::state::StateChannel;
 use crate::companion::Companion;
 use crate::ticker::{Company, Walk};
 
@@ -73,10 +74,13 @@ impl Publisher for Exchange {
     const CHANNEL: Channel<Rate> = CURRENCY;
 
     async fn run(&mut self, companion: &Companion) {
+        let channel = StateChannel::new(companion.everwire(), &CURRENCY);
         let mut ticks = ticks(PERIOD);
         loop {
             ticks.tick().await;
-            set_all(companion, &CURRENCY, &self.advance(companion.config().clock.now_ms())).await;
+            let changed = self.advance(companion.config().clock.now_ms()).into_iter();
+            // What is not stored, the next value replaces.
+            let _ = channel.publish(changed.map(|(name, value)| (name, Some(value)))).await;
         }
     }
 }

@@ -5,7 +5,8 @@ use everwire_companion_api::live::{MARKET, Price};
 use everwire_server::Channel;
 
 use super::hourly::Hourly;
-use super::publisher::{Publisher, set_all, ticks};
+use super::publisher::{Publisher, ticks};
+use crate::channels::state::StateChannel;
 use crate::companion::Companion;
 use crate::ticker::{Company, FeedSource};
 
@@ -58,10 +59,13 @@ impl Publisher for Market {
     const CHANNEL: Channel<Price> = MARKET;
 
     async fn run(&mut self, companion: &Companion) {
+        let channel = StateChannel::new(companion.everwire(), &MARKET);
         let mut ticks = ticks(PERIOD);
         loop {
             ticks.tick().await;
-            set_all(companion, &MARKET, &self.advance(companion.config().clock.now_ms())).await;
+            let changed = self.advance(companion.config().clock.now_ms()).into_iter();
+            // What is not stored, the next value replaces.
+            let _ = channel.publish(changed.map(|(name, value)| (name, Some(value)))).await;
         }
     }
 }

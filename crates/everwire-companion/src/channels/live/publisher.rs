@@ -1,16 +1,12 @@
 use std::time::Duration;
 
 use everwire_server::Channel;
-use futures_util::future::join_all;
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio::sync::watch::error::RecvError;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::channels::without_subscribers;
 use crate::companion::Companion;
-
-/// How long publishing goes on without subscribers: a page that reloads or reconnects subscribes again.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// What publishes to a channel.
 pub(super) trait Publisher: Send + 'static {
@@ -48,28 +44,6 @@ async fn run_while_subscribed<P: Publisher>(
         }
         tracing::info!(channel, "paused, without subscribers");
     }
-}
-
-/// Completes when there have been no subscribers for a while.
-async fn without_subscribers(subscribers: &mut watch::Receiver<usize>) -> Result<(), RecvError> {
-    loop {
-        subscribers.wait_for(|count| *count == 0).await?;
-        tokio::select! {
-            () = sleep(LINGER) => return Ok(()),
-            others = subscribers.wait_for(|count| *count > 0) => drop(others?),
-        }
-    }
-}
-
-/// Publishes the latest values of keys together, and returns when the broker has decided all of them. What it does not store, the next
-/// value replaces.
-pub(super) async fn set_all<T: Serialize>(
-    companion: &Companion,
-    channel: &Channel<T>,
-    values: &[(impl AsRef<str>, T)],
-) {
-    let sets = values.iter().map(|(key, value)| companion.everwire().set(channel, key.as_ref(), value));
-    drop(join_all(sets).await);
 }
 
 /// Ticks of which the first is due at once. Those that a stopped machine missed are left out.
