@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in what its files share")]
 
 #[allow(dead_code, reason = "its main is not called")]
-#[path = "../../examples/chat.rs"]
+#[path = "../../examples/chat_server.rs"]
 mod chat;
 
 mod channels;

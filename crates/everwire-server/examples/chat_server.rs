@@ -1,5 +1,5 @@
 //! A chat room for clients of `everwire.v1`, and a terminal that takes part:
-//! `cargo run -p everwire-server --features channels --example chat`
+//! `cargo run -p everwire-server --features channels --example chat_server`
 //!
 //! What is typed here is published, and what clients publish is printed. A client that loses its connection misses nothing: it resumes
 //! its session at <ws://127.0.0.1:3000/everwire>.
