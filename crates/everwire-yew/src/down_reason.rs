@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use everwire::client::ClientError;
+use everwire::client::{ClientError, ErrorCode};
 use everwire::{Cause, Ended, OpenError};
 
 /// Why a connection is not open.
@@ -25,6 +25,14 @@ pub enum DownReason {
         ended: Ended,
         /// Tells a lost connection from a failed attempt.
         was_open: WasOpen,
+    },
+    /// The connection of a client was closed with a code of `everwire.v1`, such as for a protocol error; another attempt follows. The
+    /// client or the server closed it: the other side repeats the code, so that it does not say which.
+    ClientDropped {
+        /// Why.
+        code: ErrorCode,
+        /// The explanation in the close frame; mostly empty.
+        reason: String,
     },
     /// The client is over for a reason other than its connection's: the application closed it, or the server refused it.
     ClientOver(ClientError),
@@ -52,7 +60,7 @@ impl DownReason {
             Self::Ended { ended: Ended::ByApplication { .. }, .. } => true,
             Self::Ended { ended: Ended::Final(cause) | Ended::Exhausted(cause), .. } => ends_normally(cause),
             Self::ClientOver(ClientError::Closed) => true,
-            Self::Ended { .. } | Self::ClientOver(_) | Self::Unusable(_) => false,
+            Self::Ended { .. } | Self::ClientDropped { .. } | Self::ClientOver(_) | Self::Unusable(_) => false,
         }
     }
 
@@ -64,11 +72,12 @@ impl DownReason {
         let address = address.and_then(Address::parse);
         let address = address.as_ref();
         match self {
-            Self::Dropped { .. } if is_offline => {
+            Self::Dropped { .. } | Self::ClientDropped { .. } if is_offline => {
                 "This device is offline. It reconnects as soon as the network is back.".to_owned()
             }
             Self::Dropped { cause, was_open } => dropped(cause, *was_open, address),
             Self::Ended { ended, was_open } => over(ended, *was_open, address, is_offline),
+            Self::ClientDropped { code, reason } => client_dropped(*code, reason, address),
             Self::ClientOver(error) => client_over(error, address),
             Self::Unusable(error) => sentence(&error.to_string()),
         }
@@ -143,12 +152,16 @@ fn closed(code: u16, reason: &str) -> String {
         (_, Some(meaning)) => format!("The server closed the connection: {meaning} ({code})"),
         (_, None) => format!("The server closed the connection with code {code}"),
     };
+    push_reason(&mut words, reason);
+    words.push('.');
+    words
+}
+
+fn push_reason(words: &mut String, reason: &str) {
     if !reason.is_empty() {
         // Writing to a string cannot fail.
         let _ = write!(words, ": “{reason}”");
     }
-    words.push('.');
-    words
 }
 
 fn over(ended: &Ended, was_open: WasOpen, address: Option<&Address<'_>>, is_offline: bool) -> String {
@@ -174,6 +187,21 @@ fn over(ended: &Ended, was_open: WasOpen, address: Option<&Address<'_>>, is_offl
     }
 }
 
+fn client_dropped(code: ErrorCode, reason: &str, address: Option<&Address<'_>>) -> String {
+    let number = code.close_code().unwrap_or_default();
+    let mut words = match (code, protocol_error(code)) {
+        (_, Some(what)) => format!("Protocol error: {what} ({number})"),
+        (ErrorCode::Unauthorized, _) => {
+            let host = address.map_or("The server", |address| address.host);
+            format!("{host} does not accept the credentials: they are missing, wrong or expired ({number})")
+        }
+        _ => return closed(number, reason),
+    };
+    push_reason(&mut words, reason);
+    words.push_str(". The page connects again.");
+    words
+}
+
 fn client_over(error: &ClientError, address: Option<&Address<'_>>) -> String {
     let host = address.map_or("The server", |address| address.host);
     match error {
@@ -182,14 +210,31 @@ fn client_over(error: &ClientError, address: Option<&Address<'_>>) -> String {
             let path = address.map_or("this address", |address| address.path);
             format!("{host} does not speak everwire.v1 at {path}. Check the path.")
         }
-        ClientError::Refused { code, reason } if reason.is_empty() => {
-            format!("{host} refused this page ({code}). Reload it to connect again.")
-        }
         ClientError::Refused { code, reason } => {
-            format!("{host} refused this page ({code}): “{reason}”. Reload it to connect again.")
+            let mut words = match (code, protocol_error(*code)) {
+                (_, Some(what)) => format!("Protocol error, several times in a row: {what}"),
+                (ErrorCode::Unauthorized, _) => format!("{host} does not accept the credentials of this page"),
+                (ErrorCode::TakenOver, _) => "Another connection took over the session of this page".to_owned(),
+                (ErrorCode::Gone, _) => format!("{host} ended the session of this page"),
+                (code, _) => format!("{host} refused this page ({code})"),
+            };
+            push_reason(&mut words, reason);
+            words.push_str(". Reload the page to connect again.");
+            words
         }
         error => sentence(&error.to_string()),
     }
+}
+
+/// What is wrong where client and server do not understand each other.
+fn protocol_error(code: ErrorCode) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::Malformed => "a message could not be read",
+        ErrorCode::Unexpected => "a message came out of turn",
+        ErrorCode::Credits => "more messages waited for an answer than the server allows",
+        ErrorCode::Sequence => "a message is missing",
+        _ => return None,
+    })
 }
 
 /// What a close code means: RFC 6455, section 7.4.1, IANA's registry of close codes, and for codes from 4400 to 4499 the HTTP status
@@ -398,9 +443,34 @@ mod tests {
         let words = |error| DownReason::ClientOver(error).explain(Some("wss://a.example/live?token=secret"), false);
         assert_eq!(words(ClientError::NotEverwire), "a.example does not speak everwire.v1 at /live. Check the path.");
         let refused = |reason: &str| ClientError::Refused { code: ErrorCode::Gone, reason: reason.to_owned() };
-        assert_eq!(words(refused("")), "a.example refused this page (gone). Reload it to connect again.");
-        assert!(words(refused("removed")).contains("“removed”"));
+        assert_eq!(words(refused("")), "a.example ended the session of this page. Reload the page to connect again.");
+        assert!(words(refused("removed")).contains("page: “removed”. Reload"));
         assert!(DownReason::ClientOver(ClientError::Closed).is_normal());
         assert!(!DownReason::ClientOver(ClientError::NotEverwire).is_normal());
+    }
+
+    #[test]
+    fn a_close_code_of_the_protocol_is_put_into_words() {
+        let words = |code| {
+            let reason = DownReason::ClientDropped { code, reason: String::new() };
+            assert!(!reason.is_normal());
+            reason.explain(Some("wss://a.example/live"), false)
+        };
+        assert_eq!(
+            words(ErrorCode::Malformed),
+            "Protocol error: a message could not be read (4501). The page connects again."
+        );
+        assert!(words(ErrorCode::Unauthorized).starts_with("a.example does not accept the credentials: "));
+        let over =
+            |code| DownReason::ClientOver(ClientError::Refused { code, reason: String::new() }).explain(None, false);
+        assert_eq!(
+            over(ErrorCode::Malformed),
+            "Protocol error, several times in a row: a message could not be read. Reload the page to connect again."
+        );
+        for code in ErrorCode::ALL.into_iter().filter(|code| code.is_fatal()) {
+            // A 1013 is WebSocket's own, and a client that is over for it has ended by its reconnect policy.
+            let is_own = code != ErrorCode::Unavailable;
+            assert!(is_own != over(code).contains("refused this page"), "{}", over(code));
+        }
     }
 }

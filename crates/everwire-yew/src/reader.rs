@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use everwire::client::{ClientError, ClientEvent};
+use everwire::client::{ClientError, ClientEvent, ErrorCode};
 use everwire::{Cause, Ended, Event, JsonDecodeError, Socket, State};
 use gloo_timers::callback::Timeout;
 
@@ -127,6 +127,7 @@ pub(crate) enum News {
     Opened,
     Dropped(Cause),
     Ended(Ended),
+    ClientDropped { code: ErrorCode, reason: String },
     ClientOver(ClientError),
 }
 
@@ -147,11 +148,22 @@ impl Incoming for ClientEvent {
         match self {
             Self::Attached(_) => News::Opened,
             Self::Latency(round_trip) => News::RoundTrip(*round_trip),
-            Self::Dropped(dropped) => News::Dropped(dropped.cause.clone()),
+            Self::Dropped(dropped) => client_dropped(&dropped.cause),
             Self::Closed(ClientError::Connection(ended)) => News::Ended(ended.clone()),
             Self::Closed(error) => News::ClientOver(error.clone()),
             _ => News::Nothing,
         }
+    }
+}
+
+/// Codes from 3000 on mean to a client what `everwire.v1` says; those below are WebSocket's own.
+fn client_dropped(cause: &Cause) -> News {
+    match cause {
+        Cause::Closed { code: number @ 3000.., reason, .. } => match ErrorCode::from_close_code(*number) {
+            Some(code) => News::ClientDropped { code, reason: reason.clone() },
+            None => News::Dropped(cause.clone()),
+        },
+        cause => News::Dropped(cause.clone()),
     }
 }
 
@@ -170,6 +182,7 @@ impl Memory {
             News::Opened => Change::Gone,
             News::Dropped(cause) => Change::Down(DownReason::Dropped { cause, was_open }),
             News::Ended(ended) => Change::Down(DownReason::Ended { ended, was_open }),
+            News::ClientDropped { code, reason } => Change::Down(DownReason::ClientDropped { code, reason }),
             News::ClientOver(error) => Change::Down(DownReason::ClientOver(error)),
         };
         self.was_open = match (&change, was_open) {
@@ -221,6 +234,10 @@ mod tests {
         assert_eq!(down(ClientEvent::Attached(Attachment::New)), None);
         let lost = DownReason::Dropped { cause: cut(), was_open: WasOpen::UntilNow };
         assert_eq!(down(ClientEvent::Dropped(Dropped::new(cut()))), Some(lost));
+        let malformed = DownReason::ClientDropped { code: ErrorCode::Malformed, reason: String::new() };
+        let dropped = |code| ClientEvent::Dropped(Dropped::new(Cause::closed(code, "", true)));
+        assert_eq!(down(dropped(4501)), Some(malformed));
+        assert!(matches!(down(dropped(1013)), Some(DownReason::Dropped { .. })));
         let ended = Ended::Exhausted(cut());
         let over = DownReason::Ended { ended: ended.clone(), was_open: WasOpen::Earlier };
         assert_eq!(down(ClientEvent::Closed(ClientError::Connection(ended))), Some(over));
