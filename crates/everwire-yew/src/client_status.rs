@@ -84,7 +84,8 @@ pub fn use_client_status_of(client: Option<Client>) -> ConnectionStatus {
         let end = client.as_ref().map(|client| {
             let state = dispatcher.clone();
             let mut watch = Watch::start(&live, was_open(client), move |at, change| state.dispatch((at, change)));
-            if let Some(round_trip) = client.stats().latency.last {
+            // What was measured while no connection is open is of an earlier one.
+            if let (ClientState::Attached, Some(round_trip)) = (client.state(), client.stats().latency.last) {
                 live.measured(round_trip);
             }
             read(client.events(), move |event| watch.take(event.news()))

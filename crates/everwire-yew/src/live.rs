@@ -57,7 +57,7 @@ impl Live {
     }
 
     pub(crate) fn replace(&self, connection: Option<Connection>) {
-        self.round_trip.set(None);
+        self.forget_round_trip();
         let before = self.connection.replace(connection);
         // The last clone of a client closes it when it is dropped, which may call back.
         drop(before);
@@ -96,9 +96,14 @@ impl Live {
         }
     }
 
-    /// The latest sample of the round trip.
+    /// The latest sample of the round trip, of the present connection.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip.get()
+    }
+
+    /// Forgets the sample: the connection that it is of is gone.
+    pub(crate) fn forget_round_trip(&self) {
+        self.round_trip.set(None);
     }
 
     pub(crate) fn measured(&self, round_trip: Duration) {

@@ -68,6 +68,9 @@ impl Watch {
         if let News::RoundTrip(round_trip) = news {
             self.state.live.measured(round_trip);
         } else if let Some(change) = self.memory.take(news) {
+            if matches!(change, Change::Down(_)) {
+                self.state.live.forget_round_trip();
+            }
             self.state.changed(change);
         }
     }
@@ -221,6 +224,21 @@ mod tests {
         assert_eq!(was_open(News::Dropped(cut())), Some(WasOpen::UntilNow));
         assert_eq!(was_open(News::Nothing), None);
         assert_eq!(was_open(News::Dropped(cut())), Some(WasOpen::Earlier));
+    }
+
+    #[test]
+    fn a_connection_does_not_show_the_round_trip_of_the_one_before() {
+        let live = Rc::new(Live::default());
+        let mut watch = Watch::start(&live, WasOpen::Never, |_, _| ());
+        let sample = Duration::from_millis(38);
+        watch.take(News::Opened);
+        watch.take(News::RoundTrip(sample));
+        assert_eq!(live.round_trip(), Some(sample));
+        watch.take(News::Dropped(Cause::closed(1006, "", false)));
+        watch.take(News::Opened);
+        assert_eq!(live.round_trip(), None);
+        watch.take(News::RoundTrip(sample * 2));
+        assert_eq!(live.round_trip(), Some(sample * 2));
     }
 
     #[test]
