@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, Uri};
 
+use crate::broker::SessionId;
 use crate::message::Message;
 
 /// The rules of an application: who a client is, and what it may do.
@@ -62,6 +63,38 @@ pub trait Authorize: Send + Sync + 'static {
 
     /// Whether a client may do something. It is called for each subscription, publish and request, and must return at once.
     fn allows(&self, identity: &Identity, action: Action<'_>) -> bool;
+
+    /// Looks at what a client publishes, once [`allows`](Self::allows) has allowed it, and may replace its payload before it is stored.
+    /// So a message names its real author, whatever its client writes. It must return at once. By default, payloads stay opaque.
+    ///
+    /// [`ChannelOptions::message_bytes`](super::ChannelOptions::message_bytes) bounds what the client sends, and not what replaces it.
+    ///
+    /// ```
+    /// use everwire_server::channels::{Action, Authorize, ClientPublish, Denied, Identity};
+    ///
+    /// struct Rules;
+    ///
+    /// impl Authorize for Rules {
+    ///     fn allows(&self, identity: &Identity, action: Action<'_>) -> bool {
+    ///         !matches!(action, Action::Publish(_)) || identity.user_name().is_some()
+    ///     }
+    ///
+    ///     fn check_publish(&self, identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
+    ///         let text = publish.payload.as_ref().and_then(|payload| payload.as_text());
+    ///         let text = text.ok_or_else(|| Denied::new("publish a text"))?;
+    ///         let author = identity.user_name().unwrap_or_default();
+    ///         publish.payload = Some(serde_json::json!({ "author": author, "text": text }).to_string().into());
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The publish is refused with `denied` and the reason.
+    fn check_publish(&self, identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
+        let _ = (identity, publish);
+        Ok(())
+    }
 }
 
 impl<F> Authorize for F
@@ -95,6 +128,20 @@ pub enum Action<'a> {
     Presence(&'a str),
     /// Call a request handler.
     Request(&'a str),
+}
+
+/// What a client publishes and the broker does not have yet.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ClientPublish<'a> {
+    /// The client's session.
+    pub session: &'a SessionId,
+    /// The channel.
+    pub channel: &'a str,
+    /// What the message is the latest value of.
+    pub key: Option<&'a str>,
+    /// The message. `None` differs from an empty one, and removes the key.
+    pub payload: Option<Message>,
 }
 
 /// Who a client is.
@@ -195,7 +242,7 @@ impl Authentication {
     }
 }
 
-/// Why a client is refused: a text that it may log.
+/// Why a client or its publish is refused: a text that it may log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Denied(Cow<'static, str>);
@@ -215,6 +262,8 @@ pub(super) trait Rules: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Result<Identity, Denied>> + Send + 'a>>;
 
     fn allows(&self, identity: &Identity, action: Action<'_>) -> bool;
+
+    fn check_publish(&self, identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied>;
 }
 
 impl<A: Authorize> Rules for A {
@@ -227,6 +276,10 @@ impl<A: Authorize> Rules for A {
 
     fn allows(&self, identity: &Identity, action: Action<'_>) -> bool {
         Authorize::allows(self, identity, action)
+    }
+
+    fn check_publish(&self, identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
+        Authorize::check_publish(self, identity, publish)
     }
 }
 

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::attach::{Attach, Attached, Refusal};
-use super::authorize::{Action, Identity, RequestHead};
+use super::authorize::{Action, ClientPublish, Identity, RequestHead};
 use super::hub::{Hub, run_or_spawn};
 use super::link::{Link, owned_payload};
 use super::live::LiveChannel;
@@ -237,15 +237,20 @@ impl ChannelsHandler {
             let text = format!("at most {} bytes", options.message_bytes);
             return session.refuse(seq, ErrorCode::TooLarge, &text);
         }
+        let Pub { channel, key, .. } = publish;
+        let mut checked = ClientPublish { session: session.id(), channel, key, payload: owned_payload(payload) };
+        if let Err(denied) = self.hub.rules().check_publish(identity, &mut checked) {
+            return session.refuse(seq, ErrorCode::Denied, &denied.to_string());
+        }
+        let payload = checked.payload;
         let latest = self.publishes.last().map(|latest| &latest.channel);
-        let name = latest.filter(|latest| latest.as_str() == publish.channel).cloned();
+        let name = latest.filter(|latest| latest.as_str() == channel).cloned();
         // A line holds only names that are allowed.
-        let Some(name) = name.or_else(|| Hub::channel_name(publish.channel)) else { return };
-        let is_removed = publish.key.is_some() && payload.is_none();
+        let Some(name) = name.or_else(|| Hub::channel_name(channel)) else { return };
         let mut publication = Publication::without_payload(name);
-        publication.payload = owned_payload(payload);
-        publication.key = publish.key.and_then(|key| Key::try_from(key).ok());
-        publication.is_removed = is_removed;
+        publication.is_removed = key.is_some() && payload.is_none();
+        publication.payload = payload;
+        publication.key = key.and_then(|key| Key::try_from(key).ok());
         self.publishes.push(publication.by(session.id().clone(), seq).with_retention(options.retention));
         // Those that wait here are unanswered: a client that has used up its credits may get others by the answers.
         if self.publishes.len() >= self.hub.limits().credits {

@@ -32,7 +32,7 @@ mod subscription;
 mod turns;
 
 pub use api::{Ack, ChannelError, ChannelInfo, SessionInfo};
-pub use authorize::{Action, AllowAll, Authentication, Authorize, Denied, Identity};
+pub use authorize::{Action, AllowAll, Authentication, Authorize, ClientPublish, Denied, Identity};
 pub use config::{ChannelLimits, ChannelOptions};
 pub use events::{SessionChange, SessionEvent};
 pub use local::{LocalDelivery, LocalSubscription};

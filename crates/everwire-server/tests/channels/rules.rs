@@ -1,6 +1,6 @@
 //! Who may do what.
 
-use everwire_server::channels::{Action, Authentication, Authorize, Denied, Identity};
+use everwire_server::channels::{Action, Authentication, Authorize, ClientPublish, Denied, Identity};
 use everwire_server::{Builder, Channel, Everwire};
 
 use crate::support::TestServer;
@@ -26,6 +26,16 @@ impl Authorize for Rules {
             Action::Presence(_) => identity.user_name() == Some("ada"),
             _ => false,
         }
+    }
+
+    fn check_publish(&self, identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
+        let user = identity.user_name().unwrap_or_default();
+        match publish.payload.as_ref().and_then(|payload| payload.as_text()) {
+            Some("sign this") => publish.payload = Some(format!("by {user} in {}", publish.channel).into()),
+            Some("not this") => return Err(Denied::new("say something else")),
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -53,6 +63,24 @@ async fn what_the_rules_do_not_allow_is_denied_and_the_connection_goes_on() {
     client.ask("pub ada 2\nhello", "ack 2 ").await;
     client.ask("req anything 1", "nack 1 denied of=req\n").await;
     client.ask("sub open live presence=1", "subscribed open ").await;
+}
+
+#[tokio::test]
+async fn rules_replace_or_refuse_what_a_client_publishes_and_the_rest_goes_on() {
+    let server = TestServer::start(rules).await;
+    let mut client = server.connect().await;
+    client.send("hello attempt=0\nada ␞ sub ada live").await;
+    client.expect("welcome ").await;
+    client.expect("subscribed ada ").await;
+    client.send("pub ada 1\nsign this ␞ pub ada 2\nnot this ␞ pub ada 3\nhello").await;
+    let mut lines = Vec::new();
+    while lines.len() < 5 {
+        lines.push(client.line().await);
+    }
+    lines.sort();
+    assert!(lines[0].starts_with("ack 1 ") && lines[1].starts_with("ack 3 "), "{lines:?}");
+    assert!(lines[2].ends_with("\nby ada in ada") && lines[3].ends_with("\nhello"), "{lines:?}");
+    assert_eq!(lines[4], "nack 2 denied\nsay something else");
 }
 
 #[tokio::test]
