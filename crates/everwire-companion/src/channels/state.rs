@@ -1,7 +1,6 @@
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use everwire_server::broker::{Broker, BrokerError, ChannelName, Key, PageLimits, Publication, Retention};
+use everwire_server::broker::{BrokerError, ChannelName, Key, PageLimits, Publication};
 use everwire_server::{Channel, Everwire};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,9 +11,8 @@ use crate::protocol::to_json;
 /// each subscriber.
 #[derive(Debug)]
 pub(crate) struct StateChannel<T> {
-    broker: Arc<dyn Broker>,
+    everwire: Everwire,
     name: ChannelName,
-    retention: Retention,
     value: PhantomData<fn(T) -> T>,
 }
 
@@ -22,8 +20,7 @@ impl<T> StateChannel<T> {
     /// The channel must have a valid name.
     pub(crate) fn new(everwire: &Everwire, channel: &Channel<T>) -> Self {
         let name = ChannelName::try_from(channel.name()).expect("the names of channels are constants");
-        let retention = everwire.channel_options(channel.name()).retention;
-        Self { broker: Arc::clone(everwire.broker()), name, retention, value: PhantomData }
+        Self { everwire: everwire.clone(), name, value: PhantomData }
     }
 }
 
@@ -36,17 +33,12 @@ impl<T: Serialize> StateChannel<T> {
         let publications = values.into_iter().filter_map(|(key, value)| {
             // Keys are symbols and numbers.
             let key = Key::try_from(key.as_ref()).ok()?;
-            let publication = match value {
+            Some(match value {
                 Some(value) => Publication::new(self.name.clone(), to_json(&value)).with_key(key),
                 None => Publication::without_payload(self.name.clone()).with_key(key).removed(),
-            };
-            Some(publication.with_retention(self.retention))
+            })
         });
-        let mut outcome = Ok(());
-        for stored in self.broker.publish_all(publications.collect()) {
-            outcome = outcome.and(stored.await.map(drop));
-        }
-        outcome
+        self.everwire.publish_all(publications.collect()).await.into_iter().try_for_each(|stored| stored.map(drop))
     }
 }
 
@@ -55,7 +47,7 @@ impl<T: DeserializeOwned> StateChannel<T> {
     pub(crate) async fn read(&self) -> Result<Vec<(String, T)>, BrokerError> {
         let (mut values, mut after) = (Vec::new(), 0);
         loop {
-            let page = self.broker.read_state(&self.name, after, PageLimits::default()).await?;
+            let page = self.everwire.broker().read_state(&self.name, after, PageLimits::default()).await?;
             for message in &page.messages {
                 after = message.cursor.offset;
                 let payload = message.payload.as_ref().filter(|_| !message.is_removed);

@@ -137,6 +137,47 @@ impl Everwire {
         self.store(publication, options)
     }
 
+    /// Publishes messages that belong together, each as by [`publish_prepared`](Self::publish_prepared): the broker stores them in one
+    /// step if it can, and each subscriber gets them in one write. Returns what became of each, in their order.
+    ///
+    /// ```
+    /// use everwire_server::broker::{ChannelName, Key, Publication};
+    /// use everwire_server::{Channel, Everwire};
+    ///
+    /// const PRICES: Channel<f64> = Channel::state("prices");
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let wire = Everwire::builder().channel(&PRICES, |_| ()).build();
+    /// let prices = ChannelName::try_from(PRICES.name())?;
+    /// let mut changes = Vec::new();
+    /// for (symbol, price) in [("AAPL", "187.20"), ("MSFT", "402.11")] {
+    ///     changes.push(Publication::new(prices.clone(), price).with_key(Key::try_from(symbol)?));
+    /// }
+    /// for stored in wire.publish_all(changes).await {
+    ///     stored?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publish_all(
+        &self,
+        publications: Vec<Publication>,
+    ) -> impl Future<Output = Vec<Result<Ack, BrokerError>>> + Send + use<> {
+        let with_retention = |publication: Publication| {
+            let options = self.channel_options(publication.channel.as_str());
+            publication.with_retention(options.retention)
+        };
+        let all_stored = self.broker().publish_all(publications.into_iter().map(with_retention).collect());
+        async move {
+            let mut results = Vec::with_capacity(all_stored.len());
+            for stored in all_stored {
+                results.push(stored.await.map(|cursor| Ack { cursor }));
+            }
+            results
+        }
+    }
+
     fn store(
         &self,
         publication: Publication,

@@ -1,7 +1,7 @@
 //! Where a subscription begins, and channels that keep the latest value of each key.
 
 use everwire_server::Channel;
-use everwire_server::broker::Retention;
+use everwire_server::broker::{ChannelName, Key, Publication, Retention};
 use everwire_server::channels::ChannelOptions;
 
 use crate::support::{Client, TestServer, cursor, message, option};
@@ -79,6 +79,19 @@ async fn the_state_is_the_latest_message_of_each_key_and_then_what_is_new() {
     let removed = client.line().await;
     assert_eq!((cursor(&removed).offset, option(&removed, "key").as_deref()), (8, Some("a")));
     assert!(!removed.contains('\n'), "{removed}");
+}
+
+#[tokio::test]
+async fn what_is_published_together_has_the_options_of_its_channels_and_an_answer_each() {
+    let server = server().await;
+    let publication = |channel: &str| Publication::new(ChannelName::try_from(channel).unwrap(), "7");
+    let price = publication("prices").with_key(Key::try_from("a").unwrap());
+    let stored = server.wire.publish_all(vec![publication("chat"); 9].into_iter().chain([price]).collect()).await;
+    let offsets: Vec<_> = stored.into_iter().map(|stored| stored.unwrap().offset()).collect();
+    assert_eq!(offsets, [1, 2, 3, 4, 5, 6, 7, 8, 9, 1]);
+    let (mut client, _) = server.attach().await;
+    client.send("sub chat last:100").await;
+    assert_eq!(until_live(&mut client).await.len(), 1 + 5 + 1, "as many as are kept");
 }
 
 #[tokio::test]
