@@ -28,16 +28,16 @@ const ROOM_BYTES: usize = 32;
 pub struct Message {
     /// Made up by the author, and random. A message that is sent again has the same, so that a reader who has both shows one.
     pub id: String,
-    /// Who wrote it, as the author says.
+    /// Who wrote it. The server replaces what the client writes here.
     pub author: Author,
     /// At most [`TEXT_CHARS`], with line feeds and without markup.
     pub text: String,
 }
 
-/// Someone who writes.
+/// Someone who writes: the visitor of the client's token. A client without a token is known by its session, and chooses a name itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Author {
-    /// The user of the session, which stays the same when the name changes.
+    /// The user, which stays the same when the name changes.
     pub id: String,
     /// The name at that time.
     pub name: String,
@@ -46,7 +46,7 @@ pub struct Author {
 /// A notice that someone is typing. It is sent again every few seconds, and has no end of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Typing {
-    /// Who is typing.
+    /// Who is typing. The server replaces what the client writes here.
     pub author: Author,
 }
 

@@ -1,17 +1,22 @@
-//! The chat: its rooms, and pages of older messages.
+//! The chat: its rooms, who wrote what, and pages of older messages.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use everwire_companion_api::chat::{
-    Author, HISTORY, HistoryPage, HistoryRequest, MESSAGE_BYTES, Message, PAGE_MESSAGES, ROOMS, Stored, channel_name,
-    is_room_name,
+    Author, HISTORY, HistoryPage, HistoryRequest, MESSAGE_BYTES, Message, PAGE_MESSAGES, ROOMS, Stored, Typing,
+    channel_name, is_room_name,
 };
+use everwire_companion_api::server::Visitor;
 use everwire_server::Channel;
 use everwire_server::broker::{Broker, BrokerError, ChannelName, PageLimits, Retention};
-use everwire_server::channels::{ChannelError, ChannelOptions, RequestError};
+use everwire_server::channels::{ChannelError, ChannelOptions, ClientPublish, Denied, Identity, RequestError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::tokens::{BAD_NAME, is_name};
 use crate::companion::Companion;
+use crate::protocol::to_json;
 
 /// How many messages a room keeps, and for how long.
 const ROOM_MESSAGES: u64 = 10_000;
@@ -43,6 +48,39 @@ pub(super) fn typing_options() -> ChannelOptions {
     options.message_bytes = TYPING_BYTES;
     options.has_history = false;
     options
+}
+
+/// What has an author.
+pub(super) trait Signed: Serialize + DeserializeOwned {
+    fn author_mut(&mut self) -> &mut Author;
+}
+
+impl Signed for Message {
+    fn author_mut(&mut self) -> &mut Author {
+        &mut self.author
+    }
+}
+
+impl Signed for Typing {
+    fn author_mut(&mut self) -> &mut Author {
+        &mut self.author
+    }
+}
+
+/// Writes into what a client publishes who its author is, so that no visitor can pass for another: the visitor of the client's token;
+/// without one, the session under the name that the client gives.
+pub(super) fn sign<T: Signed>(identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
+    let text = publish.payload.as_ref().and_then(|payload| payload.as_text());
+    let published = text.and_then(|text| serde_json::from_str::<T>(text).ok());
+    let mut published = published.ok_or_else(|| Denied::new("not a message of the chat"))?;
+    let author = published.author_mut();
+    match identity.data::<Visitor>() {
+        Some(Visitor { name, user }) => *author = Author { id: user.clone(), name: name.clone() },
+        None if is_name(&author.name) => publish.session.as_str().clone_into(&mut author.id),
+        None => return Err(Denied::new(BAD_NAME)),
+    }
+    publish.payload = Some(to_json(&published).into());
+    Ok(())
 }
 
 /// Answers requests for history, and welcomes the first visitor.

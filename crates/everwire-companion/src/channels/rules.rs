@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use everwire_server::channels::{Action, Authentication, Authorize, ChannelOptions, Denied, Identity};
+use everwire_companion_api::chat::{Message, Typing};
+use everwire_server::channels::{Action, Authentication, Authorize, ChannelOptions, ClientPublish, Denied, Identity};
 
 use super::tokens::Tokens;
 use super::{chat, monitor, ticker, tracker};
@@ -11,8 +12,8 @@ use Right::{Presence, Publish, Subscribe};
 
 /// The first pattern that matches a channel's name holds.
 const CHANNELS: &[Channels] = &[
-    Channels::new("chat/*/typing", &[Subscribe, Publish]).options(chat::typing_options),
-    Channels::new("chat/*", &[Subscribe, Publish, Presence]).options(chat::room_options),
+    Channels::new("chat/*/typing", &[Subscribe, Publish]).options(chat::typing_options).checked(chat::sign::<Typing>),
+    Channels::new("chat/*", &[Subscribe, Publish, Presence]).options(chat::room_options).checked(chat::sign::<Message>),
     Channels::new("live/log", &[Subscribe]).with_monitor(),
     Channels::new("live/*", &[Subscribe]),
     Channels::new("ticker/*", &[Subscribe]).options(ticker::options).named(ticker::is_channel),
@@ -32,6 +33,8 @@ struct Channels {
     pattern: &'static str,
     rights: &'static [Right],
     options: fn() -> ChannelOptions,
+    /// Looks at what clients publish.
+    check: fn(&Identity, &mut ClientPublish<'_>) -> Result<(), Denied>,
     /// Which of the names that match there are.
     exists: fn(&str) -> bool,
     /// Whether they expose what only a server with `--monitor` exposes.
@@ -48,12 +51,25 @@ enum Right {
 
 impl Channels {
     const fn new(pattern: &'static str, rights: &'static [Right]) -> Self {
-        Self { pattern, rights, options: ChannelOptions::default, exists: |_| true, need_monitor: false }
+        Self {
+            pattern,
+            rights,
+            options: ChannelOptions::default,
+            check: |_, _| Ok(()),
+            exists: |_| true,
+            need_monitor: false,
+        }
     }
 
     /// Sets what the channels keep and take.
     const fn options(mut self, options: fn() -> ChannelOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Sets what looks at what clients publish.
+    const fn checked(mut self, check: fn(&Identity, &mut ClientPublish<'_>) -> Result<(), Denied>) -> Self {
+        self.check = check;
         self
     }
 
@@ -123,6 +139,10 @@ impl Authorize for Rules {
             Action::Request(name) => self.others || REQUESTS.iter().any(|pattern| matches(pattern, name)),
             _ => false,
         }
+    }
+
+    fn check_publish(&self, identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
+        Channels::of(publish.channel).map_or(Ok(()), |channels| (channels.check)(identity, publish))
     }
 }
 

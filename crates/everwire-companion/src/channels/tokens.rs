@@ -25,7 +25,8 @@ use crate::protocol::{Parameters, to_json};
 use crate::server::StartError;
 
 const MAX_NAME: usize = 40;
-const BAD_NAME: &str = "A name has 1 to 40 characters, and no control characters: /token?name=Ada.";
+/// What a name has to be.
+pub(super) const BAD_NAME: &str = "a name has 1 to 40 characters, and no control characters";
 
 /// The file of the key in the folder of the journal.
 const KEY_FILE: &str = "token-key";
@@ -120,7 +121,7 @@ fn issued(companion: &Companion, request: &Parts) -> Result<Response, HandshakeE
     everwire.check_admitted(request)?;
     let query = Parameters::of(&request.uri);
     let name = query.text("name").map(str::trim).filter(|name| is_name(name));
-    let name = name.ok_or_else(|| HandshakeError::bad_request(BAD_NAME))?;
+    let name = name.ok_or_else(|| HandshakeError::bad_request(format!("/token?name=Ada: {BAD_NAME}.")))?;
     let issued = companion.tokens().issue(name, query.text("renew")).map_err(|error| {
         tracing::error!(%error, "no token was issued");
         let message = "The server cannot make a token at the moment; try again later.";
@@ -130,7 +131,7 @@ fn issued(companion: &Companion, request: &Parts) -> Result<Response, HandshakeE
 }
 
 /// Whether others can read the name of a visitor. Emoji have joiners, so that not every invisible character is refused.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     // They display what follows in the other direction, in the texts of others too.
     let turns_text = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_bad = |char: char| char.is_control() || turns_text(char) || matches!(char, '\u{2028}' | '\u{2029}');

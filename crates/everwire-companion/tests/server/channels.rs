@@ -103,12 +103,12 @@ async fn with_a_journal_messages_stay_over_a_restart() {
     let journal = folder.path().join("journal");
     let with_journal = |config: &mut Config| config.journal = Some(journal.clone());
     let harness = Harness::start(with_journal).await;
-    ChannelsClient::attach(&harness).await.ask("pub chat/room 1\nhello", "ack 1 ").await;
+    ChannelsClient::attach(&harness).await.ask("pub counter/1 1\nhello", "ack 1 ").await;
     harness.server.stop().await;
     let harness = Harness::start(with_journal).await;
     let mut client = ChannelsClient::attach(&harness).await;
-    client.ask("sub chat/room last:1", "subscribed chat/room ").await;
-    assert!(client.expect("msg chat/room ").await.ends_with("\nhello"));
+    client.ask("sub counter/1 last:1", "subscribed counter/1 ").await;
+    assert!(client.expect("msg counter/1 ").await.ends_with("\nhello"));
 }
 
 #[tokio::test]
@@ -167,6 +167,52 @@ async fn the_others_see_the_name_and_the_user_of_a_token() {
     client.expect("presence chat/lobby 1").await;
     let join = client.expect("join chat/lobby ").await;
     assert!(join.ends_with(&format!("\n{{\"name\":\"Ada L.\",\"user\":\"{}\"}}", ada.user)), "{join}");
+}
+
+/// Subscribes to the channel of a room, publishes there, and returns the payload that the others get.
+async fn published(client: &mut ChannelsClient, channel: &str, payload: &str) -> String {
+    client.ask(&format!("sub {channel} live"), "subscribed ").await;
+    client.ask(&format!("pub {channel} 1\n{payload}"), "ack 1 ").await;
+    client.expect("msg ").await.split_once('\n').unwrap().1.to_owned()
+}
+
+const OF_EVE: &str = r#"{"id":"m1","author":{"id":"ada's id","name":"Ada"},"text":"I owe Eve 100"}"#;
+
+/// Otherwise a visitor could speak for another, whose id everyone in the room knows.
+#[tokio::test]
+async fn the_author_of_a_message_is_the_visitor_of_the_token_whatever_the_client_writes() {
+    let harness = Harness::start(|_| {}).await;
+    let eve = token(&harness, "name=Eve").await;
+    let expected = format!(r#""author":{{"id":"{}","name":"Eve"}}"#, eve.user);
+    let typing = r#"{"author":{"id":"ada's id","name":"Ada"}}"#;
+    for (channel, payload) in [("chat/lobby", OF_EVE), ("chat/lobby/typing", typing)] {
+        let mut client = ChannelsClient::connect(harness.address(), "/everwire").await.unwrap();
+        client.ask(&format!("hello attempt=0\n{}", eve.token), "welcome ").await;
+        let message = published(&mut client, channel, payload).await;
+        assert!(message.contains(&expected) && !message.contains("Ada"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_a_token_writes_as_its_session_under_a_name_of_its_own() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = ChannelsClient::connect(harness.address(), "/everwire").await.unwrap();
+    let welcome = client.ask("hello attempt=0", "welcome ").await;
+    let session = welcome.split(' ').nth(1).unwrap();
+    let message = published(&mut client, "chat/lobby", OF_EVE).await;
+    assert!(message.contains(&format!(r#""author":{{"id":"{session}","name":"Ada"}}"#)), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_no_message_of_the_chat_is_refused() {
+    let harness = Harness::start(|_| {}).await;
+    let mut client = ChannelsClient::attach(&harness).await;
+    let turned = r#"{"id":"m","author":{"id":"","name":"\u202eadA"},"text":""}"#;
+    for (seq, payload) in ["hello", "{}", r#"{"author":{"name":"Ada"},"text":"hi"}"#, turned].into_iter().enumerate() {
+        let seq = seq + 1;
+        client.ask(&format!("pub chat/lobby {seq}\n{payload}"), &format!("nack {seq} denied\n")).await;
+    }
+    client.ask("pub chat/lobby 5 key=m1", "nack 5 denied\n").await;
 }
 
 #[tokio::test]
