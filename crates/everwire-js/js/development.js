@@ -97,7 +97,8 @@ export const development = {
   subscribe(options) {
     checkNames(options, SUBSCRIBE_OPTIONS, "subscribe(channel, { last: 20 })");
     const { from, last, state, snapshot } = options;
-    const starts = Object.entries({ from, last, state }).filter(([, value]) => value !== undefined && value !== false);
+    // With a position, the state comes only where that is lost.
+    const starts = Object.entries({ from, last, state: !from && state }).filter(([, value]) => value !== undefined && value !== false);
     if (starts.length > 1) refuse(`A subscription has one start: leave out ${starts.slice(1).map(([name]) => name).join(" and ")}.`);
     for (const name of ["last", "maxWaiting", "maxWaitingSize"]) checkNumber(name, options[name]);
     checkFunction("snapshot", snapshot, "async (cursor) => load(cursor)");

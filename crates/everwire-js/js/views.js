@@ -100,7 +100,7 @@ export class ChannelView {
   #subscribe(start) {
     const { from, last, state, conflate, raw, snapshot } = this.#options;
     const load = snapshot && ((cursor) => this.#listener.load(cursor));
-    const subscription = this.#client.subscribe(this.#channel, { ...(start ?? { from, last, state }), conflate, raw, snapshot: load });
+    const subscription = this.#client.subscribe(this.#channel, { ...(start ?? { from, last }), state, conflate, raw, snapshot: load });
     this.#subscription = subscription;
     const receive = (item) => {
       if (subscription !== this.#subscription) return;
@@ -136,8 +136,10 @@ export class ChannelView {
         break;
       case "gap":
         this.#change({ gap: item });
-        // Keys may have changed among what is missing.
-        if (this.#latest && item.reason !== "refused") queueMicrotask(() => this.#restart());
+        // The subscription loads the state again.
+        if (!this.#latest || item.reason === "refused") break;
+        this.#replaced ??= this.#latest;
+        this.#latest = new Map();
         break;
       case "snapshot":
         this.#messages = [];
@@ -167,16 +169,6 @@ export class ChannelView {
     this.#cursor = subscription.cursor;
     this.#subscription = undefined;
     subscription.close();
-  }
-
-  /** Has the latest message of each key sent again, and shows the present ones until they are complete. */
-  #restart() {
-    const before = this.#subscription;
-    if (!before) return;
-    this.#replaced ??= this.#latest;
-    this.#latest = new Map();
-    this.#subscribe();
-    before.close();
   }
 
   #change(fields) {

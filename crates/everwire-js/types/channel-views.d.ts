@@ -23,7 +23,7 @@ export interface ChannelOptions<Value = any, Snapshot = any> extends Pick<Subscr
 export interface ChannelState<Value = any, Snapshot = any> {
   /** The latest messages, oldest first, none left out; with `state` the latest of each key. */
   readonly messages: readonly MessageItem<Value>[];
-  /** The latest messages that will not come, if there are any. With `state`, the keys have come again. */
+  /** The latest messages that will not come, if there are any. With `state`, the keys come again; until they are complete, those before are shown. */
   readonly gap: GapItem | null;
   /** Why nothing follows. */
   readonly error: EverError | null;

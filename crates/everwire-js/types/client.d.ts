@@ -68,13 +68,16 @@ export class EverError extends Error {
   readonly reason?: string;
 }
 
-/** Where a subscription starts, and what a slow one gets. Give at most one of `from`, `last` and `state`. */
+/** Where a subscription starts, and what a slow one gets. Give at most one of `from` and `last`, and `last` without `state`. */
 export interface SubscribeOptions {
   /** After this position, such as `subscription.cursor` of an earlier run. Default: with the next message. */
   from?: Cursor | undefined;
   /** With so many of the latest messages. */
   last?: number | undefined;
-  /** With the latest message of each key. */
+  /**
+   * With the latest message of each key; with `from`, after that position. After a gap they all come again: what was known of the keys before is
+   * out of date, and a key that does not come was removed. `caught-up` follows the last one. Only a gap with the reason `refused` changes no key.
+   */
   state?: boolean | undefined;
   /** Where it is slower than the channel, it gets only the latest message of each key. Default: false, each message, later. */
   conflate?: boolean | undefined;

@@ -67,12 +67,17 @@ export class Reader {
     dispatch(this.#target, event(type, { ...fields, cursor: item.cursor }));
   }
 
-  /** Messages are missing. What was held back before is in the next snapshot. */
+  /**
+   * Messages are missing. What was held back before is in the next snapshot. A state is loaded again, since what is missing may have changed
+   * any key; but not for what the server's rules do not allow, which it would not have either.
+   */
   skip(gap) {
     for (const item of this.#held ?? []) this.#add(item, -1);
     this.#held = undefined;
     this.push(gap);
-    this.settle(gap.cursor);
+    if (!this.options.state || gap.reason === "refused") return this.settle(gap.cursor);
+    this.#snapshot += 1;
+    this.start = "state";
   }
 
   /** The position is known: loads the snapshot, if there is one, and holds back what follows. */

@@ -252,10 +252,25 @@ export function scenariosOf({ show, returned }) {
       });
       await subscribed(channel, items);
       await until(() => texts(".prices").length === 2);
+      // One that the framework has no part in, and that comes back when the state is another one.
+      const never = 1e9;
+      const late = new EverClient(address, { backoff: { floor: 10, first: never, quick: never, max: never, quickAfterSilence: never } });
+      const read = [];
+      const reading = (async () => {
+        for await (const { type, key, value } of late.subscribe(prices, { state: true })) read.push([type, key, value].join(" ").trim());
+      })();
+      await until(() => read.includes("caught-up"));
+      assert.deepEqual(read.splice(0), ["message MSFT old", "message gone old", "caught-up"]);
       await server("kill");
       await server("forget");
       await server("restart");
       await other.publish(prices, "new", { key: "MSFT" });
+      await until(() => late.state === "waiting");
+      late.reconnect();
+      await until(() => read.includes("caught-up"));
+      assert.deepEqual(read, ["gap", "message MSFT new", "caught-up"]);
+      late.close();
+      await reading;
       await until(() => returned.chat.gap);
       assert.equal(returned.chat.gap.reason, "rewritten");
       assert.deepEqual(texts(".chat"), ["first"], "what was before the gap stays");

@@ -7,6 +7,9 @@ import { attached, connect, settled, take } from "./support/fake-server.js";
 /** A test that hangs has failed. */
 const test = (name, run) => plainTest(name, { timeout: 5_000 }, run);
 
+/** The values of so many items, or their types where they have none. */
+const values = async (subscription, count) => (await take(subscription, count)).map(({ type, value }) => value ?? type);
+
 test("hello and the subscriptions travel in one message before the welcome", async () => {
   const { client, socket: next } = connect({ token: "t0ken" });
   const chat = client.subscribe("chat", { last: 2 });
@@ -362,7 +365,6 @@ test("a second subscription gets its history, and the first neither a repetition
   socket.receive("msg chat 9f.14.1\n14", "subscribed chat 9f.11.1");
   socket.receive("msg chat 9f.12.1\n12", "msg chat 9f.13.1\n13", "msg chat 9f.14.1\n14", "msg chat 9f.15.1\n15", "pos chat 9f.15.1 live=1");
   socket.receive("msg chat 9f.16.1\n16");
-  const values = async (chat, count) => (await take(chat, count)).map(({ type, value }) => value ?? type);
   assert.deepEqual(await values(one, 6), [11, 12, 13, 14, 15, 16]);
   assert.deepEqual(await values(other, 4), [14, 15, "caught-up", 16]);
   client.close();
@@ -379,9 +381,64 @@ test("a second subscription to the state does not hide messages from the first",
   socket.receive("subscribed prices 9f.0.0", "msg prices 9f.7.1 key=b after=0\n7", "msg prices 9f.12.1 key=a after=7\n12", "pos prices 9f.12.1 live=1");
   assert.deepEqual(await socket.sent(), ["sub prices from:9f.10.1"]);
   socket.receive("subscribed prices 9f.10.1", "msg prices 9f.11.1 key=a\n11", "msg prices 9f.12.1 key=a\n12", "pos prices 9f.12.1 live=1");
-  const values = async (chat, count) => (await take(chat, count)).map(({ type, value }) => value ?? type);
   assert.deepEqual(await values(each, 2), [11, 12]);
   assert.deepEqual(await values(state, 3), [7, 12, "caught-up"]);
+  client.close();
+});
+
+test("a state comes again after a gap, by the same subscription", async () => {
+  const { client, socket } = await attached();
+  const prices = client.subscribe("prices", { state: true });
+  await socket.sent();
+  socket.receive("subscribed prices 9f.0.0", "msg prices 9f.7.1 key=b after=0\n7", "pos prices 9f.7.1 live=1");
+  assert.deepEqual(await values(prices, 2), [7, "caught-up"]);
+  socket.receive("gap prices trimmed 9f.20.1");
+  assert.deepEqual(await socket.sent(), ["sub prices state"]);
+  // What still arrives of the earlier subscription is in the state.
+  socket.receive("pos prices 9f.20.1 live=1", "msg prices 9f.21.1 key=a\n21");
+  socket.receive("subscribed prices 9f.0.0", "msg prices 9f.7.1 key=b after=0\n7", "msg prices 9f.21.1 key=a after=7\n21", "pos prices 9f.21.1 live=1");
+  assert.deepEqual(await values(prices, 4), ["gap", 7, 21, "caught-up"]);
+  client.close();
+});
+
+test("a gap that the rules of the server make leaves a state as it is", async () => {
+  const { client, socket } = await attached();
+  const prices = client.subscribe("prices", { state: true });
+  await socket.sent();
+  socket.receive("subscribed prices 9f.0.0", "pos prices 9f.7.1 live=1", "gap prices refused 9f.9.1", "msg prices 9f.10.1 key=a\n10");
+  assert.deepEqual(await socket.sent(), []);
+  assert.deepEqual(await values(prices, 3), ["caught-up", "gap", 10]);
+  client.close();
+});
+
+test("a state that goes on from a position comes as a whole where that is lost", async () => {
+  const { client, socket } = await attached();
+  const each = client.subscribe("prices", { from: "9f.4.1" });
+  await socket.sent();
+  socket.receive("subscribed prices 9f.4.1");
+  const prices = client.subscribe("prices", { from: "9f.4.1", state: true });
+  assert.deepEqual(await socket.sent(), ["sub prices from:9f.4.1"]);
+  socket.receive("subscribed prices a0.3.1", "gap prices rewritten a0.3.1");
+  assert.deepEqual(await socket.sent(), ["sub prices state"]);
+  socket.receive("subscribed prices a0.0.0", "msg prices a0.3.1 key=a after=0\n3", "pos prices a0.3.1 live=1", "msg prices a0.4.1 key=a\n4");
+  assert.deepEqual(await values(prices, 4), ["gap", 3, "caught-up", 4]);
+  assert.deepEqual(await values(each, 3), ["gap", "caught-up", 4]);
+  client.close();
+});
+
+test("a snapshot of a state is loaded once after a gap, when the state comes", async () => {
+  const { client, socket } = await attached();
+  const loads = [];
+  const prices = client.subscribe("prices", { state: true, snapshot: (cursor) => new Promise((resolve) => loads.push(() => resolve(cursor))) });
+  await socket.sent();
+  socket.receive("subscribed prices 9f.4.1", "gap prices trimmed 9f.9.1");
+  assert.deepEqual(await socket.sent(), ["sub prices state"]);
+  loads[0]();
+  await settled();
+  socket.receive("subscribed prices 9f.0.0");
+  assert.equal(loads.length, 2);
+  loads[1]();
+  assert.deepEqual(await values(prices, 2), ["gap", "9f.0.0"]);
   client.close();
 });
 

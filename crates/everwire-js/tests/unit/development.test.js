@@ -34,5 +34,6 @@ test("a build for development refuses slips in the options of a call", async () 
   await assert.rejects(client.publish("chat", 1, { ttl: 5 }), /There is no option ttl: write timeToLive\./);
   assert.throws(() => client.request("now", null, { timeout: "5s" }), /timeout has to be a number/);
   client.subscribe("chat", { last: 20, conflate: true, maxWaiting: 5 });
+  client.subscribe("prices", { from: "9f.1.1", state: true });
   client.close();
 });
