@@ -270,8 +270,8 @@ export class Entry {
   reconnected() {
     this.#isLive = false;
     for (const reader of this.readers) reader.isLive = false;
-    // By itself, the session does not repeat what is on hold.
-    if (!this.readers.length) this.#ask("hold");
+    // By itself, the session does not repeat what is on hold at a position.
+    if (!this.readers.length && this.position) this.#ask("hold");
   }
 
   /** The server has answered, or the position has moved. */

@@ -148,6 +148,23 @@ test("the members of a channel are reported each time that they change", async (
   client.close();
 });
 
+test("a channel whose members are watched is subscribed to once on each connection, also before the first welcome", async () => {
+  const { client, socket: next } = connect();
+  client.presence("room");
+  let socket;
+  // The first connection is lost before the server has answered, the second one after it.
+  for (const isAnswered of [false, true, true]) {
+    socket = await next(socket);
+    socket.open();
+    const [, ...subs] = await socket.sent();
+    socket.welcome("acked=0 secret=s3cret");
+    if (isAnswered) socket.receive("subscribed room 9f.0.0", "presence room 0");
+    assert.deepEqual([...subs, ...(await socket.sent())], ["sub room hold presence=1"]);
+    socket.cut();
+  }
+  client.close();
+});
+
 test("a gap is an item, after which the snapshot is loaded and the messages go on from there", async () => {
   const { client, socket } = await attached();
   const loads = [];
