@@ -268,7 +268,7 @@ export function watchClient(client, show) {
     seen = { state: client.state, reconnecting: type === "reconnecting" ? event : type === "latency" ? seen.reconnecting : null, roundTrip, error };
     show(seen);
   };
-  const types = ["attached", "reconnecting", "latency", "close"];
+  const types = ["connecting", "attached", "reconnecting", "latency", "close"];
   for (const type of types) client.addEventListener(type, look);
   look();
   if (client.state === "closed") client.closed.then((error) => look({ type: "close", error }));

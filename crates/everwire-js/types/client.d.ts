@@ -263,6 +263,8 @@ export interface Answer<Value = unknown> extends Promise<Value>, AsyncIterable<V
 
 /** The events of an {@link EverClient}. */
 export interface EverClientEventMap {
+  /** An attempt to connect begins. */
+  connecting: Event;
   /** The server has welcomed the client, in a new session, in that of before, or in one in place of that of before, which was lost. */
   attached: Event & { readonly session: "new" | "resumed" | "replaced" };
   /** The connection was lost or an attempt failed, and another one follows. */

@@ -376,6 +376,7 @@ export function createSession(target, WebSocket, url, token, options, log) {
   async function provide(attempt) {
     const isOffered = machine.operands[2];
     session.state = "connecting";
+    notify("connecting");
     const [given] = await Promise.all([address ?? url(attempt), renew(attempt)]);
     return [address ?? parseAddress(given), isOffered ? [SUBPROTOCOL] : []];
   }

@@ -222,6 +222,19 @@ export function scenariosOf({ show, returned }) {
       assert.equal(support.connections - before, 3);
     },
 
+    async connecting() {
+      let ready = Promise.resolve();
+      const url = () => ready.then(() => address);
+      show({ url, label: "it is" });
+      await until(() => texts("output").join() === "it is attached");
+      let resume;
+      ready = new Promise((resolve) => (resume = resolve));
+      returned.client.reconnect();
+      await until(() => texts("output").join() === "it is connecting");
+      resume();
+      await until(() => texts("output").join() === "it is attached");
+    },
+
     async killed(channel) {
       const items = [];
       show({ channels: [{ channel, items }] });

@@ -21,6 +21,7 @@ const scenarios = {
   snapshot: "shows what continues a snapshot",
   presence: "shows who is present, and is neither a leave nor a join when it is mounted again",
   client: "has a client for each address, with the latest functions, which is closed at the end",
+  connecting: "shows that the next attempt is under way",
   refused: "says why the server refuses a channel",
   killed: "loses and repeats nothing while the server is killed and comes back",
   gap: "reports the messages that a server has lost, and shows the state of now",

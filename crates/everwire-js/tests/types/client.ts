@@ -51,6 +51,7 @@ export async function talk() {
 
   for await (const members of client.presence("chat")) members.map(({ session, info }) => `${session} ${info}`);
 
+  client.addEventListener("connecting", ({ type }) => type);
   client.addEventListener("attached", ({ session }) => check<Equal<typeof session, "new" | "resumed" | "replaced">>());
   client.addEventListener("reconnecting", ({ delay, cause }) => `${delay} ${cause}`);
   const error = await client.closed;
