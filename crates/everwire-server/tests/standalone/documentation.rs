@@ -68,26 +68,31 @@ async fn the_routes_of_the_guide_are_those_of_the_server() {
     }
 }
 
-/// The page of the npm package shows how a back end publishes by curl alone.
+/// The script on the page of the npm package, by which a back end publishes to `orders` with curl alone. Nothing where no curl can run it.
 #[cfg(unix)]
-#[tokio::test]
-async fn the_shell_script_of_the_npm_package_publishes_each_line_once_over_a_restart() {
+fn shell_script(url: &str, key: &str) -> Option<Command> {
     let [script] = blocks(include_str!("../../../everwire-js/README.md"), "sh")[..] else { panic!("one script") };
     let has_json = Command::new("curl").args(["--json", "{}", "--version"]).output();
     if !has_json.is_ok_and(|output| output.status.success()) {
         eprintln!("the script is not tried: there is no curl since 7.82");
-        return;
+        return None;
     }
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "publish.sh", "orders"]).envs([("EVERWIRE_URL", url), ("EVERWIRE_API_KEY", key)]);
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some(shell)
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_shell_script_of_the_npm_package_publishes_each_line_once_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let journal = folder.path().to_str().unwrap();
     let process = Process::start(&["--allow-all", "--journal", journal]);
     let address = process.address.to_string();
     let url = format!("http://{address}");
-    let mut shell = Command::new("sh");
-    shell
-        .args(["-c", script, "publish.sh", "orders"])
-        .envs([("EVERWIRE_URL", url.as_str()), ("EVERWIRE_API_KEY", KEY)]);
-    let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let Some(mut shell) = shell_script(&url, KEY) else { return };
+    let mut shell = shell.spawn().unwrap();
     let mut input = shell.stdin.take().unwrap();
     let mut answers = BufReader::new(shell.stdout.take().unwrap()).lines();
     input.write_all(b"{\"order\":1}\n").unwrap();
@@ -106,5 +111,26 @@ async fn the_shell_script_of_the_npm_package_publishes_each_line_once_over_a_res
     for order in 1..=3 {
         let line = client.expect("msg orders ").await;
         assert!(line.ends_with(&format!("\n{{\"order\":{order}}}")), "{line}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_shell_script_of_the_npm_package_stops_where_the_server_refuses_a_line() {
+    let (_folder, path) = file("everwire.toml", configuration());
+    let process = Process::start(&["--config", path.to_str().unwrap()]);
+    let url = format!("http://{}", process.address);
+    // `orders` has no rule.
+    for (key, refusal) in
+        [("wrong", "401: {\"error\":{\"code\":\"unauthorized\""), (KEY, "403: {\"error\":{\"code\":\"no-rule\"")]
+    {
+        let Some(mut shell) = shell_script(&url, key) else { return };
+        let mut shell = shell.spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(b"{\"order\":1}\n{\"order\":2}\n").unwrap();
+        let output = shell.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+        assert!(errors.starts_with(&format!("publish.sh: line 1 is refused, status {refusal}")), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "it is not repeated: {errors}");
     }
 }
