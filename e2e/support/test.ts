@@ -14,7 +14,7 @@ interface Options {
   supervised: boolean;
 }
 
-interface Fixtures {
+export interface Fixtures {
   /** A companion server for this test alone; `page.goto("/")` opens its start page. */
   companion: Companion;
   /** Fails the test when a page throws or logs an error that the test does not expect. */

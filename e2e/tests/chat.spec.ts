@@ -1,9 +1,5 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ChatAuthor } from "../support/chat-author.ts";
 import { ChatPage } from "../support/chat-page.ts";
-import { recovery } from "../support/line.ts";
 import { tryLooks } from "../support/looks.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -78,99 +74,6 @@ test.describe("the chat", () => {
     }).toPass();
     expect(await chat.texts()).toEqual([...numbered(300), "news 1", "news 2"]);
     await author.leave();
-  });
-
-  test.describe("on a server with a journal", () => {
-    test.use({ serverFlags: ["--journal", mkdtempSync(join(tmpdir(), "everwire-chat-")), "--token-ttl", "2"] });
-
-    test("loses and repeats nothing over every fault", async ({ page, visitor, companion, errors }) => {
-      test.slow();
-      errors.expectLostConnections();
-      errors.expect(/^Failed to load resource: net::ERR_(CONNECTION|INTERNET|EMPTY)/);
-      const ada = await ChatPage.visit(page, "faults");
-      const bob = await ChatPage.visit(await visitor(), "faults");
-      const written: string[] = [];
-      const both = async (when: string) => {
-        for (const [name, chat] of [["ada", ada], ["bob", bob]] as const) {
-          written.push(`${name} ${when}`);
-          await chat.send(`${name} ${when}`);
-        }
-      };
-      const settled = async (when: string) => {
-        for (const chat of [ada, bob]) {
-          await expect(chat.message(`ada ${when}`)).toHaveCount(1, recovery);
-          await expect(chat.message(`bob ${when}`)).toHaveCount(1, recovery);
-          await expect(chat.unconfirmed).toHaveCount(0, recovery);
-        }
-      };
-
-      await test.step("server killed", async () => {
-        await both("before the kill");
-        await companion.kill();
-        await both("while it is down");
-        await expect(ada.log.getByText("Sending…")).not.toHaveCount(0);
-        await companion.restart();
-        await settled("while it is down");
-      });
-      await test.step("offline", async () => {
-        await ada.line.goOffline(page.context());
-        await both("while ada is offline");
-        await expect(ada.message("bob while ada is offline")).toHaveCount(0);
-        await page.context().setOffline(false);
-        await settled("while ada is offline");
-      });
-      await test.step("page frozen", async () => {
-        const session = await page.context().newCDPSession(page);
-        await session.send("Page.setWebLifecycleState", { state: "frozen" });
-        written.push("bob while ada sleeps");
-        await bob.send("bob while ada sleeps");
-        await expect(bob.unconfirmed).toHaveCount(0);
-        await session.send("Page.setWebLifecycleState", { state: "active" });
-        await both("after the sleep");
-        await settled("after the sleep");
-      });
-      await test.step("token expired", async () => {
-        const renewed = page.waitForRequest((request) => /\/token\?.*renew=/.test(request.url()));
-        await ada.line.break("Cut the line");
-        await both("while the line is cut");
-        await renewed;
-        await settled("while the line is cut");
-        await expect(bob.people, "the same visitors").toHaveCount(2);
-      });
-      await test.step("half-open connection", async () => {
-        await bob.line.break("Go silent");
-        await both("in the silence");
-        await settled("in the silence");
-      });
-
-      const texts = await ada.texts();
-      expect(texts).toEqual(await bob.texts());
-      expect([...texts].sort()).toEqual([...written].sort());
-    });
-  });
-
-  test("says what became of a message that was sent when the server was lost", async ({ page, companion, errors }) => {
-    errors.expectLostConnections();
-    errors.expect(/^Failed to load resource: net::ERR_CONNECTION/);
-    const chat = await ChatPage.visit(page, "lost");
-    await chat.send("this is stored");
-    await expect(chat.unconfirmed).toHaveCount(0);
-    // Sent at once, while the page still takes the connection for a good one.
-    await chat.field.fill("this is not");
-    companion.stall();
-    await chat.field.press("Enter");
-    await expect(chat.log.getByText("Sending…")).toBeVisible();
-    // Without a journal, the server forgets the session and the room.
-    await companion.kill();
-    await companion.restart();
-    await expect(chat.failed).toContainText("it did not arrive", recovery);
-    await expect(chat.log).toContainText("The server has lost what was before");
-    await tryLooks(page, "chat-failed");
-    await page.setViewportSize({ width: 1280, height: 900 });
-    await chat.failed.getByRole("button", { name: "Send again" }).click();
-    await expect(chat.unconfirmed).toHaveCount(0, recovery);
-    await expect(chat.message("this is not")).toHaveCount(1);
-    expect(await chat.texts()).toEqual(["this is stored", "this is not"]);
   });
 
   test("is usable on every device", async ({ page, visitor, companion }) => {
