@@ -10,7 +10,7 @@ use gloo_timers::future::TimeoutFuture;
 use yew::prelude::*;
 
 use crate::job::{Job, here};
-use crate::line::{CHANNELS, LOOK_EVERY, Line, use_line};
+use crate::line::{CHANNELS, LOOK_EVERY, Line, backoff, use_line};
 use crate::visitor;
 
 /// Milliseconds until a client that is over is replaced.
@@ -103,6 +103,7 @@ async fn renew(client: Client, replace: impl FnOnce()) {
 fn build(line: &Line) -> Result<Client, OpenError> {
     let (address, server) = (line.address_provider(), line.server().clone());
     Client::builder_with_url_provider(move |_| address())
+        .socket(|socket| socket.backoff(backoff()))
         .credentials_provider(move |_| {
             let token = here(visitor::token(server.clone()));
             // Without a token the visitor is anonymous.

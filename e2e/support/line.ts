@@ -4,8 +4,8 @@ import { expect, type BrowserContext, type Locator, type Page } from "@playwrigh
 export type Break = "Cut the line" | "Go silent" | "Refuse" | "Close" | "Slow it down" | "Send garbage" | "Kill the server";
 
 /**
- * How long a page may take to be connected again. The first delays of the backoff are up to 12 s long, by lot, and a busy
- * machine adds its own.
+ * How long a page may take to be connected again. The delays of the backoff are drawn by lot, up to 5 s in the demos and the first ones
+ * up to 12 s elsewhere, and a busy machine adds its own.
  */
 export const recovery = { timeout: 60_000 };
 

@@ -38,11 +38,15 @@ test.describe("while the line is down", () => {
             const wider = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
             await expect.poll(wider, "pixels beyond the screen's edge").toBeLessThanOrEqual(0);
             const least = width < 500 ? 44 : 24;
-            for (const button of await page.locator(".line-bar").getByRole("button").all()) {
-              const box = await button.boundingBox();
-              expect(box?.height, await button.innerText()).toBeGreaterThanOrEqual(least);
-              expect(box?.width, await button.innerText()).toBeGreaterThanOrEqual(least);
-              expect((box?.x ?? NaN) + (box?.width ?? NaN), await button.innerText()).toBeLessThanOrEqual(width);
+            await expect(line.now).toBeVisible();
+            // All in the same moment: an attempt takes the button for the next one away.
+            const boxes = await page.locator(".line-bar").getByRole("button").evaluateAll((buttons) =>
+              buttons.map((button) => ({ name: button.textContent, ...button.getBoundingClientRect().toJSON() }) as DOMRect & { name: string }),
+            );
+            for (const { name, height, width: wide, right } of boxes) {
+              expect(height, name).toBeGreaterThanOrEqual(least);
+              expect(wide, name).toBeGreaterThanOrEqual(least);
+              expect(right, name).toBeLessThanOrEqual(width);
             }
             const reason = await line.trouble.boundingBox();
             for (const tip of await page.locator(".wire-tip").all()) {
