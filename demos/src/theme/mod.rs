@@ -1,4 +1,4 @@
-//! Light or dark: [`Theme`] is what is chosen, [`ThemeWatch`] tells when that changes.
+//! Light or dark: [`Theme`] is what is chosen, [`ThemeWatch`] reports when that changes. And whether the visitor wants motion.
 
 mod watch;
 
@@ -60,9 +60,16 @@ impl Theme {
     }
 
     fn of_system() -> Self {
-        let prefers_dark = window()
-            .and_then(|window| window.match_media("(prefers-color-scheme: dark)").ok().flatten())
-            .is_some_and(|query| query.matches());
-        if prefers_dark { Self::Dark } else { Self::Light }
+        if matches("(prefers-color-scheme: dark)") { Self::Dark } else { Self::Light }
     }
+}
+
+/// Whether the visitor wants no animation that is not needed.
+pub(crate) fn wants_little_motion() -> bool {
+    matches("(prefers-reduced-motion: reduce)")
+}
+
+fn matches(media_query: &str) -> bool {
+    let query = window().and_then(|window| window.match_media(media_query).ok().flatten());
+    query.is_some_and(|query| query.matches())
 }

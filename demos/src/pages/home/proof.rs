@@ -14,6 +14,7 @@ use crate::fault::Disruption;
 use crate::format::count;
 use crate::line::Line;
 use crate::now::now;
+use crate::theme::wants_little_motion;
 use crate::ticks::{READABLE, use_ticks};
 
 /// Milliseconds that the timeline shows, and that the torture lasts.
@@ -115,15 +116,17 @@ fn timeline(counter: &Counter, now: f64) -> Html {
             None => (Window { from: now - MINUTE, length: MINUTE }, ["1 minute ago".to_owned(), "now".to_owned()]),
         },
     };
-    let spans = counter.timeline.spans(window, now).into_iter().map(|span| {
+    // With keys, since one more at the end would otherwise have each take the place of its neighbour, which browsers count as shifts of
+    // the layout.
+    let spans = counter.timeline.spans(window, now).into_iter().enumerate().map(|(key, span)| {
         let style = format!("left:{:.2}%;width:{:.2}%", span.start * 100.0, (span.end - span.start) * 100.0);
-        html! { <span class="timeline-span" data-phase={span.phase.name()} {style}></span> }
+        html! { <span {key} class="timeline-span" data-phase={span.phase.name()} {style}></span> }
     });
-    let marks = counter.timeline.marks(window).into_iter().map(|(at, disruption)| {
+    let marks = counter.timeline.marks(window).into_iter().enumerate().map(|(key, (at, disruption))| {
         let style = format!("left:{:.2}%", at * 100.0);
         let is_kill = disruption == Disruption::KillServer;
         let class = classes!("timeline-mark", is_kill.then_some("is-kill"));
-        html! { <span {class} {style}><span>{ disruption.label() }</span></span> }
+        html! { <span {key} {class} {style}><span>{ disruption.label() }</span></span> }
     });
     let waiting = counter.timeline.waiting(window);
     let most = waiting.iter().map(|(_, waiting)| *waiting).max().unwrap_or_default().max(20);
@@ -261,11 +264,6 @@ fn run_length_in(query: &str) -> Option<f64> {
         .filter_map(|seconds| seconds.parse::<u32>().ok())
         .find(|seconds| (1..=60).contains(seconds))
         .map(|s| f64::from(s) * 1e3)
-}
-
-fn wants_little_motion() -> bool {
-    let query = window().and_then(|window| window.match_media("(prefers-reduced-motion: reduce)").ok().flatten());
-    query.is_some_and(|query| query.matches())
 }
 
 #[cfg(test)]
