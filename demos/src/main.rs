@@ -24,6 +24,7 @@ mod job;
 mod line;
 mod map;
 mod now;
+mod objects;
 mod pages;
 mod routes;
 mod secret;

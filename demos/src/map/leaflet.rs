@@ -1,6 +1,6 @@
 //! Leaflet 1.9, as much of it as the map needs, typed. `leaflet.js` has what cannot be typed here.
 
-use js_sys::Promise;
+use js_sys::{Array, Object, Promise};
 use wasm_bindgen::prelude::*;
 use web_sys::{HtmlCanvasElement, HtmlElement};
 
@@ -12,40 +12,24 @@ extern "C" {
     /// Resolves to a [`Leaflet`].
     pub(super) fn load() -> Promise;
 
-    #[wasm_bindgen(js_name = createMap)]
-    pub(super) fn create_map(leaflet: &Leaflet, element: &HtmlElement) -> Map;
+    #[wasm_bindgen(js_name = keepFilled)]
+    pub(super) fn keep_filled(map: &Map);
 
     #[wasm_bindgen(js_name = paintedLayer)]
-    pub(super) fn painted_layer(leaflet: &Leaflet, side: f64, attribution: &str, paint: &Closure<Paint>) -> GridLayer;
+    pub(super) fn painted_layer(leaflet: &Leaflet, options: &JsValue, paint: &Closure<Paint>) -> GridLayer;
 
-    #[wasm_bindgen(js_name = tileLayer)]
-    pub(super) fn tile_layer(leaflet: &Leaflet, url: &str, attribution: &str) -> GridLayer;
-
-    pub(super) fn marker(
-        leaflet: &Leaflet,
-        at: &LatLng,
-        letters: &str,
-        class: &str,
-        is_on_top: bool,
-        pick: &Closure<dyn FnMut()>,
-    ) -> Marker;
+    #[wasm_bindgen(js_name = onPicked)]
+    pub(super) fn on_picked(marker: &Marker, pick: &Closure<dyn FnMut()>);
 
     pub(super) fn describe(marker: &Marker, text: &str);
-
-    pub(super) fn circle(leaflet: &Leaflet, at: &LatLng, metres: f64, class: &str) -> Circle;
-
-    pub(super) fn line(leaflet: &Leaflet, class: &str) -> Polyline;
 
     #[wasm_bindgen(js_name = setPoints)]
     pub(super) fn set_points(line: &Polyline, degrees: &[f64]);
 
     #[wasm_bindgen(js_name = showBox)]
-    pub(super) fn show_box(map: &Map, south: f64, west: f64, north: f64, east: f64, max_zoom: f64);
+    pub(super) fn show_box(map: &Map, south: f64, west: f64, north: f64, east: f64, options: &JsValue);
 
-    pub(super) fn follow(map: &Map, at: &LatLng);
-
-    #[wasm_bindgen(js_name = setFollowing)]
-    pub(super) fn set_following(map: &Map, is_following: bool);
+    pub(super) fn follow(map: &Map, at: &LatLng, options: &JsValue);
 
     #[wasm_bindgen(js_name = onMovedByHand)]
     pub(super) fn on_moved_by_hand(map: &Map, moved: &Closure<dyn FnMut()>);
@@ -62,6 +46,47 @@ extern "C" {
     #[wasm_bindgen(method, js_name = latLng)]
     pub(super) fn lat_lng(this: &Leaflet, lat: f64, lon: f64) -> LatLng;
 
+    #[wasm_bindgen(method)]
+    pub(super) fn map(this: &Leaflet, element: &HtmlElement, options: &JsValue) -> Map;
+
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn control(this: &Leaflet) -> Controls;
+
+    #[wasm_bindgen(method, js_name = tileLayer)]
+    pub(super) fn tile_layer(this: &Leaflet, url: &str, options: &JsValue) -> GridLayer;
+
+    #[wasm_bindgen(method, js_name = divIcon)]
+    pub(super) fn div_icon(this: &Leaflet, options: &JsValue) -> JsValue;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn marker(this: &Leaflet, at: &LatLng, options: &JsValue) -> Marker;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn circle(this: &Leaflet, at: &LatLng, options: &JsValue) -> Circle;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn polyline(this: &Leaflet, points: &Array, options: &JsValue) -> Polyline;
+
+    /// The namespace `L.control`.
+    #[derive(Clone, Debug)]
+    pub(super) type Controls;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn zoom(this: &Controls, options: &JsValue) -> Control;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn scale(this: &Controls, options: &JsValue) -> Control;
+
+    #[wasm_bindgen(method)]
+    pub(super) fn attribution(this: &Controls, options: &JsValue) -> Control;
+
+    /// Something in a corner of a map.
+    #[derive(Clone, Debug)]
+    pub(super) type Control;
+
+    #[wasm_bindgen(method, js_name = addTo)]
+    pub(super) fn add_to(this: &Control, map: &Map);
+
     /// A place.
     #[derive(Clone, Debug)]
     pub(super) type LatLng;
@@ -75,6 +100,10 @@ extern "C" {
     /// A map in an element of the page.
     #[derive(Clone, Debug)]
     pub(super) type Map;
+
+    /// The options that the map has now; some take effect when they change.
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn options(this: &Map) -> Object;
 
     /// Takes the map off the page, with its listeners.
     #[wasm_bindgen(method)]
@@ -107,7 +136,7 @@ extern "C" {
     #[derive(Clone, Debug)]
     pub(super) type GridLayer;
 
-    /// Makes every tile anew.
+    /// Makes every tile again.
     #[wasm_bindgen(method)]
     pub(super) fn redraw(this: &GridLayer);
 

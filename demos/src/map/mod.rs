@@ -5,7 +5,7 @@
 //! - [`outlines_file`], [`topology`], [`outlines`], [`country_name`]: reading `world-atlas`
 //! - [`clip`], [`graticule`], [`tile_art`]: what is to be seen in a tile
 //! - [`painter`], [`palette`]: a tile on a canvas, in the colours of the page
-//! - [`leaflet`]: the bindings, with `leaflet.js`
+//! - [`leaflet`], [`options`]: the bindings, with `leaflet.js`
 //! - [`view`], [`world_map`], [`pin`]: the map and what is on it
 //! - [`tile_source`]: the address of a tile server
 
@@ -15,6 +15,7 @@ mod graticule;
 mod lat_lon;
 mod leaflet;
 mod mercator;
+mod options;
 mod outlines;
 mod outlines_file;
 mod painter;

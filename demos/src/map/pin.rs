@@ -1,7 +1,11 @@
+use js_sys::Array;
 use wasm_bindgen::closure::Closure;
+use web_sys::window;
 
 use super::LatLon;
 use super::leaflet::{self, Circle, Leaflet, Map, Marker, Polyline};
+use super::options::{IconOptions, MarkerOptions, PathOptions};
+use crate::objects::to_js;
 
 /// Something to be seen at a place on the map.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,9 +42,10 @@ impl Pin {
         let at = leaflet.lat_lng(sight.place.lat, sight.place.lon);
         let (id, on_pick) = (sight.id, sight.on_pick.clone());
         let pick = Closure::<dyn FnMut()>::new(move || on_pick.emit(id));
-        let circle = leaflet::circle(leaflet, &at, sight.accuracy, &sight.class);
-        let trail = leaflet::line(leaflet, &sight.class);
-        let marker = leaflet::marker(leaflet, &at, &sight.letters, &sight.class, sight.is_on_top, &pick);
+        let circle = leaflet.circle(&at, &to_js(&PathOptions::circle(sight.accuracy, &sight.class)));
+        let trail = leaflet.polyline(&Array::new(), &to_js(&PathOptions::trail(&sight.class)));
+        let marker = leaflet.marker(&at, &to_js(&marker_options(leaflet, sight)));
+        leaflet::on_picked(&marker, &pick);
         circle.add_to(map);
         trail.add_to(map);
         marker.add_to(map);
@@ -79,5 +84,23 @@ impl Drop for Pin {
         self.marker.remove();
         self.circle.remove();
         self.trail.remove();
+    }
+}
+
+/// A round marker with a few letters in it.
+fn marker_options(leaflet: &Leaflet, sight: &Sight) -> MarkerOptions {
+    let document = window().and_then(|window| window.document());
+    let letters = document.and_then(|document| document.create_element("span").ok());
+    // As text: a name must not bring markup along.
+    letters.iter().for_each(|element| element.set_text_content(Some(&sight.letters)));
+    let icon = IconOptions {
+        class_name: format!("pin {}", sight.class),
+        html: letters.map(Into::into).unwrap_or_default(),
+        icon_size: [30, 30],
+    };
+    MarkerOptions {
+        icon: leaflet.div_icon(&to_js(&icon)),
+        rise_on_hover: true,
+        z_index_offset: if sight.is_on_top { 1_000 } else { 0 },
     }
 }

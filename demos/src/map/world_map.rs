@@ -2,16 +2,22 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use js_sys::Object;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{HtmlCanvasElement, HtmlElement};
 
 use super::leaflet::{self, GridLayer, Leaflet, Map, Paint};
+use super::options::{
+    AttributionOptions, LayerOptions, MapOptions, MoveOptions, ScaleOptions, ZoomAnchors, ZoomOptions,
+};
 use super::painter;
 use super::palette::Palette;
 use super::pin::{Pin, Sight};
 use super::tile_art::{Tile, TileArt};
 use super::{EARTH_RADIUS, LatLon, Outlines, TileSource};
+use crate::objects::to_js;
+use crate::theme::wants_little_motion;
 
 /// Side of a painted tile in pixels. Twice the usual, for half the seams.
 const SIDE: f64 = 512.0;
@@ -66,10 +72,10 @@ impl WorldMap {
     ) -> Result<Self, LoadError> {
         let leaflet = JsFuture::from(leaflet::load()).await.map_err(|_| LoadError)?;
         let leaflet: Leaflet = leaflet.unchecked_into();
-        let map = leaflet::create_map(&leaflet, &element);
+        let map = open_map(&leaflet, &element);
         let outlines = Rc::new(RefCell::new(Outlines::default()));
         let paint = painter(element, outlines.clone());
-        let painted = leaflet::painted_layer(&leaflet, SIDE, "Natural Earth", &paint);
+        let painted = leaflet::painted_layer(&leaflet, &to_js(&LayerOptions::painted(SIDE)), &paint);
         map.set_view(&leaflet.lat_lng(25.0, 10.0), 2.0);
         painted.add_to(&map);
         let (on_tile_error, on_moved) = (Closure::new(on_tile_error), Closure::new(on_moved));
@@ -107,7 +113,7 @@ impl WorldMap {
             old.remove();
         }
         self.tiles = source.map(|source| {
-            let layer = leaflet::tile_layer(&self.leaflet, source.url(), &source.attribution_html());
+            let layer = self.leaflet.tile_layer(source.url(), &to_js(&LayerOptions::images(source)));
             layer.on("tileerror", &self.on_tile_error);
             layer.add_to(&self.map);
             layer
@@ -149,19 +155,27 @@ impl WorldMap {
             whole = joined(whole, around(middle, OUTLINES_NEAR.max(line * WITH_MARGIN)));
         }
         let [south, west, north, east] = whole;
-        leaflet::show_box(&self.map, south, west, north, east, CLOSE);
+        let options = MoveOptions {
+            animate: !wants_little_motion(),
+            duration: Some(0.7),
+            max_zoom: Some(CLOSE),
+            padding: Some([40.0, 40.0]),
+        };
+        leaflet::show_box(&self.map, south, west, north, east, &to_js(&options));
         true
     }
 
     /// Moves the middle of the view to a place, as it is zoomed.
     pub(crate) fn follow(&self, place: LatLon) {
         let place = place.nearest_copy_to(self.centre());
-        leaflet::follow(&self.map, &self.leaflet.lat_lng(place.lat, place.lon));
+        let options = MoveOptions { animate: !wants_little_motion(), duration: None, max_zoom: None, padding: None };
+        leaflet::follow(&self.map, &self.leaflet.lat_lng(place.lat, place.lon), &to_js(&options));
     }
 
     /// While the view follows somebody, zooming keeps its middle where it is.
     pub(crate) fn set_following(&self, is_following: bool) {
-        leaflet::set_following(&self.map, is_following);
+        let anchors = if is_following { ZoomAnchors::center() } else { ZoomAnchors::pointer() };
+        Object::assign(&self.map.options(), &to_js(&anchors).into());
     }
 
     /// Scrolls the page to the map if it is out of sight.
@@ -187,6 +201,17 @@ impl Drop for WorldMap {
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error("The map could not be loaded. Reload the page to try again.")]
 pub(crate) struct LoadError;
+
+fn open_map(leaflet: &Leaflet, element: &HtmlElement) -> Map {
+    let map = leaflet.map(element, &to_js(&MapOptions::around_the_earth()));
+    let control = leaflet.control();
+    control.zoom(&to_js(&ZoomOptions { position: "topright" })).add_to(&map);
+    control.scale(&to_js(&ScaleOptions { imperial: false, position: "bottomleft" })).add_to(&map);
+    let prefix = r#"<a href="https://leafletjs.com">Leaflet</a>"#;
+    control.attribution(&to_js(&AttributionOptions { prefix })).add_to(&map);
+    leaflet::keep_filled(&map);
+    map
+}
 
 /// South, west, north and east of a circle on the ground, in degrees.
 fn around(place: LatLon, metres: f64) -> [f64; 4] {

@@ -5,6 +5,7 @@ use web_sys::{HtmlElement, window};
 
 use super::style::{ChartKind, ChartStyle, Series, XAxis};
 use super::uplot::{UPlot, bars};
+use crate::objects::to_js;
 
 /// A chart in the page. Dropping it takes it out.
 pub(super) struct Plot {
@@ -229,9 +230,4 @@ fn color_of(element: &HtmlElement, token: &str) -> String {
     let style = window().and_then(|window| window.get_computed_style(element).ok().flatten());
     let color = style.and_then(|style| style.get_property_value(token).ok());
     color.map(|color| color.trim().to_owned()).unwrap_or_default()
-}
-
-fn to_js(options: &impl Serialize) -> JsValue {
-    // It fails only for what JavaScript has no value for, such as a map with other keys than texts.
-    serde_wasm_bindgen::to_value(options).unwrap_or_default()
 }
