@@ -53,9 +53,8 @@ fn at(now: f64) -> Banner {
 /// What people say at this time of the day, in UTC.
 fn greeting(now: f64) -> &'static str {
     match now % 86_400_000.0 / 3_600_000.0 {
-        hour if hour < 5.0 => "Good night",
-        hour if hour < 12.0 => "Good morning",
-        hour if hour < 18.0 => "Good afternoon",
+        5.0..12.0 => "Good morning",
+        12.0..18.0 => "Good afternoon",
         _ => "Good evening",
     }
 }
@@ -87,7 +86,7 @@ mod tests {
 
         assert_eq!(
             hours.map(|hour| greeting(MIDNIGHT + hour * 3_600_000.0)),
-            ["Good night", "Good morning", "Good afternoon", "Good afternoon", "Good evening", "Good evening"]
+            ["Good evening", "Good morning", "Good afternoon", "Good afternoon", "Good evening", "Good evening"]
         );
     }
 }
