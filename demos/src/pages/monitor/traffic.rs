@@ -28,7 +28,7 @@ pub(super) fn EndpointTable(props: &EndpointTableProps) -> Html {
     html! {
         <section class="card" aria-labelledby="endpoints">
             <div class="card-head"><h2 id="endpoints">{ "Endpoints" }</h2><span class="field-note">{ "messages a second" }</span></div>
-            <table class="monitor-table" aria-labelledby="endpoints">
+            <table class="monitor-table endpoint-table" aria-labelledby="endpoints">
                 <thead>
                     <tr>
                         <th scope="col">{ "Path" }</th>
@@ -68,7 +68,7 @@ pub(super) fn WorkerTable(props: &WorkerTableProps) -> Html {
     html! {
         <section class="card" aria-labelledby="workers">
             <div class="card-head"><h2 id="workers">{ "Workers" }</h2><span class="field-note">{ "a thread each" }</span></div>
-            <table class="monitor-table" aria-labelledby="workers">
+            <table class="monitor-table worker-table" aria-labelledby="workers">
                 <thead>
                     <tr>
                         <th scope="col">{ "No." }</th>
