@@ -135,7 +135,7 @@ export class FilesPage {
 
   /** Has the server hold nothing back any more. */
   async restore(): Promise<void> {
-    await this.line.notice.getByRole("button", { name: "Restore the line" }).click();
+    await this.line.notice.getByRole("button", { name: "Restore the connection" }).click();
     await this.line.open();
   }
 }

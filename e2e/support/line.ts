@@ -1,7 +1,7 @@
 import { expect, type BrowserContext, type Locator, type Page } from "@playwright/test";
 
 /** The entries of the menu that breaks the connection. */
-export type Break = "Cut the line" | "Go silent" | "Refuse" | "Close" | "Slow it down" | "Send garbage" | "Kill the server";
+export type Break = "Cut the connection" | "Go silent" | "Refuse" | "Close" | "Slow it down" | "Send garbage" | "Kill the server";
 
 /**
  * How long a page may take to be connected again. The delays of the backoff are drawn by lot, up to 5 s in the demos and the first ones

@@ -82,8 +82,8 @@ test.describe("two visitors of the chat lose and repeat nothing", () => {
     });
     await test.step("both tokens have expired", async () => {
       const renewals = [ada, bob].map(({ page }) => page.waitForRequest(isRenewal));
-      await ada.line.break("Cut the line");
-      await bob.line.break("Cut the line");
+      await ada.line.break("Cut the connection");
+      await bob.line.break("Cut the connection");
       await talk.both("with expired tokens");
       await talk.settled("with expired tokens");
       await Promise.all(renewals);

@@ -29,7 +29,7 @@ for (const { name, endpoint, visit, lives } of demos.filter(({ name, endpoint })
       };
 
       await test.step("cut", async () => {
-        await line.break("Cut the line");
+        await line.break("Cut the connection");
         await recovered("drop:0");
         expect(await phases.seen()).toContain("waiting");
       });
@@ -49,7 +49,7 @@ for (const { name, endpoint, visit, lives } of demos.filter(({ name, endpoint })
         await line.break("Slow it down");
         await expect(line.notice).toContainText("Messages come 800 ms late");
         await expect(line.detail, "the round trip has the delay").toHaveText(/^([89]\d\d ms|\d+\.\d s)$/, recovery);
-        await line.notice.getByRole("button", { name: "Restore the line" }).click();
+        await line.notice.getByRole("button", { name: "Restore the connection" }).click();
         await recovered("delay:800");
         await expect(line.notice).toBeHidden();
       });
@@ -62,7 +62,7 @@ for (const { name, endpoint, visit, lives } of demos.filter(({ name, endpoint })
         await line.open();
         await lives(page);
         expect(sockets.faults.at(-1), "the garbage was borne").toBe("garbage");
-        await line.notice.getByRole("button", { name: "Restore the line" }).click();
+        await line.notice.getByRole("button", { name: "Restore the connection" }).click();
         await recovered("garbage");
       });
     });
@@ -75,7 +75,7 @@ for (const { name, endpoint, visit, lives } of demos.filter(({ name, endpoint })
     const sockets = Sockets.of(page, endpoint);
     await visit(page);
     const line = new Line(page);
-    await line.break("Cut the line");
+    await line.break("Cut the connection");
     await expect.poll(() => sockets.since("drop:0").slice(0, 2), recovery).toEqual(["drop:0", null]);
     await line.open();
     await lives(page);
@@ -110,6 +110,6 @@ test("a server that breaks nothing on request is said to be one", async ({ page 
   await line.open();
   await line.menuButton.click();
   await expect(line.menu.getByRole("status")).toContainText("does not break connections on request");
-  await expect(line.menu.getByRole("button", { name: /^Cut the line/ })).toBeDisabled();
+  await expect(line.menu.getByRole("button", { name: /^Cut the connection/ })).toBeDisabled();
   await expect(line.menu.getByRole("button", { name: /^Kill the server/ })).toBeDisabled();
 });

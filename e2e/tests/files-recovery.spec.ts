@@ -16,7 +16,7 @@ test.describe("file transfer", () => {
     const offsets = offsetsOf(files);
     const transfer = await files.sendSlowly(await makeLarge(info));
     const at = ((await transfer.percent()) * large) / 100;
-    await files.line.break("Cut the line");
+    await files.line.break("Cut the connection");
     await transfer.arrives();
     expect(offsets.at(-1), "where the server wanted the rest from").toBeGreaterThanOrEqual(at);
     await expect(transfer.notice).toHaveCount(0);
@@ -37,7 +37,7 @@ test.describe("file transfer", () => {
     const files = await FilesPage.visit(page);
     const transfer = await files.sendSlowly(await makeLarge(info));
     await companion.kill();
-    await expect(transfer.tag).toHaveText("Waits for the line", recovery);
+    await expect(transfer.tag).toHaveText("Waits for the connection", recovery);
     await companion.restart();
     await transfer.arrives();
     await expect(transfer.notice).toContainText("The server no longer had what was sent, so it starts over.");

@@ -123,7 +123,7 @@ test.describe("the line says", () => {
       await expect(line.trouble).toHaveCount(0);
       await line.menuButton.click();
       await expect(line.menu.getByRole("status")).toHaveText("There is nothing to break yet. Connect first.");
-      await expect(line.menu.getByRole("button", { name: /^Cut the line/ })).toBeDisabled();
+      await expect(line.menu.getByRole("button", { name: /^Cut the connection/ })).toBeDisabled();
     }
   });
 });
@@ -135,7 +135,7 @@ test("the menu that breaks the line fits the screen", async ({ page }) => {
     const line = new Line(page);
     await line.open();
     await line.menuButton.click();
-    await expect(line.menu.getByRole("button", { name: /^Cut the line/ })).toBeEnabled();
+    await expect(line.menu.getByRole("button", { name: /^Cut the connection/ })).toBeEnabled();
     const box = await line.menu.boundingBox();
     expect((box?.y ?? NaN) + (box?.height ?? NaN)).toBeLessThanOrEqual(viewport.height);
     expect(box?.y).toBeGreaterThanOrEqual(0);

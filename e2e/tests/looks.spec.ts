@@ -64,7 +64,7 @@ test.describe("on phone and desktop, light and dark, everybody can use", () => {
     const line = new Line(page);
     await line.open();
     await line.menuButton.click();
-    await expect(line.menu.getByRole("button", { name: /^Cut the line/ })).toBeEnabled();
+    await expect(line.menu.getByRole("button", { name: /^Cut the connection/ })).toBeEnabled();
     await tryLooks(page, "break-menu");
   });
 

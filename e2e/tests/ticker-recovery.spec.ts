@@ -41,7 +41,7 @@ test.describe("the stock ticker", () => {
     const ticker = await TickerPage.visit(page);
     await ticker.pricesMove();
 
-    await ticker.line.break("Cut the line");
+    await ticker.line.break("Cut the connection");
     await expect(ticker.figure("Reconnects").getByRole("definition").first()).toHaveText("1", recovery);
     await ticker.line.open();
     await ticker.pricesMove();

@@ -35,7 +35,7 @@ test.describe("the tracker", () => {
     const before = await names();
 
     // The server goes on with the connection that fell silent: it notices much later than the page.
-    for (const how of ["Cut the line", "Go silent"] as const) {
+    for (const how of ["Cut the connection", "Go silent"] as const) {
       const sent = ann.reports.length;
       await ann.line.break(how);
       await ann.line.down();

@@ -71,7 +71,7 @@ pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
     let garbage = if props.line.has_channels() {
         "Broken text and bytes in place of the protocol. The page drops that connection."
     } else {
-        "Broken text and bytes between the messages, until you restore the line."
+        "Broken text and bytes between the messages, until you restore the connection."
     };
     let kill = if can_kill || offered.is_none() {
         "SIGKILL. Its supervisor starts it again; the journal has every message."
@@ -87,7 +87,7 @@ pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
         <Popover id="break-menu" {button} button_class="button button-small" label="Ways to break the connection" open={*open} {on_toggle}>
             { notice(readiness, &props.line) }
             <ul class="break-entries">
-                <li>{ entry(Fault::Cut, "Cut the line", "TCP ends without a word, as when a router restarts.") }</li>
+                <li>{ entry(Fault::Cut, "Cut the connection", "TCP ends without a word, as when a router restarts.") }</li>
                 <li>{ entry(Fault::Silence, "Go silent", "The link looks alive and carries nothing. Noticed within 15 seconds.") }</li>
                 <li>{ entry(Fault::Refuse, "Refuse", "The next attempt is answered with HTTP 503.") }</li>
                 <li class="break-code">
@@ -98,12 +98,12 @@ pub(crate) fn BreakMenu(props: &BreakMenuProps) -> Html {
                         }) }
                     </select>
                 </li>
-                <li>{ entry(Fault::Delay(800), "Slow it down", "Every message comes 0.8 seconds late, until you restore the line.") }</li>
+                <li>{ entry(Fault::Delay(800), "Slow it down", "Every message comes 0.8 seconds late, until you restore the connection.") }</li>
                 <li>{ entry(Fault::Garbage, "Send garbage", garbage) }</li>
                 <li class="break-kill">{ disruption(Disruption::KillServer, can_kill, "Kill the server", kill) }</li>
             </ul>
             <p class="break-hint">
-                { "Or take this machine offline: switch on flight mode, or turn Wi-Fi off for a moment. The line is back as soon as the network is." }
+                { "Or take this machine offline: switch on flight mode, or turn Wi-Fi off for a moment. The connection is back as soon as the network is." }
             </p>
         </Popover>
     }

@@ -80,7 +80,7 @@ pub(crate) fn LineBar(props: &LineBarProps) -> Html {
                 } else if let Some(fault) = lasting {
                     <p class="notice notice-waiting">
                         <span>{ what_lasts(fault) }</span>
-                        <button type="button" class="button button-small" onclick={restore}>{ "Restore the line" }</button>
+                        <button type="button" class="button button-small" onclick={restore}>{ "Restore the connection" }</button>
                     </p>
                 }
             </div>

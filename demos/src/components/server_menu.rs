@@ -72,7 +72,7 @@ pub(crate) fn ServerMenu(props: &ServerMenuProps) -> Html {
                     />
                 </label>
                 <p id="server-menu-note" class={if error.is_some() { "field-error" } else { "field-note" }} role="status">
-                    { (*error).clone().unwrap_or_else(|| "Empty: the server of this page, or port 9001 beside it.".into()) }
+                    { (*error).clone().unwrap_or_else(|| "Empty: the server of this page, or port 9001 of the same host.".into()) }
                 </p>
                 <div class="toolbar">
                     <button type="submit" class="button button-primary button-small">{ "Use this server" }</button>

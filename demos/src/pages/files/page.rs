@@ -37,7 +37,7 @@ pub(crate) fn FilesPage() -> Html {
     html! {
         <>
             <PageHead title="File transfer" connection={controller.status().map(|status| (line.clone(), status))}
-                lead="Send a file, also a large one. It goes in small pieces, no faster than the server writes them; when the line breaks it goes on where it was, and at the end both sides compare what they have." />
+                lead="Send a file, also a large one. It goes in small pieces, no faster than the server writes them; when the connection breaks it goes on where it was, and at the end both sides compare what they have." />
             <div class="files">
                 <div class="stack">
                     <Chooser limits={state.limits} is_small={!state.transfers.is_empty()} left={left.collect::<Vec<_>>()} controller={controller.clone()} {on_files} />

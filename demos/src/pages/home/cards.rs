@@ -65,7 +65,7 @@ fn card(route: Route) -> Html {
             "File transfer",
             "A file of a gigabyte, in pieces, no faster than they are taken.",
             [
-                "Pause, and go on after a lost line",
+                "Pause, and go on after a lost connection",
                 "Goes on from the last byte that arrived",
                 "Both sides compare a checksum",
             ],
@@ -82,11 +82,11 @@ fn card(route: Route) -> Html {
         Route::Throughput => (
             "Throughput check",
             "Pings counted per second, over 1 to 200 connections.",
-            ["As many under way as you like", "Every connection beside the others", "Round trips, p50 and p99"],
+            ["As many under way as you like", "Every connection compared with the others", "Round trips, p50 and p99"],
         ),
         Route::Monitor => (
             "Server monitor",
-            "The machine behind the line, once a second.",
+            "The server and its machine, once a second.",
             ["Processor, memory, load, processes", "Messages and queues of each worker", "Five minutes of history"],
         ),
         _ => (

@@ -72,7 +72,7 @@ pub(crate) fn ThroughputPage() -> Html {
         <>
             <PageHead
                 title="Throughput check"
-                lead="Pings counted per second, over as many connections as you open. The first of them is the line below: break it, and the others go on."
+                lead="Pings counted per second, over as many connections as you open. The first of them is the one below: break it, and the others go on."
                 connection={Some((line, socket.status()))}
             />
             <div class="stack">

@@ -86,7 +86,7 @@ fn row(transfer: &Transfer, props: &TransfersProps, on_act: &Callback<String>) -
 
 fn tag(transfer: &Transfer, is_interrupted: bool) -> (&'static str, &'static str) {
     match &transfer.stage {
-        _ if is_interrupted => ("Waits for the line", "tag tag-waiting"),
+        _ if is_interrupted => ("Waits for the connection", "tag tag-waiting"),
         Stage::Waiting => ("In the queue", "tag"),
         Stage::Preparing | Stage::Asking => ("Starting", "tag"),
         Stage::Checking(_) => ("Checking", "tag"),

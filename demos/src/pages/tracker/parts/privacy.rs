@@ -17,7 +17,7 @@ pub(crate) fn Privacy(props: &PrivacyProps) -> Html {
         <div class="tracker-privacy stack stack-tight">
             <p>
                 { "Nothing about you is sent before you press the button. Then your latitude, longitude and their accuracy go, whenever you move, to " }
-                { server }{ ", which passes them on to everyone who has this page open. No name goes along, only an id that is made up anew each time you share." }
+                { server }{ ", which passes them on to everyone who has this page open. No name goes along, only an id that is new each time you share." }
             </p>
             <p>
                 { "Press stop or close the page, and you are gone from everyone's map; the server kept nothing but your last position. If the \

@@ -45,9 +45,9 @@ pub(crate) fn Simulation(props: &SimulationProps) -> Html {
                 if props.is_fixed {
                     { "Stop sharing to change this." }
                 } else if props.start.is_some() {
-                    { "Made up at walking speed; your own position is not asked for. Others cannot tell it from a real one." }
+                    { "Made up at walking speed; your own position is not read. Others cannot tell it from a real one." }
                 } else {
-                    { "For a state without GPS. Your own position is not asked for." }
+                    { "For a device without GPS. Your own position is not read." }
                 }
             </p>
         </fieldset>
