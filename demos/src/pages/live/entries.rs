@@ -15,11 +15,15 @@ pub(super) struct Log(Latest<LogLine>);
 
 /// The latest messages of a channel, the latest first.
 #[derive(Debug)]
-struct Latest<T>(VecDeque<Entry<T>>);
+struct Latest<T> {
+    entries: VecDeque<Entry<T>>,
+    arrived: u64,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry<T> {
-    pub(super) offset: u64,
+    /// Counts what has arrived. Offsets begin again where the server has lost its history, and would name two entries.
+    pub(super) number: u64,
     /// In milliseconds since the Unix epoch.
     pub(super) time: f64,
     pub(super) item: T,
@@ -27,21 +31,22 @@ pub(super) struct Entry<T> {
 
 impl<T> Default for Latest<T> {
     fn default() -> Self {
-        Self(VecDeque::new())
+        Self { entries: VecDeque::new(), arrived: 0 }
     }
 }
 
 impl<T> Latest<T> {
     fn push(&mut self, arrival: Arrival<T>, most: u64) {
-        let Arrival { item, offset, time, .. } = arrival;
-        self.0.push_front(Entry { offset, time, item });
-        self.0.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+        let Arrival { item, time, .. } = arrival;
+        self.arrived += 1;
+        self.entries.push_front(Entry { number: self.arrived, time, item });
+        self.entries.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     }
 }
 
 impl News {
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<Headline>> {
-        self.0.0.iter()
+        self.0.entries.iter()
     }
 }
 
@@ -60,7 +65,7 @@ impl Model for News {
 impl Log {
     /// The lines that matter at least as much as this level.
     pub(super) fn entries(&self, least: Level) -> impl Iterator<Item = &Entry<LogLine>> {
-        self.0.0.iter().filter(move |entry| entry.item.level <= least)
+        self.0.entries.iter().filter(move |entry| entry.item.level <= least)
     }
 }
 
@@ -113,8 +118,8 @@ pub(super) fn short_target(target: &str) -> String {
 mod tests {
     use super::*;
 
-    fn arrival<T>(offset: u64, item: T) -> Arrival<T> {
-        Arrival { item, offset, key: None, time: 5.0 }
+    fn arrival<T>(item: T) -> Arrival<T> {
+        Arrival { item, key: None, time: 5.0 }
     }
 
     fn line(level: Level) -> LogLine {
@@ -124,15 +129,15 @@ mod tests {
     #[test]
     fn the_latest_headline_is_the_first_and_no_more_are_kept_than_the_server_keeps() {
         let mut news = News::default();
-        (1..=80).for_each(|offset| news.take(arrival(offset, Headline { text: offset.to_string() })));
-        let offsets: Vec<_> = news.entries().map(|entry| entry.offset).collect();
-        assert_eq!((offsets.len(), offsets[0], offsets[49]), (50, 80, 31));
+        (1..=80).for_each(|number: u64| news.take(arrival(Headline { text: number.to_string() })));
+        let numbers: Vec<_> = news.entries().map(|entry| entry.number).collect();
+        assert_eq!((numbers.len(), numbers[0], numbers[49]), (50, 80, 31));
     }
 
     #[test]
     fn a_panel_that_is_switched_on_again_starts_with_what_the_server_sends() {
         let mut news = News::default();
-        news.take(arrival(1, Headline { text: "old".to_owned() }));
+        news.take(arrival(Headline { text: "old".to_owned() }));
         news.restart();
         assert_eq!(news.entries().count(), 0);
     }
@@ -140,10 +145,10 @@ mod tests {
     #[test]
     fn lines_are_filtered_by_how_much_they_matter() {
         let mut log = Log::default();
-        for (offset, level) in [(1, Level::Info), (2, Level::Error), (3, Level::Debug), (4, Level::Warn)] {
-            log.take(arrival(offset, line(level)));
+        for level in [Level::Info, Level::Error, Level::Debug, Level::Warn] {
+            log.take(arrival(line(level)));
         }
-        let shown = LEVELS.map(|(level, _)| log.entries(level).map(|entry| entry.offset).collect::<Vec<_>>());
+        let shown = LEVELS.map(|(level, _)| log.entries(level).map(|entry| entry.number).collect::<Vec<_>>());
         assert_eq!(shown, [vec![4, 3, 2, 1], vec![4, 2, 1], vec![4, 2], vec![2]]);
         assert_eq!(log.entries(Level::Trace).next().unwrap().time, 3.0, "when it was written");
     }

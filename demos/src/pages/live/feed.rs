@@ -34,8 +34,6 @@ pub(super) trait Model: Default + 'static {
 #[derive(Debug)]
 pub(super) struct Arrival<T> {
     pub(super) item: T,
-    /// Counts the messages of the channel.
-    pub(super) offset: u64,
     pub(super) key: Option<String>,
     /// When the server stored it, in milliseconds since the Unix epoch.
     pub(super) time: f64,
@@ -122,7 +120,7 @@ impl<M: Model> Shown<M> {
                 if let Ok(item) = serde_json::from_str(text) {
                     #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
                     let time = message.cursor.time as f64;
-                    self.model.take(Arrival { item, offset: message.offset(), key: message.key, time });
+                    self.model.take(Arrival { item, key: message.key, time });
                 }
             }
             Delivery::Gap(gap) => traffic.count_missed(gap.missed),

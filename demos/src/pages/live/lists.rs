@@ -19,7 +19,7 @@ pub(super) fn NewsPanel(props: &PanelProps) -> Html {
             <div class="scroll live-scroll" tabindex="0" role="region" aria-label="Headlines, the latest first">
                 if news.entries().next().is_none() { { waiting() } }
                 <ol class="live-list">{ for news.entries().map(|entry| html! {
-                    <li key={entry.offset}>
+                    <li key={entry.number}>
                         <time>{ time_of_day(entry.time) }</time>
                         <span>{ &entry.item.text }</span>
                     </li>
@@ -41,7 +41,7 @@ pub(super) fn LogPanel(props: &PanelProps) -> Html {
             <div class="scroll live-scroll" tabindex="0" role="region" aria-label="Lines of the log, the latest first">
                 if log.entries(*least).next().is_none() { <p class="live-nothing">{ "No lines." }</p> }
                 <ol class="live-list log-list">{ for log.entries(*least).map(|entry| html! {
-                    <li key={entry.offset}>
+                    <li key={entry.number}>
                         <time>{ time_of_day(entry.time) }</time>
                         <span class="log-level" data-level={level_name(entry.item.level)}>{ level_name(entry.item.level) }</span>
                         <span class="log-text">

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn arrival<T>(key: &str, item: T) -> Arrival<T> {
-        Arrival { item, offset: 1, key: Some(key.to_owned()), time: 0.0 }
+        Arrival { item, key: Some(key.to_owned()), time: 0.0 }
     }
 
     fn price(price: f64) -> Price {

@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_phase_that_is_long_over_is_not_shown() {
         let mut day = Day::default();
-        day.take(Arrival { item: banner(Phase::Open, 45_000.0), offset: 1, key: None, time: 0.0 });
+        day.take(Arrival { item: banner(Phase::Open, 45_000.0), key: None, time: 0.0 });
         assert!(day.at(40_000.0).is_some() && day.at(46_000.0).is_some());
         assert!(day.at(60_000.0).is_none());
     }
@@ -110,7 +110,7 @@ mod tests {
         let mut pulse = Pulse::default();
         let mut take = |machine| {
             let item = Sample { machine, connections: 1, messages_in: 1.0, messages_out: 2.0 };
-            pulse.take(Arrival { item, offset: 1, key: None, time: 0.0 });
+            pulse.take(Arrival { item, key: None, time: 0.0 });
         };
         take(None);
         take(Some(MachineSample { processor: 5.0, memory: 1, memory_size: 2 }));

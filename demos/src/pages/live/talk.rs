@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn arrival(id: &str) -> Arrival<Message> {
-        Arrival { item: message(id), offset: 1, key: None, time: 0.0 }
+        Arrival { item: message(id), key: None, time: 0.0 }
     }
 
     #[test]
