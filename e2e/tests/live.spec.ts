@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { tabTo } from "../support/keyboard.ts";
 import { LivePage, panels } from "../support/live-page.ts";
 import { recovery } from "../support/line.ts";
 import { tryLooks } from "../support/looks.ts";
+import { drawLongDelays } from "../support/lot.ts";
 import { kept } from "../support/screenshots.ts";
 import { Shifts } from "../support/shifts.ts";
 import { expect, test } from "../support/test.ts";
@@ -74,6 +72,22 @@ test.describe("the trading floor", () => {
     await expect(log).toContainText("No lines.");
   });
 
+  test("goes on with a server that has lost its history and counts from the start", async ({ page, companion, errors }) => {
+    errors.expectLostConnections();
+    errors.expect(/^Failed to load resource/);
+    await drawLongDelays(page);
+    const live = await LivePage.visit(page);
+    await live.say("Before");
+    await expect(live.panel("Server log")).toContainText("a session started");
+    await companion.kill();
+    await live.line.down();
+    await companion.restart();
+    await live.line.now.click(recovery);
+    await live.say("After");
+    await expect(live.panel("Chat")).toContainText("Before");
+    await live.moves("Stocks");
+  });
+
   test("is for everyone on every device", async ({ page }) => {
     // A picture that is kept has sparklines of some length.
     const seconds = kept ? 40 : 3;
@@ -87,29 +101,55 @@ test.describe("the trading floor", () => {
 });
 
 test.describe("a server with a journal", () => {
-  const journal = mkdtempSync(join(tmpdir(), "everwire-live-"));
-  test.use({ serverFlags: ["--monitor", "--journal", journal] });
-  test.afterAll(() => rmSync(journal, { recursive: true }));
+  test.use({ serverFlags: ["--monitor"], supervised: true });
 
-  test("is killed and started again, and every panel goes on without a gap", async ({ page, companion, errors }) => {
+  test("is killed by the menu and started again, and every panel goes on without a gap", async ({ page, errors }) => {
     errors.expectLostConnections();
     errors.expect(/^Failed to load resource/);
+    // So that there is time to look while it is down.
+    await drawLongDelays(page);
     const live = await LivePage.visit(page);
     await live.say("Before");
-    const before = await Promise.all(panels.map(([, channel]) => live.messages(channel)));
-    await companion.kill();
+    const counts = () => Promise.all(panels.map(([, channel]) => live.messages(channel)));
+    await live.line.break("Kill the server");
     await live.line.down();
+    const before = await counts();
     await expect(live.panel("Stocks").locator("tbody tr"), "what was known stays").toHaveCount(10);
-    await companion.restart();
+    await live.line.now.click(recovery);
     await live.line.open();
     await live.say("After");
-    for (const [index, [, channel]] of panels.entries()) {
-      await expect.poll(() => live.messages(channel), channel).toBeGreaterThan(before[index] ?? NaN);
+    const all = (await counts()).map((_, index) => expect.poll(async () => (await counts())[index], panels[index]?.[1]));
+    await Promise.all(all.map((count, index) => count.toBeGreaterThan(before[index] ?? NaN)));
+    for (const panel of ["Server", "Stocks", "Currencies"] as const) {
+      await live.moves(panel);
     }
     await expect(live.panel("Chat")).toContainText("Before");
     await expect(live.panel("Server log")).toContainText("a session was resumed");
     await expect(live.note).toContainText("7 resumed · 0 missed", recovery);
   });
+});
+
+test("the trading floor goes on without any motion for who prefers less of it", async ({ page, errors }) => {
+  errors.expectLostConnections();
+  await drawLongDelays(page);
+  const live = await LivePage.visit(page);
+  const motions = await page.evaluateHandle(noteMotions);
+  const banner = live.page.locator(".live-banner-text");
+  const act = async () => {
+    await live.switch("News").click();
+    await live.switch("News").click();
+    await live.line.break("Refuse");
+    await live.line.now.click(recovery);
+    await live.line.open();
+    await live.moves("Trading day");
+    return motions.evaluate((motions) => motions.splice(0));
+  };
+  expect(await act()).not.toEqual([]);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await motions.evaluate((motions) => motions.splice(0));
+  const place = await banner.boundingBox();
+  expect(await act()).toEqual([]);
+  expect(await banner.boundingBox(), "the banner stays").toEqual(place);
 });
 
 test("a server that exposes nothing of its machine has a floor without its log", async ({ page }) => {
@@ -118,3 +158,17 @@ test("a server that exposes nothing of its machine has a floor without its log",
   await expect(live.panel("Server")).toContainText("Messages a second");
   await expect(live.panel("Server")).not.toContainText("Processor");
 });
+
+/** Notes from now on what moves for longer than can be seen: the targets of animations and transitions. */
+function noteMotions(): string[] {
+  const motions: string[] = [];
+  const look = ({ type, target }: Event) => {
+    const seen = document.getAnimations().some(({ effect }) => Number(effect?.getComputedTiming().endTime) > 1);
+    if (seen) {
+      motions.push(`${type} of ${(target as Element).outerHTML.slice(0, 80)}`);
+    }
+  };
+  document.addEventListener("animationstart", look);
+  document.addEventListener("transitionrun", look);
+  return motions;
+}
