@@ -85,4 +85,38 @@ export class ChatPage {
     await this.log.hover();
     await this.page.mouse.wheel(0, pixels);
   }
+
+  /** Scrolls up until all pages of the room's history are loaded. */
+  async scrollToBeginning(): Promise<void> {
+    await this.log.evaluate(async (log) => {
+      while (!log.textContent.includes("This is the beginning of the room.")) {
+        log.scrollTop = -log.scrollHeight;
+        await new Promise(requestAnimationFrame);
+      }
+    });
+  }
+
+  /**
+   * Scrolls from the beginning to the end in so many steps. Returns how many messages were drawn at most at one place, and the
+   * places, in pixels from the end, at which no message was drawn in the middle of what is seen.
+   */
+  async scrollThrough(steps: number): Promise<{ most: number; empty: number[] }> {
+    return this.log.evaluate(async (log, steps) => {
+      log.scrollIntoView({ block: "center" });
+      const { left, top, width, height } = log.getBoundingClientRect();
+      let most = 0;
+      const empty: number[] = [];
+      for (let step = 0; step <= steps; step += 1) {
+        log.scrollTop = (step / steps - 1) * (log.scrollHeight - height);
+        // What has come near is drawn with the next frame.
+        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+        const messages = [...log.querySelectorAll("[role=article]")];
+        most = Math.max(most, messages.filter((message) => message.checkVisibility({ contentVisibilityAuto: true })).length);
+        if (document.elementFromPoint(left + width / 2, top + height / 2)?.closest("[role=article]") == null) {
+          empty.push(log.scrollTop);
+        }
+      }
+      return { most, empty };
+    }, steps);
+  }
 }

@@ -76,6 +76,19 @@ test.describe("the chat", () => {
     await author.leave();
   });
 
+  test("draws only what is near, however long the room is, and leaves no place empty", async ({ page, companion }) => {
+    const author = await ChatAuthor.connect(companion.address, "long");
+    await author.write(numbered(1_000));
+    await author.leave();
+    const chat = await ChatPage.visit(page, "long");
+    await expect(chat.message("message 1000")).toBeInViewport();
+    await chat.scrollToBeginning();
+    await expect(chat.messages).toHaveCount(1_000);
+    const { most, empty } = await chat.scrollThrough(20);
+    expect(most, "messages that are laid out and painted").toBeLessThan(400);
+    expect(empty, "where nothing is shown").toEqual([]);
+  });
+
   test("is usable on every device", async ({ page, visitor, companion }) => {
     const author = await ChatAuthor.connect(companion.address, "lobby");
     await author.write(["Good morning, everyone!", "The release notes: https://example.org/notes"]);
