@@ -1,9 +1,13 @@
 //! The channels of the ticker, beside its endpoint.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use everwire::Subscription;
+use everwire::client::SubscribeOptions;
+use everwire::{Delivery, Subscription};
 use everwire_companion_api::ticker::{Companies, Quote, channel};
+use everwire_test_client::TIMEOUT;
+use futures_util::StreamExt;
+use tokio::time::timeout;
 
 use crate::harness::{Harness, next_message};
 
@@ -31,6 +35,31 @@ async fn a_newcomer_gets_the_quote_of_each_company_and_then_those_that_change() 
     for quote in late.values() {
         assert!(quote.low <= quote.price.min(quote.open) && quote.high >= quote.price.max(quote.open), "{quote:?}");
     }
+}
+
+/// A key that has no trade for a while would keep the old price.
+#[tokio::test]
+async fn a_page_that_returns_to_a_server_without_its_history_gets_the_quote_of_each_company() {
+    let nine = channel(1, Companies::Nine);
+    let harness = Harness::start(|_| {}).await;
+    let client = harness.channels();
+    let mut before = client.subscribe(&nine);
+    quotes(&mut before, 9).await;
+    let returning = SubscribeOptions::default().latest().from(before.cursor().unwrap());
+    let restarted = Harness::start(|_| {}).await;
+    quotes(&mut restarted.channels().subscribe(&nine), 9).await;
+    let client = restarted.channels();
+    let mut after = client.subscribe_with(&nine, &returning);
+    let (mut gaps, mut symbols) = (0, HashSet::new());
+    loop {
+        match timeout(TIMEOUT, after.next()).await.expect("a delivery in time").expect("a subscription that goes on") {
+            Delivery::Gap(_) => gaps += 1,
+            Delivery::Message(message) => symbols.extend(message.key),
+            Delivery::CaughtUp => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((gaps, symbols.len()), (1, 9));
 }
 
 #[tokio::test]

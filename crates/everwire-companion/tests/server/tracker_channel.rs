@@ -1,6 +1,6 @@
 //! The tracker by channel and request, beside its endpoint.
 
-use everwire::client::RequestError;
+use everwire::client::{GapReason, RequestError, SubscribeOptions};
 use everwire::{Client, Delivery, Subscription};
 use everwire_companion_api::tracker::{ClientMessage, POSITIONS, Position, REPORT, Secret};
 use everwire_server::broker::{ChannelName, PageLimits};
@@ -112,6 +112,33 @@ async fn the_server_keeps_the_latest_position_of_a_participant_and_none_of_one_t
     removed(&mut positions).await;
     assert_eq!(kept().await.len(), 0);
     assert_eq!(broker.read_state(&channel, 0, PageLimits::default()).await.unwrap().messages.len(), 0);
+}
+
+/// The history of the channel is empty, so that whatever a page has missed was trimmed; and another server has another epoch.
+#[tokio::test]
+async fn a_page_that_missed_something_gets_everyone_again_and_no_error() {
+    let harness = Harness::start(|_| {}).await;
+    let client = harness.channels();
+    let mut watched = client.subscribe(&POSITIONS);
+    report(&client, &at(48.5)).await.unwrap();
+    next_message(&mut watched).await;
+    let returning = SubscribeOptions::default().from(watched.cursor().unwrap());
+    for lat in [48.6, 48.7] {
+        report(&client, &at(lat)).await.unwrap();
+        assert_eq!(next_message(&mut watched).await.value.lat, lat);
+    }
+    let restarted = Harness::start(|_| {}).await;
+    let other = restarted.channels();
+    report(&other, &at(48.7)).await.unwrap();
+    for (harness, reason) in [(harness, GapReason::Trimmed), (restarted, GapReason::Rewritten)] {
+        let client = harness.channels();
+        let mut positions = client.subscribe_with(&POSITIONS, &returning);
+        let first = timeout(TIMEOUT, positions.next()).await.expect("a delivery in time");
+        assert!(matches!(first, Some(Delivery::Gap(gap)) if gap.reason == reason), "{first:?}");
+        assert_eq!(next_message(&mut positions).await.value.lat, 48.7);
+        report(&client, &at(48.8)).await.unwrap();
+        assert_eq!(next_message(&mut positions).await.value.lat, 48.8);
+    }
 }
 
 #[tokio::test]
