@@ -69,11 +69,11 @@ export class Companion {
   }
 
   /** Starts the server again on the port it had, and waits until it listens. It breaks connections on request unless told not to. */
-  async restart({ faults = true } = {}): Promise<void> {
+  async restart({ faults = true, flags = this.#flags } = {}): Promise<void> {
     if (this.#process !== undefined) {
       throw new Error("the companion server is running: kill it first");
     }
-    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", this.#pages, ...(faults ? ["--faults"] : []), ...this.#flags];
+    const args = ["--listen", `127.0.0.1:${this.#port}`, "--dist", this.#pages, ...(faults ? ["--faults"] : []), ...flags];
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
     printLog(child);
     this.#process = child;

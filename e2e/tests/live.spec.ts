@@ -159,6 +159,16 @@ test("a server that exposes nothing of its machine has a floor without its log",
   await expect(live.panel("Server")).not.toContainText("Processor");
 });
 
+test("a server that is started again with its log shows it to a page that is open", async ({ page, companion, errors }) => {
+  errors.expectLostConnections();
+  errors.expect(/^Failed to load resource/);
+  const live = await LivePage.visit(page);
+  await expect(live.panel("Server log")).toContainText("Start it with --monitor");
+  await companion.kill();
+  await companion.restart({ flags: ["--monitor"] });
+  await expect(live.panel("Server log")).toContainText("a session started", recovery);
+});
+
 /** Notes from now on what moves for longer than can be seen: the targets of animations and transitions. */
 function noteMotions(): string[] {
   const motions: string[] = [];

@@ -3,16 +3,12 @@ use std::rc::Rc;
 
 use everwire::client::SubscribeOptions;
 use everwire::{Channel, Client, Delivery, Message};
-use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use yew::prelude::*;
 
 use super::panel::Panel;
 use super::traffic::Traffic;
-use crate::job::Job;
-
-/// The most messages that are taken before the panel is drawn.
-const BURST: usize = 256;
+use crate::subscription::read;
 
 /// What a panel shows of its channel.
 pub(super) trait Model: Default + 'static {
@@ -86,10 +82,17 @@ pub(super) fn use_feed<M: Model>(panel: Panel, is_on: bool, traffic: &Rc<Traffic
     {
         let (shown, traffic) = (Rc::clone(&shown), Rc::clone(traffic));
         use_effect_with((client.clone(), is_on), move |(client, is_on)| {
-            let client = client.as_ref().filter(|_| *is_on);
-            let job = client.map(|client| {
-                shown.borrow_mut().begin(client);
-                Job::start(read(client.clone(), panel, shown, traffic, move || update.force_update()))
+            let job = client.clone().filter(|_| *is_on).map(|client| {
+                let opened = Rc::clone(&shown);
+                let open = move |client: &Client| {
+                    opened.borrow_mut().begin(client);
+                    client.subscribe_raw(&Channel::new(panel.channel()), &M::start())
+                };
+                // However many messages come together, the panel is drawn once.
+                read(client, open, move |delivery, _| {
+                    shown.borrow_mut().take(delivery, panel, &traffic);
+                    update.force_update();
+                })
             });
             move || drop(job)
         });
@@ -131,24 +134,5 @@ impl<M: Model> Shown<M> {
             Delivery::Ended(error) => self.refused = Some(error.to_string().into()),
             _ => {}
         }
-    }
-}
-
-async fn read<M: Model>(
-    client: Client,
-    panel: Panel,
-    shown: Rc<RefCell<Shown<M>>>,
-    traffic: Rc<Traffic>,
-    update: impl Fn(),
-) {
-    let channel = Channel::<Message>::new(panel.channel());
-    let mut deliveries = client.subscribe_raw(&channel, &M::start()).ready_chunks(BURST);
-    // The stream does not keep the client, which the application may replace.
-    drop(client);
-    while let Some(burst) = deliveries.next().await {
-        for delivery in burst {
-            shown.borrow_mut().take(delivery, panel, &traffic);
-        }
-        update();
     }
 }

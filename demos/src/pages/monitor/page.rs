@@ -1,5 +1,5 @@
-use everwire::Delivery;
 use everwire::client::{SubscribeOptions, SubscriptionError};
+use everwire::{Client, Delivery};
 use everwire_companion_api::monitor::{KEPT, POINTS, STATUS};
 use everwire_core::protocol::ErrorCode;
 use yew::prelude::*;
@@ -28,14 +28,25 @@ pub(crate) fn MonitorPage() -> Html {
         let state = state.clone();
         use_effect_with(line.key(), move |_| drop(state.take()));
     }
-    let history = || SubscribeOptions::default().last(KEPT.into());
-    use_subscription(POINTS, *round, history, {
-        let (state, update) = (state.clone(), update.clone());
+    let open_points = {
+        let state = state.clone();
+        move |client: &Client| {
+            state.borrow_mut().history_follows();
+            client.subscribe_with(&POINTS, &SubscribeOptions::default().last(KEPT.into()))
+        }
+    };
+    let look_again = {
+        let round = round.clone();
+        use_callback(*round, move |(), before| round.set(before + 1))
+    };
+    use_subscription(*round, open_points, {
+        let (state, update, look_again) = (state.clone(), update.clone(), look_again.clone());
         move |delivery| {
             let mut state = state.borrow_mut();
             match delivery {
                 Delivery::Message(message) => state.point(message.value, now()),
-                Delivery::Gap(_) => state.history_follows(),
+                // The history may have what is missing here, and begins again where the server has lost it.
+                Delivery::Gap(_) => look_again.emit(()),
                 Delivery::CaughtUp => state.caught_up(now()),
                 Delivery::Ended(SubscriptionError::Refused { code: ErrorCode::Denied, .. }) => state.denied(),
                 _ => return,
@@ -43,8 +54,8 @@ pub(crate) fn MonitorPage() -> Html {
             update.force_update();
         }
     });
-    let latest = || SubscribeOptions::default().state().latest();
-    use_subscription(STATUS, *round, latest, {
+    let open_status = |client: &Client| client.subscribe_with(&STATUS, &SubscribeOptions::default().latest());
+    use_subscription(*round, open_status, {
         let state = state.clone();
         move |delivery| {
             if let Delivery::Message(message) = delivery {
@@ -55,22 +66,6 @@ pub(crate) fn MonitorPage() -> Html {
     });
     // While no message draws the page, its charts move on and show what is missing.
     use_ticks(1_000, !status.is_open());
-    let look_again = {
-        let (state, round) = (state.clone(), round.clone());
-        use_callback(*round, move |(), before| {
-            state.borrow_mut().history_follows();
-            round.set(before + 1);
-        })
-    };
-    {
-        // A server that was started again may have been started with the monitor.
-        let (state, look_again) = (state.clone(), look_again.clone());
-        use_effect_with(status.is_open(), move |is_open| {
-            if *is_open && state.borrow().is_off {
-                look_again.emit(());
-            }
-        });
-    }
 
     let state = state.borrow();
     let machine = state.machine.as_ref();

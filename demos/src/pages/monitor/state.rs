@@ -35,7 +35,7 @@ impl State {
         }
     }
 
-    /// The history follows once more: points are missing, or the server has lost its history.
+    /// The history follows, perhaps once more.
     pub(super) fn history_follows(&mut self) {
         self.past = Some(Vec::new());
     }

@@ -46,11 +46,12 @@ pub(crate) fn TickerPage() -> Html {
             feed.set_source(server.clone(), *selection);
         });
     }
-    let options = {
-        let feed = Rc::clone(&feed);
-        move || feed.options()
+    let quotes = channel(selection.rate, selection.companies);
+    let open = {
+        let (feed, quotes) = (Rc::clone(&feed), quotes.clone());
+        move |client: &Client| client.subscribe_with(&quotes, &feed.options())
     };
-    use_subscription(channel(selection.rate, selection.companies), 0, options, {
+    use_subscription(quotes, open, {
         let feed = Rc::clone(&feed);
         move |delivery| feed.receive(delivery, client.as_ref().and_then(Client::server_time))
     });

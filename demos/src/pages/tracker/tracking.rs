@@ -64,8 +64,8 @@ pub(super) fn use_tracking() -> Tracking {
             tracking.look(State::everyone_follows);
         });
     }
-    let options = || SubscribeOptions::default().state().latest();
-    use_subscription(POSITIONS, 0, options, {
+    let open = |client: &Client| client.subscribe_with(&POSITIONS, &SubscribeOptions::default().latest());
+    use_subscription((), open, {
         let tracking = tracking.clone();
         move |delivery| {
             tracking.look(|state| match delivery {
