@@ -54,6 +54,13 @@ export class Line {
     await expect(this.state).toHaveText("Offline", recovery);
   }
 
+  /** Has all pages talk to another server, as a visitor does. */
+  async switchServer(address: string): Promise<void> {
+    await this.page.getByRole("button", { name: /^Server .*, change it$/ }).click();
+    await this.page.getByRole("textbox", { name: "Server that all pages talk to" }).fill(address.replace("http", "ws"));
+    await this.page.getByRole("button", { name: "Use this server" }).click();
+  }
+
   /** Has the connection broken, as a visitor does. */
   async break(how: Break): Promise<void> {
     await this.menuButton.click();

@@ -22,12 +22,18 @@ export class LivePage {
   readonly connection: Locator;
   /** What reconnects did. */
   readonly note: Locator;
+  /** Where the visitor writes to the lobby. */
+  readonly field: Locator;
+  /** The message to the lobby that was not sent. */
+  readonly unsent: Locator;
 
   constructor(page: Page) {
     this.page = page;
     this.line = new Line(page);
     this.connection = page.locator(".live-connection");
     this.note = page.locator(".live-note");
+    this.field = page.getByRole("textbox", { name: "Message to the lobby" });
+    this.unsent = page.getByRole("group", { name: "Message that was not sent" });
   }
 
   /** Opens the page, and waits until every stock and every currency has a price. */
@@ -69,9 +75,13 @@ export class LivePage {
 
   /** Writes a message to the lobby, and waits until it is stored. */
   async say(text: string): Promise<void> {
-    const input = this.page.getByRole("textbox", { name: "Message to the lobby" });
-    await input.fill(text);
-    await input.press("Enter");
+    await this.field.fill(text);
+    await this.field.press("Enter");
+    await this.has(text);
+  }
+
+  /** Waits until a message of the lobby is stored. */
+  async has(text: string): Promise<void> {
     await expect(this.panel("Chat").getByRole("listitem").filter({ hasText: text })).toContainText(/\d\d:\d\d:\d\d/);
   }
 }

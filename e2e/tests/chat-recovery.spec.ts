@@ -1,5 +1,6 @@
 import { type Page, type Request } from "@playwright/test";
 import { ChatPage } from "../support/chat-page.ts";
+import { Companion } from "../support/companion.ts";
 import { Conversation, ROOM } from "../support/conversation.ts";
 import { recovery } from "../support/line.ts";
 import { tryLooks } from "../support/looks.ts";
@@ -116,6 +117,24 @@ test("the chat says what became of a message that was sent when the server was l
   await expect(chat.unconfirmed).toHaveCount(0, recovery);
   await expect(chat.message("this is not")).toHaveCount(1);
   expect(await chat.texts()).toEqual(["this is stored", "this is not"]);
+});
+
+test("the chat keeps what was not confirmed when the visitor switches to another server", async ({ page, errors }) => {
+  errors.expectLostConnections();
+  errors.expect(/^Failed to load resource: net::ERR_/);
+  const other = await Companion.start();
+  const chat = await ChatPage.visit(page, "switched");
+  await chat.line.goOffline(page.context());
+  await chat.send("for whoever gets it");
+  await expect(chat.log.getByText("Sending…")).toBeVisible();
+  await chat.line.switchServer(other.address);
+  await expect(chat.failed).toContainText("You switched to another server before it was confirmed");
+  await page.context().setOffline(false);
+  await chat.line.open();
+  await chat.failed.getByRole("button", { name: "Send again" }).click();
+  await expect(chat.unconfirmed).toHaveCount(0, recovery);
+  expect(await chat.texts()).toEqual(["for whoever gets it"]);
+  await other.kill();
 });
 
 /** Brings two visitors together: Ada over a link of her own, and Bob with a clock that is behind. */

@@ -1,3 +1,4 @@
+import { ChatPage } from "../support/chat-page.ts";
 import { tabTo } from "../support/keyboard.ts";
 import { LivePage, panels } from "../support/live-page.ts";
 import { recovery } from "../support/line.ts";
@@ -167,6 +168,27 @@ test("a server that is started again with its log shows it to a page that is ope
   await companion.kill();
   await companion.restart({ flags: ["--monitor"] });
   await expect(live.panel("Server log")).toContainText("a session started", recovery);
+});
+
+test("what the panel of the chat could not send can be sent again, there and in the chat", async ({ page, companion, errors }) => {
+  errors.expectLostConnections();
+  errors.expect(/^Failed to load resource/);
+  const live = await LivePage.visit(page);
+  await live.say("this is stored");
+  // Sent at once, while the page still takes the connection for a good one.
+  await live.field.fill("this is not");
+  companion.stall();
+  await live.field.press("Enter");
+  await expect(live.panel("Chat")).toContainText("Sending…");
+  // Without a journal, the server forgets the session and the room.
+  await companion.kill();
+  await companion.restart();
+  await expect(live.unsent).toContainText("it did not arrive", recovery);
+  await live.panel("Chat").getByRole("link", { name: "All rooms" }).click();
+  await expect(new ChatPage(page).failed).toContainText("this is not");
+  await page.goBack();
+  await live.unsent.getByRole("button", { name: "Send again" }).click();
+  await live.has("this is not");
 });
 
 /** Notes from now on what moves for longer than can be seen: the targets of animations and transitions. */

@@ -27,10 +27,7 @@ pub(super) struct ComposerProps {
 #[component]
 pub(super) fn Composer(props: &ComposerProps) -> Html {
     let ComposerProps { controller, room, .. } = props;
-    let draft = use_state(|| {
-        let rooms = controller.rooms();
-        rooms.all().iter().find(|other| other.name == **room).map(|room| room.draft.clone()).unwrap_or_default()
-    });
+    let draft = use_state(|| controller.rooms().get(room).map(|room| room.draft.clone()).unwrap_or_default());
     let field = use_node_ref();
     let set = {
         let (controller, room, draft) = (controller.clone(), room.clone(), draft.setter());

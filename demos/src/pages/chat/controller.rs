@@ -1,16 +1,15 @@
-//! Connects the state of the chat with the client and the page.
+//! Connects the state of the chat with the client and the page that is shown: that of the chat, or one that shows a room of it.
 
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use everwire::client::{PublishOptions, RequestError, SubscribeOptions};
+use everwire::client::{Cursor, PublishOptions, RequestError, SubscribeOptions};
 use everwire::{Channel, Client, Delivery};
 use everwire_companion_api::chat::{
     Author, HISTORY, HistoryPage, HistoryRequest, Message, Typing, channel_name, typing_channel_name,
 };
-use futures_util::StreamExt;
 use gloo_events::EventListener;
 use gloo_render::{AnimationFrame, request_animation_frame};
 use gloo_timers::callback::Timeout;
@@ -25,6 +24,7 @@ use super::text::Length;
 use super::typing::OF_USE;
 use crate::job::Job;
 use crate::now::now;
+use crate::subscription::read;
 use crate::{secret, storage, visitor};
 
 /// Where the rooms are kept for the next visit.
@@ -43,16 +43,24 @@ thread_local! {
 
 /// The chat. Clones share it.
 #[derive(Clone)]
-pub(super) struct Controller(Rc<Inner>);
+pub(in crate::pages) struct Controller(Rc<Inner>);
 
 struct Inner {
     rooms: RefCell<Rooms>,
+    /// The client of the page that is shown.
     client: RefCell<Option<Client>>,
+    /// The server that the rooms are of.
+    server: RefCell<Option<String>>,
     /// The subscriptions of the page that is shown, by their channels.
     jobs: RefCell<HashMap<String, Job>>,
+    /// What is on its way to the server, by the ids of the messages. Each holds its client.
+    sending: RefCell<HashMap<String, Job>>,
     announcer: RefCell<Announcer>,
     announcement: RefCell<String>,
-    page: RefCell<Option<Page>>,
+    /// Draws the page that is shown.
+    page: RefCell<Option<UseForceUpdateHandle>>,
+    /// Notices whether the page of the chat is seen, while it is shown.
+    visibility: RefCell<Option<EventListener>>,
     frame: RefCell<Option<AnimationFrame>>,
     typing_ends: RefCell<Option<Timeout>>,
     speaks: RefCell<Option<Timeout>>,
@@ -62,21 +70,18 @@ struct Inner {
     is_called_to_end: Cell<bool>,
 }
 
-/// The page that is shown.
-struct Page {
-    draw: UseForceUpdateHandle,
-    _visibility: Option<EventListener>,
-}
-
 impl Inner {
     fn new() -> Self {
         Self {
             rooms: RefCell::new(Rooms::new(storage::read(KEPT).as_deref())),
             client: RefCell::default(),
+            server: RefCell::default(),
             jobs: RefCell::default(),
+            sending: RefCell::default(),
             announcer: RefCell::default(),
             announcement: RefCell::default(),
             page: RefCell::default(),
+            visibility: RefCell::default(),
             frame: RefCell::default(),
             typing_ends: RefCell::default(),
             speaks: RefCell::default(),
@@ -89,40 +94,50 @@ impl Inner {
 // The page.
 
 impl Controller {
-    pub(super) fn shared() -> Self {
+    pub(in crate::pages) fn shared() -> Self {
         SHARED.with(Self::clone)
     }
 
-    /// A page is shown, with this client. Its rooms go on where they were.
-    pub(super) fn show(&self, client: Option<Client>, draw: UseForceUpdateHandle) {
+    /// The page of the chat is shown, with this client of this server. Its rooms go on where they were.
+    pub(super) fn show(&self, client: Option<Client>, server: &str, draw: UseForceUpdateHandle) {
         let document = window().and_then(|window| window.document());
         let visibility = document.map(|document| {
             let controller = self.clone();
             EventListener::new(&document, "visibilitychange", move |_| controller.looked())
         });
-        self.0.page.replace(Some(Page { draw, _visibility: visibility }));
-        let before = self.0.client.replace(client.clone());
-        if before.is_some() && before != client {
-            // Another server has other messages.
-            self.0.rooms.replace(Rooms::new(storage::read(KEPT).as_deref()));
-        }
+        self.0.visibility.replace(visibility);
+        self.attach(client, server, draw);
         self.subscribe_all();
         self.called_to_end();
         self.draw();
     }
 
-    /// No page is shown any more. What was written is sent nevertheless.
-    pub(super) fn hide(&self) {
+    /// A page is shown on which the visitor writes to a room, and reads it by a subscription of its own.
+    pub(in crate::pages) fn attach(&self, client: Option<Client>, server: &str, draw: UseForceUpdateHandle) {
+        self.0.page.replace(Some(draw));
+        self.0.client.replace(client);
+        let before = self.0.server.replace(Some(server.to_owned()));
+        if before.is_some_and(|before| before != server) {
+            // The client of the server before ends with the last that holds it.
+            self.0.sending.borrow_mut().clear();
+            self.0.rooms.borrow_mut().begin_again();
+        }
+    }
+
+    /// The page is not shown any more. What was written is sent nevertheless.
+    pub(in crate::pages) fn hide(&self) {
         self.remember();
         self.0.jobs.borrow_mut().clear();
+        self.0.client.take();
         self.0.page.take();
+        self.0.visibility.take();
         self.0.frame.take();
         self.0.typing_ends.take();
         self.0.speaks.take();
         self.0.announcement.take();
     }
 
-    pub(super) fn rooms(&self) -> Ref<'_, Rooms> {
+    pub(in crate::pages) fn rooms(&self) -> Ref<'_, Rooms> {
         self.0.rooms.borrow()
     }
 
@@ -148,7 +163,7 @@ impl Controller {
                 if let Some(inner) = inner.upgrade() {
                     inner.frame.take();
                     if let Some(page) = inner.page.borrow().as_ref() {
-                        page.draw.force_update();
+                        page.force_update();
                     }
                 }
             }));
@@ -197,7 +212,7 @@ impl Controller {
 
     fn is_seen(&self) -> bool {
         let is_hidden = window().and_then(|window| window.document()).is_none_or(|document| document.hidden());
-        self.0.page.borrow().is_some() && !is_hidden
+        self.0.visibility.borrow().is_some() && !is_hidden
     }
 
     fn remember(&self) {
@@ -236,25 +251,27 @@ impl Controller {
     /// Subscribes to the messages of all rooms, and to the typing notices of the one that is shown.
     fn subscribe_all(&self) {
         let Some(client) = self.client() else { return };
-        if self.0.page.borrow().is_none() {
-            return;
-        }
         let rooms = self.rooms();
         let mut jobs = self.0.jobs.borrow_mut();
-        for room in rooms.all().iter().filter(|room| room.problem.is_none()) {
+        for room in rooms.all() {
             let channel = Channel::<Message>::named(channel_name(&room.name));
             jobs.entry(channel.name().to_owned()).or_insert_with(|| {
-                let options = SubscribeOptions::default();
-                let options =
-                    room.cursor.map_or_else(|| options.clone().last(FIRST), |cursor| options.clone().from(cursor));
-                let mut messages = client.subscribe_with(&channel, &options);
+                let open = {
+                    let (controller, name) = (self.clone(), room.name.clone());
+                    move |client: &Client| {
+                        let cursor = controller.rooms().get(&name).and_then(|room| room.cursor);
+                        let options = SubscribeOptions::default();
+                        let options = match cursor {
+                            Some(cursor) => options.from(cursor),
+                            None => options.last(FIRST),
+                        };
+                        client.subscribe_with(&channel, &options)
+                    }
+                };
                 let (controller, name) = (self.clone(), room.name.clone());
-                Job::start(async move {
-                    while let Some(delivery) = messages.next().await {
-                        let position = messages.cursor();
-                        if let Some(arrival) = Arrival::of(delivery) {
-                            controller.arrived(&name, arrival, position);
-                        }
+                read(client.clone(), open, move |delivery, position| {
+                    if let Some(arrival) = Arrival::of(delivery) {
+                        controller.arrived(&name, arrival, position);
                     }
                 })
             });
@@ -263,13 +280,11 @@ impl Controller {
         let typing = Channel::<Typing>::named(typing_channel_name(current));
         jobs.retain(|channel, _| !channel.ends_with("/typing") || channel == typing.name());
         jobs.entry(typing.name().to_owned()).or_insert_with(|| {
-            let mut notices = client.subscribe_with(&typing, &SubscribeOptions::default().live());
+            let open = move |client: &Client| client.subscribe_with(&typing, &SubscribeOptions::default().live());
             let (controller, name) = (self.clone(), current.clone());
-            Job::start(async move {
-                while let Some(delivery) = notices.next().await {
-                    if let Delivery::Message(notice) = delivery {
-                        controller.noticed(&name, notice.value.author);
-                    }
+            read(client, open, move |delivery, _| {
+                if let Delivery::Message(notice) = delivery {
+                    controller.noticed(&name, notice.value.author);
                 }
             })
         });
@@ -281,7 +296,7 @@ impl Controller {
         result
     }
 
-    fn arrived(&self, name: &str, arrival: Arrival, position: Option<everwire::client::Cursor>) {
+    fn arrived(&self, name: &str, arrival: Arrival, position: Option<Cursor>) {
         let me = self.me().unwrap_or_default();
         let is_current = self.rooms().current().name == name;
         let is_watched = is_current && self.is_watched();
@@ -353,7 +368,7 @@ impl Controller {
     }
 
     /// Sends what is typed. Returns whether it could be.
-    pub(super) fn send(&self, name: &str, text: &str) -> bool {
+    pub(in crate::pages) fn send(&self, name: &str, text: &str) -> bool {
         let (Some(id), true) = (self.me(), Length::of(text).can_be_sent()) else { return false };
         let author = Author { id, name: visitor::name() };
         let message = self.change(name, |room| room.write(text, secret::random(), author, now()));
@@ -364,13 +379,13 @@ impl Controller {
         true
     }
 
-    pub(super) fn send_again(&self, name: &str, id: &str) {
+    pub(in crate::pages) fn send_again(&self, name: &str, id: &str) {
         if let Some(message) = self.change(name, |room| room.outgoing.send_again(id, now())).flatten() {
             self.publish(name, message);
         }
     }
 
-    pub(super) fn discard(&self, name: &str, id: &str) {
+    pub(in crate::pages) fn discard(&self, name: &str, id: &str) {
         self.change(name, |room| room.outgoing.remove(id));
     }
 
@@ -380,14 +395,16 @@ impl Controller {
         let channel = Channel::<Message>::named(channel_name(name));
         let options = PublishOptions::default().time_to_live(TIME_TO_LIVE);
         let publishing = client.publish_with(&channel, &message, options);
-        let (controller, name) = (self.clone(), name.to_owned());
-        spawn_local(async move {
+        let (controller, name, id) = (self.clone(), name.to_owned(), message.id.clone());
+        let job = Job::start(async move {
             let outcome = publishing.await.map(|published| published.cursor);
             let is_unknown = controller.change(&name, |room| room.published(&message.id, outcome));
             if is_unknown == Some(true) {
                 controller.look(&client, &name, &message.id).await;
             }
+            controller.0.sending.borrow_mut().remove(&message.id);
         });
+        self.0.sending.borrow_mut().insert(id, job);
     }
 
     /// Looks for a message of unknown fate in the history.

@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //! - [`page`], [`side`], [`log`], [`message_row`], [`composer`]: what is seen
-//! - [`controller`]: connects the state with the client; it outlives the page, so that what was written is sent
+//! - [`controller`]: connects the state with the client; it outlives the page, so that what was written is sent, and serves the chat
+//!   on the trading floor too
 //! - [`rooms`]: the state, of [`room`]s, each with
 //!   - [`timeline`]: what the server has stored; [`outgoing`]: what the visitor wrote and is not confirmed
 //!   - [`typing`]: who is typing
@@ -26,4 +27,6 @@ mod text;
 mod timeline;
 mod typing;
 
+pub(super) use controller::Controller;
+pub(super) use outgoing::{Fate, Outgoing, Unconfirmed};
 pub(crate) use page::ChatPage;

@@ -7,18 +7,18 @@ use everwire_companion_api::chat::Message;
 
 /// A message of the visitor that is not confirmed.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Unconfirmed {
-    pub(super) message: Message,
+pub(in crate::pages) struct Unconfirmed {
+    pub(in crate::pages) message: Message,
     /// When it was written, in milliseconds since the Unix epoch by this machine's clock.
     pub(super) time: f64,
     /// The position of the room then: the message is after it, if it was stored.
     pub(super) after: u64,
-    pub(super) fate: Fate,
+    pub(in crate::pages) fate: Fate,
 }
 
 /// What is known of a message that is not confirmed.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Fate {
+pub(in crate::pages) enum Fate {
     /// It waits for the connection or for the server's answer.
     Pending,
     /// The session was lost after it was sent. The history of the room shows whether it was stored.
@@ -29,16 +29,16 @@ pub(super) enum Fate {
 
 /// The messages that are not confirmed, in the order in which they were written.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(in crate::pages) struct Outgoing {
     messages: Vec<Rc<Unconfirmed>>,
 }
 
 impl Outgoing {
-    pub(super) fn messages(&self) -> &[Rc<Unconfirmed>] {
+    pub(in crate::pages) fn messages(&self) -> &[Rc<Unconfirmed>] {
         &self.messages
     }
 
-    pub(super) fn push(&mut self, message: Message, time: f64, after: u64) {
+    pub(in crate::pages) fn push(&mut self, message: Message, time: f64, after: u64) {
         self.messages.push(Rc::new(Unconfirmed { message, time, after, fate: Fate::Pending }));
     }
 
@@ -48,11 +48,20 @@ impl Outgoing {
 
     /// A message of the room is confirmed if it is one of these. Returns whether it was.
     ///
-    /// The ids say so: a server that has lost its keys takes the visitor for someone else.
+    /// The ids say so: others learn one only when it is stored, and a server that has lost its keys takes the visitor for someone else.
     pub(super) fn confirm(&mut self, message: &Message) -> bool {
-        let is_same =
-            self.find(&message.id).is_some_and(|unconfirmed| unconfirmed.message.author.id == message.author.id);
-        is_same && self.remove(&message.id).is_some()
+        self.remove(&message.id).is_some()
+    }
+
+    /// Nothing of this is on its way any more, and the positions are of another history.
+    pub(super) fn interrupt(&mut self, reason: &str) {
+        for unconfirmed in &mut self.messages {
+            let unconfirmed = Rc::make_mut(unconfirmed);
+            unconfirmed.after = 0;
+            if !matches!(unconfirmed.fate, Fate::Failed(_)) {
+                unconfirmed.fate = Fate::Failed(reason.to_owned());
+            }
+        }
     }
 
     /// Removes a message: it is confirmed, or the visitor does not want it any more.
@@ -92,11 +101,13 @@ pub(super) fn fate_of(error: PublishError) -> Fate {
         PublishError::Refused { code, .. } => format!("The server refused it ({code})."),
         PublishError::TooLarge { .. } => "It is too large.".to_owned(),
         PublishError::Full => "Too many messages wait for the connection.".to_owned(),
-        PublishError::Closed => "The connection is over. Reload the page, then write it again.".to_owned(),
+        PublishError::Closed => "The connection ended before it was sent.".to_owned(),
         error => format!("{error}."),
     })
 }
 
+/// The visitor switched to another server meanwhile.
+pub(super) const SWITCHED: &str = "You switched to another server before it was confirmed. The one before may have it.";
 /// The room's history does not have it.
 pub(super) const NOT_THERE: &str = "The connection was lost while it was sent, and it did not arrive.";
 /// The room's history could not be looked through.
@@ -128,6 +139,18 @@ mod tests {
         assert!(outgoing.remove("a").is_some());
         outgoing.set_fate("a", Fate::Looking);
         assert!(outgoing.messages().is_empty() && outgoing.send_again("a", 2.0).is_none());
+    }
+
+    #[test]
+    fn what_was_interrupted_says_so_and_what_had_failed_keeps_its_reason() {
+        let mut outgoing = Outgoing::default();
+        ["a", "b", "c"].into_iter().for_each(|id| outgoing.push(message("me", id), 1.0, 7));
+        outgoing.set_fate("b", Fate::Looking);
+        outgoing.set_fate("c", Fate::Failed("too large".to_owned()));
+        outgoing.interrupt(SWITCHED);
+        let fates: Vec<_> = outgoing.messages().iter().map(|unconfirmed| unconfirmed.fate.clone()).collect();
+        assert_eq!(fates, [SWITCHED, SWITCHED, "too large"].map(|reason| Fate::Failed(reason.to_owned())));
+        assert!(!outgoing.is_waiting() && outgoing.messages().iter().all(|unconfirmed| unconfirmed.after == 0));
     }
 
     #[test]

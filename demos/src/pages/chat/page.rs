@@ -27,7 +27,7 @@ const LOOK_AT_DATE: u32 = 30_000;
 #[component]
 pub(crate) fn ChatPage() -> Html {
     let connection = use_client_line();
-    let controller = use_controller();
+    let controller = use_controller(connection.0.key());
     let name = visitor::use_name();
     crate::ticks::use_ticks(LOOK_AT_DATE, true);
     let rooms = controller.rooms();
@@ -96,14 +96,14 @@ pub(crate) fn ChatPage() -> Html {
 
 /// The chat, which goes on without the page and is read while the page is shown.
 #[hook]
-fn use_controller() -> Controller {
+fn use_controller(server: String) -> Controller {
     let controller = Controller::shared();
     let client = use_context::<Option<Client>>().flatten();
     let update = use_force_update();
     use_effect_with(client, {
         let controller = controller.clone();
         move |client| {
-            controller.show(client.clone(), update);
+            controller.show(client.clone(), &server, update);
             move || controller.hide()
         }
     });

@@ -7,22 +7,22 @@ use everwire::client::{Cursor, PublishError};
 use everwire_companion_api::chat::{Author, HistoryPage, Message};
 use serde::{Deserialize, Serialize};
 
-use super::outgoing::{Fate, MAY_BE_THERE, NOT_THERE, Outgoing, fate_of};
+use super::outgoing::{Fate, MAY_BE_THERE, NOT_THERE, Outgoing, SWITCHED, fate_of};
 use super::timeline::{Entry, Place, Timeline};
 use super::typing::{Throttle, Typists};
 
 /// A room as the page has it.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(in crate::pages) struct Room {
     pub(super) name: String,
     pub(super) timeline: Timeline,
-    pub(super) outgoing: Outgoing,
+    pub(in crate::pages) outgoing: Outgoing,
     pub(super) typists: Typists,
     pub(super) throttle: Throttle,
     /// What the visitor has typed and not sent.
     pub(super) draft: String,
     pub(super) loading: Loading,
-    /// Why it is not subscribed any more.
+    /// Why the server does not send it.
     pub(super) problem: Option<String>,
     /// Where the subscription goes on when the page is shown again.
     pub(super) cursor: Option<Cursor>,
@@ -108,6 +108,7 @@ impl Room {
         is_watched: bool,
     ) -> Option<Rc<Entry>> {
         self.cursor = position.or(self.cursor);
+        self.problem = None;
         let (cursor, message) = match arrival {
             Arrival::Message(cursor, message) => (cursor, message),
             Arrival::Gap(cursor) => {
@@ -161,6 +162,13 @@ impl Room {
         if let Some(cursor) = self.cursor {
             self.read = Some(ReadUpTo(cursor.epoch, cursor.offset));
         }
+    }
+
+    /// The server is another one, with other messages. What the visitor wrote and is not confirmed stays, and can be sent there.
+    pub(super) fn begin_again(&mut self) {
+        let Self { name, mut outgoing, draft, read, .. } = std::mem::take(self);
+        outgoing.interrupt(SWITCHED);
+        *self = Self { name, outgoing, draft, read, ..Self::default() };
     }
 
     /// The visitor looks at another room.
@@ -313,7 +321,7 @@ mod tests {
         let mut world = World::started();
         world.write("mine");
         world.room.published("mine", Err(PublishError::Unknown));
-        let copy = Arrival::Message(at(1), Some(message("me", "mine")));
+        let copy = Arrival::Message(at(1), Some(message("another id", "mine")));
         assert!(world.room.take(copy, None, "another id", false).is_none());
         assert_eq!((world.fates().len(), world.room.unread()), (0, 0));
     }
@@ -416,5 +424,25 @@ mod tests {
         let refused = Delivery::Ended(SubscriptionError::InvalidName);
         world.take(Arrival::of(refused).expect("an end"), 0);
         assert!(world.room.problem.as_deref().is_some_and(|problem| problem.contains("not the name of a channel")));
+        world.take(Arrival::CaughtUp, 0);
+        assert_eq!(world.room.problem, None, "it was subscribed to again");
+    }
+
+    #[test]
+    fn on_another_server_what_was_not_confirmed_has_failed_and_can_be_sent_again() {
+        let mut world = World::started();
+        world.hear(9, "ada", "a");
+        world.write("mine");
+        world.room.draft = "not yet sent".to_owned();
+        world.room.begin_again();
+        assert_eq!((world.ids().len(), &*world.room.draft, world.room.cursor), (0, "not yet sent", None));
+        assert_eq!(world.fates(), [&Fate::Failed(SWITCHED.to_owned())]);
+        assert_eq!(
+            world.room.outgoing.send_again("mine", 1.0),
+            Some(message("me", "mine")).map(|again| Message { text: "hi".to_owned(), ..again })
+        );
+        world.take(Arrival::CaughtUp, 0);
+        assert!(!world.room.published("mine", Ok(at(1))));
+        assert_eq!((world.fates().len(), world.ids()), (0, vec!["mine"]));
     }
 }

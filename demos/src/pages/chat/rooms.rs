@@ -10,7 +10,7 @@ const MOST: usize = 40;
 
 /// The rooms, in the order in which they are listed.
 #[derive(Debug)]
-pub(super) struct Rooms {
+pub(in crate::pages) struct Rooms {
     all: Vec<Room>,
     current: usize,
 }
@@ -60,6 +60,10 @@ impl Rooms {
         &mut self.all[self.current]
     }
 
+    pub(in crate::pages) fn get(&self, name: &str) -> Option<&Room> {
+        self.all.iter().find(|room| room.name == name)
+    }
+
     pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Room> {
         self.all.iter_mut().find(|room| room.name == name)
     }
@@ -97,8 +101,13 @@ impl Rooms {
     }
 
     pub(super) fn can_be_removed(&self, name: &str) -> bool {
-        let room = self.all.iter().find(|room| room.name == name);
+        let room = self.get(name);
         !ROOMS.contains(&name) && room.is_some_and(|room| room.outgoing.messages().is_empty())
+    }
+
+    /// The server is another one: the rooms are listed as before, and empty but for what the visitor wrote there.
+    pub(super) fn begin_again(&mut self) {
+        self.all.iter_mut().for_each(Room::begin_again);
     }
 
     pub(super) fn unread(&self) -> u64 {

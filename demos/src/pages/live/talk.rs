@@ -1,18 +1,19 @@
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use everwire::client::SubscribeOptions;
 use everwire_companion_api::chat::Message;
 
 use super::feed::{Arrival, Model};
+use crate::pages::chat::{Outgoing, Unconfirmed};
 
 /// The messages that are shown.
 const SHOWN: usize = 40;
 
-/// The latest messages of a room, oldest first, and those of the visitor that are not stored yet.
+/// The latest messages of a room, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Talk {
     messages: VecDeque<Said>,
-    pending: Vec<Pending>,
 }
 
 /// A message of the room.
@@ -23,33 +24,15 @@ pub(super) struct Said {
     pub(super) message: Message,
 }
 
-/// A message of the visitor that has not come back.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pending {
-    pub(super) message: Message,
-    /// Why it was not stored.
-    pub(super) failed: Option<String>,
-}
-
 impl Talk {
     pub(super) fn messages(&self) -> impl Iterator<Item = &Said> {
         self.messages.iter()
     }
 
-    pub(super) fn pending(&self) -> &[Pending] {
-        &self.pending
-    }
-
-    /// The visitor writes a message, which is about to be published.
-    pub(super) fn write(&mut self, message: Message) {
-        self.pending.push(Pending { message, failed: None });
-    }
-
-    /// A message of the visitor was not stored.
-    pub(super) fn fail(&mut self, id: &str, why: String) {
-        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.message.id == id) {
-            pending.failed = Some(why);
-        }
+    /// Those of the visitor's messages that have not come back.
+    pub(super) fn pending<'a>(&'a self, outgoing: &'a Outgoing) -> impl Iterator<Item = &'a Rc<Unconfirmed>> {
+        let is_back = |pending: &Unconfirmed| self.messages.iter().any(|said| said.message.id == pending.message.id);
+        outgoing.messages().iter().filter(move |pending| !is_back(pending))
     }
 }
 
@@ -60,13 +43,8 @@ impl Model for Talk {
         SubscribeOptions::default().last(SHOWN as u64)
     }
 
-    fn restart(&mut self) {
-        self.messages.clear();
-    }
-
     fn take(&mut self, arrival: Arrival<Message>) {
         let message = arrival.item;
-        self.pending.retain(|pending| pending.message.id != message.id);
         // One that was sent again after its fate was unknown.
         if self.messages.iter().any(|said| said.message.id == message.id) {
             return;
@@ -95,20 +73,12 @@ mod tests {
 
     #[test]
     fn an_own_message_waits_until_it_comes_back() {
-        let mut talk = Talk::default();
-        talk.write(message("a"));
+        let (mut talk, mut outgoing) = (Talk::default(), Outgoing::default());
+        outgoing.push(message("a"), 0.0, 0);
         talk.take(arrival("b"));
-        assert_eq!((talk.messages().count(), talk.pending().len()), (1, 1));
+        assert_eq!((talk.messages().count(), talk.pending(&outgoing).count()), (1, 1));
         talk.take(arrival("a"));
-        assert_eq!((talk.messages().count(), talk.pending().len()), (2, 0));
-    }
-
-    #[test]
-    fn a_message_that_was_not_stored_says_why() {
-        let mut talk = Talk::default();
-        talk.write(message("a"));
-        talk.fail("a", "too large".to_owned());
-        assert_eq!(talk.pending()[0].failed.as_deref(), Some("too large"));
+        assert_eq!((talk.messages().count(), talk.pending(&outgoing).count()), (2, 0));
     }
 
     #[test]
