@@ -122,7 +122,7 @@ impl SendBuffer {
     /// Whether something waits for the buffer to drain, so that whatever the server sends makes it worth measuring: it may have
     /// answered what was in the buffer, and timers of a hidden page fire once a minute.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.is_flushing || !self.has_headroom()
+        self.is_flushing() || !self.has_headroom()
     }
 
     pub(crate) fn set_flushing(&mut self, is_flushing: bool) {
@@ -130,7 +130,7 @@ impl SendBuffer {
     }
 
     pub(crate) fn is_flushing(&self) -> bool {
-        self.is_flushing
+        cfg!(feature = "flush") && self.is_flushing
     }
 
     /// Requests a measurement; returns false where one is under way.

@@ -195,6 +195,7 @@ impl Connection {
             Input::Open { since_last_dial } => self.open(now, since_last_dial),
             Input::Reconnect => self.reconnect(now),
             Input::Close => self.close(now),
+            #[cfg(feature = "flush")]
             Input::Flush => self.flush(),
             Input::Opened { socket } => self.opened(now, socket),
             Input::Pong { socket, ping, server_time } => self.pong(now, socket, ping, server_time),
@@ -403,6 +404,7 @@ impl Connection {
         }
     }
 
+    #[cfg(feature = "flush")]
     fn flush(&mut self) {
         let is_flushing = !self.is_flushed();
         self.buffer.set_flushing(is_flushing);
@@ -757,7 +759,7 @@ impl Connection {
         self.stop_liveness();
         let at_risk = self.buffer.reset(buffered);
         // A flush goes on for what waits in the outbox, over the next socket.
-        if self.is_flushed() {
+        if self.buffer.is_flushing() && self.is_flushed() {
             self.buffer.set_flushing(false);
         }
         at_risk

@@ -30,6 +30,7 @@ pub enum Input {
     /// The application closes the connection. The driver keeps the close code and the reason.
     Close,
     /// The application waits until everything was handed to the network.
+    #[cfg(feature = "flush")]
     Flush,
     /// The socket is open.
     Opened {
