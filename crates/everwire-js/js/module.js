@@ -67,7 +67,7 @@ export function createCore(options, onTrap) {
 
 /** The operands of inputs, actions and options. Memory that has grown is another buffer. */
 export const operandsOf = (wasm) =>
-  wasm.view?.length ? wasm.view : (wasm.view = new Float64Array(wasm.memory.buffer, wasm.operands.value, OPERANDS));
+  wasm.view?.length ? wasm.view : (wasm.view = new Float64Array(wasm.memory.buffer, wasm["operands"].value, OPERANDS));
 
 /**
  * The module has trapped: nothing in its memory can be trusted any more. None of its cores is touched again, and the next one is of a

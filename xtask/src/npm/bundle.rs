@@ -42,8 +42,9 @@ const PACKAGES: [&str; 3] = ["everwire", "react", "vue"];
 const REQUIRED: [&str; 4] = ["js/inline.js", "js/inline-client.js", "js/react.js", "js/vue.js"];
 
 /// Members of objects that no application sees, whose names are shortened: 200 bytes of a download of 10,000. None of them may be a name of the
-/// platform, of what the wasm module exports, or of what `index.js` and `client.js` export to the other entries.
-const INTERNAL: [&str; 47] = [
+/// platform, of what the wasm module exports, or of what `index.js` and `client.js` export to the other entries. Of the module's exports, those
+/// may be that are read by their names in quotes alone, which stay.
+const INTERNAL: [&str; 50] = [
     "act",
     "args",
     "caughtUp",
@@ -55,6 +56,7 @@ const INTERNAL: [&str; 47] = [
     "entry",
     "exchange",
     "fail",
+    "handle",
     "hasHeartbeat",
     "idOf",
     "isError",
@@ -72,6 +74,7 @@ const INTERNAL: [&str; 47] = [
     "loop",
     "measure",
     "moved",
+    "operands",
     "pause",
     "pings",
     "position",
@@ -79,6 +82,7 @@ const INTERNAL: [&str; 47] = [
     "put",
     "queue",
     "readers",
+    "release",
     "serves",
     "settle",
     "skip",

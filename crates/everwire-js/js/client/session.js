@@ -193,7 +193,7 @@ export function createSession(target, WebSocket, url, token, options, log) {
     }
     let status;
     try {
-      status = wasm.handle(core, machine.now, code.INPUT_MESSAGE, entry.id, entry.high, entry.low, offset, time, after);
+      status = wasm["handle"](core, machine.now, code.INPUT_MESSAGE, entry.id, entry.high, entry.low, offset, time, after);
     } catch (error) {
       trapped(error);
       return true;
