@@ -1,6 +1,7 @@
 import { expectAccessible } from "../support/accessibility.ts";
 import { EchoPage } from "../support/echo-page.ts";
 import { Line, recovery } from "../support/line.ts";
+import { Phases } from "../support/phases.ts";
 import { StartPage } from "../support/start-page.ts";
 import { expect, test } from "../support/test.ts";
 
@@ -51,18 +52,18 @@ test.describe("the start page", () => {
       errors.expectLostConnections();
       errors.expect(/^Failed to load resource/);
       const start = await StartPage.visit(page);
+      const phases = await Phases.watch(page);
       await start.line.break("Kill the server");
-      await start.line.down();
-      await start.line.open();
+      await expect.poll(() => phases.seen(), recovery).toMatch(/waiting connecting open$/);
       await start.countsOn();
     });
 
     test("has the menu of a page with a connection of its own kill the server, too", async ({ page, errors }) => {
       errors.expectLostConnections();
       const { line } = await EchoPage.connected(page);
+      const phases = await Phases.watch(page);
       await line.break("Kill the server");
-      await line.down();
-      await line.open();
+      await expect.poll(() => phases.seen(), recovery).toMatch(/waiting connecting open$/);
     });
   });
 
