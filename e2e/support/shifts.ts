@@ -19,13 +19,16 @@ export class Shifts {
       const observer = new PerformanceObserver((list) => take(list.getEntries()));
       observer.observe({ type: "layout-shift" });
       const place = ({ x, y, width, height }: DOMRect) => `${x},${y} ${width}×${height}`;
+      // A number with a digit more, in a column of numbers: its right edge stays.
+      const grewInPlace = ({ node, previousRect, currentRect }: Shift["sources"][number]) =>
+        node instanceof Text && previousRect.right === currentRect.right && previousRect.y === currentRect.y && previousRect.height === currentRect.height;
       const name = (node: Node | null) => (node instanceof Element ? `${node.tagName.toLowerCase()}.${node.className}` : `“${node?.textContent}”`);
       return async () => {
         // A shift is reported with the frame that it is drawn in.
         await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
         take(observer.takeRecords());
         return shifts.flatMap(({ sources }) =>
-          sources.map(({ node, previousRect, currentRect }) => `${name(node)} from ${place(previousRect)} to ${place(currentRect)}`),
+          sources.filter((source) => !grewInPlace(source)).map(({ node, previousRect, currentRect }) => `${name(node)} from ${place(previousRect)} to ${place(currentRect)}`),
         );
       };
     });
