@@ -1,7 +1,7 @@
-//! Checks that the modules of the libraries do not import each other in a circle.
+//! Checks that the modules of the libraries do not import each other in a cycle.
 //!
-//! `cargo modules` prints which module uses which. Its own option `--acyclic` also takes the types and functions within a module into
-//! account, whose circles (a type and its methods) are none to avoid, so that the circles are looked for here.
+//! `cargo modules` prints which module uses which. Its own option `--acyclic` also reports cycles between the types and functions within
+//! a module, such as a type and its methods, so the cycles between modules are found here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,12 +21,12 @@ const LIBRARIES: [&str; 7] = [
     "everwire-load",
 ];
 
-/// Those with other modules in browsers.
+/// The libraries that have other modules in browsers.
 const IN_BROWSERS: [&str; 3] = ["everwire", "everwire-js", "everwire-yew"];
 
 const BROWSER: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 
-/// Leaves modules and what they use of each other. The tool takes items that are not for browsers for tests.
+/// Reduces the output to modules and what they use of each other. The tool takes items that are not for browsers for tests.
 const FLAGS: [&str; 8] = [
     "--all-features",
     "--cfg-test",
@@ -68,14 +68,14 @@ fn check(workspace: &Workspace, package: &str, target: &[&str]) -> Result<()> {
     let command = workspace.command("cargo").args(["modules", "dependencies", "--lib", "--package", package]);
     let graph = command.args(FLAGS).args(target).output().with_context(|| format!("the modules of {shown}"))?;
     let uses = read(&graph);
-    if let Some(circle) = circle(&uses) {
-        bail!("{shown}: modules import each other in a circle: {}", circle.join(" → "));
+    if let Some(cycle) = cycle(&uses) {
+        bail!("{shown}: modules import each other in a cycle: {}", cycle.join(" → "));
     }
-    println!("{shown}: {} modules, none in a circle with another", uses.len());
+    println!("{shown}: {} modules, no cycle", uses.len());
     Ok(())
 }
 
-/// Reads the edges of a graph in the language of Graphviz.
+/// Reads the edges of a Graphviz graph.
 fn read(graph: &str) -> Uses<'_> {
     let mut uses = Uses::new();
     for line in graph.lines() {
@@ -90,10 +90,10 @@ fn read(graph: &str) -> Uses<'_> {
     uses
 }
 
-/// Modules of which each uses the next, and the last the first.
-fn circle<'a>(uses: &Uses<'a>) -> Option<Vec<&'a str>> {
+/// Modules of which each uses the next; the first is also the last.
+fn cycle<'a>(uses: &Uses<'a>) -> Option<Vec<&'a str>> {
     let mut left = uses.clone();
-    // A module that uses none of those that are left is in no circle with them.
+    // A module that uses none of the remaining ones is in no cycle with them.
     while let Some(end) = left.iter().find(|(_, used)| used.is_empty()).map(|(name, _)| *name) {
         left.remove(end);
         for used in left.values_mut() {
@@ -123,14 +123,14 @@ mod tests {
 }"#;
 
     #[test]
-    fn modules_that_use_each_other_in_one_direction_are_in_no_circle() {
+    fn modules_that_use_each_other_in_one_direction_are_in_no_cycle() {
         let uses = read(GRAPH);
-        assert_eq!((uses.len(), circle(&uses)), (4, None));
+        assert_eq!((uses.len(), cycle(&uses)), (4, None));
     }
 
     #[test]
-    fn a_circle_is_named_without_what_leads_to_it() {
+    fn a_cycle_is_reported_without_what_leads_to_it() {
         let graph = format!("{GRAPH}\n    \"app::c\" -> \"app::b\" [label=\"uses\"]");
-        assert_eq!(circle(&read(&graph)), Some(vec!["app::b", "app::c", "app::b"]));
+        assert_eq!(cycle(&read(&graph)), Some(vec!["app::b", "app::c", "app::b"]));
     }
 }

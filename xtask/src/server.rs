@@ -1,15 +1,14 @@
-//! The companion server as a process of its own.
+//! The companion server as a child process.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Child;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-use crate::children;
+use crate::process::Child;
 use crate::workspace::Workspace;
 
 /// A running companion server. Dropping it ends the process; the worker of a supervisor ends with that.
@@ -20,9 +19,9 @@ pub(crate) struct Server {
 
 /// What a server is for.
 pub(crate) enum Purpose<'a> {
-    /// It serves the demos and keeps their messages. Where that works, a supervisor replaces it when a visitor kills it.
-    Demos { dist: &'a Path, journal: &'a Path },
-    /// Tests connect to it. What it logs goes to a file.
+    /// It serves the demos and keeps their messages. On Unix, a supervisor replaces it when a visitor kills it.
+    Demos { pages: &'a Path, journal: &'a Path },
+    /// Tests connect to it. It logs to a file.
     Tests { log: &'a Path },
 }
 
@@ -31,13 +30,12 @@ impl Server {
     pub(crate) fn start(workspace: &Workspace, program: &Path, port: u16, purpose: &Purpose<'_>) -> Result<Self> {
         let listen = format!("127.0.0.1:{port}");
         let program = program.to_string_lossy();
-        // It listens to this machine alone, whose owner may know what it does. Whoever stops it is not going to use it
-        // again: no client's return has to be spread out.
+        // It listens on this machine only, so its monitor is not public. No client reconnects after it stops, so it need not drain.
         let args = ["--listen", &listen, "--faults", "--monitor", "--drain", "0"];
         let mut command = workspace.command(&program).args(args);
         match purpose {
-            Purpose::Demos { dist, journal } => {
-                command = command.args(["--dist".as_ref(), dist.as_os_str()]);
+            Purpose::Demos { pages, journal } => {
+                command = command.args(["--dist".as_ref(), pages.as_os_str()]);
                 command = command.args(["--journal".as_ref(), journal.as_os_str()]);
                 if cfg!(unix) {
                     command = command.args(["--supervise"]);
@@ -49,26 +47,25 @@ impl Server {
             }
         }
         let mut child = command.spawn()?;
-        children::keep(&child);
-        let stdout = child.stdout.take().context("the server's stdout is not piped")?;
+        let stdout = child.stdout().context("the server's stdout is not piped")?;
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
         let Some(address) = line.trim().strip_prefix("listening on ") else {
-            let _ = child.kill();
-            bail!("the companion server did not come up on {listen}: it printed {line:?}");
+            bail!("the companion server did not start on {listen}: it printed {line:?}");
         };
-        // The pipe has to be emptied for as long as the server may write to it.
+        let address = address.to_owned();
+        // The server would block on a full pipe.
         thread::spawn(move || std::io::copy(&mut stdout.by_ref(), &mut std::io::sink()));
-        Ok(Self { child, address: address.to_owned() })
+        Ok(Self { child, address })
     }
 
-    /// Where to reach it: `http://…`.
+    /// Its address, `http://…`.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Where its WebSocket endpoints are: `ws://…`.
+    /// The address of its WebSocket endpoints, `ws://…`.
     pub(crate) fn web_socket_address(&self) -> String {
         self.address.replacen("http", "ws", 1)
     }
@@ -83,16 +80,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It fails when the server has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The port asked for if nobody listens there, else one that is free. A port that stays the same from run to run keeps
-/// what was compiled with it.
+/// The preferred port if it is free, otherwise another one. A port that stays the same from run to run keeps what was compiled with it.
 pub(crate) fn free_port(preferred: u16) -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", preferred))
         .or_else(|_| TcpListener::bind(("127.0.0.1", 0)))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::command::Command;
+use crate::process::Command;
 
 /// The cargo workspace that this program belongs to.
 pub(crate) struct Workspace {
@@ -14,8 +14,20 @@ pub(crate) struct Workspace {
     search_path: OsString,
 }
 
+/// A crate of the workspace.
+pub(crate) struct Package {
+    pub(crate) name: String,
+    /// Its folder, below the root.
+    pub(crate) folder: PathBuf,
+    /// Sorted.
+    pub(crate) features: Vec<String>,
+    /// Whether its manifest does not say `publish = false`.
+    pub(crate) is_published: bool,
+    pub(crate) has_library: bool,
+}
+
 impl Workspace {
-    /// Finds the workspace from the place that this program was compiled in.
+    /// Finds the workspace by where this program was compiled.
     pub(crate) fn find() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?.to_path_buf();
         let search_path = search_path(&root)?;
@@ -31,7 +43,7 @@ impl Workspace {
         &self.root
     }
 
-    /// A command that runs in the root and finds the tools that set-up installs.
+    /// A command that runs in the root and finds the installed tools.
     pub(crate) fn command(&self, program: &str) -> Command {
         let program = self.which(program).unwrap_or_else(|| program.into());
         Command::new(program, &self.root, &self.search_path)
@@ -43,23 +55,18 @@ impl Workspace {
         env::split_paths(&self.search_path).map(|folder| folder.join(&file)).find(|path| path.is_file())
     }
 
-    /// Where cargo puts what it builds, wherever the person has told it to.
+    /// The target directory that cargo is configured to use.
     pub(crate) fn target(&self) -> Result<PathBuf> {
         let metadata = self.metadata()?;
         let target = metadata["target_directory"].as_str().context("cargo metadata names no target_directory")?;
         Ok(target.into())
     }
 
-    /// The crates of the workspace with their features, sorted.
-    pub(crate) fn features(&self) -> Result<Vec<(String, Vec<String>)>> {
+    /// The crates of the workspace.
+    pub(crate) fn packages(&self) -> Result<Vec<Package>> {
         let metadata = self.metadata()?;
         let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
-        let features = packages.iter().map(|package| {
-            let name = package["name"].as_str().context("a package has no name")?;
-            let features = package["features"].as_object().context("a package has no list of features")?;
-            Ok((name.to_owned(), features.keys().cloned().collect()))
-        });
-        features.collect()
+        packages.iter().map(|package| Package::read(package, &self.root)).collect()
     }
 
     fn metadata(&self) -> Result<serde_json::Value> {
@@ -67,7 +74,7 @@ impl Workspace {
         Ok(serde_json::from_str(&metadata)?)
     }
 
-    /// The version of a crate that Cargo.lock has settled on.
+    /// The version of a crate in Cargo.lock.
     pub(crate) fn locked_version(&self, package: &str) -> Result<String> {
         let path = self.root.join("Cargo.lock");
         let lock = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -77,7 +84,25 @@ impl Workspace {
     }
 }
 
-/// PATH, with the places in front where npm and cargo put programs.
+impl Package {
+    fn read(package: &serde_json::Value, root: &Path) -> Result<Self> {
+        let text = |name: &str| package[name].as_str().with_context(|| format!("a package has no {name}"));
+        let manifest = Path::new(text("manifest_path")?);
+        let folder = manifest.parent().and_then(|folder| folder.strip_prefix(root).ok());
+        let features = package["features"].as_object().context("a package has no list of features")?;
+        let targets = package["targets"].as_array().context("a package has no list of targets")?;
+        let kinds = targets.iter().flat_map(|target| target["kind"].as_array()).flatten();
+        Ok(Self {
+            name: text("name")?.to_owned(),
+            folder: folder.context("a package is not below the root")?.to_path_buf(),
+            features: features.keys().cloned().collect(),
+            is_published: package["publish"].is_null(),
+            has_library: kinds.filter_map(|kind| kind.as_str()).any(|kind| kind.ends_with("lib")),
+        })
+    }
+}
+
+/// PATH, preceded by the folders where npm and cargo install programs.
 fn search_path(root: &Path) -> Result<OsString> {
     let cargo_home =
         env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
