@@ -1,6 +1,7 @@
 //! The project's chores, run as `cargo xtask <command>`.
 //!
 //! # Layout
+//! - [`quick`]: formats, lints and tests what changed
 //! - [`tools`]: what the chores need installed, in one table, and how to install it
 //! - [`demo`]: builds the demos ([`pages`]) and serves them ([`server`])
 //! - [`npm`]: builds the npm package
@@ -27,6 +28,7 @@ mod modules;
 mod npm;
 mod pages;
 mod process;
+mod quick;
 mod server;
 mod test;
 mod tools;
@@ -42,6 +44,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Format, and lint and test what changed: the inner loop, in seconds
+    Quick(quick::Options),
     /// Install every tool and package that the other commands need
     Setup,
     /// Build the demos and serve them from the companion server
@@ -88,6 +92,7 @@ fn run(chore: Chore) -> Result<()> {
     process::end_with_this_process()?;
     let workspace = Workspace::find()?;
     match chore {
+        Chore::Quick(options) => quick::run(&workspace, &options),
         Chore::Setup => tools::ensure_installed(&workspace, &Need::ALL),
         Chore::Demo(options) => demo::run(&workspace, &options),
         Chore::Npm => npm::run(&workspace),
