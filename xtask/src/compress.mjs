@@ -1,5 +1,5 @@
-// Writes a `.br` and a `.gz` beside each file below a folder that becomes smaller by that, so that a server can send it
-// without compressing it for each visitor: node compress.mjs FOLDER
+// Writes a `.br` and a `.gz` next to each file below a folder that compression makes smaller, so that a server need not
+// compress it for each visitor: node compress.mjs FOLDER
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";

@@ -285,7 +285,7 @@ mod orphans {
         }
     }
 
-    /// The children of this process that no [`super::Child`] stands for.
+    /// The children of this process without a [`super::Child`].
     pub(super) fn strays() -> Vec<u32> {
         let running = running();
         children().into_iter().filter(|pid| !running.contains(*pid)).collect()

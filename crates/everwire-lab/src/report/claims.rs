@@ -39,8 +39,8 @@ fn influence(results: &Results) -> Option<String> {
     });
     Some(format!(
         "**“Load grows with pings and connections more than with message size.”** {}\n\n\
-         Where what is varied grows ten times, the server's processor time grows so many times, if it does so evenly between the \
-         ends of the range; in brackets what it was there, in per cent of a core:\n\n\
+         The factor by which the server's processor time grows when the varied quantity grows tenfold, assuming even growth between \
+         the ends of the range; in brackets the processor time at the ends, in per cent of a core:\n\n\
          | server | {} |\n|---|{}{}",
         verdicts.join(" "),
         columns.iter().map(|range| range.heading()).collect::<Vec<_>>().join(" | "),
@@ -71,7 +71,7 @@ impl StepRange {
     fn heading(&self) -> String {
         let (first, last) = (self.first(), self.last());
         match self.experiment {
-            Experiment::PingPeriod => format!("pings a second: one every {first} to one every {last}"),
+            Experiment::PingPeriod => format!("pings per second: one every {first} to one every {last}"),
             Experiment::Connections => format!("connections, each with its pings: {first} to {last}"),
             _ => format!("message size: {first} to {last}"),
         }
@@ -142,7 +142,7 @@ fn most_connections(results: &Results, cores: usize) -> Option<String> {
         Some(format!("\n- {}: {outcome}", implementation.name))
     });
     Some(format!(
-        "**“25,000 connections on one server with 32 cores.”** With {} asked for on {cores} cores here:\n{}",
+        "**“25,000 connections on one server with 32 cores.”** With {} requested on {cores} cores here:\n{}",
         step.label,
         lines.collect::<String>()
     ))
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn a_server_that_held_all_connections_is_listed_with_its_latency() {
         let text = most_with(run(0, 0, 25_000.0, 20.0, 3.5));
-        assert!(text.contains("With 25000 asked for on 2 cores here"), "{text}");
+        assert!(text.contains("With 25000 requested on 2 cores here"), "{text}");
         let line = "Everwire: all 25,000 open in 2 processes, each with a message every 2.5 s; 300,000 messages, none lost, \
                     p50 0.35 ms, p99 3.50 ms";
         assert!(text.contains(line), "{text}");

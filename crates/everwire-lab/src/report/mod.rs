@@ -182,7 +182,7 @@ fn tables_by_step(results: &Results, experiment: Experiment, heading: &str) -> S
     );
     if experiment == Experiment::Connections {
         let table = tables::memory(results, experiment, heading);
-        let _ = write!(text, "\n\nMemory of all the server's processes, at its most:\n\n{table}");
+        let _ = write!(text, "\n\nPeak memory of all the server's processes:\n\n{table}");
     }
     text
 }
@@ -213,29 +213,29 @@ fn how_to_read(machine: &Machine) -> String {
     format!(
         "## How to read this\n\n\
          - Every connection sends on a schedule of its own that a slow server does not move. A round trip counts from the time \
-         that the message was due, so what waits behind a stalled server is in it. “Sent late by” is the load generator's own \
-         doing: the first 2 ms, which its timers take, are not in the round trip, and what is beyond them is.\n\
+         that the message was due, so the wait behind a stalled server is part of it. “Sent late by” is the \
+         load generator's own delay: its timers take up to 2 ms, which do not count in the round trip; more than that does.\n\
          - A figure is the median of its runs, with the least and the most in brackets. In each run every server takes every step, \
-         in turns. What is lost is that of all runs together.\n\
-         - Before messages count, some are sent that do not: a server that compiles what runs often works faster after that.\n\
+         in turns. Losses are the sum over all runs.\n\
+         - The load generator warms the server up with messages that do not count: a just-in-time compiler makes a server faster.\n\
          - Processor time is that of all processes of the server, from the system's scheduler, in per cent of one core. It does \
-         not depend on who else was busy, but a server that is asked without haste works less efficiently than one under load.\n\
-         - Latency does depend on it: the load generator took a part of the same {} cores.\n\
-         - Memory is what the server's processes had resident at the most, with what they had before the first connection and, in \
-         Node.js, with garbage that was not collected yet. What the kernel holds for a TCP connection is not in it. What an idle \
-         connection takes is measured by `cargo xtask bench server`.\n\
-         - A process of Everwire has a thread for each core, but for “{WORKERS}”, where it has one. A process of Node.js has one for \
+         not depend on other load, but a server with little to do spends more on each message than one under load.\n\
+         - Latency depends on other load: the load generator used a part of the same {} cores.\n\
+         - Memory is the peak resident memory of the server's processes, including what they had before the first connection and, in \
+         Node.js, garbage that was not collected yet. It excludes the kernel's memory for TCP connections. `cargo xtask bench server` \
+         measures the memory of an idle connection.\n\
+         - A process of Everwire has a thread for each core, except in “{WORKERS}”, where it has one. A process of Node.js has one for \
          JavaScript. With several workers, Everwire's share a port and the system gives each its connections (`--reuse-port`). \
          Those of Node.js have one more process above them, of its `cluster` module, which hands out connections: `2 + 1` is two that \
          serve and this one; its processor time and its memory count.\n\
-         - The servers that Everwire's is compared with are in `bench/reference`: each does no more than echo, without compression. socket.io and \
+         - The servers that Everwire is compared with are in `bench/reference`: each does no more than echo, without compression. socket.io and \
          SocketCluster give an application more than a bare WebSocket (events, acknowledgements, channels), and each message pays.\n\
          - The command lines work in the project's root after `cargo xtask setup` and `cargo build --release -p everwire-companion -p \
          everwire-load`: start a server in one terminal (two lines are two servers) and the load in another. The lab lets the system \
          choose ports, and adds `--quiet`, `--json` with a file, and `--server-pid` with the server's processes.\n\n\
          Versions: {}.\n\n\
          Measure again with `cargo xtask lab`; `cargo xtask lab --only most` repeats one experiment, and `--render` writes this page \
-         anew from what was measured last.",
+         again from what was measured last.",
         machine.cores,
         versions.join(", "),
         WORKERS = title(Experiment::Workers),

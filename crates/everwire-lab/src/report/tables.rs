@@ -62,7 +62,7 @@ pub(super) fn in_full(results: &Results, experiment: Experiment) -> String {
         "server",
         "processes",
         "open",
-        "answered a second",
+        "answered per second",
         "lost",
         "p50, ms",
         "p99, ms",
