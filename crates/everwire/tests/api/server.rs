@@ -55,18 +55,46 @@ mod native {
 
 #[cfg(target_family = "wasm")]
 mod remote {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use wasm_bindgen::prelude::*;
+    use wasm_bindgen_futures::JsFuture;
+
+    /// `cargo xtask test wasm` compiles in the address of the server that it starts; the other is the default of a companion server.
+    const SERVER: &str = match option_env!("EVERWIRE_TEST_SERVER") {
+        Some(server) => server,
+        None => "ws://127.0.0.1:9001",
+    };
+
+    // A plain WebSocket: the isolation headers of the test page block other requests to another origin.
+    #[wasm_bindgen(inline_js = "export const reach = (url) => new Promise((resolve) => {
+        const socket = new WebSocket(url);
+        socket.onerror = () => resolve(false);
+        socket.onopen = () => { socket.close(); resolve(true); };
+    });")]
+    extern "C" {
+        fn reach(url: &str) -> js_sys::Promise;
+    }
+
     pub(crate) struct TestServer;
 
     impl TestServer {
+        /// Without a server every test would fail by a timeout that does not say why.
         pub(crate) async fn start() -> Self {
+            static IS_REACHED: AtomicBool = AtomicBool::new(false);
+            if !IS_REACHED.load(Ordering::Relaxed) {
+                let reached = JsFuture::from(reach(&format!("{SERVER}/echo"))).await;
+                assert!(
+                    reached.is_ok_and(|reached| reached.is_truthy()),
+                    "start the server of these tests first, by `cargo run -p everwire-companion -- --faults`; nothing answers at {SERVER}"
+                );
+                IS_REACHED.store(true, Ordering::Relaxed);
+            }
             Self
         }
 
         pub(crate) fn url(&self, path: &str) -> String {
-            let Some(server) = option_env!("EVERWIRE_TEST_SERVER") else {
-                panic!("run the browser tests by `cargo xtask test wasm`, which starts the server that they need");
-            };
-            format!("{server}{path}")
+            format!("{SERVER}{path}")
         }
     }
 }
