@@ -5,6 +5,7 @@
 //! - [`tools`]: what the chores need installed, in one table, and how to install it
 //! - [`demo`]: builds the demos ([`pages`]) and serves them ([`server`])
 //! - [`npm`]: builds the npm package
+//! - [`package`]: checks that the crates and the npm package could be published
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
 //! - [`mod@bench`]: compares the npm package and the Rust API with their peers
 //! - [`modules`]: looks for import cycles among the modules of the libraries
@@ -26,6 +27,7 @@ mod bench;
 mod demo;
 mod modules;
 mod npm;
+mod package;
 mod pages;
 mod process;
 mod quick;
@@ -52,6 +54,8 @@ enum Chore {
     Demo(demo::Options),
     /// Build, measure and pack the npm package, and let npm check that it could be published
     Npm,
+    /// Check that the crates and the npm package could be published, and what they depend on
+    Package(package::Options),
     /// Run every check and every test, or the named steps
     Test(test::Options),
     /// Compare size, speed and memory with the peers; missing a budget fails
@@ -96,6 +100,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Setup => tools::ensure_installed(&workspace, &Need::ALL),
         Chore::Demo(options) => demo::run(&workspace, &options),
         Chore::Npm => npm::run(&workspace),
+        Chore::Package(options) => package::run(&workspace, &options),
         Chore::Test(options) => test::run(&workspace, &options),
         Chore::Bench(options) => bench::run(&workspace, &options),
         Chore::Lab(arguments) => {

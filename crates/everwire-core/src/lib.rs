@@ -34,6 +34,7 @@
 //! - [`Time`]: the one type for times and spans
 
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 

@@ -17,6 +17,8 @@
 //! - `meter`: counts in a worker process; `interval`: its report; `statistics`: sums the reports up
 //! - `server`: watches the processes of the server
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod chart;
 mod histogram;
 mod record;

@@ -107,8 +107,9 @@ const PACKAGES: [&str; 3] = ["everwire", "react", "vue"];
 /// The entries for `require`, where `everwire` is `everwire/inline`: from CommonJS no file can be found.
 const REQUIRED: [&str; 4] = ["js/inline.js", "js/inline-client.js", "js/react.js", "js/vue.js"];
 
-/// Private members, whose names are shortened: saves 200 of 10,000 bytes. None of them may be a name of the platform or an export of `index.js` or `client.js` to the other entries. Exports of
-/// the wasm module may be in the list if they are only read by quoted names, which stay.
+/// Private members, whose names are shortened: saves 200 of 10,000 bytes. None of them may be a name of the platform, or an export of
+/// `index.js` or `client.js` to the other entries. An export of the wasm module may be in the list if it is only read by its quoted name,
+/// which stays.
 const INTERNAL: [&str; 50] = [
     "act",
     "args",

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::Run;
 use crate::bench;
+use crate::package;
 use crate::workspace::Workspace;
 
 /// The crates with code for the browser, compiled for it.
@@ -41,6 +42,7 @@ pub(super) fn lint(run: &mut Run<'_>) {
     }
     run.step("doc, native", || doc(workspace, &["--workspace"]));
     run.step("doc, wasm", || doc(workspace, &BROWSER));
+    run.step("crate packages", || package::check_crates(workspace, false));
     for tests in ["e2e", "crates/everwire-js/tests"] {
         run.step(format!("types of {tests}"), || workspace.command("tsc").args(["--project", tests]).run());
     }
