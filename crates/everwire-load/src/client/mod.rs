@@ -1,11 +1,9 @@
-//! One connection.
+//! One client: the socket and the timer that drive its state machine.
 //!
 //! # Layout
-//! - [`agent`]: its logic without I/O, which returns [`action`]s
-//! - here: the socket and the clock that drive it
+//! - [`state`]: the state machine, without I/O
 
-mod action;
-mod agent;
+mod state;
 
 use std::sync::Arc;
 
@@ -17,41 +15,36 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use self::action::Action;
-use self::agent::Agent;
-use crate::clock::Clock;
-use crate::dialect::Purpose;
-use crate::meter::Meter;
-use crate::plan::{Part, Plan};
-use crate::window::Window;
+use self::state::{Action, ClientState};
+use crate::dialect::Role;
+use crate::plan::{ClientPlan, Clock, Plan, SendWindow};
+use crate::statistics::WorkerCounters;
 
-/// Means nothing in any dialect.
-const NO_TEXT: &str = "\u{fffd}";
+/// Stands for a message that is not text. It is unexpected in every dialect.
+const NOT_TEXT: &str = "\u{fffd}";
 
-/// The context that all clients of a process share.
+/// What all clients of a process share.
 #[derive(Clone)]
 pub(crate) struct ClientContext {
     pub(crate) plan: Arc<Plan>,
     pub(crate) clock: Clock,
-    pub(crate) meter: Arc<Meter>,
-    pub(crate) signal: watch::Receiver<Signal>,
-    pub(crate) roots: Roots,
+    pub(crate) counters: Arc<WorkerCounters>,
+    pub(crate) phase: watch::Receiver<ClientPhase>,
+    pub(crate) roots: TlsRoots,
 }
 
-/// The roots for `wss://`: those of the command line, or the default.
+/// The root certificates for `wss://`: those of the command line, or the default.
 #[derive(Clone, Default)]
-pub(crate) struct Roots {
+pub(crate) struct TlsRoots {
     #[cfg(feature = "rustls-own-roots")]
-    chosen: Option<everwire::RootCertificates>,
+    own: Option<everwire::RootCertificates>,
 }
 
-impl Roots {
+impl TlsRoots {
     #[cfg(feature = "rustls-own-roots")]
     pub(crate) fn new(plan: &Plan) -> Self {
         let roots = plan.root_certificates.as_ref();
-        Self {
-            chosen: roots.map(|pem| everwire::RootCertificates::from_pem(pem).expect("the command line was checked")),
-        }
+        Self { own: roots.map(|pem| everwire::RootCertificates::from_pem(pem).expect("the command line was checked")) }
     }
 
     #[cfg(not(feature = "rustls-own-roots"))]
@@ -61,7 +54,7 @@ impl Roots {
 
     #[cfg(feature = "rustls-own-roots")]
     fn apply(&self, builder: SocketBuilder) -> SocketBuilder {
-        match &self.chosen {
+        match &self.own {
             Some(roots) => builder.root_certificates(roots.clone()),
             None => builder,
         }
@@ -73,82 +66,82 @@ impl Roots {
     }
 }
 
-/// The phase that the clients are in.
+/// The phase of the clients, as the worker controls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// Connect, and wait.
+pub(crate) enum ClientPhase {
+    /// Connect and wait.
     Connect,
-    /// Send messages.
-    Load(Window<Instant>),
-    /// Send no more.
+    /// Send messages in this window.
+    Load(SendWindow<Instant>),
+    /// Send no more messages.
     Stop,
-    /// Close.
+    /// Close the connection.
     End,
 }
 
-/// Connects, and stays connected until the signal to end.
-pub(crate) async fn run(context: ClientContext, part: Part) {
-    let ClientContext { plan, clock, meter, mut signal, roots } = context;
-    let mut agent = Agent::new(Arc::clone(&plan), part, clock, Arc::clone(&meter), Instant::now());
-    let mut socket = match open(&plan, part, &roots) {
+/// Connects, and stays connected until the phase [`ClientPhase::End`].
+pub(crate) async fn run(context: ClientContext, client: ClientPlan) {
+    let ClientContext { plan, clock, counters, mut phase, roots } = context;
+    let mut state = ClientState::new(Arc::clone(&plan), client, clock, counters, Instant::now());
+    let mut socket = match open(&plan, client, &roots) {
         Ok(socket) => socket,
-        Err(error) => return agent.dropped(described(error)),
+        Err(error) => return state.disconnected(describe(error)),
     };
     let timer = sleep_until(Instant::now());
     tokio::pin!(timer);
-    let mut is_over = false;
+    let mut is_closed = false;
     loop {
-        let due = agent.due();
+        let due = state.due();
         if let Some(due) = due.filter(|due| *due != timer.deadline()) {
             timer.as_mut().reset(due);
         }
         let actions = tokio::select! {
-            event = socket.next(), if !is_over => match event {
-                Some(event) => handle(&mut agent, event),
-                // The reason was reported with the drop. Messages that are due from now on count as lost.
+            event = socket.next(), if !is_closed => match event {
+                Some(event) => handle(&mut state, event),
+                // The last event has reported the reason. Messages that are due from now on count as lost.
                 None => {
-                    is_over = true;
+                    is_closed = true;
                     Vec::new()
                 }
             },
-            () = &mut timer, if due.is_some() => agent.on_due(Instant::now()),
-            Ok(()) = signal.changed() => {
-                let signal = *signal.borrow_and_update();
-                match signal {
-                    Signal::Load(window) => agent.begin(window),
-                    Signal::Stop => agent.stop(),
-                    Signal::End => break,
-                    Signal::Connect => {}
+            () = &mut timer, if due.is_some() => state.on_due(Instant::now()),
+            Ok(()) = phase.changed() => {
+                let phase = *phase.borrow_and_update();
+                match phase {
+                    ClientPhase::Load(window) => state.start_load(window),
+                    ClientPhase::Stop => state.stop(),
+                    ClientPhase::End => break,
+                    ClientPhase::Connect => {}
                 }
                 Vec::new()
             }
         };
         for action in actions {
-            perform(&mut agent, &socket, action, plan.binary);
+            perform(&mut state, &socket, action, plan.binary);
         }
     }
-    agent.stop();
+    state.stop();
     socket.close().await;
 }
 
-fn perform(agent: &mut Agent, socket: &Socket, action: Action, is_binary: bool) {
+fn perform(state: &mut ClientState, socket: &Socket, action: Action, is_binary: bool) {
     match action {
-        Action::Load { text, is_counted } => {
+        Action::SendLoad { text, is_counted } => {
             if socket.send(message_of(text, is_binary)).is_err() && is_counted {
-                agent.overflowed();
+                state.overflowed();
             }
         }
-        Action::Talk(text) => {
-            // If the server has no room for it, it closes the connection, which is counted.
+        Action::SendControl(text) => {
+            // Without its message the server closes the connection, which is counted.
             let _ = socket.send(text);
         }
-        // It starts at once, and events tell of its end.
+        // Closing starts at once. Dropping the future only skips the wait, and an event reports the end.
         Action::Close => drop(socket.close()),
     }
 }
 
-fn open(plan: &Plan, part: Part, roots: &Roots) -> Result<Socket, everwire::OpenError> {
-    let url = if part.purpose == Purpose::Ping { &plan.url } else { &plan.subscribe_url };
+fn open(plan: &Plan, client: ClientPlan, roots: &TlsRoots) -> Result<Socket, everwire::OpenError> {
+    let url = if client.role == Role::Pinger { &plan.url } else { &plan.subscribe_url };
     let protocols = Protocols::new(&plan.subprotocols).expect("the command line was checked");
     let headers = Headers::new(plan.headers.iter().cloned()).expect("the command line was checked");
     let mut builder = roots
@@ -156,24 +149,24 @@ fn open(plan: &Plan, part: Part, roots: &Roots) -> Result<Socket, everwire::Open
         .protocols(protocols)
         .headers(headers)
         .read_buffer(plan.payload.next_power_of_two().clamp(1 << 10, 16 << 10))
-        // Only the load of the plan is sent.
+        // Nothing but the load of the plan is sent.
         .heartbeat(Heartbeat::off())
         .outbox(outbox(plan.payload))
         .max_message_bytes(max_message_bytes(plan.payload))
-        // A client under load reconnects whatever the close code, except 1009: no message of this size will pass.
+        // A client under load reconnects after every close code except 1009, after which no message of this size would pass.
         .reconnect_policy(ReconnectPolicy::amending(|cause, default| match cause {
             Cause::AddressRefused(_) => default,
-            cause if is_over_size(cause) => default,
+            cause if is_too_large(cause) => default,
             _ => Decision::Retry,
         }));
-    if let Some(address) = plan.source_address(part.number) {
+    if let Some(address) = plan.source_address(client.number) {
         builder = builder.local_address(address);
     }
     builder.open()
 }
 
-/// As much as a server may leave unread for a while: what is due goes out on time whether it reads or not. It has an end, since a
-/// server that reads nothing any more should not take this machine's memory.
+/// Large enough for a server that reads nothing for a while, so that messages are sent when they are due. Bounded, so that a server that
+/// has stopped reading does not exhaust the memory of this machine.
 fn outbox(payload: usize) -> OutboxLimits {
     OutboxLimits::default().max_messages(1_000_000).max_bytes((64 << 20).max(payload.saturating_mul(8)))
 }
@@ -184,37 +177,37 @@ fn max_message_bytes(payload: usize) -> usize {
 }
 
 /// Whether a message was too large for the server or for this side (RFC 6455, section 7.4.1).
-fn is_over_size(cause: &Cause) -> bool {
+fn is_too_large(cause: &Cause) -> bool {
     matches!(cause, Cause::Closed { code: 1009, .. })
 }
 
-/// A problem with the advice that fits a command line.
-fn described(problem: impl ToString) -> String {
+/// An error of the client library, with the advice in terms of the command line.
+fn describe(problem: impl ToString) -> String {
     problem.to_string().replace("SocketBuilder::root_certificates", "--root-certificates FILE")
 }
 
-fn handle(agent: &mut Agent, event: Event) -> Vec<Action> {
+fn handle(state: &mut ClientState, event: Event) -> Vec<Action> {
     match event {
-        Event::Opened(_) => agent.opened(),
-        Event::Message(message) => agent.received(&text_of(message), Instant::now()),
+        Event::Opened(_) => state.opened(),
+        Event::Message(message) => state.received(&text_of(message), Instant::now()),
         Event::Dropped(dropped) => {
-            agent.dropped(described(&dropped.cause));
+            state.disconnected(describe(&dropped.cause));
             if let Some(wait) = dropped.retry_in {
-                agent.dials(Instant::now() + wait);
+                state.dials_at(Instant::now() + wait);
             }
             Vec::new()
         }
         Event::Closed(closed) => {
             if let Ended::Final(cause) | Ended::Exhausted(cause) = closed.ended {
-                agent.dropped(described(&cause));
-                if is_over_size(&cause) {
-                    agent.too_large(&described(&cause));
+                state.disconnected(describe(&cause));
+                if is_too_large(&cause) {
+                    state.too_large(&describe(&cause));
                 }
             }
             Vec::new()
         }
         Event::Discarded(Discarded { message, .. }) => {
-            agent.given_back(&text_of(message));
+            state.discarded(&text_of(message));
             Vec::new()
         }
         _ => Vec::new(),
@@ -225,30 +218,13 @@ fn message_of(text: String, is_binary: bool) -> Message {
     if is_binary { Message::Binary(text.into_bytes()) } else { Message::Text(text) }
 }
 
-/// Bytes that are no text are nothing that was sent.
 fn text_of(message: Message) -> String {
     match message {
         Message::Text(text) => text,
-        Message::Binary(bytes) => String::from_utf8(bytes).unwrap_or_else(|_| NO_TEXT.to_owned()),
-        _ => NO_TEXT.to_owned(),
+        Message::Binary(bytes) => String::from_utf8(bytes).unwrap_or_else(|_| NOT_TEXT.to_owned()),
+        _ => NOT_TEXT.to_owned(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_of_either_kind_carries_the_same() {
-        assert!(matches!(message_of("abc".into(), true), Message::Binary(_)));
-        assert!(matches!(message_of("abc".into(), false), Message::Text(_)));
-        assert_eq!([true, false].map(|is_binary| text_of(message_of("abc".into(), is_binary))), ["abc", "abc"]);
-        assert_eq!(text_of(Message::Binary(vec![0xff])), NO_TEXT);
-    }
-
-    #[test]
-    fn a_message_of_any_size_that_may_be_asked_for_has_room_to_wait() {
-        let largest = 64 << 20;
-        assert!(outbox(64).max_bytes >= 1000 * 64 && outbox(largest).max_bytes > 4 * largest);
-    }
-}
+mod tests;

@@ -1,3 +1,5 @@
+//! Starts the server and the program, and reads the output.
+
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 
@@ -6,19 +8,19 @@ use everwire_load::{Record, Second, Summary};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-/// A server to put a load on.
-pub(crate) struct Load {
+/// The companion server, with faults.
+pub(crate) struct TestServer {
     server: RunningServer,
     scheme: &'static str,
 }
 
-/// The output of the program.
+/// The JSON output of the program.
 pub(crate) struct Report {
     pub(crate) seconds: Vec<Second>,
     pub(crate) summary: Summary,
 }
 
-impl Load {
+impl TestServer {
     pub(crate) async fn start() -> Self {
         Self { server: Server::bind(config()).await.unwrap().start(), scheme: "ws" }
     }
@@ -35,7 +37,7 @@ impl Load {
 
     pub(crate) async fn measure(&self, path: &str, flags: &str) -> Report {
         let flags = flags.replace("HOST", &self.url(""));
-        let output = program(&format!("{} {flags} --json - --quiet", self.url(path))).await;
+        let output = run(&format!("{} {flags} --json - --quiet", self.url(path))).await;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Report::read(&String::from_utf8(output.stdout).unwrap())
     }
@@ -47,14 +49,14 @@ fn config() -> Config {
 }
 
 impl Report {
-    /// Reads what `--json` has written.
+    /// Parses the output of `--json`.
     pub(crate) fn read(lines: &str) -> Self {
         let (seconds, summary) = lines.trim_end().rsplit_once('\n').unwrap_or(("", lines));
         let Record::Summary(summary) = record(summary) else { panic!("the last line is the summary") };
         Self { seconds: Self::seconds(seconds), summary: *summary }
     }
 
-    /// Reads what it has written before the summary.
+    /// Parses the lines before the summary.
     pub(crate) fn seconds(lines: &str) -> Vec<Second> {
         let seconds = lines.lines().map(|line| match record(line) {
             Record::Second(second) => *second,
@@ -69,31 +71,31 @@ fn record(line: &str) -> Record {
 }
 
 /// Runs the program to its end.
-pub(crate) async fn program(args: &str) -> Output {
+pub(crate) async fn run(args: &str) -> Output {
     command(&args.split_whitespace().collect::<Vec<_>>()).output().await.unwrap()
 }
 
-/// A folder of this test's own that is not there yet.
-pub(crate) fn folder(name: &str) -> PathBuf {
+/// A path that no other test uses, where nothing is yet.
+pub(crate) fn temporary_path(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("everwire-load-{}-{name}", std::process::id()))
 }
 
-/// The program as it runs.
-pub(crate) struct Run {
+/// A running program.
+pub(crate) struct Program {
     child: Child,
     stdout: Option<ChildStdout>,
     stderr: BufReader<ChildStderr>,
 }
 
-/// What it has left.
-pub(crate) struct Ended {
+/// The output of a program that has exited.
+pub(crate) struct ProgramOutput {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Run {
-    /// In a process group of its own, as a shell would start it.
+impl Program {
+    /// Starts the program in a process group of its own, as a shell would.
     pub(crate) fn start(args: &str) -> Self {
         Self::of(&args.split_whitespace().collect::<Vec<_>>())
     }
@@ -115,22 +117,22 @@ impl Run {
         signal(name, &format!("-{}", self.pid())).await;
     }
 
-    /// Reads no more of what it writes.
+    /// Closes the reading end of its stdout.
     pub(crate) fn close_stdout(&mut self) {
         self.stdout = None;
     }
 
-    /// Waits until it has come so far that it says this.
+    /// Waits until a line on stderr contains this text.
     pub(crate) async fn until_stderr(&mut self, text: &str) {
         let mut line = String::new();
         while !line.contains(text) {
             line.clear();
-            assert!(self.stderr.read_line(&mut line).await.unwrap() > 0, "it has not said {text}");
+            assert!(self.stderr.read_line(&mut line).await.unwrap() > 0, "stderr ended without {text}");
         }
     }
 
-    /// Waits for its end.
-    pub(crate) async fn end(mut self) -> Ended {
+    /// Waits until it has exited.
+    pub(crate) async fn end(mut self) -> ProgramOutput {
         let mut stderr = String::new();
         let mut stdout = String::new();
         let out = async {
@@ -141,13 +143,13 @@ impl Run {
         };
         let (read, said) = tokio::join!(out, self.stderr.read_to_string(&mut stderr));
         read.and(said).unwrap();
-        Ended { status: self.child.wait().await.unwrap(), stdout, stderr }
+        ProgramOutput { status: self.child.wait().await.unwrap(), stdout, stderr }
     }
 }
 
 /// Sends a signal to a process, or to a process group by its negative number.
 pub(crate) async fn signal(signal: &str, to: &str) {
-    // The shell has a `kill` of its own also where the program of that name is not installed.
+    // The shell has `kill` built in, so that no program of that name has to be installed.
     let status = Command::new("sh").args(["-c", &format!("kill -s {signal} -- {to}")]).status().await.unwrap();
     assert!(status.success());
 }

@@ -1,26 +1,25 @@
-//! Pictures of results, drawn by plotters, as SVG.
-//!
-//! # Layout
-//! - [`of_a_run`]: the charts of one run
+//! Line charts of results as SVG, drawn by plotters, and the charts of one run.
 
-pub(crate) mod of_a_run;
-
+use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 use thiserror::Error;
 
-type Failure = Box<dyn std::error::Error>;
+use crate::record::{MIN_RATE_WINDOW, Percentiles, Phase, Second};
 
-/// Wide enough for a page of documentation, in pixels.
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type DrawResult = Result<(), Box<dyn std::error::Error>>;
+
+/// Fits a page of documentation, in pixels.
 const SIZE: (u32, u32) = (760, 380);
-/// Above the plot: title, subtitle, legend, and what the y axis shows.
+/// The height above the plot: title, subtitle, legend, and the label of the y axis.
 const HEAD: u32 = 98;
 /// The left margin of the plot and of the title.
 const LEFT: u32 = 62;
 const RIGHT: u32 = 26;
 
 const INK: RGBColor = RGBColor(31, 35, 40);
-const QUIET: RGBColor = RGBColor(89, 99, 110);
+const MUTED: RGBColor = RGBColor(89, 99, 110);
 const GRID: RGBColor = RGBColor(225, 228, 232);
 /// Distinguishable with red-green colour blindness (Okabe and Ito), and dark enough for thin lines on white.
 const COLOURS: [RGBColor; 6] = [
@@ -32,57 +31,57 @@ const COLOURS: [RGBColor; 6] = [
     RGBColor(70, 70, 70),
 ];
 
-/// Lines over time, or over the steps of an experiment.
+/// A line chart over time, or over the steps of an experiment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
-    /// What is shown, in a few words.
+    /// The title, a few words.
     pub title: String,
-    /// What one has to know of it: a second line, smaller.
+    /// A second, smaller line with the conditions.
     pub subtitle: String,
-    /// What goes to the right, with its unit.
+    /// The label of the x axis, with its unit.
     pub x: String,
-    /// What goes up, with its unit.
+    /// The label of the y axis, with its unit.
     pub y: String,
-    /// The names of the steps, which are then set evenly apart; empty where `x` is a number.
+    /// The names of the steps, which are spaced evenly; empty if `x` is a number.
     pub steps: Vec<String>,
-    /// Whether each grid line of the y axis is ten times the one below.
+    /// Whether the y axis is logarithmic, with one grid line per power of ten.
     pub is_logarithmic: bool,
-    /// What is compared.
+    /// The lines to compare.
     pub lines: Vec<Line>,
 }
 
 /// One line of a chart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// What the legend calls it.
+    /// The name in the legend.
     pub name: String,
-    /// Its points from left to right; where there are steps, x is the number of the step, from 0. It breaks where y is no number.
+    /// The points from left to right. With steps, x is the index of the step. The line breaks where y is not a number.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Why a chart cannot be drawn.
+/// A chart could not be drawn.
 #[derive(Debug, Error)]
 #[error("a chart cannot be drawn: {0}")]
 pub struct ChartError(String);
 
 impl Chart {
-    /// Whether there is anything to show.
+    /// Whether no line has a value.
     pub fn is_empty(&self) -> bool {
         self.values().next().is_none()
     }
 
-    /// The picture.
+    /// The chart as SVG.
     ///
     /// # Errors
-    /// What the library for drawing reports.
+    /// Errors of the drawing library.
     pub fn svg(&self) -> Result<String, ChartError> {
         let mut svg = String::new();
         draw(self, &mut svg).map_err(|error| ChartError(error.to_string()))?;
-        Ok(self.named(svg))
+        Ok(self.with_text_alternative(svg))
     }
 
-    /// Says what the picture is to those who do not see it.
-    fn named(&self, svg: String) -> String {
+    /// Adds a role and a title for screen readers.
+    fn with_text_alternative(&self, svg: String) -> String {
         let name = format!("{}: {}", self.title, self.subtitle);
         let name = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         match svg.strip_prefix("<svg ").and_then(|rest| rest.split_once('>')) {
@@ -91,14 +90,89 @@ impl Chart {
         }
     }
 
-    /// The values that can be shown.
+    /// The values that the y axis can show.
     fn values(&self) -> impl Iterator<Item = f64> + '_ {
         let values = self.lines.iter().flat_map(|line| &line.points).map(|(_, y)| *y);
         values.filter(|y| y.is_finite() && (!self.is_logarithmic || *y > 0.0))
     }
 }
 
-fn draw(chart: &Chart, svg: &mut String) -> Result<(), Failure> {
+/// The charts of one run, each with the name of its file, without those that have no values.
+pub fn charts_of_a_run(seconds: &[Second]) -> Vec<(&'static str, Chart)> {
+    let charts = [
+        ("throughput.svg", throughput(seconds)),
+        ("latency.svg", latency(seconds)),
+        ("server-cpu.svg", cpu(seconds)),
+        ("server-memory.svg", memory(seconds)),
+    ];
+    charts.into_iter().filter(|(_, chart)| !chart.is_empty()).collect()
+}
+
+fn throughput(seconds: &[Second]) -> Chart {
+    let per_second = |count: fn(&Second) -> u64| {
+        move |second: &Second| match second.phase {
+            // Messages of the warm-up are not counted. Breaking the line differs from a rate of zero.
+            Phase::WarmUp => Some(f64::NAN),
+            _ => Some(count(second) as f64 / second.lasted_s).filter(|rate| rate.is_finite()),
+        }
+    };
+    let lines = [
+        line("pings sent", seconds, per_second(|second| second.sent)),
+        line("answers", seconds, per_second(|second| second.answered)),
+        line("deliveries", seconds, per_second(|second| second.delivered)),
+    ];
+    let lines = lines.into_iter().filter(|line| line.points.iter().any(|(_, y)| *y > 0.0)).collect();
+    over_time("Throughput", "each second of the run", "messages per second", lines)
+}
+
+fn latency(seconds: &[Second]) -> Chart {
+    let times = |second: &Second| second.round_trip.or(second.delivery);
+    let at = |pick: fn(&Percentiles) -> f64| move |second: &Second| times(second).as_ref().map(pick);
+    let lines = vec![
+        line("p50", seconds, at(|times| times.p50_ms)),
+        line("p90", seconds, at(|times| times.p90_ms)),
+        line("p99", seconds, at(|times| times.p99_ms)),
+        line("max", seconds, at(|times| times.max_ms)),
+    ];
+    let is_delivery = seconds.iter().all(|second| second.round_trip.is_none());
+    let end = if is_delivery { "its delivery" } else { "its answer" };
+    let subtitle = format!("from the time that a message was due to {end}; logarithmic scale");
+    Chart { is_logarithmic: true, ..over_time("Latency", &subtitle, "ms", lines) }
+}
+
+fn cpu(seconds: &[Second]) -> Chart {
+    let lines = vec![
+        line("server", seconds, |second| second.server_cpu_percent),
+        line("load generator", seconds, |second| second.load_cpu_percent),
+    ];
+    let lines = if lines.first().is_some_and(|server| server.points.is_empty()) { Vec::new() } else { lines };
+    over_time("CPU time", "all processes of each together", "% of a core", lines)
+}
+
+fn memory(seconds: &[Second]) -> Chart {
+    let mebibytes = |second: &Second| second.server_memory_bytes.map(|bytes| bytes as f64 / f64::from(1 << 20));
+    over_time("Server memory", "resident, all processes together", "MiB", vec![line("server", seconds, mebibytes)])
+}
+
+fn over_time(title: &str, subtitle: &str, y: &str, lines: Vec<Line>) -> Chart {
+    Chart {
+        title: title.to_owned(),
+        subtitle: subtitle.to_owned(),
+        x: "seconds since the first connection attempt".to_owned(),
+        y: y.to_owned(),
+        steps: Vec::new(),
+        is_logarithmic: false,
+        lines,
+    }
+}
+
+fn line(name: &str, seconds: &[Second], value: impl Fn(&Second) -> Option<f64>) -> Line {
+    let seconds = seconds.iter().filter(|second| second.lasted_s > MIN_RATE_WINDOW.as_secs_f64());
+    let points = seconds.filter_map(|second| Some((second.at_s, value(second)?))).collect();
+    Line { name: name.to_owned(), points }
+}
+
+fn draw(chart: &Chart, svg: &mut String) -> DrawResult {
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let (head, body) = root.split_vertically(HEAD);
@@ -117,22 +191,22 @@ fn draw(chart: &Chart, svg: &mut String) -> Result<(), Failure> {
     Ok(())
 }
 
-fn draw_head(chart: &Chart, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>) -> Result<(), Failure> {
+fn draw_head(chart: &Chart, area: &Area<'_>) -> DrawResult {
     let text = |size: f64, colour: &RGBColor| font(size).color(colour);
     area.draw(&Text::new(chart.title.as_str(), (16, 12), text(18.0, &INK)))?;
-    area.draw(&Text::new(chart.subtitle.as_str(), (16, 36), text(13.0, &QUIET)))?;
+    area.draw(&Text::new(chart.subtitle.as_str(), (16, 36), text(13.0, &MUTED)))?;
     let mut x = 16;
     for (line, colour) in chart.lines.iter().zip(COLOURS.iter().cycle()) {
         area.draw(&PathElement::new([(x, 65), (x + 18, 65)], colour.stroke_width(3)))?;
         area.draw(&Text::new(line.name.as_str(), (x + 24, 58), text(13.0, &INK)))?;
         x += 24 + width(&line.name) + 22;
     }
-    // Horizontal, so that it is easy to read, and right above the axis.
-    area.draw(&Text::new(chart.y.as_str(), (16, 84), text(12.0, &QUIET)))?;
+    // A horizontal label above the axis is easier to read than a rotated one.
+    area.draw(&Text::new(chart.y.as_str(), (16, 84), text(12.0, &MUTED)))?;
     Ok(())
 }
 
-fn draw_body<Y>(chart: &Chart, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>, y: Y) -> Result<(), Failure>
+fn draw_body<Y>(chart: &Chart, area: &Area<'_>, y: Y) -> DrawResult
 where
     Y: AsRangedCoord<Value = f64>,
     Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
@@ -142,7 +216,7 @@ where
     builder.margin_right(RIGHT).margin_top(8).margin_bottom(6);
     builder.set_label_area_size(LabelAreaPosition::Left, LEFT).set_label_area_size(LabelAreaPosition::Bottom, 44);
     let mut plot = builder.build_cartesian_2d(first..last, y)?;
-    let label = font(12.0).color(&QUIET);
+    let label = font(12.0).color(&MUTED);
     let mut mesh = plot.configure_mesh();
     mesh.disable_x_mesh().bold_line_style(GRID).light_line_style(TRANSPARENT).axis_style(GRID.stroke_width(1));
     mesh.x_desc(chart.x.as_str()).axis_desc_style(label.clone()).label_style(label);
@@ -162,7 +236,7 @@ where
     Ok(())
 }
 
-/// Steps have half a step of room at either side.
+/// Leaves half a step at both ends.
 fn x_range(chart: &Chart) -> (f64, f64) {
     if !chart.steps.is_empty() {
         return (-0.5, chart.steps.len() as f64 - 0.5);
@@ -171,7 +245,7 @@ fn x_range(chart: &Chart) -> (f64, f64) {
     (0.0, if last > 0.0 { last } else { 1.0 })
 }
 
-/// The stretches of a line that can be shown.
+/// The unbroken parts of a line.
 fn unbroken(line: &Line, is_logarithmic: bool) -> impl Iterator<Item = &[(f64, f64)]> {
     let is_missing = move |(_, y): &(f64, f64)| !y.is_finite() || (is_logarithmic && *y <= 0.0);
     line.points.split(is_missing).filter(|points| !points.is_empty())
@@ -181,7 +255,7 @@ fn decade_below(value: f64) -> f64 {
     10_f64.powf(value.log10().floor())
 }
 
-/// As few digits as tell labels apart.
+/// A label with as few digits as distinguish it from its neighbours.
 fn short(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
@@ -199,13 +273,13 @@ fn trim(number: String) -> String {
     }
 }
 
-/// A font that is so many pixels high in the picture: plotters writes a smaller size than it is given.
+/// A font of this size in pixels. Plotters divides the size by 1.24 when it writes SVG.
 fn font(size: f64) -> FontDesc<'static> {
-    const WRITTEN_AS_LESS_BY: f64 = 1.24;
-    ("sans-serif", size * WRITTEN_AS_LESS_BY).into_font()
+    const PLOTTERS_FACTOR: f64 = 1.24;
+    ("sans-serif", size * PLOTTERS_FACTOR).into_font()
 }
 
-/// About how wide a name is in the legend, in pixels: what shows it has fonts of its own.
+/// The approximate width of a name in the legend, in pixels; the exact one depends on the fonts of the viewer.
 fn width(text: &str) -> i32 {
     text.chars().count() as i32 * 15 / 2
 }
@@ -226,13 +300,13 @@ mod tests {
         }
     }
 
-    /// What is drawn as wide as lines are, and the grid and the legend are not.
+    /// The lines of the plot: the grid and the legend have other widths.
     fn lines(svg: &str) -> impl Iterator<Item = &str> {
         svg.lines().filter(|line| line.contains("<polyline") && line.contains("stroke-width=\"2\""))
     }
 
     #[test]
-    fn a_chart_names_itself_its_axes_and_its_lines_and_shows_every_point() {
+    fn a_chart_has_its_title_axis_labels_legend_and_points() {
         let svg = chart(vec![(0.0, 1.0), (1.0, 7.0), (2.0, 3.0)]).svg().unwrap();
         for text in ["Round trip", "a &lt; b", "seconds", "ms", "p99"] {
             assert!(svg.contains(text), "{text}");
@@ -241,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_can_be_read_by_those_who_do_not_see_well_and_by_those_who_do_not_see() {
+    fn a_chart_has_readable_font_sizes_and_a_text_alternative() {
         let svg = chart(vec![(0.0, 1.0), (1.0, 7.0)]).svg().unwrap();
         assert!(svg.contains(r#"<svg role="img""#) && svg.contains("<title>Round trip: a &lt; b</title>"), "{svg}");
         let sizes =
@@ -257,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn without_values_there_is_still_a_picture() {
+    fn a_chart_without_values_can_be_drawn() {
         for points in [vec![], vec![(0.0, f64::NAN)], vec![(0.0, 0.0)]] {
             for is_logarithmic in [false, true] {
                 let chart = Chart { is_logarithmic, ..chart(points.clone()) };
