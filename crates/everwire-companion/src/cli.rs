@@ -119,7 +119,7 @@ struct FileFlags {
 pub enum UnusableFlags {
     /// A flag that every server on `everwire-server` has.
     #[error(transparent)]
-    Server(#[from] cli::UnusableFlags),
+    Server(#[from] cli::FlagsError),
     /// `--replay`.
     #[error(transparent)]
     Recording(#[from] RecordingError),

@@ -1,3 +1,5 @@
+//! The state that all WebSockets of a server share.
+
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
@@ -10,33 +12,33 @@ use axum::http::request::Parts;
 use everwire_core::Channel;
 use tokio::time::{sleep_until, timeout};
 
+use crate::admission::{Admission, AdmissionError, AdmissionOutcome, Permit};
 #[cfg(feature = "channels")]
 use crate::broker::Broker;
 #[cfg(feature = "channels")]
-use crate::channels::{
-    authorize::Authorize,
-    config::{ChannelLimits, ChannelOptions},
-    events::{SessionEvent, SessionObserver},
-    hub::{Hub, HubConfig},
-};
-use crate::clock::Clock;
-use crate::connection::{End, Environment, OutboundQueue};
-use crate::drain::{self, Drain};
-use crate::handshake_error::HandshakeError;
-use crate::host::Host;
-use crate::limits::{Admission, Charge, ConnectionLimits, Full, Limits, MemoryBudget, Permit, Place};
+use crate::channels::authorize::Authorize;
+#[cfg(feature = "channels")]
+use crate::channels::config::{ChannelLimits, ChannelOptions};
+#[cfg(feature = "channels")]
+use crate::channels::events::{SessionEvent, SessionObserver};
+#[cfg(feature = "channels")]
+use crate::channels::hub::{Hub, HubConfig};
+use crate::connection::{Environment, OutboundQueue, QueueEnd};
+use crate::handshake::HandshakeError;
+use crate::limits::{Charge, ConnectionLimits, Limits, MemoryBudget};
 use crate::metrics::{Counter, DropReason, EndpointMetrics, Metrics};
-use crate::origin::{Foreign, Origins, ReachedBy};
-use crate::registry::{ConnectionGuard, ConnectionRegistry, WorkerLoad};
+use crate::origin::{Host, LocalAddress, OriginError, Origins};
+use crate::registry::{self, ConnectionGuard, ConnectionRegistry, Drain, WorkerLoad};
+use crate::time::Clock;
 
 /// The state that all WebSockets of a server share: limits, origins, counters, and the drain. A clone is cheap and shares the state.
 ///
 /// An application creates one, hands it to each [`Endpoint`](crate::Endpoint), and calls [`drain`](Self::drain) when it stops.
 #[derive(Clone, Debug)]
-pub struct Everwire(Arc<Shared>);
+pub struct Everwire(Arc<ServerState>);
 
 #[derive(Debug)]
-struct Shared {
+struct ServerState {
     origins: Origins,
     limits: Limits,
     connection_limits: ConnectionLimits,
@@ -57,7 +59,7 @@ struct Shared {
 ///
 /// use everwire_server::{Everwire, Origins};
 ///
-/// # fn main() -> Result<(), everwire_server::BadOrigin> {
+/// # fn main() -> Result<(), everwire_server::InvalidOrigin> {
 /// let everwire = Everwire::builder()
 ///     .origins(Origins::default().allow("https://app.example.org")?)
 ///     .limits(|limits| limits.connections_per_address = 50)
@@ -114,7 +116,7 @@ impl Builder {
     #[must_use = "without routes there is nothing to connect to"]
     pub fn build(self) -> Everwire {
         let Self { origins, limits, connection_limits, clock, reserved_files, .. } = self;
-        Everwire(Arc::new(Shared {
+        Everwire(Arc::new(ServerState {
             #[cfg(feature = "channels")]
             hub: Hub::new(self.channels, clock.clone()),
             admission: Admission::new(&limits, reserved_files),
@@ -195,7 +197,7 @@ impl Everwire {
             for (fraction, outbound) in order {
                 sleep_until(start + period.mul_f64(fraction)).await;
                 if let Some(outbound) = outbound.upgrade() {
-                    outbound.end(End::Drained);
+                    outbound.end(QueueEnd::Drained);
                 }
             }
         };
@@ -216,7 +218,7 @@ impl Everwire {
     fn in_closing_order(&self, leaving: Vec<Arc<OutboundQueue>>) -> Vec<(f64, Weak<OutboundQueue>)> {
         let leaving: HashSet<_> = leaving.iter().map(Arc::as_ptr).collect();
         let close_time = |number, outbound: &Arc<OutboundQueue>| {
-            if leaving.contains(&Arc::as_ptr(outbound)) { 1.0 } else { drain::close_time(number) }
+            if leaving.contains(&Arc::as_ptr(outbound)) { 1.0 } else { registry::close_time(number) }
         };
         let all = self.0.registry.all().into_iter();
         let mut order: Vec<_> =
@@ -293,11 +295,11 @@ impl Everwire {
     ///
     /// [`Upgrade`](crate::Upgrade) includes this check. Use it for other routes of a server on a loopback address.
     pub fn check_host(&self, request: &Parts) -> Result<(), HandshakeError> {
-        let host = Host::of(request).map_err(|bad| HandshakeError::bad_request(bad.to_string()))?;
+        let host = Host::of(request).map_err(|error| HandshakeError::bad_request(error.to_string()))?;
         let Some((host, port)) = host.filter(|(host, _)| !self.0.origins.may_call(host, request)) else {
             return Ok(());
         };
-        let is_tls = request.extensions.get::<ReachedBy>().is_some_and(|by| by.is_tls);
+        let is_tls = request.extensions.get::<LocalAddress>().is_some_and(|local| local.is_tls);
         let scheme = if is_tls { "https" } else { "http" };
         let port = port.map(|port| format!(":{port}")).unwrap_or_default();
         let remedy = self.0.origins.remedy(&format!("{scheme}://{host}{port}"));
@@ -311,12 +313,12 @@ impl Everwire {
     ///
     /// [`Upgrade`](crate::Upgrade) includes this check.
     pub fn check_origin(&self, request: &Parts) -> Result<(), HandshakeError> {
-        let message = match self.0.origins.foreign(request) {
-            None => return Ok(()),
-            Some(Foreign::Unlisted(origin)) => {
+        let message = match self.0.origins.check(request) {
+            Ok(()) => return Ok(()),
+            Err(OriginError::NotAllowed(origin)) => {
                 format!("Pages of {origin} may not connect; {}", self.0.origins.remedy(&origin))
             }
-            Some(Foreign::Unreadable) => "`Origin` is not the origin of a page; leave it out.".to_owned(),
+            Err(OriginError::Invalid) => "`Origin` is not the origin of a page; leave it out.".to_owned(),
         };
         Err(HandshakeError::new(StatusCode::FORBIDDEN, DropReason::Origin, message))
     }
@@ -326,17 +328,17 @@ impl Everwire {
     ///
     /// [`Upgrade`](crate::Upgrade) includes this. An error is 503 or 429.
     pub fn admit(&self, request: &Parts) -> Result<Permit, HandshakeError> {
-        match request.extensions.get::<Place>() {
-            Some(Place::Admitted(permit)) => Ok(permit.clone()),
-            Some(Place::Refused { why, .. }) => Err(self.no_room(*why)),
-            None => self.0.admission.admit(peer_address(request)).map_err(|full| self.no_room(full)),
+        match request.extensions.get::<AdmissionOutcome>() {
+            Some(AdmissionOutcome::Admitted(permit)) => Ok(permit.clone()),
+            Some(AdmissionOutcome::Refused { error, .. }) => Err(self.no_room(*error)),
+            None => self.0.admission.admit(peer_address(request)).map_err(|error| self.no_room(error)),
         }
     }
 
     /// Checks that the connection of the request is within the limits, for a short HTTP response.
     pub fn check_admitted(&self, request: &Parts) -> Result<(), HandshakeError> {
-        match request.extensions.get::<Place>() {
-            Some(Place::Refused { why, .. }) => Err(self.no_room(*why)),
+        match request.extensions.get::<AdmissionOutcome>() {
+            Some(AdmissionOutcome::Refused { error, .. }) => Err(self.no_room(*error)),
             _ => Ok(()),
         }
     }
@@ -349,15 +351,15 @@ impl Everwire {
         })
     }
 
-    fn no_room(&self, full: Full) -> HandshakeError {
+    fn no_room(&self, error: AdmissionError) -> HandshakeError {
         let most = &self.0.admission;
-        match full {
-            Full::Server => HandshakeError::new(
+        match error {
+            AdmissionError::ServerFull => HandshakeError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 DropReason::ServerFull,
                 format!("The server holds {} connections, as many as it may; try again later.", most.connections()),
             ),
-            Full::Address => HandshakeError::new(
+            AdmissionError::AddressFull => HandshakeError::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 DropReason::AddressFull,
                 format!(
@@ -385,7 +387,7 @@ impl Everwire {
         let guard = self.0.registry.enter(outbound, metrics);
         // The drain has listed the connections already and would not close this one.
         if self.0.drain.has_started() {
-            outbound.end(End::Drained);
+            outbound.end(QueueEnd::Drained);
         }
         guard
     }
@@ -438,8 +440,12 @@ mod tests {
         for second in 0..100 {
             sleep_until(start + Duration::from_secs(second) + Duration::from_millis(2)).await;
             for (number, outbound) in (0..).zip(&queues) {
-                let turn = drain::close_time(number) * 100.0;
-                assert_eq!(outbound.sent().1.is_some(), turn <= second as f64, "number {number} at {second} s");
+                let turn = registry::close_time(number) * 100.0;
+                assert_eq!(
+                    outbound.drain_messages().1.is_some(),
+                    turn <= second as f64,
+                    "number {number} at {second} s"
+                );
             }
         }
     }

@@ -1,3 +1,5 @@
+//! Delivery to many connections: encoded once, sent in batches by one flush task at a time.
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};

@@ -1,3 +1,5 @@
+//! State that many connections share, and fan-out of its changes.
+
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -306,7 +308,7 @@ mod tests {
         while !group.fan_out.lock().is_empty() {
             yield_now().await;
         }
-        let (messages, _) = connection.queue().sent();
+        let (messages, _) = connection.queue().drain_messages();
         assert_eq!(messages.len(), published + 1);
     }
 
@@ -320,7 +322,7 @@ mod tests {
         for _ in 0..10 {
             let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let server = Tcp::new(listener.accept().await.unwrap().0);
-            let queue = OutboundQueue::with_direct(10 << 20, server.direct_writer(&environment));
+            let queue = OutboundQueue::with_direct(10 << 20, server.direct_writer(&environment.metrics));
             let membership = group.join(&Connection::new(Arc::new(queue)), |_, _| []);
             members.push((client, server, membership));
         }
@@ -344,8 +346,8 @@ mod tests {
         });
         let _new = group.join(&new, |count, _| [Message::text(count.to_string())]);
         group.flush();
-        assert_eq!(old.queue().sent().0, [Message::text("changed")]);
-        assert_eq!(new.queue().sent().0, [Message::text("1")]);
+        assert_eq!(old.queue().drain_messages().0, [Message::text("changed")]);
+        assert_eq!(new.queue().drain_messages().0, [Message::text("1")]);
     }
 
     #[test]
@@ -354,6 +356,6 @@ mod tests {
         let connection = connection(1000);
         drop(group.join(&connection, |_, _| [Message::text("welcome")]));
         group.update(|_, members| Some(Message::text(format!("to {members}"))));
-        assert_eq!(connection.queue().sent().0, [Message::text("welcome")]);
+        assert_eq!(connection.queue().drain_messages().0, [Message::text("welcome")]);
     }
 }

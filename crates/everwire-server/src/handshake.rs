@@ -1,14 +1,15 @@
+//! The opening handshake (RFC 6455 section 4.2), and the refusal of one.
+
 use std::collections::HashSet;
 
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use data_encoding::BASE64;
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::handshake_error::HandshakeError;
 use crate::metrics::DropReason;
 
 /// A valid opening handshake (RFC 6455 section 4.2).
@@ -184,4 +185,63 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
 /// A `token` of RFC 9110 section 5.6.2.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// The refusal of a request: an HTTP status and a message that says what to do. On a route of
+/// [`Endpoint::route`](crate::Endpoint::route) it is counted under its reason.
+///
+/// To refuse with another body or other headers, return any other response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct HandshakeError {
+    status: StatusCode,
+    message: String,
+    reason: DropReason,
+}
+
+impl HandshakeError {
+    /// Refuses with a status and a message, counted as `reason`.
+    pub fn new(status: StatusCode, reason: DropReason, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), reason }
+    }
+
+    /// Refuses with 400 Bad Request.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, DropReason::BadRequest, message)
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The reason that is counted.
+    pub fn reason(&self) -> DropReason {
+        self.reason
+    }
+}
+
+impl IntoResponse for HandshakeError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.message + "\n").into_response();
+        // `Endpoint::route` counts it.
+        response.extensions_mut().insert(self.reason);
+        let headers = response.headers_mut();
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            _ => {}
+        }
+        response
+    }
 }

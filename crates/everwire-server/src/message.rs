@@ -1,3 +1,5 @@
+//! A message of a WebSocket.
+
 use bytes::Bytes;
 pub use tokio_tungstenite::tungstenite::Utf8Bytes;
 

@@ -1,9 +1,12 @@
-use std::net::IpAddr;
+//! Which pages may connect (`Origin`) and by which names the server may be called (`Host`): against cross-site WebSocket hijacking and DNS
+//! rebinding.
 
-use axum::http::header;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
 use axum::http::request::Parts;
-
-use crate::host::Host;
+use axum::http::uri::Scheme;
+use axum::http::{Method, Version, header};
 
 /// Which web pages may connect, by the `Origin` header that browsers send with every WebSocket handshake.
 ///
@@ -27,15 +30,15 @@ pub struct Origins {
     "`{0}` is not an origin: write it as the browser sends it, like https://example.org or http://10.0.0.5:8080 (letters beyond \
      ASCII as xn--), https://*.example.org for all subdomains, or * for any origin"
 )]
-pub struct BadOrigin(String);
+pub struct InvalidOrigin(String);
 
 /// Why a page may not connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Foreign {
+pub(crate) enum OriginError {
     /// Its origin is not allowed.
-    Unlisted(String),
+    NotAllowed(String),
     /// The `Origin` header is not valid.
-    Unreadable,
+    Invalid,
 }
 
 /// The origin of a page (RFC 6454 section 6.2).
@@ -70,11 +73,11 @@ impl Origins {
     ///
     /// # Errors
     /// If the text is not an origin, or one that no page can have.
-    pub fn allow(mut self, origin: &str) -> Result<Self, BadOrigin> {
+    pub fn allow(mut self, origin: &str) -> Result<Self, InvalidOrigin> {
         if origin == "*" {
             self.any = true;
         } else {
-            self.allowed.push(Pattern::parse(origin).ok_or_else(|| BadOrigin(origin.to_owned()))?);
+            self.allowed.push(Pattern::parse(origin).ok_or_else(|| InvalidOrigin(origin.to_owned()))?);
         }
         Ok(self)
     }
@@ -93,19 +96,16 @@ impl Origins {
         }
     }
 
-    /// Why the page that sent the request may not connect; `None` if it may.
-    pub(crate) fn foreign(&self, request: &Parts) -> Option<Foreign> {
+    /// Whether the page that sent the request may connect. A request without an `Origin` comes from no page, and may.
+    pub(crate) fn check(&self, request: &Parts) -> Result<(), OriginError> {
         let mut headers = request.headers.get_all(header::ORIGIN).iter();
-        let text = headers.next()?;
-        if self.any {
-            return None;
-        }
+        let Some(text) = headers.next().filter(|_| !self.any) else { return Ok(()) };
         let Some((text, origin)) = text.to_str().ok().and_then(|text| Some((text, Origin::parse(text)?))) else {
-            return Some(Foreign::Unreadable);
+            return Err(OriginError::Invalid);
         };
         // Browsers send a single origin.
         if headers.next().is_some() {
-            return Some(Foreign::Unreadable);
+            return Err(OriginError::Invalid);
         }
         let is_own = || {
             let own = Host::of(request).ok().flatten();
@@ -114,7 +114,7 @@ impl Origins {
         let is_allowed = self.allowed.iter().any(|pattern| pattern.matches(&origin))
             || origin.host().is_some_and(Host::is_localhost)
             || is_own();
-        (!is_allowed).then(|| Foreign::Unlisted(text.to_owned()))
+        if is_allowed { Ok(()) } else { Err(OriginError::NotAllowed(text.to_owned())) }
     }
 
     /// Whether a request may name the server by this host.
@@ -202,17 +202,17 @@ impl Pattern {
     }
 }
 
-/// How a connection reached the server.
+/// The server's end of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ReachedBy {
-    /// By which of the server's addresses.
+pub(crate) struct LocalAddress {
+    /// The server's address that the client connected to.
     pub(crate) address: IpAddr,
     pub(crate) is_tls: bool,
 }
 
 /// Whether the request reached the server by a loopback address. Unknown, and so false, if another server accepted the connection.
 fn is_local(request: &Parts) -> bool {
-    request.extensions.get::<ReachedBy>().is_some_and(|by| by.address.to_canonical().is_loopback())
+    request.extensions.get::<LocalAddress>().is_some_and(|local| local.address.to_canonical().is_loopback())
 }
 
 /// A scheme of RFC 3986 section 3.1, in lower case.
@@ -239,6 +239,142 @@ fn is_web_socket(scheme: &str) -> bool {
     matches!(scheme, "ws" | "wss")
 }
 
+/// The host of a URI (RFC 3986 section 3.2.2), normalized: a name in lower case, an address parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    Address(IpAddr),
+    Name(String),
+}
+
+/// Why a request does not identify its target (RFC 9112 section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidHost {
+    #[error("The request has no `Host` header; HTTP/1.1 needs one (RFC 9112 section 3.2).")]
+    Missing,
+    #[error("The request has several `Host` headers; send one.")]
+    Several,
+    #[error("The `Host` header is not a name or an address, with or without a port.")]
+    Invalid,
+    #[error("The target of the request is neither a path nor an http or https URL.")]
+    Target,
+}
+
+impl Host {
+    /// Parses the value of a `Host` header: a host with an optional port (RFC 9110 section 7.2).
+    pub(crate) fn parse_with_port(text: &str) -> Option<(Self, Option<u16>)> {
+        let (host, port) = match text.rsplit_once(':') {
+            // The colons of an IPv6 address are within its brackets.
+            Some((host, port)) if !port.contains(']') => (host, port),
+            _ => (text, ""),
+        };
+        if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        // The grammar allows an empty port after the colon.
+        let port = if port.is_empty() { None } else { Some(port.parse().ok()?) };
+        Some((Self::parse(host)?, port))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(address) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+            return Some(Self::Address(address.parse::<Ipv6Addr>().ok()?.into()));
+        }
+        if let Ok(IpAddr::V4(address)) = text.parse() {
+            return Some(Self::Address(address.into()));
+        }
+        is_name(text).then(|| Self::Name(text.to_ascii_lowercase()))
+    }
+
+    /// The host and port that a request is for. `None` is a request of HTTP/1.0 without a host.
+    pub(crate) fn of(request: &Parts) -> Result<Option<(Self, Option<u16>)>, InvalidHost> {
+        if !has_valid_target(request) {
+            return Err(InvalidHost::Target);
+        }
+        let mut headers = request.headers.get_all(header::HOST).iter();
+        let header = match (headers.next(), headers.next()) {
+            (_, Some(_)) => return Err(InvalidHost::Several),
+            (Some(header), None) => {
+                let header = header.to_str().ok().and_then(Self::parse_with_port);
+                Some(header.ok_or(InvalidHost::Invalid)?)
+            }
+            (None, None) if request.version == Version::HTTP_11 => return Err(InvalidHost::Missing),
+            (None, None) => None,
+        };
+        match request.uri.authority() {
+            // An absolute target, as sent to proxies, overrides the header (RFC 9112 section 3.2.2). HTTP/2 has no other.
+            Some(authority) => Self::parse_with_port(authority.as_str()).map(Some).ok_or(InvalidHost::Invalid),
+            None => Ok(header),
+        }
+    }
+
+    /// Whether the host is the local machine (RFC 6761 section 6.3).
+    pub(crate) fn is_localhost(&self) -> bool {
+        match self {
+            Self::Address(address) => address.to_canonical().is_loopback(),
+            Self::Name(name) => {
+                let name = name.strip_suffix('.').unwrap_or(name);
+                name == "localhost" || name.ends_with(".localhost")
+            }
+        }
+    }
+
+    /// Whether the host is never resolved by DNS. Browsers treat a name whose last label is a number as an address, or as invalid.
+    pub(crate) fn is_address(&self) -> bool {
+        match self {
+            Self::Address(_) => true,
+            Self::Name(name) => {
+                let name = name.strip_suffix('.').unwrap_or(name);
+                let last = name.rsplit('.').next().unwrap_or_default();
+                let digits = last.strip_prefix("0x").unwrap_or(last);
+                let is_digit = if digits.len() == last.len() { u8::is_ascii_digit } else { u8::is_ascii_hexdigit };
+                !last.is_empty() && digits.as_bytes().iter().all(is_digit)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(IpAddr::V6(address)) => write!(formatter, "[{address}]"),
+            Self::Address(IpAddr::V4(address)) => address.fmt(formatter),
+            Self::Name(name) => name.fmt(formatter),
+        }
+    }
+}
+
+/// Whether the target has a form that is valid for the method (RFC 9112 sections 3.2.1 to 3.2.4).
+fn has_valid_target(request: &Parts) -> bool {
+    let (method, uri) = (&request.method, &request.uri);
+    match (uri.scheme(), uri.authority()) {
+        (Some(scheme), _) => *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS,
+        (None, Some(_)) => method == Method::CONNECT,
+        (None, None) => {
+            // Not `path()`, which returns a slash if there is no path.
+            let target = uri.path_and_query().map_or("", |target| target.as_str());
+            target.starts_with('/') || (target == "*" && method == Method::OPTIONS)
+        }
+    }
+}
+
+/// A `reg-name` of RFC 3986, which must not be empty in an http URI (RFC 9110 section 4.2.1).
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let is_valid = match byte {
+            b'%' => {
+                bytes.next().is_some_and(|hex| hex.is_ascii_hexdigit())
+                    && bytes.next().is_some_and(|hex| hex.is_ascii_hexdigit())
+            }
+            byte => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte),
+        };
+        if !is_valid {
+            return false;
+        }
+    }
+    !text.is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
@@ -251,7 +387,7 @@ mod tests {
     }
 
     fn asks(origins: &Origins, host: &str, origin: &str) -> bool {
-        origins.foreign(&request(host, origin)).is_none()
+        origins.check(&request(host, origin)).is_ok()
     }
 
     #[test]
@@ -268,9 +404,9 @@ mod tests {
     fn on_the_same_machine_only_an_address_or_localhost_is_the_same_host() {
         let asks = |by: [u8; 4], host, listed: &[&str]| {
             let mut request = request(&format!("{host}:9001"), &format!("http://{host}:9001"));
-            request.extensions.insert(ReachedBy { address: by.into(), is_tls: false });
+            request.extensions.insert(LocalAddress { address: by.into(), is_tls: false });
             let origins = listed.iter().fold(Origins::default(), |origins, origin| origins.allow(origin).unwrap());
-            origins.foreign(&request).is_none()
+            origins.check(&request).is_ok()
         };
         assert!(asks([127, 0, 0, 1], "127.0.0.1", &[]));
         assert!(asks([127, 0, 0, 1], "127.0.0.2", &[]));
@@ -380,12 +516,81 @@ mod tests {
     fn a_request_with_two_origins_is_refused() {
         let mut twice = request("demo.example", "https://demo.example");
         twice.headers.append(header::ORIGIN, "https://demo.example".parse().unwrap());
-        assert_eq!(Origins::default().foreign(&twice), Some(Foreign::Unreadable));
+        assert_eq!(Origins::default().check(&twice), Err(OriginError::Invalid));
         assert!(!asks(&Origins::default(), "demo.example", "https://demo.example https://demo.example"));
     }
 
     #[test]
     fn a_program_without_an_origin_is_allowed() {
-        assert_eq!(Origins::default().foreign(&Request::new(()).into_parts().0), None);
+        assert_eq!(Origins::default().check(&Request::new(()).into_parts().0), Ok(()));
+    }
+
+    fn host(text: &str) -> Option<(String, Option<u16>)> {
+        Host::parse_with_port(text).map(|(host, port)| (host.to_string(), port))
+    }
+
+    #[test]
+    fn a_host_is_parsed_with_its_port_and_displayed_in_normal_form() {
+        for (text, name, port) in [
+            ("Demo.Example", "demo.example", None),
+            ("demo.example:9001", "demo.example", Some(9001)),
+            ("demo.example:", "demo.example", None),
+            ("my_service", "my_service", None),
+            ("127.0.0.1:80", "127.0.0.1", Some(80)),
+            ("[0:0:0:0:0:0:0:1]:80", "[::1]", Some(80)),
+            ("[::FFFF]", "[::ffff]", None),
+            ("a%20b", "a%20b", None),
+        ] {
+            assert_eq!(host(text), Some((name.to_owned(), port)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_host_is_rejected() {
+        for text in [
+            "",
+            ":80",
+            "a b",
+            "a:b",
+            "a:80:80",
+            "a:65536",
+            "a:+1",
+            "a/b",
+            "a@b",
+            "a\\b",
+            "a?b",
+            "a#b",
+            "a%2",
+            "a%zz",
+            "::1",
+            "[::1",
+            "[::1]a",
+            "[a]",
+            "[127.0.0.1]",
+            "[fe80::1%25eth0]",
+            "a\u{e4}",
+            "a\"",
+        ] {
+            assert_eq!(host(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_local_machine_is_localhost_and_only_what_dns_does_not_resolve_is_an_address() {
+        let parse = |text| Host::parse_with_port(text).unwrap().0;
+        for text in
+            ["localhost", "LOCALHOST.", "a.localhost:1", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]"]
+        {
+            assert!(parse(text).is_localhost(), "{text}");
+        }
+        for text in ["localhost.example", "notlocalhost", "10.0.0.1", "[::2]", "127.0.0.1.example"] {
+            assert!(!parse(text).is_localhost(), "{text}");
+        }
+        for text in ["10.0.0.1", "[::2]", "127.1", "0", "0x7f.1", "1.0x7F", "127.0.0.1."] {
+            assert!(parse(text).is_address(), "{text}");
+        }
+        for text in ["localhost", "10.example", "10.0.0.1.example", "0xg", "1a"] {
+            assert!(!parse(text).is_address(), "{text}");
+        }
     }
 }

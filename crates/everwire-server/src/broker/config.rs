@@ -1,4 +1,4 @@
-use crate::clock::Clock;
+use crate::time::Clock;
 
 /// Limits that all channels and all sessions of a broker have together.
 ///

@@ -26,9 +26,9 @@ use super::turns::Turns;
 use crate::broker::{
     Broker, BrokerError, ChannelName, Listener, Memory, Publication, SessionExpiry, SessionId, Stored, StoredSession,
 };
-use crate::clock::Clock;
 use crate::connection::OutboundQueue;
 use crate::message::Message;
+use crate::time::Clock;
 
 /// What an application sets for channels.
 #[derive(Clone, Default)]

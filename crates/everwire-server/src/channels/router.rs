@@ -8,9 +8,8 @@ use everwire_core::protocol::SUBPROTOCOL;
 
 use super::authorize::RequestHead;
 use super::connection::ChannelsHandler;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Upgrade};
 use crate::everwire::Everwire;
-use crate::upgrade::Upgrade;
 
 /// The path of [`Everwire::router`].
 const PATH: &str = "/everwire";

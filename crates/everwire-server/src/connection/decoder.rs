@@ -1,3 +1,5 @@
+//! Decodes the frames of a client.
+
 use std::io::Cursor;
 use std::task::{Context, Poll};
 

@@ -1,4 +1,7 @@
+//! Encoded WebSocket frames: messages are encoded once, and shared by all connections that they are written to.
+
 use bytes::{BufMut, Bytes, BytesMut};
+use smallvec::SmallVec;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 
@@ -11,6 +14,9 @@ pub(crate) struct Frames {
     messages: u64,
     payload: u64,
 }
+
+/// Frames in the order in which they are written. The common case of one piece is stored inline.
+pub(super) type Pieces = SmallVec<[Frames; 1]>;
 
 /// Encodes messages one behind the other.
 #[derive(Debug, Default)]

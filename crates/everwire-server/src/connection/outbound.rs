@@ -1,12 +1,13 @@
+//! The outbound queue of a connection: what waits to be written to its client, and direct writes around the connection's task.
+
 use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use super::frames::{Frames, FramesMut};
-use super::tcp::DirectWriter;
+use super::frames::{Frames, FramesMut, Pieces};
+use super::transport::DirectWriter;
 use crate::limits::Charge;
 use crate::message::Message;
 use crate::metrics::{DropReason, this_worker};
@@ -20,9 +21,6 @@ const MAX_COPIED_BYTES: usize = 512;
 
 /// The size at which the tail becomes a piece. The time limit for writes applies to a piece, so pieces must not be large.
 const TAIL_BYTES: usize = 32 << 10;
-
-/// Frames in the order in which they are written. The common case of one piece is stored inline.
-pub(super) type Pieces = SmallVec<[Frames; 1]>;
 
 /// The messages that wait to be written to one connection.
 ///
@@ -46,7 +44,7 @@ struct State {
     /// The parts of both that only this connection holds. Shared frames cost no memory for each connection.
     own_queued: usize,
     own_taken: usize,
-    end: Option<End>,
+    end: Option<QueueEnd>,
     /// The time of the last direct write.
     direct_at: Option<Instant>,
     /// Bytes of the first piece that a direct write has written.
@@ -67,16 +65,16 @@ struct State {
 
 /// The content of an outbound queue.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct QueueContent {
     pub(super) pieces: Pieces,
     /// Bytes of the first piece that are written already.
     pub(super) offset: usize,
-    pub(super) end: Option<End>,
+    pub(super) end: Option<QueueEnd>,
 }
 
 /// Why the queue accepts no more messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum QueueEnd {
     /// The handler closes the connection with this code and reason once the queue is written, and counts a drop if there is one.
     Close(u16, Cow<'static, str>, Option<DropReason>),
     /// The client reads too slowly.
@@ -105,31 +103,18 @@ impl OutboundQueue {
 
     /// Queues a message. After the end it is dropped.
     pub(crate) fn send(&self, message: &Message) {
-        self.put(true, |state| {
-            let before = state.tail.len();
-            state.tail.push(message);
-            let added = state.tail.len() - before;
-            state.own_queued += added;
-            if state.tail.len() >= TAIL_BYTES {
-                state.seal_tail();
-            }
-            added
-        });
+        self.put_own(|tail| tail.push(message));
     }
 
     /// Queues lines of `everwire.v1`, which join those that wait.
     #[cfg(feature = "channels")]
     pub(crate) fn send_lines(&self, message: &Message) {
-        self.put(true, |state| {
-            let before = state.tail.len();
-            state.tail.push_lines(message);
-            let added = state.tail.len() - before;
-            state.own_queued += added;
-            if state.tail.len() >= TAIL_BYTES {
-                state.seal_tail();
-            }
-            added
-        });
+        self.put_own(|tail| tail.push_lines(message));
+    }
+
+    /// Queues the answer to a ping.
+    pub(super) fn send_pong(&self, payload: &[u8]) {
+        self.put_own(|tail| tail.push_pong(payload));
     }
 
     /// Queues frames that other connections receive as well, without a copy, unless more than `mark` bytes wait. Returns whether there were
@@ -159,19 +144,8 @@ impl OutboundQueue {
         is_below
     }
 
-    /// Queues the answer to a ping.
-    pub(super) fn send_pong(&self, payload: &[u8]) {
-        self.put(true, |state| {
-            let before = state.tail.len();
-            state.tail.push_pong(payload);
-            let added = state.tail.len() - before;
-            state.own_queued += added;
-            added
-        });
-    }
-
     /// Ends the queue: it accepts no more messages. The first end counts.
-    pub(crate) fn end(&self, end: End) {
+    pub(crate) fn end(&self, end: QueueEnd) {
         let mut state = self.state();
         state.end.get_or_insert(end);
         state.wake();
@@ -185,7 +159,7 @@ impl OutboundQueue {
     }
 
     /// Takes the whole content, after what was taken before has been written. `waker` is woken when there is more.
-    pub(super) fn take(&self, waker: &Waker) -> Taken {
+    pub(super) fn take(&self, waker: &Waker) -> QueueContent {
         let mut state = self.state();
         state.register(waker);
         state.worker = this_worker();
@@ -195,13 +169,13 @@ impl OutboundQueue {
         state.update_charge();
         state.seal_tail();
         let pieces = std::mem::take(&mut state.pieces);
-        Taken { pieces, offset: std::mem::take(&mut state.offset), end: state.end.clone() }
+        QueueContent { pieces, offset: std::mem::take(&mut state.offset), end: state.end.clone() }
     }
 
     /// Ends the queue, which also ends direct writes, and takes its content for the last time.
-    pub(super) fn close_and_take(&self) -> Taken {
+    pub(super) fn close_and_take(&self) -> QueueContent {
         let mut state = self.state();
-        state.end.get_or_insert(End::Drained);
+        state.end.get_or_insert(QueueEnd::Drained);
         drop(state);
         // Also wakes those that wait for less to be queued.
         self.take(Waker::noop())
@@ -221,7 +195,7 @@ impl OutboundQueue {
     }
 
     /// The end, if there is one, while what was taken is still being written. `waker` is woken when there is one.
-    pub(super) fn poll_end(&self, waker: &Waker) -> Option<End> {
+    pub(super) fn poll_end(&self, waker: &Waker) -> Option<QueueEnd> {
         let mut state = self.state();
         state.register(waker);
         state.end.clone()
@@ -257,6 +231,43 @@ impl OutboundQueue {
     pub(crate) fn bytes(&self) -> usize {
         let state = self.state();
         state.queued + state.taken
+    }
+
+    /// Takes out what waits, decoded, and the end behind it: for tests without a peer.
+    pub(crate) fn drain_messages(&self) -> (Vec<Message>, Option<QueueEnd>) {
+        let QueueContent { pieces, end, .. } = self.take(Waker::noop());
+        (pieces.iter().flat_map(Frames::messages_decoded).collect(), end)
+    }
+
+    /// The end of the queue, if it has ended.
+    pub(crate) fn end_so_far(&self) -> Option<QueueEnd> {
+        self.state().end.clone()
+    }
+
+    /// Queues frames that other connections receive as well, however many wait.
+    #[cfg(test)]
+    pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) {
+        self.send_frames_below(usize::MAX, frames, now);
+    }
+
+    /// The queued frames.
+    #[cfg(test)]
+    pub(crate) fn pieces(&self) -> Pieces {
+        self.take(Waker::noop()).pieces
+    }
+
+    /// Queues what `encode` adds to the messages that only this connection receives.
+    fn put_own(&self, encode: impl FnOnce(&mut FramesMut)) {
+        self.put(true, |state| {
+            let before = state.tail.len();
+            encode(&mut state.tail);
+            let added = state.tail.len() - before;
+            state.own_queued += added;
+            if state.tail.len() >= TAIL_BYTES {
+                state.seal_tail();
+            }
+            added
+        });
     }
 
     /// Queues what `add` adds, unless the queue is over its limit. `add` returns the number of bytes added.
@@ -327,7 +338,7 @@ impl State {
         self.taken = 0;
         (self.own_queued, self.own_taken) = (0, 0);
         self.update_charge();
-        self.end = Some(End::Overflow);
+        self.end = Some(QueueEnd::Overflow);
         self.wake();
         self.wake_drained();
     }
@@ -357,37 +368,6 @@ impl State {
     }
 }
 
-impl OutboundQueue {
-    /// Takes out what waits, decoded, and the end behind it: for tests without a peer.
-    pub(crate) fn drain_messages(&self) -> (Vec<Message>, Option<End>) {
-        let Taken { pieces, end, .. } = self.take(Waker::noop());
-        (pieces.iter().flat_map(Frames::messages_decoded).collect(), end)
-    }
-
-    /// Why nothing more will come out, if so.
-    pub(crate) fn end_so_far(&self) -> Option<End> {
-        self.state().end.clone()
-    }
-}
-
-#[cfg(test)]
-impl OutboundQueue {
-    /// Queues frames that other connections receive as well, however many wait.
-    pub(crate) fn send_frames(&self, frames: &Frames, now: Instant) {
-        self.send_frames_below(usize::MAX, frames, now);
-    }
-
-    /// The queued messages, decoded, and the end behind them.
-    pub(crate) fn sent(&self) -> (Vec<Message>, Option<End>) {
-        self.drain_messages()
-    }
-
-    /// The queued frames.
-    pub(crate) fn pieces(&self) -> Pieces {
-        self.take(Waker::noop()).pieces
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -414,11 +394,11 @@ mod tests {
         outbound.send_frames(&Frames::of(&Message::text("b")), Instant::now());
         outbound.send(&Message::text("c"));
         outbound.send(&Message::text("d"));
-        outbound.end(End::Close(1000, "done".into(), None));
+        outbound.end(QueueEnd::Close(1000, "done".into(), None));
         outbound.send(&Message::text("after the end"));
-        let (messages, end) = outbound.sent();
+        let (messages, end) = outbound.drain_messages();
         assert_eq!(messages, ["a", "b", "c", "d"].map(Message::text));
-        assert_eq!(end, Some(End::Close(1000, "done".into(), None)));
+        assert_eq!(end, Some(QueueEnd::Close(1000, "done".into(), None)));
     }
 
     #[test]
@@ -431,7 +411,7 @@ mod tests {
         assert!(outbound.bytes() > 1200, "{}", outbound.bytes());
         outbound.send(&message);
         assert_eq!(outbound.bytes(), 0);
-        assert_eq!(outbound.sent(), (Vec::new(), Some(End::Overflow)));
+        assert_eq!(outbound.drain_messages(), (Vec::new(), Some(QueueEnd::Overflow)));
     }
 
     #[test]
@@ -486,7 +466,7 @@ mod tests {
         let frames = Frames::of(&Message::binary(vec![0; 300]));
         assert!(outbound.send_frames_below(200, &frames, Instant::now()));
         assert!(!outbound.send_frames_below(200, &frames, Instant::now()));
-        assert_eq!(outbound.sent().0.len(), 1);
+        assert_eq!(outbound.drain_messages().0.len(), 1);
     }
 
     /// A reader that is thousands of short messages behind must not cost more than their bytes.
@@ -514,7 +494,7 @@ mod tests {
         for _ in 0..10 {
             other.send_frames(&Frames::of(&large), Instant::now());
         }
-        assert_eq!(other.sent().1, None);
+        assert_eq!(other.drain_messages().1, None);
         other.send(&large);
         let short = Frames::of(&Message::binary(vec![0; 500]));
         let mut sent = 0;
@@ -523,8 +503,8 @@ mod tests {
             sent += 1;
         }
         assert!(sent < 20, "{sent}");
-        assert_eq!(other.sent().1, Some(End::Overflow));
-        assert_eq!(one.sent().0, [large], "answers are sent in any case");
+        assert_eq!(other.drain_messages().1, Some(QueueEnd::Overflow));
+        assert_eq!(one.drain_messages().0, [large], "answers are sent in any case");
         drop((one, other));
         assert!(budget.charge(None).force(100_000), "all of it is returned");
     }
@@ -538,7 +518,7 @@ mod tests {
             own.send(&Message::text(""));
             shared.send_frames(&empty, Instant::now());
         }
-        assert_eq!(own.sent().1, Some(End::Overflow));
-        assert_eq!(shared.sent().1, Some(End::Overflow));
+        assert_eq!(own.drain_messages().1, Some(QueueEnd::Overflow));
+        assert_eq!(shared.drain_messages().1, Some(QueueEnd::Overflow));
     }
 }

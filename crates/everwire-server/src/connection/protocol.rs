@@ -1,3 +1,6 @@
+//! The protocol of one connection without its I/O: what to write next, which limits apply, and when and how to close.
+
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -5,20 +8,20 @@ use std::time::Duration;
 
 use everwire_core::ping::{Answer, Ping};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::{Error, Message as WireMessage};
+use tokio_tungstenite::tungstenite::Message as WireMessage;
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_util::sync::CancellationToken;
 
-use super::closing::CloseAction;
 use super::decoder::Progress;
-use super::environment::Environment;
-use super::frames::Frames;
-use super::handler::{Closed, Handler};
-use super::interceptor::{EncodedMessage, Interceptor};
-use super::outbound::{End, OutboundQueue, Pieces, Taken};
+use super::frames::{Frames, Pieces};
+use super::handler::{Closed, EncodedMessage, Handler, Interceptor, Intervention};
+use super::outbound::{OutboundQueue, QueueContent, QueueEnd};
 use super::transport::Written;
-use crate::deadline::GRACE;
-use crate::limits::RateLimiter;
-use crate::message::Message;
-use crate::metrics::DropReason;
+use crate::limits::{ConnectionLimits, RateLimiter};
+use crate::message::{Message, Utf8Bytes};
+use crate::metrics::{DropReason, EndpointMetrics};
+use crate::time::{Clock, GRACE};
 
 /// Messages of a batch. What they cause is written before the next batch.
 const MAX_BATCH_MESSAGES: u64 = 128;
@@ -47,6 +50,18 @@ pub(crate) struct ProtocolHandler {
     late_since: Option<Instant>,
 }
 
+/// What the connections of one endpoint share.
+#[derive(Debug)]
+pub(crate) struct Environment {
+    pub(crate) limits: ConnectionLimits,
+    pub(crate) metrics: Arc<EndpointMetrics>,
+    pub(crate) clock: Clock,
+    /// Cancelled when the server starts to stop.
+    pub(crate) stopping: CancellationToken,
+    /// Whether a message `{"ping":ID}` is answered here instead of reaching the handler.
+    pub(crate) answers_pings: bool,
+}
+
 /// The messages of one read.
 #[derive(Default)]
 pub(super) struct InboundBatch {
@@ -54,6 +69,26 @@ pub(super) struct InboundBatch {
     messages: u64,
     bytes: u64,
     action: Option<CloseAction>,
+}
+
+/// How the server closes a connection.
+#[derive(Debug)]
+pub(crate) enum CloseAction {
+    /// The peer has closed or lost the connection. Answers its close frame, if it sent one.
+    PeerGone,
+    /// Closes with a code and a reason.
+    Close {
+        code: u16,
+        reason: Cow<'static, str>,
+        /// The drop reason to count; `None` if the handler was done.
+        counted: Option<DropReason>,
+        /// Whether more bytes may arrive that cannot be decoded as frames.
+        is_undecodable: bool,
+    },
+    /// An interceptor cuts TCP without a close frame.
+    Cut,
+    /// An interceptor keeps TCP open, and reads and writes nothing.
+    HalfOpen,
 }
 
 impl ProtocolHandler {
@@ -163,7 +198,7 @@ impl ProtocolHandler {
     }
 
     /// Takes the frames to write next, which are none if the queue is empty. An error says how the connection has to be closed.
-    pub(super) fn next_frames(&mut self, waker: &Waker) -> Result<Taken, CloseAction> {
+    pub(super) fn next_frames(&mut self, waker: &Waker) -> Result<QueueContent, CloseAction> {
         if let Some(action) = self.intervention() {
             return Err(action);
         }
@@ -186,9 +221,9 @@ impl ProtocolHandler {
             return Ok(taken);
         }
         match taken.end {
-            Some(End::Drained) => Err(CloseAction::drained()),
-            Some(End::Overflow) => Err(CloseAction::slow_reader()),
-            Some(End::Close(code, reason, counted))
+            Some(QueueEnd::Drained) => Err(CloseAction::drained()),
+            Some(QueueEnd::Overflow) => Err(CloseAction::slow_reader()),
+            Some(QueueEnd::Close(code, reason, counted))
                 if self.interceptor.as_ref().is_none_or(|interceptor| interceptor.deadline().is_none()) =>
             {
                 Err(CloseAction::by_handler(code, reason, counted))
@@ -219,8 +254,8 @@ impl ProtocolHandler {
     pub(super) fn on_write_blocked(&mut self, waker: &Waker) -> Option<CloseAction> {
         self.blocked_since.get_or_insert_with(Instant::now);
         match self.outbound.poll_end(waker) {
-            Some(End::Overflow) => Some(CloseAction::slow_reader()),
-            Some(End::Drained) => Some(CloseAction::drained()),
+            Some(QueueEnd::Overflow) => Some(CloseAction::slow_reader()),
+            Some(QueueEnd::Drained) => Some(CloseAction::drained()),
             _ => None,
         }
     }
@@ -299,5 +334,81 @@ impl ProtocolHandler {
 
     fn intervention(&self) -> Option<CloseAction> {
         self.interceptor.as_ref()?.intervention().map(CloseAction::from_intervention)
+    }
+}
+
+impl CloseAction {
+    /// A close by the handler. It is counted if the peer broke a rule.
+    pub(crate) fn by_handler(code: u16, reason: Cow<'static, str>, counted: Option<DropReason>) -> Self {
+        Self::Close { code, reason, counted, is_undecodable: false }
+    }
+
+    /// A close that is counted as a drop.
+    pub(crate) fn drop_connection(code: u16, why: DropReason, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Close { code, reason: reason.into(), counted: Some(why), is_undecodable: false }
+    }
+
+    pub(crate) fn slow_reader() -> Self {
+        Self::drop_connection(1013, DropReason::SlowReader, "reading too slowly: what waited was dropped")
+    }
+
+    pub(crate) fn no_room() -> Self {
+        Self::drop_connection(1013, DropReason::NoRoom, "the server has no room for more messages; come back later")
+    }
+
+    pub(crate) fn drained() -> Self {
+        Self::drop_connection(1001, DropReason::Draining, "the server is stopping")
+    }
+
+    /// The close for an error while reading or writing.
+    pub(crate) fn from_error(error: Error) -> Self {
+        let (code, counted, reason) = match error {
+            Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
+                (1009, DropReason::MessageTooBig, format!("a message may have {max_size} bytes"))
+            }
+            Error::Utf8(_) => (1007, DropReason::Malformed, "text must be UTF-8".to_owned()),
+            // Neither is a violation: the peer is gone.
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing) => {
+                return Self::PeerGone;
+            }
+            Error::Protocol(error) => (1002, DropReason::Malformed, error.to_string()),
+            _ => return Self::PeerGone,
+        };
+        // Decoding cannot continue after an invalid header.
+        Self::Close { code, reason: reason.into(), counted: Some(counted), is_undecodable: true }
+    }
+
+    pub(crate) fn from_intervention(intervention: Intervention) -> Self {
+        match intervention {
+            Intervention::Cut => Self::Cut,
+            Intervention::HalfOpen => Self::HalfOpen,
+            Intervention::Close(code, reason) => Self::drop_connection(code, DropReason::Fault, reason),
+        }
+    }
+
+    /// The argument of [`Handler::on_close`], where the peer has sent this close frame, if any.
+    pub(super) fn closed(&self, peer_closed: Option<&Option<CloseFrame>>) -> Closed {
+        match self {
+            Self::Close { code, reason, counted, .. } => {
+                Closed::ByServer { code: *code, reason: reason.clone().into_owned(), counted: *counted }
+            }
+            Self::PeerGone => match peer_closed {
+                Some(Some(CloseFrame { code, reason })) => {
+                    Closed::ByPeer { code: Some((*code).into()), reason: reason.clone() }
+                }
+                Some(None) => Closed::ByPeer { code: None, reason: Utf8Bytes::default() },
+                None => Closed::Lost,
+            },
+            Self::Cut | Self::HalfOpen => Closed::Lost,
+        }
+    }
+
+    /// The reason that is counted.
+    pub(crate) fn drop_reason(&self) -> Option<DropReason> {
+        match self {
+            Self::PeerGone => None,
+            Self::Close { counted, .. } => *counted,
+            Self::Cut | Self::HalfOpen => Some(DropReason::Fault),
+        }
     }
 }

@@ -17,13 +17,13 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::closing::CloseAction;
+use super::protocol::CloseAction;
 use super::*;
-use crate::deadline::GRACE;
 use crate::everwire::Everwire;
 use crate::limits::ConnectionLimits;
 use crate::message::Message as OwnMessage;
 use crate::metrics::DropReason;
+use crate::time::GRACE;
 
 /// A stream that counts writes.
 struct WriteCounter {
@@ -116,7 +116,7 @@ async fn echo_over_tcp(limit: usize) -> (ConnectionTask<Tcp>, WebSocketStream<Tc
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stream = Tcp::new(listener.accept().await.unwrap().0);
-    let outbound = Arc::new(OutboundQueue::with_direct(limit, stream.direct_writer(&environment)));
+    let outbound = Arc::new(OutboundQueue::with_direct(limit, stream.direct_writer(&environment.metrics)));
     let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     (ConnectionTask::new(transport(stream), protocol(&environment, &outbound, None)), client, outbound)
 }

@@ -1,19 +1,26 @@
+//! The I/O of a connection: decodes what a stream receives and writes encoded frames to it, from the connection's task or directly.
+
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::io;
+use std::net::Shutdown;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::yield_now;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::decoder::{Decoder, Progress};
-use super::frames::Frames;
-use super::outbound::Pieces;
+use super::frames::{Frames, Pieces};
 use crate::limits::Charge;
 use crate::metrics::EndpointMetrics;
 
@@ -42,14 +49,14 @@ pub(crate) struct FramedTransport<S> {
     decoder: Decoder,
     /// Bytes read from the stream that are not decoded yet.
     undecoded: Bytes,
-    unwritten: Unwritten,
+    pending: PendingWrite,
     /// The peer's close frame, if it sent one; it is answered when the connection closes.
     peer_closed: Option<Option<CloseFrame>>,
 }
 
 /// Frames that are being written.
 #[derive(Debug, Default)]
-struct Unwritten {
+struct PendingWrite {
     pieces: Pieces,
     /// The number of pieces that are written.
     done: usize,
@@ -86,7 +93,7 @@ impl<S> FramedTransport<S> {
     /// `message_bytes`, which are charged while it arrives.
     pub(crate) fn new(stream: S, undecoded: Bytes, message_bytes: usize, charge: Charge) -> Self {
         let decoder = Decoder::new(message_bytes, charge);
-        Self { stream, decoder, undecoded, unwritten: Unwritten::default(), peer_closed: None }
+        Self { stream, decoder, undecoded, pending: PendingWrite::default(), peer_closed: None }
     }
 
     /// The stream, to shut it down.
@@ -97,18 +104,18 @@ impl<S> FramedTransport<S> {
     /// Queues frames behind those that are being written. `offset` bytes of the first piece have been written already, which is
     /// only possible while nothing else is queued.
     pub(super) fn write(&mut self, pieces: Pieces, offset: usize) {
-        self.unwritten.add(pieces, offset);
+        self.pending.add(pieces, offset);
     }
 
     /// Queues a close frame: the given one, or else the answer to the peer's, if it sent one.
     pub(super) fn write_close(&mut self, frame: Option<CloseFrame>) {
         let frame = frame.map_or_else(|| self.peer_closed.take(), |frame| Some(Some(frame)));
-        self.unwritten.pieces.extend(frame.map(Frames::close));
+        self.pending.pieces.extend(frame.map(Frames::close));
     }
 
     /// Drops the frames that are not partly written. The rest of one that is must follow, or the peer could not find the next.
     pub(super) fn drop_unstarted(&mut self) {
-        let Unwritten { pieces, done, offset } = &mut self.unwritten;
+        let PendingWrite { pieces, done, offset } = &mut self.pending;
         let incomplete = pieces.get(*done).and_then(|piece| piece.up_to_incomplete(*offset));
         if incomplete.is_none() {
             *offset = 0;
@@ -191,19 +198,19 @@ impl<S: AsyncWrite + Unpin> FramedTransport<S> {
         written: &mut Written,
     ) -> Poll<io::Result<()>> {
         let stream = &mut self.stream;
-        while let Some(count) = self.unwritten.write_next(|bytes| Pin::new(&mut *stream).poll_write(cx, bytes)) {
+        while let Some(count) = self.pending.write_next(|bytes| Pin::new(&mut *stream).poll_write(cx, bytes)) {
             match ready!(count)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => {
-                    self.unwritten.advance(count, written);
+                    self.pending.advance(count, written);
                     budget.spend_write(count);
                 }
             }
-            if budget.is_exhausted() && !self.unwritten.is_done() {
+            if budget.is_exhausted() && !self.pending.is_done() {
                 return Poll::Pending;
             }
         }
-        self.unwritten = Unwritten::default();
+        self.pending = PendingWrite::default();
         Pin::new(stream).poll_flush(cx)
     }
 }
@@ -234,12 +241,12 @@ impl Default for PollBudget {
     }
 }
 
-impl Unwritten {
+impl PendingWrite {
     fn add(&mut self, pieces: Pieces, offset: usize) {
         if self.pieces.is_empty() {
             (self.pieces, self.offset) = (pieces, offset);
         } else {
-            debug_assert_eq!(offset, 0, "no direct writes while something is unwritten");
+            debug_assert_eq!(offset, 0, "no direct writes while something is pending");
             self.pieces.extend(pieces);
         }
     }
@@ -280,5 +287,93 @@ impl Unwritten {
             self.done += 1;
             self.offset = beyond;
         }
+    }
+}
+
+/// A TCP stream that the task of its connection reads and writes, and that its outbound queue may write to directly.
+#[derive(Debug)]
+pub(crate) struct Tcp {
+    read: OwnedReadHalf,
+    write: Arc<OwnedWriteHalf>,
+}
+
+/// Writes frames to TCP without the connection's task, for a connection that needs no more than the write: no TLS, no
+/// interceptor, no observer.
+#[derive(Debug)]
+pub(crate) struct DirectWriter {
+    stream: Arc<OwnedWriteHalf>,
+    metrics: Arc<EndpointMetrics>,
+}
+
+impl Tcp {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        // Small messages must go out at once, also if another server accepted the stream. The error of a broken stream is found
+        // when it is read.
+        let _ = stream.set_nodelay(true);
+        let (read, write) = stream.into_split();
+        Self { read, write: Arc::new(write) }
+    }
+
+    pub(crate) fn direct_writer(&self, metrics: &Arc<EndpointMetrics>) -> DirectWriter {
+        DirectWriter { stream: Arc::clone(&self.write), metrics: Arc::clone(metrics) }
+    }
+}
+
+impl DirectWriter {
+    /// Writes as many bytes as the socket takes and returns their number. That is 0 for a broken connection, which is found when
+    /// it is read.
+    pub(super) fn write(&self, frames: &Frames) -> usize {
+        // Bypasses the runtime's readiness check and tries the socket itself.
+        let count = self.socket().send(frames.bytes()).unwrap_or(0);
+        if count == frames.bytes().len() {
+            self.metrics.record_sent(frames.messages(), frames.payload());
+        }
+        count
+    }
+
+    /// Touches the memory that [`write`](Self::write) needs, so that it is cached then.
+    pub(super) fn prefetch(&self) {
+        black_box(&*self.socket());
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        let stream: &TcpStream = (*self.stream).as_ref();
+        SockRef::from(stream)
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.read).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let stream: &TcpStream = (*self.write).as_ref();
+        loop {
+            match stream.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(stream.poll_write_ready(cx))?,
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // TCP has no buffer that a flush could write.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream: &TcpStream = (*self.write).as_ref();
+        Poll::Ready(SockRef::from(stream).shutdown(Shutdown::Write))
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        // Others may hold the outbound queue, and so the write half, for a while. Fails if the connection is closed already.
+        let stream: &TcpStream = (*self.write).as_ref();
+        let _ = SockRef::from(stream).shutdown(Shutdown::Write);
     }
 }

@@ -1,20 +1,138 @@
+//! The limits that an application sets, the rate limiter of a connection, and the memory budget of all connections.
+
 use std::collections::HashMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-use super::admission::network_of;
-use super::settings::Limits;
+/// Limits of all connections together, and time limits of HTTP. A request over one of them is refused with an HTTP status and a
+/// sentence.
+///
+/// Change the defaults with [`Builder::limits`](crate::Builder::limits).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections in total. Each counts from the moment that it is accepted, whatever it is used for; a request on one more is
+    /// refused with HTTP 503. [`Server`](crate::Server) holds fewer if the system permits too few open files. If another server
+    /// accepts the connections, WebSockets and [admitted](crate::Everwire::admit) requests count.
+    pub connections: usize,
+    /// Connections from one address (IPv6: one /64 network); more are refused with HTTP 429.
+    pub connections_per_address: usize,
+    /// Time limit of [`Server`](crate::Server) from accepting a connection to the end of the head of its request, TLS included; then
+    /// for the body of the request; and from a response to the next request. A late request is answered with HTTP 408; a connection
+    /// without a request is closed without an answer.
+    pub handshake: Duration,
+    /// Time limit of [`Server`](crate::Server) for the client to read a part of an HTTP response. Then the connection is cut.
+    pub response: Duration,
+    /// Bytes that all connections together may hold for incomplete messages and unsent answers, in addition to up to 32 KiB that each
+    /// has read but not decoded. A message without room is not read until others are complete; its connection closes with 1013 if that
+    /// takes longer than [`ConnectionLimits::message`]. The connections of one address may hold half of it, unless one address may
+    /// have all [`connections`](Self::connections).
+    pub buffered_bytes: usize,
+}
+
+/// Limits of one WebSocket. A connection over one of them is closed with a code and a reason.
+///
+/// Change the defaults for all endpoints with [`Builder::connection_limits`](crate::Builder::connection_limits), and for one with
+/// [`Endpoint::limits`](crate::Endpoint::limits).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectionLimits {
+    /// Bytes of one message from the client. A larger one closes the connection with 1009.
+    pub message_bytes: usize,
+    /// Messages a second from the client, with a burst of as many. More close the connection with 1008. 0 is no limit.
+    pub messages_per_second: u32,
+    /// Time without a message in either direction after which the connection closes with 1001. Zero is no limit.
+    pub idle: Duration,
+    /// Time limit for a message from its first byte to its last. A slower one closes the connection with 1008. Zero is no limit.
+    pub message: Duration,
+    /// Bytes that may be queued for the client. The first message over it closes the connection with 1013.
+    pub backlog_bytes: usize,
+    /// Time limit for writing one message. A slower reader is closed with 1013.
+    pub write: Duration,
+    /// Time limit for the closing handshake, after which TCP is cut.
+    pub close: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: 1_000,
+            handshake: Duration::from_secs(10),
+            response: Duration::from_secs(30),
+            buffered_bytes: 256 << 20,
+        }
+    }
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 1 << 20,
+            messages_per_second: 10_000,
+            idle: Duration::from_secs(300),
+            message: Duration::from_secs(60),
+            backlog_bytes: 4 << 20,
+            write: Duration::from_secs(30),
+            close: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The network that limits per address apply to: an IPv4 address, or an IPv6 /64, since one household or server usually has a
+/// whole /64 and could use a new address for each connection.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+/// Limits the messages a second of one connection: a token bucket that holds one second's worth.
+#[derive(Debug)]
+pub(crate) struct RateLimiter {
+    per_second: f64,
+    tokens: f64,
+    refilled_at: Instant,
+}
+
+impl RateLimiter {
+    /// Starts with a full bucket. 0 a second is no limit.
+    pub(crate) fn new(per_second: u32, now: Instant) -> Self {
+        Self { per_second: f64::from(per_second), tokens: f64::from(per_second), refilled_at: now }
+    }
+
+    /// Takes a token for one message. Returns whether there was one.
+    pub(crate) fn allows(&mut self, now: Instant) -> bool {
+        if self.per_second == 0.0 {
+            return true;
+        }
+        let refill = now.saturating_duration_since(self.refilled_at).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + refill).min(self.per_second);
+        self.refilled_at = now;
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
 
 /// The unit in which memory is charged. Less than a page is free, so that small messages, which are most, do not touch the
 /// counters that all workers share.
 const PAGE: usize = 4 << 10;
 
-/// Bounds the memory that all connections together hold for incomplete messages and unsent answers. Waiting requests are served
+/// Bounds the memory that all connections together hold for incomplete messages and unsent answers. AcquireFuture requests are served
 /// in order.
 ///
 /// The connections of one address may hold half of it, so that one client that announces large messages, or does not read
@@ -39,12 +157,12 @@ pub(crate) struct Charge {
     /// The holder's address and the share of that address.
     address: Option<(IpAddr, Arc<Share>)>,
     pages: usize,
-    waiting: Option<Waiting>,
+    waiting: Option<AcquireFuture>,
 }
 
 /// Permits of the share of the address, if there is one, and of the share of all.
 type Permits = (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit);
-type Waiting = Pin<Box<dyn Future<Output = Result<Permits, AcquireError>> + Send + Sync>>;
+type AcquireFuture = Pin<Box<dyn Future<Output = Result<Permits, AcquireError>> + Send + Sync>>;
 
 impl MemoryBudget {
     pub(crate) fn new(limits: &Limits) -> Arc<Self> {
@@ -180,8 +298,31 @@ impl fmt::Debug for Charge {
 mod tests {
     use std::net::Ipv4Addr;
     use std::task::Waker;
+    use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_burst_of_one_second_is_allowed_and_then_the_rate() {
+        let start = Instant::now();
+        let mut limiter = RateLimiter::new(10, start);
+        assert_eq!((0..20).filter(|_| limiter.allows(start)).count(), 10);
+        let half_a_second_later = start + Duration::from_millis(500);
+        assert_eq!((0..20).filter(|_| limiter.allows(half_a_second_later)).count(), 5);
+        let an_hour_later = start + Duration::from_secs(3600);
+        assert_eq!(
+            (0..20).filter(|_| limiter.allows(an_hour_later)).count(),
+            10,
+            "an idle hour must not add up to a flood"
+        );
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let start = Instant::now();
+        let mut limiter = RateLimiter::new(0, start);
+        assert!((0..100_000).all(|_| limiter.allows(start)));
+    }
 
     /// A budget of `pages`, of which one address may have all or half.
     fn budget(pages: usize, address_may_have_all: bool) -> Arc<MemoryBudget> {

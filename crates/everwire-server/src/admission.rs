@@ -1,5 +1,7 @@
+//! Admits connections and open files within the limits, in total and per address.
+
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -9,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use super::settings::Limits;
+use crate::limits::{Limits, network_of};
 
 /// Connections over the limits that are answered at the same time, in all and from one address. Each lasts for one request.
 const REFUSALS: usize = 64;
@@ -23,7 +25,7 @@ const RESERVED_DESCRIPTORS: (usize, usize) = (8, 256);
 #[derive(Debug)]
 pub(crate) struct Admission {
     capacity: Capacity,
-    open: Mutex<Open>,
+    open: Mutex<UsageTable>,
 }
 
 /// The limits, lowered to what the system lets the process open. Peers must not be able to take the last descriptors: `accept`
@@ -38,13 +40,13 @@ struct Capacity {
 }
 
 #[derive(Debug, Default)]
-struct Open {
-    total: Count,
-    by_address: HashMap<IpAddr, Count>,
+struct UsageTable {
+    total: Usage,
+    by_address: HashMap<IpAddr, Usage>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Count {
+struct Usage {
     connections: usize,
     refusals: usize,
     files: usize,
@@ -52,43 +54,43 @@ struct Count {
 
 /// Why a connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
+pub(crate) enum AdmissionError {
     /// The server has reached its limit of connections.
-    Server,
+    ServerFull,
     /// The client's address has reached its limit of connections.
-    Address,
+    AddressFull,
 }
 
-/// What a permit is for.
+/// What a permit is counted as.
 #[derive(Clone, Copy, Debug)]
-enum Use {
+enum Resource {
     Connection,
     Refusal,
     File,
 }
 
-/// A place among the connections or the open files of a server. When the last clone is dropped another request can have it.
+/// A slot among the connections or the open files of a server. Dropping the last clone frees it for another request.
 #[derive(Clone, Debug)]
-#[must_use = "dropping the permit gives the place away"]
+#[must_use = "dropping the permit frees its slot"]
 pub struct Permit {
-    _taken: Arc<Taken>,
+    _slot: Arc<Slot>,
 }
 
 /// One admitted connection, refusal or file.
 #[derive(Debug)]
-struct Taken {
+struct Slot {
     admission: Arc<Admission>,
     address: Option<IpAddr>,
-    of: Use,
+    resource: Resource,
 }
 
 /// The outcome of admission when a connection was accepted.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum AdmissionOutcome {
     /// The connection counts for as long as a clone of the permit is held.
     Admitted(Permit),
     /// There was no room. The first request is answered with the reason, and the connection closes.
-    Refused { why: Full, _permit: Permit },
+    Refused { error: AdmissionError, _permit: Permit },
 }
 
 impl Admission {
@@ -108,52 +110,57 @@ impl Admission {
     }
 
     /// Admits a connection. Without an address (a router mounted without connection info) only the total is limited.
-    pub(crate) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Permit, Full> {
+    pub(crate) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Permit, AdmissionError> {
         let limits = (self.capacity.connections, self.capacity.connections_per_address);
-        self.take(address, Use::Connection, limits)
+        self.take(address, Resource::Connection, limits)
     }
 
     /// Decides about a connection from `address`. Returns `None` if there is not even room to refuse it with an answer.
-    pub(crate) fn accept(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub(crate) fn accept(self: &Arc<Self>, address: IpAddr) -> Option<AdmissionOutcome> {
         match self.admit(Some(address)) {
-            Ok(permit) => Some(Place::Admitted(permit)),
-            Err(full) => self.refuse(address).map(|permit| Place::Refused { why: full, _permit: permit }),
+            Ok(permit) => Some(AdmissionOutcome::Admitted(permit)),
+            Err(error) => self.refuse(address).map(|permit| AdmissionOutcome::Refused { error, _permit: permit }),
         }
     }
 
     /// A permit for a connection over the limits to receive its refusal. `None` if too many are being refused already.
     fn refuse(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
-        self.take(Some(address), Use::Refusal, (self.capacity.refusals, REFUSALS_PER_ADDRESS)).ok()
+        self.take(Some(address), Resource::Refusal, (self.capacity.refusals, REFUSALS_PER_ADDRESS)).ok()
     }
 
     /// A permit for a file that a response is read from. `None` if the process would run out of descriptors.
     pub(crate) fn open_file(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Permit> {
-        self.take(address, Use::File, (self.capacity.files, self.capacity.files_per_address)).ok()
+        self.take(address, Resource::File, (self.capacity.files, self.capacity.files_per_address)).ok()
     }
 
-    fn take(self: &Arc<Self>, address: Option<IpAddr>, of: Use, limits: (usize, usize)) -> Result<Permit, Full> {
+    fn take(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+        resource: Resource,
+        limits: (usize, usize),
+    ) -> Result<Permit, AdmissionError> {
         let address = address.map(network_of);
         let mut open = self.open();
-        if *open.total.of(of) >= limits.0 {
-            return Err(Full::Server);
+        if *open.total.of(resource) >= limits.0 {
+            return Err(AdmissionError::ServerFull);
         }
         if let Some(address) = address {
             let count = open.by_address.entry(address).or_default();
-            if *count.of(of) >= limits.1 {
+            if *count.of(resource) >= limits.1 {
                 // An address that holds nothing must not be remembered.
-                if *count == Count::default() {
+                if *count == Usage::default() {
                     open.by_address.remove(&address);
                 }
-                return Err(Full::Address);
+                return Err(AdmissionError::AddressFull);
             }
-            *count.of(of) += 1;
+            *count.of(resource) += 1;
         }
-        *open.total.of(of) += 1;
+        *open.total.of(resource) += 1;
         drop(open);
-        Ok(Permit { _taken: Arc::new(Taken { admission: Arc::clone(self), address, of }) })
+        Ok(Permit { _slot: Arc::new(Slot { admission: Arc::clone(self), address, resource }) })
     }
 
-    fn open(&self) -> MutexGuard<'_, Open> {
+    fn open(&self) -> MutexGuard<'_, UsageTable> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -185,25 +192,25 @@ impl Capacity {
     }
 }
 
-impl Count {
-    fn of(&mut self, of: Use) -> &mut usize {
-        match of {
-            Use::Connection => &mut self.connections,
-            Use::Refusal => &mut self.refusals,
-            Use::File => &mut self.files,
+impl Usage {
+    fn of(&mut self, resource: Resource) -> &mut usize {
+        match resource {
+            Resource::Connection => &mut self.connections,
+            Resource::Refusal => &mut self.refusals,
+            Resource::File => &mut self.files,
         }
     }
 }
 
-impl Drop for Taken {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut open = self.admission.open();
-        *open.total.of(self.of) -= 1;
+        *open.total.of(self.resource) -= 1;
         if let Some(address) = self.address
             && let Some(count) = open.by_address.get_mut(&address)
         {
-            *count.of(self.of) -= 1;
-            if *count == Count::default() {
+            *count.of(self.resource) -= 1;
+            if *count == Usage::default() {
                 open.by_address.remove(&address);
             }
         }
@@ -255,18 +262,6 @@ fn descriptors() -> Option<usize> {
     None
 }
 
-/// The network that limits per address apply to: an IPv4 address, or an IPv6 /64, since one household or server usually has a
-/// whole /64 and could use a new address for each connection.
-pub fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,18 +278,18 @@ mod tests {
     fn a_dropped_permit_makes_room_for_another() {
         let admission = admission(1, 1);
         let permit = admission.admit(address("10.0.0.1")).unwrap();
-        assert_eq!(admission.admit(address("10.0.0.2")).unwrap_err(), Full::Server);
+        assert_eq!(admission.admit(address("10.0.0.2")).unwrap_err(), AdmissionError::ServerFull);
         drop(permit);
         let _permit = admission.admit(address("10.0.0.2")).unwrap();
         assert_eq!(admission.open().by_address.len(), 1, "an address without connections must not be remembered");
     }
 
     #[test]
-    fn one_address_cannot_take_every_place() {
+    fn one_address_cannot_take_every_slot() {
         let admission = admission(10, 2);
         let _first = admission.admit(address("10.0.0.1")).unwrap();
         let _second = admission.admit(address("::ffff:10.0.0.1")).unwrap();
-        assert_eq!(admission.admit(address("10.0.0.1")).unwrap_err(), Full::Address);
+        assert_eq!(admission.admit(address("10.0.0.1")).unwrap_err(), AdmissionError::AddressFull);
         let _other = admission.admit(address("10.0.0.2")).unwrap();
     }
 
@@ -302,7 +297,7 @@ mod tests {
     fn addresses_of_one_ipv6_network_count_as_one() {
         let admission = admission(10, 1);
         let _first = admission.admit(address("2001:db8:1:2::1")).unwrap();
-        assert_eq!(admission.admit(address("2001:db8:1:2:ffff::2")).unwrap_err(), Full::Address);
+        assert_eq!(admission.admit(address("2001:db8:1:2:ffff::2")).unwrap_err(), AdmissionError::AddressFull);
         let _other = admission.admit(address("2001:db8:1:3::1")).unwrap();
     }
 
@@ -319,7 +314,7 @@ mod tests {
     #[test]
     fn an_address_that_holds_nothing_is_not_remembered() {
         let admission = admission(10, 0);
-        assert_eq!(admission.admit(address("10.0.0.1")).unwrap_err(), Full::Address);
+        assert_eq!(admission.admit(address("10.0.0.1")).unwrap_err(), AdmissionError::AddressFull);
         assert!(admission.open().by_address.is_empty());
     }
 

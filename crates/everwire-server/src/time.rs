@@ -1,9 +1,50 @@
+//! Times of day, and deadlines for peers that hold although the process was stopped meanwhile.
+
+use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::rt::{Sleep as HyperSleep, Timer};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The clock for times of day in messages. Intervals and deadlines use tokio's monotonic clock instead.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> f64 + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self::from_fn(|| {
+            // A clock that is set before 1970 reads as 1970; panicking would be worse.
+            let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            since_epoch.as_micros() as f64 / 1000.0
+        })
+    }
+
+    /// A clock for tests: `read` returns milliseconds since the Unix epoch.
+    pub fn from_fn(read: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// Milliseconds since the Unix epoch, with microsecond digits.
+    pub fn now_ms(&self) -> f64 {
+        (self.0)()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&self.now_ms()).finish()
+    }
+}
 
 /// Time after a deadline in which data that arrived before it is still read.
 ///

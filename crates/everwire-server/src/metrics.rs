@@ -1,7 +1,12 @@
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//! The server's counters, by endpoint and by worker, and the reasons for drops.
 
-use super::counter::Counter;
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+
+use tokio::runtime::worker_index;
 
 /// The counters of one server.
 #[derive(Debug, Default)]
@@ -105,7 +110,7 @@ impl Metrics {
 }
 
 impl EndpointMetrics {
-    pub(super) fn new(name: &str) -> Self {
+    fn new(name: &str) -> Self {
         Self {
             name: name.into(),
             opened: Counter::default(),
@@ -189,7 +194,7 @@ impl EndpointMetrics {
 
     /// All reasons with their counts.
     #[cfg(feature = "metrics")]
-    pub(super) fn all_drops(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn all_drops(&self) -> Vec<(&'static str, u64)> {
         let built_in = DropReason::BUILT_IN.iter().zip(&self.drops);
         let built_in = built_in.map(|(reason, counter)| (reason.label(), counter.value()));
         built_in.chain(self.other_drops().iter().map(|(label, count)| (*label, *count))).collect()
@@ -265,5 +270,85 @@ impl DropReason {
             Self::Rejected => "rejected",
             Self::Application(label) => label,
         }
+    }
+}
+
+/// The number of shards of a counter: one for each worker of a runtime with default settings. Further workers share them. It is a
+/// power of two, so that no division is needed to find a shard.
+static SHARDS: LazyLock<usize> = LazyLock::new(|| available_parallelism().map_or(1, NonZero::get).next_power_of_two());
+
+/// A counter that the workers add to without contention for a cache line.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    shards: Box<[Shard]>,
+}
+
+/// 128 bytes are two cache lines; x86 processors prefetch lines in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard(AtomicU64);
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self { shards: (0..Self::shards()).map(|_| Shard::default()).collect() }
+    }
+}
+
+impl Counter {
+    pub(crate) fn add(&self, count: u64) {
+        // Nothing depends on the order of a statistic.
+        self.shard(this_worker()).fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// The number of shards.
+    pub(crate) fn shards() -> usize {
+        *SHARDS
+    }
+
+    /// The count of the worker with this index, and of those that share its shard.
+    pub(crate) fn by_worker(&self, index: usize) -> u64 {
+        self.shard(index).load(Ordering::Relaxed)
+    }
+
+    fn shard(&self, worker: usize) -> &AtomicU64 {
+        &self.shards[worker & (self.shards.len() - 1)].0
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// The index of the runtime's worker that this runs on; 0 outside of workers.
+pub(crate) fn this_worker() -> usize {
+    worker_index().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn counts_of_many_threads_add_up() {
+        let counter = Counter::default();
+        thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| (0..1000).for_each(|_| counter.add(2)));
+            }
+        });
+        assert_eq!(counter.value(), 40_000);
+    }
+
+    #[test]
+    fn each_worker_has_a_shard_of_its_own() {
+        assert!(Counter::shards() >= available_parallelism().unwrap().get());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let counter = std::sync::Arc::new(Counter::default());
+        let on_the_worker = std::sync::Arc::clone(&counter);
+        runtime.block_on(runtime.spawn(async move { on_the_worker.add(3) })).unwrap();
+        let by_place: Vec<u64> = (0..Counter::shards()).map(|index| counter.by_worker(index)).collect();
+        assert_eq!((by_place[0], by_place.iter().sum::<u64>()), (3, 3));
     }
 }
