@@ -21,7 +21,7 @@ pub(crate) struct Line {
 
 pub(crate) const CHAT: Channel<Line> = Channel::new("chat");
 
-/// Everyone who says a name may take part in the chat.
+/// Every client that gives a name may take part in the chat.
 struct Rules;
 
 impl Authorize for Rules {
@@ -42,24 +42,24 @@ impl Authorize for Rules {
 
 pub(crate) fn app() -> (Everwire, Router) {
     let day = Duration::from_secs(86_400);
-    let wire = Everwire::builder()
+    let everwire = Everwire::builder()
         .authorize(Rules)
         .channel(&CHAT, |options| options.retention = options.retention.with_age(day))
         .build();
-    let members = wire.clone();
-    wire.on_request("members", move |_, (): ()| {
+    let members = everwire.clone();
+    everwire.on_request("members", move |_, (): ()| {
         let count = members.presence(&CHAT).len();
         async move { Ok(count) }
     });
-    let app = Router::new().merge(wire.router()).merge(wire.probes());
-    (wire, app)
+    let app = Router::new().merge(everwire.router()).merge(everwire.probes());
+    (everwire, app)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let ((wire, app), mut stop) = (app(), StopSignal::listen()?);
-    let server = Server::bind(&wire, ServerConfig::new(([127, 0, 0, 1], 3000))).await?;
-    let mut chat = wire.subscribe(&CHAT).await?;
+    let ((everwire, app), mut stop) = (app(), StopSignal::listen()?);
+    let server = Server::bind(&everwire, ServerConfig::new(([127, 0, 0, 1], 3000))).await?;
+    let mut chat = everwire.subscribe(&CHAT).await?;
     tokio::spawn(async move {
         while let Some(delivery) = chat.next().await {
             if let LocalDelivery::Message { message: Some(Line { from, text }), .. } = delivery {
@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(async move {
         let mut lines = BufReader::new(stdin()).lines();
         while let Ok(Some(text)) = lines.next_line().await {
-            if let Err(error) = wire.publish(&CHAT, &Line { from: "server".to_owned(), text }).await {
+            if let Err(error) = everwire.publish(&CHAT, &Line { from: "server".to_owned(), text }).await {
                 eprintln!("{error}");
             }
         }

@@ -1,4 +1,4 @@
-//! A counter that everybody who is logged in sees and raises: `cargo run -p everwire-server --example counter`, then open
+//! A counter that every visitor with a login sees and raises: `cargo run -p everwire-server --example counter`, then open
 //! <http://127.0.0.1:3000/login/ann>
 
 use axum::extract::{Path, State};

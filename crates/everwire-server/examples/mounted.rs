@@ -70,7 +70,7 @@ async fn main() -> std::io::Result<()> {
     tokio::select! {
         served = axum::serve(listener, app) => served,
         () = stop.received() => {
-            // Closes the WebSockets one after another, so that their clients do not all return at once.
+            // Closes the WebSockets one after another, so that their clients do not all reconnect at once.
             everwire.drain(Duration::from_secs(5)).await;
             Ok(())
         }

@@ -117,7 +117,7 @@ pub struct LimitFlags {
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().connections_per_address)]
     pub max_connections_per_address: usize,
 
-    /// Messages a second that one connection may send; more closes it with 1008. 0 is no limit.
+    /// Messages per second that one connection may send; more close it with 1008. 0 is no limit.
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().messages_per_second)]
     pub max_messages_per_second: u32,
 
@@ -401,8 +401,8 @@ impl Write for Log {
     }
 }
 
-/// Waits for the signal that stops a server, for [`Server::run_until`](crate::Server::run_until). Once more, and the process ends at once with
-/// the status 1. It needs tokio's runtime.
+/// Waits for the signal that stops a server, for [`Server::run_until`](crate::Server::run_until). A second signal ends the process at
+/// once with the status 1. It needs tokio's runtime.
 pub async fn stop_requested(mut stop: StopSignal, drain: Duration, log: Log) {
     stop.received().await;
     tracing::info!("stopping; sockets close within {} s, once more stops at once", drain.as_secs_f64());

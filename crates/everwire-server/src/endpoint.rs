@@ -36,7 +36,7 @@ pub struct Endpoint {
     answers_pings: bool,
 }
 
-/// The request extension from which [`Upgrade`](crate::Upgrade) is extracted.
+/// The request extension from which [`Upgrade`] is extracted.
 #[derive(Clone, Debug)]
 struct EndpointContext {
     everwire: Everwire,
@@ -67,7 +67,7 @@ impl Endpoint {
     }
 
     /// Whether the heartbeats of Everwire's clients, texts like `{"ping":1}`, are answered instead of reaching the
-    /// [`Handler`](crate::Handler). On by default. WebSocket pings are always answered.
+    /// [`Handler`]. On by default. WebSocket pings are always answered.
     pub fn answer_pings(mut self, answer: bool) -> Self {
         self.answers_pings = answer;
         self
@@ -85,10 +85,10 @@ impl Endpoint {
         &self.metrics
     }
 
-    /// A route for an axum handler function that takes an [`Upgrade`](crate::Upgrade), and any other extractors before or after it.
+    /// A route for an axum handler function that takes an [`Upgrade`], and any other extractors before or after it.
     ///
     /// A response of the function that is not the upgrade's refuses the handshake. It is counted by the reason of its
-    /// [`HandshakeError`](crate::HandshakeError), and otherwise as [`DropReason::Rejected`] if its status is an error.
+    /// [`HandshakeError`], and otherwise as [`DropReason::Rejected`] if its status is an error.
     ///
     /// ```
     /// use axum::Router;
@@ -128,7 +128,7 @@ impl Endpoint {
     }
 }
 
-/// Adds the extensions that [`Upgrade`](crate::Upgrade) needs, and counts refusals.
+/// Adds the extensions that [`Upgrade`] needs, and counts refusals.
 async fn prepare_request(State(context): State<EndpointContext>, mut request: Request, next: Next) -> Response {
     let is_upgrade = is_upgrade(request.headers());
     let metrics = Arc::clone(&context.environment.metrics);

@@ -18,11 +18,9 @@ use crate::broker::Broker;
 #[cfg(feature = "channels")]
 use crate::channels::authorize::Authorize;
 #[cfg(feature = "channels")]
-use crate::channels::config::{ChannelLimits, ChannelOptions};
+use crate::channels::config::{ChannelLimits, ChannelOptions, ChannelsConfig, SessionEvent, SessionObserver};
 #[cfg(feature = "channels")]
-use crate::channels::events::{SessionEvent, SessionObserver};
-#[cfg(feature = "channels")]
-use crate::channels::hub::{Hub, HubConfig};
+use crate::channels::hub::Hub;
 use crate::connection::{Environment, OutboundQueue, QueueEnd};
 use crate::handshake::HandshakeError;
 use crate::limits::{Charge, ConnectionLimits, Limits, MemoryBudget};
@@ -78,7 +76,7 @@ pub struct Builder {
     clock: Clock,
     reserved_files: usize,
     #[cfg(feature = "channels")]
-    channels: HubConfig,
+    channels: ChannelsConfig,
 }
 
 impl Builder {
@@ -143,19 +141,19 @@ impl Builder {
 
     /// Sets who clients are and what they may do. Without rules, no client is let in.
     pub fn authorize(mut self, rules: impl Authorize) -> Self {
-        self.channels.set_rules(rules);
+        self.channels.set_authorizer(rules);
         self
     }
 
     /// Changes what a channel keeps and takes. The defaults are those of its kind.
     pub fn channel<T>(mut self, channel: &Channel<T>, change: impl FnOnce(&mut ChannelOptions)) -> Self {
-        self.channels.table.declare(channel, change);
+        self.channels.options.declare(channel, change);
         self
     }
 
     /// Sets what all other channels keep and take, by their names.
     pub fn channels(mut self, options: impl Fn(&str) -> ChannelOptions + Send + Sync + 'static) -> Self {
-        self.channels.table.set_others(options);
+        self.channels.options.set_others(options);
         self
     }
 
@@ -230,7 +228,7 @@ impl Everwire {
     /// Asks the clients of channels to leave, because their connections are closed after `deadline`. Returns the connections.
     #[cfg(feature = "channels")]
     fn ask_to_leave(&self, deadline: Duration) -> Vec<Arc<OutboundQueue>> {
-        // The rest of the time is for those that learn of it late.
+        // The rest of the time is for clients that receive it late.
         self.0.hub.drain(deadline, deadline.mul_f64(0.9))
     }
 
@@ -284,7 +282,7 @@ impl Everwire {
         Counter::shards()
     }
 
-    /// The load of each worker, for a runtime with so many.
+    /// The load of each worker of a runtime with this many.
     pub fn worker_loads(&self, workers: usize) -> Vec<WorkerLoad> {
         self.0.registry.worker_loads(workers)
     }

@@ -23,13 +23,13 @@ const HIGH_WATER_MARK: usize = 4 << 20;
 
 /// Delivers the messages of a [`Source`] to all members.
 ///
-/// Messages are delivered in batches: while one batch goes from member to member, everything that the source encodes is pending and becomes
-/// the next batch, which takes one write a member. Nothing is written under the lock of the source and the members; a single flush task
-/// at a time keeps the order.
+/// Messages are delivered in batches: while one batch goes from member to member, everything that the source encodes is pending and
+/// becomes the next batch, which takes one write per member. Nothing is written under the lock of the source and the members; a single
+/// flush task at a time keeps the order.
 ///
 /// A member gets each message that is pending after it has joined, until it leaves or falls behind.
 pub(crate) struct FanOut<S: Source> {
-    inner: Mutex<Inner<S>>,
+    state: Mutex<FanOutState<S>>,
     /// Held while frames are sent.
     delivery: Mutex<()>,
 }
@@ -54,10 +54,10 @@ pub(crate) trait Source: Sized {
     fn fell_behind(member: Self::Member, position: Self::Position);
 }
 
-struct Inner<S: Source> {
+struct FanOutState<S: Source> {
     source: S,
-    /// Ordered by number, so that a batch can be continued although members join and leave meanwhile. The queue is beside the rest, because
-    /// following one more pointer for each member costs as much as a tenth of a write.
+    /// Ordered by number, so that a batch can be continued although members join and leave meanwhile. The queue is not part of
+    /// `S::Member`, because following one more pointer for each member costs as much as a tenth of a write.
     members: BTreeMap<u64, (Arc<OutboundQueue>, S::Member)>,
     next_number: u64,
     /// Sealed batches; the first is being delivered.
@@ -83,26 +83,26 @@ struct Batch<P> {
 }
 
 /// The part of a batch that the flush task delivers before it yields.
-struct Delivery<P> {
+struct DeliveryChunk<P> {
     position: P,
     frames: Option<Frames>,
     members: SmallVec<[(u64, Arc<OutboundQueue>); MEMBERS_PER_YIELD]>,
 }
 
 /// The flush task. If it ends before its time, by a panic or with its runtime, the next flush starts another one.
-struct Flushing<S: Source> {
+struct FlushTask<S: Source> {
     fan_out: Arc<FanOut<S>>,
-    /// Nothing was left, and [`Inner::is_flushing`] says so.
+    /// Nothing was left, and [`FanOutState::is_flushing`] says so.
     is_done: bool,
 }
 
 /// The source and the members while nothing changes them.
-pub(crate) struct Locked<'a, S: Source>(MutexGuard<'a, Inner<S>>);
+pub(crate) struct LockedFanOut<'a, S: Source>(MutexGuard<'a, FanOutState<S>>);
 
 impl<S: Source> FanOut<S> {
     /// A fan-out without members.
     pub(crate) fn new(source: S) -> Self {
-        let inner = Inner {
+        let state = FanOutState {
             source,
             members: BTreeMap::new(),
             next_number: 1,
@@ -112,11 +112,11 @@ impl<S: Source> FanOut<S> {
             runtime: None,
             wakers: Vec::new(),
         };
-        Self { inner: Mutex::new(inner), delivery: Mutex::default() }
+        Self { state: Mutex::new(state), delivery: Mutex::default() }
     }
 
-    pub(crate) fn lock(&self) -> Locked<'_, S> {
-        Locked(self.inner())
+    pub(crate) fn lock(&self) -> LockedFanOut<'_, S> {
+        LockedFanOut(self.state())
     }
 
     /// Sends the members what is pending. Returns at once; the flush task does the work.
@@ -126,24 +126,24 @@ impl<S: Source> FanOut<S> {
         S::Member: Send,
         S::Position: Send,
     {
-        let mut inner = self.inner();
-        if inner.is_flushing || inner.is_empty() {
+        let mut state = self.state();
+        if state.is_flushing || state.is_empty() {
             return;
         }
-        inner.is_flushing = true;
-        let runtime = Handle::try_current().ok().or_else(|| inner.runtime.clone());
-        drop(inner);
-        let flushing = Flushing { fan_out: Arc::clone(self), is_done: false };
+        state.is_flushing = true;
+        let runtime = Handle::try_current().ok().or_else(|| state.runtime.clone());
+        drop(state);
+        let task = FlushTask { fan_out: Arc::clone(self), is_done: false };
         match runtime {
-            Some(runtime) => drop(runtime.spawn(flushing.run())),
+            Some(runtime) => drop(runtime.spawn(task.run())),
             // Outside of a runtime no other task has to wait for this one.
-            None => flushing.run_at_once(),
+            None => task.run_at_once(),
         }
     }
 
     /// Removes a member. A delivery that is under way may still reach it.
     pub(crate) fn leave(&self, number: u64) {
-        let removed = self.inner().members.remove(&number);
+        let removed = self.state().members.remove(&number);
         // What a member holds may be large: it is dropped without the lock.
         drop(removed);
     }
@@ -158,25 +158,25 @@ impl<S: Source> FanOut<S> {
 
     /// Ready below the high-water mark. Otherwise the context's waker is woken once that is so.
     pub(crate) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.inner();
-        if inner.has_room() {
+        let mut state = self.state();
+        if state.has_room() {
             return Poll::Ready(());
         }
-        if !inner.wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
-            inner.wakers.push(context.waker().clone());
+        if !state.wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
         }
         Poll::Pending
     }
 
     /// Whether [`poll_ready`](Self::poll_ready) would be ready now.
     pub(crate) fn has_room(&self) -> bool {
-        self.inner().has_room()
+        self.state().has_room()
     }
 
     /// Delivers a part of the first batch. Returns whether there was one.
     fn deliver(&self) -> bool {
         let sending = self.delivery.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Delivery { position, frames, members }) = self.inner().next_delivery() else { return false };
+        let Some(DeliveryChunk { position, frames, members }) = self.state().next_delivery() else { return false };
         let mut behind: SmallVec<[u64; MEMBERS_PER_YIELD]> = SmallVec::new();
         match frames {
             Some(frames) => {
@@ -193,7 +193,7 @@ impl<S: Source> FanOut<S> {
         drop(sending);
         for number in behind {
             // One that has left meanwhile needs nothing.
-            let removed = self.inner().members.remove(&number);
+            let removed = self.state().members.remove(&number);
             if let Some((_, member)) = removed {
                 S::fell_behind(member, position);
             }
@@ -201,12 +201,12 @@ impl<S: Source> FanOut<S> {
         true
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner<S>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, FanOutState<S>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: Source> Flushing<S> {
+impl<S: Source> FlushTask<S> {
     async fn run(mut self) {
         // Connections that are ready publish their messages first, and these become part of the batch.
         yield_now().await;
@@ -225,20 +225,20 @@ impl<S: Source> Flushing<S> {
     }
 }
 
-impl<S: Source> Drop for Flushing<S> {
+impl<S: Source> Drop for FlushTask<S> {
     fn drop(&mut self) {
         if !self.is_done {
-            self.fan_out.inner().is_flushing = false;
+            self.fan_out.state().is_flushing = false;
         }
     }
 }
 
-impl<S: Source> Locked<'_, S> {
+impl<S: Source> LockedFanOut<'_, S> {
     pub(crate) fn source(&self) -> &S {
         &self.0.source
     }
 
-    /// Call [`encoded`](Self::encoded) after something became pending.
+    /// Call [`seal_if_full`](Self::seal_if_full) after something became pending.
     pub(crate) fn source_mut(&mut self) -> &mut S {
         &mut self.0.source
     }
@@ -264,7 +264,7 @@ impl<S: Source> Locked<'_, S> {
     }
 
     /// A message is pending. Makes a batch of what is, if that is enough for one.
-    pub(crate) fn encoded(&mut self) {
+    pub(crate) fn seal_if_full(&mut self) {
         if self.0.source.pending_bytes() >= BATCH_BYTES {
             self.0.seal();
         }
@@ -283,7 +283,7 @@ impl<S: Source> Locked<'_, S> {
     }
 }
 
-impl<S: Source> Inner<S> {
+impl<S: Source> FanOutState<S> {
     /// Makes a batch of what is pending, for the members that there are now.
     fn seal(&mut self) {
         if let Some((position, frames)) = self.source.take_pending() {
@@ -307,7 +307,7 @@ impl<S: Source> Inner<S> {
         self.source.pending_bytes() + self.queued_bytes <= HIGH_WATER_MARK
     }
 
-    fn next_delivery(&mut self) -> Option<Delivery<S::Position>> {
+    fn next_delivery(&mut self) -> Option<DeliveryChunk<S::Position>> {
         loop {
             if self.batches.is_empty() {
                 self.seal();
@@ -323,7 +323,7 @@ impl<S: Source> Inner<S> {
                 members.push((*number, Arc::clone(queue)));
             }
             if !members.is_empty() {
-                return Some(Delivery { position: batch.position, frames: batch.frames.clone(), members });
+                return Some(DeliveryChunk { position: batch.position, frames: batch.frames.clone(), members });
             }
             self.batches.pop_front();
             self.queued_bytes -= self.batches.front().map_or(0, Batch::bytes);

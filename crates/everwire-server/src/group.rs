@@ -8,14 +8,14 @@ use crate::connection::{Connection, Frames, FramesMut};
 use crate::fan_out::{FanOut, Source};
 use crate::message::Message;
 
-/// State that many connections share, and fan-out of its changes to all of them.
+/// State that many connections share, with fan-out of its changes to all of them.
 ///
-/// One lock covers the state and the list of members. A newcomer therefore misses no change between the state that it is
-/// shown and its first message, and all members receive the changes in the same order.
+/// One lock covers the state and the list of members. A new member therefore misses no change between the state that it is shown and its
+/// first message, and all members receive the changes in the same order.
 ///
-/// Changes are delivered in batches: while one batch goes from member to member, everything that is enqueued is pending
-/// and becomes the next batch, which is encoded once and takes one write a member. Nothing is written under the lock; a
-/// single flush task at a time keeps the order.
+/// Changes are delivered in batches: while one batch goes from member to member, everything that is enqueued is pending and becomes the
+/// next batch, which is encoded once and takes one write per member. Nothing is written under the lock; a single flush task at a time
+/// keeps the order.
 ///
 /// A clone is cheap and is the same group. A [`Handler`](crate::Handler) that publishes should report
 /// [`poll_ready`](Self::poll_ready) as its own, so that members that publish faster than the others can be sent to are slowed down:
@@ -108,7 +108,7 @@ impl<T: Send + 'static> Group<T> {
         let SharedState { state, pending } = group.source_mut();
         if let Some(message) = change(state, members) {
             pending.push(&message);
-            group.encoded();
+            group.seal_if_full();
         }
     }
 

@@ -46,7 +46,7 @@ pub struct Limits {
 pub struct ConnectionLimits {
     /// Bytes of one message from the client. A larger one closes the connection with 1009.
     pub message_bytes: usize,
-    /// Messages a second from the client, with a burst of as many. More close the connection with 1008. 0 is no limit.
+    /// Messages per second from the client, with a burst of as many. More close the connection with 1008. 0 is no limit.
     pub messages_per_second: u32,
     /// Time without a message in either direction after which the connection closes with 1001. Zero is no limit.
     pub idle: Duration,
@@ -98,7 +98,7 @@ pub fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Limits the messages a second of one connection: a token bucket that holds one second's worth.
+/// Limits the messages per second of one connection: a token bucket that holds one second's worth.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     per_second: f64,
@@ -107,7 +107,7 @@ pub(crate) struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Starts with a full bucket. 0 a second is no limit.
+    /// Starts with a full bucket. 0 per second is no limit.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
         Self { per_second: f64::from(per_second), tokens: f64::from(per_second), refilled_at: now }
     }
@@ -204,7 +204,7 @@ impl Charge {
     /// Replaces the charge by one for `bytes`. If there is no room, the rest is acquired by [`poll_room`](Self::poll_room).
     pub(crate) fn request(&mut self, bytes: usize) {
         let most = self.address.as_ref().map_or(self.budget.all.total, |(_, share)| share.total);
-        // A request for more than the whole share would wait for ever.
+        // A request for more than the whole share would wait forever.
         let Some(more) = self.growth((bytes / PAGE).min(most)) else { return };
         let all = Arc::clone(&self.budget.all.free);
         let share = self.address.as_ref().map(|(_, share)| Arc::clone(&share.free));

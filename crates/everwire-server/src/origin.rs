@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn other_origins_are_refused_also_similar_ones() {
+    fn other_origins_are_refused_even_similar_ones() {
         let origins = Origins::default();
         assert!(!asks(&origins, "demo.example", "https://evil.example"));
         assert!(!asks(&origins, "demo.example", "https://demo.example.evil.example"));

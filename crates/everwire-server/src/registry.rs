@@ -77,7 +77,7 @@ impl ConnectionRegistry {
         }
     }
 
-    /// The load of each worker, for a runtime with so many.
+    /// The load of each worker of a runtime with this many.
     pub(crate) fn worker_loads(&self, workers: usize) -> Vec<WorkerLoad> {
         let mut loads = vec![WorkerLoad::default(); workers.max(1)];
         let open = self.open();

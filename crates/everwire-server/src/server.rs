@@ -44,8 +44,8 @@ const BACKLOG: i32 = 4096;
 /// Time limit for the one request of a connection over the limits, and for reading its refusal.
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// Connections that are accepted before others get their turn. When thousands of clients reconnect together, all of them would be ready
-/// at once, and the messages of open connections would wait behind them.
+/// Connections that are accepted between two yields. When thousands of clients reconnect together, all of them would be ready at once,
+/// and the messages of open connections would wait behind them.
 const ACCEPTS_PER_YIELD: usize = 8;
 
 /// Where and how a [`Server`] listens.
@@ -122,7 +122,7 @@ type MakeObserver = Arc<dyn Fn() -> Arc<dyn StreamObserver> + Send + Sync>;
 
 /// An accept loop for an axum application, bound to its port.
 ///
-/// Unlike [`axum::serve()`], it counts a connection against the [`Limits`](crate::Limits) when it accepts it, limits the time of
+/// Unlike [`axum::serve()`], it counts a connection against the [`Limits`] when it accepts it, limits the time of
 /// requests and responses, and closes WebSockets one after another when it stops.
 ///
 /// ```
@@ -317,8 +317,8 @@ struct AcceptLoop {
 }
 
 impl AcceptLoop {
-    /// Accepts connections for ever and serves each in a task of its own. It has to be a task itself: a future that the runtime blocks on
-    /// has a thread of its own, and accepts whatever the workers do.
+    /// Accepts connections forever, and spawns a task for each. It must run in a task itself: a future that the runtime blocks on has a
+    /// thread of its own, and would accept connections however busy the workers are.
     async fn run(self, listener: TcpListener) -> Infallible {
         let mut accepted = 0;
         loop {

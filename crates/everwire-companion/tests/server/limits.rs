@@ -78,7 +78,7 @@ async fn more_messages_a_second_than_allowed_close_with_1008_and_a_reason() {
     for number in 0..5 {
         assert_eq!(client.text().await, number.to_string(), "what was within the limit is answered");
     }
-    assert_eq!(client.closed().await, (1008, "more than 5 messages a second".to_owned()));
+    assert_eq!(client.closed().await, (1008, "more than 5 messages per second".to_owned()));
     assert_eq!(harness.drops("/echo", "too_many_messages").await, 1);
 }
 

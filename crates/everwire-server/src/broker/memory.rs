@@ -6,18 +6,15 @@ use bytes::Bytes;
 use everwire_core::protocol::Cursor;
 use smallvec::SmallVec;
 
-use super::api::{BoxFuture, Broker, Listener};
-use super::catalog::{Catalog, Channel, Entry, Storage};
-use super::config::BrokerConfig;
-use super::error::BrokerError;
-use super::history::{History, Page, PageLimits, take_page};
-use super::message::{HistoryKind, Publication, Stored};
-use super::names::{ChannelName, Key, SessionId};
-use super::sessions::{SessionExpiry, Sessions, StoredSession};
+use super::api::{BoxFuture, Broker, BrokerConfig, BrokerError, Listener, SessionExpiry, StoredSession};
+use super::catalog::{Catalog, ChannelMeta, MessageMeta, SessionTable, Storage};
+use super::message::{
+    ChannelName, History, HistoryKind, Key, Page, PageLimits, Publication, SessionId, Stored, take_page,
+};
 
 /// A broker in memory. It loses everything when the process ends.
 ///
-/// All calls are done when they return. A clone shares everything.
+/// All calls have completed when they return. A clone shares everything.
 ///
 /// ```
 /// use everwire_server::broker::{Broker, ChannelName, Memory, PageLimits, Publication};
@@ -34,28 +31,28 @@ use super::sessions::{SessionExpiry, Sessions, StoredSession};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Memory {
-    inner: Arc<Inner>,
+    inner: Arc<MemoryInner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct MemoryInner {
     config: BrokerConfig,
     /// Held while a message is stored and reported, so that listeners see the order of the offsets. Reads do not take it: a listener's
     /// locks may be held while the broker is read.
     listeners: Mutex<Vec<Arc<dyn Listener>>>,
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct MemoryState {
     catalog: Catalog,
-    messages: Messages,
-    sessions: Sessions,
+    messages: MessageStore,
+    sessions: SessionTable,
 }
 
 /// The messages of all channels.
 #[derive(Debug, Default)]
-struct Messages(HashMap<u64, ChannelMessages>);
+struct MessageStore(HashMap<u64, ChannelMessages>);
 
 #[derive(Debug, Default)]
 struct ChannelMessages {
@@ -68,17 +65,17 @@ struct ChannelMessages {
 impl Memory {
     /// An empty broker.
     pub fn new(config: BrokerConfig) -> Self {
-        let state = State {
+        let state = MemoryState {
             catalog: Catalog::new(config.clone()),
-            messages: Messages::default(),
-            sessions: Sessions::new(config.sessions, config.answers),
+            messages: MessageStore::default(),
+            sessions: SessionTable::new(config.sessions, config.answers),
         };
-        let inner = Inner { config, listeners: Mutex::default(), state: Mutex::new(state) };
+        let inner = MemoryInner { config, listeners: Mutex::default(), state: Mutex::new(state) };
         Self { inner: Arc::new(inner) }
     }
 
     /// The state, without what has expired.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
         let mut state = self.inner.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.expire(self.inner.config.now());
         state
@@ -193,7 +190,7 @@ impl Broker for Memory {
     }
 }
 
-impl State {
+impl MemoryState {
     /// Stores a message, and adds it to `stored` unless it was stored before.
     fn publish(
         &mut self,
@@ -202,13 +199,13 @@ impl State {
         stored: &mut SmallVec<[Arc<Stored>; 1]>,
     ) -> Result<Cursor, BrokerError> {
         let Self { catalog, messages, sessions } = self;
-        let repeated = publication.by.as_ref().map(|by| sessions.repeated(by)).transpose()?;
+        let repeated = publication.by.as_ref().map(|by| sessions.duplicate_of(by)).transpose()?;
         if let Some(cursor) = repeated.flatten() {
             return Ok(cursor);
         }
         let message = catalog.publish(messages, publication, now)?;
         if let Some(by) = &message.by {
-            sessions.stored(by, message.cursor);
+            sessions.record_publish(by, message.cursor);
         }
         let cursor = message.cursor;
         stored.push(message);
@@ -222,7 +219,7 @@ impl State {
     }
 }
 
-impl Entry {
+impl MessageMeta {
     fn of(message: &Stored) -> Self {
         let Stored { cursor, key, is_removed, .. } = message;
         let size = message.size() as u64;
@@ -230,34 +227,38 @@ impl Entry {
     }
 }
 
-impl Storage for Messages {
-    fn entry(&mut self, channel: &Channel, offset: u64) -> Result<Option<Entry>, BrokerError> {
-        Ok(self.0.get(&channel.id).and_then(|stored| stored.messages.get(&offset)).map(|message| Entry::of(message)))
+impl Storage for MessageStore {
+    fn meta(&mut self, channel: &ChannelMeta, offset: u64) -> Result<Option<MessageMeta>, BrokerError> {
+        Ok(self
+            .0
+            .get(&channel.id)
+            .and_then(|stored| stored.messages.get(&offset))
+            .map(|message| MessageMeta::of(message)))
     }
 
-    fn first_entry(&mut self, channel: &Channel) -> Result<Option<Entry>, BrokerError> {
+    fn first_meta(&mut self, channel: &ChannelMeta) -> Result<Option<MessageMeta>, BrokerError> {
         let first = self.0.get(&channel.id).and_then(|stored| stored.messages.first_key_value());
-        Ok(first.map(|(_, message)| Entry::of(message)))
+        Ok(first.map(|(_, message)| MessageMeta::of(message)))
     }
 
-    fn insert(&mut self, channel: &Channel, message: &Arc<Stored>) -> Result<(), BrokerError> {
+    fn insert(&mut self, channel: &ChannelMeta, message: &Arc<Stored>) -> Result<(), BrokerError> {
         let stored = self.0.entry(channel.id).or_default();
         stored.messages.insert(message.cursor.offset, Arc::clone(message));
         Ok(())
     }
 
-    fn remove(&mut self, channel: &Channel, offset: u64) -> Result<(), BrokerError> {
+    fn remove(&mut self, channel: &ChannelMeta, offset: u64) -> Result<(), BrokerError> {
         if let Some(stored) = self.0.get_mut(&channel.id) {
             stored.messages.remove(&offset);
         }
         Ok(())
     }
 
-    fn latest(&mut self, channel: &Channel, key: &Key) -> Result<Option<u64>, BrokerError> {
+    fn latest(&mut self, channel: &ChannelMeta, key: &Key) -> Result<Option<u64>, BrokerError> {
         Ok(self.0.get(&channel.id).and_then(|stored| stored.latest.get(key)).copied())
     }
 
-    fn set_latest(&mut self, channel: &Channel, key: &Key, offset: Option<u64>) -> Result<(), BrokerError> {
+    fn set_latest(&mut self, channel: &ChannelMeta, key: &Key, offset: Option<u64>) -> Result<(), BrokerError> {
         let ChannelMessages { latest, latest_offsets, .. } = self.0.entry(channel.id).or_default();
         let replaced = match offset {
             Some(offset) => {
@@ -272,13 +273,13 @@ impl Storage for Messages {
         Ok(())
     }
 
-    fn changed(&mut self, channel: &Channel) {
+    fn changed(&mut self, channel: &ChannelMeta) {
         if channel.bytes == 0 {
             self.0.remove(&channel.id);
         }
     }
 
-    fn forget(&mut self, channel: &Channel) -> Result<(), BrokerError> {
+    fn forget(&mut self, channel: &ChannelMeta) -> Result<(), BrokerError> {
         self.0.remove(&channel.id);
         Ok(())
     }

@@ -4,30 +4,23 @@
 //! stored to its [`Listener`]s. [`Memory`] keeps everything in memory; `Journal` (feature `journal`) keeps it on disk.
 //!
 //! # Layout
-//! - `api`: the traits; `message`, `history`, `names`, `config`, `error`: what goes in and comes out
-//! - `catalog`: positions, limits and trimming, the same for all brokers; `sessions`: answers and expiry
+//! - `api`: the traits, limits and errors; `message`: what goes in and comes out
+//! - `catalog`: positions, limits, trimming and sessions, the same for all brokers
 //! - `memory`: the broker in memory; `journal`: the one on disk
 
 mod api;
 mod catalog;
-mod config;
-mod error;
-mod history;
 #[cfg(feature = "journal")]
 mod journal;
 mod memory;
 mod message;
-mod names;
-mod sessions;
 
-pub use api::{BoxFuture, Broker, Listener};
-pub use config::BrokerConfig;
-pub use error::BrokerError;
+pub use api::{BoxFuture, Broker, BrokerConfig, BrokerError, Listener, SessionExpiry, StoredSession};
 pub use everwire_core::protocol::Cursor;
-pub use history::{EarlierPage, History, Page, PageLimits};
 #[cfg(feature = "journal")]
 pub use journal::{Corruption, Fsync, Journal, JournalConfig, JournalError, JournalStats};
 pub use memory::Memory;
-pub use message::{HistoryKind, Producer, Publication, Retention, Stored};
-pub use names::{BadName, ChannelName, Key, SessionId};
-pub use sessions::{SessionExpiry, StoredSession};
+pub use message::{
+    ChannelName, EarlierPage, History, HistoryKind, InvalidName, Key, Page, PageLimits, Producer, Publication,
+    Retention, SessionId, Stored,
+};

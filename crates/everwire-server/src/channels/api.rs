@@ -1,19 +1,27 @@
+//! What an application calls: publish, subscribe, handle requests, list and end sessions, and serve the route of the clients.
+
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::OriginalUri;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use everwire_core::Channel;
-use everwire_core::protocol::Cursor;
+use everwire_core::protocol::{Cursor, SUBPROTOCOL};
 use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
-use super::authorize::Identity;
+use super::authorize::{Identity, RequestHead};
 use super::config::ChannelOptions;
-use super::local::LocalSubscription;
-use super::presence::PresentSession;
+use super::connection::ChannelsHandler;
+use super::hub::PresentSession;
 use super::requests::{RequestContext, RequestError};
 use super::session::Session;
-use crate::broker::{BadName, Broker, BrokerError, ChannelName, Key, Publication, SessionId};
+use super::subscription::LocalSubscription;
+use crate::broker::{Broker, BrokerError, ChannelName, InvalidName, Key, Publication, SessionId};
+use crate::endpoint::{Endpoint, Upgrade};
 use crate::everwire::Everwire;
 use crate::message::Message;
 
@@ -54,13 +62,13 @@ pub struct SessionInfo {
     pub is_attached: bool,
 }
 
-/// Why a channel was not published or subscribed to.
+/// Why a publish or a subscription failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
     /// The channel or the key has a name that the protocol does not allow.
     #[error(transparent)]
-    Name(#[from] BadName),
+    Name(#[from] InvalidName),
     /// The message cannot be written as JSON.
     #[error("the message cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -81,29 +89,29 @@ impl Everwire {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), ChannelError> {
-    /// let wire = Everwire::default();
-    /// let ack = wire.publish(&NEWS, &"hello".to_owned()).await?;
+    /// let everwire = Everwire::default();
+    /// let ack = everwire.publish(&NEWS, &"hello".to_owned()).await?;
     /// assert_eq!(ack.offset(), 1);
     /// # Ok(())
     /// # }
     /// ```
     pub async fn publish<T: Serialize>(&self, channel: &Channel<T>, message: &T) -> Result<Ack, ChannelError> {
         let publication = Publication::new(channel.name().try_into()?, serde_json::to_string(message)?);
-        Ok(self.store(publication, self.hub().table().typed_options(channel)).await?)
+        Ok(self.store(publication, self.hub().options().get_typed(channel)).await?)
     }
 
     /// Publishes the latest value of a key.
     pub async fn set<T: Serialize>(&self, channel: &Channel<T>, key: &str, value: &T) -> Result<Ack, ChannelError> {
         let publication = Publication::new(channel.name().try_into()?, serde_json::to_string(value)?);
         let publication = publication.with_key(Key::try_from(key)?);
-        Ok(self.store(publication, self.hub().table().typed_options(channel)).await?)
+        Ok(self.store(publication, self.hub().options().get_typed(channel)).await?)
     }
 
     /// Publishes that a key has no value any more.
     pub async fn remove<T>(&self, channel: &Channel<T>, key: &str) -> Result<Ack, ChannelError> {
         let publication = Publication::without_payload(channel.name().try_into()?);
         let publication = publication.with_key(Key::try_from(key)?).removed();
-        Ok(self.store(publication, self.hub().table().typed_options(channel)).await?)
+        Ok(self.store(publication, self.hub().options().get_typed(channel)).await?)
     }
 
     /// Publishes a text or bytes, for back ends that know the channel only by its name.
@@ -111,8 +119,8 @@ impl Everwire {
         Ok(self.publish_prepared(Publication::new(ChannelName::try_from(channel)?, message)).await?)
     }
 
-    /// Publishes what has a key, a producer or a name that is known only while the program runs, with the retention of the channel's
-    /// options. It takes effect in the order of the calls, also if the future is dropped.
+    /// Publishes a [`Publication`]: with a key, a producer, or a channel name that is known only at run time. Its retention is that of
+    /// the channel's options. Publishes take effect in the order of the calls, also if the future is dropped.
     ///
     /// A producer makes a publish safe to repeat: see [`Broker::publish`].
     ///
@@ -122,9 +130,9 @@ impl Everwire {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let wire = Everwire::default();
+    /// let everwire = Everwire::default();
     /// let publication = Publication::new(ChannelName::try_from("buses")?, "52.51,13.38").with_key(Key::try_from("bus-7")?);
-    /// let ack = wire.publish_prepared(publication).await?;
+    /// let ack = everwire.publish_prepared(publication).await?;
     /// # assert_eq!(ack.offset(), 1);
     /// # Ok(())
     /// # }
@@ -137,8 +145,8 @@ impl Everwire {
         self.store(publication, options)
     }
 
-    /// Publishes messages that belong together, each as by [`publish_prepared`](Self::publish_prepared): the broker stores them in one
-    /// step if it can, and each subscriber gets them in one write. Returns what became of each, in their order.
+    /// Publishes several messages, each as by [`publish_prepared`](Self::publish_prepared): the broker stores them in one step if it can,
+    /// and each subscriber gets them in one write. Returns the result of each, in order.
     ///
     /// ```
     /// use everwire_server::broker::{ChannelName, Key, Publication};
@@ -148,13 +156,13 @@ impl Everwire {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let wire = Everwire::builder().channel(&PRICES, |_| ()).build();
+    /// let everwire = Everwire::builder().channel(&PRICES, |_| ()).build();
     /// let prices = ChannelName::try_from(PRICES.name())?;
     /// let mut changes = Vec::new();
     /// for (symbol, price) in [("AAPL", "187.20"), ("MSFT", "402.11")] {
     ///     changes.push(Publication::new(prices.clone(), price).with_key(Key::try_from(symbol)?));
     /// }
-    /// for stored in wire.publish_all(changes).await {
+    /// for stored in everwire.publish_all(changes).await {
     ///     stored?;
     /// }
     /// # Ok(())
@@ -187,12 +195,13 @@ impl Everwire {
         async move { Ok(Ack { cursor: stored.await? }) }
     }
 
-    /// What a channel keeps and takes.
+    /// The options of a channel: how much history it keeps, and which messages it accepts.
     pub fn channel_options(&self, channel: &str) -> ChannelOptions {
-        self.hub().table().options(channel)
+        self.hub().options().get(channel)
     }
 
-    /// The broker: to read history, which it does without regard to [`ChannelOptions::has_history`]. To publish, call the server.
+    /// The broker, to read history, which ignores [`ChannelOptions::has_history`]. To publish, use [`publish`](Self::publish) and its
+    /// relatives.
     ///
     /// ```
     /// use everwire_server::Everwire;
@@ -200,9 +209,9 @@ impl Everwire {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let wire = Everwire::default();
-    /// wire.publish_raw("news", "hello").await?;
-    /// let page = wire.broker().read(&ChannelName::try_from("news")?, 0, PageLimits::default()).await?;
+    /// let everwire = Everwire::default();
+    /// everwire.publish_raw("news", "hello").await?;
+    /// let page = everwire.broker().read(&ChannelName::try_from("news")?, 0, PageLimits::default()).await?;
     /// assert_eq!(page.messages[0].payload, Some("hello".into()));
     /// # Ok(())
     /// # }
@@ -221,9 +230,9 @@ impl Everwire {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), everwire_server::channels::ChannelError> {
-    /// let wire = Everwire::default();
-    /// let mut news = wire.subscribe(&NEWS).await?;
-    /// wire.publish(&NEWS, &"hello".to_owned()).await?;
+    /// let everwire = Everwire::default();
+    /// let mut news = everwire.subscribe(&NEWS).await?;
+    /// everwire.publish(&NEWS, &"hello".to_owned()).await?;
     /// let Some(LocalDelivery::Message { message: Some(text), .. }) = news.next().await else { panic!("a message") };
     /// assert_eq!(text, "hello");
     /// # Ok(())
@@ -234,7 +243,7 @@ impl Everwire {
         Ok(LocalSubscription::open(channel, None).await?)
     }
 
-    /// Subscribes within the server, from a position on that an earlier subscription had.
+    /// Subscribes within the server, from the position of an earlier subscription.
     pub async fn subscribe_from<T>(
         &self,
         channel: &Channel<T>,
@@ -247,15 +256,15 @@ impl Everwire {
     /// Answers requests of clients. Argument and answer are JSON; a request without a payload has the argument `()`. A second handler
     /// of the same name replaces the first.
     ///
-    /// The handler's future is dropped when the client cancels the request, when its time runs out, and when the session ends. It goes
-    /// on while the client reconnects.
+    /// The handler's future is dropped when the client cancels the request, when the request times out, and when the session ends. It
+    /// keeps running while the client reconnects.
     ///
     /// ```
     /// use everwire_server::Everwire;
     /// use everwire_server::channels::RequestError;
     ///
-    /// let wire = Everwire::default();
-    /// wire.on_request("divide", |_, (a, b): (u32, u32)| async move {
+    /// let everwire = Everwire::default();
+    /// everwire.on_request("divide", |_, (a, b): (u32, u32)| async move {
     ///     a.checked_div(b).ok_or_else(|| RequestError::new("cannot divide by zero"))
     /// });
     /// ```
@@ -285,18 +294,18 @@ impl Everwire {
     pub fn presence<T>(&self, channel: &Channel<T>) -> Vec<PresentSession> {
         let present = self.hub().presence().list(channel.name()).into_iter();
         let user_of =
-            |session: &SessionId| self.hub().find_session(session)?.read(|inner| inner.identity().shared_user_name());
+            |session: &SessionId| self.hub().find_session(session)?.read(|state| state.identity().shared_user_name());
         present.map(|(session, shown)| PresentSession { user: user_of(&session), session, shown }).collect()
     }
 
-    /// The channels that have subscribers in this server, in no order.
+    /// The channels that have subscribers in this server, in no particular order.
     pub fn open_channels(&self) -> Vec<ChannelInfo> {
         let channels = self.hub().channels().list().into_iter();
         channels.map(|(name, subscribers)| ChannelInfo { name, subscribers }).collect()
     }
 
-    /// How many subscriptions a channel has in this server, those within the server included: now, and whenever it changes. A feed that
-    /// costs something runs only while there are any. It should go on for some seconds without: a client that reconnects subscribes again.
+    /// Watches how many subscriptions a channel has in this server, including those within the server, so that an expensive feed runs
+    /// only while there are any. Let the feed run for some seconds without: a client that reconnects subscribes again.
     ///
     /// Dropping the receiver stops watching. Its `changed` fails once the server is gone.
     ///
@@ -307,12 +316,12 @@ impl Everwire {
     ///
     /// const CLOCK: Channel<u64> = Channel::new("clock");
     ///
-    /// async fn run_clock(wire: Everwire) -> Result<(), Box<dyn std::error::Error>> {
-    ///     let mut subscribers = wire.watch_subscribers(&CLOCK)?;
+    /// async fn run_clock(everwire: Everwire) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let mut subscribers = everwire.watch_subscribers(&CLOCK)?;
     ///     let mut ticks = 0;
     ///     loop {
     ///         subscribers.wait_for(|subscribers| *subscribers > 0).await?;
-    ///         wire.publish(&CLOCK, &ticks).await?;
+    ///         everwire.publish(&CLOCK, &ticks).await?;
     ///         ticks += 1;
     ///         tokio::time::sleep(Duration::from_secs(1)).await;
     ///     }
@@ -322,30 +331,106 @@ impl Everwire {
     ///
     /// # Errors
     /// If the protocol does not allow the name of the channel.
-    pub fn watch_subscribers<T>(&self, channel: &Channel<T>) -> Result<watch::Receiver<usize>, BadName> {
+    pub fn watch_subscribers<T>(&self, channel: &Channel<T>) -> Result<watch::Receiver<usize>, InvalidName> {
         Ok(self.hub().channels().watch_subscribers(channel.name().try_into()?))
     }
 
-    /// The sessions of this server, in no order. A session that was detached before the server was started again is one of them only
-    /// once its client has resumed it.
+    /// The sessions of this server, in no particular order. A session that was detached before the server was started again is one of
+    /// them only once its client has resumed it.
     pub fn sessions(&self) -> Vec<SessionInfo> {
         let info = |session: &Arc<Session>| {
-            let (identity, is_attached) = session.read(|inner| (inner.identity().clone(), inner.is_attached()));
+            let (identity, is_attached) = session.read(|state| (state.identity().clone(), state.is_attached()));
             SessionInfo { session: session.id().clone(), identity, is_attached }
         };
         self.hub().all_sessions().iter().map(info).collect()
     }
 
-    /// Ends a session: its client is sent `bye gone`, and does not come back by itself. Returns whether there was one.
+    /// Ends a session: its client receives `bye gone`, and does not reconnect. Returns whether the session existed.
     pub fn disconnect(&self, session: &SessionId) -> bool {
         let session = self.hub().find_session(session);
-        session.map(|session| self.hub().update(&session, |inner| inner.machine().end())).is_some()
+        session.map(|session| self.hub().update(&session, |state| state.machine().end())).is_some()
     }
 
     /// Ends all sessions of a user. Returns how many there were.
     pub fn disconnect_user(&self, user: &str) -> usize {
         let sessions = self.hub().sessions_of(user);
-        sessions.iter().for_each(|session| self.hub().update(session, |inner| inner.machine().end()));
+        sessions.iter().for_each(|session| self.hub().update(session, |state| state.machine().end()));
         sessions.len()
+    }
+}
+
+/// The path of [`Everwire::router`].
+const PATH: &str = "/everwire";
+
+/// Channels, with the feature `channels`.
+impl Everwire {
+    /// The route `/everwire` for clients of channels.
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use everwire_server::Everwire;
+    /// use everwire_server::channels::AllowAll;
+    ///
+    /// let everwire = Everwire::builder().authorize(AllowAll).build();
+    /// let app: Router = Router::new().merge(everwire.router());
+    /// # drop(app);
+    /// ```
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        self.router_at(PATH)
+    }
+
+    /// Like [`router`](Self::router), on another path.
+    pub fn router_at<S: Clone + Send + Sync + 'static>(&self, path: &str) -> Router<S> {
+        let connect = async |OriginalUri(uri): OriginalUri, headers: HeaderMap, upgrade: Upgrade| {
+            upgrade.accept_channels(headers, uri)
+        };
+        Router::new().route(path, self.channels_endpoint(path).route(connect))
+    }
+
+    /// An endpoint for channels, with this name in the metrics, whose handshakes a function of the application handles: it may refuse
+    /// some, or add an [`Interceptor`](crate::Interceptor), and passes the others to [`Upgrade::accept_channels`].
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use axum::extract::OriginalUri;
+    /// use axum::http::{HeaderMap, StatusCode};
+    /// use axum::response::{IntoResponse, Response};
+    /// use everwire_server::channels::AllowAll;
+    /// use everwire_server::{Everwire, Upgrade};
+    ///
+    /// async fn connect(OriginalUri(uri): OriginalUri, headers: HeaderMap, upgrade: Upgrade) -> Response {
+    ///     if !headers.contains_key("cookie") {
+    ///         return (StatusCode::UNAUTHORIZED, "log in first").into_response();
+    ///     }
+    ///     upgrade.accept_channels(headers, uri)
+    /// }
+    ///
+    /// let everwire = Everwire::builder().authorize(AllowAll).build();
+    /// let app: Router = Router::new().route("/live", everwire.channels_endpoint("/live").route(connect));
+    /// # drop(app);
+    /// ```
+    pub fn channels_endpoint(&self, name: &str) -> Endpoint {
+        let silence = self.hub().limits().heartbeat * 3;
+        Endpoint::new(self, name).answer_pings(false).limits(|limits| {
+            limits.idle = if limits.idle.is_zero() { silence } else { limits.idle.min(silence) };
+        })
+    }
+}
+
+/// Channels, with the feature `channels`.
+impl Upgrade {
+    /// Accepts the handshake of a client of channels, on an [`Everwire::channels_endpoint`]. Return this response; it is 400 if the client
+    /// does not offer the subprotocol `everwire.v1`.
+    ///
+    /// [`Authorize::authenticate`](super::Authorize::authenticate) gets the headers and the address of the request.
+    pub fn accept_channels(self, headers: HeaderMap, uri: Uri) -> Response {
+        let upgrade = self.protocols([SUBPROTOCOL]);
+        if upgrade.protocol().is_none() {
+            let text = format!("connect with the subprotocol {SUBPROTOCOL}");
+            return (StatusCode::BAD_REQUEST, text).into_response();
+        }
+        let head = RequestHead { headers, uri, address: upgrade.peer_address() };
+        let (hub, message_bytes) = (Arc::clone(upgrade.everwire().hub()), upgrade.message_bytes());
+        upgrade.accept(move |connection| ChannelsHandler::new(&hub, connection, head, message_bytes))
     }
 }

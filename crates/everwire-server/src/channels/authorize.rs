@@ -13,16 +13,16 @@ use crate::message::Message;
 
 /// The rules of an application: who a client is, and what it may do.
 ///
-/// A function from an identity and an action to a `bool` is such rules, for clients that are all anonymous:
+/// A function from an identity and an action to a `bool` implements it, for clients that are all anonymous:
 ///
 /// ```
 /// use everwire_server::Everwire;
 /// use everwire_server::channels::{Action, Identity};
 ///
-/// let wire = Everwire::builder()
+/// let everwire = Everwire::builder()
 ///     .authorize(|_: &Identity, action: Action<'_>| matches!(action, Action::Subscribe(_) | Action::Presence("lobby")))
 ///     .build();
-/// # drop(wire);
+/// # drop(everwire);
 /// ```
 ///
 /// ```
@@ -51,7 +51,7 @@ use crate::message::Message;
 /// }
 /// ```
 pub trait Authorize: Send + Sync + 'static {
-    /// Says who a client is, by its handshake and the credentials of its `hello`. It is called for each connection, so that a client
+    /// Authenticates a client by its handshake and the credentials of its `hello`. It is called for each connection, so that a client
     /// whose credentials have expired does not resume. The default is an anonymous client.
     ///
     /// # Errors
@@ -64,10 +64,10 @@ pub trait Authorize: Send + Sync + 'static {
     /// Whether a client may do something. It is called for each subscription, publish and request, and must return at once.
     fn allows(&self, identity: &Identity, action: Action<'_>) -> bool;
 
-    /// Looks at what a client publishes, once [`allows`](Self::allows) has allowed it, and may replace its payload before it is stored.
-    /// So a message names its real author, whatever its client writes. It must return at once. By default, payloads stay opaque.
+    /// Checks what a client publishes, once [`allows`](Self::allows) has allowed it, and may replace its payload before it is stored, for
+    /// example to add the real author. It must return at once. By default, payloads stay opaque.
     ///
-    /// [`ChannelOptions::message_bytes`](super::ChannelOptions::message_bytes) bounds what the client sends, and not what replaces it.
+    /// [`ChannelOptions::message_bytes`](super::ChannelOptions::message_bytes) limits what the client sends, and not what replaces it.
     ///
     /// ```
     /// use everwire_server::channels::{Action, Authorize, ClientPublish, Denied, Identity};
@@ -106,7 +106,7 @@ where
     }
 }
 
-/// Allows everything to everyone: for experiments.
+/// Allows every client everything: for experiments.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AllowAll;
 
@@ -130,7 +130,7 @@ pub enum Action<'a> {
     Request(&'a str),
 }
 
-/// What a client publishes and the broker does not have yet.
+/// A publish of a client, before it is stored.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ClientPublish<'a> {
@@ -138,7 +138,7 @@ pub struct ClientPublish<'a> {
     pub session: &'a SessionId,
     /// The channel.
     pub channel: &'a str,
-    /// What the message is the latest value of.
+    /// The key whose latest value the message is.
     pub key: Option<&'a str>,
     /// The message. `None` differs from an empty one, and removes the key.
     pub payload: Option<Message>,
@@ -163,7 +163,7 @@ impl Identity {
         Self { user: Some(name.into()), ..Self::default() }
     }
 
-    /// Sets what other members of a channel learn of this one. It is opaque, most often JSON.
+    /// Sets what other members of a channel see of this client. It is opaque to the server, most often JSON.
     pub fn with_presence(mut self, shown: impl Into<Message>) -> Self {
         self.presence = Some(shown.into());
         self
@@ -189,7 +189,7 @@ impl Identity {
         self.data.as_deref()?.downcast_ref()
     }
 
-    /// What others learn of it.
+    /// What other members see of it.
     pub fn presence(&self) -> Option<&Message> {
         self.presence.as_ref()
     }
@@ -201,7 +201,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// What a client shows of itself.
+/// What a client is authenticated by.
 #[derive(Clone, Debug)]
 pub struct Authentication {
     head: Arc<RequestHead>,
@@ -226,7 +226,7 @@ impl Authentication {
         &self.head.headers
     }
 
-    /// The address that was asked for, with its query.
+    /// The requested URI, with its query.
     pub fn uri(&self) -> &Uri {
         &self.head.uri
     }
@@ -254,8 +254,8 @@ impl Denied {
     }
 }
 
-/// [`Authorize`] as a trait object.
-pub(super) trait Rules: Send + Sync {
+/// The object-safe form of [`Authorize`].
+pub(super) trait DynAuthorize: Send + Sync {
     fn authenticate<'a>(
         &'a self,
         request: Authentication,
@@ -266,7 +266,7 @@ pub(super) trait Rules: Send + Sync {
     fn check_publish(&self, identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied>;
 }
 
-impl<A: Authorize> Rules for A {
+impl<A: Authorize> DynAuthorize for A {
     fn authenticate<'a>(
         &'a self,
         request: Authentication,
@@ -283,7 +283,7 @@ impl<A: Authorize> Rules for A {
     }
 }
 
-/// The rules of an application that has set none.
+/// Refuses every client of an application that has set no rules, and logs why.
 pub(super) struct DenyAll;
 
 impl Authorize for DenyAll {

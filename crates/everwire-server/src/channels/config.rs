@@ -1,3 +1,5 @@
+//! What an application sets for its channels: limits, the options of each channel, and an observer of sessions.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -5,7 +7,8 @@ use std::time::Duration;
 
 use everwire_core::Channel;
 
-use crate::broker::{HistoryKind, Retention};
+use super::authorize::{Authorize, DynAuthorize, Identity};
+use crate::broker::{Broker, HistoryKind, Retention, SessionId};
 
 /// Limits of the sessions and subscriptions of `everwire.v1`.
 ///
@@ -13,24 +16,24 @@ use crate::broker::{HistoryKind, Retention};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ChannelLimits {
-    /// Sessions in all, detached ones included. A client without a session that comes above it is refused with `unavailable`. 100,000
-    /// by default.
+    /// The greatest number of sessions, detached ones included. Above it, a client without a session is refused with `unavailable`.
+    /// 100,000 by default.
     pub sessions: usize,
-    /// Channels to which a connection may be subscribed. 256 by default.
+    /// The greatest number of subscriptions of a connection. 256 by default.
     pub subscriptions: usize,
     /// Publishes and requests of a session that may be unanswered. 64 by default. The broker must keep as many
     /// [answers](crate::broker::BrokerConfig::answers).
     pub credits: usize,
     /// Bytes of answers to requests that are kept for a client that may have missed them. 256 KiB by default.
     pub answer_bytes: usize,
-    /// Bytes of what [`Identity::with_presence`](super::Identity::with_presence) shows of a session. More is not shown. 1 KiB by
-    /// default.
+    /// Bytes of what [`Identity::with_presence`](super::Identity::with_presence) shows of a session. Anything larger is not shown. 1 KiB
+    /// by default.
     pub presence_bytes: usize,
     /// How long a session is kept while it has no connection. 2 minutes by default.
     pub expires_after: Duration,
-    /// The silence after which clients send a `ping`. 25 s by default. A connection that is silent for three times as long is closed.
+    /// Idle time after which clients send a `ping`. 25 s by default. A connection that is idle for three times as long is closed.
     pub heartbeat: Duration,
-    /// Time limit for [`Authorize::authenticate`](super::Authorize::authenticate), and for a client to send `hello`. 10 s by default.
+    /// Time limit for [`Authorize::authenticate`], and for a client to send `hello`. 10 s by default.
     pub hello: Duration,
 }
 
@@ -49,7 +52,7 @@ impl Default for ChannelLimits {
     }
 }
 
-/// What a channel keeps and takes.
+/// The options of a channel: how much history it keeps, and which messages it accepts.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,21 +63,21 @@ impl Default for ChannelLimits {
 /// const CHAT: Channel<String> = Channel::new("chat");
 /// const PRICES: Channel<f64> = Channel::state("prices");
 ///
-/// let wire = Everwire::builder()
+/// let everwire = Everwire::builder()
 ///     .channel(&CHAT, |options| options.retention = options.retention.with_age(Duration::from_secs(3_600)))
 ///     .channel(&PRICES, |options| options.message_bytes = 64)
 ///     .build();
-/// # drop(wire);
+/// # drop(everwire);
 /// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ChannelOptions {
     /// How much history the channel has.
     pub retention: Retention,
-    /// The largest payload that a client may publish. Without a limit of its own by default: that of a message of the connection holds.
+    /// The largest payload that a client may publish. By default only the connection's limit on messages applies.
     pub message_bytes: usize,
-    /// Whether subscribers may see what was published before they subscribed. On by default; without it, whatever a subscriber missed is a
-    /// gap with the reason `refused`.
+    /// Whether subscribers may see what was published before they subscribed. On by default; without it, the messages that a subscriber
+    /// missed are a gap with the reason `refused`.
     pub has_history: bool,
 }
 
@@ -99,12 +102,12 @@ type OptionsByName = dyn Fn(&str) -> ChannelOptions + Send + Sync;
 
 /// The options of all channels.
 #[derive(Clone, Default)]
-pub(crate) struct ChannelTable {
+pub(crate) struct ChannelOptionsMap {
     declared: HashMap<String, ChannelOptions>,
     others: Option<Arc<OptionsByName>>,
 }
 
-impl ChannelTable {
+impl ChannelOptionsMap {
     pub(crate) fn declare<T>(&mut self, channel: &Channel<T>, change: impl FnOnce(&mut ChannelOptions)) {
         let options = self.declared.entry(channel.name().to_owned()).or_insert_with(|| ChannelOptions::of(channel));
         change(options);
@@ -114,14 +117,14 @@ impl ChannelTable {
         self.others = Some(Arc::new(options));
     }
 
-    pub(super) fn options(&self, name: &str) -> ChannelOptions {
+    pub(super) fn get(&self, name: &str) -> ChannelOptions {
         let others = || self.others.as_ref().map(|others| others(name));
         self.declared.get(name).copied().or_else(others).unwrap_or_default()
     }
 
     /// The options for a publish by the application, which knows the kind of the channel.
-    pub(super) fn typed_options<T>(&self, channel: &Channel<T>) -> ChannelOptions {
-        let mut options = self.options(channel.name());
+    pub(super) fn get_typed<T>(&self, channel: &Channel<T>) -> ChannelOptions {
+        let mut options = self.get(channel.name());
         if channel.is_state() {
             options.retention.kind = HistoryKind::State;
         }
@@ -129,8 +132,79 @@ impl ChannelTable {
     }
 }
 
-impl fmt::Debug for ChannelTable {
+impl fmt::Debug for ChannelOptionsMap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChannelTable").field("declared", &self.declared).finish_non_exhaustive()
+        f.debug_struct("ChannelOptionsMap").field("declared", &self.declared).finish_non_exhaustive()
+    }
+}
+
+/// What an application sets for channels.
+#[derive(Clone, Default)]
+pub(crate) struct ChannelsConfig {
+    pub(crate) broker: Option<Arc<dyn Broker>>,
+    pub(super) authorizer: Option<Arc<dyn DynAuthorize>>,
+    pub(crate) options: ChannelOptionsMap,
+    pub(crate) limits: ChannelLimits,
+    pub(crate) observer: Option<SessionObserver>,
+}
+
+impl ChannelsConfig {
+    pub(crate) fn set_authorizer(&mut self, authorizer: impl Authorize) {
+        self.authorizer = Some(Arc::new(authorizer));
+    }
+}
+
+impl fmt::Debug for ChannelsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelsConfig")
+            .field("broker", &self.broker)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What happened to a session. See [`Builder::on_session`](crate::Builder::on_session).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionEvent {
+    /// The session.
+    pub session: SessionId,
+    /// Who its client is.
+    pub identity: Identity,
+    /// What happened.
+    pub change: SessionChange,
+}
+
+/// How a session changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionChange {
+    /// A connection is attached to a new session.
+    Started,
+    /// A connection is attached to an existing session.
+    Resumed,
+    /// The session has no connection. It is kept for a while.
+    Detached,
+    /// The session is over: its client said goodbye, it expired, or the application ended it.
+    Ended,
+}
+
+/// Receives the events of all sessions.
+#[derive(Clone)]
+pub(crate) struct SessionObserver(Arc<dyn Fn(SessionEvent) + Send + Sync>);
+
+impl SessionObserver {
+    pub(crate) fn new(observe: impl Fn(SessionEvent) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(observe))
+    }
+
+    pub(super) fn observe(&self, event: SessionEvent) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for SessionObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionObserver")
     }
 }

@@ -1,3 +1,5 @@
+//! The protocol of one connection: its lines in their order, and the attach to a session, from `hello` to `welcome`.
+
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
@@ -6,19 +8,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use everwire_core::protocol::{
-    ClientLine, ErrorCode, Lines, Payload, ProtocolError, Pub, Req, ServerError, ServerLine, Sub,
+    ClientLine, ErrorCode, Hello, Lines, Payload, ProtocolError, Pub, Req, ServerError, ServerLine, Sub,
 };
 use everwire_core::session::{LineHandling, Receipt, Request, ServerConnection};
 use smallvec::SmallVec;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::attach::{Attach, Attached, Refusal};
-use super::authorize::{Action, ClientPublish, Identity, RequestHead};
-use super::hub::{Hub, run_or_spawn};
+use super::authorize::{Action, Authentication, ClientPublish, Identity, RequestHead};
+use super::config::SessionChange;
+use super::hub::{Hub, Unavailable, run_or_spawn};
 use super::link::{Link, owned_payload};
-use super::live::LiveChannel;
+use super::open_channels::LiveChannel;
 use super::requests::RequestContext;
-use super::session::{Inner, Session};
+use super::session::{SecretDigest, Session, SessionState, WelcomeParams};
 use super::subscription::Subscription;
 use crate::broker::{ChannelName, Key, Publication, SessionId};
 use crate::connection::{Closed, Connection, Handler};
@@ -28,18 +30,18 @@ use crate::message::Message;
 pub(super) struct ChannelsHandler {
     hub: Arc<Hub>,
     link: Arc<Link>,
-    lines: ServerConnection,
+    protocol: ServerConnection,
     phase: Phase,
-    /// What arrived while the connection was being attached, with the number of lines that are handled.
+    /// Messages that arrived while the connection was being attached, each with the number of its lines that are handled already.
     deferred: VecDeque<(Message, usize)>,
-    subscriptions: HashMap<ChannelName, Subscribed>,
-    /// What the client has published and the broker does not have yet: what arrives together is stored together.
+    subscriptions: HashMap<ChannelName, ActiveSubscription>,
+    /// Publishes that the broker does not have yet: those that arrive together are stored together.
     publishes: Vec<Publication>,
-    /// Channels that were published to faster than their subscribers can be sent to.
-    full: Vec<LiveChannel>,
+    /// Channels over their high-water mark: nothing is read until they have room.
+    full_channels: Vec<LiveChannel>,
     message_bytes: usize,
     timer: Option<Instant>,
-    /// When the session leaves the channels in which the client has not entered again.
+    /// When the session leaves the channels that the client has not entered again since its resume.
     confirmed_by: Option<Instant>,
 }
 
@@ -48,15 +50,15 @@ enum Phase {
     New {
         head: Arc<RequestHead>,
     },
-    Attaching(Pin<Box<dyn Future<Output = Result<Attached, Refusal>> + Send>>),
+    Attaching(Pin<Box<dyn Future<Output = Result<AttachedSession, AttachError>> + Send>>),
     Attached {
-        attached: Attached,
+        attached: AttachedSession,
         identity: Identity,
     },
     Closed,
 }
 
-struct Subscribed {
+struct ActiveSubscription {
     subscription: Arc<Subscription>,
     is_present: bool,
 }
@@ -67,18 +69,18 @@ impl ChannelsHandler {
             timer: Some(Instant::now() + hub.limits().hello),
             hub: Arc::clone(hub),
             link: Link::new(connection),
-            lines: ServerConnection::default(),
+            protocol: ServerConnection::default(),
             phase: Phase::New { head: Arc::new(head) },
             deferred: VecDeque::new(),
             subscriptions: HashMap::new(),
             publishes: Vec::new(),
-            full: Vec::new(),
+            full_channels: Vec::new(),
             message_bytes,
             confirmed_by: None,
         }
     }
 
-    /// Handles the lines of a message, without the first ones.
+    /// Handles the lines of a message, except for the first ones, which are handled already.
     fn receive(&mut self, message: Message, handled: usize) {
         let rest = match &message {
             Message::Text(text) => self.receive_lines(Lines::text(text), handled),
@@ -92,7 +94,7 @@ impl ChannelsHandler {
     /// Returns how many lines are handled if the others have to wait.
     fn receive_lines(&mut self, lines: Lines<'_, ClientLine<'_>>, handled: usize) -> Option<usize> {
         for (index, line) in lines.enumerate().skip(handled) {
-            if self.lines.is_closing() {
+            if self.protocol.is_closing() {
                 return None;
             }
             let (line, payload) = match line {
@@ -100,14 +102,14 @@ impl ChannelsHandler {
                 Err(error) => (Err(error), Payload::None),
             };
             if !matches!(line, Ok(ClientLine::Pub(_))) {
-                // It may depend on what was published before it.
+                // The line may depend on the publishes before it.
                 self.flush_publishes();
             }
-            match (self.lines.receive(&line), line) {
+            match (self.protocol.receive(&line), line) {
                 (LineHandling::Ignore, _) => {}
                 (LineHandling::Attach, Ok(ClientLine::Hello(hello))) => {
                     let Phase::New { head } = &self.phase else { return None };
-                    let mut attach = Attach::new(&self.hub, &self.link, Arc::clone(head), &hello);
+                    let mut attach = AttachRequest::new(&self.hub, &self.link, Arc::clone(head), &hello);
                     attach.credentials = owned_payload(payload);
                     attach.message_bytes = self.message_bytes;
                     self.phase = Phase::Attaching(Box::pin(attach.run()));
@@ -156,7 +158,7 @@ impl ChannelsHandler {
     fn subscribe(&mut self, sub: Sub<'_>) {
         let Phase::Attached { attached, identity } = &self.phase else { return };
         let Some(name) = Hub::channel_name(sub.channel) else { return };
-        let rules = self.hub.rules();
+        let rules = self.hub.authorizer();
         let may_subscribe = rules.allows(identity, Action::Subscribe(sub.channel))
             && (!sub.presence || rules.allows(identity, Action::Presence(sub.channel)));
         let earlier = self.subscriptions.remove(&name);
@@ -174,34 +176,34 @@ impl ChannelsHandler {
         if !sub.presence || code.is_some() {
             self.leave(&session, &name, earlier.as_ref());
         }
-        let turn = earlier.map(|earlier| Arc::clone(earlier.subscription.turn())).unwrap_or_default();
+        let reply_lock = earlier.map(|earlier| Arc::clone(earlier.subscription.reply_lock())).unwrap_or_default();
         if let Some(code) = code {
             let (link, channel) = (Arc::clone(&self.link), name);
             run_or_spawn(async move {
-                let _turn = turn.lock_owned().await;
+                let _answering = reply_lock.lock_owned().await;
                 link.send(&ServerLine::Unsub { channel: channel.as_str(), code }, Payload::None);
             });
             return;
         }
         let channel = self.hub.channels().open(&name);
-        let subscription = Subscription::new(&self.link, channel, sub.mode, turn);
-        let has_history = self.hub.table().options(sub.channel).has_history;
+        let subscription = Subscription::new(&self.link, channel, sub.mode, reply_lock);
+        let has_history = self.hub.options().get(sub.channel).has_history;
         let present =
             sub.presence.then(|| (Arc::clone(&self.hub), Arc::clone(&self.link), session, self.hub.shown(identity)));
         let entered = name.clone();
         let opened = move || {
             if let Some((hub, link, session, shown)) = present {
-                if !hub.update(&session, |inner| inner.enter(&entered)) {
+                if !hub.update(&session, |state| state.enter(&entered)) {
                     return;
                 }
                 hub.presence().enter(&entered, session.id(), shown, &link);
-                if session.read(Inner::is_over) {
+                if session.read(SessionState::is_over) {
                     hub.presence().leave(&entered, session.id());
                 }
             }
         };
         run_or_spawn(Arc::clone(&subscription).run(sub.start, has_history, opened));
-        self.subscriptions.insert(name, Subscribed { subscription, is_present: sub.presence });
+        self.subscriptions.insert(name, ActiveSubscription { subscription, is_present: sub.presence });
     }
 
     fn unsubscribe(&mut self, channel: &str) {
@@ -213,8 +215,8 @@ impl ChannelsHandler {
     }
 
     /// The session is not present in the channel any more.
-    fn leave(&self, session: &Session, channel: &ChannelName, subscribed: Option<&Subscribed>) {
-        let is_present = self.hub.update(session, |inner| inner.leave(channel));
+    fn leave(&self, session: &Session, channel: &ChannelName, subscribed: Option<&ActiveSubscription>) {
+        let is_present = self.hub.update(session, |state| state.leave(channel));
         if is_present || subscribed.is_some_and(|subscribed| subscribed.is_present) {
             self.hub.presence().leave(channel, session.id());
         }
@@ -224,41 +226,41 @@ impl ChannelsHandler {
         let Phase::Attached { attached, identity } = &self.phase else { return };
         let (session, generation) = (&attached.session, attached.generation);
         let (seq, after) = (publish.seq, publish.after);
-        match self.hub.update(session, |inner| inner.machine().publish(generation, seq, after)) {
+        match self.hub.update(session, |state| state.machine().publish(generation, seq, after)) {
             Receipt::Process => {}
             Receipt::Ignore => return,
             Receipt::Fatal(code) => return self.fail(code, Some("pub"), ""),
         }
-        if !self.hub.rules().allows(identity, Action::Publish(publish.channel)) {
+        if !self.hub.authorizer().allows(identity, Action::Publish(publish.channel)) {
             return session.refuse(seq, ErrorCode::Denied, "you may not publish to this channel");
         }
-        let options = self.hub.table().options(publish.channel);
+        let options = self.hub.options().get(publish.channel);
         if payload.as_bytes().len() > options.message_bytes {
             let text = format!("at most {} bytes", options.message_bytes);
             return session.refuse(seq, ErrorCode::TooLarge, &text);
         }
         let Pub { channel, key, .. } = publish;
         let mut checked = ClientPublish { session: session.id(), channel, key, payload: owned_payload(payload) };
-        if let Err(denied) = self.hub.rules().check_publish(identity, &mut checked) {
+        if let Err(denied) = self.hub.authorizer().check_publish(identity, &mut checked) {
             return session.refuse(seq, ErrorCode::Denied, &denied.to_string());
         }
         let payload = checked.payload;
         let latest = self.publishes.last().map(|latest| &latest.channel);
         let name = latest.filter(|latest| latest.as_str() == channel).cloned();
-        // A line holds only names that are allowed.
+        // A line that was parsed holds only valid names.
         let Some(name) = name.or_else(|| Hub::channel_name(channel)) else { return };
         let mut publication = Publication::without_payload(name);
         publication.is_removed = key.is_some() && payload.is_none();
         publication.payload = payload;
         publication.key = key.and_then(|key| Key::try_from(key).ok());
         self.publishes.push(publication.by(session.id().clone(), seq).with_retention(options.retention));
-        // Those that wait here are unanswered: a client that has used up its credits may get others by the answers.
+        // Those that wait here are unanswered, and a client without credits waits for their answers.
         if self.publishes.len() >= self.hub.limits().credits {
             self.flush_publishes();
         }
     }
 
-    /// Hands the broker what the client has published.
+    /// Passes the pending publishes to the broker.
     fn flush_publishes(&mut self) {
         let Phase::Attached { attached, .. } = &self.phase else { return };
         if self.publishes.is_empty() {
@@ -273,7 +275,7 @@ impl ChannelsHandler {
         }
         self.hub.publish(&attached.session, publications);
         let channels = names.iter().filter_map(|name| self.hub.channels().find(name));
-        self.full.extend(channels.filter(|channel| !channel.has_room()));
+        self.full_channels.extend(channels.filter(|channel| !channel.has_room()));
     }
 
     fn request(&mut self, request: Req<'_>, payload: Payload<'_>) {
@@ -282,10 +284,10 @@ impl ChannelsHandler {
         let Req { name, seq, floor, part, .. } = request;
         let timeout = request.timeout.map(Duration::from_millis);
         let (now, received) = (self.hub.now(), Request { seq, timeout: timeout.map(Into::into), floor, part });
-        let receipt = self.hub.update(session, |inner| {
-            let receipt = inner.machine().request(now, generation, received);
+        let receipt = self.hub.update(session, |state| {
+            let receipt = state.machine().request(now, generation, received);
             if receipt == Receipt::Process {
-                inner.started(seq);
+                state.started(seq);
             }
             receipt
         });
@@ -294,9 +296,9 @@ impl ChannelsHandler {
             Receipt::Ignore => return,
             Receipt::Fatal(code) => return self.fail(code, Some("req"), ""),
         }
-        if !self.hub.rules().allows(identity, Action::Request(name)) {
+        if !self.hub.authorizer().allows(identity, Action::Request(name)) {
             let text = "you may not make this request";
-            self.hub.update(session, |inner| inner.failed(seq, ErrorCode::Denied, text));
+            self.hub.update(session, |state| state.failed(seq, ErrorCode::Denied, text));
             return;
         }
         let context = RequestContext { identity: identity.clone(), session: session.id().clone(), timeout };
@@ -307,27 +309,27 @@ impl ChannelsHandler {
         let Phase::Attached { attached, identity } = &self.phase else { return };
         let Some(other) = of.filter(|of| *of != attached.session.id().as_str()) else {
             let generation = Some(attached.generation);
-            return self.hub.update(&attached.session, |inner| inner.machine().cancel(generation, seq));
+            return self.hub.update(&attached.session, |state| state.machine().cancel(generation, seq));
         };
         let other = SessionId::try_from(other).ok().and_then(|id| self.hub.find_session(&id));
         let user = identity.user_name();
-        // What belongs to another user does not exist for this one.
+        // The sessions of other users do not exist for this one.
         if let Some(other) =
-            other.filter(|other| user.is_some() && other.read(|inner| inner.identity().user_name() == user))
+            other.filter(|other| user.is_some() && other.read(|state| state.identity().user_name() == user))
         {
-            self.hub.update(&other, |inner| inner.machine().cancel(None, seq));
+            self.hub.update(&other, |state| state.machine().cancel(None, seq));
         }
     }
 
     fn bye(&mut self) {
         if let Phase::Attached { attached, .. } = &self.phase {
-            self.hub.update(&attached.session, |inner| inner.bye(attached.generation));
+            self.hub.update(&attached.session, |state| state.bye(attached.generation));
         }
         self.link.connection().close(1000, "");
         self.close();
     }
 
-    /// Ends the connection for an error of the client.
+    /// Ends the connection after a protocol error of the client.
     fn fail(&mut self, code: ErrorCode, line: Option<&str>, text: &str) {
         self.flush_publishes();
         let mut error = ServerError::fatal(code);
@@ -336,31 +338,31 @@ impl ChannelsHandler {
         self.close();
     }
 
-    /// What still arrives is ignored. Detaches the session.
+    /// Detaches the session. Further messages are ignored.
     fn close(&mut self) {
-        // A publish that is not decided would hold up the next attach.
+        // A publish that is not decided would delay the next attach.
         self.flush_publishes();
-        self.lines.close();
+        self.protocol.close();
         for (_, subscribed) in self.subscriptions.drain() {
             subscribed.subscription.end();
         }
         self.deferred.clear();
-        self.full.clear();
+        self.full_channels.clear();
         self.phase = Phase::Closed;
         self.timer = None;
     }
 
-    /// Goes on with the attach, and then with what has waited for it.
+    /// Polls the attach, and then handles the messages that waited for it.
     fn poll_attached(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             if let Phase::Attaching(attach) = &mut self.phase {
                 match ready!(attach.as_mut().poll(context)) {
                     Ok(attached) => {
-                        let identity = attached.session.read(|inner| inner.identity().clone());
+                        let identity = attached.session.read(|state| state.identity().clone());
                         self.phase = Phase::Attached { attached, identity };
                         self.confirmed_by = Some(Instant::now() + self.hub.limits().expires_after);
                     }
-                    Err(Refusal { error, text }) => {
+                    Err(AttachError { error, text }) => {
                         self.link.end(error, &text);
                         self.close();
                     }
@@ -372,10 +374,10 @@ impl ChannelsHandler {
         }
     }
 
-    /// While the session has a connection, the connection waits for its deadlines.
+    /// The timer of an attached connection drives the deadlines of its session.
     fn set_timer(&mut self) {
         if let Phase::Attached { attached, .. } = &self.phase {
-            let deadline = attached.session.read(Inner::deadline).map(|deadline| self.hub.instant(deadline));
+            let deadline = attached.session.read(SessionState::deadline).map(|deadline| self.hub.instant(deadline));
             self.timer = [deadline, self.confirmed_by].into_iter().flatten().min();
         }
     }
@@ -397,9 +399,9 @@ impl Handler for ChannelsHandler {
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
         ready!(self.poll_attached(context));
-        while let Some(channel) = self.full.last() {
+        while let Some(channel) = self.full_channels.last() {
             ready!(channel.poll_ready(context));
-            self.full.pop();
+            self.full_channels.pop();
         }
         self.hub.broker().poll_ready(context)
     }
@@ -412,9 +414,9 @@ impl Handler for ChannelsHandler {
         match &self.phase {
             Phase::Attached { attached, .. } => {
                 let now = self.hub.now();
-                self.hub.update(&attached.session, |inner| inner.machine().wake(now));
+                self.hub.update(&attached.session, |state| state.machine().wake(now));
                 if self.confirmed_by.take_if(|due| *due <= Instant::now()).is_some() {
-                    let left = self.hub.update(&attached.session, Inner::take_unconfirmed);
+                    let left = self.hub.update(&attached.session, SessionState::take_unconfirmed);
                     left.iter().for_each(|channel| self.leave(&attached.session, channel, None));
                 }
                 self.set_timer();
@@ -435,4 +437,147 @@ impl Drop for ChannelsHandler {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// The delay after which a refused client tries again, in milliseconds.
+const RETRY: u64 = 2_000;
+
+/// A connection that waits to be attached to a session.
+#[derive(Debug)]
+pub(super) struct AttachRequest {
+    pub(super) hub: Arc<Hub>,
+    pub(super) link: Arc<Link>,
+    pub(super) head: Arc<RequestHead>,
+    pub(super) credentials: Option<Message>,
+    /// The session to resume, and the digest of the secret that the client presented.
+    pub(super) resume: Option<(SessionId, SecretDigest)>,
+    pub(super) acked: u64,
+    pub(super) floor: u64,
+    /// The largest message that the server accepts.
+    pub(super) message_bytes: usize,
+}
+
+/// A connection that is attached. Dropping it detaches the session.
+#[derive(Debug)]
+pub(super) struct AttachedSession {
+    pub(super) hub: Arc<Hub>,
+    pub(super) session: Arc<Session>,
+    pub(super) generation: u64,
+}
+
+/// Why a connection is not attached.
+#[derive(Debug)]
+pub(super) struct AttachError {
+    pub(super) error: ServerError<'static>,
+    pub(super) text: String,
+}
+
+impl AttachRequest {
+    pub(super) fn new(hub: &Arc<Hub>, link: &Arc<Link>, head: Arc<RequestHead>, hello: &Hello<'_>) -> Self {
+        let resume = hello
+            .resume
+            .and_then(|resume| Some((SessionId::try_from(resume.session).ok()?, SecretDigest::of(resume.secret))));
+        Self {
+            hub: Arc::clone(hub),
+            link: Arc::clone(link),
+            head,
+            credentials: None,
+            resume,
+            acked: hello.acked,
+            floor: hello.floor,
+            message_bytes: 0,
+        }
+    }
+
+    /// Returns when the client is welcomed.
+    pub(super) async fn run(mut self) -> Result<AttachedSession, AttachError> {
+        let identity = self.authenticate().await?;
+        self.hub.attach_limiter().acquire().await;
+        if let Some((id, digest)) = self.resume.take()
+            && let Some(session) = self.hub.load_session(&id).await.map_err(|error| unavailable(error.to_string()))?
+        {
+            let is_owner = session.secret() == digest
+                && session.read(|state| state.identity().user_name() == identity.user_name());
+            if is_owner && let Some(attached) = self.attach(&session, identity.clone(), None).await? {
+                return Ok(attached);
+            }
+        }
+        let (session, secret) =
+            self.hub.start_session(identity.clone()).map_err(|Unavailable { reason }| unavailable(reason))?;
+        // The acknowledgements of an earlier session do not apply to a new one.
+        (self.acked, self.floor) = (0, 1);
+        let attached = self.attach(&session, identity, Some(secret)).await?;
+        attached.ok_or_else(|| unavailable("the session has ended".to_owned()))
+    }
+
+    async fn authenticate(&mut self) -> Result<Identity, AttachError> {
+        let request = Authentication::new(Arc::clone(&self.head), self.credentials.take());
+        match timeout(self.hub.limits().hello, self.hub.authorizer().authenticate(request)).await {
+            Ok(Ok(identity)) => Ok(identity),
+            Ok(Err(denied)) => {
+                Err(AttachError { error: ServerError::fatal(ErrorCode::Unauthorized), text: denied.to_string() })
+            }
+            Err(_) => Err(unavailable("the credentials were not checked in time".to_owned())),
+        }
+    }
+
+    /// `None` if the session has ended meanwhile.
+    async fn attach(
+        &self,
+        session: &Arc<Session>,
+        identity: Identity,
+        secret: Option<String>,
+    ) -> Result<Option<AttachedSession>, AttachError> {
+        let hub = &self.hub;
+        let is_new = secret.is_some();
+        let params = self.welcome_params(secret);
+        let attach = |state: &mut SessionState| state.attach(&self.link, (self.acked, self.floor), identity, params);
+        let (generation, welcomed) = match hub.update(session, attach) {
+            Ok(attached) => attached,
+            Err(ErrorCode::Gone) => return Ok(None),
+            Err(code) => return Err(AttachError { error: ServerError::fatal(code), text: String::new() }),
+        };
+        let attached = AttachedSession { hub: Arc::clone(hub), session: Arc::clone(session), generation };
+        // A client that is welcomed may rely on its session after a restart of the server.
+        if let Err(error) = hub.store_session(session, true).await {
+            if is_new {
+                hub.update(session, SessionState::abandon);
+                return Err(unavailable(error.to_string()));
+            }
+            tracing::warn!(%error, "a resumed session was not stored");
+        }
+        hub.update(session, |state| state.release(generation));
+        // The sender is dropped when another connection takes over, or the session ends.
+        if welcomed.await.is_err() {
+            return Ok(Some(attached));
+        }
+        hub.observe(session, if is_new { SessionChange::Started } else { SessionChange::Resumed });
+        Ok(Some(attached))
+    }
+
+    fn welcome_params(&self, secret: Option<String>) -> WelcomeParams {
+        let limits = self.hub.limits();
+        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let most = everwire_core::protocol::MAX_NUMBER;
+        WelcomeParams {
+            time: self.hub.time_of_day(),
+            heartbeat: millis(limits.heartbeat).min(most),
+            message: (self.message_bytes as u64).min(most),
+            subscriptions: (limits.subscriptions as u64).min(most),
+            expires: millis(limits.expires_after).min(most),
+            secret,
+        }
+    }
+}
+
+impl Drop for AttachedSession {
+    fn drop(&mut self) {
+        self.hub.detach(&self.session, self.generation);
+    }
+}
+
+fn unavailable(text: String) -> AttachError {
+    let mut error = ServerError::fatal(ErrorCode::Unavailable);
+    error.retry = Some(RETRY);
+    AttachError { error, text }
 }

@@ -14,24 +14,24 @@ use crate::metrics::DropReason;
 /// The largest message of several lines.
 pub(super) const MESSAGE_BYTES: usize = 64 << 10;
 
-/// Lines to the client of one connection. Lines that wait together are joined to one message.
+/// Sends lines to the client of one connection. Lines that wait together are joined into one message.
 #[derive(Debug)]
 pub(super) struct Link {
     connection: Connection,
-    /// Greater than those of the connections that were accepted before.
+    /// Increases with each connection that is accepted.
     number: u64,
     /// Held while a page of history is read and sent, so that no more than one of all subscriptions fills the outbound queue.
-    page_turn: Mutex<()>,
+    page_lock: Mutex<()>,
 }
 
 impl Link {
     pub(super) fn new(connection: &Connection) -> Arc<Self> {
         static ACCEPTED: AtomicU64 = AtomicU64::new(0);
         let number = ACCEPTED.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Self { connection: connection.clone(), number, page_turn: Mutex::default() })
+        Arc::new(Self { connection: connection.clone(), number, page_lock: Mutex::default() })
     }
 
-    /// Sends a line behind everything that was sent before.
+    /// Sends a line after everything that was sent before.
     pub(super) fn send(&self, line: &ServerLine<'_>, payload: Payload<'_>) {
         let mut writer = MessageWriter::new(usize::MAX);
         match writer.push(line, payload) {
@@ -86,8 +86,8 @@ impl Link {
         self.connection.queue()
     }
 
-    pub(super) fn page_turn(&self) -> &Mutex<()> {
-        &self.page_turn
+    pub(super) fn page_lock(&self) -> &Mutex<()> {
+        &self.page_lock
     }
 }
 
@@ -99,7 +99,7 @@ pub(super) fn to_message(message: protocol::Message) -> Message {
     }
 }
 
-/// What a line carries.
+/// The payload of a line.
 pub(super) fn payload(message: Option<&Message>) -> Payload<'_> {
     match message {
         None => Payload::None,
@@ -108,7 +108,7 @@ pub(super) fn payload(message: Option<&Message>) -> Payload<'_> {
     }
 }
 
-/// A copy of what a line carries. The message that it arrived in may be far larger, and would stay in memory with it.
+/// A copy of a line's payload. The message that it arrived in may be far larger, and would stay in memory if it were shared.
 pub(super) fn owned_payload(payload: Payload<'_>) -> Option<Message> {
     match payload {
         Payload::None => None,

@@ -19,7 +19,7 @@ use crate::message::Message;
 /// Parts of an answer are read from a handler's stream while no more than this waits in the outbound queue.
 const LOW_WATER_MARK: usize = 64 << 10;
 
-/// Who calls a request handler.
+/// The caller of a request handler.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RequestContext {
@@ -27,7 +27,7 @@ pub struct RequestContext {
     pub identity: Identity,
     /// Its session.
     pub session: SessionId,
-    /// After this time the client does not wait any more, and the handler is stopped: its future is dropped.
+    /// The client's time limit, after which the handler's future is dropped.
     pub timeout: Option<Duration>,
 }
 
@@ -37,7 +37,7 @@ pub struct RequestContext {
 pub struct RequestError(Cow<'static, str>);
 
 impl RequestError {
-    /// A failure with a text for people.
+    /// A failure with a message for people.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
         Self(text.into())
     }
@@ -68,10 +68,10 @@ impl RequestHandlers {
         R: Future<Output = Result<B, RequestError>> + Send + 'static,
     {
         self.insert(name, move |context, argument, mut responder| {
-            let result = read(argument.as_ref()).map(|argument| handler(context, argument));
+            let result = parse_argument(argument.as_ref()).map(|argument| handler(context, argument));
             Box::pin(async move {
                 let answer = match result {
-                    Ok(answer) => answer.await.and_then(|answer| written(&answer)),
+                    Ok(answer) => answer.await.and_then(|answer| encode_answer(&answer)),
                     Err(error) => Err(error),
                 };
                 match answer {
@@ -91,7 +91,7 @@ impl RequestHandlers {
         S: Stream<Item = Result<B, RequestError>> + Send + 'static,
     {
         self.insert(name, move |context, argument, mut responder| {
-            let parts = read(argument.as_ref()).map(|argument| handler(context, argument));
+            let parts = parse_argument(argument.as_ref()).map(|argument| handler(context, argument));
             Box::pin(async move {
                 let mut parts = match parts {
                     Ok(parts) => Box::pin(parts),
@@ -100,7 +100,7 @@ impl RequestHandlers {
                 loop {
                     let next = poll_fn(|context| {
                         let next = parts.as_mut().poll_next(context);
-                        next.map(|part| part.map(|part| part.and_then(|part| written(&part))))
+                        next.map(|part| part.map(|part| part.and_then(|part| encode_answer(&part))))
                     });
                     let Some(part) = next.await else { break };
                     let part = match part {
@@ -130,7 +130,7 @@ impl RequestHandlers {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    /// Runs the handler of a request that the session has taken in.
+    /// Runs the handler of a request that the session has accepted.
     pub(super) fn run(
         &self,
         session: &Arc<Session>,
@@ -142,11 +142,11 @@ impl RequestHandlers {
         let Some(handler) = self.find(name) else {
             return responder.fail(ErrorCode::NoHandler, &format!("there is no request {name:?}"));
         };
-        // The handler runs in the task, so that its panic ends no connection.
+        // The handler runs in the task, so that its panic does not end the connection.
         let task = tokio::spawn(async move { handler(context, argument, responder).await });
         let abort = task.abort_handle();
-        // Answers end no session, here and below.
-        let _ = session.update(|inner| inner.set_task(seq, abort));
+        // An answer never ends a session, here and below.
+        let _ = session.update(|state| state.set_task(seq, abort));
     }
 }
 
@@ -154,18 +154,18 @@ impl Responder {
     /// Sends a part of the answer. Returns whether the next one is wanted.
     fn respond(&mut self, part: Option<Message>, more: bool) -> bool {
         self.is_done = !more;
-        let (is_wanted, _) = self.session.update(|inner| inner.responded(self.seq, part, more));
+        let (is_wanted, _) = self.session.update(|state| state.responded(self.seq, part, more));
         is_wanted && more
     }
 
     fn fail(&mut self, code: ErrorCode, text: &str) {
         self.is_done = true;
-        let _ = self.session.update(|inner| inner.failed(self.seq, code, text));
+        let _ = self.session.update(|state| state.failed(self.seq, code, text));
     }
 
     /// Waits until the client has read most of what was sent to it.
     async fn drained(&self) {
-        let link = self.session.read(|inner| inner.link().cloned());
+        let link = self.session.read(|state| state.link().cloned());
         if let Some(link) = link {
             link.connection().drained(LOW_WATER_MARK).await;
         }
@@ -173,7 +173,7 @@ impl Responder {
 }
 
 impl Drop for Responder {
-    /// A handler that panicked has not answered. One that was stopped has no answer to give, and the session ignores this one.
+    /// Answers for a handler that panicked. If the handler was stopped, the session ignores it.
     fn drop(&mut self) {
         if !self.is_done {
             self.fail(ErrorCode::Failed, "the handler ended without an answer");
@@ -181,12 +181,12 @@ impl Drop for Responder {
     }
 }
 
-fn read<A: DeserializeOwned>(argument: Option<&Message>) -> Result<A, RequestError> {
+fn parse_argument<A: DeserializeOwned>(argument: Option<&Message>) -> Result<A, RequestError> {
     let json = argument.map_or(&b"null"[..], Message::as_bytes);
     serde_json::from_slice(json).map_err(|error| RequestError::new(format!("the argument cannot be read: {error}")))
 }
 
-fn written(answer: &impl Serialize) -> Result<Message, RequestError> {
+fn encode_answer(answer: &impl Serialize) -> Result<Message, RequestError> {
     let json = serde_json::to_string(answer);
     json.map(Message::from).map_err(|error| RequestError::new(format!("the answer cannot be written: {error}")))
 }

@@ -1,41 +1,44 @@
+//! What survives a connection: the state machine of a session, its requests, and the record from which a broker restores it.
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use data_encoding::BASE64URL_NOPAD;
 use everwire_core::Time;
 use everwire_core::protocol::{
     ErrorCode, MAX_NUMBER, MessageWriter, NackOf, Payload, ServerError, ServerLine, Welcome,
 };
 use everwire_core::session::{Answer, ServerAction, ServerSession};
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 use super::authorize::Identity;
 use super::link::{Link, MESSAGE_BYTES, payload};
-use super::secret::SecretDigest;
 use crate::broker::{ChannelName, SessionId};
 use crate::message::Message;
 
-/// A session: the machine that decides, and what belongs to it that the machine does not hold.
+/// A session: its state machine, and what the state machine does not hold.
 #[derive(Debug)]
 pub(super) struct Session {
     id: SessionId,
     secret: SecretDigest,
-    inner: Mutex<Inner>,
+    state: Mutex<SessionState>,
 }
 
 #[derive(Debug)]
-pub(super) struct Inner {
+pub(super) struct SessionState {
     machine: ServerSession,
     identity: Identity,
     /// The connections by the generations of their attaches. All but the latest are about to be ended.
     links: Vec<(u64, Arc<Link>)>,
-    /// The attach that is not welcomed yet.
+    /// The attach whose `welcome` is not sent yet.
     attaching: Option<Attaching>,
     /// By the numbers of the requests.
     requests: HashMap<u64, RequestState>,
     /// The channels in which the session is present.
     present_in: BTreeSet<ChannelName>,
-    /// Those of them in which the client has not entered again since it resumed the session.
+    /// Those of them that the client has not entered again since it resumed the session.
     unconfirmed: BTreeSet<ChannelName>,
     /// Whether a task waits for the session's deadlines.
     has_timer: bool,
@@ -47,15 +50,15 @@ pub(super) struct Inner {
 #[derive(Debug)]
 struct Attaching {
     generation: u64,
-    terms: WelcomeTerms,
-    /// The session is not stored yet: the client hears nothing before that.
+    params: WelcomeParams,
+    /// The session is not stored yet: nothing is sent to the client before that.
     is_held: bool,
     welcomed: oneshot::Sender<()>,
 }
 
-/// What `welcome` says besides the numbers of the session.
+/// The parameters of `welcome` besides the numbers of the session.
 #[derive(Debug)]
-pub(super) struct WelcomeTerms {
+pub(super) struct WelcomeParams {
     pub(super) time: u64,
     pub(super) heartbeat: u64,
     pub(super) message: u64,
@@ -69,7 +72,7 @@ pub(super) struct WelcomeTerms {
 #[derive(Debug, Default)]
 struct RequestState {
     task: Option<AbortHandle>,
-    /// Its task is to be aborted, also if that is known only later.
+    /// Its task must be aborted, also if it is set only later.
     is_stopped: bool,
     /// The number of the first part.
     first: u64,
@@ -78,10 +81,10 @@ struct RequestState {
     failure: String,
 }
 
-/// A session that has ended, for what is left to do.
+/// What is left to clean up of a session that has ended.
 #[derive(Debug)]
 #[must_use = "its presence and its record have to be removed"]
-pub(super) struct Over {
+pub(super) struct EndedSession {
     pub(super) present_in: BTreeSet<ChannelName>,
     pub(super) identity: Identity,
     /// No client was welcomed to it.
@@ -90,7 +93,7 @@ pub(super) struct Over {
 
 impl Session {
     pub(super) fn new(id: SessionId, secret: SecretDigest, machine: ServerSession, identity: Identity) -> Arc<Self> {
-        let inner = Inner {
+        let state = SessionState {
             machine,
             identity,
             links: Vec::new(),
@@ -101,7 +104,7 @@ impl Session {
             has_timer: false,
             is_abandoned: false,
         };
-        Arc::new(Self { id, secret, inner: Mutex::new(inner) })
+        Arc::new(Self { id, secret, state: Mutex::new(state) })
     }
 
     pub(super) fn id(&self) -> &SessionId {
@@ -112,43 +115,44 @@ impl Session {
         self.secret
     }
 
-    /// Changes the session, and does what follows of it. `Over` if it has ended by that.
-    pub(super) fn update<R>(&self, change: impl FnOnce(&mut Inner) -> R) -> (R, Option<Over>) {
-        let mut inner = self.inner();
-        let result = change(&mut inner);
-        let over = inner.perform_actions(&self.id, None);
+    /// Changes the session, and performs the actions that follow. Returns an [`EndedSession`] if that has ended it.
+    pub(super) fn update<R>(&self, change: impl FnOnce(&mut SessionState) -> R) -> (R, Option<EndedSession>) {
+        let mut state = self.state();
+        let result = change(&mut state);
+        let over = state.perform_actions(&self.id, None);
         (result, over)
     }
 
     /// Like [`update`](Self::update), with a text for people that goes with the answer to the publish with this number.
     pub(super) fn refuse(&self, seq: u64, code: ErrorCode, text: &str) {
-        let mut inner = self.inner();
-        inner.machine.decided(seq, Answer::Refused(code));
-        // A decision ends no session.
-        let _ = inner.perform_actions(&self.id, Some((seq, text)));
+        let mut state = self.state();
+        state.machine.decided(seq, Answer::Refused(code));
+        // A decision never ends a session.
+        let _ = state.perform_actions(&self.id, Some((seq, text)));
     }
 
     /// Reads the session.
-    pub(super) fn read<R>(&self, read: impl FnOnce(&Inner) -> R) -> R {
-        read(&self.inner())
+    pub(super) fn read<R>(&self, read: impl FnOnce(&SessionState) -> R) -> R {
+        read(&self.state())
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, SessionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    /// Attaches a connection. The client hears nothing until [`release`](Self::release); the receiver hears when it is welcomed.
+impl SessionState {
+    /// Attaches a connection. Nothing is sent to the client until [`release`](Self::release); the receiver completes when it is welcomed.
     ///
-    /// A `hello` that was under way for long comes from a client that has another connection by now. It is refused with
-    /// [`ErrorCode::TakenOver`]: if it ended that connection, the client would take it as final, and nothing would be attached.
+    /// A `hello` that was delayed on its way comes from a client that has a later connection by now. It is refused with
+    /// [`ErrorCode::TakenOver`]: if it took over from the later connection, the client would take that as final, and nothing would be
+    /// attached.
     pub(super) fn attach(
         &mut self,
         link: &Arc<Link>,
         (acked, floor): (u64, u64),
         identity: Identity,
-        terms: WelcomeTerms,
+        params: WelcomeParams,
     ) -> Result<(u64, oneshot::Receiver<()>), ErrorCode> {
         if self.is_attached() && self.link().is_some_and(|current| link.is_before(current)) {
             return Err(ErrorCode::TakenOver);
@@ -158,7 +162,7 @@ impl Inner {
         self.unconfirmed.clone_from(&self.present_in);
         self.links.push((generation, Arc::clone(link)));
         let (welcomed, receiver) = oneshot::channel();
-        self.attaching = Some(Attaching { generation, terms, is_held: true, welcomed });
+        self.attaching = Some(Attaching { generation, params, is_held: true, welcomed });
         Ok((generation, receiver))
     }
 
@@ -169,7 +173,7 @@ impl Inner {
         }
     }
 
-    /// Ends a session whose client was not welcomed yet. The client hears nothing of it.
+    /// Ends a session whose client was not welcomed yet, without sending it anything.
     pub(super) fn abandon(&mut self) {
         self.attaching = None;
         self.links.clear();
@@ -245,7 +249,7 @@ impl Inner {
         self.machine.is_over()
     }
 
-    /// The channels in which the client has not entered again since it resumed the session.
+    /// The channels that the client has not entered again since it resumed the session.
     pub(super) fn take_unconfirmed(&mut self) -> BTreeSet<ChannelName> {
         std::mem::take(&mut self.unconfirmed)
     }
@@ -293,8 +297,8 @@ impl Inner {
         self.machine.failed(seq, code, text.len());
     }
 
-    /// Does what the machine says.
-    fn perform_actions(&mut self, id: &SessionId, text: Option<(u64, &str)>) -> Option<Over> {
+    /// Performs the actions of the state machine.
+    fn perform_actions(&mut self, id: &SessionId, text: Option<(u64, &str)>) -> Option<EndedSession> {
         if self.attaching.as_ref().is_some_and(|attaching| attaching.is_held) && !self.machine.is_over() {
             return None;
         }
@@ -324,17 +328,17 @@ impl Inner {
                 earlier.for_each(|(_, link)| link.end(ServerError::fatal(ErrorCode::TakenOver), ""));
             }
             ServerAction::Welcome { generation, acked, keeps_requests, credits } => {
-                let Some(Attaching { terms, welcomed, .. }) = self.attaching.take() else { return };
+                let Some(Attaching { params, welcomed, .. }) = self.attaching.take() else { return };
                 let mut welcome = Welcome::new(id.as_str(), generation);
-                welcome.time = terms.time;
-                welcome.heartbeat = terms.heartbeat;
-                welcome.message = terms.message;
+                welcome.time = params.time;
+                welcome.heartbeat = params.heartbeat;
+                welcome.message = params.message;
                 welcome.credits = (credits as u64).min(MAX_NUMBER);
-                welcome.subscriptions = terms.subscriptions;
-                welcome.expires = terms.expires;
+                welcome.subscriptions = params.subscriptions;
+                welcome.expires = params.expires;
                 welcome.acked = acked;
-                welcome.secret = terms.secret.as_deref();
-                welcome.requests_kept = keeps_requests && terms.secret.is_none();
+                welcome.secret = params.secret.as_deref();
+                welcome.requests_kept = keeps_requests && params.secret.is_none();
                 self.send(&ServerLine::Welcome(welcome), Payload::None);
                 // The connection may have ended meanwhile.
                 let _ = welcomed.send(());
@@ -394,12 +398,12 @@ impl Inner {
         }
     }
 
-    fn end(&mut self) -> Over {
+    fn end(&mut self) -> EndedSession {
         self.attaching = None;
         for (_, link) in self.links.drain(..) {
             link.say_bye(ErrorCode::Gone);
         }
-        Over {
+        EndedSession {
             present_in: std::mem::take(&mut self.present_in),
             identity: self.identity.clone(),
             is_abandoned: self.is_abandoned,
@@ -418,5 +422,99 @@ fn write_answer(lines: &mut MessageWriter, seq: u64, answer: Answer, text: Optio
     };
     if let Err(error) = written {
         tracing::error!(%error, "the answer to a publish was not sent");
+    }
+}
+
+/// The digest of the secret that resumes a session. A broker never stores the secret itself, and comparing digests leaks no timing
+/// information about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SecretDigest([u8; 32]);
+
+impl SecretDigest {
+    pub(super) fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret.as_bytes()).into())
+    }
+}
+
+/// The id of a session: 72 random bits. Every message that the session publishes carries it to each subscriber, so that it is short: a
+/// billion new sessions collide with one of a million others with a probability of 1 in 4 million.
+pub(super) fn random_id() -> Result<String, getrandom::Error> {
+    random_word::<9>()
+}
+
+/// The secret of a session: 128 random bits.
+pub(super) fn random_secret() -> Result<String, getrandom::Error> {
+    random_word::<16>()
+}
+
+/// `BYTES` random bytes of the system, encoded as an id of the protocol.
+fn random_word<const BYTES: usize>() -> Result<String, getrandom::Error> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes)?;
+    Ok(BASE64URL_NOPAD.encode(&bytes))
+}
+
+/// What a broker keeps of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SessionRecord {
+    pub(super) generation: u64,
+    pub(super) secret: SecretDigest,
+    pub(super) user: Option<String>,
+}
+
+/// The version of the encoding of a record.
+const VERSION: u8 = 1;
+
+impl SessionRecord {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION];
+        bytes.extend_from_slice(&self.generation.to_be_bytes());
+        bytes.extend_from_slice(&self.secret.0);
+        if let Some(user) = &self.user {
+            bytes.push(b'=');
+            bytes.extend_from_slice(user.as_bytes());
+        }
+        bytes
+    }
+
+    /// `None` for what another version has written.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (generation, bytes) = bytes.strip_prefix(&[VERSION])?.split_first_chunk()?;
+        let (secret, user) = bytes.split_first_chunk()?;
+        let user = match user.split_first() {
+            None => None,
+            Some((b'=', user)) => Some(String::from_utf8(user.to_vec()).ok()?),
+            Some(_) => return None,
+        };
+        Some(Self { generation: u64::from_be_bytes(*generation), secret: SecretDigest(*secret), user })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_as_it_was_stored() {
+        for user in [None, Some(String::new()), Some("Zo\u{eb}".to_owned())] {
+            let record = SessionRecord { generation: 7, secret: SecretDigest::of("secret"), user };
+            assert_eq!(SessionRecord::decode(&record.encode()), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_cut_or_of_another_version_is_none() {
+        let record = SessionRecord { generation: 7, secret: SecretDigest::of("secret"), user: None }.encode();
+        assert!((0..record.len()).all(|length| SessionRecord::decode(&record[..length]).is_none()));
+        assert_eq!(SessionRecord::decode(&[&[9], &record[1..]].concat()), None);
+    }
+
+    #[test]
+    fn random_words_are_ids_of_the_protocol_and_differ() {
+        for random in [random_id, random_secret] {
+            let words = [random().unwrap(), random().unwrap()];
+            assert!(words.iter().all(|word| everwire_core::protocol::is_id(word)), "{words:?}");
+            assert_ne!(words[0], words[1]);
+        }
     }
 }

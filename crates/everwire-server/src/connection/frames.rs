@@ -18,7 +18,7 @@ pub(crate) struct Frames {
 /// Frames in the order in which they are written. The common case of one piece is stored inline.
 pub(super) type Pieces = SmallVec<[Frames; 1]>;
 
-/// Encodes messages one behind the other.
+/// Encodes messages one after another.
 #[derive(Debug, Default)]
 pub(crate) struct FramesMut {
     bytes: BytesMut,
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_do_not_join_a_message_that_something_was_added_behind() {
+    fn lines_do_not_join_a_message_that_something_was_added_after() {
         let mut frames = FramesMut::default();
         frames.push_lines(&Message::text("a"));
         frames.push_pong(b"");

@@ -18,7 +18,7 @@ const MAX_REASON_BYTES: usize = 123;
 
 /// The application's part of one connection. The connection's task calls it, and does the rest: pings, limits, counters, writes.
 ///
-/// A handler answers through the [`Connection`](crate::Connection) that it was created with. Its methods must return quickly; longer
+/// A handler answers through the [`Connection`] that it was created with. Its methods must return quickly; longer
 /// work belongs in a task of its own, which may hold a clone of the `Connection`. The handler is dropped when the connection has ended,
 /// and with it its [`Membership`](crate::Membership) in groups.
 ///
@@ -50,8 +50,8 @@ pub trait Handler: Send + 'static {
     /// here, for instance by [`Group::flush`](crate::Group::flush), costs less than to send for each message.
     fn on_batch_end(&mut self) {}
 
-    /// Reports that messages with so many bytes of payload have been written to TCP by the connection's task, answers to pings among
-    /// them. What a group wrote directly is not reported.
+    /// Reports messages, and the bytes of their payload, that the connection's task has written to TCP, including answers to pings. What
+    /// a group wrote directly is not reported.
     fn on_written(&mut self, messages: u64, payload: u64) {
         let _ = (messages, payload);
     }
@@ -93,7 +93,7 @@ pub enum Closed {
         /// What the end is counted as, unless the handler was simply done.
         counted: Option<DropReason>,
     },
-    /// TCP ended, or was cut by an [`Interceptor`](crate::Interceptor), without a close frame.
+    /// TCP ended, or was cut by an [`Interceptor`], without a close frame.
     Lost,
 }
 
@@ -140,7 +140,7 @@ impl Connection {
         self.queue.bytes()
     }
 
-    /// Completes when at most so many bytes are queued or being written, to send what is long at the speed at which the client reads. The
+    /// Completes when at most `most` bytes are queued or being written, to send long data at the speed at which the client reads. The
     /// result is false if nothing can be sent any more.
     ///
     /// ```
@@ -179,7 +179,7 @@ pub(super) fn shortened(reason: Cow<'static, str>) -> Cow<'static, str> {
     reason[..end].to_owned().into()
 }
 
-/// Comes between a connection and its client: it may delay, add or drop messages to the client, and end the connection by force.
+/// Intercepts the messages to the client of a connection: it may delay, add or drop them, and end the connection by force.
 ///
 /// It is made for tests of how clients recover: install one with [`Upgrade::intercept`](crate::Upgrade::intercept). A connection with an
 /// interceptor is not written to directly, and handles its messages one by one.
@@ -197,7 +197,7 @@ pub trait Interceptor: Send + 'static {
     /// Bytes that are held back; they count as the client's backlog.
     fn held_bytes(&self) -> usize;
 
-    /// So many messages more were received from the client, or written to it.
+    /// Reports that `count` more messages were received from the client, or written to it.
     fn on_messages(&mut self, count: u64) {
         let _ = count;
     }

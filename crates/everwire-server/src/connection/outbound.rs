@@ -50,7 +50,7 @@ struct State {
     /// Bytes of the first piece that a direct write has written.
     offset: usize,
     pieces: Pieces,
-    /// Messages behind the pieces that only this connection receives, encoded one behind the other.
+    /// Messages behind the pieces that only this connection receives, encoded one after another.
     tail: FramesMut,
     /// Wakes the connection's task, which writes.
     writer: Option<Waker>,
@@ -59,7 +59,7 @@ struct State {
     /// The worker that polled the connection last.
     worker: usize,
     charge: Option<Charge>,
-    /// Those that wait until less is queued.
+    /// The wakers of tasks that wait until less is queued.
     drained: Vec<Waker>,
 }
 
@@ -177,7 +177,7 @@ impl OutboundQueue {
         let mut state = self.state();
         state.end.get_or_insert(QueueEnd::Drained);
         drop(state);
-        // Also wakes those that wait for less to be queued.
+        // Also wakes the tasks that wait until less is queued.
         self.take(Waker::noop())
     }
 
@@ -201,8 +201,7 @@ impl OutboundQueue {
         state.end.clone()
     }
 
-    /// Ready when at most so many bytes are queued or being written, or nothing can be sent any more. The result is whether something
-    /// can.
+    /// Ready when at most `most` bytes are queued or being written, or nothing can be sent any more. The result is whether something can.
     pub(crate) fn poll_drained(&self, most: usize, waker: &Waker) -> Poll<bool> {
         let mut state = self.state();
         if state.end.is_some() {
@@ -356,7 +355,7 @@ impl State {
         }
     }
 
-    /// Lets those that wait for less to be queued look again.
+    /// Wakes the tasks that wait until less is queued.
     fn wake_drained(&mut self) {
         self.drained.drain(..).for_each(Waker::wake);
     }
@@ -388,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn queued_messages_are_taken_in_order_with_the_end_behind_them() {
+    fn queued_messages_are_taken_in_order_with_the_end_after_them() {
         let outbound = OutboundQueue::new(1000);
         outbound.send(&Message::text("a"));
         outbound.send_frames(&Frames::of(&Message::text("b")), Instant::now());
@@ -441,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_less_to_be_queued_is_woken_when_it_was_written_or_cannot_be() {
+    fn a_task_that_waits_for_the_queue_is_woken_when_it_was_written_or_cannot_be() {
         let woken = Arc::new(WakeCounter::default());
         let waker = Waker::from(Arc::clone(&woken));
         let outbound = OutboundQueue::new(1000);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use everwire_core::ping::{Answer, Ping};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Message as WireMessage;
+use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_util::sync::CancellationToken;
@@ -128,12 +128,12 @@ impl ProtocolHandler {
     /// Handles a message or the error that ends the stream. Breaks when the batch is complete.
     pub(super) fn on_message(
         &mut self,
-        message: Result<WireMessage, Error>,
+        message: Result<tungstenite::Message, Error>,
         batch: &mut InboundBatch,
     ) -> ControlFlow<()> {
         batch.action = match message {
             Err(error) => Some(CloseAction::from_error(error)),
-            Ok(WireMessage::Close(_)) => Some(CloseAction::PeerGone),
+            Ok(tungstenite::Message::Close(_)) => Some(CloseAction::PeerGone),
             Ok(message) => {
                 self.last_activity = *batch.received_at.get_or_insert_with(|| {
                     self.outbound.suppress_wake();
@@ -164,16 +164,16 @@ impl ProtocolHandler {
         batch.action
     }
 
-    fn handle(&mut self, message: WireMessage, batch: &mut InboundBatch) -> Option<CloseAction> {
+    fn handle(&mut self, message: tungstenite::Message, batch: &mut InboundBatch) -> Option<CloseAction> {
         if !self.rate_limiter.allows(self.last_activity) {
             let limit = self.environment.limits.messages_per_second;
-            let reason = format!("more than {limit} messages a second");
+            let reason = format!("more than {limit} messages per second");
             return Some(CloseAction::drop_connection(1008, DropReason::TooManyMessages, reason));
         }
         let message = match message {
-            WireMessage::Text(text) => Message::Text(text),
-            WireMessage::Binary(bytes) => Message::Binary(bytes),
-            WireMessage::Ping(payload) => {
+            tungstenite::Message::Text(text) => Message::Text(text),
+            tungstenite::Message::Binary(bytes) => Message::Binary(bytes),
+            tungstenite::Message::Ping(payload) => {
                 // Pongs keep their place among the answers, also between two fragments of a message (RFC 6455 sections 5.4 and 5.5.2).
                 self.outbound.send_pong(&payload);
                 return None;
@@ -349,7 +349,7 @@ impl CloseAction {
     }
 
     pub(crate) fn slow_reader() -> Self {
-        Self::drop_connection(1013, DropReason::SlowReader, "reading too slowly: what waited was dropped")
+        Self::drop_connection(1013, DropReason::SlowReader, "reading too slowly: the backlog was dropped")
     }
 
     pub(crate) fn no_room() -> Self {

@@ -11,7 +11,7 @@ use everwire_server::broker::{
     Broker, BrokerError, Fsync, Journal, JournalConfig, JournalError, Publication, Retention, SessionExpiry,
 };
 
-use crate::support::{channel, everything, publish_again, session, text, texts};
+use crate::{channel, everything, publish_again, session, text, texts};
 
 const DIRECTORY: &str = "EVERWIRE_TEST_JOURNAL";
 const TASK: &str = "EVERWIRE_TEST_TASK";

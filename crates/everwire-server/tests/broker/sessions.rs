@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use everwire_server::broker::{BrokerError, Publication, SessionExpiry};
 
-use crate::support::{Fixture, brokers, session, text};
+use crate::{Fixture, brokers, session, text};
 
 const KEEP: Duration = Duration::from_secs(120);
 
@@ -95,7 +95,7 @@ async fn a_repetition_that_waits_together_with_the_first_is_not_stored_again() {
     }
 }
 
-/// JetStream stores a message a second time whose id it has forgotten; here its fate is unknown.
+/// JetStream stores a message again if it has forgotten its id; here its outcome is unknown.
 #[tokio::test]
 async fn a_number_whose_answer_is_forgotten_is_refused_and_not_stored_again() {
     for fixture in brokers(|config| config.answers = 3) {

@@ -14,14 +14,14 @@ use everwire_server::broker::{
 use everwire_server::channels::{LocalDelivery, SessionChange, SessionEvent};
 use tokio::sync::oneshot;
 
-use crate::support::{TestServer, cursor, message, option, pass};
+use crate::{TestServer, cursor, message, option, pass};
 
 const CHAT: Channel<String> = Channel::new("chat");
 const PRICES: Channel<u64> = Channel::state("prices");
 
 /// A broker in memory that fails, or waits, where the test says.
 #[derive(Clone, Debug, Default)]
-struct Flaky {
+struct FlakyBroker {
     memory: Memory,
     faults: Arc<Mutex<Faults>>,
 }
@@ -43,7 +43,7 @@ struct Faults {
     most_under_way: usize,
 }
 
-impl Flaky {
+impl FlakyBroker {
     fn set(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut self.faults.lock().unwrap());
     }
@@ -62,7 +62,7 @@ impl Flaky {
     }
 }
 
-impl Broker for Flaky {
+impl Broker for FlakyBroker {
     fn publish(&self, publication: Publication) -> BoxFuture<Result<Cursor, BrokerError>> {
         let this = self.clone();
         let mut faults = self.faults.lock().unwrap();
@@ -148,14 +148,14 @@ impl Broker for Flaky {
     }
 }
 
-async fn server(broker: &Flaky) -> TestServer {
+async fn server(broker: &FlakyBroker) -> TestServer {
     let broker = broker.clone();
     TestServer::start(|builder| builder.broker(broker)).await
 }
 
 #[tokio::test]
 async fn a_broker_that_fails_refuses_publishes_and_ends_no_connection() {
-    let broker = Flaky::default();
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     let (mut client, _) = server.subscribed("sub chat live").await;
     broker.set(|faults| faults.is_down = true);
@@ -168,8 +168,8 @@ async fn a_broker_that_fails_refuses_publishes_and_ends_no_connection() {
 
 /// A client that took it for not stored would publish it again, by another number and perhaps twice.
 #[tokio::test]
-async fn a_publish_that_the_broker_may_have_stored_is_not_said_to_have_failed() {
-    let broker = Flaky::default();
+async fn a_publish_that_the_broker_may_have_stored_is_not_reported_as_failed() {
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     let (mut client, _) = server.attach().await;
     broker.set(|faults| faults.forgets = true);
@@ -178,7 +178,7 @@ async fn a_publish_that_the_broker_may_have_stored_is_not_said_to_have_failed() 
 
 #[tokio::test]
 async fn a_subscription_while_the_broker_fails_is_refused_and_can_be_repeated() {
-    let broker = Flaky::default();
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     let (mut client, _) = server.attach().await;
     broker.set(|faults| faults.is_down = true);
@@ -188,8 +188,8 @@ async fn a_subscription_while_the_broker_fails_is_refused_and_can_be_repeated() 
 }
 
 #[tokio::test]
-async fn a_new_client_while_the_broker_fails_comes_back_and_an_old_one_resumes() {
-    let broker = Flaky::default();
+async fn while_the_broker_fails_a_new_client_retries_and_an_old_one_resumes() {
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     let (_client, session) = server.attach().await;
     broker.set(|faults| faults.is_down = true);
@@ -203,7 +203,7 @@ async fn a_new_client_while_the_broker_fails_comes_back_and_an_old_one_resumes()
 /// No ack is lost: the client that resumes waits for the decision, and learns of it.
 #[tokio::test]
 async fn a_publish_that_is_being_stored_when_its_connection_breaks_is_answered_on_the_next() {
-    let broker = Flaky::default();
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     let (mut client, session) = server.attach().await;
     broker.set(|faults| faults.holds = true);
@@ -223,7 +223,7 @@ async fn a_publish_that_is_being_stored_when_its_connection_breaks_is_answered_o
 
 #[tokio::test]
 async fn more_publishes_than_credits_end_the_connection() {
-    let broker = Flaky::default();
+    let broker = FlakyBroker::default();
     let server = {
         let broker = broker.clone();
         TestServer::start(|builder| builder.broker(broker).channel_limits(|limits| limits.credits = 2)).await
@@ -237,11 +237,11 @@ async fn more_publishes_than_credits_end_the_connection() {
 /// Each of a thousand clients that came back after a restart read the same history for itself.
 #[tokio::test]
 async fn clients_that_resume_together_share_one_read() {
-    let broker = Flaky::default();
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     let (mut client, _) = server.attach().await;
     let position = cursor(&client.ask("sub chat hold", "subscribed chat ").await);
-    server.wire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
+    server.everwire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
     broker.set(|faults| faults.holds_reads = true);
     let mut clients = Vec::new();
     for _ in 0..50 {
@@ -261,13 +261,13 @@ async fn clients_that_resume_together_share_one_read() {
 
 #[tokio::test]
 async fn clients_that_resume_one_after_another_share_one_read_until_something_is_published() {
-    let broker = Flaky::default();
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     // The channel has subscribers all the time.
     let (mut client, _) = server.attach().await;
     let position = cursor(&client.ask("sub chat hold", "subscribed chat ").await);
     for published in 1..=3 {
-        server.wire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
+        server.everwire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
         broker.set(|faults| (faults.reads, faults.histories) = (0, 0));
         for _ in 0..10 {
             let (mut client, _) = server.attach().await;
@@ -287,7 +287,7 @@ async fn the_state_of_a_channel_is_read_again_after_a_publish() {
     let (mut client, _) = server.attach().await;
     client.ask("sub prices hold", "subscribed prices ").await;
     for offset in 1..=3 {
-        server.wire.set(&PRICES, "AAPL", &offset).await.unwrap();
+        server.everwire.set(&PRICES, "AAPL", &offset).await.unwrap();
         let (mut client, _) = server.attach().await;
         client.ask("sub prices state", "subscribed prices ").await;
         assert_eq!(message(&client.line().await), (offset, offset.to_string()));
@@ -296,12 +296,12 @@ async fn the_state_of_a_channel_is_read_again_after_a_publish() {
 }
 
 #[tokio::test]
-async fn what_was_read_is_not_used_for_ever() {
-    let broker = Flaky::default();
+async fn cached_reads_expire() {
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     let (mut client, _) = server.attach().await;
     let position = cursor(&client.ask("sub chat hold", "subscribed chat ").await);
-    server.wire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
+    server.everwire.publish(&CHAT, &"hello".to_owned()).await.unwrap();
     for reads in [1, 2] {
         let (mut client, _) = server.attach().await;
         client.ask(&format!("sub chat from:{position}"), "subscribed chat ").await;
@@ -315,7 +315,7 @@ async fn what_was_read_is_not_used_for_ever() {
 #[tokio::test]
 async fn a_storm_of_clients_that_resume_costs_one_read_of_each_channel() {
     const NAMES: [&str; 3] = ["a", "b", "c"];
-    let broker = Flaky::default();
+    let broker = FlakyBroker::default();
     let server = server(&broker).await;
     let (mut client, _) = server.attach().await;
     let mut subs = String::new();
@@ -323,7 +323,7 @@ async fn a_storm_of_clients_that_resume_costs_one_read_of_each_channel() {
         let position = cursor(&client.ask(&format!("sub {name} hold"), "subscribed ").await);
         subs.push_str(&format!(" ␞ sub {name} from:{position}"));
         for number in 1..=10 {
-            server.wire.publish_raw(name, number.to_string()).await.unwrap();
+            server.everwire.publish_raw(name, number.to_string()).await.unwrap();
         }
     }
     let mut sessions = Vec::new();
@@ -394,7 +394,7 @@ async fn the_application_sees_sessions_start_detach_resume_and_end() {
 #[tokio::test]
 async fn the_application_sees_nothing_of_a_client_that_the_broker_could_not_take() {
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel::<SessionEvent>();
-    let broker = Flaky::default();
+    let broker = FlakyBroker::default();
     let server = {
         let broker = broker.clone();
         TestServer::start(|builder| {
@@ -417,32 +417,32 @@ async fn the_application_sees_nothing_of_a_client_that_the_broker_could_not_take
 async fn a_session_that_the_application_ends_is_gone() {
     let server = TestServer::start(|builder| builder).await;
     let (mut client, session) = server.attach().await;
-    assert!(server.wire.disconnect(&SessionId::try_from(session.id.as_str()).unwrap()));
+    assert!(server.everwire.disconnect(&SessionId::try_from(session.id.as_str()).unwrap()));
     assert_eq!(client.closed_after("bye gone").await, 4410);
     let (_, welcome) = server.resume(&session, "").await;
     assert!(option(&welcome, "secret").is_some());
 }
 
 #[tokio::test]
-async fn a_subscription_within_the_server_goes_on_from_a_position_and_says_what_it_missed() {
+async fn a_subscription_within_the_server_continues_from_a_position_and_reports_what_it_missed() {
     let server = TestServer::start(|builder| {
         builder.channel(&CHAT, |options| options.retention = options.retention.with_count(2))
     })
     .await;
-    let publish = async |text: &str| server.wire.publish(&CHAT, &text.to_owned()).await.unwrap();
+    let publish = async |text: &str| server.everwire.publish(&CHAT, &text.to_owned()).await.unwrap();
     let first = publish("1").await;
     publish("2").await;
-    let mut from_first = server.wire.subscribe_from(&CHAT, first.cursor).await.unwrap();
+    let mut from_first = server.everwire.subscribe_from(&CHAT, first.cursor).await.unwrap();
     let next = from_first.next().await.unwrap();
     let LocalDelivery::Message { message: Some(text), cursor, .. } = next else { panic!("{next:?}") };
     assert_eq!((text.as_str(), cursor.offset), ("2", 2));
     for text in ["3", "4", "5"] {
         publish(text).await;
     }
-    let mut late = server.wire.subscribe_from(&CHAT, first.cursor).await.unwrap();
+    let mut late = server.everwire.subscribe_from(&CHAT, first.cursor).await.unwrap();
     let gap = late.next().await.unwrap();
     assert!(matches!(gap, LocalDelivery::Gap { missed: Some(4), .. }), "{gap:?}");
-    server.wire.publish_raw("chat", "no JSON").await.unwrap();
+    server.everwire.publish_raw("chat", "no JSON").await.unwrap();
     let bad = late.next().await.unwrap();
     assert!(matches!(bad, LocalDelivery::Unreadable { .. }), "{bad:?}");
 }

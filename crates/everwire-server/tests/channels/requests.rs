@@ -8,15 +8,15 @@ use everwire_server::channels::{Action, Authentication, Authorize, Denied, Ident
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Session, TestServer, pass};
+use crate::{Session, TestServer, pass};
 
 #[tokio::test]
 async fn a_request_is_answered_by_its_handler_and_fails_with_its_reason() {
     let server = TestServer::start(|builder| builder).await;
-    server.wire.on_request("divide", |_, (a, b): (u32, u32)| async move {
+    server.everwire.on_request("divide", |_, (a, b): (u32, u32)| async move {
         a.checked_div(b).ok_or_else(|| RequestError::new("cannot divide by zero"))
     });
-    server.wire.on_request("now", |_, (): ()| async { Ok("noon") });
+    server.everwire.on_request("now", |_, (): ()| async { Ok("noon") });
     let (mut client, _) = server.attach().await;
     assert_eq!(client.ask("req divide 1\n[7,2]", "res 1 ").await, "res 1 0\n3");
     assert_eq!(client.ask("req divide 2\n[7,0]", "nack ").await, "nack 2 failed of=req\ncannot divide by zero");
@@ -28,7 +28,7 @@ async fn a_request_is_answered_by_its_handler_and_fails_with_its_reason() {
 #[tokio::test]
 async fn a_handler_that_panics_fails_its_request_and_no_connection() {
     let server = TestServer::start(|builder| builder).await;
-    server.wire.on_request("panic", |_, (): ()| async {
+    server.everwire.on_request("panic", |_, (): ()| async {
         if true {
             panic!("a mistake of the application");
         }
@@ -44,7 +44,7 @@ async fn a_request_runs_once_though_its_client_reconnects_and_sends_it_again() {
     let server = TestServer::start(|builder| builder).await;
     let (runs, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let (counted, waiting) = (Arc::clone(&runs), Arc::clone(&go_on));
-    server.wire.on_request("count", move |_, (): ()| {
+    server.everwire.on_request("count", move |_, (): ()| {
         let (counted, waiting) = (Arc::clone(&counted), Arc::clone(&waiting));
         async move {
             waiting.notified().await;
@@ -67,11 +67,11 @@ async fn a_request_runs_once_though_its_client_reconnects_and_sends_it_again() {
 }
 
 #[tokio::test]
-async fn an_answer_of_many_parts_goes_on_where_its_client_lost_it() {
+async fn an_answer_of_many_parts_continues_where_its_client_lost_it() {
     let server = TestServer::start(|builder| builder).await;
     let (parts, receiver) = mpsc::unbounded_channel::<Result<u32, RequestError>>();
     let receiver = std::sync::Mutex::new(Some(receiver));
-    server.wire.on_stream_request("count", move |_, (): ()| Receiver(receiver.lock().unwrap().take().unwrap()));
+    server.everwire.on_stream_request("count", move |_, (): ()| Receiver(receiver.lock().unwrap().take().unwrap()));
     let (mut client, session) = server.attach().await;
     client.send("req count 1").await;
     parts.send(Ok(10)).unwrap();
@@ -105,7 +105,7 @@ impl futures_util::Stream for Receiver {
 fn endless(server: &TestServer) -> CancellationToken {
     let dropped = CancellationToken::new();
     let guard = dropped.clone();
-    server.wire.on_request("endless", move |_, (): ()| {
+    server.everwire.on_request("endless", move |_, (): ()| {
         let guard = guard.clone().drop_guard();
         async move {
             std::future::pending::<()>().await;

@@ -1,12 +1,11 @@
 //! The configuration file.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
+use std::{fmt, fs, io};
 
 use everwire_server::broker::{BrokerConfig, Retention};
 use everwire_server::channels::{ChannelLimits, ChannelOptions, Identity};
@@ -15,14 +14,13 @@ use serde::Deserialize;
 use serde::de::{self, SeqAccess, Visitor};
 use toml::Spanned;
 
-use crate::access::{Access, Network, Proxy, Secret};
-use crate::rules::{Rule, Rules, Who};
+use crate::access::{AllowedUsers, Authenticator, ChannelRules, IpNetwork, Rule, SecretDigest, TrustedProxy};
 
-/// What the configuration file says.
+/// The contents of the configuration file.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
-    pub(crate) rules: Rules,
-    pub(crate) access: Access,
+    pub(crate) rules: ChannelRules,
+    pub(crate) access: Authenticator,
     limits: LimitsTable,
 }
 
@@ -35,8 +33,8 @@ pub(crate) enum ConfigError {
     Invalid { path: PathBuf, line: usize, message: String },
 }
 
-/// A mistake, and where it is in the text.
-struct Mistake(Range<usize>, String);
+/// An error, and its span in the text.
+struct ParseError(Range<usize>, String);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,11 +55,11 @@ struct RuleTable {
     #[serde(default)]
     kind: Kind,
     #[serde(default)]
-    subscribe: WhoValue,
+    subscribe: AllowedUsers,
     #[serde(default)]
-    publish: WhoValue,
+    publish: AllowedUsers,
     #[serde(default)]
-    presence: WhoValue,
+    presence: AllowedUsers,
     #[serde(default)]
     history: HistoryTable,
     message_bytes: Option<Size>,
@@ -108,7 +106,7 @@ struct LimitsTable {
     history_bytes: Option<Size>,
 }
 
-/// A number from 0.
+/// A number that is not negative.
 #[derive(Clone, Copy, Debug)]
 struct Count(u64);
 
@@ -116,15 +114,11 @@ struct Count(u64);
 #[derive(Clone, Copy, Debug)]
 struct Size(u64);
 
-/// `"anyone"`, or a list of users.
-#[derive(Debug, Default)]
-struct WhoValue(Who);
-
 impl Config {
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
             fs::read_to_string(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
-        Self::parse(&text).map_err(|Mistake(span, message)| {
+        Self::parse(&text).map_err(|ParseError(span, message)| {
             let line = 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count();
             ConfigError::Invalid { path: path.to_owned(), line, message }
         })
@@ -133,47 +127,50 @@ impl Config {
     /// Every client may use every channel.
     pub(crate) fn allow_all() -> Self {
         let anyone = Rule {
-            subscribe: Who::Anyone,
-            publish: Who::Anyone,
-            presence: Who::Anyone,
+            subscribe: AllowedUsers::Anyone,
+            publish: AllowedUsers::Anyone,
+            presence: AllowedUsers::Anyone,
             options: ChannelOptions::state(),
         };
-        let mut rules = Rules::default();
+        let mut rules = ChannelRules::default();
         rules.add("*", anyone);
         Self { rules, ..Self::default() }
     }
 
-    fn parse(text: &str) -> Result<Self, Mistake> {
+    fn parse(text: &str) -> Result<Self, ParseError> {
         let FileTable { channels, tokens, proxy, limits } = toml::from_str(text).map_err(|error| {
             let span = error.span().unwrap_or_default();
-            // The line of the mistake says in which key it is.
+            // The line shows which key is wrong.
             let line = text.get(..span.start).map_or("", |before| {
                 let start = before.rfind('\n').map_or(0, |at| at + 1);
                 text[start..].lines().next().unwrap_or_default().trim()
             });
             let message = error.message().trim_end();
-            Mistake(span, if line.is_empty() { message.to_owned() } else { format!("{message}, in `{line}`") })
+            ParseError(span, if line.is_empty() { message.to_owned() } else { format!("{message}, in `{line}`") })
         })?;
-        let mut rules = Rules::default();
+        let mut rules = ChannelRules::default();
         for rule in channels {
             let (span, name) = (rule.name.span(), rule.name.get_ref().clone());
-            let rule = rule.rule(&name).map_err(|message| Mistake(span.clone(), message))?;
+            let rule = rule.rule(&name).map_err(|message| ParseError(span.clone(), message))?;
             if !rules.add(&name, rule) {
-                return Err(Mistake(span, format!("a second rule for the channels {name:?}; remove one")));
+                return Err(ParseError(span, format!("a second rule for the channels {name:?}; remove one")));
             }
         }
-        let mut access = Access { proxy: proxy.map(ProxyTable::proxy).transpose()?, tokens: HashMap::new() };
+        let mut access = Authenticator { proxy: proxy.map(ProxyTable::proxy).transpose()?, tokens: HashMap::new() };
         for token in tokens {
             let span = token.token.span();
             let (secret, identity) = token.identity()?;
             if access.tokens.insert(secret, identity).is_some() {
-                return Err(Mistake(span, "a second user with the same token; each needs one of its own".to_owned()));
+                return Err(ParseError(
+                    span,
+                    "a second user with the same token; each needs one of its own".to_owned(),
+                ));
             }
         }
         Ok(Self { rules, access, limits })
     }
 
-    /// Changes what the configuration file sets.
+    /// Applies the limits of the configuration file.
     pub(crate) fn channel_limits(&self, limits: &mut ChannelLimits) {
         let LimitsTable { sessions, session_seconds, subscriptions, .. } = self.limits;
         limits.sessions = sessions.map_or(limits.sessions, Count::size);
@@ -181,7 +178,7 @@ impl Config {
         limits.expires_after = session_seconds.map_or(limits.expires_after, Count::seconds);
     }
 
-    /// Changes what the configuration file sets. `other_sessions` are stored besides those of clients.
+    /// Applies the limits of the configuration file. `other_sessions` are stored in addition to those of clients.
     pub(crate) fn broker(&self, broker: &mut BrokerConfig, other_sessions: usize) {
         let LimitsTable { sessions, channels, history_bytes, .. } = self.limits;
         broker.sessions = sessions.map_or(broker.sessions, Count::size).saturating_add(other_sessions);
@@ -193,11 +190,11 @@ impl Config {
 impl RuleTable {
     fn rule(self, name: &str) -> Result<Rule, String> {
         let Self { kind, subscribe, publish, presence, history, message_bytes, .. } = self;
-        Rules::check_pattern(name)?;
-        let may = [subscribe.0, publish.0, presence.0];
-        if !name.ends_with('*') && may.contains(&Who::Owner) {
+        ChannelRules::check_pattern(name)?;
+        let may = [subscribe, publish, presence];
+        if !name.ends_with('*') && may.contains(&AllowedUsers::Owner) {
             return Err(format!(
-                "\"owner\" is the user whose name is what `*` is in the channel's name, so {name:?} needs a `*` at its end"
+                "\"owner\" is the user whose name `*` matches in the channel's name, so {name:?} needs a `*` at its end"
             ));
         }
         let [subscribe, publish, presence] = may;
@@ -220,16 +217,16 @@ impl RuleTable {
 }
 
 impl TokenTable {
-    fn identity(self) -> Result<(Secret, Identity), Mistake> {
+    fn identity(self) -> Result<(SecretDigest, Identity), ParseError> {
         let Self { token, user, presence } = self;
         if token.get_ref().is_empty() {
-            return Err(Mistake(token.span(), "a token must not be empty".to_owned()));
+            return Err(ParseError(token.span(), "a token must not be empty".to_owned()));
         }
         if user.get_ref().is_empty() {
-            return Err(Mistake(user.span(), "a user must not be empty".to_owned()));
+            return Err(ParseError(user.span(), "a user must not be empty".to_owned()));
         }
-        let secret = Secret::of(token.get_ref().as_bytes());
-        let identity = Access::identity(user.get_ref());
+        let secret = SecretDigest::of(token.get_ref().as_bytes());
+        let identity = Authenticator::identity(user.get_ref());
         Ok((
             secret,
             match presence {
@@ -241,22 +238,22 @@ impl TokenTable {
 }
 
 impl ProxyTable {
-    fn proxy(self) -> Result<Proxy, Mistake> {
+    fn proxy(self) -> Result<TrustedProxy, ParseError> {
         let Self { user_header, addresses } = self;
         let header = user_header.get_ref().parse().map_err(|_| {
-            Mistake(user_header.span(), format!("{:?} is not the name of a header", user_header.get_ref()))
+            ParseError(user_header.span(), format!("{:?} is not the name of a header", user_header.get_ref()))
         })?;
         let networks = match addresses {
-            None => Network::loopback(),
+            None => IpNetwork::loopback(),
             Some(addresses) => addresses
                 .iter()
                 .map(|address| {
                     let network = address.get_ref().parse();
-                    network.map_err(|message: &str| Mistake(address.span(), message.to_owned()))
+                    network.map_err(|message: &str| ParseError(address.span(), message.to_owned()))
                 })
                 .collect::<Result<_, _>>()?,
         };
-        Ok(Proxy { header, networks })
+        Ok(TrustedProxy { header, networks })
     }
 }
 
@@ -265,22 +262,22 @@ impl Count {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 
-    /// A year is as long as for ever, and can be added to any time.
+    /// At most a year, which can be added to any time without an overflow.
     fn seconds(self) -> Duration {
         Duration::from_secs(self.0.min(31_536_000))
     }
 }
 
 /// Deserializes from several types of values.
-struct AnyOf<T>(PhantomData<T>);
+struct ValueVisitor<T>(PhantomData<T>);
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyOf::<Self>(PhantomData))
+        deserializer.deserialize_any(ValueVisitor::<Self>(PhantomData))
     }
 }
 
-impl Visitor<'_> for AnyOf<Count> {
+impl Visitor<'_> for ValueVisitor<Count> {
     type Value = Count;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -295,11 +292,11 @@ impl Visitor<'_> for AnyOf<Count> {
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyOf::<Self>(PhantomData))
+        deserializer.deserialize_any(ValueVisitor::<Self>(PhantomData))
     }
 }
 
-impl Visitor<'_> for AnyOf<Size> {
+impl Visitor<'_> for ValueVisitor<Size> {
     type Value = Size;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -316,35 +313,35 @@ impl Visitor<'_> for AnyOf<Size> {
     }
 }
 
-impl<'de> Deserialize<'de> for WhoValue {
+impl<'de> Deserialize<'de> for AllowedUsers {
     fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyOf::<Self>(PhantomData))
+        deserializer.deserialize_any(ValueVisitor::<Self>(PhantomData))
     }
 }
 
-impl<'de> Visitor<'de> for AnyOf<WhoValue> {
-    type Value = WhoValue;
+impl<'de> Visitor<'de> for ValueVisitor<AllowedUsers> {
+    type Value = AllowedUsers;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\"none\", \"anyone\", \"signed-in\", \"owner\", or a list of users like [\"ada\"]")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<WhoValue, E> {
-        Ok(WhoValue(match text {
-            "none" => Who::None,
-            "anyone" => Who::Anyone,
-            "signed-in" => Who::SignedIn,
-            "owner" => Who::Owner,
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<AllowedUsers, E> {
+        Ok(match text {
+            "none" => AllowedUsers::None,
+            "anyone" => AllowedUsers::Anyone,
+            "signed-in" => AllowedUsers::SignedIn,
+            "owner" => AllowedUsers::Owner,
             _ => return Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-        }))
+        })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut users: A) -> Result<WhoValue, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut users: A) -> Result<AllowedUsers, A::Error> {
         let mut names = Vec::new();
         while let Some(name) = users.next_element()? {
             names.push(name);
         }
-        Ok(WhoValue(Who::Users(names)))
+        Ok(AllowedUsers::Users(names))
     }
 }
 

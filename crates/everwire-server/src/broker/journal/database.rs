@@ -1,17 +1,122 @@
+//! The journal's settings and errors, and its file: opened, created, and moved aside when it is corrupt.
+
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError, WriteTransaction};
 
-use super::config::{Corruption, JournalConfig, JournalError};
-use super::rows::{read_answers, read_channel, read_session, session_row};
-use super::tables::{ANSWERS, CHANNELS, COMMITS, EPOCH, LATEST, MESSAGES, NUMBERS, SESSIONS, VERSION};
-use crate::broker::catalog::{Catalog, new_epoch};
-use crate::broker::names::SessionId;
-use crate::broker::sessions::Sessions;
+use super::tables::{
+    ANSWERS, CHANNELS, COMMITS, EPOCH, LATEST, MESSAGES, NUMBERS, SESSIONS, VERSION, read_answers, read_channel_row,
+    read_session, session_row,
+};
+use crate::broker::api::BrokerConfig;
+use crate::broker::catalog::{Catalog, SessionTable, new_epoch};
+use crate::broker::message::SessionId;
+
+/// When a publish is on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fsync {
+    /// Before it resolves. It then survives a killed process, a crash of the system and a power loss, as far as the disk keeps what it
+    /// has confirmed.
+    #[default]
+    Always,
+    /// At most this much later. Faster on a slow disk. If the process is killed, the system crashes or power is lost, all publishes since
+    /// the last sync are lost, and clients that have received them get a gap with the reason `rewritten`. An orderly shutdown loses
+    /// nothing.
+    Interval(Duration),
+}
+
+/// Settings of a [`Journal`](super::Journal).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct JournalConfig {
+    /// Limits on what is stored. [`BrokerConfig::bytes`] is 1 GiB by default here; the file takes up to about twice as much and some
+    /// megabytes, and does not shrink. Sessions are held in memory too: 2 KiB for each with 64 answers.
+    pub broker: BrokerConfig,
+    /// When a message is on the disk.
+    pub fsync: Fsync,
+    /// The greatest size of the recent messages that are cached in memory, in bytes, [as each counts](crate::broker::Stored::size), so
+    /// that a resume rarely reads from the disk. 64 MiB by default.
+    pub recent_bytes: u64,
+    /// The size of the file's page cache in bytes. 64 MiB by default.
+    pub cache_bytes: usize,
+    /// The greatest number of queued publications: more fail with [`BrokerError::Busy`](crate::broker::BrokerError::Busy). From half of
+    /// it on, `poll_ready` is pending. 65,536 by default.
+    pub queue: usize,
+    /// The same in bytes. 64 MiB by default.
+    pub queue_bytes: u64,
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        Self {
+            broker: BrokerConfig { bytes: 1 << 30, ..BrokerConfig::default() },
+            fsync: Fsync::Always,
+            recent_bytes: 64 << 20,
+            cache_bytes: 64 << 20,
+            queue: 1 << 16,
+            queue_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Why a journal could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Another process, or another [`Journal`](super::Journal) of this one, has it open.
+    #[error("the journal {} is in use: stop the other server, or choose another directory", .path.display())]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory or the file could not be used.
+    #[error("the journal {} cannot be opened: {source}; check the permissions and the space", .path.display())]
+    Io {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system reported.
+        source: io::Error,
+    },
+    /// It was written by a later version of everwire.
+    #[error("the journal {} has format {version}, which this version cannot read: update it, or choose another directory", .path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The format that it has.
+        version: u64,
+    },
+}
+
+/// A file that was corrupt. A new history has begun in its place.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Corruption {
+    /// What was found.
+    pub reason: Arc<str>,
+    /// Where the file was moved to: next to the journal, with the time in UTC in its name. The store may have tried to repair it.
+    pub moved_to: PathBuf,
+}
+
+/// Counters of a [`Journal`](super::Journal) since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalStats {
+    /// Transactions that were committed.
+    pub commits: u64,
+    /// Times that committing failed.
+    pub failures: u64,
+    /// Whether the latest attempt to store something failed, and none has succeeded since.
+    pub is_failing: bool,
+    /// Reads that went to the file.
+    pub disk_reads: u64,
+    /// Publications and other work that waits to be stored.
+    pub queued: usize,
+}
 
 /// The format of the rows.
 const FORMAT: u64 = 1;
@@ -22,7 +127,7 @@ const LOCK_FILE_NAME: &str = "lock";
 
 /// A journal's directory, which only this process uses.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(super) struct JournalDirectory {
     path: PathBuf,
     /// Locked until it is dropped. It holds the number of the latest commit. To the store, a last commit that is damaged later looks like one
     /// that was interrupted: it goes back to the commit before. By this number we can distinguish them, at the cost of a write without a
@@ -32,10 +137,10 @@ pub(super) struct Directory {
 
 /// An open file, and what is kept of it in memory.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedFile {
     pub(super) database: Database,
     pub(super) catalog: Catalog,
-    pub(super) sessions: Sessions,
+    pub(super) sessions: SessionTable,
     /// The number of the latest commit.
     pub(super) commits: u64,
     /// The file that was there is corrupt.
@@ -44,14 +149,14 @@ pub(super) struct Opened {
 
 /// Why a file could not be opened.
 #[derive(Debug)]
-enum Fault {
+enum OpenError {
     Corrupt(Arc<str>),
     Version(u64),
     InUse,
     Io(io::Error),
 }
 
-impl Directory {
+impl JournalDirectory {
     pub(super) fn open(path: &Path) -> Result<Self, JournalError> {
         let failed = |source| JournalError::Io { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(failed)?;
@@ -70,15 +175,15 @@ impl Directory {
     }
 
     /// Opens the file, or begins one. `is_start`: the process has just begun, and no session is attached.
-    pub(super) fn open_file(&self, config: &JournalConfig, is_start: bool) -> Result<Opened, JournalError> {
+    pub(super) fn open_file(&self, config: &JournalConfig, is_start: bool) -> Result<OpenedFile, JournalError> {
         let file = self.file();
         let failed = |source| JournalError::Io { path: file.clone(), source };
         let mut corruption = None;
         if file.try_exists().map_err(failed)? {
             let noted = self.noted_commits();
-            match contained(|| open(&file, config, is_start, noted)) {
+            match catch_panic(|| open(&file, config, is_start, noted)) {
                 Ok(opened) => return Ok(opened),
-                Err(Fault::Corrupt(reason)) => {
+                Err(OpenError::Corrupt(reason)) => {
                     let moved_to = self.move_aside(&file, config.broker.now()).map_err(failed)?;
                     tracing::error!(
                         file = %file.display(), %reason, moved_to = %moved_to.display(),
@@ -86,15 +191,15 @@ impl Directory {
                     );
                     corruption = Some(Corruption { reason, moved_to });
                 }
-                Err(Fault::Version(version)) => return Err(JournalError::Version { path: file, version }),
-                Err(Fault::InUse) => return Err(JournalError::InUse { path: file }),
-                Err(Fault::Io(source)) => return Err(failed(source)),
+                Err(OpenError::Version(version)) => return Err(JournalError::Version { path: file, version }),
+                Err(OpenError::InUse) => return Err(JournalError::InUse { path: file }),
+                Err(OpenError::Io(source)) => return Err(failed(source)),
             }
         }
         self.create(config).map_err(failed)?;
-        match contained(|| open(&file, config, is_start, 0)) {
-            Ok(opened) => Ok(Opened { corruption, ..opened }),
-            Err(fault) => Err(failed(io::Error::other(format!("a new file cannot be opened: {fault:?}")))),
+        match catch_panic(|| open(&file, config, is_start, 0)) {
+            Ok(opened) => Ok(OpenedFile { corruption, ..opened }),
+            Err(error) => Err(failed(io::Error::other(format!("a new file cannot be opened: {error:?}")))),
         }
     }
 
@@ -113,7 +218,7 @@ impl Directory {
                 numbers.insert(VERSION, FORMAT)?;
                 numbers.insert(EPOCH, new_epoch())?;
                 numbers.insert(COMMITS, 0)?;
-                // Readers need not expect that a table is missing.
+                // So that readers never find a table missing.
                 transaction.open_table(CHANNELS)?;
                 transaction.open_table(MESSAGES)?;
                 transaction.open_table(LATEST)?;
@@ -183,9 +288,9 @@ pub(super) fn begin(database: &Database) -> Result<WriteTransaction, redb::Error
     Ok(transaction)
 }
 
-/// Turns a panic of the store into a fault: it checks much, but not all of what a corrupt file can hold.
-fn contained<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Fault::Corrupt(panic_text(&*panic))))
+/// Turns a panic of the store into an error: it checks much, but not all of what a corrupt file can hold.
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(OpenError::Corrupt(panic_text(&*panic))))
 }
 
 /// What a panic says.
@@ -195,31 +300,31 @@ pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> Arc<str> {
 }
 
 /// `noted` commits have been on the disk.
-fn open(file: &Path, config: &JournalConfig, is_start: bool, noted: u64) -> Result<Opened, Fault> {
+fn open(file: &Path, config: &JournalConfig, is_start: bool, noted: u64) -> Result<OpenedFile, OpenError> {
     let database = builder(config).open(file)?;
     let transaction = database.begin_read().map_err(redb::Error::from)?;
     let numbers = transaction.open_table(NUMBERS).map_err(redb::Error::from)?;
-    let number = |name| -> Result<u64, Fault> {
+    let number = |name| -> Result<u64, OpenError> {
         let number = numbers.get(name).map_err(redb::Error::from)?;
-        number.map(|number| number.value()).ok_or_else(|| Fault::Corrupt(format!("{name} is missing").into()))
+        number.map(|number| number.value()).ok_or_else(|| OpenError::Corrupt(format!("{name} is missing").into()))
     };
     let version = number(VERSION)?;
     if version != FORMAT {
-        return Err(Fault::Version(version));
+        return Err(OpenError::Version(version));
     }
     let commits = number(COMMITS)?;
     if commits < noted {
-        return Err(Fault::Corrupt(format!("the last {} commits are missing", noted - commits).into()));
+        return Err(OpenError::Corrupt(format!("the last {} commits are missing", noted - commits).into()));
     }
     let mut channels = Vec::new();
     let table = transaction.open_table(CHANNELS).map_err(redb::Error::from)?;
     for row in table.iter().map_err(redb::Error::from)? {
         let (id, row) = row.map_err(redb::Error::from)?;
-        channels.push(read_channel(row.value(), id.value()).ok_or_else(bad_row)?);
+        channels.push(read_channel_row(row.value(), id.value()).ok_or_else(unreadable_row)?);
     }
     let catalog = Catalog::load(config.broker.clone(), number(EPOCH)?, channels);
 
-    let mut sessions = Sessions::new(config.broker.sessions, config.broker.answers);
+    let mut sessions = SessionTable::new(config.broker.sessions, config.broker.answers);
     let mut kept = Vec::new();
     let answers = transaction.open_table(ANSWERS).map_err(redb::Error::from)?;
     let table = transaction.open_table(SESSIONS).map_err(redb::Error::from)?;
@@ -227,9 +332,9 @@ fn open(file: &Path, config: &JournalConfig, is_start: bool, noted: u64) -> Resu
     for row in table.iter().map_err(redb::Error::from)? {
         let (id, row) = row.map_err(redb::Error::from)?;
         let answers = answers.get(id.value()).map_err(redb::Error::from)?;
-        let answers = answers.map(|row| read_answers(row.value()).ok_or_else(bad_row)).transpose()?;
-        let id = SessionId::try_from(id.value()).map_err(|_| bad_row())?;
-        let mut session = read_session(row.value(), answers.unwrap_or_default()).ok_or_else(bad_row)?;
+        let answers = answers.map(|row| read_answers(row.value()).ok_or_else(unreadable_row)).transpose()?;
+        let id = SessionId::try_from(id.value()).map_err(|_| unreadable_row())?;
+        let mut session = read_session(row.value(), answers.unwrap_or_default()).ok_or_else(unreadable_row)?;
         if is_start {
             // No client could resume while the server was down.
             let expires = now.saturating_add(session.keep);
@@ -248,10 +353,10 @@ fn open(file: &Path, config: &JournalConfig, is_start: bool, noted: u64) -> Resu
         drop(table);
         transaction.commit().map_err(redb::Error::from)?;
     }
-    Ok(Opened { database, catalog, sessions, commits, corruption: None })
+    Ok(OpenedFile { database, catalog, sessions, commits, corruption: None })
 }
 
-impl From<DatabaseError> for Fault {
+impl From<DatabaseError> for OpenError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::DatabaseAlreadyOpen => Self::InUse,
@@ -263,7 +368,7 @@ impl From<DatabaseError> for Fault {
     }
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             // Not a database, or cut off.
@@ -273,7 +378,7 @@ impl From<io::Error> for Fault {
     }
 }
 
-impl From<redb::Error> for Fault {
+impl From<redb::Error> for OpenError {
     fn from(error: redb::Error) -> Self {
         match error {
             redb::Error::Io(error) => Self::from(error),
@@ -283,8 +388,8 @@ impl From<redb::Error> for Fault {
     }
 }
 
-fn bad_row() -> Fault {
-    Fault::Corrupt("a row cannot be read".into())
+fn unreadable_row() -> OpenError {
+    OpenError::Corrupt("a row cannot be read".into())
 }
 
 /// A time in UTC for the name of a file: `20261130T130800Z`.
@@ -312,12 +417,12 @@ fn utc(millis: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, contained, utc};
+    use super::*;
 
     #[test]
     fn a_store_that_panics_has_a_corrupt_file() {
-        let fault = contained::<()>(|| panic!("page {} is not allocated", 7)).unwrap_err();
-        assert!(matches!(&fault, Fault::Corrupt(reason) if &**reason == "page 7 is not allocated"), "{fault:?}");
+        let error = catch_panic::<()>(|| panic!("page {} is not allocated", 7)).unwrap_err();
+        assert!(matches!(&error, OpenError::Corrupt(reason) if &**reason == "page 7 is not allocated"), "{error:?}");
     }
 
     #[test]

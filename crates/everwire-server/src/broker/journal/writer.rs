@@ -1,43 +1,42 @@
-use std::collections::BTreeSet;
+//! The thread that commits what waits, one transaction after another, and the queue of commands for it.
+
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use everwire_core::protocol::Cursor;
 use redb::Durability;
+use tokio::sync::oneshot;
 
-use super::config::{Corruption, Fsync, JournalConfig};
-use super::database::{Directory, Opened, begin, panic_text};
-use super::queue::{Command, Queue, Reply};
-use super::reader::SharedDatabase;
-use super::recent::Recent;
-use super::rows::{answers_row, session_row};
-use super::tables::{ANSWERS, COMMITS, EPOCH, MessageTables, NUMBERS, SESSIONS, failed};
-use crate::broker::api::Listener;
-use crate::broker::catalog::{Catalog, Channel};
-use crate::broker::error::BrokerError;
-use crate::broker::message::Stored;
-use crate::broker::names::{ChannelName, SessionId};
-use crate::broker::sessions::{Sessions, StoredSession};
+use super::database::{Corruption, Fsync, JournalConfig, JournalDirectory, OpenedFile, begin, panic_text};
+use super::reader::{RecentMessages, SharedDatabase};
+use super::tables::{ANSWERS, COMMITS, EPOCH, MessageTables, NUMBERS, SESSIONS, answers_row, failed, session_row};
+use crate::broker::api::{BrokerError, Listener, SessionExpiry, StoredSession};
+use crate::broker::catalog::{Catalog, ChannelMeta, SessionTable};
+use crate::broker::message::{ChannelName, Publication, SessionId, Stored};
+use crate::message::Message;
 
-/// The most that one transaction takes.
+/// The limits of one transaction.
 const BATCH: usize = 512;
 const BATCH_BYTES: u64 = 4 << 20;
-/// The longest pause without a look at what has become too old.
+/// The longest pause between two checks for what has expired.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// How long a file that cannot be opened is left alone, at first and at most.
+/// The delay before a file that cannot be opened is tried again: the first and the longest one.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// The file is checked at most this often because reads fail.
 const CHECK_PAUSE: Duration = Duration::from_secs(30);
 
-/// What the writer shares with those who publish and read.
+/// The state that the writer shares with the journal's handles.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct JournalState {
     pub(super) config: JournalConfig,
-    pub(super) queue: Queue,
-    pub(super) recent: Mutex<Recent>,
+    pub(super) queue: CommandQueue,
+    pub(super) recent: Mutex<RecentMessages>,
     pub(super) listeners: Mutex<Vec<Arc<dyn Listener>>>,
     pub(super) corruptions: Mutex<Vec<Corruption>>,
     pub(super) commits: AtomicU64,
@@ -45,17 +44,17 @@ pub(super) struct Shared {
     pub(super) is_failing: AtomicBool,
 }
 
-/// Stores what waits, one transaction after another.
+/// Commits what is queued, one transaction after another.
 #[derive(Debug)]
 pub(super) struct Writer {
-    shared: Arc<Shared>,
-    directory: Directory,
+    shared: Arc<JournalState>,
+    directory: JournalDirectory,
     database: SharedDatabase,
     catalog: Catalog,
-    sessions: Sessions,
+    sessions: SessionTable,
     /// The number of the latest commit.
     commits: u64,
-    /// When what is committed has to be on the disk.
+    /// The deadline for the next sync to the disk.
     sync_by: Option<Instant>,
     /// When to try to open the file again, and the pause after that.
     retry: Option<(Instant, Duration)>,
@@ -64,17 +63,17 @@ pub(super) struct Writer {
 }
 
 /// An answer that is sent after the commit.
-enum Answer {
-    Published(Reply<Cursor>, Result<Cursor, BrokerError>),
-    Done(Reply<()>, Result<(), BrokerError>),
-    Loaded(Reply<Option<StoredSession>>, Option<StoredSession>),
+enum PendingReply {
+    Published(ReplySender<Cursor>, Result<Cursor, BrokerError>),
+    Done(ReplySender<()>, Result<(), BrokerError>),
+    Loaded(ReplySender<Option<StoredSession>>, Option<StoredSession>),
 }
 
 /// What one transaction has done.
 #[derive(Default)]
-struct Batch {
+struct CommitBatch {
     stored: Vec<Arc<Stored>>,
-    changed: Vec<Channel>,
+    changed: Vec<ChannelMeta>,
     forgotten: Vec<ChannelName>,
     /// Whether there is something to commit.
     is_dirty: bool,
@@ -84,10 +83,10 @@ struct Batch {
 
 impl Writer {
     pub(super) fn new(
-        shared: Arc<Shared>,
-        directory: Directory,
+        shared: Arc<JournalState>,
+        directory: JournalDirectory,
         database: SharedDatabase,
-        opened: (Catalog, Sessions, u64),
+        opened: (Catalog, SessionTable, u64),
     ) -> Self {
         let (catalog, sessions, commits) = opened;
         Self { shared, directory, database, catalog, sessions, commits, sync_by: None, retry: None, checked: None }
@@ -135,7 +134,7 @@ impl Writer {
         until_due.min(until_sync).min(LONGEST_PAUSE)
     }
 
-    /// When something becomes too old next, in milliseconds since 1970.
+    /// When the next message or session expires, in milliseconds since 1970.
     fn due(&self) -> Option<u64> {
         [self.catalog.next_due(), self.sessions.next_expiry()].into_iter().flatten().min()
     }
@@ -152,7 +151,7 @@ impl Writer {
 
     /// Does the work in one transaction, then reports it.
     fn work(&mut self, commands: Vec<Command>) {
-        let mut batch = Batch::default();
+        let mut batch = CommitBatch::default();
         let mut answers = Vec::with_capacity(commands.len());
         let mut commands = commands.into_iter();
         let result = catch_unwind(AssertUnwindSafe(|| self.commit(&mut commands, &mut answers, &mut batch)));
@@ -160,7 +159,7 @@ impl Writer {
         let error = match result {
             Ok(()) => {
                 self.publish(&batch);
-                return answers.into_iter().for_each(Answer::send);
+                return answers.into_iter().for_each(PendingReply::send);
             }
             Err(error) => error,
         };
@@ -175,7 +174,7 @@ impl Writer {
                 if history.epoch() == last.cursor.epoch && history.last.offset >= last.cursor.offset {
                     (batch.changed, batch.forgotten) = Default::default();
                     self.publish(&batch);
-                    return answers.into_iter().for_each(Answer::send);
+                    return answers.into_iter().for_each(PendingReply::send);
                 }
                 error
             }
@@ -189,8 +188,8 @@ impl Writer {
     fn commit(
         &mut self,
         commands: &mut impl Iterator<Item = Command>,
-        answers: &mut Vec<Answer>,
-        batch: &mut Batch,
+        answers: &mut Vec<PendingReply>,
+        batch: &mut CommitBatch,
     ) -> Result<(), BrokerError> {
         let config = &self.shared.config.broker;
         let now = config.now();
@@ -212,32 +211,32 @@ impl Writer {
         for command in commands {
             let answer = match command {
                 Command::Publish(publication, reply) => {
-                    let repeated = publication.by.as_ref().map(|by| self.sessions.repeated(by)).transpose();
+                    let repeated = publication.by.as_ref().map(|by| self.sessions.duplicate_of(by)).transpose();
                     match repeated.map(Option::flatten) {
                         Ok(None) => {}
                         Ok(Some(cursor)) => {
-                            answers.push(Answer::Published(reply, Ok(cursor)));
+                            answers.push(PendingReply::Published(reply, Ok(cursor)));
                             continue;
                         }
                         Err(error) => {
-                            answers.push(Answer::Published(reply, Err(error)));
+                            answers.push(PendingReply::Published(reply, Err(error)));
                             continue;
                         }
                     }
                     let stored = match self.catalog.publish(&mut tables, publication, now) {
                         Ok(stored) => stored,
                         Err(error) => {
-                            answers.push(Answer::Published(reply, Err(error.clone())));
+                            answers.push(PendingReply::Published(reply, Err(error.clone())));
                             return Err(error);
                         }
                     };
                     if let Some(by) = &stored.by {
-                        self.sessions.stored(by, stored.cursor);
+                        self.sessions.record_publish(by, stored.cursor);
                         answered.insert(by.session.clone());
                     }
                     let cursor = stored.cursor;
                     batch.stored.push(stored);
-                    Answer::Published(reply, Ok(cursor))
+                    PendingReply::Published(reply, Ok(cursor))
                 }
                 Command::StoreSession(id, record, expiry, reply) => {
                     let stored = self.sessions.store(id.clone(), record, expiry, now);
@@ -245,15 +244,15 @@ impl Writer {
                         records.extend(evicted);
                         records.insert(id);
                     });
-                    Answer::Done(reply, stored)
+                    PendingReply::Done(reply, stored)
                 }
-                Command::LoadSession(id, reply) => Answer::Loaded(reply, self.sessions.load(&id)),
+                Command::LoadSession(id, reply) => PendingReply::Loaded(reply, self.sessions.load(&id)),
                 Command::RemoveSession(id, reply) => {
                     self.sessions.remove(&id);
                     records.insert(id);
-                    Answer::Done(reply, Ok(()))
+                    PendingReply::Done(reply, Ok(()))
                 }
-                Command::Expire(reply) => Answer::Done(reply, Ok(())),
+                Command::Expire(reply) => PendingReply::Done(reply, Ok(())),
                 Command::Check => continue,
             };
             answers.push(answer);
@@ -291,11 +290,11 @@ impl Writer {
     }
 
     /// Makes a commit readable, and reports it to the listeners.
-    fn publish(&self, batch: &Batch) {
+    fn publish(&self, batch: &CommitBatch) {
         {
             let mut recent = self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner);
             let empty = self.catalog.empty_history();
-            recent.committed(empty, &batch.forgotten, batch.changed.clone(), &batch.stored);
+            recent.apply_commit(empty, &batch.forgotten, batch.changed.clone(), &batch.stored);
         }
         if batch.stored.is_empty() {
             return;
@@ -308,7 +307,7 @@ impl Writer {
         }
     }
 
-    /// The store works no more after an error until the file is opened again.
+    /// After an error the store fails until the file is opened again.
     fn close_and_reopen(&mut self) -> bool {
         let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         // The store writes when it is closed, and may fail again.
@@ -338,9 +337,9 @@ impl Writer {
         }
     }
 
-    /// Goes on with a file that was opened again.
-    fn adopt(&mut self, opened: Opened) -> bool {
-        let Opened { database, mut catalog, sessions, commits, corruption } = opened;
+    /// Continues with a file that was opened again.
+    fn adopt(&mut self, opened: OpenedFile) -> bool {
+        let OpenedFile { database, mut catalog, sessions, commits, corruption } = opened;
         let lost: Vec<_> = {
             let recent = self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner);
             let is_behind = |name: &&ChannelName| {
@@ -357,7 +356,7 @@ impl Writer {
             return false;
         }
         *self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner) =
-            Recent::new(self.shared.config.recent_bytes, &catalog);
+            RecentMessages::new(self.shared.config.recent_bytes, &catalog);
         self.shared.corruptions.lock().unwrap_or_else(PoisonError::into_inner).extend(corruption);
         (self.catalog, self.sessions, self.commits) = (catalog, sessions, commits);
         *self.database.write().unwrap_or_else(PoisonError::into_inner) = Some(database);
@@ -365,7 +364,7 @@ impl Writer {
     }
 }
 
-/// Gives channels another epoch whose latest messages were lost: their subscribers have seen offsets that will be used again.
+/// Gives another epoch to channels whose latest messages were lost: their subscribers have seen offsets that will be used again.
 fn restart(database: &redb::Database, catalog: &mut Catalog, channels: &[ChannelName]) -> Result<(), BrokerError> {
     let transaction = begin(database).map_err(failed)?;
     let mut tables = MessageTables::open(&transaction)?;
@@ -381,7 +380,7 @@ fn restart(database: &redb::Database, catalog: &mut Catalog, channels: &[Channel
 
 fn write_sessions(
     transaction: &redb::WriteTransaction,
-    sessions: &Sessions,
+    sessions: &SessionTable,
     records: &BTreeSet<SessionId>,
     answered: &BTreeSet<SessionId>,
 ) -> Result<(), BrokerError> {
@@ -408,8 +407,8 @@ fn write_sessions(
     Ok(())
 }
 
-impl Answer {
-    // A receiver that was dropped does not want the answer.
+impl PendingReply {
+    // A receiver that was dropped no longer needs the answer.
     fn send(self) {
         match self {
             Self::Published(reply, answer) => drop(reply.send(answer)),
@@ -429,4 +428,154 @@ impl Answer {
 
 fn unavailable(reason: &str) -> BrokerError {
     BrokerError::Unavailable { reason: reason.into() }
+}
+
+pub(super) type ReplySender<T> = oneshot::Sender<Result<T, BrokerError>>;
+
+/// Work for the writer.
+#[derive(Debug)]
+pub(super) enum Command {
+    Publish(Publication, ReplySender<Cursor>),
+    StoreSession(SessionId, Bytes, SessionExpiry, ReplySender<()>),
+    LoadSession(SessionId, ReplySender<Option<StoredSession>>),
+    RemoveSession(SessionId, ReplySender<()>),
+    /// Trim messages that have expired.
+    Expire(ReplySender<()>),
+    /// Open the file again, which checks it: a read has failed.
+    Check,
+}
+
+impl Command {
+    fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::Publish(publication, _) => Stored::size_of(0, publication.payload.as_ref().map_or(0, Message::len)),
+            Self::StoreSession(_, record, ..) => record.len(),
+            _ => 0,
+        };
+        bytes as u64
+    }
+
+    /// Answers without having done the work.
+    pub(super) fn refuse(self, error: BrokerError) {
+        match self {
+            Self::Publish(_, reply) => drop(reply.send(Err(error))),
+            Self::StoreSession(.., reply) | Self::RemoveSession(_, reply) | Self::Expire(reply) => {
+                drop(reply.send(Err(error)));
+            }
+            Self::LoadSession(_, reply) => drop(reply.send(Err(error))),
+            Self::Check => {}
+        }
+    }
+}
+
+/// The bounded queue of commands for the writer.
+#[derive(Debug)]
+pub(super) struct CommandQueue {
+    limit: usize,
+    limit_bytes: u64,
+    state: Mutex<QueueState>,
+    /// Something waits, or the queue was closed.
+    filled: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct QueueState {
+    commands: VecDeque<Command>,
+    bytes: u64,
+    is_closed: bool,
+    /// The wakers of publishers that wait until there is room.
+    wakers: Vec<Waker>,
+}
+
+impl CommandQueue {
+    pub(super) fn new(limit: usize, limit_bytes: u64) -> Self {
+        Self { limit: limit.max(1), limit_bytes, state: Mutex::default(), filled: Condvar::new() }
+    }
+
+    /// Queues a command, or refuses it.
+    pub(super) fn push(&self, command: Command) {
+        self.push_all([command]);
+    }
+
+    /// Queues commands that the writer commits together as far as its limits allow, and refuses those that do not fit.
+    pub(super) fn push_all(&self, commands: impl IntoIterator<Item = Command>) {
+        let mut refused = Vec::new();
+        let mut state = self.state();
+        let was_empty = state.commands.is_empty();
+        for command in commands {
+            let bytes = command.bytes();
+            let is_full = state.commands.len() >= self.limit || state.bytes + bytes > self.limit_bytes;
+            if state.is_closed {
+                refused.push((command, BrokerError::Closed));
+            } else if is_full && !state.commands.is_empty() {
+                refused.push((command, BrokerError::Busy));
+            } else {
+                state.bytes += bytes;
+                state.commands.push_back(command);
+            }
+        }
+        if was_empty {
+            self.filled.notify_one();
+        }
+        drop(state);
+        refused.into_iter().for_each(|(command, error)| command.refuse(error));
+    }
+
+    /// Takes up to `count` commands of about `bytes` bytes in total, as soon as there is one. Empty after the timeout. `None` once the
+    /// queue is closed and empty.
+    pub(super) fn take(&self, count: usize, bytes: u64, timeout: Duration) -> Option<Vec<Command>> {
+        let state = self.state();
+        let is_idle = |state: &mut QueueState| state.commands.is_empty() && !state.is_closed;
+        let waited = self.filled.wait_timeout_while(state, timeout, is_idle);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if state.commands.is_empty() && state.is_closed {
+            return None;
+        }
+        let (mut taken, mut taken_bytes) = (Vec::new(), 0);
+        while taken.len() < count && taken_bytes < bytes {
+            let Some(command) = state.commands.pop_front() else { break };
+            taken_bytes += command.bytes();
+            taken.push(command);
+        }
+        state.bytes -= taken_bytes;
+        if self.has_room(&state) {
+            state.wakers.drain(..).for_each(Waker::wake);
+        }
+        Some(taken)
+    }
+
+    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if self.has_room(&state) || state.is_closed {
+            return Poll::Ready(());
+        }
+        if !state.wakers.iter().any(|waiting| waiting.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.state().commands.len()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().is_closed
+    }
+
+    /// Refuses further work. What waits is still taken.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        state.wakers.drain(..).for_each(Waker::wake);
+        self.filled.notify_all();
+    }
+
+    fn has_room(&self, state: &QueueState) -> bool {
+        state.commands.len() <= self.limit / 2 && state.bytes <= self.limit_bytes / 2
+    }
+
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
