@@ -112,7 +112,7 @@ impl Admission {
     /// Admits a connection. Without an address (a router mounted without connection info) only the total is limited.
     pub(crate) fn admit(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Permit, AdmissionError> {
         let limits = (self.capacity.connections, self.capacity.connections_per_address);
-        self.take(address, Resource::Connection, limits)
+        self.acquire(address, Resource::Connection, limits)
     }
 
     /// Decides about a connection from `address`. Returns `None` if there is not even room to refuse it with an answer.
@@ -125,15 +125,15 @@ impl Admission {
 
     /// A permit for a connection over the limits to receive its refusal. `None` if too many are being refused already.
     fn refuse(self: &Arc<Self>, address: IpAddr) -> Option<Permit> {
-        self.take(Some(address), Resource::Refusal, (self.capacity.refusals, REFUSALS_PER_ADDRESS)).ok()
+        self.acquire(Some(address), Resource::Refusal, (self.capacity.refusals, REFUSALS_PER_ADDRESS)).ok()
     }
 
     /// A permit for a file that a response is read from. `None` if the process would run out of descriptors.
     pub(crate) fn open_file(self: &Arc<Self>, address: Option<IpAddr>) -> Option<Permit> {
-        self.take(address, Resource::File, (self.capacity.files, self.capacity.files_per_address)).ok()
+        self.acquire(address, Resource::File, (self.capacity.files, self.capacity.files_per_address)).ok()
     }
 
-    fn take(
+    fn acquire(
         self: &Arc<Self>,
         address: Option<IpAddr>,
         resource: Resource,

@@ -24,7 +24,7 @@ use crate::everwire::{Everwire, peer_address};
 use crate::handshake::{self, Handshake, HandshakeError, is_upgrade};
 use crate::limits::ConnectionLimits;
 use crate::metrics::{DropReason, EndpointMetrics};
-use crate::stream::bare_tcp;
+use crate::stream::into_tcp;
 
 /// A WebSocket endpoint of an application: its name in the metrics, its limits, and its [`route`](Self::route).
 #[derive(Clone, Debug)]
@@ -252,8 +252,8 @@ impl Upgrade {
         let accepted = AcceptedUpgrade { everwire, environment, address, interceptor };
         tokio::spawn(async move {
             let Ok(stream) = upgraded.await else { return };
-            let bare = if is_observed { Err(stream) } else { bare_tcp(stream) };
-            match bare {
+            let tcp = if is_observed { Err(stream) } else { into_tcp(stream) };
+            match tcp {
                 Ok((stream, unread)) => {
                     let stream = Tcp::new(stream);
                     // An interceptor acts on each message, so none may be written directly.
@@ -296,7 +296,7 @@ impl AcceptedUpgrade {
         let queue = Arc::new(queue.with_charge(everwire.charge(address)));
         let transport =
             FramedTransport::new(stream, unread, environment.limits.message_bytes, everwire.charge(address));
-        let guard = everwire.enter(&queue, &environment.metrics);
+        let guard = everwire.register(&queue, &environment.metrics);
         let handler = Box::new(open(&Connection::new(Arc::clone(&queue))));
         let protocol = ProtocolHandler::new(environment, handler, queue, interceptor);
         ConnectionTask::new(transport, protocol).run(guard).await;

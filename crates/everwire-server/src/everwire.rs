@@ -294,7 +294,7 @@ impl Everwire {
     /// [`Upgrade`](crate::Upgrade) includes this check. Use it for other routes of a server on a loopback address.
     pub fn check_host(&self, request: &Parts) -> Result<(), HandshakeError> {
         let host = Host::of(request).map_err(|error| HandshakeError::bad_request(error.to_string()))?;
-        let Some((host, port)) = host.filter(|(host, _)| !self.0.origins.may_call(host, request)) else {
+        let Some((host, port)) = host.filter(|(host, _)| !self.0.origins.allows_host(host, request)) else {
             return Ok(());
         };
         let is_tls = request.extensions.get::<LocalAddress>().is_some_and(|local| local.is_tls);
@@ -328,15 +328,15 @@ impl Everwire {
     pub fn admit(&self, request: &Parts) -> Result<Permit, HandshakeError> {
         match request.extensions.get::<AdmissionOutcome>() {
             Some(AdmissionOutcome::Admitted(permit)) => Ok(permit.clone()),
-            Some(AdmissionOutcome::Refused { error, .. }) => Err(self.no_room(*error)),
-            None => self.0.admission.admit(peer_address(request)).map_err(|error| self.no_room(error)),
+            Some(AdmissionOutcome::Refused { error, .. }) => Err(self.refusal(*error)),
+            None => self.0.admission.admit(peer_address(request)).map_err(|error| self.refusal(error)),
         }
     }
 
     /// Checks that the connection of the request is within the limits, for a short HTTP response.
     pub fn check_admitted(&self, request: &Parts) -> Result<(), HandshakeError> {
         match request.extensions.get::<AdmissionOutcome>() {
-            Some(AdmissionOutcome::Refused { error, .. }) => Err(self.no_room(*error)),
+            Some(AdmissionOutcome::Refused { error, .. }) => Err(self.refusal(*error)),
             _ => Ok(()),
         }
     }
@@ -349,7 +349,7 @@ impl Everwire {
         })
     }
 
-    fn no_room(&self, error: AdmissionError) -> HandshakeError {
+    fn refusal(&self, error: AdmissionError) -> HandshakeError {
         let most = &self.0.admission;
         match error {
             AdmissionError::ServerFull => HandshakeError::new(
@@ -370,7 +370,7 @@ impl Everwire {
 
     /// The environment of the connections of an endpoint.
     pub(crate) fn environment(&self, name: &str, limits: ConnectionLimits, answers_pings: bool) -> Arc<Environment> {
-        self.0.drain.allow_to_close(limits.close);
+        self.0.drain.raise_close_time_limit(limits.close);
         Arc::new(Environment {
             limits,
             metrics: self.0.metrics.endpoint(name),
@@ -381,8 +381,8 @@ impl Everwire {
     }
 
     /// Registers an open connection until the guard is dropped.
-    pub(crate) fn enter(&self, outbound: &Arc<OutboundQueue>, metrics: &Arc<EndpointMetrics>) -> ConnectionGuard {
-        let guard = self.0.registry.enter(outbound, metrics);
+    pub(crate) fn register(&self, outbound: &Arc<OutboundQueue>, metrics: &Arc<EndpointMetrics>) -> ConnectionGuard {
+        let guard = self.0.registry.register(outbound, metrics);
         // The drain has listed the connections already and would not close this one.
         if self.0.drain.has_started() {
             outbound.end(QueueEnd::Drained);
@@ -431,7 +431,7 @@ mod tests {
         let environment = everwire.environment("/", ConnectionLimits::default(), true);
         let _held = everwire.drain_state().hold();
         let queues = [(); 20].map(|()| Arc::new(OutboundQueue::new(1000)));
-        let _guards = queues.each_ref().map(|outbound| everwire.enter(outbound, &environment.metrics));
+        let _guards = queues.each_ref().map(|outbound| everwire.register(outbound, &environment.metrics));
         let stopping = everwire.clone();
         tokio::spawn(async move { stopping.drain(Duration::from_secs(100)).await });
         let start = Instant::now();

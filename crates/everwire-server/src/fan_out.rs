@@ -130,6 +130,7 @@ impl<S: Source> FanOut<S> {
         if state.is_flushing || state.is_empty() {
             return;
         }
+        // Under the lock, so that there is one flush task at a time.
         state.is_flushing = true;
         let runtime = Handle::try_current().ok().or_else(|| state.runtime.clone());
         drop(state);
@@ -190,6 +191,7 @@ impl<S: Source> FanOut<S> {
             }
             None => behind.extend(members.iter().map(|(number, _)| *number)),
         }
+        // Without this lock: `fell_behind` takes locks under which `leave_at_once` may be waiting for it.
         drop(sending);
         for number in behind {
             // One that has left meanwhile needs nothing.
@@ -255,6 +257,7 @@ impl<S: Source> LockedFanOut<'_, S> {
 
     /// Adds a member, which is sent what becomes pending from now on. Returns its number.
     pub(crate) fn join(&mut self, queue: Arc<OutboundQueue>, member: S::Member) -> u64 {
+        // What is pending goes to the members before this one, which has seen it in the source.
         self.0.seal();
         let number = self.0.next_number;
         self.0.next_number += 1;
@@ -313,6 +316,7 @@ impl<S: Source> FanOutState<S> {
                 self.seal();
             }
             let Some(batch) = self.batches.front_mut() else {
+                // Under the lock, so that whatever becomes pending from now on starts another flush task.
                 self.is_flushing = false;
                 return None;
             };

@@ -44,9 +44,10 @@ impl Handshake {
         }
         let headers = &request.headers;
         check_version(headers)?;
-        let key = only(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes())).ok_or_else(|| {
-            HandshakeError::bad_request("A WebSocket handshake has one `Sec-WebSocket-Key`: 16 bytes in base64.")
-        })?;
+        let key =
+            single_value(headers, header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key.as_bytes())).ok_or_else(|| {
+                HandshakeError::bad_request("A WebSocket handshake has one `Sec-WebSocket-Key`: 16 bytes in base64.")
+            })?;
         let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 is visible ASCII");
         let offered = offered_protocols(headers)?;
         check_extensions(headers)?;
@@ -86,13 +87,13 @@ fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 }
 
 /// The value of a header that must occur once.
-fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+fn single_value(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
 }
 
 fn check_version(headers: &HeaderMap) -> Result<(), HandshakeError> {
-    let version = only(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
+    let version = single_value(headers, header::SEC_WEBSOCKET_VERSION).and_then(|version| version.to_str().ok());
     // Section 4.3: 0 to 255, without zeros in front.
     let is_number = |text: &str| text.parse::<u8>().is_ok_and(|number| number.to_string() == text);
     match version {

@@ -118,7 +118,7 @@ impl Origins {
     }
 
     /// Whether a request may name the server by this host.
-    pub(crate) fn may_call(&self, host: &Host, request: &Parts) -> bool {
+    pub(crate) fn allows_host(&self, host: &Host, request: &Parts) -> bool {
         !is_local(request)
             || self.any
             || host.is_localhost()

@@ -21,7 +21,7 @@ impl Everwire {
     pub fn probes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         #[cfg(feature = "metrics")]
         {
-            let metrics = Router::new().route("/metrics", get(metrics::answer)).with_state(self.clone());
+            let metrics = Router::new().route("/metrics", get(metrics::render)).with_state(self.clone());
             self.healthz().merge(self.guard(metrics))
         }
         #[cfg(not(feature = "metrics"))]
@@ -125,7 +125,7 @@ mod metrics {
         }
     }
 
-    pub(super) async fn answer(State(everwire): State<Everwire>) -> Response {
+    pub(super) async fn render(State(everwire): State<Everwire>) -> Response {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(everwire.collector()));
         let mut text = String::new();

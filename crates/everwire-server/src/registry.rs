@@ -49,7 +49,7 @@ pub(crate) struct ConnectionGuard {
 
 impl ConnectionRegistry {
     /// Counts a connection until the guard is dropped.
-    pub(crate) fn enter(
+    pub(crate) fn register(
         self: &Arc<Self>,
         outbound: &Arc<OutboundQueue>,
         metrics: &Arc<EndpointMetrics>,
@@ -134,7 +134,7 @@ impl Drain {
     }
 
     /// Raises the time limit for closing a connection.
-    pub(crate) fn allow_to_close(&self, time_limit: Duration) {
+    pub(crate) fn raise_close_time_limit(&self, time_limit: Duration) {
         let time_limit = u64::try_from(time_limit.as_millis()).unwrap_or(u64::MAX);
         self.close_time_limit.fetch_max(time_limit, Ordering::Relaxed);
     }

@@ -262,7 +262,7 @@ type AcceptedStream = TokioIo<TimeoutStream<ObservedStream<TcpStream>>>;
 
 /// Returns the TCP stream below an upgraded connection, with the bytes that HTTP has read ahead; or the connection as it is, if a layer
 /// above TCP has to stay.
-pub(crate) fn bare_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+pub(crate) fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     match upgraded.downcast::<AcceptedStream>() {
         Ok(parts) => Ok((parts.io.into_inner().into_inner().into_inner(), parts.read_buf)),
         // A connection of `axum::serve`, whose HTTP implementation wraps the stream in another type.

@@ -170,6 +170,7 @@ impl Catalog {
         now: u64,
     ) -> Result<Arc<Stored>, BrokerError> {
         let Publication { channel: name, payload, key, is_removed, by, retention } = publication;
+        // The sums and the ordered sets do not contain the channel while it changes.
         let mut channel = self.take_or_create(&name);
         if channel.last.offset == u64::MAX {
             // No offset is left: another history begins.
@@ -192,6 +193,7 @@ impl Catalog {
         let message = Stored { channel: name, cursor, previous, by, key, is_removed, payload };
         let message = Arc::new(message);
         if let Some(key) = message.key.as_ref().filter(|_| retention.kind == HistoryKind::State) {
+            // Above the trimmed position, a replaced value stays for subscribers that resume.
             let replaced = storage.latest(&channel, key)?.filter(|offset| *offset <= channel.trimmed.offset);
             if let Some(replaced) = replaced.map(|offset| storage.meta(&channel, offset)).transpose()?.flatten() {
                 remove(&mut channel, storage, &replaced)?;
@@ -235,6 +237,7 @@ impl Catalog {
         while self.channels.len() > self.config.channels.max(1) {
             let Some((_, name)) = self.by_publish.first().cloned() else { break };
             let Some(channel) = self.take(&name) else { break };
+            // With another epoch, a cursor of the evicted channel is not valid in a new one of its name.
             storage.forget(&channel)?;
             self.epoch = new_epoch();
         }

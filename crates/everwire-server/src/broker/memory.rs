@@ -94,6 +94,7 @@ impl Memory {
         let now = self.inner.config.now();
         let mut stored: SmallVec<[Arc<Stored>; 1]> = SmallVec::new();
         let results = publications.map(|publication| state.publish(publication, now, &mut stored)).collect();
+        // A listener takes locks under which others read the broker: with the state locked, the two could deadlock.
         drop(state);
         if !stored.is_empty() {
             listeners.iter().for_each(|listener| listener.stored(&stored));

@@ -94,6 +94,7 @@ impl ChannelsHandler {
     /// Returns how many lines are handled if the others have to wait.
     fn receive_lines(&mut self, lines: Lines<'_, ClientLine<'_>>, handled: usize) -> Option<usize> {
         for (index, line) in lines.enumerate().skip(handled) {
+            // What follows `bye` or a fatal error is ignored.
             if self.protocol.is_closing() {
                 return None;
             }
@@ -114,6 +115,7 @@ impl ChannelsHandler {
                     attach.message_bytes = self.message_bytes;
                     self.phase = Phase::Attaching(Box::pin(attach.run()));
                     self.timer = None;
+                    // The lines behind `hello` wait until the session is attached.
                     return Some(index + 1);
                 }
                 (LineHandling::Handle, Ok(line)) => self.handle(line, payload),
@@ -163,6 +165,7 @@ impl ChannelsHandler {
             && (!sub.presence || rules.allows(identity, Action::Presence(sub.channel)));
         let earlier = self.subscriptions.remove(&name);
         if let Some(earlier) = &earlier {
+            // It must send nothing after the answer to this `sub`.
             earlier.subscription.end();
         }
         let code = if !may_subscribe {
@@ -197,6 +200,7 @@ impl ChannelsHandler {
                     return;
                 }
                 hub.presence().enter(&entered, session.id(), shown, &link);
+                // The session may have ended between the two calls, and has left its channels then.
                 if session.read(SessionState::is_over) {
                     hub.presence().leave(&entered, session.id());
                 }
@@ -496,6 +500,7 @@ impl AttachRequest {
         if let Some((id, digest)) = self.resume.take()
             && let Some(session) = self.hub.load_session(&id).await.map_err(|error| unavailable(error.to_string()))?
         {
+            // The secret alone is not enough: a session belongs to its user.
             let is_owner = session.secret() == digest
                 && session.read(|state| state.identity().user_name() == identity.user_name());
             if is_owner && let Some(attached) = self.attach(&session, identity.clone(), None).await? {

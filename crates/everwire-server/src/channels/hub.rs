@@ -187,6 +187,7 @@ impl Hub {
         let identity = record.user.map(Identity::user).unwrap_or_default();
         let machine = ServerSession::restore(self.now(), self.session_limits(), record.generation, answers);
         let restored = Session::new(id.clone(), record.secret, machine, identity);
+        // Two connections may load the session at once, and must get the same one.
         let session = Arc::clone(self.sessions().entry(id.clone()).or_insert(restored));
         self.wait_for_deadlines(&session);
         Ok(Some(session))
@@ -209,6 +210,7 @@ impl Hub {
     /// Changes a session, and performs the actions that follow.
     pub(super) fn update<R>(&self, session: &Session, change: impl FnOnce(&mut SessionState) -> R) -> R {
         let (result, ended) = session.update(change);
+        // Without the lock of the session: presence and the broker have locks of their own.
         if let Some(ended) = ended {
             self.forget_session(session, ended);
         }
@@ -218,6 +220,7 @@ impl Hub {
     /// The connection of this generation has ended.
     pub(super) fn detach(self: &Arc<Self>, session: &Arc<Session>, generation: u64) {
         let now = self.now();
+        // If another connection has taken over, the session stays attached.
         if !self.update(session, |state| state.detach(now, generation)) {
             return;
         }
@@ -301,6 +304,7 @@ impl Hub {
     /// Sends stored messages: first the acknowledgements to the publishers, then the messages to the subscribers, so that a publisher
     /// gets its `ack` before its own copy.
     fn stored(&self, messages: &[Arc<Stored>]) {
+        // One update for consecutive messages of a publisher, so that their answers leave in one write.
         for messages in messages.chunk_by(|a, b| publisher(a) == publisher(b)) {
             let Some(session) = publisher(&messages[0]).and_then(|id| self.find_session(id)) else { continue };
             let answers = messages.iter().filter_map(|message| Some((message.by.as_ref()?.seq, message.cursor)));
@@ -326,6 +330,7 @@ impl Hub {
         let mut decided = Vec::new();
         for (seq, mut stored) in seqs.into_iter().zip(self.broker.publish_all(publications)) {
             match poll_once(&mut stored) {
+                // A broker in memory has decided already. A task for each publish would cost more than the publish.
                 Poll::Ready(result) => decided.push((seq, result)),
                 Poll::Pending => {
                     let (hub, session) = (Arc::clone(self), Arc::clone(session));
@@ -484,6 +489,7 @@ pub struct PresentSession {
 impl Presence {
     /// Adds a session, and sends its client the present members. Notifies the others, unless they know it already.
     pub(super) fn enter(&self, channel: &ChannelName, session: &SessionId, shown: Option<Message>, link: &Arc<Link>) {
+        // Held while the lines are queued, so that all members see joins and leaves in the same order.
         let mut channels = self.channels();
         let present = channels.entry(channel.clone()).or_default();
         let before = present.insert(session.clone(), PresenceEntry { shown: shown.clone(), link: Arc::clone(link) });

@@ -68,7 +68,7 @@ impl Link {
     }
 
     /// Ends the connection of a session that is over.
-    pub(super) fn say_bye(&self, code: ErrorCode) {
+    pub(super) fn send_bye(&self, code: ErrorCode) {
         self.send(&ServerLine::Bye { code }, Payload::None);
         self.connection.close(code.close_code().unwrap_or(1000), code.as_str());
     }

@@ -217,6 +217,7 @@ impl LiveChannel {
         let before = channel.position();
         messages.iter().for_each(|message| channel.enqueue(message));
         let last = channel.position();
+        // A receiver that is woken may lock the channel at once.
         drop(channel);
         if last != before {
             self.position.send_replace(last);
@@ -269,6 +270,7 @@ impl LockedChannel<'_> {
         let has_members = self.0.members() > 0;
         let channel = self.0.source_mut();
         let last = channel.last.replace(cursor);
+        // Members join only at a known position, so there are none yet.
         let Some(last) = last else { return };
         if last.epoch == cursor.epoch && cursor.offset <= last.offset {
             // Its subscribers have read it from history.
@@ -278,6 +280,8 @@ impl LockedChannel<'_> {
         if !has_members {
             return;
         }
+        // After a gap, in another epoch, or if a message cannot be encoded, the members continue from history, which reports what they
+        // miss.
         let follows = last.epoch == cursor.epoch && cursor.offset == last.offset + 1;
         if follows && channel.encode(message, last).is_ok() {
             self.0.seal_if_full();
@@ -454,12 +458,14 @@ impl<K: Eq + Hash + Copy, T: Clone> SingleFlight<K, T> {
             };
             running.unwrap_or_else(|| {
                 let outcome = Arc::new(OnceCell::new());
+                // Weak, so that a read that everyone has stopped waiting for is started again.
                 reads.insert(key, CachedRead::Running(Arc::downgrade(&outcome)));
                 outcome
             })
         };
         let result = outcome.get_or_init(read).await.clone();
         let mut reads = self.reads();
+        // Of those that share the read, the first one caches it. An error is not cached: the next read may succeed.
         let is_first =
             matches!(reads.get(&key), Some(CachedRead::Running(running)) if running.as_ptr() == Arc::as_ptr(&outcome));
         if is_first {

@@ -119,6 +119,7 @@ impl Session {
     pub(super) fn update<R>(&self, change: impl FnOnce(&mut SessionState) -> R) -> (R, Option<EndedSession>) {
         let mut state = self.state();
         let result = change(&mut state);
+        // Under the lock, so that lines leave in the order in which the state machine decides on them.
         let over = state.perform_actions(&self.id, None);
         (result, over)
     }
@@ -159,6 +160,7 @@ impl SessionState {
         }
         let generation = self.machine.attach(acked, floor)?;
         self.identity = identity;
+        // The session stays present until its client has had the time to enter its channels again: a reconnect is no leave.
         self.unconfirmed.clone_from(&self.present_in);
         self.links.push((generation, Arc::clone(link)));
         let (welcomed, receiver) = oneshot::channel();
@@ -186,6 +188,7 @@ impl SessionState {
         let was_current = self.machine.is_current(generation);
         self.machine.detach(now, generation);
         self.links.retain(|(linked, _)| *linked != generation);
+        // Dropping the sender reports to the attach that its connection has ended.
         self.attaching.take_if(|attaching| attaching.generation == generation);
         was_current
     }
@@ -193,6 +196,7 @@ impl SessionState {
     /// The client ends the session, and knows that its connection is closed.
     pub(super) fn bye(&mut self, generation: u64) {
         if self.machine.is_current(generation) {
+            // The end of the session must not send `bye` to a client that has said it.
             self.links.retain(|(linked, _)| *linked != generation);
             self.machine.bye(generation);
         }
@@ -269,6 +273,7 @@ impl SessionState {
     pub(super) fn set_task(&mut self, seq: u64, task: AbortHandle) {
         match self.requests.get_mut(&seq) {
             Some(request) if !request.is_stopped => request.task = Some(task),
+            // The request was cancelled before its task was known here.
             _ => task.abort(),
         }
     }
@@ -310,6 +315,7 @@ impl SessionState {
                 write_answer(&mut answers, seq, answer, text);
                 continue;
             }
+            // No other line may overtake the answers before it.
             self.send_all(&mut answers);
             if action == ServerAction::Over {
                 over = Some(self.end());
@@ -328,6 +334,7 @@ impl SessionState {
                 earlier.for_each(|(_, link)| link.end(ServerError::fatal(ErrorCode::TakenOver), ""));
             }
             ServerAction::Welcome { generation, acked, keeps_requests, credits } => {
+                // Without an attach, its connection has ended already.
                 let Some(Attaching { params, welcomed, .. }) = self.attaching.take() else { return };
                 let mut welcome = Welcome::new(id.as_str(), generation);
                 welcome.time = params.time;
@@ -348,6 +355,7 @@ impl SessionState {
                     let index = part.checked_sub(request.first)?;
                     request.parts.get(usize::try_from(index).ok()?)
                 });
+                // A part that the client has acknowledged meanwhile is forgotten.
                 let Some(kept) = kept else { return };
                 self.send(&ServerLine::Res { seq, part, more }, payload(kept.as_ref()));
             }
@@ -401,7 +409,7 @@ impl SessionState {
     fn end(&mut self) -> EndedSession {
         self.attaching = None;
         for (_, link) in self.links.drain(..) {
-            link.say_bye(ErrorCode::Gone);
+            link.send_bye(ErrorCode::Gone);
         }
         EndedSession {
             present_in: std::mem::take(&mut self.present_in),

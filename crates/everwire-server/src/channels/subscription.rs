@@ -135,6 +135,7 @@ impl Subscription {
         self.channel.learn_position(history.last);
         let trimmed = TrimmedOffsets::of(&history);
         let mut state = self.state();
+        // No message can arrive between the position of `subscribed` and the join.
         let mut channel = self.channel.lock();
         let mode = if matches!(start, Start::From(_)) { self.mode } else { Mode::Each };
         let last = channel.position().unwrap_or(history.last);
@@ -160,6 +161,7 @@ impl Subscription {
         loop {
             // Only one page of the connection's subscriptions at a time is on its way.
             let sending = self.link.page_lock().lock().await;
+            // Fails when the connection has ended.
             if !self.link.connection().drained(LOW_WATER_MARK).await {
                 return;
             }
@@ -207,6 +209,7 @@ impl Subscription {
                 if !is_live {
                     return CatchUpStep::Again;
                 }
+                // Under the lock of the channel, so that no message is lost or repeated between history and live.
                 *member = Some(channel.join(self.link.queue(), Arc::clone(self) as Arc<dyn LiveSubscriber>));
                 CatchUpStep::Done
             }

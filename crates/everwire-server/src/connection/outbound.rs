@@ -60,7 +60,7 @@ struct State {
     worker: usize,
     charge: Option<Charge>,
     /// The wakers of tasks that wait until less is queued.
-    drained: Vec<Waker>,
+    drain_wakers: Vec<Waker>,
 }
 
 /// The content of an outbound queue.
@@ -103,29 +103,30 @@ impl OutboundQueue {
 
     /// Queues a message. After the end it is dropped.
     pub(crate) fn send(&self, message: &Message) {
-        self.put_own(|tail| tail.push(message));
+        self.enqueue_own(|tail| tail.push(message));
     }
 
     /// Queues lines of `everwire.v1`, which join those that wait.
     #[cfg(feature = "channels")]
     pub(crate) fn send_lines(&self, message: &Message) {
-        self.put_own(|tail| tail.push_lines(message));
+        self.enqueue_own(|tail| tail.push_lines(message));
     }
 
     /// Queues the answer to a ping.
     pub(super) fn send_pong(&self, payload: &[u8]) {
-        self.put_own(|tail| tail.push_pong(payload));
+        self.enqueue_own(|tail| tail.push_pong(payload));
     }
 
     /// Queues frames that other connections receive as well, without a copy, unless more than `mark` bytes wait. Returns whether there were
     /// fewer.
     pub(crate) fn send_frames_below(&self, mark: usize, frames: &Frames, now: Instant) -> bool {
         let mut is_below = true;
-        self.put(false, |state| {
+        self.enqueue(false, |state| {
             if state.queued + state.taken > mark {
                 is_below = false;
                 return 0;
             }
+            // Only while nothing is queued or being written, or the frames would overtake it.
             if let Some(direct) = self.direct.as_ref().filter(|_| state.queued + state.taken == 0) {
                 state.offset = direct.write(frames);
                 state.direct_at = Some(now);
@@ -163,6 +164,7 @@ impl OutboundQueue {
         let mut state = self.state();
         state.register(waker);
         state.worker = this_worker();
+        // What was taken before has been written by now.
         state.taken = std::mem::take(&mut state.queued);
         state.wake_drained();
         state.own_taken = std::mem::take(&mut state.own_queued);
@@ -210,8 +212,8 @@ impl OutboundQueue {
         if state.queued + state.taken <= most {
             return Poll::Ready(true);
         }
-        if !state.drained.iter().any(|waiting| waiting.will_wake(waker)) {
-            state.drained.push(waker.clone());
+        if !state.drain_wakers.iter().any(|waiting| waiting.will_wake(waker)) {
+            state.drain_wakers.push(waker.clone());
         }
         Poll::Pending
     }
@@ -256,8 +258,8 @@ impl OutboundQueue {
     }
 
     /// Queues what `encode` adds to the messages that only this connection receives.
-    fn put_own(&self, encode: impl FnOnce(&mut FramesMut)) {
-        self.put(true, |state| {
+    fn enqueue_own(&self, encode: impl FnOnce(&mut FramesMut)) {
+        self.enqueue(true, |state| {
             let before = state.tail.len();
             encode(&mut state.tail);
             let added = state.tail.len() - before;
@@ -270,7 +272,7 @@ impl OutboundQueue {
     }
 
     /// Queues what `add` adds, unless the queue is over its limit. `add` returns the number of bytes added.
-    fn put(&self, is_answer: bool, add: impl FnOnce(&mut State) -> usize) {
+    fn enqueue(&self, is_answer: bool, add: impl FnOnce(&mut State) -> usize) {
         let mut state = self.state();
         if state.end.is_some() {
             return;
@@ -357,7 +359,7 @@ impl State {
 
     /// Wakes the tasks that wait until less is queued.
     fn wake_drained(&mut self) {
-        self.drained.drain(..).for_each(Waker::wake);
+        self.drain_wakers.drain(..).for_each(Waker::wake);
     }
 
     fn wake(&self) {

@@ -223,6 +223,7 @@ impl ProtocolHandler {
         match taken.end {
             Some(QueueEnd::Drained) => Err(CloseAction::drained()),
             Some(QueueEnd::Overflow) => Err(CloseAction::slow_reader()),
+            // The messages that an interceptor still delays are written first.
             Some(QueueEnd::Close(code, reason, counted))
                 if self.interceptor.as_ref().is_none_or(|interceptor| interceptor.deadline().is_none()) =>
             {
@@ -270,6 +271,7 @@ impl ProtocolHandler {
             self.late_since = None;
             return None;
         };
+        // Data that arrived in time may still be unread: the limit is enforced when it has also passed the grace.
         let since = *self.late_since.get_or_insert(now);
         (now >= since + GRACE).then_some(action)
     }

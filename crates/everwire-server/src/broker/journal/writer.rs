@@ -102,7 +102,7 @@ impl Writer {
             }
             if self.is_open() || self.reopen() {
                 if !commands.is_empty() || self.is_due() {
-                    self.work(commands);
+                    self.process(commands);
                 }
             } else {
                 self.shared.is_failing.store(true, Ordering::Relaxed);
@@ -111,7 +111,7 @@ impl Writer {
             }
         }
         if self.sync_by.is_some() {
-            self.work(Vec::new());
+            self.process(Vec::new());
         }
         let database = self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         let closed = database.map(|database| catch_unwind(AssertUnwindSafe(|| database.close())));
@@ -150,15 +150,17 @@ impl Writer {
     }
 
     /// Does the work in one transaction, then reports it.
-    fn work(&mut self, commands: Vec<Command>) {
+    fn process(&mut self, commands: Vec<Command>) {
         let mut batch = CommitBatch::default();
         let mut answers = Vec::with_capacity(commands.len());
         let mut commands = commands.into_iter();
+        // The store may panic over a corrupt file. The file is opened again then, which checks it.
         let result = catch_unwind(AssertUnwindSafe(|| self.commit(&mut commands, &mut answers, &mut batch)));
         let result = result.unwrap_or_else(|panic| Err(BrokerError::Unavailable { reason: panic_text(&*panic) }));
         let error = match result {
             Ok(()) => {
-                self.publish(&batch);
+                // Listeners come first: a publish resolves after they have returned.
+                self.report(&batch);
                 return answers.into_iter().for_each(PendingReply::send);
             }
             Err(error) => error,
@@ -172,8 +174,9 @@ impl Writer {
             Some(last) if is_reopened => {
                 let history = self.catalog.history(&last.channel);
                 if history.epoch() == last.cursor.epoch && history.last.offset >= last.cursor.offset {
+                    // They were read from the file when it was opened again.
                     (batch.changed, batch.forgotten) = Default::default();
-                    self.publish(&batch);
+                    self.report(&batch);
                     return answers.into_iter().for_each(PendingReply::send);
                 }
                 error
@@ -204,6 +207,7 @@ impl Writer {
         let epoch = self.catalog.epoch();
         let (mut records, mut answered) = (BTreeSet::new(), BTreeSet::new());
         let mut tables = MessageTables::open(&transaction)?;
+        // What has expired is removed in the same transaction.
         while let Some(id) = self.sessions.pop_expired(now) {
             records.insert(id);
         }
@@ -226,6 +230,7 @@ impl Writer {
                     let stored = match self.catalog.publish(&mut tables, publication, now) {
                         Ok(stored) => stored,
                         Err(error) => {
+                            // The transaction is given up: the catalog in memory may be ahead of it, and is read again.
                             answers.push(PendingReply::Published(reply, Err(error.clone())));
                             return Err(error);
                         }
@@ -261,6 +266,7 @@ impl Writer {
         batch.is_dirty =
             !(batch.changed.is_empty() && batch.forgotten.is_empty() && records.is_empty() && answered.is_empty());
         write_sessions(&transaction, &self.sessions, &records, &answered)?;
+        // An empty commit would cost a sync.
         if !batch.is_dirty && !is_sync_due {
             return transaction.abort().map_err(failed);
         }
@@ -290,7 +296,7 @@ impl Writer {
     }
 
     /// Makes a commit readable, and reports it to the listeners.
-    fn publish(&self, batch: &CommitBatch) {
+    fn report(&self, batch: &CommitBatch) {
         {
             let mut recent = self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner);
             let empty = self.catalog.empty_history();
@@ -340,6 +346,7 @@ impl Writer {
     /// Continues with a file that was opened again.
     fn adopt(&mut self, opened: OpenedFile) -> bool {
         let OpenedFile { database, mut catalog, sessions, commits, corruption } = opened;
+        // The channels of which more was reported to subscribers than the file has.
         let lost: Vec<_> = {
             let recent = self.shared.recent.lock().unwrap_or_else(PoisonError::into_inner);
             let is_behind = |name: &&ChannelName| {
