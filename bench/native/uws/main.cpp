@@ -1,4 +1,4 @@
-// A server with uWebSockets as it is commonly written: who connects subscribes to a topic, and what is said is published.
+// A server with uWebSockets as it is commonly written: clients subscribe to a topic, and their messages are published to it.
 #include <cstdio>
 
 #include "App.h"
@@ -12,8 +12,8 @@ int main() {
         .compression = uWS::DISABLED,
         .idleTimeout = 0,
         .sendPingsAutomatically = false,
-        .open = [](Socket *socket) { socket->subscribe("everybody"); },
-        .message = [&app](Socket *, std::string_view message, uWS::OpCode opcode) { app.publish("everybody", message, opcode); },
+        .open = [](Socket *socket) { socket->subscribe("all"); },
+        .message = [&app](Socket *, std::string_view message, uWS::OpCode opcode) { app.publish("all", message, opcode); },
     });
     app.ws<PerSocket>("/echo", {
         .compression = uWS::DISABLED,

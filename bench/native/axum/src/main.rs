@@ -1,9 +1,8 @@
-//! A server with axum as it is commonly written, after axum's own example of a chat: a broadcast channel, a task that
-//! sends, and a task that receives; each message is sent by itself. With `--select` it is written in the other common way: one
-//! task for each connection, which waits for whatever comes first.
+//! A server with axum as it is commonly written, after axum's chat example: a broadcast channel, a task that sends, and a task that
+//! receives; each message is sent by itself. `--select` is the other common way: one task per connection, which selects over both.
 //!
-//! It switches Nagle's algorithm off, as Node.js does by itself. With `--nagle` it leaves it on, as axum does: the second
-//! of several messages then waits until the client's system acknowledges the first, for up to 40 ms.
+//! It disables Nagle's algorithm, as Node.js does by default. `--nagle` leaves it on, as axum does: the second of several messages then
+//! waits until the client's system acknowledges the first, for up to 40 ms.
 
 use std::env;
 
@@ -35,7 +34,7 @@ async fn main() -> Result<()> {
         .with_state(room);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
-    // The next read reports a socket that is gone.
+    // An error means that the socket is closed, which the next read reports.
     let listener = listener.tap_io(move |stream| drop(stream.set_nodelay(nodelay)));
     axum::serve(listener, app).await?;
     Ok(())

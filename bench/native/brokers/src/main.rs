@@ -1,6 +1,6 @@
-//! Measures acknowledged publishes a second, and how long each takes, through each broker of the server library, without a network.
+//! Measures acknowledged publishes per second and their latency, for each broker of the server library, without a network.
 //!
-//! Sessions publish in turns to a few channels. Each has some publishes in flight, and sends the next when the oldest is acknowledged.
+//! Sessions publish in turn to a few channels. Each has some publishes in flight, and publishes again when the oldest is acknowledged.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -15,19 +15,19 @@ use everwire_server::broker::{
     Broker, ChannelName, Fsync, Journal, JournalConfig, Memory, PageLimits, Publication, SessionExpiry, SessionId,
 };
 
-/// Acknowledged publishes a second through each broker.
+/// Acknowledged publishes per second for each broker.
 #[derive(Parser)]
 struct Options {
-    /// Where the journals are written; it has to be on a disk to measure anything.
+    /// The directory of the journals, which has to be on the disk to measure.
     #[arg(long, default_value = "target/bench-brokers")]
     directory: PathBuf,
-    /// Sessions that publish.
+    /// The number of sessions.
     #[arg(long, default_value_t = 50)]
     sessions: usize,
-    /// Publishes in flight, of all sessions together.
+    /// Publishes in flight, over all sessions.
     #[arg(long, default_value_t = 1_000)]
     in_flight: usize,
-    /// Channels that are published to.
+    /// The number of channels.
     #[arg(long, default_value_t = 10)]
     channels: usize,
     /// Bytes of a message.
@@ -36,7 +36,7 @@ struct Options {
     /// Seconds for each broker.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// How often each broker takes its turn.
+    /// The number of rounds, in which the brokers take turns.
     #[arg(long, default_value_t = 2)]
     rounds: usize,
 }
@@ -75,7 +75,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Publishes for some seconds, and prints what was reached.
+/// Publishes for some seconds, and prints the rate and the latency.
 async fn measure(name: &str, options: &Options, broker: Arc<dyn Broker>) -> Result<()> {
     let is_over = Arc::new(AtomicBool::new(false));
     let begin = Instant::now();
@@ -83,7 +83,7 @@ async fn measure(name: &str, options: &Options, broker: Arc<dyn Broker>) -> Resu
         .map(|number| {
             let in_flight = (options.in_flight / options.sessions).max(1);
             let channel = format!("channel-{}", number % options.channels);
-            let session = Session { number, channel, in_flight, payload: Bytes::from(vec![b'x'; options.size]) };
+            let session = Publisher { number, channel, in_flight, payload: Bytes::from(vec![b'x'; options.size]) };
             tokio::spawn(session.run(Arc::clone(&broker), Arc::clone(&is_over)))
         })
         .collect();
@@ -106,15 +106,16 @@ async fn measure(name: &str, options: &Options, broker: Arc<dyn Broker>) -> Resu
     Ok(())
 }
 
-struct Session {
+/// A session that publishes.
+struct Publisher {
     number: usize,
     channel: String,
     in_flight: usize,
     payload: Bytes,
 }
 
-impl Session {
-    /// Returns how long each publish took.
+impl Publisher {
+    /// Publishes until `is_over`. Returns the latency of each publish.
     async fn run(self, broker: Arc<dyn Broker>, is_over: Arc<AtomicBool>) -> Result<Vec<Duration>> {
         let id = SessionId::try_from(format!("session-{}", self.number).as_str())?;
         let channel = ChannelName::try_from(self.channel.as_str())?;
@@ -130,7 +131,7 @@ impl Session {
             let Some((begin, publish)) = waiting.pop_front() else { return Ok(times) };
             publish.await?;
             times.push(begin.elapsed());
-            // The broker in memory is never pending.
+            // The broker in memory never returns pending, so the other sessions would not run.
             tokio::task::yield_now().await;
         }
     }

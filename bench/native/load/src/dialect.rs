@@ -1,4 +1,4 @@
-//! The protocols of the servers: how messages are encoded, and what the frames of a server say.
+//! The protocols of the servers: how messages are encoded, how a connection begins, and what the frames of a server mean.
 
 use std::str;
 
@@ -6,38 +6,36 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use memchr::{memchr, memchr_iter};
 
-use crate::message::SIZE;
-
 /// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Dialect {
-    /// A text message is the message.
+    /// The text message is the payload.
     Plain,
-    /// The fourth protocol of Engine.IO, and in it events of Socket.IO with the message as their first argument. The event is named
-    /// `m`. Where the server recovers sessions, the second argument is the position.
+    /// Engine.IO 4, with events of Socket.IO named `m`. The first argument is the message; if the server recovers sessions, the second
+    /// one is the position.
     SocketIo,
-    /// Channels by `everwire.v1`.
+    /// Channels of `everwire.v1`.
     Everwire,
 }
 
-/// What a server says with a part of a frame.
+/// The meaning of a frame, or of a part of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received<'a> {
-    /// A message, and the position after it, where the server has positions.
+    /// A message, and the position after it if the server has positions.
     Message { message: &'a [u8], position: &'a [u8] },
     /// The publish with this number is stored.
     Ack(u64),
-    /// The connection is attached to a session, which the secret resumes. A session that is resumed keeps its secret.
+    /// The connection is attached to a session, which the secret resumes. A resumed session keeps its secret.
     Welcome { session: &'a [u8], secret: Option<&'a [u8]> },
     /// The subscription begins at this position.
     Subscribed { position: &'a [u8] },
-    /// What messages are measured without.
+    /// Not measured.
     Other,
 }
 
 /// What a client needs to resume its session.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Resumable {
+pub(crate) struct ResumeState {
     pub(crate) session: String,
     pub(crate) secret: String,
     pub(crate) position: String,
@@ -50,14 +48,20 @@ pub(crate) enum Opening {
     Attach,
     /// With a new session and a subscription of this channel.
     Subscribe { channel: String },
-    /// With the session and the subscription of an earlier connection. `next` is the number of the first message that follows.
-    Resume { channel: String, resumable: Resumable, next: u64 },
+    /// With the session and the subscription of an earlier connection. `next` is the number of the first missed message.
+    Resume { channel: String, state: ResumeState, next: u64 },
 }
 
-/// What separates two lines of `everwire.v1`.
+/// Separates two lines of `everwire.v1`.
 const SEPARATOR: u8 = 0x1e;
-/// An event of Socket.IO up to the message.
+/// The start of a Socket.IO event, up to the message.
 const EVENT: &str = r#"["m",""#;
+
+/// The size of a message: text that begins with a number, by which lost and repeated messages are detected.
+const SIZE: usize = 64;
+
+const DIGITS: usize = 12;
+const FILLER: &[u8; SIZE - DIGITS] = b" the quick brown fox jumps over the lazy dog, again.";
 
 impl Dialect {
     /// The payloads of the frames that publish these messages. `seq` counts those of the connection.
@@ -72,7 +76,7 @@ impl Dialect {
         });
         let encoded: Vec<_> = encoded.collect();
         match self {
-            // Lines that are ready together travel together.
+            // Lines that are ready together share a frame.
             Self::Everwire => vec![encoded.join(&SEPARATOR)],
             _ => encoded,
         }
@@ -90,36 +94,36 @@ impl Dialect {
         .collect()
     }
 
-    /// What a client of `everwire.v1` sends first.
+    /// The first message of a client of `everwire.v1`.
     pub(crate) fn hello(opening: &Opening) -> String {
         match opening {
             Opening::Attach => "hello attempt=0".to_owned(),
             Opening::Subscribe { channel } => format!("hello attempt=0\u{1e}sub {channel} live"),
-            Opening::Resume { channel, resumable: Resumable { session, secret, position }, .. } => {
+            Opening::Resume { channel, state: ResumeState { session, secret, position }, .. } => {
                 let hello = format!("hello attempt=1 session={session} secret={secret} closed=1006");
                 format!("{hello}\u{1e}sub {channel} from:{position}")
             }
         }
     }
 
-    /// What a client of Socket.IO answers to the first packet of Engine.IO.
+    /// The answer of a Socket.IO client to the first packet of Engine.IO.
     pub(crate) fn connect(opening: &Opening) -> String {
         match opening {
-            Opening::Resume { resumable: Resumable { session, position, .. }, .. } => {
+            Opening::Resume { state: ResumeState { session, position, .. }, .. } => {
                 format!(r#"40{{"pid":"{session}","offset":"{position}"}}"#)
             }
             _ => "40".to_owned(),
         }
     }
 
-    /// What the payload of a frame says, in order.
+    /// Decodes the payload of a frame.
     ///
     /// # Errors
-    /// If it is not what the dialect says, or says that something was refused or lost.
+    /// If the payload is not part of the dialect, or reports a rejection or a loss.
     pub(crate) fn read<'a>(self, payload: &'a [u8], mut each: impl FnMut(Received<'a>) -> Result<()>) -> Result<()> {
         match self {
             Self::Plain => each(Received::Message { message: payload, position: &[] }),
-            Self::SocketIo => each(socket_io(payload).with_context(|| said(payload))?),
+            Self::SocketIo => each(socket_io(payload).with_context(|| unexpected(payload))?),
             Self::Everwire => {
                 let mut start = 0;
                 for end in memchr_iter(SEPARATOR, payload).chain([payload.len()]) {
@@ -139,7 +143,7 @@ fn everwire(line: &[u8]) -> Result<Received<'_>> {
     };
     let mut words = header.split(|byte| *byte == b' ');
     let kind = words.next().unwrap_or_default();
-    let mut word = || words.next().with_context(|| said(line));
+    let mut word = || words.next().with_context(|| unexpected(line));
     Ok(match kind {
         b"msg" => {
             word()?;
@@ -155,7 +159,7 @@ fn everwire(line: &[u8]) -> Result<Received<'_>> {
             Received::Welcome { session, secret: words.find_map(|word| word.strip_prefix(b"secret=")) }
         }
         b"pos" | b"pong" | b"credits" => Received::Other,
-        _ => bail!(said(line)),
+        _ => bail!(unexpected(line)),
     })
 }
 
@@ -165,7 +169,7 @@ fn socket_io(packet: &[u8]) -> Option<Received<'_>> {
         return Some(Received::Ack(str::from_utf8(&rest[..end]).ok()?.parse().ok()?));
     }
     if let Some(rest) = packet.strip_prefix(b"40") {
-        // Without recovery there is no `pid`.
+        // A server without recovery sends no `pid`.
         let after = |name: &[u8]| rest.windows(name.len()).position(|found| found == name).map(|at| at + name.len());
         let session = after(br#""pid":""#).and_then(|start| {
             let end = memchr(b'"', &rest[start..])?;
@@ -183,14 +187,35 @@ fn socket_io(packet: &[u8]) -> Option<Received<'_>> {
     Some(Received::Message { message, position })
 }
 
-fn said(received: &[u8]) -> String {
+fn unexpected(received: &[u8]) -> String {
     format!("the server sent {:?}", String::from_utf8_lossy(received))
+}
+
+/// The message with this number.
+pub(crate) fn write_message(number: u64) -> [u8; SIZE] {
+    let mut message = [0; SIZE];
+    let (digits, filler) = message.split_at_mut(DIGITS);
+    let mut rest = number;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    filler.copy_from_slice(FILLER);
+    message
+}
+
+/// The number of a message; `None` if the message is malformed.
+pub(crate) fn read_message(message: &[u8]) -> Option<u64> {
+    let (digits, filler) = message.split_first_chunk::<DIGITS>()?;
+    if filler != FILLER {
+        return None;
+    }
+    digits.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0')))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message;
 
     fn read(dialect: Dialect, payload: &[u8]) -> Result<Vec<Received<'_>>> {
         let mut received = Vec::new();
@@ -202,8 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn publishes_of_everwire_travel_in_one_frame() {
-        let (mut seq, messages) = (4, [message::write(1), message::write(2)]);
+    fn publishes_of_everwire_share_a_frame() {
+        let (mut seq, messages) = (4, [write_message(1), write_message(2)]);
         let frames = Dialect::Everwire.publish("fan", &messages, &mut seq);
         let text = String::from_utf8(frames.concat()).unwrap();
         let [one, two] = messages.map(|message| String::from_utf8(message.to_vec()).unwrap());
@@ -226,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_everwire_refuses_or_loses_is_an_error() {
+    fn a_rejection_or_a_loss_of_everwire_is_an_error() {
         for line in ["nack 1 denied", "gap fan trimmed 9f.2.3", "unsub fan denied", "error malformed", "msg"] {
             assert!(read(Dialect::Everwire, line.as_bytes()).is_err(), "{line}");
         }
@@ -249,11 +274,29 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_of_socket_io_is_asked_for_by_a_number() {
+    fn an_acknowledgement_of_socket_io_is_requested_by_a_number() {
         let mut seq = 0;
-        let frames = Dialect::SocketIo.publish_acknowledged("", &[message::write(0)], &mut seq);
+        let frames = Dialect::SocketIo.publish_acknowledged("", &[write_message(0)], &mut seq);
         assert!(frames[0].starts_with(br#"421["m","0"#), "{:?}", String::from_utf8_lossy(&frames[0]));
-        let frames = Dialect::SocketIo.publish("", &[message::write(0)], &mut seq);
+        let frames = Dialect::SocketIo.publish("", &[write_message(0)], &mut seq);
         assert!(frames[0].starts_with(br#"42["m","0"#));
+    }
+
+    #[test]
+    fn a_message_contains_its_number() {
+        for number in [0, 7, 1_234_567_890] {
+            assert_eq!(read_message(&write_message(number)), Some(number));
+        }
+    }
+
+    #[test]
+    fn a_changed_message_is_malformed() {
+        let message = write_message(3);
+        assert_eq!(read_message(&message[..SIZE - 1]), None);
+        for index in [0, SIZE - 1] {
+            let mut changed = message;
+            changed[index] = b'x';
+            assert_eq!(read_message(&changed), None);
+        }
     }
 }

@@ -2,14 +2,10 @@
 //! raw bytes, so that the load generator is not the bottleneck.
 //!
 //! # Layout
-//! - [`fanout`], [`echo`], [`idle`], [`publish`], [`resume`], [`storm`]: the measurements
-//! - [`clients`]: many connections, which are read as they become ready
-//! - [`connection`]: one connection, from the handshake to messages
-//! - [`inbox`]: checks the messages that one connection receives
-//! - [`dialect`]: the protocols of the servers
-//! - [`message`]: the 64 bytes that are sent
-//! - [`counters`]: what the server of sessions counts
-//! - [`server`]: the processor time and the memory of the server's processes
+//! - [`throughput`], [`resume`]: the measurements
+//! - [`connection`]: connections, and the check of what they receive
+//! - [`dialect`]: the protocols of the servers, and the content of messages
+//! - [`server`]: the CPU time, the memory and the counters of the server
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,25 +13,16 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use clients::Start;
+use connection::Start;
 use dialect::Dialect;
-use idle::Then;
-use server::Server;
+use server::ServerProcess;
+use throughput::Idle;
 
-mod clients;
 mod connection;
-mod counters;
 mod dialect;
-mod echo;
-mod fanout;
-mod idle;
-mod inbox;
-mod message;
-mod publish;
 mod resume;
 mod server;
-mod statistics;
-mod storm;
+mod throughput;
 
 /// Load a WebSocket server and print the cost to it as JSON.
 #[derive(Parser)]
@@ -47,16 +34,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// One connection publishes, all get every message: µs of processor time for each delivery
+    /// One connection publishes, all receive every message: µs of CPU time per delivery
     Fanout {
         #[command(flatten)]
         target: Target,
-        /// How many messages are published at a time; the next when all connections have received these. Several values are measured
-        /// in turn.
+        /// How many messages are published at a time; the next ones follow when all connections have received these. Several values are
+        /// measured in turn.
         #[arg(long, value_delimiter = ',', default_value = "1,8")]
         in_flight: Vec<usize>,
     },
-    /// Each connection sends messages, and more when these are back: µs of processor time for each message
+    /// Each connection sends messages, and more when these are back: µs of CPU time per message
     Echo {
         #[command(flatten)]
         target: Target,
@@ -64,22 +51,22 @@ enum Task {
         #[arg(long, default_value_t = 64)]
         in_flight: usize,
     },
-    /// Each connection gets one message back and then does nothing: bytes of resident memory for each
+    /// Each connection gets one message back and then does nothing: bytes of resident memory per connection
     Idle {
         #[command(flatten)]
         target: Target,
         /// Each session has a subscription.
         #[arg(long, conflicts_with = "detached")]
         subscribed: bool,
-        /// Connections end, and their sessions stay: bytes for each of these.
+        /// Connections close, and their sessions stay: bytes per session.
         #[arg(long)]
         detached: bool,
     },
-    /// Connections publish, and the next when one is acknowledged: how many a second, and how long each takes
+    /// Connections publish, and again when a publish is acknowledged: publishes per second, and their latency
     Publish {
         #[command(flatten)]
         target: Target,
-        /// How many publishes of all connections together are not acknowledged.
+        /// The number of publishes in flight, over all connections.
         #[arg(long, default_value_t = 1_000)]
         in_flight: usize,
     },
@@ -87,18 +74,18 @@ enum Task {
     Resume {
         #[command(flatten)]
         target: Target,
-        /// How many messages it misses.
+        /// The number of missed messages.
         #[arg(long, default_value_t = 1_000)]
         missed: u64,
-        /// How often.
+        /// How often it resumes.
         #[arg(long, default_value_t = 10)]
         rounds: usize,
     },
-    /// All clients resume at once: how often the broker is read, and how long another channel's messages take meanwhile
+    /// All clients resume at once: reads of the broker, and the latency of another channel meanwhile
     Storm {
         #[command(flatten)]
         target: Target,
-        /// How many messages each channel's clients miss.
+        /// The number of messages that the clients of each channel miss.
         #[arg(long, default_value_t = 100)]
         missed: u64,
     },
@@ -106,32 +93,32 @@ enum Task {
 
 #[derive(Args)]
 struct Target {
-    /// Where the server listens.
+    /// The address of the server.
     #[arg(long)]
     address: SocketAddr,
     /// The path to connect to.
     #[arg(long)]
     path: String,
-    /// The server's process; its children count as well.
+    /// The process ID of the server; its descendants count as well.
     #[arg(long)]
     pid: u32,
-    /// How many connections to open.
+    /// The number of connections.
     #[arg(long)]
     connections: usize,
-    /// For how long to measure each, in seconds.
+    /// The duration of each measurement, in seconds.
     #[arg(long, default_value = "1", value_parser = seconds)]
     seconds: Duration,
     /// The protocol of the server.
     #[arg(long, value_enum, default_value = "plain")]
     dialect: Dialect,
-    /// How many channels the connections take in turns, where the server has channels.
+    /// The number of channels that the connections use in turn, if the server has channels.
     #[arg(long, default_value_t = 1)]
     channels: usize,
 }
 
 impl Target {
-    const fn server(&self) -> Server {
-        Server::new(self.pid)
+    const fn server(&self) -> ServerProcess {
+        ServerProcess::new(self.pid)
     }
 
     /// The channel of a connection.
@@ -142,15 +129,15 @@ impl Target {
 
 fn main() -> Result<()> {
     let result = match Cli::parse().task {
-        Task::Fanout { target, in_flight } => fanout::measure(&target, &in_flight),
-        Task::Echo { target, in_flight } => echo::measure(&target, in_flight),
+        Task::Fanout { target, in_flight } => throughput::measure_fanout(&target, &in_flight),
+        Task::Echo { target, in_flight } => throughput::measure_echo(&target, in_flight),
         Task::Idle { target, subscribed, detached } => {
             let start = if subscribed { Start::Subscribed } else { Start::Attached };
-            idle::measure(&target, if detached { Then::Detaches } else { Then::Stays(start) })
+            throughput::measure_idle(&target, if detached { Idle::Detached } else { Idle::Connected(start) })
         }
-        Task::Publish { target, in_flight } => publish::measure(&target, in_flight),
-        Task::Resume { target, missed, rounds } => resume::measure(&target, missed, rounds),
-        Task::Storm { target, missed } => storm::measure(&target, missed),
+        Task::Publish { target, in_flight } => throughput::measure_publish(&target, in_flight),
+        Task::Resume { target, missed, rounds } => resume::measure_resume(&target, missed, rounds),
+        Task::Storm { target, missed } => resume::measure_storm(&target, missed),
     }?;
     println!("{result}");
     Ok(())
@@ -158,4 +145,14 @@ fn main() -> Result<()> {
 
 fn seconds(text: &str) -> Result<Duration> {
     Ok(Duration::try_from_secs_f64(text.parse()?)?)
+}
+
+/// The value that this part of the sorted values does not exceed.
+fn quantile(sorted: &[Duration], part: f64) -> Duration {
+    let index = (sorted.len() as f64 * part) as usize;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }

@@ -1,15 +1,13 @@
-//! The server of `cargo xtask bench session`: channels by everwire.v1 on `/everwire`, a plain group on `/broadcast` and an echo on
+//! The server of `cargo xtask bench session`: channels of everwire.v1 on `/everwire`, a plain group on `/broadcast` and an echo on
 //! `/echo`, all with the public API of the server library.
 //!
-//! `GET /calls` answers how often the broker was read, and `GET /sessions` how many sessions are attached and detached.
-//!
-//! # Layout
-//! - [`counting`]: a broker that counts how often another one is read
+//! `GET /calls` returns how often the broker was read, and `GET /sessions` how many sessions are attached and detached.
 
+use std::fmt;
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,32 +16,32 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use clap::{Parser, ValueEnum};
-use everwire_server::broker::{Broker, Journal, Memory};
+use everwire_server::broker::{
+    BoxFuture, Broker, BrokerError, ChannelName, Cursor, History, Journal, Listener, Memory, Page, PageLimits,
+    Publication, SessionExpiry, SessionId, StoredSession,
+};
 use everwire_server::channels::{AllowAll, SessionChange};
 use everwire_server::cli::raise_open_file_limit;
 use everwire_server::{
     Connection, Endpoint, Everwire, Group, Handler, Membership, Message, Server, ServerConfig, Upgrade,
 };
 
-use counting::{Calls, Counting};
-
-mod counting;
-
-/// The allocator of the companion server, so that memory is comparable.
+/// The allocator of the companion server, so that their memory is comparable.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// More connections than are measured.
+/// More connections than any task opens.
 const CONNECTIONS: usize = 100_000;
 
 /// Serve channels for measurements.
 #[derive(Parser)]
 struct Options {
-    /// Where channels keep their messages.
+    /// The broker of the channels.
     #[arg(long, value_enum, default_value = "memory")]
     broker: BrokerKind,
-    /// The directory of the journal. What is in it is removed.
+    /// The directory of the journal, whose content is removed.
     #[arg(long, required_if_eq("broker", "journal"))]
     directory: Option<PathBuf>,
 }
@@ -58,11 +56,11 @@ enum BrokerKind {
 async fn main() -> Result<()> {
     let options = Options::parse();
     raise_open_file_limit();
-    let (calls, sessions) = (Arc::new(Calls::default()), Arc::new(Sessions::default()));
+    let (calls, sessions) = (Arc::new(BrokerCalls::default()), Arc::new(Sessions::default()));
     let builder = Everwire::builder();
     let builder = match options.broker {
-        BrokerKind::Memory => builder.broker(Counting::new(Memory::default(), &calls)),
-        BrokerKind::Journal => builder.broker(Counting::new(open_journal(&options)?, &calls)),
+        BrokerKind::Memory => builder.broker(CountingBroker::new(Memory::default(), &calls)),
+        BrokerKind::Journal => builder.broker(CountingBroker::new(open_journal(&options)?, &calls)),
     };
     let observed = Arc::clone(&sessions);
     let everwire = builder
@@ -96,7 +94,86 @@ fn open_journal(options: &Options) -> Result<impl Broker + use<>> {
     Ok(Journal::open(directory)?)
 }
 
-/// How many sessions there are.
+/// The number of calls of a broker.
+#[derive(Debug, Default)]
+struct BrokerCalls {
+    /// Reads of a page of messages.
+    reads: AtomicU64,
+    /// Lookups of the position of a channel.
+    histories: AtomicU64,
+}
+
+impl fmt::Display for BrokerCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [reads, histories] = [&self.reads, &self.histories].map(|count| count.load(Ordering::Relaxed));
+        write!(f, "reads={reads} histories={histories}")
+    }
+}
+
+/// A broker that counts the reads of another one.
+#[derive(Debug)]
+struct CountingBroker<B> {
+    broker: B,
+    calls: Arc<BrokerCalls>,
+}
+
+impl<B> CountingBroker<B> {
+    fn new(broker: B, calls: &Arc<BrokerCalls>) -> Self {
+        Self { broker, calls: Arc::clone(calls) }
+    }
+}
+
+impl<B: Broker> Broker for CountingBroker<B> {
+    fn publish(&self, publication: Publication) -> BoxFuture<Result<Cursor, BrokerError>> {
+        self.broker.publish(publication)
+    }
+
+    fn publish_all(&self, publications: Vec<Publication>) -> Vec<BoxFuture<Result<Cursor, BrokerError>>> {
+        self.broker.publish_all(publications)
+    }
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.broker.poll_ready(context)
+    }
+
+    fn history(&self, channel: &ChannelName, at: u64) -> BoxFuture<Result<History, BrokerError>> {
+        self.calls.histories.fetch_add(1, Ordering::Relaxed);
+        self.broker.history(channel, at)
+    }
+
+    fn read(&self, channel: &ChannelName, after: u64, limits: PageLimits) -> BoxFuture<Result<Page, BrokerError>> {
+        self.calls.reads.fetch_add(1, Ordering::Relaxed);
+        self.broker.read(channel, after, limits)
+    }
+
+    fn read_state(
+        &self,
+        channel: &ChannelName,
+        after: u64,
+        limits: PageLimits,
+    ) -> BoxFuture<Result<Page, BrokerError>> {
+        self.calls.reads.fetch_add(1, Ordering::Relaxed);
+        self.broker.read_state(channel, after, limits)
+    }
+
+    fn listen(&self, listener: Arc<dyn Listener>) {
+        self.broker.listen(listener);
+    }
+
+    fn store_session(&self, id: SessionId, record: Bytes, expiry: SessionExpiry) -> BoxFuture<Result<(), BrokerError>> {
+        self.broker.store_session(id, record, expiry)
+    }
+
+    fn load_session(&self, id: &SessionId) -> BoxFuture<Result<Option<StoredSession>, BrokerError>> {
+        self.broker.load_session(id)
+    }
+
+    fn remove_session(&self, id: &SessionId) -> BoxFuture<Result<(), BrokerError>> {
+        self.broker.remove_session(id)
+    }
+}
+
+/// The numbers of sessions.
 #[derive(Debug, Default)]
 struct Sessions {
     attached: AtomicI64,
@@ -116,8 +193,8 @@ impl Sessions {
     }
 }
 
-impl std::fmt::Display for Sessions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [attached, detached] = [&self.attached, &self.detached].map(|count| count.load(Ordering::Relaxed));
         write!(f, "attached={attached} detached={detached}")
     }
@@ -148,7 +225,7 @@ impl Handler for BroadcastHandler {
     }
 }
 
-/// Returns every message.
+/// Sends every message back.
 struct EchoHandler(Connection);
 
 impl Handler for EchoHandler {

@@ -13,23 +13,23 @@ const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
 const MASKED: u8 = 0x80;
 
-/// The first frame in some bytes: what its header says, and where its payload lies.
+/// The header of a frame, and the position of its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Whether a message ends with it.
+    /// Whether it is the last frame of a message.
     pub fin: bool,
-    /// Whether an extension is in use.
+    /// Whether a reserved bit is set, by an extension.
     pub reserved: bool,
-    /// What it is.
+    /// The type of the frame.
     pub opcode: u8,
-    /// What the payload is masked with; that of clients is.
+    /// The masking key of a client's frame.
     pub mask: Option<[u8; 4]>,
-    /// The payload; the frame ends where it ends.
+    /// The range of the payload, whose end is the end of the frame.
     pub payload: Range<usize>,
 }
 
 impl Frame {
-    /// The frame that the bytes begin with, unless it is not there as a whole yet.
+    /// The first frame in these bytes; `None` if it is incomplete.
     #[must_use]
     pub fn first(bytes: &[u8]) -> Option<Self> {
         let [first, second, ..] = *bytes else { return None };
@@ -48,7 +48,7 @@ impl Frame {
         (payload.end <= bytes.len()).then_some(Self { fin, reserved, opcode: first & 0x0f, mask, payload })
     }
 
-    /// Whether it is a whole message, text or binary, without an extension.
+    /// Whether it is an unfragmented text or binary message, without an extension.
     #[must_use]
     pub fn is_message(&self) -> bool {
         self.fin && !self.reserved && matches!(self.opcode, TEXT | BINARY)
@@ -70,9 +70,9 @@ pub fn write_masked(out: &mut Vec<u8>, opcode: u8, payload: &[u8], key: [u8; 4])
     mask(&mut out[start..], key);
 }
 
-/// Masks a payload, or takes the mask off.
+/// Masks or unmasks a payload.
 pub fn mask(payload: &mut [u8], key: [u8; 4]) {
-    // Whole words first, for which the compiler finds the wide instructions.
+    // The compiler vectorizes the loop over whole words.
     let mut words = payload.chunks_exact_mut(4);
     for word in &mut words {
         for (byte, key) in word.iter_mut().zip(key) {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_at_every_length_of_the_length() {
+    fn written_frames_are_read_with_each_encoding_of_the_length() {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
             let payload: Vec<u8> = (0..length).map(|index| index as u8).collect();
             let mut plain = Vec::new();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_not_there_before_its_last_byte() {
+    fn a_frame_is_incomplete_before_its_last_byte() {
         for length in [5, 200, 70_000] {
             let mut bytes = Vec::new();
             write_masked(&mut bytes, TEXT, &vec![7; length], [9; 4]);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_message_and_a_compressed_one_are_no_message() {
+    fn fragments_compressed_frames_and_control_frames_are_not_messages() {
         for first in [TEXT, FIN, FIN | 0x40 | TEXT, FIN | CLOSE] {
             assert!(!Frame::first(&[first, 0]).unwrap().is_message(), "{first:#x}");
         }

@@ -1,4 +1,4 @@
-//! The HTTP request that a WebSocket begins with, and its answer (RFC 6455, section 4).
+//! The opening handshake (RFC 6455, section 4).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use sha1::{Digest, Sha1};
 
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// A client's request, with the subprotocol that it offers.
+/// The request of a client, which may offer a subprotocol.
 #[must_use]
 pub fn request(host: &str, path: &str, protocol: Option<&str>, nonce: [u8; 16]) -> String {
     let key = STANDARD.encode(nonce);
@@ -17,7 +17,7 @@ pub fn request(host: &str, path: &str, protocol: Option<&str>, nonce: [u8; 16]) 
     )
 }
 
-/// Whether the head of a response accepts the request with this nonce, and no extension along with it.
+/// Whether the response accepts the request with this nonce, without extensions.
 #[must_use]
 pub fn accepts(head: &str, nonce: [u8; 16]) -> bool {
     let status = head.starts_with("HTTP/1.1 101 ");
@@ -25,7 +25,7 @@ pub fn accepts(head: &str, nonce: [u8; 16]) -> bool {
     status && accept && header(head, "sec-websocket-extensions").is_none()
 }
 
-/// The response to the head of a request, unless that is no WebSocket's.
+/// The response to a request; `None` if that is not a WebSocket request.
 #[must_use]
 pub fn response(head: &str) -> Option<String> {
     let accept = accept(header(head, "sec-websocket-key")?);
@@ -41,7 +41,7 @@ pub fn path(head: &str) -> Option<&str> {
     head.split(' ').nth(1)
 }
 
-/// Where the head of a request or response ends, if it is there as a whole.
+/// The end of the head of a request or response; `None` if it is incomplete.
 #[must_use]
 pub fn end_of_head(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|start| start + 4)
@@ -61,12 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_answered_as_in_the_example_of_the_rfc() {
+    fn the_accept_value_is_that_of_the_example_in_the_rfc() {
         assert_eq!(accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
-    fn a_response_is_accepted_for_the_nonce_of_its_request_only() {
+    fn a_response_is_accepted_only_for_the_nonce_of_its_request() {
         let request = request("localhost", "/echo", None, [5; 16]);
         assert_eq!(path(&request), Some("/echo"));
         assert_eq!(end_of_head(request.as_bytes()), Some(request.len()));
