@@ -13,15 +13,15 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::limits::{Limits, network_of};
 
-/// Connections over the limits that are answered at the same time, in all and from one address. Each lasts for one request.
+/// Connections over the limits that are answered at the same time, in total and from one address. Each lasts for one request.
 const REFUSALS: usize = 64;
 const REFUSALS_PER_ADDRESS: usize = 8;
-/// Files that responses are read from at the same time, in all.
+/// Files that responses are read from at the same time, in total.
 const FILES: usize = 1024;
 /// Descriptors that are kept for the listener, the log and the runtime: an eighth of the process's limit, within these bounds.
 const RESERVED_DESCRIPTORS: (usize, usize) = (8, 256);
 
-/// Counts the connections and files that peers hold open, in all and per address, and admits no more than the limits allow.
+/// Counts the connections and files that peers hold open, in total and per address, and admits no more than the limits allow.
 #[derive(Debug)]
 pub(crate) struct Admission {
     capacity: Capacity,
@@ -94,7 +94,7 @@ pub(crate) enum AdmissionOutcome {
 }
 
 impl Admission {
-    /// `uploads` is the greatest number of files that stay open for uploads. Connections can have that many descriptors less.
+    /// `uploads` is the greatest number of files that stay open for uploads. They are not available to connections.
     pub(crate) fn new(limits: &Limits, uploads: usize) -> Arc<Self> {
         Arc::new(Self { capacity: Capacity::new(limits, uploads, descriptors()), open: Mutex::default() })
     }

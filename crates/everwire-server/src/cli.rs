@@ -99,7 +99,7 @@ pub struct TlsFlags {
     pub tls_key: Option<PathBuf>,
 }
 
-/// What one client, and all of them together, may use.
+/// Limits for one client, and for all clients together.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 #[non_exhaustive]
@@ -249,7 +249,7 @@ pub fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-/// The same for a flag that must not be 0: a client cannot be served in no time.
+/// Like [`parse_seconds`], for a flag that must not be 0.
 pub fn parse_positive_seconds(text: &str) -> Result<Duration, &'static str> {
     match parse_seconds(text)? {
         Duration::ZERO => Err("more than 0 seconds"),
@@ -441,7 +441,7 @@ mod tests {
 
     use super::*;
 
-    /// Says what it is given to write, and writes it when it is let, and as it is let.
+    /// Reports what it is given to write, and then writes it or fails, as the test decides.
     struct Target {
         given: Sender<String>,
         verdicts: Receiver<io::Result<()>>,
@@ -449,7 +449,7 @@ mod tests {
 
     impl Write for Target {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // A test that has ended reads and lets nothing more.
+            // After the end of a test, the other ends are dropped.
             let _ = self.given.send(String::from_utf8_lossy(bytes).into_owned());
             self.verdicts.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into()))?;
             Ok(bytes.len())

@@ -147,12 +147,12 @@ async fn prepare_request(State(context): State<EndpointContext>, mut request: Re
     response
 }
 
-/// A valid request to become a WebSocket that has a place within the limits: an extractor for the functions that
+/// A valid WebSocket handshake that was admitted within the limits: an extractor for the functions that
 /// [`Endpoint::route`](crate::Endpoint::route) takes.
 ///
 /// Return the response of [`accept`](Self::accept), or any other to refuse. The function may wait before that, for instance for a
-/// database to check the token of a cookie. It is not called for a request that is not a handshake, comes from a foreign page, or
-/// finds the server full or draining; these are refused. To answer a plain GET, take an `Option<Upgrade>`, or check
+/// database to check the token of a cookie. It is not called for a request that is not a handshake, comes from the page of another
+/// origin, or arrives while the server is full or draining; these are refused. To answer a plain GET, take an `Option<Upgrade>`, or check
 /// [`is_requested`](Self::is_requested).
 pub struct Upgrade {
     everwire: Everwire,

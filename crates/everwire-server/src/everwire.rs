@@ -139,19 +139,19 @@ impl Builder {
         self
     }
 
-    /// Sets who clients are and what they may do. Without rules, no client is let in.
+    /// Sets who clients are and what they may do. Without rules, every client is refused.
     pub fn authorize(mut self, rules: impl Authorize) -> Self {
         self.channels.set_authorizer(rules);
         self
     }
 
-    /// Changes what a channel keeps and takes. The defaults are those of its kind.
+    /// Changes the options of a channel. The defaults are those of its kind.
     pub fn channel<T>(mut self, channel: &Channel<T>, change: impl FnOnce(&mut ChannelOptions)) -> Self {
         self.channels.options.declare(channel, change);
         self
     }
 
-    /// Sets what all other channels keep and take, by their names.
+    /// Sets the options of all other channels, by their names.
     pub fn channels(mut self, options: impl Fn(&str) -> ChannelOptions + Send + Sync + 'static) -> Self {
         self.channels.options.set_others(options);
         self
@@ -186,7 +186,7 @@ impl Everwire {
     /// closed. A second call waits for the first.
     ///
     /// Clients of channels are asked to leave by themselves, each at a random time within nine tenths of the period, and resume their
-    /// sessions where they connect to next. Those that are still there at the end of the period are closed.
+    /// sessions where they connect to next. Those that are still connected at the end of the period are closed.
     pub async fn drain(&self, period: Duration) {
         let (start, period) = self.0.drain.start(period);
         let leaving = self.ask_to_leave(period.saturating_sub(start.elapsed()));
@@ -272,7 +272,7 @@ impl Everwire {
         self.0.metrics.endpoints()
     }
 
-    /// The counters of the endpoint with this name, which are 0 where there is none.
+    /// The counters of the endpoint with this name, which are 0 if there is none.
     pub fn endpoint_metrics(&self, name: &str) -> Arc<EndpointMetrics> {
         self.0.metrics.endpoint(name)
     }

@@ -18,7 +18,7 @@ const BYTES_PER_YIELD: usize = 128 << 10;
 /// A batch is sealed once it has this many bytes, so that it exceeds them by at most one message.
 const BATCH_BYTES: usize = 128 << 10;
 /// High-water mark of the bytes behind the batch that is being delivered. Above it, connections that publish are not read until the
-/// members have caught up. It holds several messages of the greatest default size.
+/// members have caught up. It is several times the default limit on a message.
 const HIGH_WATER_MARK: usize = 4 << 20;
 
 /// Delivers the messages of a [`Source`] to all members.
@@ -34,7 +34,7 @@ pub(crate) struct FanOut<S: Source> {
     delivery: Mutex<()>,
 }
 
-/// What is delivered. It lives under the lock of its [`FanOut`], so that what else it holds changes in step with the messages.
+/// Encodes what is delivered. It is under the lock of its [`FanOut`], so that its other state changes in step with the messages.
 pub(crate) trait Source: Sized {
     /// What is known of a member besides its queue.
     type Member;
@@ -66,7 +66,7 @@ struct FanOutState<S: Source> {
     queued_bytes: usize,
     /// Whether a flush task runs.
     is_flushing: bool,
-    /// Where the member that joined last runs, for messages that come from a thread without a runtime, as those of a journal do.
+    /// The runtime of the member that joined last, for messages that come from a thread without one, as those of a journal do.
     runtime: Option<Handle>,
     /// Connections that are not read until the members have caught up.
     wakers: Vec<Waker>,
@@ -250,7 +250,7 @@ impl<S: Source> LockedFanOut<'_, S> {
         self.0.members.len()
     }
 
-    /// The number of the member that joins next: 1 for the first, and never given again.
+    /// The number of the member that joins next: 1 for the first, and never used again.
     pub(crate) fn next_number(&self) -> u64 {
         self.0.next_number
     }

@@ -72,9 +72,8 @@ impl<T: Send + 'static> Group<T> {
         Self { fan_out: Arc::new(FanOut::new(SharedState { state, pending: FramesMut::default() })) }
     }
 
-    /// Adds a member. `welcome` is given the state and the new member's number, and returns the first messages that the member
-    /// receives. It runs under the lock of the group, as the closures of the other methods do: it must return soon, and not use the
-    /// group.
+    /// Adds a member. `welcome` is given the state and the new member's number, and returns the first messages that the member receives.
+    /// It runs under the lock of the group, as the closures of the other methods do: it must return quickly, and not use the group.
     pub fn join<M>(&self, connection: &Connection, welcome: impl FnOnce(&T, u64) -> M) -> Membership<T>
     where
         M: IntoIterator<Item = Message>,
@@ -135,7 +134,7 @@ impl<T> Group<T> {
         self.fan_out.poll_ready(context)
     }
 
-    /// Whether [`poll_ready`](Self::poll_ready) would be ready now, for a publisher that rather skips a message than waits.
+    /// Whether [`poll_ready`](Self::poll_ready) would be ready now, for a publisher that prefers to skip a message rather than wait.
     pub fn is_ready(&self) -> bool {
         self.fan_out.has_room()
     }
@@ -153,17 +152,17 @@ impl<T> Source for SharedState<T> {
         (!self.pending.is_empty()).then(|| ((), self.pending.take()))
     }
 
-    /// Never happens: all that a group's member misses would be lost, so that its connection is closed instead when its queue is full.
+    /// Never called: a member that misses messages could not recover them, so its connection is closed when its queue is full.
     fn fell_behind((): (), (): ()) {}
 }
 
 impl<T> Membership<T> {
-    /// The member's number: 1 for the first, and never given again.
+    /// The member's number: 1 for the first, and never used again.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// The group that this is a membership in.
+    /// The group of this membership.
     pub fn group(&self) -> &Group<T> {
         &self.group
     }
@@ -312,7 +311,7 @@ mod tests {
         assert_eq!(messages.len(), published + 1);
     }
 
-    /// Many large writes in a row would hold up every other task of the worker.
+    /// Many large writes in a row would delay every other task of the worker.
     #[tokio::test]
     async fn other_tasks_run_while_a_large_batch_is_written() {
         let environment = Everwire::default().environment("/", Default::default(), true);

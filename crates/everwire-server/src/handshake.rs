@@ -19,7 +19,7 @@ use crate::metrics::DropReason;
 #[derive(Debug)]
 pub(crate) struct Handshake {
     accept: HeaderValue,
-    /// The subprotocols that the client speaks, in its order of preference.
+    /// The subprotocols that the client offers, in its order of preference.
     offered: Vec<String>,
     on_upgrade: OnUpgrade,
 }
@@ -62,7 +62,7 @@ impl Handshake {
         &self.offered
     }
 
-    /// The answer that completes the handshake and grants a subprotocol, and the connection that follows it.
+    /// The response that completes the handshake and grants a subprotocol, and the connection that follows it.
     pub(crate) fn accept(self, protocol: Option<HeaderValue>) -> (Response, OnUpgrade) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -11,8 +11,7 @@ use std::time::Duration;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// Limits of all connections together, and time limits of HTTP. A request over one of them is refused with an HTTP status and a
-/// sentence.
+/// Limits of all connections together, and time limits of HTTP. A request over one of them is refused with an HTTP status and a message.
 ///
 /// Change the defaults with [`Builder::limits`](crate::Builder::limits).
 #[derive(Clone, Debug)]
@@ -132,7 +131,7 @@ impl RateLimiter {
 /// counters that all workers share.
 const PAGE: usize = 4 << 10;
 
-/// Bounds the memory that all connections together hold for incomplete messages and unsent answers. AcquireFuture requests are served
+/// Bounds the memory that all connections together hold for incomplete messages and unsent answers. Waiting requests are served
 /// in order.
 ///
 /// The connections of one address may hold half of it, so that one client that announces large messages, or does not read

@@ -69,7 +69,7 @@ pub enum DropReason {
     Malformed,
     /// The server holds as many connections as it may.
     ServerFull,
-    /// The client's address does.
+    /// The client's address holds as many connections as it may.
     AddressFull,
     /// The page that connects, or the name by which it calls the server, is not allowed.
     Origin,
@@ -79,7 +79,7 @@ pub enum DropReason {
     LateRequest,
     /// The server is stopping.
     Draining,
-    /// An [`Interceptor`](crate::Interceptor) ended the connection, or the application refused it to try its client.
+    /// An [`Interceptor`](crate::Interceptor) ended the connection, or the application refused it to test its client.
     Fault,
     /// The application refused the handshake with a response that names no other reason.
     Rejected,

@@ -8,15 +8,15 @@ use axum::http::request::Parts;
 use axum::http::uri::Scheme;
 use axum::http::{Method, Version, header};
 
-/// Which web pages may connect, by the `Origin` header that browsers send with every WebSocket handshake.
+/// The web pages that may connect, by the `Origin` header that browsers send with every WebSocket handshake.
 ///
 /// The same-origin policy does not cover WebSockets: without this check, any page that a visitor opens could connect to a
 /// server on the visitor's machine or network. Pages of the same host (any port) and of localhost may connect; others must be
 /// listed. Programs that are not browsers send no `Origin` and may connect.
 ///
-/// A request that reaches the server by a loopback address must name an address, `localhost` or the host of a listed origin,
-/// for every route. Otherwise a page whose name resolves to the visitor's machine (DNS rebinding) would be of the same
-/// origin as the server. List the public origin if a proxy on the same machine passes the public name on.
+/// A request that reaches the server by a loopback address must name an address, `localhost` or the host of a listed origin, for every
+/// route. Otherwise a page whose name resolves to the visitor's machine (DNS rebinding) would be of the same origin as the server. List
+/// the public origin if a proxy on the same machine forwards the public name.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
     allowed: Vec<Pattern>,

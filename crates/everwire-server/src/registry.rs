@@ -25,8 +25,8 @@ struct OpenConnections {
     next: u64,
 }
 
-/// The connections of one worker of the runtime. A connection counts to the worker that polled it last, which may be another one each
-/// time.
+/// The connections of one worker of the runtime. A connection is counted for the worker that polled it last, which may be another one
+/// each time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerLoad {
@@ -59,7 +59,7 @@ impl ConnectionRegistry {
         ConnectionGuard { registry: Arc::clone(self), metrics: Arc::clone(metrics), number }
     }
 
-    /// Adds a connection and returns its number, which no other has had.
+    /// Adds a connection and returns its number, which is never used again.
     fn insert(&self, outbound: &Arc<OutboundQueue>) -> u64 {
         let mut open = self.open();
         let number = open.next;
@@ -71,7 +71,7 @@ impl ConnectionRegistry {
     fn remove(&self, number: u64) {
         let mut open = self.open();
         open.queues.remove(&number);
-        // The table must not stay as large as a burst of thousands of connections has made it.
+        // After a burst of thousands of connections the table must shrink again.
         if open.queues.len() < open.queues.capacity() / 8 {
             open.queues.shrink_to_fit();
         }

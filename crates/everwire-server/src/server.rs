@@ -196,7 +196,7 @@ impl Server {
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
-        // Its address is read without an error later.
+        // Checked here, so that `local_addr` cannot fail later.
         listener.local_addr()?;
         let (possible, configured) = (everwire.admission().connections(), everwire.limits().connections);
         if possible < configured {
@@ -237,7 +237,7 @@ impl Server {
         };
         let mut accepting = AbortOnDropHandle::new(tokio::spawn(accept.run(listener)));
         tokio::select! {
-            // Only a runtime that ends or a panic ends it.
+            // It ends only with the runtime, or by a panic.
             Err(error) = &mut accepting => {
                 if let Ok(panic) = error.try_into_panic() {
                     resume_unwind(panic);
@@ -247,7 +247,7 @@ impl Server {
             () = stop => {}
         }
         accepting.abort();
-        // It has dropped the listener then.
+        // The listener is dropped then.
         let _ = accepting.await;
         everwire.drain(config.drain).await;
     }
@@ -391,7 +391,7 @@ async fn serve_requests<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // A download that is running gets some of the time in which the WebSockets close.
+    // A running download gets some of the time in which the WebSockets close.
     let _held = everwire.drain_state().hold();
     let time_limit = limits.handshake;
     let (accepted, peer) = (connection.at, connection.peer);

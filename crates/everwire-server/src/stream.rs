@@ -47,7 +47,7 @@ struct FirstRequest {
     written: usize,
 }
 
-/// Shared with the service, which reports how far the requests of the stream are.
+/// Shared with the service, which reports the progress of the stream's requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestProgress(Arc<ProgressFlags>);
 
@@ -260,8 +260,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ObservedStream<S> {
 /// The stream that the accept loop serves HTTP on without TLS.
 type AcceptedStream = TokioIo<TimeoutStream<ObservedStream<TcpStream>>>;
 
-/// Returns the TCP stream below an upgraded connection, with the bytes that HTTP has read ahead; or the connection as it is, if a layer
-/// above TCP has to stay.
+/// Unwraps the TCP stream below an upgraded connection, with the bytes that HTTP has read ahead; or the connection unchanged, if a layer
+/// above TCP must stay.
 pub(crate) fn into_tcp(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
     match upgraded.downcast::<AcceptedStream>() {
         Ok(parts) => Ok((parts.io.into_inner().into_inner().into_inner(), parts.read_buf)),

@@ -26,6 +26,9 @@ use crate::broker::{ChannelName, Key, Publication, SessionId};
 use crate::connection::{Closed, Connection, Handler};
 use crate::message::Message;
 
+/// The delay after which a refused client tries again, in milliseconds.
+const RETRY: u64 = 2_000;
+
 /// The protocol of one connection.
 pub(super) struct ChannelsHandler {
     hub: Arc<Hub>,
@@ -442,9 +445,6 @@ impl Drop for ChannelsHandler {
         self.close();
     }
 }
-
-/// The delay after which a refused client tries again, in milliseconds.
-const RETRY: u64 = 2_000;
 
 /// A connection that waits to be attached to a session.
 #[derive(Debug)]

@@ -31,6 +31,9 @@ use crate::connection::OutboundQueue;
 use crate::message::Message;
 use crate::time::Clock;
 
+/// Attaches of a worker between two yields: about a millisecond of work.
+const ATTACHES_PER_WORKER: usize = 16;
+
 /// The channels of a server: its sessions, the subscribers of its channels, and what connects them with the broker.
 pub(crate) struct Hub {
     broker: Arc<dyn Broker>,
@@ -407,9 +410,6 @@ fn spawn(future: impl Future<Output = ()> + Send + 'static) {
         runtime.spawn(future);
     }
 }
-
-/// Attaches of a worker between two yields: about a millisecond of work.
-const ATTACHES_PER_WORKER: usize = 16;
 
 /// Limits how many connections are attached at a time. When thousands of clients send `hello` together, all of them are ready at once,
 /// and the messages of others would wait until their sessions are resumed and their history is sent.

@@ -139,7 +139,7 @@ impl FramesMut {
     }
 
     /// Adds a message that holds lines of `everwire.v1`. They join the message before them if that holds lines of the same kind, and
-    /// nothing was added behind it.
+    /// nothing was added after it.
     #[cfg(any(test, feature = "channels"))]
     pub(crate) fn push_lines(&mut self, message: &Message) {
         let open = self.open.filter(|start| {

@@ -13,7 +13,8 @@ use super::outbound::{OutboundQueue, QueueEnd};
 use crate::message::{Message, Utf8Bytes};
 use crate::metrics::DropReason;
 
-/// The most bytes of a close reason: a control frame's payload has at most 125, two of which are the code (RFC 6455 section 5.5).
+/// The greatest length of a close reason in bytes: a control frame's payload has at most 125, two of which are the code (RFC 6455 section
+/// 5.5).
 const MAX_REASON_BYTES: usize = 123;
 
 /// The application's part of one connection. The connection's task calls it, and does the rest: pings, limits, counters, writes.
@@ -38,7 +39,7 @@ pub trait Handler: Send + 'static {
     /// [`Endpoint::answer_pings`](crate::Endpoint::answer_pings) is off.
     fn on_message(&mut self, message: Message);
 
-    /// Whether the handler takes more messages now. Where it does not, the connection is not read, so that TCP slows the client down;
+    /// Whether the handler accepts more messages now. While it does not, the connection is not read, so that TCP slows the client down;
     /// the handler must arrange that the context's waker is woken when it does. [`Group::poll_ready`](crate::Group::poll_ready) is such a
     /// condition.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -62,7 +63,7 @@ pub trait Handler: Send + 'static {
         None
     }
 
-    /// The time of [`timer`](Self::timer) has come. Where that stays in the past, the handler is called over and over.
+    /// The time of [`timer`](Self::timer) has come. If that stays in the past, the handler is called over and over.
     fn on_timer(&mut self) {}
 
     /// The last call: the connection has ended, or only its close frames are still to be exchanged. What is sent now is dropped.
@@ -78,7 +79,7 @@ pub enum Closed {
     /// The client closed it.
     #[non_exhaustive]
     ByPeer {
-        /// The client's code; `None` where its close frame has none.
+        /// The client's code; `None` if its close frame has none.
         code: Option<u16>,
         /// The client's reason, most often empty.
         reason: Utf8Bytes,
@@ -90,7 +91,7 @@ pub enum Closed {
         code: u16,
         /// The reason sent to the client.
         reason: String,
-        /// What the end is counted as, unless the handler was simply done.
+        /// The drop reason that is counted, unless the handler closed the connection regularly.
         counted: Option<DropReason>,
     },
     /// TCP ended, or was cut by an [`Interceptor`], without a close frame.
@@ -117,15 +118,15 @@ impl Connection {
         &self.queue
     }
 
-    /// Sends a message behind everything that was sent before.
+    /// Sends a message after everything that was sent before.
     pub fn send(&self, message: impl Into<Message>) {
         self.queue.send(&message.into());
     }
 
     /// Closes the connection once everything that was sent before has been written. The first close counts.
     ///
-    /// RFC 6455 section 7.4 lets an endpoint send the codes 1000 to 1003, 1007 to 1014 and 3000 to 4999. Another is a mistake of the
-    /// application: it is logged, and 1011 is sent instead. A reason longer than 123 bytes is cut.
+    /// RFC 6455 section 7.4 lets an endpoint send the codes 1000 to 1003, 1007 to 1014 and 3000 to 4999. Any other code is an error of
+    /// the application: it is logged, and 1011 is sent instead. A reason longer than 123 bytes is cut.
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
         self.end(code, reason.into(), None);
     }

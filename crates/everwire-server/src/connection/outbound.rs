@@ -117,8 +117,8 @@ impl OutboundQueue {
         self.enqueue_own(|tail| tail.push_pong(payload));
     }
 
-    /// Queues frames that other connections receive as well, without a copy, unless more than `mark` bytes wait. Returns whether there were
-    /// fewer.
+    /// Queues frames that other connections receive as well, without a copy, unless more than `mark` bytes wait. Returns whether fewer
+    /// waited.
     pub(crate) fn send_frames_below(&self, mark: usize, frames: &Frames, now: Instant) -> bool {
         let mut is_below = true;
         self.enqueue(false, |state| {
@@ -234,7 +234,7 @@ impl OutboundQueue {
         state.queued + state.taken
     }
 
-    /// Takes out what waits, decoded, and the end behind it: for tests without a peer.
+    /// Takes the queued messages, decoded, and the end after them: for tests without a peer.
     pub(crate) fn drain_messages(&self) -> (Vec<Message>, Option<QueueEnd>) {
         let QueueContent { pieces, end, .. } = self.take(Waker::noop());
         (pieces.iter().flat_map(Frames::messages_decoded).collect(), end)
@@ -300,7 +300,7 @@ impl OutboundQueue {
 }
 
 impl State {
-    /// Adds a piece behind everything else. Returns the number of bytes that it counts as.
+    /// Adds a piece after everything else. Returns the number of bytes that it counts as.
     fn push(&mut self, piece: Frames) -> usize {
         self.seal_tail();
         let bytes = piece.bytes().len() + OVERHEAD;
@@ -308,7 +308,7 @@ impl State {
         bytes
     }
 
-    /// Copies short frames behind everything else. Returns the number of bytes that they count as.
+    /// Copies short frames after everything else. Returns the number of bytes that they count as.
     fn push_copy(&mut self, frames: &Frames) -> usize {
         self.tail.extend(frames);
         if self.tail.len() >= TAIL_BYTES {

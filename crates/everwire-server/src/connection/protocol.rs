@@ -23,7 +23,7 @@ use crate::message::{Message, Utf8Bytes};
 use crate::metrics::{DropReason, EndpointMetrics};
 use crate::time::{Clock, GRACE};
 
-/// Messages of a batch. What they cause is written before the next batch.
+/// The greatest number of messages in a batch. Their answers are written before the next batch.
 const MAX_BATCH_MESSAGES: u64 = 128;
 /// A batch ends when this many bytes of answers wait to be written.
 const MAX_BATCH_ANSWER_BYTES: usize = 256 << 10;

@@ -255,7 +255,7 @@ async fn earlier_messages_over_the_limit_in_bytes_are_left_for_the_next_page() {
     }
 }
 
-/// What a text of four bytes counts for.
+/// What a text of four bytes counts towards the limits.
 const SIZE: u64 = 68;
 
 fn short(name: &str, number: u64, retention: Retention) -> Publication {
@@ -354,7 +354,7 @@ async fn the_history_that_was_published_to_longest_ago_is_trimmed_first() {
         }
         assert_eq!(fixture.texts("old", 0).await, ["0003"]);
         assert_eq!(fixture.texts("new", 0).await, ["0004", "0005", "0006"]);
-        // A publish makes a history the newest.
+        // A publish makes a channel the most recently published one.
         fixture.publish(short("old", 13, Retention::default())).await;
         assert_eq!(fixture.texts("old", 0).await, ["0003", "0013"]);
         assert_eq!(fixture.texts("new", 0).await, ["0005", "0006"]);
@@ -538,7 +538,7 @@ async fn a_state_channel_that_becomes_a_stream_keeps_no_values_besides_its_histo
         let page = fixture.broker.read_state(&channel("prices"), 0, PageLimits::default()).await.unwrap();
         let offsets: Vec<_> = page.messages.iter().map(|message| message.cursor.offset).collect();
         assert_eq!((offsets, page.history.state_trimmed), (vec![3, 4], 2));
-        // No value that was given up comes back.
+        // No value that was dropped comes back.
         fixture.publish(set("e", "1", Retention::state().with_count(2))).await;
         assert_eq!(fixture.state("prices", 0).await, ["c=1@3", "d=1@4", "e=1@5"]);
     }

@@ -22,7 +22,7 @@ const EVERYTHING: Retention = Retention::stream().with_count(u64::MAX).with_byte
 /// Starts a task of this module in another process.
 fn command(task: &str, directory: &Path) -> Command {
     let mut command = Command::new("sh");
-    // A write beyond the limit on file sizes fails then, where it would end the process otherwise.
+    // With the signal ignored, a write beyond the limit on file sizes fails instead of ending the process.
     command.args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
     command.args(["--exact", "crash::the_other_process", "--ignored", "--nocapture"]);
     command.env(DIRECTORY, directory).env(TASK, task);
@@ -71,7 +71,7 @@ async fn publish(directory: &Path, fsync: Fsync) {
     for number in 0..SESSIONS {
         let id = session(&number.to_string());
         let stored = journal.load_session(&id).await.unwrap();
-        // A few that were answered already are repeated, as a client does that has not received the answers.
+        // Repeats a few that were answered already, as a client that has not received the answers does.
         let stored = stored.and_then(|stored| Some(stored.answers.last()?.0)).unwrap_or(0);
         next.insert(number, stored.saturating_sub(5) + 1);
         journal.store_session(id, Bytes::from_static(b"record"), SessionExpiry::Attached(KEEP)).await.unwrap();

@@ -178,7 +178,7 @@ async fn the_recent_messages_in_memory_are_bounded() {
     assert_eq!(journal.stats().disk_reads, 1);
 }
 
-/// Holds up the writer in the first call until the test lets it go on.
+/// Blocks the writer in the first call until the test releases it.
 #[derive(Debug)]
 struct BlockingListener {
     entered: mpsc::Sender<()>,

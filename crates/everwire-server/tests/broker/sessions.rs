@@ -1,4 +1,4 @@
-//! What is kept of sessions, and the second net against repetitions.
+//! What brokers store of sessions, and how they detect repeated publishes.
 
 use std::time::Duration;
 
@@ -186,7 +186,7 @@ async fn a_session_is_refused_when_all_others_are_attached() {
         let refused = store(&fixture, "c", SessionExpiry::Attached(KEEP)).await.unwrap_err();
         assert_eq!(refused, BrokerError::TooManySessions { limit: 2 });
         assert!(refused.is_retryable());
-        // One that is stored already is not a further one.
+        // A session that is stored already does not count twice.
         store(&fixture, "a", SessionExpiry::Detached(KEEP)).await.unwrap();
         store(&fixture, "c", SessionExpiry::Attached(KEEP)).await.unwrap();
         assert_eq!(load(&fixture, "a").await, None);

@@ -346,7 +346,7 @@ async fn a_position_that_was_trimmed_is_a_gap_that_counts_what_is_missed() {
     assert_eq!(until_live(&mut client).await, expected);
 }
 
-/// A cursor from the future, or of a history that was lost, must not pass for one of the present.
+/// A cursor from the future, or of a lost history, must not be accepted as a current one.
 #[tokio::test]
 async fn a_position_of_another_history_is_a_gap() {
     let server = server_with_short_histories().await;
@@ -375,7 +375,7 @@ async fn a_channel_without_history_for_its_subscribers_refuses_what_they_missed(
     assert_eq!(until_live(&mut client).await, expected);
 }
 
-/// What still arrives of the earlier subscription would be taken for one of the new one.
+/// Messages of the earlier subscription would be taken for those of the new one.
 #[tokio::test]
 async fn a_second_sub_replaces_the_first_and_each_is_answered_once() {
     let server = server_with_short_histories().await;
@@ -443,7 +443,7 @@ async fn server_with_broker(retention: Retention, broker: impl Broker) -> TestSe
     .await
 }
 
-/// A client that holds little on the way to it, and reads nothing by itself.
+/// A client with small socket buffers that reads nothing by itself.
 async fn slow(server: &TestServer, sub: &str) -> Client {
     let stream = test_client::connect_with_small_buffers(server.address).await;
     let mut client = Client::over(stream, server.address).await;
@@ -480,7 +480,7 @@ async fn check_every_message_arrives(server: &TestServer) {
     let (mut fast, _) = server.subscribed("sub log live").await;
     for number in 1..=SLOW_MESSAGES {
         server.everwire.publish(&LOG, &text(number)).await.unwrap();
-        // It has each while the slow one has read nothing.
+        // It receives each while the slow one has read nothing.
         assert_eq!(message(&fast.line().await).0, number);
     }
     let mut next = 1;

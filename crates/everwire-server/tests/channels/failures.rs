@@ -29,7 +29,7 @@ struct FlakyBroker {
 #[derive(Debug, Default)]
 struct Faults {
     is_down: bool,
-    /// Publishes fail without a trace of whether they were stored.
+    /// Publishes fail, and whether they were stored is unknown.
     forgets: bool,
     /// Publishes wait until the test releases them.
     holds: bool,
@@ -166,7 +166,7 @@ async fn a_broker_that_fails_refuses_publishes_and_ends_no_connection() {
     assert_eq!(message(&client.line().await).0, 1);
 }
 
-/// A client that took it for not stored would publish it again, by another number and perhaps twice.
+/// A client that assumed it was not stored would publish it again with another number, perhaps twice.
 #[tokio::test]
 async fn a_publish_that_the_broker_may_have_stored_is_not_reported_as_failed() {
     let broker = FlakyBroker::default();
@@ -200,7 +200,7 @@ async fn while_the_broker_fails_a_new_client_retries_and_an_old_one_resumes() {
     assert_eq!(option(&welcome, "secret"), None);
 }
 
-/// No ack is lost: the client that resumes waits for the decision, and learns of it.
+/// No ack is lost: the client that resumes waits for the decision, and receives it.
 #[tokio::test]
 async fn a_publish_that_is_being_stored_when_its_connection_breaks_is_answered_on_the_next() {
     let broker = FlakyBroker::default();
@@ -390,7 +390,7 @@ async fn the_application_sees_sessions_start_detach_resume_and_end() {
     assert_eq!(changes, [Started, Detached, Resumed, Ended]);
 }
 
-/// It would see the end of a session that never started.
+/// Otherwise it would see the end of a session that never started.
 #[tokio::test]
 async fn the_application_sees_nothing_of_a_client_that_the_broker_could_not_take() {
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel::<SessionEvent>();

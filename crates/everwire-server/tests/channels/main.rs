@@ -169,7 +169,7 @@ impl Client {
         self.received.extend(lines);
     }
 
-    /// So many lines.
+    /// The next `count` lines.
     pub(crate) async fn lines(&mut self, count: usize) -> Vec<String> {
         let mut lines = Vec::new();
         for _ in 0..count {
@@ -204,7 +204,7 @@ impl Client {
         }
     }
 
-    /// The close code behind the lines that were received, which end with this one.
+    /// Expects this line, and returns the close code after it.
     pub(crate) async fn closed_after(&mut self, last: &str) -> u16 {
         self.expect(last).await;
         self.client.closed().await.0

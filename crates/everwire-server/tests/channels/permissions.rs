@@ -18,7 +18,7 @@ struct ChatRules;
 
 impl Authorize for ChatRules {
     async fn authenticate(&self, request: Authentication) -> Result<Identity, Denied> {
-        // As if it had looked into a database.
+        // As if it had queried a database.
         tokio::task::yield_now().await;
         let credentials = request.credentials().and_then(|credentials| credentials.as_text());
         let query = request.uri().query();
@@ -170,7 +170,7 @@ async fn a_server_full_of_sessions_refuses_another_one_and_resumes_those_it_has(
 const ROOM: Channel<String> = Channel::new("room");
 const ENTER: &str = "sub room live presence=1";
 
-/// Everyone is whom they say, and shows it.
+/// Every client is the user that it names, and is shown by that name.
 struct NameIsUser;
 
 impl Authorize for NameIsUser {
@@ -218,7 +218,7 @@ async fn client_sees(client: &mut Client, lines: &[(&str, &str)]) {
     }
 }
 
-/// phoenixframework/phoenix#2306: members flapped, or stayed for ever, when connections came and went.
+/// phoenixframework/phoenix#2306: members flapped, or stayed forever, when connections came and went.
 #[tokio::test]
 async fn a_hundred_reconnects_are_no_join_and_no_leave() {
     let server = TestServer::start(|builder| builder).await;
@@ -254,7 +254,7 @@ async fn a_session_leaves_when_it_expires_and_not_before() {
     watcher.expect(&format!("leave room {}", session.id)).await;
 }
 
-/// A client that unsubscribed while it had no connection could not say so.
+/// A client that unsubscribed while it had no connection could not report it.
 #[tokio::test]
 async fn a_session_that_does_not_enter_again_after_its_resume_leaves() {
     let server = TestServer::start(|builder| builder).await;
@@ -290,7 +290,7 @@ async fn the_server_knows_the_users_of_the_sessions_that_are_present() {
     assert_eq!(present(), expected, "the session is kept");
 }
 
-/// Cuts the connection after so many messages.
+/// Cuts the connection after a number of messages.
 struct Cut {
     left: u64,
     waiting: VecDeque<EncodedMessage>,

@@ -60,7 +60,7 @@ async fn a_request_runs_once_though_its_client_reconnects_and_sends_it_again() {
     client.ask("ping 1", "pong 1 ").await;
     go_on.notify_one();
     client.expect("res 1 0\n1").await;
-    // The answer is kept until the client says that it has it.
+    // The answer is kept until the client acknowledges it.
     let (mut client, _) = server.resume(&session, "").await;
     client.ask("req count 1", "res 1 0\n1").await;
     assert_eq!(runs.load(Ordering::SeqCst), 1);
@@ -140,7 +140,7 @@ async fn a_request_that_is_cancelled_is_stopped_and_answered() {
     dropped.cancelled().await;
 }
 
-/// Everyone is the user that they say.
+/// Every client is the user that it names.
 struct Users;
 
 impl Authorize for Users {
@@ -153,7 +153,7 @@ impl Authorize for Users {
     }
 }
 
-/// vercel/ai#6502: to stop a request from another page ended at the connection.
+/// vercel/ai#6502: a request could not be stopped from another page.
 #[tokio::test]
 async fn another_session_of_the_same_user_stops_a_request_and_one_of_another_user_does_not() {
     let server = TestServer::start(|builder| builder.authorize(Users)).await;

@@ -81,7 +81,7 @@ async fn the_old_connection_that_dies_after_a_takeover_does_not_touch_the_sessio
     new.expect("msg chat ").await;
 }
 
-/// A `hello` that was under way for long comes from a client that has another connection by now.
+/// A `hello` that was delayed on its way comes from a client that has a later connection by now.
 #[tokio::test]
 async fn a_late_hello_does_not_take_the_session_from_a_later_connection() {
     let server = TestServer::start(|builder| builder).await;
@@ -186,7 +186,7 @@ async fn clients_are_asked_to_leave_are_served_until_they_do_and_cannot_come_bac
     for client in [&mut first, &mut second] {
         let line = client.expect("drain ").await;
         let millis = |name| option(&line, name).unwrap().parse::<u64>().unwrap();
-        // The rest of the time is for what travels late.
+        // The rest of the time is for clients that receive it late.
         assert!((3_590_000..=3_600_000).contains(&millis("deadline")), "{line}");
         assert!((3_231_000..=3_240_000).contains(&millis("spread")), "{line}");
     }
@@ -228,7 +228,7 @@ async fn a_member_that_leaves_a_server_that_drains_is_not_reported_as_gone() {
 #[tokio::test]
 async fn a_connection_that_has_not_said_hello_is_closed_in_its_turn() {
     let server = TestServer::start(|builder| builder).await;
-    // Number 0 has the first turn, at once.
+    // Connection 0 closes first, at once.
     let mut silent = server.connect().await;
     silent.ask("ping 1", "pong 1 ").await;
     let (mut client, _) = server.attach().await;
@@ -305,7 +305,7 @@ async fn every_line_is_treated_in_every_state_as_the_specification_says() {
         let server = TestServer::start(|builder| builder).await;
         check(server.connect().await, &row, &new).await;
         check(server.attach().await.0, &row, &attached).await;
-        // A line behind one that ends the connection.
+        // A line after one that ends the connection.
         let mut client = server.attach().await.0;
         client.send(&format!("hello attempt=0 ␞ {}", sample(&row).0)).await;
         assert_eq!(closing, "ignore");
@@ -337,7 +337,7 @@ async fn lines_that_come_with_hello_are_handled_after_the_welcome() {
     }
 }
 
-/// A number may not be skipped: what was published between would be lost.
+/// A number must not be skipped: the publishes between would be lost.
 #[tokio::test]
 async fn a_publish_after_a_missing_one_ends_the_connection_and_not_the_session() {
     let server = TestServer::start(|builder| builder).await;
@@ -374,7 +374,7 @@ mod restart {
     use super::CHAT;
     use crate::{Session, TestServer, cursor, message, option};
 
-    /// Runs a server on the journal, and ends it without a word to its clients.
+    /// Runs a server on the journal, and ends it without notifying its clients.
     fn run<R>(directory: &Path, test: impl AsyncFnOnce(TestServer) -> R) -> R {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -426,7 +426,7 @@ mod restart {
         });
     }
 
-    /// The requests of before run no more, and the client must not send them again as if they did.
+    /// Earlier requests no longer run, and the client must not treat them as if they did.
     #[test]
     fn a_restarted_server_does_not_claim_to_have_kept_requests() {
         let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The calls of a handler; what an application knows of a request before it accepts, and how it refuses.
+//! The methods of a handler; what an application knows of a request before it accepts it, and how it refuses one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use crate::{BOTH, ServedBy, serve};
 
-/// Does what the client asks for, and reports how the connection ended.
+/// Executes the commands of the client, and reports how the connection ended.
 struct CommandHandler {
     connection: Connection,
     ended: mpsc::UnboundedSender<Closed>,
@@ -49,7 +49,7 @@ async fn handle_commands(State(ended): State<mpsc::UnboundedSender<Closed>>, upg
     upgrade.accept(move |connection| CommandHandler { connection: connection.clone(), ended })
 }
 
-/// A server whose handlers report here how their connections ended.
+/// A server whose handlers report how their connections ended.
 async fn command_server(by: ServedBy, everwire: &Everwire) -> (std::net::SocketAddr, mpsc::UnboundedReceiver<Closed>) {
     let (ended, ends) = mpsc::unbounded_channel();
     let app = Router::new().route("/", Endpoint::new(everwire, "/").route(handle_commands)).with_state(ended);
@@ -169,7 +169,7 @@ async fn a_timer_fires_after_a_message_sets_it_and_each_time_it_is_set_again() {
     }
 }
 
-/// Reports to the others that one has left.
+/// Reports to the other members that one has left.
 struct Guest(Membership<u32>);
 
 impl Handler for Guest {
@@ -217,7 +217,7 @@ async fn messages_are_written_directly_to_plain_tcp_of_either_server() {
     }
 }
 
-/// Sends what is known of the request, and then every message back.
+/// Sends what it knows of the request, and then echoes every message.
 struct Echo(Connection);
 
 impl Handler for Echo {
@@ -352,7 +352,7 @@ async fn the_first_subprotocol_of_the_server_that_the_client_offers_is_granted()
     for (offered, granted) in
         [("v1.chat, v2.chat", Some("v2.chat")), ("v3.chat, v1.chat", Some("v1.chat")), ("V2.chat", None)]
     {
-        // The client fails a handshake that grants none, as browsers do, so that it is sent by hand where that is expected.
+        // The client fails a handshake that grants none, as browsers do, so that this one is sent by hand.
         let Some(granted) = granted else {
             let answer = raw_handshake(address, offered).await;
             assert!(answer.starts_with("HTTP/1.1 101 ") && !answer.contains("sec-websocket-protocol"), "{answer}");

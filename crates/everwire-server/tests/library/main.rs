@@ -20,7 +20,7 @@ use everwire_test_client::{Client, TIMEOUT, http};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
-/// Who accepts the connections.
+/// Which accept loop serves the application.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ServedBy {
     Axum,

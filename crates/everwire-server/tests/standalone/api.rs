@@ -96,7 +96,7 @@ async fn values_of_keys_are_set_and_removed() {
     assert_eq!((&message["key"], &message["text"]), (&json!("MSFT"), &json!("8")));
 }
 
-/// It would keep no values, and so lose them with the messages that follow.
+/// It keeps no values, and would lose them with the messages that follow.
 #[tokio::test]
 async fn a_stream_takes_no_values_of_keys() {
     let process = configured("[[channels]]\nname = \"chat\"");
@@ -215,7 +215,7 @@ async fn a_message_that_fails_is_reported_along_with_those_that_are_published() 
 
 const KEYED: &str = "Idempotency-Key: order-17\r\n";
 
-/// A back end sends a publish again whose answer it has not got, also because the server was killed.
+/// A back end repeats a publish whose answer it did not receive, also because the server was killed.
 #[tokio::test]
 async fn a_publish_that_is_sent_again_with_its_idempotency_key_is_stored_once_also_by_a_server_that_was_killed() {
     let directory = tempfile::tempdir().unwrap();
@@ -254,7 +254,7 @@ async fn an_idempotency_key_is_for_one_message_of_one_channel() {
     }
 }
 
-/// What a back end's own key becomes in the broker is no session that a client can resume.
+/// The session that the broker keeps for an idempotency key is not one that a client can resume.
 #[tokio::test]
 async fn a_client_cannot_resume_what_the_server_keeps_of_an_idempotency_key() {
     let process = Process::open();
@@ -486,7 +486,7 @@ async fn health_and_metrics_report_channels_and_the_journal() {
     }
 }
 
-/// A back end that wants to end sessions of a server that is full needs a place as well.
+/// A back end that ends sessions of a full server needs a connection as well.
 #[tokio::test]
 async fn the_api_is_reached_on_an_address_of_its_own_when_clients_have_all_connections() {
     let full = ["--allow-all", "--max-connections", "1", "--max-connections-per-address", "1"];

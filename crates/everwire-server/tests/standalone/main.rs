@@ -1,4 +1,4 @@
-//! The binary `everwire-server`, as operators, back ends and clients meet it.
+//! The binary `everwire-server`, as operators, back ends and clients use it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in what its files share")]
 
 mod api;
@@ -49,7 +49,7 @@ impl Process {
         Self { child, address: listen, api }
     }
 
-    /// Everything is allowed, as a back end finds it that tries the server.
+    /// A server without rules, as a back end tries it.
     pub(crate) fn open() -> Self {
         Self::start(&["--allow-all"])
     }
@@ -58,7 +58,7 @@ impl Process {
         everwire_test_client::signal(&self.child, signal);
     }
 
-    /// Lets files grow no further than this.
+    /// Limits the size of files.
     #[cfg(target_os = "linux")]
     pub(crate) fn limit_file_size(&self, bytes: u64) {
         let limits = Some((bytes, rlimit::INFINITY));
@@ -134,7 +134,7 @@ pub(crate) fn program(flags: &[&str]) -> Command {
     program
 }
 
-/// The status and the log of the binary where it must not start.
+/// The status and the log of the binary, which must not start.
 pub(crate) fn failure(program: &mut Command) -> (Option<i32>, String) {
     let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -161,7 +161,7 @@ pub(crate) fn configured(toml: &str) -> Process {
     Process::start(&["--config", path.to_str().unwrap()])
 }
 
-/// An answer to HTTP.
+/// A response to an HTTP request.
 pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) head: String,

@@ -75,7 +75,7 @@ async fn sigterm_closes_the_sockets_with_1001_and_stores_what_was_published() {
     assert!(client.expect("msg chat ").await.ends_with("\nfirst"));
 }
 
-/// The API as well, also on an address of its own: a key must not travel in the clear.
+/// The API as well, also on its own address: a key must not be sent in the clear.
 #[tokio::test]
 async fn clients_and_the_api_use_tls_with_a_certificate() {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -107,7 +107,7 @@ async fn clients_and_the_api_use_tls_with_a_certificate() {
     client.expect("msg chat ").await;
 }
 
-/// A process without a handler would be ended by the signal that the system sends at the limit on file sizes.
+/// Without a handler, the signal that the system sends at the limit on file sizes would end the process.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_publish_that_finds_no_room_on_the_disk_is_refused_and_not_stored() {
@@ -148,7 +148,7 @@ async fn a_publish_of_unknown_fate_says_so_and_the_health_fails_until_the_disk_w
     assert_eq!(publish("Idempotency-Key: a\r\n").await.status, 200);
 }
 
-/// What the server says of a configuration file that it refuses.
+/// The error for a configuration file that the server refuses.
 fn mistake(toml: &str) -> String {
     let (_folder, path) = file("everwire.toml", toml);
     let (status, log) = failure(&mut program(&["--config", path.to_str().unwrap()]));
@@ -363,7 +363,7 @@ async fn the_user_is_that_of_the_proxys_header() {
     }
 }
 
-/// One of them may be what the client has sent, and the proxy passed on.
+/// One of them may come from the client, forwarded by the proxy.
 #[tokio::test]
 async fn a_header_with_two_users_is_refused() {
     let process = configured("[proxy]\nuser_header = \"x-user\"");

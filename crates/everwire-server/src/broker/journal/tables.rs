@@ -186,7 +186,7 @@ const HAS_KEY: u8 = 4;
 const IS_REMOVED: u8 = 8;
 const HAS_PRODUCER: u8 = 16;
 
-/// Reads the reader of a row. `None` where it ends too early.
+/// Reads the fields of a row. `None` where it ends too early.
 struct RowReader<'a>(&'a [u8]);
 
 impl<'a> RowReader<'a> {
