@@ -1,10 +1,10 @@
-/** By how many messages wait at the end: how many of them are timed, in how many sockets, and how often before a garbage collection. */
+/** The page of the part `outbox`. By the final number of waiting messages: how many are timed, in how many sockets, and how often. */
 const ROUNDS = { 1: { timed: 1, sockets: 50, times: 20 }, 64: { timed: 16, sockets: 10, times: 10 }, 4096: { timed: 256, sockets: 2, times: 2 } };
-/** Turns that are not measured. */
+/** Turns without a measurement. */
 const WARM_UP = 5;
 
 let EverSocket;
-/** The sockets of each number of messages. */
+/** The sockets for each number of messages. They are reused, so that their code is compiled when it is measured. */
 const kept = {};
 
 /** A WebSocket that never opens. */
@@ -32,13 +32,12 @@ globalThis.prepare = async (path) => {
   for (let turn = 0; turn < WARM_UP; turn++) for (const waiting of Object.keys(ROUNDS)) await slice(waiting);
 };
 
-/** Sends messages without a key that have to wait, until so many do. Returns the ns of each of the last. */
+/** Queues messages without a key until this many wait. Returns the time of each of the last ones in ns. */
 globalThis.slice = async (waiting) => {
   const { timed, sockets: count, times } = ROUNDS[waiting];
   const send = (socket, messages) => {
     for (; messages > 0; messages--) socket.send("x");
   };
-  // Those of earlier turns, whose code has been compiled by now.
   const sockets = (kept[waiting] ??= Array.from({ length: count }, () => dial()));
   let spent = 0;
   globalThis.gc();
@@ -52,10 +51,10 @@ globalThis.slice = async (waiting) => {
     spent += performance.now() - start;
     for (const socket of sockets) {
       const { queuedMessages } = socket.stats;
-      if (queuedMessages !== Number(waiting)) throw new Error(`${queuedMessages} messages wait, not ${waiting}`);
+      if (queuedMessages !== Number(waiting)) throw new Error(`${queuedMessages} messages are waiting, not ${waiting}`);
       socket.close();
     }
-    // What waited is discarded in a microtask.
+    // The closed socket discards its messages in a microtask.
     await new Promise((resolve) => setTimeout(resolve));
   }
   return (spent * 1e6) / (timed * count * times);

@@ -1,7 +1,7 @@
-import { dialects } from "./dialects.js";
-import { FakeWebSocket } from "./fake-socket.js";
+/** The page of the part `reconnects`. */
+import { dialects, FakeWebSocket } from "./fake-network.js";
 
-/** The memory of every wasm module that the page has started. */
+/** The memories of all wasm modules of the page. */
 const memories = [];
 const { Instance } = WebAssembly;
 WebAssembly.Instance = class extends Instance {
@@ -26,7 +26,7 @@ function remember({ exports }) {
 let socket;
 let reconnected = 0;
 
-/** Opens an EverSocket on a fake network whose drops it mends within ms. */
+/** Opens an EverSocket on a fake network, with a backoff of 1 ms. */
 globalThis.start = async (path) => {
   globalThis.WebSocket = FakeWebSocket;
   FakeWebSocket.dialect = dialects.plain;
@@ -37,7 +37,7 @@ globalThis.start = async (path) => {
   await new Promise((resolve) => socket.addEventListener("open", resolve, { once: true }));
 };
 
-/** Loses the connection so many times, with a message each time; every other time it is asked to reconnect instead. */
+/** Reconnects many times, with a message each time: by turns after a lost connection and by `reconnect()`. */
 globalThis.reconnect = async (times) => {
   for (let i = 0; i < times; i++) {
     const open = new Promise((resolve) => socket.addEventListener("reconnected", resolve, { once: true }));

@@ -1,129 +1,127 @@
+import { casesOf, choose, GROUPS, OWN, valueName } from "../clients.js";
 import { Browser } from "../support/browser.js";
-import { casesOf, GROUPS, OWN } from "../support/cases.js";
-import { choose, id } from "../support/clients.js";
-import { cell, printTable } from "../support/table.js";
-import { median, quantile, ratio } from "../support/statistics.js";
+import { cell, median, printTable, quantile, ratio } from "../support/report.js";
 
-/** How many rounds a client runs in a turn, and how many turns it gets in a run. */
+/** The rounds of a turn, and the turns of a run. */
 const ROUNDS = 8;
 const TURNS = { full: 8, quick: 4 };
-/** The part of the rounds that kept to the time which counts: on a busy machine most are interrupted. */
-const KEPT = 0.1;
+/** The quantile of the rounds that counts: on a busy machine most are interrupted. */
+const COUNTED_QUANTILE = 0.1;
 
-/** µs that EverSocket may take for a message. */
-const MOST = { "text 32 B": 0.6, "text 1 KiB": 0.6, "binary 32 B": 0.6, "binary 1 KiB": 0.6 };
-/** What ours may take, in times of their floor's: of the browser's class where its events are dispatched, as they always are in life. */
-const MOST_OF_FLOOR = {
+/** How many µs EverSocket may take per message. */
+const MAX_US = { "text 32 B": 0.6, "text 1 KiB": 0.6, "binary 32 B": 0.6, "binary 1 KiB": 0.6 };
+/** How many times the time of their baseline our clients may take. EverSocket is compared with dispatched events, as in a browser. */
+const MAX_RATIO_TO_BASELINE = {
   eversocket: { "text 32 B, dispatched": 2.2, "binary 32 B, dispatched": 2.2, "text 64 KiB, dispatched": 1.4, "binary 64 KiB, dispatched": 1.4 },
   "everclient-handler": { "ticks 200 B, dispatched": 1.3, "ticks 200 B, 8 together, dispatched": 1 },
   "everwire-callback": { "text 32 B": 1.6, "ticks 200 B": 1.6, "binary 64 KiB": 1.2 },
 };
-/** The same, in times of what they took before. */
-const MOST_OF_BEFORE = 1.05;
+/** The same, compared with another checkout. */
+const MAX_RATIO_TO_BEFORE = 1.05;
 
-/** The short names under which EverSocket's own values are printed once more, at the end: `client_32_binary_us`. */
-const SHORT = Object.fromEntries(
+/** Short names for the values of EverSocket, which are printed once more at the end: `client_32_binary_us`. */
+const SHORT_NAMES = Object.fromEntries(
   [...GROUPS.text, ...GROUPS.binary].map((name) => {
     const [kind, count, unit] = name.split(" ");
     return [name, `client_${unit === "KiB" ? `${count}k` : count}_${kind}`];
   }),
 );
 
-/** The client's own cost: a fake socket in the page, which answers at once. */
+/** The client's own cost, on a fake socket in the page that answers at once. */
 export async function client({ runs, quick, only, before, site, report }) {
-  const contenders = choose(only, before);
-  const results = new Map(contenders.map(({ file }) => [file, new Map()]));
+  const clients = choose(only, before);
+  const results = new Map(clients.map(({ id }) => [id, new Map()]));
   const browser = await Browser.launch();
   try {
     for (let run = 0; run < runs; run++) {
-      for (const [file, name, value] of await measure(browser, contenders, quick ? TURNS.quick : TURNS.full, site)) {
-        results.get(file).set(name, [...(results.get(file).get(name) ?? []), value]);
+      for (const [id, name, value] of await measure(browser, clients, quick ? TURNS.quick : TURNS.full, site)) {
+        results.get(id).set(name, [...(results.get(id).get(name) ?? []), value]);
       }
       console.log(`client: run ${run + 1} of ${runs} done`);
     }
   } finally {
     await browser.close();
   }
-  print(contenders, results, runs);
-  tell(contenders, results, report);
+  print(clients, results, runs);
+  reportValues(clients, results, report);
 }
 
-/** One run: all clients are open, each in a process of its own, and take turns in each case. Gives client, case, and µs a message. */
-async function measure(browser, contenders, turns, site) {
+/** One run: all clients are open, each in its own process, and take turns in each case. Returns client, case, and µs per message. */
+async function measure(browser, clients, turns, site) {
   const open = [];
-  for (const contender of contenders) {
-    const page = await browser.open(`${site}/client.html`);
-    const cases = casesOf(contender);
-    await page.run("prepare", `/clients/${contender.file}.js`, contender.dialect, cases);
-    open.push({ file: contender.file, page, names: cases.map(({ name }) => name) });
+  for (const client of clients) {
+    const page = await browser.open(`${site}/client`);
+    const cases = casesOf(client);
+    await page.run("prepare", `/clients/${client.id}.js`, client.dialect, cases);
+    open.push({ id: client.id, page, names: cases.map(({ name }) => name) });
   }
   const found = [];
   for (const name of new Set(open.flatMap(({ names }) => names))) {
     const present = open.filter(({ names }) => names.includes(name));
-    const times = new Map(present.map(({ file }) => [file, []]));
+    const times = new Map(present.map(({ id }) => [id, []]));
     for (let turn = 0; turn < turns; turn++) {
-      for (const { file, page } of present) times.get(file).push(...(await page.run("slice", name, ROUNDS)));
+      for (const { id, page } of present) times.get(id).push(...(await page.run("slice", name, ROUNDS)));
     }
-    for (const [file, all] of times) found.push([file, name, quantile(all, KEPT)]);
+    for (const [id, all] of times) found.push([id, name, quantile(all, COUNTED_QUANTILE)]);
   }
   for (const { page } of open) await page.close();
   return found;
 }
 
-function print(contenders, results, runs) {
-  const unit = "µs of main thread a message, without a network";
-  const head = (what) => `client: ${what}: median of ${runs} runs (least–most)`;
+function print(clients, results, runs) {
+  const unit = "µs of main thread per message, without a network";
+  const head = (what) => `client: ${what}: median of ${runs} runs (min–max)`;
   const table = (title, rows, base, names) => {
-    const shown = rows.filter(({ file }) => names.some((name) => results.get(file)?.has(name)));
-    const cells = ({ file }) => names.map((name) => cell(results.get(file).get(name), results.get(base(file))?.get(name)));
+    const shown = rows.filter(({ id }) => names.some((name) => results.get(id)?.has(name)));
+    const cells = ({ id }) => names.map((name) => cell(results.get(id).get(name), results.get(base)?.get(name)));
     if (shown.length > 0) printTable(title, ["", ...names], shown.map((entry) => [entry.name, ...cells(entry)]));
   };
-  for (const [group, names] of Object.entries(GROUPS)) table(head(`${group}; ${unit}`) + " ratio to WebSocket", contenders, () => "raw", names);
-  for (const { title, floor, names } of OWN) {
-    const rows = contenders.filter((one) => [one.file, one.floor, one.beside].includes(floor));
-    table(head(`${title}; ${unit}`) + " ratio to the first", rows, () => floor, names);
+  for (const [group, names] of Object.entries(GROUPS)) table(head(`${group}; ${unit}`) + " ratio to WebSocket", clients, "raw", names);
+  for (const { title, baseline, names } of OWN) {
+    const rows = clients.filter((client) => [client.id, client.baseline, client.comparedWith].includes(baseline));
+    table(head(`${title}; ${unit}`) + " ratio to the baseline", rows, baseline, names);
   }
-  for (const { name, file, after } of contenders.filter(({ after }) => after)) {
-    const names = [...results.get(file).keys()];
-    const rows = names.map((one) => [one, cell(results.get(file).get(one)), cell(results.get(after).get(one), results.get(file).get(one))]);
+  for (const { name, id, after } of clients.filter(({ after }) => after)) {
+    const names = [...results.get(id).keys()];
+    const rows = names.map((one) => [one, cell(results.get(id).get(one)), cell(results.get(after).get(one), results.get(id).get(one))]);
     printTable(head(`${name}, and now; ${unit}`) + " ratio to before", ["", "before", "now"], rows);
   }
 }
 
 /** The values for programs. */
-function tell(contenders, results, report) {
-  for (const entry of contenders) {
-    const values = results.get(entry.file);
-    for (const [name, times] of values) report.value(`client_${id(entry)}_${name}_us`, median(times));
-    const bases = { vs_raw: "raw", ...(entry.floor === "web-sys" && { vs_web_sys: "web-sys" }) };
+function reportValues(clients, results, report) {
+  for (const client of clients) {
+    const values = results.get(client.id);
+    for (const [name, times] of values) report.value(`client_${valueName(client)}_${name}_us`, median(times));
+    const bases = { vs_raw: "raw", ...(client.baseline === "web-sys" && { vs_web_sys: "web-sys" }) };
     for (const [what, base] of Object.entries(bases)) {
-      for (const [name, times] of ratios(values, results.get(base))) report.value(`client_${id(entry)}_${name}_${what}`, times);
+      for (const [name, times] of ratios(values, results.get(base))) report.value(`client_${valueName(client)}_${name}_${what}`, times);
     }
   }
   const own = results.get("eversocket") ?? new Map();
-  for (const [name, short] of Object.entries(SHORT).filter(([name]) => own.has(name))) {
+  for (const [name, short] of Object.entries(SHORT_NAMES).filter(([name]) => own.has(name))) {
     report.value(`${short}_us`, median(own.get(name)));
     for (const times of ratios(new Map([[name, own.get(name)]]), results.get("raw")).values()) report.value(`${short}_vs_raw`, times);
   }
-  aim(contenders, results, report);
+  reportTargets(clients, results, report);
 }
 
-function aim(contenders, results, report) {
+function reportTargets(clients, results, report) {
   const own = results.get("eversocket");
-  for (const [name, most] of Object.entries(own ? MOST : {})) report.atMost(`client ${name}: EverSocket, µs`, median(own.get(name)), most);
-  for (const { name, file, floor, after } of contenders) {
-    const ofFloor = ratios(results.get(file), results.get(floor));
-    for (const [one, most] of Object.entries(MOST_OF_FLOOR[file] ?? {})) {
-      if (ofFloor.has(one)) report.atMost(`client ${one}: ${name} / ${floor}`, ofFloor.get(one), most);
+  for (const [name, max] of Object.entries(own ? MAX_US : {})) report.atMost(`client ${name}: EverSocket, µs`, median(own.get(name)), max);
+  for (const { name, id, baseline, after } of clients) {
+    const toBaseline = ratios(results.get(id), results.get(baseline));
+    for (const [one, max] of Object.entries(MAX_RATIO_TO_BASELINE[id] ?? {})) {
+      if (toBaseline.has(one)) report.atMost(`client ${one}: ${name} / ${baseline}`, toBaseline.get(one), max);
     }
-    for (const [one, times] of after ? ratios(results.get(after), results.get(file)) : []) {
+    for (const [one, times] of after ? ratios(results.get(after), results.get(id)) : []) {
       report.value(`client_${after}_${one}_vs_before`, times);
-      report.atMost(`client ${one}: ${after}, now / before`, times, MOST_OF_BEFORE);
+      report.atMost(`client ${one}: ${after}, now / before`, times, MAX_RATIO_TO_BEFORE);
     }
   }
 }
 
-/** For each case that both were measured for, the ratio. */
+/** The ratio in each case that both were measured for. */
 function ratios(values, bases = new Map()) {
   return new Map([...values].filter(([name]) => bases.has(name)).map(([name, times]) => [name, ratio(times, bases.get(name))]));
 }

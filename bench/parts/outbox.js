@@ -1,24 +1,23 @@
 import { Browser } from "../support/browser.js";
-import { median, quantile, ratio } from "../support/statistics.js";
-import { cell, printTable } from "../support/table.js";
+import { cell, median, printTable, quantile, ratio } from "../support/report.js";
 
-/** How many messages wait in the end. The first one of all makes room for those that follow, so the second number is the base. */
+/** The final numbers of waiting messages. The first message of all makes room for the following ones, so the second number is the base. */
 const WAITING = [1, 64, 4096];
 const BASE = 64;
-/** How many turns make a run, and the part of them that kept to the time which counts. */
+/** The turns of a run, and the quantile of them that counts: on a busy machine many are interrupted. */
 const TURNS = { full: 20, quick: 8 };
-const KEPT = 0.25;
-/** How much longer it may take to queue a message behind thousands than behind some. */
-const MOST = 1.5;
+const COUNTED_QUANTILE = 0.25;
+/** How much longer queueing a message behind thousands may take than behind some. */
+const MAX_RATIO = 1.5;
 
-/** What a message costs that has to wait, by how many wait already. */
+/** The cost of queueing a message, by how many wait already. */
 export async function outbox({ runs, quick, before, site, report }) {
-  const contenders = [{ name: "EverSocket", folder: "" }, ...(before.length > 0 ? [{ name: "EverSocket, before", folder: "before/" }] : [])];
-  const results = contenders.map(() => new Map(WAITING.map((waiting) => [waiting, []])));
+  const versions = [{ name: "EverSocket", folder: "" }, ...(before.length > 0 ? [{ name: "EverSocket, before", folder: "before/" }] : [])];
+  const results = versions.map(() => new Map(WAITING.map((waiting) => [waiting, []])));
   const browser = await Browser.launch();
   try {
     for (let run = 0; run < runs; run++) {
-      const values = await measure(browser, contenders, quick ? TURNS.quick : TURNS.full, site);
+      const values = await measure(browser, versions, quick ? TURNS.quick : TURNS.full, site);
       values.forEach((found, index) => found.forEach((value, waiting) => results[index].get(waiting).push(value)));
       console.log(`outbox: run ${run + 1} of ${runs} done`);
     }
@@ -26,16 +25,16 @@ export async function outbox({ runs, quick, before, site, report }) {
     await browser.close();
   }
   const head = WAITING.map((waiting) => `${waiting.toLocaleString("en")} waiting`);
-  const rows = contenders.map(({ name }, index) => [name, ...WAITING.map((waiting) => cell(results[index].get(waiting), results[index].get(BASE)))]);
-  printTable(`outbox: ns to queue a message without a key: median of ${runs} runs (least–most) ratio to ${BASE} waiting`, ["", ...head], rows);
-  tell(results[0], report);
+  const rows = versions.map(({ name }, index) => [name, ...WAITING.map((waiting) => cell(results[index].get(waiting), results[index].get(BASE)))]);
+  printTable(`outbox: ns to queue a message without a key: median of ${runs} runs (min–max) ratio to ${BASE} waiting`, ["", ...head], rows);
+  reportValues(results[0], report);
 }
 
-/** One run, in which all take turns. */
-async function measure(browser, contenders, turns, site) {
+/** One run, in which the versions take turns. */
+async function measure(browser, versions, turns, site) {
   const pages = [];
-  for (const { folder } of contenders) {
-    const page = await browser.open(`${site}/outbox.html`);
+  for (const { folder } of versions) {
+    const page = await browser.open(`${site}/outbox`);
     await page.run("prepare", `/clients/${folder}everwire.dist.js`);
     pages.push(page);
   }
@@ -46,13 +45,13 @@ async function measure(browser, contenders, turns, site) {
     }
   }
   for (const page of pages) await page.close();
-  return times.map((all) => new Map([...all].map(([waiting, values]) => [waiting, quantile(values, KEPT)])));
+  return times.map((all) => new Map([...all].map(([waiting, values]) => [waiting, quantile(values, COUNTED_QUANTILE)])));
 }
 
-function tell(own, report) {
+function reportValues(own, report) {
   for (const [waiting, values] of own) report.value(`outbox_${waiting}_ns`, median(values));
   const most = WAITING.at(-1);
   const times = ratio(own.get(most), own.get(BASE));
   report.value(`outbox_${most}_vs_${BASE}`, times);
-  report.atMost(`outbox: with ${most} waiting / with ${BASE}`, times, MOST);
+  report.atMost(`outbox: with ${most} waiting / with ${BASE}`, times, MAX_RATIO);
 }

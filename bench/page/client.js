@@ -1,23 +1,22 @@
-import { dialects } from "./dialects.js";
-import { FakeWebSocket } from "./fake-socket.js";
-import { ticks } from "./ticks.js";
+/** The page of the part `client`: a client on a fake socket. */
+import { dialects, FakeWebSocket, ticks } from "./fake-network.js";
 
-/** How many messages are sent before the first of them is answered. */
+/** The number of messages that are sent before the first one is answered. */
 const BATCH = 50;
 /**
- * How long a round is to take, in ms, and within what number of messages. It is short, so that on a shared machine some rounds
- * are not interrupted by another process.
+ * The desired length of a round in ms, and the bounds of its number of messages. Rounds are short, so that on a shared machine some are
+ * not interrupted by another process.
  */
-const ROUND = { time: 1.5, least: 24, most: 8000 };
-/** Rounds until the number of messages in one has settled. */
+const ROUND = { time: 1.5, min: 24, max: 8000 };
+/** Rounds until the number of messages has settled. */
 const SETTLING = 6;
-/** How long a client runs before any measurement, in ms: its code is compiled best when it has run hot. */
+/** How long a client runs before any measurement, in ms, so that its code is optimized. */
 const WARM_UP = 400;
 
-/** Each prepared case: runs a round and returns its µs a message. */
+/** By case: runs a round and returns the µs per message. */
 const rounds = new Map();
 
-/** Loads a client and prepares all cases of it; see `support/cases.js`. */
+/** Loads a client and prepares all its cases; see `clients.js`. */
 globalThis.prepare = async (path, dialect, cases) => {
   globalThis.WebSocket = FakeWebSocket;
   FakeWebSocket.dialect = dialects[dialect];
@@ -26,7 +25,7 @@ globalThis.prepare = async (path, dialect, cases) => {
   for (const one of cases) rounds.set(one.name, await settle(await start(open, one)));
 };
 
-/** Runs rounds of a case and returns the µs a message of each. */
+/** Runs rounds of a case and returns the µs per message of each. */
 globalThis.slice = async (name, count) => {
   const times = [];
   while (times.length < count) times.push(await rounds.get(name)());
@@ -43,7 +42,7 @@ async function warmUp(open, cases) {
   }
 }
 
-/** Opens a client for one case. Returns how to prepare a number of messages, which returns how to have them measured. */
+/** Opens a client for one case. Returns a function that prepares a number of messages, which returns one that sends them. */
 async function start(open, { kind, size, isDispatched, together = 1 }) {
   FakeWebSocket.isDispatching = isDispatched;
   const isTicks = kind === "ticks";
@@ -71,7 +70,7 @@ async function start(open, { kind, size, isDispatched, together = 1 }) {
 
 const message = (data) => new MessageEvent("message", { data, origin: "ws://fake.invalid" });
 
-/** Sends messages in batches and hands the echo of each in. */
+/** Sends messages in batches and delivers the echo of each. */
 async function echo(client, socket, events, frames) {
   const before = client.received();
   const sentBefore = socket.sent;
@@ -81,7 +80,7 @@ async function echo(client, socket, events, frames) {
     await until(() => socket.sent - sentBefore >= end);
     while (next < end) {
       for (let i = 0; i < frames; i++) socket.deliver(events[next++]);
-      // In life a task ends here, and with it everything that waits for a promise gets its turn.
+      // In a browser each message is a task, so microtasks run before the next one.
       if (client.received() - before < next / frames) await until(() => client.received() - before >= next / frames);
     }
   }
@@ -95,23 +94,23 @@ async function push(client, socket, events, size) {
   }
 }
 
-/** A text as a socket gives it: in one piece, whatever it was joined from. */
+/** Flattens a concatenated string, since a socket delivers flat ones. */
 function flat(text) {
   /$/.test(text);
   return text;
 }
 
-/** Waits by microtasks, and only if they do not help by tasks. */
+/** Waits for microtasks, and after some of these for tasks. */
 async function until(isDone) {
   for (let turns = 0; !isDone(); turns++) {
-    if (turns > 100_000) throw new Error("a message got lost");
+    if (turns > 100_000) throw new Error("a message was lost");
     await (turns < 50 ? null : new Promise((resolve) => setTimeout(resolve)));
   }
 }
 
-/** Runs rounds until they take the time that they should; returns how to run another one. */
+/** Runs rounds until they take the desired time. Returns a function that runs another one. */
 async function settle(prepare) {
-  let count = ROUND.least;
+  let count = ROUND.min;
   const round = async () => {
     const run = prepare(count);
     globalThis.gc();
@@ -122,8 +121,8 @@ async function settle(prepare) {
   };
   for (let left = SETTLING; left > 0; left--) {
     const each = await round();
-    // A whole number of messages for any number of ticks that come together.
-    count = 8 * Math.round(Math.min(ROUND.most, Math.max(ROUND.least, (ROUND.time * 1000) / each)) / 8);
+    // A multiple of the number of ticks that arrive together.
+    count = 8 * Math.round(Math.min(ROUND.max, Math.max(ROUND.min, (ROUND.time * 1000) / each)) / 8);
   }
   return round;
 }

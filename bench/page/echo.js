@@ -1,12 +1,13 @@
+/** The page of the part `echo`: a client that is connected to real servers. */
 const clients = {};
 
-/** Opens a client for an `echo` or for `ticks`. */
+/** Opens a client for the server of `echo` or of `ticks`. */
 globalThis.connect = async (path, url, what) => {
   const { open } = await import(path);
   clients[what] = await open(url, what === "ticks");
 };
 
-/** Sends messages and waits until all have come back. Gives ms; with `timed` the time of each. */
+/** Sends messages and waits until all have come back. Returns the time in ms; with `timed` the round trip of each. */
 globalThis.exchange = async (isText, size, count, inFlight, timed) => {
   clients.echo.prepare(isText, size);
   const start = performance.now();
@@ -14,7 +15,7 @@ globalThis.exchange = async (isText, size, count, inFlight, timed) => {
   return timed ? [...times] : performance.now() - start;
 };
 
-/** Asks for ticks and waits for all of them. */
+/** Requests ticks and waits for all of them. Returns the time in ms. */
 globalThis.receive = async (count) => {
   clients.ticks.prepare(true, 2);
   const start = performance.now();
@@ -25,7 +26,7 @@ globalThis.receive = async (count) => {
   return performance.now() - start;
 };
 
-/** From nothing to a message that has come back, in ms. */
+/** The time from importing the client to the first answer, in ms. */
 globalThis.firstMessage = async (path, url) => {
   const start = performance.now();
   await globalThis.connect(path, url, "echo");
@@ -33,6 +34,7 @@ globalThis.firstMessage = async (path, url) => {
   return performance.now() - start;
 };
 
+/** Keeps the main thread busy. */
 globalThis.burn = (ms) => {
   const end = performance.now() + ms;
   while (performance.now() < end);
