@@ -73,6 +73,8 @@ struct Program {
     name: &'static str,
     /// Options of `cargo install`.
     options: &'static [&'static str],
+    /// The level of optimization if it is compiled here. Most programs only start others, so that they need none.
+    opt_level: &'static str,
     /// Whether no other version will do; otherwise a newer one of the same series does as well.
     is_exact: bool,
 }
@@ -152,19 +154,19 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
         Tool {
             // Its own lock file names a release of a dependency that has been withdrawn. Of the default features it has TLS, to drive
             // browsers on other machines.
-            name: "wasm-bindgen-cli", version: wasm_bindgen, source: Source::Crate(Program { name: "wasm-bindgen", options: &["--no-default-features"], is_exact: true }),
+            name: "wasm-bindgen-cli", version: wasm_bindgen, source: Source::Crate(Program { name: "wasm-bindgen", options: &["--no-default-features"], opt_level: "1", is_exact: true }),
             why: "joins wasm and JavaScript; has to be the version in Cargo.lock, or nothing links", seconds: 90,
             needs: &[Demos, Wasm, Bench],
         },
         Tool {
             // 0.22 needs a newer compiler than this project does. The default features download tools, which are installed here.
-            name: "trunk", version: "0.21.14".into(), source: Source::Crate(Program { name: "trunk", options: &["--locked", "--no-default-features"], is_exact: false }),
-            why: "builds the demos", seconds: 150,
+            name: "trunk", version: "0.21.14".into(), source: Source::Crate(Program { name: "trunk", options: &["--locked", "--no-default-features"], opt_level: "0", is_exact: false }),
+            why: "builds the demos", seconds: 120,
             needs: &[Demos, EndToEnd],
         },
         Tool {
-            name: "geckodriver", version: "0.37.1".into(), source: Source::Crate(Program { name: "geckodriver", options: &["--locked"], is_exact: false }),
-            why: "lets the wasm tests drive Firefox", seconds: 60,
+            name: "geckodriver", version: "0.37.1".into(), source: Source::Crate(Program { name: "geckodriver", options: &["--locked"], opt_level: "0", is_exact: false }),
+            why: "lets the wasm tests drive Firefox", seconds: 40,
             needs: &[Wasm],
         },
         Tool {
@@ -302,9 +304,8 @@ impl Tool {
     }
 }
 
-/// These programs wait for files, browsers and the network, so that a quick build is worth more than a fast program.
-const QUICK_BUILD: [(&str, &str); 4] = [
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+/// A quick build is worth more than a fast program.
+const QUICK_BUILD: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
@@ -332,7 +333,7 @@ impl Program {
             }
         }
         let install = workspace.command("cargo").args(self.cargo_install(package, version));
-        let install = install.env("CARGO_TARGET_DIR", builds);
+        let install = install.env("CARGO_TARGET_DIR", builds).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.opt_level);
         QUICK_BUILD.into_iter().fold(install, |install, (name, value)| install.env(name, value)).run()
     }
 
