@@ -512,7 +512,8 @@ impl<'a> Context<'a> {
     /// The server's explanation.
     fn reason(&self) -> String {
         let (Some(_), Payload::Text(text)) = (self.line, self.payload) else { return String::new() };
-        text.get(..text.floor_char_boundary(MAX_REASON)).unwrap_or_default().to_owned()
+        let end = (0..=MAX_REASON.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+        end.and_then(|end| text.get(..end)).unwrap_or_default().to_owned()
     }
 
     /// The channel that the line names, where the client may have to answer for one that it does not know.
