@@ -40,8 +40,8 @@ pub(crate) struct Options {
     /// Run only the tests whose name contains this
     #[arg(long, value_name = "NAME")]
     filter: Option<String>,
-    /// Also check the benchmarks, build the pages as they are deployed, and run the end-to-end tests with the tag @all: what takes long
-    /// and says little about the libraries
+    /// Also check the benchmarks, build the pages as they are deployed, and run the end-to-end tests with the tag @all: what takes
+    /// long and says little about the libraries
     #[arg(long)]
     all: bool,
 }

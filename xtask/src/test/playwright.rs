@@ -10,7 +10,7 @@ use crate::pages::Build;
 use crate::process::{Command, Scratch};
 use crate::workspace::Workspace;
 
-/// The tag of the tests that only run with `--all`.
+/// The tag of the tests that only run with `--all`, or if a filter selects them.
 const SLOW: &str = "@all";
 
 /// The npm package: its units, its size, and applications that use it.
@@ -60,8 +60,12 @@ fn units(workspace: &Workspace) -> Result<()> {
 fn playwright(workspace: &Workspace, options: &Options, tests: &Path, environment: &[(&str, &Path)]) -> Result<()> {
     let scratch = Scratch::new()?;
     let test = scratch.contain(workspace.command("playwright")).folder(tests).args(["test"]);
-    let test = test.args(options.filter.iter().flat_map(|name| ["--grep", name]));
-    let test = if options.all { test } else { test.args(["--grep-invert", SLOW]) };
+    let test = match &options.filter {
+        // A filter also selects slow tests.
+        Some(name) => test.args(["--grep", name]),
+        None if options.all => test,
+        None => test.args(["--grep-invert", SLOW]),
+    };
     let with_environment = |test: Command, (name, path): &(&str, &Path)| test.env(name, path);
     environment.iter().fold(test, with_environment).run()
 }
