@@ -7,7 +7,7 @@ use crate::experiment::Experiment;
 use crate::server::Implementation;
 
 const P99: &str = "Round trip, 99th percentile";
-const SCALE: &str = "each grid line is ten times the one below";
+const SCALE: &str = "logarithmic scale";
 const MIB: f64 = (1 << 20) as f64;
 
 /// The charts of an experiment that are not empty, each with the name of its file.
@@ -19,15 +19,15 @@ pub(super) fn of(results: &Results, experiment: Experiment) -> Vec<(String, Char
             steps("one or two worker processes, the same load", "worker processes of the server").cpu_and_latency()
         }
         Experiment::PingPeriod => {
-            steps("the same connections, which send more and more often", "one message every").cpu_and_latency()
+            steps("the same connections with shorter and shorter ping periods", "one message every").cpu_and_latency()
         }
         Experiment::Connections => {
-            let steps = steps("more and more connections, each sends as often", "connections");
+            let steps = steps("the number of connections varies, not the message rate of each", "connections");
             let memory = ("memory", steps.memory());
             steps.cpu_and_latency().into_iter().chain([memory]).collect()
         }
         Experiment::MessageSize => {
-            steps("the same connections and messages, larger and larger", "payload").cpu_and_latency()
+            steps("the same connections and message rate with larger and larger messages", "payload").cpu_and_latency()
         }
     };
     let charts = charts.into_iter().filter(|(_, chart)| !chart.is_empty());
@@ -46,7 +46,7 @@ impl StepCharts<'_> {
     fn cpu_and_latency(&self) -> Vec<(&'static str, Chart)> {
         let subtitle = format!("{}; {SCALE}", self.what);
         let latency = Chart { is_logarithmic: true, subtitle, ..self.chart(P99, "ms", results::p99, 1.0) };
-        vec![("cpu", self.chart("Processor time", "% of a core", results::cpu, 1.0)), ("latency", latency)]
+        vec![("cpu", self.chart("CPU time", "% of a core", results::cpu, 1.0)), ("latency", latency)]
     }
 
     fn memory(&self) -> Chart {
@@ -83,8 +83,8 @@ fn latency_over_time(results: &Results) -> Chart {
     });
     Chart {
         title: P99.to_owned(),
-        subtitle: format!("of each second while messages were counted; {SCALE}"),
-        x: "seconds since messages began to count".to_owned(),
+        subtitle: format!("in each second of the load; {SCALE}"),
+        x: "seconds since the start of the load".to_owned(),
         y: "ms".to_owned(),
         steps: Vec::new(),
         is_logarithmic: true,
@@ -98,8 +98,8 @@ fn memory_over_time(results: &Results) -> Chart {
     });
     Chart {
         title: "Memory of the server".to_owned(),
-        subtitle: "resident in all its processes, while connections are opened and then used".to_owned(),
-        x: "seconds since the first connection was opened".to_owned(),
+        subtitle: "resident, all its processes together, while connections open and then send".to_owned(),
+        x: "seconds since the first connection attempt".to_owned(),
         y: "MiB".to_owned(),
         steps: Vec::new(),
         is_logarithmic: false,

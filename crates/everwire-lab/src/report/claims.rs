@@ -39,8 +39,8 @@ fn influence(results: &Results) -> Option<String> {
     });
     Some(format!(
         "**“Load grows with pings and connections more than with message size.”** {}\n\n\
-         The factor by which the server's processor time grows when the varied quantity grows tenfold, assuming even growth between \
-         the ends of the range; in brackets the processor time at the ends, in per cent of a core:\n\n\
+         The factor by which the server's CPU time grows when the varied quantity grows tenfold, assuming even growth between \
+         the ends of the range; in brackets the CPU time at the ends, in per cent of a core:\n\n\
          | server | {} |\n|---|{}{}",
         verdicts.join(" "),
         columns.iter().map(|range| range.heading()).collect::<Vec<_>>().join(" | "),
@@ -192,7 +192,7 @@ fn comparison(one: &Runs<'_>, two: &Runs<'_>) -> Option<String> {
     let metrics: [(&str, Metric, Digits, &str); 3] = [
         ("p50", results::p50, milliseconds, " ms"),
         ("p99", results::p99, milliseconds, " ms"),
-        ("processor time", results::cpu, percent, " %"),
+        ("CPU time", results::cpu, percent, " %"),
     ];
     let clauses = metrics.into_iter().map(|(name, metric, digits, unit)| {
         let (before, after) = (one.statistics(metric)?, two.statistics(metric)?);
@@ -321,11 +321,11 @@ mod tests {
         let text = |trials| two_workers(&Results::of(vec![stored(Experiment::Workers, trials)])).unwrap();
         let line = "- Everwire: p50 differs no more than its runs do, 0.80 ms (0.70–0.90) and 0.40 ms (0.30–0.95); \
                     p99 differs no more than its runs do, 8.00 ms (7.00–9.00) and 4.00 ms (3.00–9.50); \
-                    processor time differs no more than its runs do, 40 % (39–41) and 60 % (20–61)";
+                    CPU time differs no more than its runs do, 40 % (39–41) and 60 % (20–61)";
         assert!(text(trials.clone()).contains(line), "{}", text(trials));
         trials.pop();
         let line = "p99 falls from 8.00 ms (7.00–9.00) to 3.50 ms (3.00–4.00); \
-                    processor time rises from 40 % (39–41) to 60 % (60–61)";
+                    CPU time rises from 40 % (39–41) to 60 % (60–61)";
         assert!(text(trials.clone()).contains(line), "{}", text(trials));
     }
 
@@ -334,10 +334,7 @@ mod tests {
         let mut trials = vec![run(0, 0, 1.0, 40.0, 8.0), run(1, 0, 2.0, 40.0, 8.0)];
         trials[1].outcome.as_mut().unwrap().summary.round_trips.lost = 3;
         let text = two_workers(&Results::of(vec![stored(Experiment::Workers, trials)])).unwrap();
-        assert!(
-            text.contains("processor time stays about the same, 40 % and 40 %; with two: 3 messages lost"),
-            "{text}"
-        );
+        assert!(text.contains("CPU time stays about the same, 40 % and 40 %; with two: 3 messages lost"), "{text}");
     }
 
     fn change(before: [f64; 3], after: [f64; 3]) -> Change {

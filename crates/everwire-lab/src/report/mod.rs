@@ -89,7 +89,7 @@ fn page(results: &Results, folder: &str) -> Option<String> {
 fn introduction(machine: &Machine) -> String {
     format!(
         "# Load experiments: results\n\n\
-         `cargo xtask lab` has measured this on {} and has written this page; no figure is written by hand. Servers and load \
+         `cargo xtask lab` measured this on {} and wrote this page; no figure is written by hand. Servers and load \
          generator (`everwire-load`) shared one machine: {}.",
         machine.day(),
         machine.hardware()
@@ -113,7 +113,7 @@ fn section(results: &Results, experiment: Experiment, machine_of_page: &Machine,
     let mut text = format!("## {}\n\n{}\n\n", title(experiment), settings(results, experiment)?);
     let machine = results.machines().find(|(its, _)| *its == experiment).map(|(_, machine)| machine);
     if let Some(difference) = machine.and_then(|machine| machine.difference_from(machine_of_page)) {
-        let _ = writeln!(text, "> Unlike what was measured last, this was measured {difference}.\n");
+        let _ = writeln!(text, "> Unlike the latest measurements, this was measured {difference}.\n");
     }
     let heading = match experiment {
         Experiment::Most | Experiment::Workers => None,
@@ -135,7 +135,7 @@ fn section(results: &Results, experiment: Experiment, machine_of_page: &Machine,
 
 fn title(experiment: Experiment) -> &'static str {
     match experiment {
-        Experiment::Most => "The greatest number of connections",
+        Experiment::Most => "The maximum number of connections",
         Experiment::Workers => "One worker process or two",
         Experiment::PingPeriod => "The influence of the ping period",
         Experiment::Connections => "The influence of the number of connections",
@@ -152,15 +152,15 @@ fn settings(results: &Results, experiment: Experiment) -> Option<String> {
     let connections = format!("{} connections", count(setting.connections.into()));
     let every = format!("a message every {}", time(&setting.ping_period));
     let payload = format!("{} bytes", setting.payload_bytes);
-    let seconds = format!("for {:.0} s after {:.0} s that do not count", summary.load_s, setting.warm_up_s);
+    let seconds = format!("for {:.0} s after a warm-up of {:.0} s", summary.load_s, setting.warm_up_s);
     let how_often = match all.iter().map(|runs| runs.summaries().count()).max() {
         None | Some(0 | 1) => "One run.".to_owned(),
-        Some(times) => format!("Medians of {times} runs, the least and the most in brackets."),
+        Some(times) => format!("Medians of {times} runs, with the minimum and maximum in brackets."),
     };
     let what = match experiment {
         Experiment::Most => format!(
             "{connections}, each with {every} of {payload}, {seconds}. A server has as many processes as the limit on open files \
-             makes necessary."
+             requires."
         ),
         Experiment::Workers => format!(
             "{connections}, each with {every} of {payload}, {seconds}. Each worker process has one thread for its connections, \
@@ -175,7 +175,7 @@ fn settings(results: &Results, experiment: Experiment) -> Option<String> {
 
 fn tables_by_step(results: &Results, experiment: Experiment, heading: &str) -> String {
     let mut text = format!(
-        "Processor time of the server, in per cent of a core:\n\n{}\n\n\
+        "CPU time of the server, in per cent of a core:\n\n{}\n\n\
          Round trip in ms, p50 / p99, and by how much the load generator itself was late:\n\n{}",
         tables::cpu(results, experiment, heading),
         tables::round_trips(results, experiment, heading)
@@ -215,10 +215,10 @@ fn how_to_read(machine: &Machine) -> String {
          - Every connection sends on a schedule of its own that a slow server does not move. A round trip counts from the time \
          that the message was due, so the wait behind a stalled server is part of it. “Sent late by” is the \
          load generator's own delay: its timers take up to 2 ms, which do not count in the round trip; more than that does.\n\
-         - A figure is the median of its runs, with the least and the most in brackets. In each run every server takes every step, \
+         - A figure is the median of its runs, with the minimum and maximum in brackets. In each run every server takes every step, \
          in turns. Losses are the sum over all runs.\n\
          - The load generator warms the server up with messages that do not count: a just-in-time compiler makes a server faster.\n\
-         - Processor time is that of all processes of the server, from the system's scheduler, in per cent of one core. It does \
+         - CPU time is that of all processes of the server, from the system's scheduler, in per cent of one core. It does \
          not depend on other load, but a server with little to do spends more on each message than one under load.\n\
          - Latency depends on other load: the load generator used a part of the same {} cores.\n\
          - Memory is the peak resident memory of the server's processes, including what they had before the first connection and, in \
@@ -227,7 +227,7 @@ fn how_to_read(machine: &Machine) -> String {
          - A process of Everwire has a thread for each core, except in “{WORKERS}”, where it has one. A process of Node.js has one for \
          JavaScript. With several workers, Everwire's share a port and the system gives each its connections (`--reuse-port`). \
          Those of Node.js have one more process above them, of its `cluster` module, which hands out connections: `2 + 1` is two that \
-         serve and this one; its processor time and its memory count.\n\
+         serve and this one; its CPU time and its memory count.\n\
          - The servers that Everwire is compared with are in `bench/reference`: each does no more than echo, without compression. socket.io and \
          SocketCluster give an application more than a bare WebSocket (events, acknowledgements, channels), and each message pays.\n\
          - The command lines work in the project's root after `cargo xtask setup` and `cargo build --release -p everwire-companion -p \
@@ -274,8 +274,8 @@ mod tests {
         });
         let remark =
             "measured on 2025-12-31, on another machine (a processor, 32 cores, 16 GiB, Linux 6) and with Node.js 22.";
-        assert!(text.contains(remark) && text.contains("has measured this on 2026-01-02"), "{text}");
-        assert!(!page_of_two(|_| ()).contains("Unlike what"));
+        assert!(text.contains(remark) && text.contains("measured this on 2026-01-02"), "{text}");
+        assert!(!page_of_two(|_| ()).contains("Unlike the latest"));
     }
 
     #[test]

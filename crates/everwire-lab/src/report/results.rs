@@ -123,7 +123,7 @@ pub(super) type Metric = fn(&Summary) -> Option<f64>;
 /// A count of one run; several runs give a sum.
 pub(super) type Counter = fn(&Summary) -> u64;
 
-/// Processor time of the server, in per cent of a core.
+/// CPU time of the server, in per cent of a core.
 pub(super) fn cpu(summary: &Summary) -> Option<f64> {
     summary.server.as_ref().map(|server| server.cpu_percent)
 }
@@ -210,12 +210,12 @@ impl Statistics {
     }
 }
 
-/// How a server's processor time grew with the varied quantity, between the first and the last step without a flaw.
+/// How a server's CPU time grew with the varied quantity, between the first and the last step without a flaw.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Growth {
     pub(super) from: MeasuredStep,
     pub(super) to: MeasuredStep,
-    /// The processor time at either, in per cent of a core.
+    /// The CPU time at either, in per cent of a core.
     pub(super) cpu: (f64, f64),
 }
 
@@ -236,7 +236,7 @@ impl Growth {
         (to.x > from.x).then(|| Self { from: from.clone(), to: to.clone(), cpu: (less, more) })
     }
 
-    /// The factor by which the processor time grows when the varied quantity grows tenfold, assuming even (power-law) growth. It makes
+    /// The factor by which the CPU time grows when the varied quantity grows tenfold, assuming even (power-law) growth. It makes
     /// experiments with different ranges comparable.
     pub(super) fn tenfold(&self) -> f64 {
         10_f64.powf((self.cpu.1 / self.cpu.0).ln() / (self.to.x / self.from.x).ln())

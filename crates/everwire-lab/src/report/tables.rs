@@ -8,7 +8,7 @@ use crate::text::{Digits, count, mebibytes, milliseconds, percent};
 /// A cell without a figure.
 const NONE: &str = "–";
 
-/// Processor time: a row for each step, a column for each server.
+/// CPU time: a row for each step, a column for each server.
 pub(super) fn cpu(results: &Results, experiment: Experiment, heading: &str) -> String {
     by_step(results, experiment, heading, |runs| Some(runs.statistics(results::cpu)?.text(percent, " %"))).markdown()
 }
