@@ -184,6 +184,8 @@ const everwire = {
   answer(socket, text) {
     const limits = "time=1795219200000 heartbeat=25000 message=1048576 credits=64 subscriptions=256 expires=120000 acked=0";
     for (const line of text.split("\x1e")) {
+      // Without an answer, a client that waits for its turn for long would lose its connection.
+      if (line.startsWith("ping ")) socket.deliverLater(`pong ${line.slice("ping ".length)} 1795219200000`);
       if (line.startsWith("hello")) socket.deliverLater(`welcome q3Zt generation=1 ${limits} secret=Jm4x`);
       if (line.startsWith("sub")) socket.deliverLater("subscribed ticks 9f.0.0");
     }
