@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::channels;
 use crate::companion::Companion;
 use crate::config::Config;
-use crate::lab::Meter;
+use crate::lab::StreamMeter;
 
 /// A companion server, bound to its port.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Server {
         let accept_loop = AcceptLoop::with_listener(companion.everwire(), listener, server).await;
         let accept_loop = accept_loop.map_err(|source| StartError::Listen { address, source })?;
         companion.files().remove_leftovers();
-        Ok(Self { accept_loop: accept_loop.observe(|| Arc::new(Meter::default())), companion })
+        Ok(Self { accept_loop: accept_loop.observe(|| Arc::new(StreamMeter::default())), companion })
     }
 
     /// The address of the listener, with the port that the system chose for port 0.

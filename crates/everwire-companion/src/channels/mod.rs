@@ -8,7 +8,6 @@
 
 mod chat;
 mod live;
-mod monitor;
 mod rules;
 mod state;
 mod ticker;
@@ -25,11 +24,11 @@ use tokio::time::sleep;
 
 use crate::companion::Companion;
 use crate::config::Config;
+use crate::monitor;
 use crate::tracker::Tracker;
 use rules::Rules;
 
 pub use live::LogTap;
-pub(crate) use monitor::publish as publish_sample;
 pub(crate) use tokens::{Tokens, token};
 
 /// How long publishing goes on without subscribers: a page that reloads or reconnects subscribes again.

@@ -6,8 +6,9 @@ use everwire_companion_api::chat::{Message, Typing};
 use everwire_server::channels::{Action, Authentication, Authorize, ChannelOptions, ClientPublish, Denied, Identity};
 
 use super::tokens::Tokens;
-use super::{chat, monitor, ticker, tracker};
+use super::{chat, ticker, tracker};
 use crate::config::Config;
+use crate::monitor;
 use Right::{Presence, Publish, Subscribe};
 
 /// The first pattern that matches a channel's name holds.
@@ -18,8 +19,8 @@ const CHANNELS: &[Channels] = &[
     Channels::new("live/*", &[Subscribe]),
     Channels::new("ticker/*", &[Subscribe]).options(ticker::options).named(ticker::is_channel),
     Channels::new("tracker", &[Subscribe]).options(tracker::options),
-    Channels::new("monitor", &[Subscribe]).options(monitor::points).with_monitor(),
-    Channels::new("monitor/detail", &[Subscribe]).options(monitor::status).with_monitor(),
+    Channels::new("monitor", &[Subscribe]).options(monitor::points_options).with_monitor(),
+    Channels::new("monitor/detail", &[Subscribe]).options(monitor::status_options).with_monitor(),
     Channels::new("counter/*", &[Subscribe, Publish]),
 ];
 

@@ -7,8 +7,8 @@ use bytesize::ByteSize;
 use everwire_companion_api::files::{Limits, ResumeKey, StoredFile};
 use tokio::time::Instant;
 
-use super::disk::FileId;
-use super::name::{BadName, FileName};
+use super::name::{FileName, FileNameError};
+use super::store::FileId;
 use super::upload::Upload;
 
 /// Limits of `/files`. An upload over one of them is refused with a sentence that says what to do.
@@ -35,15 +35,15 @@ pub struct FileLimits {
 #[derive(Debug)]
 pub(crate) struct Inventory {
     limits: FileLimits,
-    stored: BTreeMap<FileId, Stored>,
-    unfinished: HashMap<ResumeKey, Unfinished>,
+    stored: BTreeMap<FileId, CompleteFile>,
+    unfinished: HashMap<ResumeKey, UnfinishedUpload>,
     /// Uploads that gave up their room and have not been ended yet.
     displaced: Vec<Upload>,
 }
 
 /// A complete file.
 #[derive(Debug)]
-struct Stored {
+struct CompleteFile {
     info: FileInfo,
     resume: ResumeKey,
     expires: Instant,
@@ -51,7 +51,7 @@ struct Stored {
 
 /// A file that is being received or waits to be resumed. Its whole size is reserved.
 #[derive(Debug)]
-struct Unfinished {
+struct UnfinishedUpload {
     name: FileName,
     size: u64,
     upload: Upload,
@@ -60,9 +60,9 @@ struct Unfinished {
 
 /// The outcome of a request to upload.
 #[derive(Debug)]
-pub(crate) enum Begin {
+pub(crate) enum BeginOutcome {
     /// The client has uploaded this file already.
-    Stored(FileInfo),
+    Complete(FileInfo),
     /// A new upload, or one that is resumed.
     Upload(Upload),
 }
@@ -89,7 +89,7 @@ pub(crate) struct FileInfo {
 
 /// Why an upload cannot start.
 #[derive(Debug)]
-pub(crate) struct UploadRefused {
+pub(crate) struct UploadRejected {
     /// A sentence for the visitor.
     pub(crate) message: String,
     /// Whether the same request would be refused again.
@@ -131,20 +131,21 @@ impl Inventory {
         size: u64,
         now: Instant,
         make: impl FnOnce() -> Upload,
-    ) -> Result<Begin, UploadRefused> {
+    ) -> Result<BeginOutcome, UploadRejected> {
         if let Some(stored) = self.stored.values().find(|stored| stored.resume == *resume) {
             check_same_file((&stored.info.name, stored.info.size), (&name, size))?;
-            return Ok(Begin::Stored(stored.info.clone()));
+            return Ok(BeginOutcome::Complete(stored.info.clone()));
         }
         if let Some(unfinished) = self.unfinished.get_mut(resume) {
             check_same_file((&unfinished.name, unfinished.size), (&name, size))?;
             unfinished.last_activity = now;
-            return Ok(Begin::Upload(unfinished.upload.clone()));
+            return Ok(BeginOutcome::Upload(unfinished.upload.clone()));
         }
         self.make_room(size, now)?;
         let upload = make();
-        self.unfinished.insert(resume.clone(), Unfinished { name, size, upload: upload.clone(), last_activity: now });
-        Ok(Begin::Upload(upload))
+        self.unfinished
+            .insert(resume.clone(), UnfinishedUpload { name, size, upload: upload.clone(), last_activity: now });
+        Ok(BeginOutcome::Upload(upload))
     }
 
     /// Records activity of an upload, which restarts its time limits.
@@ -163,10 +164,10 @@ impl Inventory {
         now: Instant,
         now_ms: f64,
     ) -> Option<FileInfo> {
-        let Unfinished { name, size, .. } = self.take(resume, id)?;
+        let UnfinishedUpload { name, size, .. } = self.take(resume, id)?;
         let lasts = self.limits.finished;
         let info = FileInfo { id, name, size, sha256, added: now_ms, expires: now_ms + lasts.as_secs_f64() * 1e3 };
-        self.stored.insert(id, Stored { info: info.clone(), resume: resume.clone(), expires: now + lasts });
+        self.stored.insert(id, CompleteFile { info: info.clone(), resume: resume.clone(), expires: now + lasts });
         Some(info)
     }
 
@@ -214,7 +215,7 @@ impl Inventory {
     }
 
     /// Removes the upload of this key if it has this id. Another was started later with the same key.
-    fn take(&mut self, resume: &ResumeKey, id: FileId) -> Option<Unfinished> {
+    fn take(&mut self, resume: &ResumeKey, id: FileId) -> Option<UnfinishedUpload> {
         let is_own = self.unfinished.get(resume).is_some_and(|unfinished| unfinished.upload.id() == id);
         if is_own { self.unfinished.remove(resume) } else { None }
     }
@@ -229,7 +230,7 @@ impl Inventory {
     }
 
     /// Makes room for an upload of this size by displacing idle ones, or refuses it.
-    fn make_room(&mut self, size: u64, now: Instant) -> Result<(), UploadRefused> {
+    fn make_room(&mut self, size: u64, now: Instant) -> Result<(), UploadRejected> {
         self.check_size(size)?;
         let missing = (self.used() + size).saturating_sub(self.limits.store_bytes);
         let is_crowded = self.count() >= self.limits.files;
@@ -254,26 +255,26 @@ impl Inventory {
         self.check_room(size, now)
     }
 
-    fn check_size(&self, size: u64) -> Result<(), UploadRefused> {
+    fn check_size(&self, size: u64) -> Result<(), UploadRejected> {
         let limit = self.limits.file_bytes.min(self.limits.store_bytes);
         if size > limit {
             let (size, limit) = (readable(size), readable(limit));
-            return Err(UploadRefused::permanent(format!(
+            return Err(UploadRejected::permanent(format!(
                 "The file has {size}, and one may have {limit}. Split it, or start the server with a larger --max-file-bytes."
             )));
         }
         Ok(())
     }
 
-    fn check_room(&self, size: u64, now: Instant) -> Result<(), UploadRefused> {
+    fn check_room(&self, size: u64, now: Instant) -> Result<(), UploadRejected> {
         let count = self.count();
         if count >= self.limits.files {
             let advice = self.advice("--max-files", now);
-            return Err(UploadRefused::temporary(format!("The store is full: it has {count} files. {advice}")));
+            return Err(UploadRejected::temporary(format!("The store is full: it has {count} files. {advice}")));
         }
         let used = self.used();
         if size > self.limits.store_bytes - used {
-            return Err(UploadRefused::temporary(format!(
+            return Err(UploadRejected::temporary(format!(
                 "The store is full: {} of {} are taken, and this file needs {}. {}",
                 readable(used),
                 readable(self.limits.store_bytes),
@@ -301,7 +302,7 @@ impl Inventory {
     }
 }
 
-impl UploadRefused {
+impl UploadRejected {
     pub(crate) fn permanent(message: String) -> Self {
         Self { message, is_final: true }
     }
@@ -311,8 +312,8 @@ impl UploadRefused {
     }
 }
 
-impl From<BadName> for UploadRefused {
-    fn from(bad: BadName) -> Self {
+impl From<FileNameError> for UploadRejected {
+    fn from(bad: FileNameError) -> Self {
         Self::permanent(bad.to_string())
     }
 }
@@ -336,13 +337,13 @@ impl From<&FileLimits> for Limits {
 }
 
 /// Checks that a key is used for one file only.
-fn check_same_file(known: (&FileName, u64), requested: (&FileName, u64)) -> Result<(), UploadRefused> {
+fn check_same_file(known: (&FileName, u64), requested: (&FileName, u64)) -> Result<(), UploadRejected> {
     let (name, size) = known;
     if known == requested {
         return Ok(());
     }
     let message = format!("This key belongs to \u{201c}{name}\u{201d} with {size} bytes: choose another key.");
-    Err(UploadRefused::permanent(message))
+    Err(UploadRejected::permanent(message))
 }
 
 /// A size in powers of 1,000.

@@ -11,7 +11,7 @@ pub(crate) struct FileName(String);
 
 /// Why a text is refused as a file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadName {
+pub(crate) enum FileNameError {
     #[error("The file has no name; give it one.")]
     Empty,
     #[error("The name is longer than {MAX_BYTES} bytes; shorten it.")]
@@ -29,27 +29,27 @@ pub(crate) enum BadName {
 }
 
 impl FileName {
-    pub(crate) fn parse(text: &str) -> Result<Self, BadName> {
+    pub(crate) fn parse(text: &str) -> Result<Self, FileNameError> {
         if text.is_empty() {
-            return Err(BadName::Empty);
+            return Err(FileNameError::Empty);
         }
         if text.len() > MAX_BYTES {
-            return Err(BadName::Long);
+            return Err(FileNameError::Long);
         }
         if text.contains(['/', '\\']) || text == "." || text == ".." {
-            return Err(BadName::Path);
+            return Err(FileNameError::Path);
         }
         if text.chars().any(is_invisible) {
-            return Err(BadName::Invisible);
+            return Err(FileNameError::Invisible);
         }
         if text.contains(['<', '>', ':', '"', '|', '?', '*']) {
-            return Err(BadName::Character);
+            return Err(FileNameError::Character);
         }
         if text.starts_with(char::is_whitespace) || text.ends_with(|char: char| char.is_whitespace() || char == '.') {
-            return Err(BadName::Edge);
+            return Err(FileNameError::Edge);
         }
         if is_reserved(text) {
-            return Err(BadName::Reserved);
+            return Err(FileNameError::Reserved);
         }
         Ok(Self(text.to_owned()))
     }
@@ -123,36 +123,36 @@ mod tests {
     #[test]
     fn names_that_are_paths_or_deceive_are_refused_with_the_reason() {
         for (name, why) in [
-            ("", BadName::Empty),
-            ("..", BadName::Path),
-            (".", BadName::Path),
-            ("../../etc/passwd", BadName::Path),
-            ("a\\b", BadName::Path),
-            ("a\nb", BadName::Invisible),
-            ("a\0", BadName::Invisible),
-            ("invoice\u{202e}fdp.exe", BadName::Invisible),
-            ("a\u{85}b", BadName::Invisible),
-            ("a\u{2028}b", BadName::Invisible),
-            ("\u{3164}", BadName::Invisible),
-            ("a\u{115f}b", BadName::Invisible),
-            ("a\u{2800}b", BadName::Invisible),
-            ("a<b", BadName::Character),
-            ("final?.txt", BadName::Character),
-            ("a.txt:stream", BadName::Character),
-            ("\"a\"", BadName::Character),
-            ("*", BadName::Character),
-            (" a", BadName::Edge),
-            ("a.", BadName::Edge),
-            ("a ", BadName::Edge),
-            ("nul", BadName::Reserved),
-            ("Com1.txt", BadName::Reserved),
-            ("LPT9", BadName::Reserved),
-            ("aux .c", BadName::Reserved),
-            ("com0", BadName::Reserved),
-            ("COM\u{b9}.txt", BadName::Reserved),
-            ("lpt\u{b3}", BadName::Reserved),
-            ("conin$", BadName::Reserved),
-            ("CONOUT$.log", BadName::Reserved),
+            ("", FileNameError::Empty),
+            ("..", FileNameError::Path),
+            (".", FileNameError::Path),
+            ("../../etc/passwd", FileNameError::Path),
+            ("a\\b", FileNameError::Path),
+            ("a\nb", FileNameError::Invisible),
+            ("a\0", FileNameError::Invisible),
+            ("invoice\u{202e}fdp.exe", FileNameError::Invisible),
+            ("a\u{85}b", FileNameError::Invisible),
+            ("a\u{2028}b", FileNameError::Invisible),
+            ("\u{3164}", FileNameError::Invisible),
+            ("a\u{115f}b", FileNameError::Invisible),
+            ("a\u{2800}b", FileNameError::Invisible),
+            ("a<b", FileNameError::Character),
+            ("final?.txt", FileNameError::Character),
+            ("a.txt:stream", FileNameError::Character),
+            ("\"a\"", FileNameError::Character),
+            ("*", FileNameError::Character),
+            (" a", FileNameError::Edge),
+            ("a.", FileNameError::Edge),
+            ("a ", FileNameError::Edge),
+            ("nul", FileNameError::Reserved),
+            ("Com1.txt", FileNameError::Reserved),
+            ("LPT9", FileNameError::Reserved),
+            ("aux .c", FileNameError::Reserved),
+            ("com0", FileNameError::Reserved),
+            ("COM\u{b9}.txt", FileNameError::Reserved),
+            ("lpt\u{b3}", FileNameError::Reserved),
+            ("conin$", FileNameError::Reserved),
+            ("CONOUT$.log", FileNameError::Reserved),
         ] {
             assert_eq!(FileName::parse(name), Err(why), "{name:?}");
         }
@@ -187,7 +187,7 @@ mod tests {
         let mut count = 0;
         for code in format.into_iter().flatten() {
             let name = format!("a{}b", char::from_u32(code).unwrap());
-            assert_eq!(FileName::parse(&name), Err(BadName::Invisible), "U+{code:04X}");
+            assert_eq!(FileName::parse(&name), Err(FileNameError::Invisible), "U+{code:04X}");
             count += 1;
         }
         assert_eq!(count, 170, "the size of the category");
@@ -196,6 +196,6 @@ mod tests {
     #[test]
     fn a_name_has_at_most_255_bytes_not_characters() {
         assert!(FileName::parse(&"a".repeat(255)).is_ok());
-        assert_eq!(FileName::parse(&"ä".repeat(128)), Err(BadName::Long));
+        assert_eq!(FileName::parse(&"ä".repeat(128)), Err(FileNameError::Long));
     }
 }

@@ -11,10 +11,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::inventory::{Begin, FileInfo, UploadRefused};
+use super::inventory::{BeginOutcome, FileInfo, UploadRejected};
 use super::name::FileName;
 use super::upload::{Attachment, Chunk, Upload, WINDOW};
-use super::{FileLimits, Store, task};
+use super::{FileLimits, Store, attachment, upload};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -28,14 +28,14 @@ fn key(text: &str) -> ResumeKey {
     format!("a-key-that-is-long-enough-{text}").try_into().unwrap()
 }
 
-fn request(store: &Arc<Store>, name: &str, size: u64) -> Result<Begin, UploadRefused> {
-    task::begin(store, &key(name), FileName::parse(name).unwrap(), size)
+fn request(store: &Arc<Store>, name: &str, size: u64) -> Result<BeginOutcome, UploadRejected> {
+    upload::begin(store, &key(name), FileName::parse(name).unwrap(), size)
 }
 
 fn begin(store: &Arc<Store>, name: &str, size: u64) -> Upload {
     match request(store, name, size).unwrap() {
-        Begin::Upload(upload) => upload,
-        Begin::Stored(file) => panic!("{file:?} is there already"),
+        BeginOutcome::Upload(upload) => upload,
+        BeginOutcome::Complete(file) => panic!("{file:?} is there already"),
     }
 }
 
@@ -63,9 +63,9 @@ async fn receive(recorder: &Recorder, kind: &str) -> Value {
     let received = async {
         loop {
             for message in recorder.messages() {
-                let news: Value = serde_json::from_str(message.as_text().unwrap()).unwrap();
-                if news["type"] == kind {
-                    return news;
+                let event: Value = serde_json::from_str(message.as_text().unwrap()).unwrap();
+                if event["type"] == kind {
+                    return event;
                 }
             }
             tokio::task::yield_now().await;
@@ -329,4 +329,13 @@ async fn chunks_of_an_older_generation_take_no_room_from_the_current_one() {
             assert_eq!(upload.chunk(Chunk { generation, offset, bytes: bytes.clone() }), Ok(()), "{offset}");
         }
     }
+}
+
+#[test]
+fn a_name_cannot_break_out_of_its_header() {
+    let name = FileName::parse("a'; x=\u{fc} 100%.txt").unwrap();
+    assert_eq!(
+        attachment(&name),
+        "attachment; filename=\"a__ x__ 100_.txt\"; filename*=UTF-8''a%27%3B%20x%3D%C3%BC%20100%25.txt"
+    );
 }

@@ -7,26 +7,26 @@ use super::machine::tenths;
 
 /// The counters of the server at one moment.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Counts {
+pub(crate) struct TrafficCounters {
     /// The name of each endpoint, its open connections and totals.
     endpoints: Vec<(String, u64, Totals)>,
     workers: Vec<(WorkerLoad, Totals)>,
 }
 
 /// The last reading of the server's totals, which rates are computed from.
-pub(crate) struct Traffic {
+pub(crate) struct TrafficMeter {
     read_at: Instant,
     endpoints: Vec<Totals>,
     workers: Vec<Totals>,
 }
 
 /// Rates of the server since the reading before.
-pub(crate) struct Reading {
+pub(crate) struct TrafficRates {
     pub(crate) endpoints: Vec<EndpointTraffic>,
     pub(crate) workers: Vec<WorkerTraffic>,
 }
 
-impl Counts {
+impl TrafficCounters {
     /// Reads the counters.
     pub(crate) fn read(everwire: &Everwire) -> Self {
         let endpoints = everwire.endpoints();
@@ -50,9 +50,9 @@ impl Counts {
     }
 }
 
-impl Traffic {
+impl TrafficMeter {
     /// Takes the first reading.
-    pub(crate) fn start(counts: Counts, now: Instant) -> Self {
+    pub(crate) fn start(counts: TrafficCounters, now: Instant) -> Self {
         Self {
             read_at: now,
             endpoints: counts.endpoints.into_iter().map(|(_, _, totals)| totals).collect(),
@@ -61,7 +61,7 @@ impl Traffic {
     }
 
     /// Reads the counters and computes rates.
-    pub(crate) fn read(&mut self, counts: Counts, now: Instant) -> Reading {
+    pub(crate) fn read(&mut self, counts: TrafficCounters, now: Instant) -> TrafficRates {
         let seconds = (now - self.read_at).as_secs_f64();
         self.read_at = now;
         let endpoints = counts.endpoints.into_iter().zip(&mut self.endpoints);
@@ -79,7 +79,7 @@ impl Traffic {
                 largest_queue: load.largest_queue,
             }
         });
-        Reading { endpoints: endpoints.collect(), workers: workers.collect() }
+        TrafficRates { endpoints: endpoints.collect(), workers: workers.collect() }
     }
 }
 
@@ -97,7 +97,7 @@ fn advance(totals: &mut Totals, after: Totals, seconds: f64) -> Rates {
     }
 }
 
-/// Counts a second.
+/// Counts per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Rates {
     messages_in: f64,
@@ -118,9 +118,9 @@ mod tests {
         totals
     }
 
-    fn counts(messages_in: u64, bytes_out: u64) -> Counts {
+    fn counts(messages_in: u64, bytes_out: u64) -> TrafficCounters {
         let totals = totals(messages_in, bytes_out);
-        Counts {
+        TrafficCounters {
             endpoints: vec![("/echo".to_owned(), 1, totals)],
             workers: vec![(WorkerLoad::default(), totals), (WorkerLoad::default(), totals)],
         }
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_rate_is_computed_over_the_time_that_passed() {
         let start = Instant::now();
-        let mut traffic = Traffic::start(counts(1_000, 0), start);
+        let mut traffic = TrafficMeter::start(counts(1_000, 0), start);
         let reading = traffic.read(counts(1_300, 90), start + Duration::from_millis(1_500));
         let echo = &reading.endpoints[0];
         assert_eq!((echo.connections, echo.messages_in, echo.messages_out, echo.bytes_out), (1, 200.0, 0.0, 60.0));

@@ -50,7 +50,7 @@ pub(super) fn start(companion: &Companion) {
     publisher::spawn_while_subscribed(companion, market::Market::new(&config.feed));
     publisher::spawn_while_subscribed(companion, currency::Exchange::new(seed));
     publisher::spawn_while_subscribed(companion, banner::Announcer);
-    publisher::spawn_while_subscribed(companion, monitor::Monitor);
+    publisher::spawn_while_subscribed(companion, monitor::MonitorPublisher);
     let publishing = companion.clone();
     companion.spawn(async move { news::publish(&publishing).await });
     log::start(companion);

@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 use super::publisher::{Publisher, ticks};
 use crate::companion::Companion;
-use crate::monitor::{Counts, Machine, Traffic, tenths};
+use crate::monitor::{MachineSampler, TrafficCounters, TrafficMeter, tenths};
 
 /// The time between two samples.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Publishes what the server does, and with `--monitor` also what its machine does.
 #[derive(Debug)]
-pub(super) struct Monitor;
+pub(super) struct MonitorPublisher;
 
-impl Publisher for Monitor {
+impl Publisher for MonitorPublisher {
     type Item = Sample;
 
     const CHANNEL: Channel<Sample> = MONITOR;
@@ -24,8 +24,9 @@ impl Publisher for Monitor {
     async fn run(&mut self, companion: &Companion) {
         let everwire = companion.everwire();
         // Reading hundreds of small files takes milliseconds, which would block a worker.
-        let mut machine = if companion.config().monitor { spawn_blocking(Machine::open).await.ok() } else { None };
-        let mut traffic = Traffic::start(Counts::read(everwire), Instant::now());
+        let mut machine =
+            if companion.config().monitor { spawn_blocking(MachineSampler::open).await.ok() } else { None };
+        let mut traffic = TrafficMeter::start(TrafficCounters::read(everwire), Instant::now());
         let mut ticks = ticks(PERIOD);
         ticks.reset();
         loop {
@@ -36,7 +37,7 @@ impl Publisher for Monitor {
             {
                 (machine, sample.machine) = (Some(opened), Some(read));
             }
-            for endpoint in traffic.read(Counts::read(everwire), Instant::now()).endpoints {
+            for endpoint in traffic.read(TrafficCounters::read(everwire), Instant::now()).endpoints {
                 sample.connections += endpoint.connections;
                 sample.messages_in += endpoint.messages_in;
                 sample.messages_out += endpoint.messages_out;
@@ -47,7 +48,7 @@ impl Publisher for Monitor {
     }
 }
 
-fn read(mut machine: Machine) -> (Machine, MachineSample) {
+fn read(mut machine: MachineSampler) -> (MachineSampler, MachineSample) {
     let reading = machine.read(false);
     let cores = reading.cores.len().max(1) as f64;
     let sample = MachineSample {
