@@ -1,6 +1,7 @@
 //! Faults that tests and visitors request with `?fault=`, to see and to prove that clients recover.
-
-mod network;
+//!
+//! A fault that only a WebSocket can have ends the connection or mixes garbage into its messages. The others are a simulated network, which
+//! the lab uses over HTTP as well.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +10,12 @@ use axum::http::StatusCode;
 use everwire_server::{EncodedMessage, Interceptor, Intervention, Message};
 use tokio::time::Instant;
 
-pub(crate) use network::{Network, Path};
+/// The minimal retransmission timeout of TCP on Linux (`TCP_RTO_MIN`).
+const RETRANSMISSION_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The greatest number of losses in a row. The timeout doubles with each (RFC 6298 section 5.5); after five a message is six
+/// seconds late.
+const MAX_LOSSES: u32 = 5;
 
 /// The grammar of faults, for error messages and `--help`.
 pub(crate) const GRAMMAR: &str = "drop:N, half-open:N, delay:MS and jitter:MS (at most 60000), \
@@ -28,7 +34,7 @@ pub(crate) struct Faults {
     pub(crate) refuse: Option<StatusCode>,
     /// The faults that end the connection, each after so many messages in both directions together.
     ends: Vec<(u64, Intervention)>,
-    network: Network,
+    network: SimulatedNetwork,
     garbage: bool,
 }
 
@@ -70,7 +76,7 @@ impl Faults {
     }
 
     /// The requested network, unless there is a fault that only a WebSocket can have.
-    pub(crate) fn network_alone(&self) -> Option<Network> {
+    pub(crate) fn network_alone(&self) -> Option<SimulatedNetwork> {
         (self.ends.is_empty() && !self.garbage).then_some(self.network)
     }
 }
@@ -93,7 +99,7 @@ fn parse_close_code(code: &str) -> Option<u16> {
 #[derive(Debug)]
 pub(crate) struct FaultInjector {
     faults: Faults,
-    path: Path,
+    path: NetworkPath,
     messages: u64,
     garbage_sent: u64,
     delayed: VecDeque<(Instant, EncodedMessage)>,
@@ -168,6 +174,58 @@ fn size_held(message: &EncodedMessage) -> usize {
     message.bytes() + size_of::<(Instant, EncodedMessage)>()
 }
 
+/// A network with latency, jitter and loss between server and client.
+///
+/// Data that is lost under TCP arrives late: it is retransmitted, and everything behind it waits. So `loss` delays a message
+/// by the retransmissions that it would have needed, and keeps the order.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct SimulatedNetwork {
+    /// The latency of every message.
+    delay: Duration,
+    /// The greatest additional latency, evenly distributed.
+    jitter: Duration,
+    /// The share of messages that are lost and retransmitted, from 0 to 1.
+    loss: f64,
+}
+
+/// One direction of a connection over a [`SimulatedNetwork`].
+#[derive(Debug)]
+pub(crate) struct NetworkPath {
+    network: SimulatedNetwork,
+    random: fastrand::Rng,
+    /// The arrival of the previous message, which must not be overtaken.
+    previous: Option<Instant>,
+}
+
+impl SimulatedNetwork {
+    pub(crate) fn path(self) -> NetworkPath {
+        self.path_with(fastrand::Rng::new())
+    }
+
+    fn path_with(self, random: fastrand::Rng) -> NetworkPath {
+        NetworkPath { network: self, random, previous: None }
+    }
+}
+
+impl NetworkPath {
+    /// The arrival time of a message that is sent now.
+    pub(crate) fn arrival(&mut self, now: Instant) -> Instant {
+        let SimulatedNetwork { delay, jitter, loss } = self.network;
+        let mut arrival = now + delay + jitter.mul_f64(self.random.f64());
+        let mut timeout = RETRANSMISSION_TIMEOUT;
+        for _ in 0..MAX_LOSSES {
+            if self.random.f64() >= loss {
+                break;
+            }
+            arrival += timeout;
+            timeout *= 2;
+        }
+        let arrival = self.previous.map_or(arrival, |previous| previous.max(arrival));
+        self.previous = Some(arrival);
+        arrival
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,7 +252,8 @@ mod tests {
         assert_eq!(Faults::parse("refuse:503").unwrap().refuse, Some(StatusCode::SERVICE_UNAVAILABLE));
         let both = Faults::parse("delay:250, garbage").unwrap();
         assert_eq!((both.network.delay, both.garbage), (Duration::from_millis(250), true));
-        let network = Network { delay: Duration::from_millis(9), jitter: Duration::from_millis(8), loss: 0.025 };
+        let network =
+            SimulatedNetwork { delay: Duration::from_millis(9), jitter: Duration::from_millis(8), loss: 0.025 };
         assert_eq!(Faults::parse("delay:9,jitter:8,loss:2.5").unwrap().network, network);
     }
 
@@ -270,5 +329,53 @@ mod tests {
             })
             .collect();
         assert_eq!(kinds, "tbtrbr");
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// The latency of each of a thousand messages that are sent so far apart that none waits for another.
+    fn lateness(network: SimulatedNetwork) -> Vec<Duration> {
+        let mut path = network.path_with(fastrand::Rng::with_seed(7));
+        let start = Instant::now();
+        let sent = (0..1000).map(|number| start + Duration::from_secs(60) * number);
+        sent.map(|sent| path.arrival(sent) - sent).collect()
+    }
+
+    #[test]
+    fn without_a_fault_no_message_is_late() {
+        assert!(lateness(SimulatedNetwork::default()).iter().all(Duration::is_zero));
+    }
+
+    #[test]
+    fn jitter_adds_up_to_its_time_to_the_delay() {
+        let late = lateness(SimulatedNetwork { delay: ms(100), jitter: ms(50), loss: 0.0 });
+        assert!(late.iter().all(|late| (ms(100)..=ms(150)).contains(late)));
+        let mean = late.iter().sum::<Duration>() / 1000;
+        assert!((ms(122)..ms(128)).contains(&mean), "{mean:?}");
+    }
+
+    #[test]
+    fn lost_messages_arrive_after_one_or_more_retransmissions() {
+        let late = lateness(SimulatedNetwork { loss: 0.1, ..SimulatedNetwork::default() });
+        let count = |time| late.iter().filter(|late| **late == time).count();
+        assert!((870..930).contains(&count(ms(0))), "{}", count(ms(0)));
+        assert!((60..120).contains(&count(ms(200))), "{}", count(ms(200)));
+        assert!((2..25).contains(&count(ms(600))), "{}", count(ms(600)));
+        assert!(
+            lateness(SimulatedNetwork { loss: 1.0, ..SimulatedNetwork::default() })
+                .iter()
+                .all(|late| *late == ms(6200))
+        );
+    }
+
+    #[test]
+    fn no_message_overtakes_a_lost_one() {
+        let network = SimulatedNetwork { jitter: ms(80), loss: 0.2, ..SimulatedNetwork::default() };
+        let mut path = network.path_with(fastrand::Rng::with_seed(3));
+        let start = Instant::now();
+        let arrivals: Vec<_> = (0..500).map(|number| path.arrival(start + ms(10 * number))).collect();
+        assert!(arrivals.is_sorted());
     }
 }

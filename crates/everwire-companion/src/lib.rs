@@ -2,19 +2,15 @@
 //!
 //! # Layout
 //! - [`Config`] says what a server does, [`Cli`] reads it from flags, [`Server`] runs it
-//! - `companion`: the state behind the routes; `routes`: all of them
-//! - `upgrade`: checks a handshake and applies its faults; `protocol`: paths, query parameters and JSON messages
-//! - `cross_origin`: which pages may read what HTTP answers
-//! - `endpoints`: the small ones; `ticker`, `lab`, `files`, `monitor`: the large ones
-//! - `channels`: the channels of `everwire.v1`
+//! - [`Companion`]: the state behind the routes, and the routes; `pages`: the files of the demos
+//! - `protocol`: what the endpoints have in common, from query parameters to faults in a handshake; `fault`: the faults themselves
+//! - `endpoints`: the small ones; `ticker`, `tracker`, `lab`, `files`, `monitor`: the large ones, with their channels
+//! - `channels`: the rules of all channels of `everwire.v1`, the chat, and the trading floor
 //! - `supervisor`: a process that keeps another one serving
-//! - `fault`: faults that clients request; `pages`: the files of the demos
 
 mod channels;
-mod cli;
 mod companion;
 mod config;
-mod cross_origin;
 mod endpoints;
 mod fault;
 mod files;
@@ -22,18 +18,15 @@ mod lab;
 mod monitor;
 mod pages;
 mod protocol;
-mod routes;
 mod server;
 #[cfg(unix)]
 mod supervisor;
 mod ticker;
 mod tracker;
-mod upgrade;
 
 pub use channels::LogTap;
-pub use cli::{Cli, Role, UnusableFlags};
 pub use companion::Companion;
-pub use config::Config;
+pub use config::{Cli, Config, FlagsError, Role};
 pub use files::FileLimits;
 pub use server::{RunningServer, Server, StartError};
 #[cfg(unix)]

@@ -1,19 +1,27 @@
-//! The participants of the tracker, however they report and whoever watches them.
+//! The participants of the tracker, however they report and whichever way they watch: the endpoint `/tracker`, and the channel `tracker` with
+//! its requests.
 //!
-//! Connections of `/tracker` are members of the group, and get every change. The channel gets the latest of each participant that has
-//! changed: see `channels::tracker`.
+//! Connections of `/tracker` are members of a group and get every change. The channel gets the latest position of each participant that has
+//! changed, a step at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use everwire_companion_api::tracker::{Position, Secret, ServerMessage, participant_id};
-use everwire_server::broker::SessionId;
-use everwire_server::{Clock, Group, Message};
+use everwire_companion_api::tracker::{
+    ClientMessage, POSITIONS, Position, REPORT, Secret, ServerMessage, participant_id,
+};
+use everwire_server::broker::{BrokerError, SessionId};
+use everwire_server::channels::{ChannelOptions, RequestContext, RequestError, SessionChange, SessionEvent};
+use everwire_server::{Clock, Connection, Everwire, Group, Handler, Membership, Message};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::protocol::json;
+use crate::channels::StateChannel;
+use crate::companion::Companion;
+use crate::protocol::{SendJson, json};
 
 /// How long a participant stays whose session has lost its connection. A page that is closed says goodbye where it can, and one that
 /// reconnects is back sooner.
@@ -22,6 +30,14 @@ const GRACE: Duration = Duration::from_secs(15);
 /// How long a participant stays that an earlier run of the server knew, until its page reports again. A page that has tried in vain for a
 /// while makes an attempt every 30 s.
 const RESTORED_GRACE: Duration = Duration::from_secs(60);
+
+/// How long a participant that has moved waits for its next message, so that a crowd shares commits.
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long the channel waits for a broker that failed.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+const INVALID_COORDINATES: &str = "there is no such place: lat is -90 to 90, lon -180 to 180, accuracy is in metres";
+const MISSING_SECRET: &str = "name the participant by a secret of 16 to 128 characters";
 
 /// The participants, for all connections and sessions.
 #[derive(Debug)]
@@ -46,14 +62,14 @@ pub(crate) struct Participants {
 #[derive(Clone, Debug)]
 struct Participant {
     position: Position,
-    holder: Holder,
-    /// When it is removed, unless its holder comes back.
+    reporter: Reporter,
+    /// When it is removed, unless its reporter comes back.
     expires: Option<Instant>,
 }
 
-/// Who reported last. Only the end of that one removes the participant: a connection that was lost and replaced ends later, by a timeout.
+/// What reported last. Only its end removes the participant: a connection that was lost and replaced ends later, by a timeout.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
+pub(crate) enum Reporter {
     /// The number of a connection in the group.
     Connection(u64),
     /// A session of the channels.
@@ -64,13 +80,13 @@ pub(crate) enum Holder {
 
 /// A place on earth and the radius in metres of the circle around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct Coordinates {
     lat: f64,
     lon: f64,
     accuracy: f64,
 }
 
-impl Place {
+impl Coordinates {
     /// `None` if it is not on earth.
     pub(crate) fn new(lat: f64, lon: f64, accuracy: f64) -> Option<Self> {
         let is_on_earth = lat.abs() <= 90.0 && lon.abs() <= 180.0 && accuracy >= 0.0 && accuracy.is_finite();
@@ -100,11 +116,11 @@ impl Tracker {
     }
 
     /// A participant is at this place.
-    pub(crate) fn moved(&self, id: u64, place: Place, holder: Holder) {
-        let Place { lat, lon, accuracy } = place;
+    pub(crate) fn moved(&self, id: u64, coordinates: Coordinates, reporter: Reporter) {
+        let Coordinates { lat, lon, accuracy } = coordinates;
         let position = Position { id, lat, lon, accuracy, time: self.clock.now_ms() };
         self.group.enqueue(|participants, _| {
-            participants.insert(id, Participant { position, holder, expires: None });
+            participants.insert(id, Participant { position, reporter, expires: None });
             Some(json(&ServerMessage::Position(position)))
         });
         self.changed.notify_one();
@@ -114,18 +130,18 @@ impl Tracker {
     pub(crate) fn identify(&self, session: &SessionId, id: u64) {
         let before = self.group.with_state(|participants| participants.by_session.insert(session.clone(), id));
         if let Some(before) = before.filter(|before| *before != id) {
-            self.remove_held(before, &Holder::Session(session.clone()));
+            self.remove_reported_by(before, &Reporter::Session(session.clone()));
         }
     }
 
-    /// Removes a participant, whoever holds it.
+    /// Removes a participant, whichever reporter it has.
     pub(crate) fn remove(&self, id: u64) {
         self.remove_if(id, |_| true);
     }
 
-    /// Removes a participant, unless another holder has reported for it since.
-    pub(crate) fn remove_held(&self, id: u64, holder: &Holder) {
-        self.remove_if(id, |participant| participant.holder == *holder);
+    /// Removes a participant, unless another reporter has reported for it since.
+    pub(crate) fn remove_reported_by(&self, id: u64, reporter: &Reporter) {
+        self.remove_if(id, |participant| participant.reporter == *reporter);
     }
 
     /// A session has lost its connection.
@@ -141,7 +157,7 @@ impl Tracker {
     /// A session is over.
     pub(crate) fn ended(&self, session: &SessionId) {
         if let Some(id) = self.group.with_state(|participants| participants.by_session.remove(session)) {
-            self.remove_held(id, &Holder::Session(session.clone()));
+            self.remove_reported_by(id, &Reporter::Session(session.clone()));
         }
     }
 
@@ -153,7 +169,7 @@ impl Tracker {
                 if participants.present.contains_key(&position.id) {
                     return None;
                 }
-                let participant = Participant { position, holder: Holder::Unknown, expires };
+                let participant = Participant { position, reporter: Reporter::Unknown, expires };
                 participants.present.insert(position.id, participant);
                 Some(json(&ServerMessage::Position(position)))
             });
@@ -161,7 +177,7 @@ impl Tracker {
         self.changed.notify_one();
     }
 
-    /// Removes those that have waited for their holders for too long. Returns when the next has.
+    /// Removes those whose reporter has been away for too long. Returns when the next expires.
     pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
         let (expired, next) = self.group.with_state(|participants| participants.expired(now));
         for id in expired {
@@ -187,9 +203,9 @@ impl Tracker {
     fn set_expiry(&self, session: &SessionId, expires: Option<Instant>) {
         let is_known = self.group.with_state(|participants| {
             let Some(id) = participants.by_session.get(session) else { return false };
-            let held = participants.present.get_mut(id);
-            let held = held.filter(|participant| participant.holder == Holder::Session(session.clone()));
-            held.map(|participant| participant.expires = expires).is_some()
+            let participant = participants.present.get_mut(id);
+            let own = participant.filter(|participant| participant.reporter == Reporter::Session(session.clone()));
+            own.map(|participant| participant.expires = expires).is_some()
         });
         if is_known {
             self.changed.notify_one();
@@ -227,11 +243,175 @@ impl Participants {
     }
 }
 
+/// `/tracker`: sends all positions to all clients. A participant that leaves is removed.
+pub(crate) struct TrackerHandler {
+    tracker: Arc<Tracker>,
+    membership: Membership<Participants>,
+    /// The participant that this connection reports for. It is only one, or each new secret would leave a position behind.
+    id: u64,
+}
+
+impl TrackerHandler {
+    pub(crate) fn new(tracker: &Arc<Tracker>, connection: &Connection) -> Self {
+        let membership = tracker
+            .group()
+            .join(connection, |participants, id| vec![json(&ServerMessage::Welcome { id }), participants.positions()]);
+        let id = membership.number();
+        Self { tracker: Arc::clone(tracker), membership, id }
+    }
+
+    fn reporter(&self) -> Reporter {
+        Reporter::Connection(self.membership.number())
+    }
+
+    /// Reports for the participant of `secret` from now on.
+    fn identify(&mut self, secret: Option<Secret>) {
+        let Some(id) = secret.map(|secret| id_of(&secret)).filter(|id| *id != self.id) else { return };
+        self.tracker.remove_reported_by(self.id, &self.reporter());
+        self.id = id;
+        self.membership.connection().send(json(&ServerMessage::Welcome { id }));
+    }
+}
+
+impl Handler for TrackerHandler {
+    fn on_message(&mut self, message: Message) {
+        let report = match &message {
+            Message::Text(text) => serde_json::from_str(text).ok(),
+            _ => None,
+        };
+        match report {
+            Some(ClientMessage::Leave { secret }) => {
+                self.identify(secret);
+                // Whichever connection reports for it: this one has proven the secret.
+                self.tracker.remove(self.id);
+                return;
+            }
+            Some(ClientMessage::Position { lat, lon, accuracy, secret }) => {
+                if let Some(coordinates) = Coordinates::new(lat, lon, accuracy) {
+                    self.identify(secret);
+                    self.tracker.moved(self.id, coordinates, self.reporter());
+                    return;
+                }
+            }
+            None => {}
+        }
+        self.membership.connection().send_error(
+            r#"send {"type":"position","lat":-90..90,"lon":-180..180,"accuracy":metres} or {"type":"leave"}; with "secret":"16 to 128 characters" you keep your id over a reconnect"#,
+        );
+    }
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.membership.group().poll_ready(context)
+    }
+
+    fn on_batch_end(&mut self) {
+        self.membership.group().flush();
+    }
+}
+
+impl Drop for TrackerHandler {
+    fn drop(&mut self) {
+        self.tracker.remove_reported_by(self.id, &self.reporter());
+    }
+}
+
+/// What the channel keeps: the latest position of each participant, and none from before, as the page promises. So a page that reconnects
+/// after a participant has moved gets everyone.
+pub(crate) fn channel_options() -> ChannelOptions {
+    let mut options = ChannelOptions::state();
+    options.retention = options.retention.with_count(0);
+    options
+}
+
+/// Takes reports, and publishes the participants for as long as the server runs.
+pub(crate) fn start(companion: &Companion) {
+    let everwire = companion.everwire().clone();
+    let tracker = Arc::clone(companion.tracker());
+    {
+        let tracker = Arc::clone(&tracker);
+        everwire.on_request(REPORT, move |context, message| {
+            let answer = handle_report(&tracker, &context, message);
+            async move { answer }
+        });
+    }
+    companion.spawn(async move { publish_positions(&everwire, &tracker).await });
+}
+
+/// Follows the sessions of those who report.
+pub(crate) fn session_changed(tracker: &Tracker, event: &SessionEvent) {
+    match event.change {
+        SessionChange::Resumed => tracker.resumed(&event.session),
+        SessionChange::Detached => tracker.detached(&event.session),
+        SessionChange::Ended => tracker.ended(&event.session),
+        _ => {}
+    }
+}
+
+fn handle_report(tracker: &Tracker, context: &RequestContext, message: ClientMessage) -> Result<(), RequestError> {
+    let identify = |secret: Option<Secret>| {
+        let id = id_of(&secret.ok_or_else(|| RequestError::new(MISSING_SECRET))?);
+        tracker.identify(&context.session, id);
+        Ok(id)
+    };
+    match message {
+        ClientMessage::Position { lat, lon, accuracy, secret } => {
+            let coordinates =
+                Coordinates::new(lat, lon, accuracy).ok_or_else(|| RequestError::new(INVALID_COORDINATES))?;
+            tracker.moved(identify(secret)?, coordinates, Reporter::Session(context.session.clone()));
+            tracker.group().flush();
+        }
+        ClientMessage::Leave { secret } => tracker.remove(identify(secret)?),
+    }
+    Ok(())
+}
+
+/// Publishes the participants that have changed, a step at a time.
+async fn publish_positions(everwire: &Everwire, tracker: &Tracker) {
+    let channel = StateChannel::new(everwire, &POSITIONS);
+    while let Err(error) = restore_positions(&channel, tracker).await {
+        tracing::warn!(%error, "the tracker's positions cannot be read");
+        sleep(RETRY_AFTER).await;
+    }
+    loop {
+        let next = tracker.expire(Instant::now());
+        let changes = tracker.take_changes();
+        if !changes.is_empty() {
+            let ids: Vec<u64> = changes.iter().map(|(id, _)| *id).collect();
+            let values = changes.into_iter().map(|(id, position)| (id.to_string(), position));
+            if let Err(error) = channel.publish(values).await {
+                tracing::warn!(%error, "positions of the tracker are not published");
+                tracker.return_changes(ids);
+                sleep(RETRY_AFTER).await;
+            }
+        }
+        sleep(PUBLISH_INTERVAL).await;
+        let expiry = async {
+            match next {
+                Some(next) => sleep_until(next).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tracker.changed() => {}
+            () = expiry => {}
+        }
+    }
+}
+
+/// Adds those that the channel knows from an earlier run of the server.
+async fn restore_positions(channel: &StateChannel<Position>, tracker: &Tracker) -> Result<(), BrokerError> {
+    let known = channel.read().await?;
+    tracker.restore(known.into_iter().map(|(_, position)| position));
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use everwire_server::testing::Recorder;
+
     use super::*;
 
-    const HERE: Place = Place { lat: 1.0, lon: 2.0, accuracy: 3.0 };
+    const HERE: Coordinates = Coordinates { lat: 1.0, lon: 2.0, accuracy: 3.0 };
 
     fn session(name: &str) -> SessionId {
         SessionId::try_from(name).unwrap()
@@ -241,7 +421,7 @@ mod tests {
     fn shared_by(session: &SessionId) -> Tracker {
         let tracker = Tracker::new(Clock::from_fn(|| 0.0));
         tracker.identify(session, 7);
-        tracker.moved(7, HERE, Holder::Session(session.clone()));
+        tracker.moved(7, HERE, Reporter::Session(session.clone()));
         tracker
     }
 
@@ -272,7 +452,7 @@ mod tests {
         let tracker = shared_by(&ann);
         tracker.detached(&ann);
         tracker.identify(&again, 7);
-        tracker.moved(7, HERE, Holder::Session(again.clone()));
+        tracker.moved(7, HERE, Reporter::Session(again.clone()));
         tracker.ended(&ann);
         tracker.expire(Instant::now() + GRACE);
         assert_eq!(present(&tracker), [7]);
@@ -285,7 +465,7 @@ mod tests {
         let tracker = Tracker::new(Clock::from_fn(|| 0.0));
         let position = |id| Position { id, lat: 1.0, lon: 2.0, accuracy: 3.0, time: 0.0 };
         tracker.restore([position(7), position(8)]);
-        tracker.moved(7, HERE, Holder::Connection(1));
+        tracker.moved(7, HERE, Reporter::Connection(1));
         assert!(tracker.expire(Instant::now()).is_some());
         tracker.expire(Instant::now() + RESTORED_GRACE);
         assert_eq!(present(&tracker), [7]);
@@ -298,5 +478,29 @@ mod tests {
         tracker.restore([Position { id: 7, lat: 80.0, lon: 2.0, accuracy: 3.0, time: 0.0 }]);
         let changes = tracker.take_changes();
         assert_eq!(changes[0].1.map(|position| position.lat), Some(HERE.lat));
+    }
+
+    fn join(tracker: &Arc<Tracker>) -> (TrackerHandler, Recorder) {
+        let recorder = Recorder::new();
+        (TrackerHandler::new(tracker, recorder.connection()), recorder)
+    }
+
+    #[test]
+    fn the_end_of_a_replaced_connection_removes_no_participant() {
+        let tracker = Arc::new(Tracker::new(Clock::from_fn(|| 0.0)));
+        let here = r#"{"type":"position","lat":1,"lon":2,"accuracy":3,"secret":"0123456789abcdef"}"#;
+        let (mut lost, _) = join(&tracker);
+        lost.on_message(Message::text(here));
+        let (mut replacement, recorder) = join(&tracker);
+        replacement.on_message(Message::text(here));
+        replacement.on_batch_end();
+        recorder.messages();
+        drop(lost);
+        assert_eq!(recorder.messages(), [], "no participant is reported to have left");
+        let (late, recorder) = join(&tracker);
+        assert!(recorder.messages()[1].as_text().unwrap().contains(r#""lat":1"#), "the participant is gone");
+        drop((replacement, late));
+        let (_late, recorder) = join(&tracker);
+        assert!(!recorder.messages()[1].as_text().unwrap().contains(r#""lat":1"#), "a ghost is left");
     }
 }

@@ -51,17 +51,17 @@ pub(super) fn typing_options() -> ChannelOptions {
 }
 
 /// What has an author.
-pub(super) trait Signed: Serialize + DeserializeOwned {
+pub(super) trait HasAuthor: Serialize + DeserializeOwned {
     fn author_mut(&mut self) -> &mut Author;
 }
 
-impl Signed for Message {
+impl HasAuthor for Message {
     fn author_mut(&mut self) -> &mut Author {
         &mut self.author
     }
 }
 
-impl Signed for Typing {
+impl HasAuthor for Typing {
     fn author_mut(&mut self) -> &mut Author {
         &mut self.author
     }
@@ -69,7 +69,7 @@ impl Signed for Typing {
 
 /// Writes into what a client publishes who its author is, so that no visitor can pass for another: the visitor of the client's token;
 /// without one, the session under the name that the client gives.
-pub(super) fn sign<T: Signed>(identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
+pub(super) fn set_author<T: HasAuthor>(identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
     let text = publish.payload.as_ref().and_then(|payload| payload.as_text());
     let published = text.and_then(|text| serde_json::from_str::<T>(text).ok());
     let mut published = published.ok_or_else(|| Denied::new("not a message of the chat"))?;

@@ -5,23 +5,27 @@ use std::sync::Arc;
 use everwire_companion_api::chat::{Message, Typing};
 use everwire_server::channels::{Action, Authentication, Authorize, ChannelOptions, ClientPublish, Denied, Identity};
 
+use super::chat;
 use super::tokens::Tokens;
-use super::{chat, ticker, tracker};
 use crate::config::Config;
-use crate::monitor;
-use Right::{Presence, Publish, Subscribe};
+use crate::{monitor, ticker, tracker};
+use Permission::{Presence, Publish, Subscribe};
 
 /// The first pattern that matches a channel's name holds.
-const CHANNELS: &[Channels] = &[
-    Channels::new("chat/*/typing", &[Subscribe, Publish]).options(chat::typing_options).checked(chat::sign::<Typing>),
-    Channels::new("chat/*", &[Subscribe, Publish, Presence]).options(chat::room_options).checked(chat::sign::<Message>),
-    Channels::new("live/log", &[Subscribe]).with_monitor(),
-    Channels::new("live/*", &[Subscribe]),
-    Channels::new("ticker/*", &[Subscribe]).options(ticker::options).named(ticker::is_channel),
-    Channels::new("tracker", &[Subscribe]).options(tracker::options),
-    Channels::new("monitor", &[Subscribe]).options(monitor::points_options).with_monitor(),
-    Channels::new("monitor/detail", &[Subscribe]).options(monitor::status_options).with_monitor(),
-    Channels::new("counter/*", &[Subscribe, Publish]),
+const CHANNEL_RULES: &[ChannelRule] = &[
+    ChannelRule::new("chat/*/typing", &[Subscribe, Publish])
+        .options(chat::typing_options)
+        .checked(chat::set_author::<Typing>),
+    ChannelRule::new("chat/*", &[Subscribe, Publish, Presence])
+        .options(chat::room_options)
+        .checked(chat::set_author::<Message>),
+    ChannelRule::new("live/log", &[Subscribe]).with_monitor(),
+    ChannelRule::new("live/*", &[Subscribe]),
+    ChannelRule::new("ticker/*", &[Subscribe]).options(ticker::channel_options).named(ticker::is_channel),
+    ChannelRule::new("tracker", &[Subscribe]).options(tracker::channel_options),
+    ChannelRule::new("monitor", &[Subscribe]).options(monitor::points_options).with_monitor(),
+    ChannelRule::new("monitor/detail", &[Subscribe]).options(monitor::status_options).with_monitor(),
+    ChannelRule::new("counter/*", &[Subscribe, Publish]),
 ];
 
 /// The requests that every client may send.
@@ -29,10 +33,10 @@ const REQUESTS: &[&str] = &["chat/*", "live/*", "ticker/*", "tracker/*"];
 
 /// The channels whose names match a pattern.
 #[derive(Debug)]
-struct Channels {
+struct ChannelRule {
     /// A name, or the beginning and the end of names around a `*`.
     pattern: &'static str,
-    rights: &'static [Right],
+    permissions: &'static [Permission],
     options: fn() -> ChannelOptions,
     /// Looks at what clients publish.
     check: fn(&Identity, &mut ClientPublish<'_>) -> Result<(), Denied>,
@@ -44,17 +48,17 @@ struct Channels {
 
 /// What every client may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Right {
+enum Permission {
     Subscribe,
     Publish,
     Presence,
 }
 
-impl Channels {
-    const fn new(pattern: &'static str, rights: &'static [Right]) -> Self {
+impl ChannelRule {
+    const fn new(pattern: &'static str, permissions: &'static [Permission]) -> Self {
         Self {
             pattern,
-            rights,
+            permissions,
             options: ChannelOptions::default,
             check: |_, _| Ok(()),
             exists: |_| true,
@@ -87,33 +91,33 @@ impl Channels {
     }
 
     fn of(name: &str) -> Option<&'static Self> {
-        CHANNELS.iter().find(|channels| matches(channels.pattern, name))
+        CHANNEL_RULES.iter().find(|channels| matches(channels.pattern, name))
     }
 }
 
 /// What a channel keeps and takes.
 pub(super) fn options(channel: &str) -> ChannelOptions {
-    Channels::of(channel).map(|channels| (channels.options)()).unwrap_or_default()
+    ChannelRule::of(channel).map(|channels| (channels.options)()).unwrap_or_default()
 }
 
 /// The rules of a server.
 #[derive(Clone, Debug)]
-pub(super) struct Rules {
+pub(super) struct AccessRules {
     monitor: bool,
     /// Whether every client may use all names that match no pattern: for tests.
     others: bool,
     tokens: Arc<Tokens>,
 }
 
-impl Rules {
+impl AccessRules {
     pub(super) fn new(config: &Config, tokens: &Arc<Tokens>) -> Self {
         Self { monitor: config.monitor, others: config.faults, tokens: Arc::clone(tokens) }
     }
 
-    fn allow(&self, channel: &str, right: Right) -> bool {
-        match Channels::of(channel) {
+    fn allow(&self, channel: &str, permission: Permission) -> bool {
+        match ChannelRule::of(channel) {
             Some(channels) => {
-                channels.rights.contains(&right)
+                channels.permissions.contains(&permission)
                     && (self.monitor || !channels.need_monitor)
                     && (channels.exists)(channel)
             }
@@ -122,7 +126,7 @@ impl Rules {
     }
 }
 
-impl Authorize for Rules {
+impl Authorize for AccessRules {
     async fn authenticate(&self, request: Authentication) -> Result<Identity, Denied> {
         match request.credentials() {
             Some(credentials) if !credentials.is_empty() => {
@@ -143,7 +147,7 @@ impl Authorize for Rules {
     }
 
     fn check_publish(&self, identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
-        Channels::of(publish.channel).map_or(Ok(()), |channels| (channels.check)(identity, publish))
+        ChannelRule::of(publish.channel).map_or(Ok(()), |channels| (channels.check)(identity, publish))
     }
 }
 
@@ -162,7 +166,7 @@ mod tests {
 
     fn allowed(config: &Config, action: Action<'_>) -> bool {
         let tokens = Arc::new(Tokens::new(config).unwrap());
-        Rules::new(config, &tokens).allows(&Identity::anonymous(), action)
+        AccessRules::new(config, &tokens).allows(&Identity::anonymous(), action)
     }
 
     #[test]

@@ -50,7 +50,7 @@ struct Claims {
 
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum BadToken {
+enum TokenError {
     #[error("the token is none of this server; get one from /token?name=NAME")]
     Forged,
     #[error("the token has expired; get another one from /token?name=NAME&renew=TOKEN")]
@@ -94,9 +94,9 @@ impl Tokens {
         serde_json::from_slice(&BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?).ok()
     }
 
-    fn check(&self, token: &str) -> Result<Claims, BadToken> {
-        let claims = self.claims(token).ok_or(BadToken::Forged)?;
-        if claims.expires <= self.now() { Err(BadToken::Expired) } else { Ok(claims) }
+    fn check(&self, token: &str) -> Result<Claims, TokenError> {
+        let claims = self.claims(token).ok_or(TokenError::Forged)?;
+        if claims.expires <= self.now() { Err(TokenError::Expired) } else { Ok(claims) }
     }
 
     /// The identity that a token proves: its user, and a [`Visitor`] for the others and for request handlers.
@@ -222,7 +222,7 @@ mod tests {
         let claims = tokens.check(&issued.token).unwrap();
         assert_eq!((claims.name.as_str(), claims.user), ("Ada", issued.user));
         now.store(61_000, Ordering::Relaxed);
-        assert_eq!(tokens.check(&issued.token), Err(BadToken::Expired));
+        assert_eq!(tokens.check(&issued.token), Err(TokenError::Expired));
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         let longer = format!("{}.{signature}", BASE64URL_NOPAD.encode(b"{}"));
         let forged = [claims, "", ".", "a.b", &longer, &format!("{claims}."), &format!("{claims}.{other_signature}")];
         for forged in forged {
-            assert_eq!(tokens.check(forged), Err(BadToken::Forged), "{forged}");
+            assert_eq!(tokens.check(forged), Err(TokenError::Forged), "{forged}");
             assert_ne!(tokens.issue("Ada", Some(forged)).unwrap().user, issued.user);
         }
     }
@@ -256,7 +256,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let issued = tokens(Some(folder.path())).0.issue("Ada", None).unwrap();
         assert!(tokens(Some(folder.path())).0.check(&issued.token).is_ok());
-        assert_eq!(tokens(None).0.check(&issued.token), Err(BadToken::Forged));
+        assert_eq!(tokens(None).0.check(&issued.token), Err(TokenError::Forged));
         #[cfg(unix)]
         {
             let metadata = fs::metadata(folder.path().join(KEY_FILE)).unwrap();

@@ -35,7 +35,7 @@ use tower_http::services::ServeFile;
 use tower_service::Service;
 
 use crate::companion::Companion;
-use crate::cross_origin::readable_by;
+use crate::companion::readable_by;
 use crate::protocol::{FILES, SendJson};
 use inventory::{BeginOutcome, FileInfo, Inventory, UploadRejected};
 use name::FileName;

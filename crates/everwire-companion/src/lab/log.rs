@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::companion::Companion;
-use crate::fault::Path;
+use crate::fault::NetworkPath;
 use crate::protocol::{Parameters, STREAMS_FULL, to_json};
 
 /// The number of messages that a log keeps for readers that come back: half a minute of the fastest feed.
@@ -269,7 +269,7 @@ pub(super) struct LogReader {
     log: Arc<MessageLog>,
     latest: watch::Receiver<u64>,
     read: Option<u64>,
-    path: Path,
+    path: NetworkPath,
     in_transit: VecDeque<(Instant, Delivery)>,
 }
 
@@ -282,7 +282,7 @@ pub(super) enum Delivery {
 }
 
 impl LogReader {
-    pub(super) fn new(log: Arc<MessageLog>, after: Option<u64>, path: Path) -> Self {
+    pub(super) fn new(log: Arc<MessageLog>, after: Option<u64>, path: NetworkPath) -> Self {
         let latest = log.watch_latest();
         let mut reader = Self { log, latest, read: after, path, in_transit: VecDeque::new() };
         reader.read_log();

@@ -47,7 +47,7 @@ pub(crate) fn routes() -> Router<Companion> {
 /// `GET /lab/poll`: the messages that there are now.
 async fn poll(State(companion): State<Companion>, request: Request) -> Response {
     respond(&companion, request, async |context, request| {
-        let mut reader = reader(&context, &request, Network::default())?;
+        let mut reader = reader(&context, &request, SimulatedNetwork::default())?;
         context.network_delay().await;
         Ok(buffered_lines(&mut reader, context.account.as_deref()))
     })
@@ -58,7 +58,7 @@ async fn poll(State(companion): State<Companion>, request: Request) -> Response 
 async fn long_poll(State(companion): State<Companion>, request: Request) -> Response {
     respond(&companion, request, async |context, request| {
         let wait = Duration::from_millis(context.query.number("wait", 0..=MAX_WAIT_MS, 25_000)?);
-        let mut reader = reader(&context, &request, Network::default())?;
+        let mut reader = reader(&context, &request, SimulatedNetwork::default())?;
         tokio::select! {
             _ = timeout(wait, reader.has_messages()) => {}
             () = context.companion.everwire().draining() => {}
@@ -151,7 +151,7 @@ fn uncached(kind: &'static str, body: impl Into<Body>) -> Response {
 }
 
 /// Reads the log that the request selects from its cursor on, over a network.
-fn reader(context: &RequestContext, request: &Request, network: Network) -> Result<LogReader, HandshakeError> {
+fn reader(context: &RequestContext, request: &Request, network: SimulatedNetwork) -> Result<LogReader, HandshakeError> {
     Ok(LogReader::new(context.log()?, context.after(request.headers())?, network.path()))
 }
 
@@ -249,7 +249,7 @@ struct RequestContext {
     companion: Companion,
     query: Parameters,
     account: Option<Arc<Account>>,
-    network: Network,
+    network: SimulatedNetwork,
     address: Option<IpAddr>,
     _permit: Permit,
 }
@@ -277,10 +277,10 @@ use futures_util::stream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::companion::Companion;
-use crate::cross_origin::readable_by;
-use crate::fault::{Faults, Network};
+use crate::companion::readable_by;
+use crate::fault::{Faults, SimulatedNetwork};
 use crate::protocol::{LAB, Parameters, STREAMS_FULL, to_json};
-use crate::upgrade::{UpgradeRequest, faults, refused};
+use crate::protocol::{UpgradeRequest, fault_refusal, requested_faults};
 use accounts::{Account, LruMap, is_name};
 use log::{Delivery, FeedSelection, Feeds, LogReader, MessageLog, Subscription};
 
@@ -313,7 +313,7 @@ impl RequestContext {
         }
         everwire.check_origin(request)?;
         let query = Parameters::of(&request.uri);
-        let faults = faults(companion, &query)?.unwrap_or_default();
+        let faults = requested_faults(companion, &query)?.unwrap_or_default();
         let network = network(&faults)?;
         let permit = everwire.admit(request)?;
         let account = assign_account(companion, request.extensions.get(), &query, false);
@@ -391,9 +391,9 @@ fn assign_account(
     Some(account)
 }
 
-fn network(faults: &Faults) -> Result<Network, HandshakeError> {
+fn network(faults: &Faults) -> Result<SimulatedNetwork, HandshakeError> {
     if let Some(status) = faults.refuse {
-        return Err(refused(status));
+        return Err(fault_refusal(status));
     }
     faults.network_alone().ok_or_else(|| {
         HandshakeError::bad_request(

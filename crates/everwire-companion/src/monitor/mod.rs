@@ -24,8 +24,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::companion::Companion;
+use crate::protocol::UpgradeRequest;
 use crate::protocol::{SendJson, json};
-use crate::upgrade::UpgradeRequest;
 use machine::MachineUsage;
 
 /// The close code for a client while the monitor is off, after HTTP's 403. A client should not reconnect.

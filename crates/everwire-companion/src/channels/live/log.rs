@@ -125,7 +125,7 @@ pub(super) fn start(companion: &Companion) {
 }
 
 /// Writes what happens to sessions to the log.
-pub(in crate::channels) fn session(event: SessionEvent) {
+pub(in crate::channels) fn session_changed(event: SessionEvent) {
     let change = match event.change {
         SessionChange::Started => "a session started",
         SessionChange::Resumed => "a session was resumed",

@@ -1,22 +1,110 @@
-//! The small endpoints: echo, broadcast, hello, countdown, sum and clock.
+//! The routes of the WebSockets, and the small endpoints: echo, broadcast, hello, countdown, sum and clock.
+//!
+//! The large endpoints are modules of the crate: `ticker`, `tracker`, `lab`, `files`, `monitor`.
 
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use everwire_server::{Clock, Connection, Group, Handler, HandshakeError, Membership, Message};
+use axum::Router;
+use axum::extract::{OriginalUri, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use everwire_server::{Clock, Connection, Endpoint, Group, Handler, HandshakeError, Membership, Message};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 use tokio::time::Instant;
 
-use crate::protocol::{Parameters, SendJson, json};
+use crate::companion::Companion;
+use crate::files::FilesHandler;
+use crate::protocol::{EVERWIRE, FILES, LAB, PATHS, Parameters, STREAMS_FULL, SendJson, UpgradeRequest, json};
+use crate::tracker::TrackerHandler;
+use crate::{lab, monitor, ticker};
+
+/// The groups that the connections of endpoints share.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    broadcast: Group<()>,
+    sum: Group<Total>,
+}
+
+/// The routes of the WebSockets.
+pub(crate) fn routes(companion: &Companion) -> Router<Companion> {
+    let everwire = companion.everwire();
+    // The metrics list them in this order.
+    let [echo_, broadcast_, hello_, countdown_, sum_, clock_, ticker_, tracker_, monitor_, lab_, files_, channels_] =
+        PATHS.map(|path| {
+            let endpoint =
+                if path == EVERWIRE { everwire.channels_endpoint(path) } else { Endpoint::new(everwire, path) };
+            endpoint.drop_reasons([STREAMS_FULL])
+        });
+    Router::new()
+        // The echo returns everything, heartbeat pings included.
+        .route("/echo", echo_.answer_pings(false).route(echo))
+        .route("/broadcast", broadcast_.route(broadcast))
+        .route("/hello", hello_.route(hello))
+        .route("/countdown", countdown_.route(countdown))
+        .route("/sum", sum_.route(sum))
+        .route("/clock", clock_.route(clock))
+        .route("/ticker", ticker_.route(ticker::open))
+        .route("/tracker", tracker_.route(tracker))
+        .route("/monitor", monitor_.route(monitor::open))
+        .route(LAB, lab_.route(lab::open))
+        .route(FILES, files_.route(files))
+        .route(EVERWIRE, channels_.route(channels))
+}
+
+/// Grants the first subprotocol that the client offers, so that the echo tester of the demos can show one.
+async fn echo(UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
+    let offered = upgrade.offered_protocols().to_vec();
+    upgrade.protocols(offered).accept(EchoHandler::new)
+}
+
+async fn broadcast(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
+    upgrade.accept(move |connection| BroadcastHandler::new(&companion.groups().broadcast, connection))
+}
+
+async fn hello(UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
+    upgrade.accept(HelloHandler::new)
+}
+
+async fn countdown(UpgradeRequest { upgrade, query }: UpgradeRequest) -> Result<Response, HandshakeError> {
+    let parameters = CountdownParameters::from_query(&query)?;
+    Ok(upgrade.accept(move |connection| CountdownHandler::new(parameters, connection)))
+}
+
+async fn sum(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
+    upgrade.accept(move |connection| SumHandler::new(&companion.groups().sum, connection))
+}
+
+async fn clock(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
+    let clock = companion.config().clock.clone();
+    upgrade.accept(move |connection| ClockHandler::new(clock, connection))
+}
+
+async fn tracker(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
+    upgrade.accept(move |connection| TrackerHandler::new(companion.tracker(), connection))
+}
+
+async fn files(State(companion): State<Companion>, UpgradeRequest { upgrade, .. }: UpgradeRequest) -> Response {
+    let message_bytes = companion.config().connection.message_bytes;
+    upgrade.accept(move |connection| FilesHandler::new(companion.files(), message_bytes, connection))
+}
+
+async fn channels(
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    UpgradeRequest { upgrade, .. }: UpgradeRequest,
+) -> Response {
+    upgrade.accept_channels(headers, uri)
+}
 
 /// `/echo`: returns every message unchanged, pings included.
-pub(super) struct EchoHandler {
+struct EchoHandler {
     connection: Connection,
 }
 
 impl EchoHandler {
-    pub(super) fn new(connection: &Connection) -> Self {
+    fn new(connection: &Connection) -> Self {
         Self { connection: connection.clone() }
     }
 }
@@ -28,12 +116,12 @@ impl Handler for EchoHandler {
 }
 
 /// `/broadcast`: sends every message to all clients, the sender included.
-pub(super) struct BroadcastHandler {
+struct BroadcastHandler {
     membership: Membership<()>,
 }
 
 impl BroadcastHandler {
-    pub(super) fn new(group: &Group<()>, connection: &Connection) -> Self {
+    fn new(group: &Group<()>, connection: &Connection) -> Self {
         Self { membership: group.join(connection, |_, _| Vec::new()) }
     }
 }
@@ -53,12 +141,12 @@ impl Handler for BroadcastHandler {
 }
 
 /// `/hello`: answers a name with a greeting, then closes with 1000.
-pub(super) struct HelloHandler {
+struct HelloHandler {
     connection: Connection,
 }
 
 impl HelloHandler {
-    pub(super) fn new(connection: &Connection) -> Self {
+    fn new(connection: &Connection) -> Self {
         Self { connection: connection.clone() }
     }
 }
@@ -77,13 +165,13 @@ impl Handler for HelloHandler {
 
 /// The parameters of a countdown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CountdownParameters {
+struct CountdownParameters {
     from: u32,
     every: Duration,
 }
 
 impl CountdownParameters {
-    pub(super) fn from_query(query: &Parameters) -> Result<Self, HandshakeError> {
+    fn from_query(query: &Parameters) -> Result<Self, HandshakeError> {
         let from = query.number("from", 0..=1_000_000, 10)?;
         let every = Duration::from_millis(query.number("every", 1..=3_600_000, 500)?);
         Ok(Self { from, every })
@@ -91,7 +179,7 @@ impl CountdownParameters {
 }
 
 /// `/countdown`: counts down to 0 with one message each step, then closes with 1000.
-pub(super) struct CountdownHandler {
+struct CountdownHandler {
     connection: Connection,
     /// The number to send next, and when; nothing after 0.
     next: Option<(u32, Instant)>,
@@ -99,7 +187,7 @@ pub(super) struct CountdownHandler {
 }
 
 impl CountdownHandler {
-    pub(super) fn new(parameters: CountdownParameters, connection: &Connection) -> Self {
+    fn new(parameters: CountdownParameters, connection: &Connection) -> Self {
         let next = Some((parameters.from, Instant::now()));
         Self { connection: connection.clone(), next, every: parameters.every }
     }
@@ -132,12 +220,12 @@ pub(crate) struct Total {
 }
 
 /// `/sum`: adds the numbers of all clients, and sends the running total to all clients.
-pub(super) struct SumHandler {
+struct SumHandler {
     membership: Membership<Total>,
 }
 
 impl SumHandler {
-    pub(super) fn new(group: &Group<Total>, connection: &Connection) -> Self {
+    fn new(group: &Group<Total>, connection: &Connection) -> Self {
         Self { membership: group.join(connection, |total, _| vec![json(total)]) }
     }
 }
@@ -175,37 +263,37 @@ impl Handler for SumHandler {
 }
 
 /// `/clock`: answers the client's time with both its and the server's.
-pub(super) struct ClockHandler {
+struct ClockHandler {
     clock: Clock,
     connection: Connection,
 }
 
 #[derive(Deserialize)]
-struct Question {
+struct ClockRequest {
     client_time: Number,
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct ClockResponse {
     client_time: Number,
     server_time: f64,
 }
 
 impl ClockHandler {
-    pub(super) fn new(clock: Clock, connection: &Connection) -> Self {
+    fn new(clock: Clock, connection: &Connection) -> Self {
         Self { clock, connection: connection.clone() }
     }
 }
 
 impl Handler for ClockHandler {
     fn on_message(&mut self, message: Message) {
-        let question = match &message {
-            Message::Text(text) => serde_json::from_str::<Question>(text).ok(),
+        let request = match &message {
+            Message::Text(text) => serde_json::from_str::<ClockRequest>(text).ok(),
             _ => None,
         };
-        match question {
-            Some(Question { client_time }) => {
-                self.connection.send_json(&Answer { client_time, server_time: self.clock.now_ms() });
+        match request {
+            Some(ClockRequest { client_time }) => {
+                self.connection.send_json(&ClockResponse { client_time, server_time: self.clock.now_ms() });
             }
             None => self.connection.send_error(r#"send {"client_time":T} with T your time in milliseconds"#),
         }
