@@ -1,9 +1,136 @@
+//! Files: sending and fetching them, and what the server leaves on disk.
+
+use std::net::SocketAddr;
+
 use everwire_test_client::{Client, TIMEOUT, connect, connect_with_small_buffers};
+use futures_util::SinkExt;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
-use crate::files_client::{Sender, content, key, sha256};
 use crate::harness::Harness;
+
+/// A connection to `/files` that has read its welcome.
+pub(crate) struct Sender {
+    pub(crate) client: Client,
+    pub(crate) welcome: Value,
+    stream: u32,
+}
+
+impl Sender {
+    pub(crate) async fn connect(harness: &Harness) -> Self {
+        Self::over(harness, "/files").await
+    }
+
+    /// Connects with parameters, such as a fault.
+    pub(crate) async fn over(harness: &Harness, path: &str) -> Self {
+        Self::at(harness.address(), path).await
+    }
+
+    pub(crate) async fn at(address: SocketAddr, path: &str) -> Self {
+        let mut client = Client::connect(address, path).await;
+        let welcome = client.json().await;
+        assert_eq!(welcome["type"], "files");
+        Self { client, welcome, stream: 0 }
+    }
+
+    /// Requests an upload, and returns the answer.
+    pub(crate) async fn ask(&mut self, name: &str, size: u64, key: &str) -> Value {
+        self.stream += 1;
+        let ask = json!({ "type": "upload", "stream": self.stream, "name": name, "size": size, "resume": key });
+        self.client.send(&ask.to_string()).await;
+        self.next().await
+    }
+
+    /// Requests an upload, and returns the offset to continue at.
+    pub(crate) async fn ready(&mut self, name: &str, size: usize, key: &str) -> usize {
+        let ready = self.ask(name, size as u64, key).await;
+        assert_eq!(ready["type"], "ready", "{ready}");
+        usize::try_from(ready["offset"].as_u64().unwrap()).unwrap()
+    }
+
+    pub(crate) async fn chunk(&mut self, offset: usize, bytes: &[u8]) {
+        let message = chunk(self.stream, offset as u64, bytes);
+        self.client.socket.send(message).await.unwrap();
+    }
+
+    /// Sends bytes from an offset on, and waits until they are in the file.
+    pub(crate) async fn put(&mut self, offset: usize, bytes: &[u8]) {
+        for (index, piece) in bytes.chunks(64 << 10).enumerate() {
+            self.chunk(offset + index * (64 << 10), piece).await;
+        }
+        let end = (offset + bytes.len()) as u64;
+        while !bytes.is_empty() {
+            let ack = self.next().await;
+            assert_eq!(ack["type"], "ack", "{ack}");
+            if ack["offset"] == end {
+                break;
+            }
+        }
+    }
+
+    pub(crate) async fn finish(&mut self, sha256: &str) {
+        let finish = json!({ "type": "finish", "stream": self.stream, "sha256": sha256 });
+        self.client.send(&finish.to_string()).await;
+    }
+
+    pub(crate) async fn cancel(&mut self, key: &str) {
+        self.client.send(&json!({ "type": "cancel", "resume": key }).to_string()).await;
+    }
+
+    /// Sends a whole file and returns what the server says of it.
+    pub(crate) async fn send(&mut self, name: &str, bytes: &[u8], key: &str) -> Value {
+        let offset = self.ready(name, bytes.len(), key).await;
+        self.put(offset, &bytes[offset..]).await;
+        self.finish(&sha256(bytes)).await;
+        let stored = self.next().await;
+        assert_eq!(stored["type"], "stored", "{stored}");
+        stored["file"].clone()
+    }
+
+    /// The next message that is about this connection's uploads.
+    pub(crate) async fn next(&mut self) -> Value {
+        loop {
+            let message = self.client.json().await;
+            if !matches!(message["type"].as_str(), Some("added" | "removed")) {
+                return message;
+            }
+        }
+    }
+
+    /// The next message of this type.
+    pub(crate) async fn next_of_type(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.client.json().await;
+            if message["type"] == kind {
+                return message;
+            }
+        }
+    }
+}
+
+pub(crate) fn chunk(stream: u32, offset: u64, bytes: &[u8]) -> Message {
+    let mut message = stream.to_be_bytes().to_vec();
+    message.extend(offset.to_be_bytes());
+    message.extend(bytes);
+    Message::binary(message)
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes that do not repeat soon, so that a chunk at a wrong offset is detected.
+pub(crate) fn content(size: usize) -> Vec<u8> {
+    (0..size as u64).map(|index| (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+}
+
+/// A name for an upload as a page would make it.
+pub(crate) fn key(number: usize) -> String {
+    format!("visitor-and-file-{number}")
+}
 
 /// An answer to an HTTP request: its head in small letters, and its body.
 struct Answer {
@@ -92,7 +219,7 @@ async fn a_new_file_is_announced_to_all_clients_and_listed_for_new_ones() {
     let mut watcher = Sender::connect(&harness).await;
     assert_eq!(watcher.welcome["files"], serde_json::json!([]));
     let file = Sender::connect(&harness).await.send("a.txt", b"hello", &key(1)).await;
-    assert_eq!(watcher.hears("added").await["file"], file);
+    assert_eq!(watcher.next_of_type("added").await["file"], file);
     assert_eq!((&file["name"], &file["size"]), (&"a.txt".into(), &5.into()));
     assert_eq!(file["sha256"], sha256(b"hello"));
     assert_eq!(Sender::connect(&harness).await.welcome["files"], serde_json::json!([file]));
@@ -148,7 +275,7 @@ async fn only_its_sender_can_remove_a_file() {
     let remove = |key: &str| serde_json::json!({ "type": "remove", "id": id, "resume": key }).to_string();
     assert!(anyone.client.mistake(&remove(&key(2))).await.contains("no such file of yours"));
     anyone.client.send(&remove(&key(1))).await;
-    assert_eq!(anyone.hears("removed").await["ids"], serde_json::json!([id]));
+    assert_eq!(anyone.next_of_type("removed").await["ids"], serde_json::json!([id]));
     assert!(get(&harness, &path, "").await.head.starts_with("http/1.1 404"));
 }
 
@@ -184,4 +311,79 @@ async fn downloads_hold_connections_of_their_address_until_they_are_read() {
     drop(reader);
     let again = async { while get(&harness, &path, "").await.head.starts_with("http/1.1 429") {} };
     timeout(TIMEOUT, again).await.expect("a place that was left is free");
+}
+
+/// What the binary leaves on disk: nothing.
+#[cfg(unix)]
+mod on_disk {
+    use std::fs;
+    use std::path::Path;
+
+    use super::{Sender, key};
+    use crate::process::Process;
+
+    fn start(folder: &Path) -> Process {
+        Process::start(&["--files-dir", folder.to_str().unwrap(), "--drain", "0"])
+    }
+
+    fn folders(parent: &Path) -> Vec<String> {
+        fs::read_dir(parent).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// Leaves a file and the half of another one.
+    async fn leave(process: &Process) {
+        let mut sender = Sender::at(process.address, "/files").await;
+        sender.send("whole", b"hello", &key(1)).await;
+        sender.ready("half", 10, &key(2)).await;
+        sender.put(0, b"hello").await;
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_stopped_removes_its_files() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut process = start(parent.path());
+        leave(&process).await;
+        assert_eq!(folders(parent.path()).len(), 1);
+        process.signal("-TERM");
+        assert!(process.child.wait().unwrap().success());
+        assert_eq!(folders(parent.path()), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn the_next_server_removes_the_files_of_a_killed_one_and_keeps_those_of_a_running_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let (mut killed, other) = (start(parent.path()), start(parent.path()));
+        leave(&other).await;
+        let others = folders(parent.path());
+        leave(&killed).await;
+        killed.signal("-KILL");
+        killed.child.wait().unwrap();
+        assert_eq!(folders(parent.path()).len(), 2);
+        let _next = start(parent.path());
+        assert_eq!(folders(parent.path()), others);
+    }
+
+    #[tokio::test]
+    async fn other_users_of_the_machine_cannot_read_the_files() {
+        use std::os::unix::fs::PermissionsExt;
+        let parent = tempfile::tempdir().unwrap();
+        let process = start(parent.path());
+        leave(&process).await;
+        let folder = parent.path().join(&folders(parent.path())[0]);
+        assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_grows_beyond_what_the_system_lets_the_server_write_does_not_end_it() {
+        // 100 blocks of 512 bytes, or of 1024.
+        let mut process = Process::after("ulimit -f 100", &["--drain", "0"]);
+        let mut sender = Sender::at(process.address, "/files").await;
+        sender.ready("large", 200_000, &key(1)).await;
+        sender.chunk(0, &[7; 200_000]).await;
+        let failed = sender.next().await;
+        assert!(failed["error"].as_str().unwrap().contains("cannot write the file"), "{failed}");
+        sender.send("small", b"hello", &key(2)).await;
+        process.signal("-TERM");
+        assert!(process.end().await.success());
+    }
 }

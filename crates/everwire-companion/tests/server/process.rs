@@ -1,24 +1,28 @@
-//! The binary, as a person or a test driver starts it.
+//! The binary, as a person or a test driver starts it, and how a server stops.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-#[cfg(all(target_os = "linux", feature = "jemalloc"))]
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-#[cfg(target_os = "linux")]
-use everwire_test_client::http;
-use everwire_test_client::{Client, TIMEOUT, end_of};
+use everwire_test_client::{Client, TIMEOUT, end_of, http};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::harness::Harness;
+
 #[cfg(all(target_os = "linux", feature = "jemalloc"))]
 use futures_util::future::join_all;
+
 #[cfg(all(target_os = "linux", feature = "jemalloc"))]
 use tokio::time::interval;
-use tokio::time::timeout;
+
 #[cfg(all(target_os = "linux", feature = "jemalloc"))]
 use tokio_tungstenite::tungstenite::Message;
 
 #[cfg(target_os = "linux")]
-use crate::files_client::{Sender, key};
+use crate::files::{Sender, key};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_everwire-companion");
 
@@ -283,4 +287,158 @@ async fn resident_bytes(process: &Process) -> u64 {
     let metrics = http(process.address, "/metrics", "").await;
     let line = metrics.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
     line.expect("the resident memory").parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_socket_is_closed_with_1001_and_not_before_its_turn_in_the_period() {
+    let period = Duration::from_millis(1000);
+    let harness = Harness::start(|config| config.drain = period).await;
+    let mut clients = Vec::new();
+    for number in 0..20 {
+        let path = ["/echo", "/ticker?rate=1000", "/tracker", "/broadcast"][number % 4];
+        let mut client = harness.client(path).await;
+        // Whatever the answer is, the server counts it among the connected.
+        client.ask(r#"{"ping":1}"#).await;
+        clients.push(client);
+    }
+    let start = Instant::now();
+    let waiting: Vec<_> = clients
+        .into_iter()
+        .map(|mut client| tokio::spawn(async move { (client.closed().await.0, start.elapsed()) }))
+        .collect();
+    harness.server.stop().await;
+    let mut times = Vec::new();
+    for closed in waiting {
+        let (code, at) = closed.await.unwrap();
+        assert_eq!(code, 1001);
+        times.push(at);
+    }
+    times.sort();
+    // Twenty turns are spread evenly, so that in each tenth of the period there is one or another.
+    assert!((0..10).all(|tenth| times[tenth * 2 + 1] >= period * tenth as u32 / 10), "{times:?}");
+}
+
+/// A server that takes an hour to stop.
+async fn harness_with_long_drain() -> Harness {
+    Harness::start(|config| (config.drain, config.reuse_port) = (Duration::from_secs(3600), true)).await
+}
+
+/// Starts the drain of a server. Returns a client whose turn is later.
+async fn stopping(harness: Harness) -> (Client, JoinHandle<()>) {
+    // Number 0 has the first turn, at once; number 1 has the rest of the hour.
+    let mut first = harness.client("/echo").await;
+    let mut second = harness.client("/echo").await;
+    first.ask("hi").await;
+    second.ask("hi").await;
+    let stopping = tokio::spawn(harness.server.stop());
+    assert_eq!(first.closed().await.0, 1001);
+    (second, stopping)
+}
+
+#[tokio::test]
+async fn a_connection_works_until_its_turn_and_new_ones_are_refused() {
+    let harness = harness_with_long_drain().await;
+    let address = harness.address();
+    // Held without listening, so that the system gives the port to no other process.
+    let held = TcpSocket::new_v4().unwrap();
+    held.set_reuseport(true).unwrap();
+    held.bind(address).unwrap();
+    let (mut second, stopping) = stopping(harness).await;
+    assert_eq!(second.ask("still?").await, "still?");
+    assert!(TcpStream::connect(address).await.is_err(), "nothing listens any more");
+    stopping.abort();
+}
+
+#[tokio::test]
+async fn a_drain_ends_when_all_clients_have_left() {
+    let (second, stopping) = stopping(harness_with_long_drain().await).await;
+    drop(second);
+    timeout(TIMEOUT, stopping).await.expect("no client is left to wait for").unwrap();
+}
+
+#[tokio::test]
+async fn a_mounted_router_refuses_new_sockets_while_it_drains() {
+    let companion = everwire_companion::Companion::new(everwire_companion::Config::default()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = companion.router();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let mut client = Client::connect(address, "/echo").await;
+    client.ask("hi").await;
+    let (closed, ()) = tokio::join!(client.closed(), companion.everwire().drain(Duration::ZERO));
+    assert_eq!(closed.0, 1001);
+    let (status, sentence) = Client::try_connect(address, "/echo", &[]).await.err().unwrap();
+    assert_eq!((status, sentence.contains("stopping")), (503, true));
+    assert!(http(address, "/healthz", "").await.starts_with("HTTP/1.1 503 "));
+}
+
+/// A process that is stopped (SIGSTOP) for longer than its limits allow, and continued.
+#[cfg(unix)]
+mod stopped {
+    use std::time::Duration;
+
+    use everwire_test_client::{Client, TIMEOUT, connect, http};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::time::{sleep, timeout};
+
+    use super::Process;
+
+    /// The limit that passes while the process is stopped.
+    const LIMIT: &str = "0.5";
+
+    impl Process {
+        /// Stops the process, lets `meanwhile` send, and continues it when the limit is over.
+        async fn stopped(&self, meanwhile: impl Future<Output = ()>) {
+            self.signal("-STOP");
+            meanwhile.await;
+            // No event ends this: it is the time itself that has to pass.
+            sleep(Duration::from_millis(800)).await;
+            self.signal("-CONT");
+        }
+    }
+
+    async fn answer(stream: &mut TcpStream) -> String {
+        let mut answer = vec![0; 1 << 10];
+        let count = timeout(TIMEOUT, stream.read(&mut answer)).await.expect("an answer in time").unwrap();
+        String::from_utf8_lossy(&answer[..count]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_message_that_came_while_the_process_was_stopped_keeps_its_connection_open() {
+        let process = Process::start(&["--idle-timeout", LIMIT]);
+        let mut client = Client::connect(process.address, "/echo").await;
+        process.stopped(client.send("still here")).await;
+        assert_eq!(client.text().await, "still here");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_came_while_the_process_was_stopped_is_answered() {
+        let process = Process::start(&["--handshake-timeout", LIMIT]);
+        let mut stream = connect(process.address);
+        // The server has accepted the connection before this one.
+        http(process.address, "/healthz", "").await;
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", process.address);
+        process.stopped(async { stream.write_all(request.as_bytes()).await.unwrap() }).await;
+        let answer = answer(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_second_request_that_came_while_the_process_was_stopped_is_answered() {
+        let process = Process::start(&["--handshake-timeout", LIMIT]);
+        let mut stream = connect(process.address);
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {}\r\n\r\n", process.address);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200 "));
+        // A second more is what a request on a connection that has served one may take.
+        process
+            .stopped(async {
+                stream.write_all(request.as_bytes()).await.unwrap();
+                sleep(Duration::from_secs(1)).await;
+            })
+            .await;
+        let answer = answer(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
 }

@@ -1,8 +1,16 @@
-use everwire_server::Clock;
-use everwire_test_client::Client;
-use serde_json::json;
+//! The tracker: the endpoint `/tracker`, and the channel with its requests.
 
-use crate::harness::Harness;
+use everwire::client::{GapReason, RequestError, SubscribeOptions};
+use everwire::{Delivery, Subscription};
+use everwire_companion_api::tracker::{ClientMessage, POSITIONS, Position, REPORT, Secret};
+use everwire_server::Clock;
+use everwire_server::broker::{ChannelName, PageLimits};
+use everwire_test_client::{Client, TIMEOUT};
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::harness::{Harness, next_message};
 
 const HERE: &str = r#"{"type":"position","lat":48.5,"lon":-9.25,"accuracy":10}"#;
 
@@ -173,4 +181,177 @@ async fn places_that_are_not_on_earth_are_mistakes() {
     ] {
         assert!(ann.mistake(wrong).await.contains("lat"), "{wrong}");
     }
+}
+
+fn secret() -> Option<Secret> {
+    Some(Secret::try_from(SECRET.to_owned()).unwrap())
+}
+
+fn at(lat: f64) -> ClientMessage {
+    ClientMessage::Position { lat, lon: -9.25, accuracy: 10.0, secret: secret() }
+}
+
+async fn report(client: &everwire::Client, message: &ClientMessage) -> Result<(), RequestError> {
+    timeout(TIMEOUT, client.request(REPORT, message)).await.expect("an answer in time")
+}
+
+async fn removed(positions: &mut Subscription<Position>) -> String {
+    let removed = async {
+        loop {
+            if let Delivery::Removed(removed) = positions.next().await.expect("a subscription that goes on") {
+                return removed.key;
+            }
+        }
+    };
+    timeout(TIMEOUT, removed).await.expect("a removal in time")
+}
+
+#[tokio::test]
+async fn the_endpoint_and_the_channel_show_the_same_participants() {
+    let harness = Harness::start(|_| {}).await;
+    let mut raw = harness.client("/tracker").await;
+    let number = raw.json().await["id"].as_u64().unwrap();
+    raw.json().await;
+    let client = harness.channels();
+    let mut positions = client.subscribe(&POSITIONS);
+
+    report(&client, &at(48.5)).await.unwrap();
+    let seen = raw.json().await;
+    assert_eq!((&seen["id"], &seen["lat"]), (&ID.into(), &48.5.into()));
+    let message = next_message(&mut positions).await;
+    assert_eq!((message.key, message.value.id, message.value.lat), (Some(ID.to_string()), ID, 48.5));
+
+    raw.send(r#"{"type":"position","lat":1,"lon":2,"accuracy":3}"#).await;
+    assert_eq!(next_message(&mut positions).await.value.id, number);
+    drop(raw);
+    assert_eq!(removed(&mut positions).await, number.to_string());
+}
+
+#[tokio::test]
+async fn a_report_without_a_secret_or_off_the_earth_is_refused() {
+    let harness = Harness::start(|_| {}).await;
+    let client = harness.channels();
+    let anonymous = ClientMessage::Position { lat: 1.0, lon: 2.0, accuracy: 3.0, secret: None };
+    for (message, text) in [(anonymous, "secret"), (at(90.1), "no such place")] {
+        let error = report(&client, &message).await.unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+    let mut raw = harness.client("/tracker").await;
+    raw.json().await;
+    assert_eq!(raw.json().await["positions"], json!([]));
+}
+
+#[tokio::test]
+async fn clients_cannot_publish_positions_of_others() {
+    let harness = Harness::start(|config| config.faults = true).await;
+    let client = harness.channels();
+    let position = Position { id: ID, lat: 1.0, lon: 2.0, accuracy: 3.0, time: 0.0 };
+    let error = client.publish(&POSITIONS, &position).await.unwrap_err();
+    assert!(error.to_string().contains("denied"), "{error}");
+}
+
+#[tokio::test]
+async fn a_participant_leaves_with_its_session() {
+    let harness = Harness::start(|_| {}).await;
+    let (ann, bob) = (harness.channels(), harness.channels());
+    let mut positions = bob.subscribe(&POSITIONS);
+    report(&ann, &at(48.5)).await.unwrap();
+    next_message(&mut positions).await;
+    ann.close();
+    assert_eq!(removed(&mut positions).await, ID.to_string());
+}
+
+#[tokio::test]
+async fn the_server_keeps_the_latest_position_of_a_participant_and_none_of_one_that_left() {
+    let harness = Harness::start(|_| {}).await;
+    let client = harness.channels();
+    let mut positions = client.subscribe(&POSITIONS);
+    for lat in [48.5, 48.6] {
+        report(&client, &at(lat)).await.unwrap();
+        assert_eq!(next_message(&mut positions).await.value.lat, lat);
+    }
+    let channel = ChannelName::try_from(POSITIONS.name()).unwrap();
+    let broker = harness.server.companion().everwire().broker();
+    let kept = async || broker.read(&channel, 0, PageLimits::default()).await.unwrap().messages;
+    assert_eq!(kept().await.len(), 0, "where it was before");
+    assert_eq!(broker.read_state(&channel, 0, PageLimits::default()).await.unwrap().messages.len(), 1);
+
+    report(&client, &ClientMessage::Leave { secret: secret() }).await.unwrap();
+    removed(&mut positions).await;
+    assert_eq!(kept().await.len(), 0);
+    assert_eq!(broker.read_state(&channel, 0, PageLimits::default()).await.unwrap().messages.len(), 0);
+}
+
+/// The history of the channel is empty, so that whatever a page has missed was trimmed; and another server has another epoch.
+#[tokio::test]
+async fn a_page_that_missed_something_gets_everyone_again_and_no_error() {
+    let harness = Harness::start(|_| {}).await;
+    let client = harness.channels();
+    let mut watched = client.subscribe(&POSITIONS);
+    report(&client, &at(48.5)).await.unwrap();
+    next_message(&mut watched).await;
+    let returning = SubscribeOptions::default().from(watched.cursor().unwrap());
+    for lat in [48.6, 48.7] {
+        report(&client, &at(lat)).await.unwrap();
+        assert_eq!(next_message(&mut watched).await.value.lat, lat);
+    }
+    let restarted = Harness::start(|_| {}).await;
+    let other = restarted.channels();
+    report(&other, &at(48.7)).await.unwrap();
+    for (harness, reason) in [(harness, GapReason::Trimmed), (restarted, GapReason::Rewritten)] {
+        let client = harness.channels();
+        let mut positions = client.subscribe_with(&POSITIONS, &returning);
+        let first = timeout(TIMEOUT, positions.next()).await.expect("a delivery in time");
+        assert!(matches!(first, Some(Delivery::Gap(gap)) if gap.reason == reason), "{first:?}");
+        assert_eq!(next_message(&mut positions).await.value.lat, 48.7);
+        report(&client, &at(48.8)).await.unwrap();
+        assert_eq!(next_message(&mut positions).await.value.lat, 48.8);
+    }
+}
+
+#[tokio::test]
+async fn a_session_has_one_participant_however_many_secrets_it_sends() {
+    let harness = Harness::start(|_| {}).await;
+    let client = harness.channels();
+    for number in 0..20 {
+        let secret = Secret::try_from(format!("{SECRET}{number}")).ok();
+        let message = ClientMessage::Position { lat: 1.0, lon: 2.0, accuracy: 3.0, secret };
+        report(&client, &message).await.unwrap();
+    }
+    let mut raw = harness.client("/tracker").await;
+    raw.json().await;
+    assert_eq!(raw.json().await["positions"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn over_a_restart_with_a_journal_participants_stay_and_report_as_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || Harness::start(|config| config.journal = Some(folder.path().join("journal")));
+    let harness = start().await;
+    let client = harness.channels();
+    let mut positions = client.subscribe(&POSITIONS);
+    report(&client, &at(48.5)).await.unwrap();
+    next_message(&mut positions).await;
+    drop(positions);
+    harness.server.stop().await;
+
+    let harness = start().await;
+    let watcher = harness.channels();
+    let mut positions = watcher.subscribe(&POSITIONS);
+    assert_eq!(next_message(&mut positions).await.value.lat, 48.5);
+    let mut raw = harness.client("/tracker").await;
+    raw.json().await;
+    // It is there as soon as the server has read the journal.
+    let lat = loop {
+        let message = raw.json().await;
+        let lat = if message["type"] == "positions" { &message["positions"][0]["lat"] } else { &message["lat"] };
+        if !lat.is_null() {
+            break lat.clone();
+        }
+    };
+    assert_eq!(lat, 48.5);
+    let again = harness.channels();
+    report(&again, &at(48.6)).await.unwrap();
+    let moved = next_message(&mut positions).await.value;
+    assert_eq!((moved.id, moved.lat), (ID, 48.6));
 }
