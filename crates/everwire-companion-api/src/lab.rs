@@ -1,6 +1,6 @@
 //! `/lab`: one feed over polling, long polling, HTTP streaming, server-sent events and WebSocket, and what each transport costs.
 //!
-//! A client reads from a cursor, and gets an [`Item`] a line, event or message. The server counts the bytes of each transport, and
+//! A client reads from a cursor, and gets one [`Item`] per line, event or message. The server counts the bytes of each transport, and
 //! `/lab/accounts` answers with the [`Accounts`].
 
 use std::collections::BTreeMap;
@@ -75,12 +75,12 @@ impl Usage {
         (self.read + self.written).saturating_sub(self.payload)
     }
 
-    /// The overhead in bytes a message to the client; `None` before the first.
+    /// The overhead in bytes per message to the client; `None` before the first.
     pub fn overhead_per_message(&self) -> Option<f64> {
         ratio(self.overhead(), self.messages)
     }
 
-    /// The overhead in bytes a request; `None` before the first.
+    /// The overhead in bytes per request; `None` before the first.
     pub fn overhead_per_request(&self) -> Option<f64> {
         ratio(self.overhead(), self.requests)
     }

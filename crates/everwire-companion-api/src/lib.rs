@@ -1,4 +1,4 @@
-//! The messages that the companion server and the demos exchange, one module an endpoint.
+//! The messages that the companion server and the demos exchange, one module per endpoint.
 //!
 //! Each type is written and read on both sides, so that a change to a message is a change to one type here. Messages are JSON texts,
 //! except for the chunks of [`files`], which are binary. `tests/wire.rs` pins every text.

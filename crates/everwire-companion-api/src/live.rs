@@ -6,7 +6,7 @@
 use everwire_core::Channel;
 use serde::{Deserialize, Serialize};
 
-/// The latest price of each stock, by its symbol: a few updates a second.
+/// The latest price of each stock, by its symbol: a few updates per second.
 pub const MARKET: Channel<Price> = Channel::state("live/market");
 
 /// The latest rate of each [pair](PAIRS), by its name: a tick every 250 ms.
@@ -134,9 +134,9 @@ pub struct Sample {
     pub machine: Option<MachineSample>,
     /// Open WebSocket connections.
     pub connections: u64,
-    /// WebSocket messages received a second.
+    /// WebSocket messages received per second.
     pub messages_in: f64,
-    /// WebSocket messages sent a second.
+    /// WebSocket messages sent per second.
     pub messages_out: f64,
 }
 

@@ -35,7 +35,7 @@ pub enum ServerMessage {
         /// The machine, once it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         machine: Option<Machine>,
-        /// One point a second, the oldest first.
+        /// One point per second, the oldest first.
         history: Vec<Point>,
         /// The latest detail, once it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,9 +86,9 @@ pub struct Point {
     pub load: Option<[f64; 3]>,
     /// Open WebSocket connections.
     pub connections: u64,
-    /// Messages received a second.
+    /// Messages received per second.
     pub messages_in: f64,
-    /// Messages sent a second.
+    /// Messages sent per second.
     pub messages_out: f64,
     /// Bytes that wait to be written, of all connections together.
     pub queued: u64,
@@ -107,7 +107,7 @@ pub struct Detail {
     pub vmstat: Option<Vmstat>,
     /// One entry an endpoint.
     pub endpoints: Vec<EndpointTraffic>,
-    /// One entry a worker thread of the server.
+    /// One entry per worker thread of the server.
     pub workers: Vec<WorkerTraffic>,
 }
 
@@ -142,7 +142,7 @@ pub struct Process {
     pub time: u64,
 }
 
-/// A line of `vmstat 1`, under its names: memory in KiB, the rest a second or in percent.
+/// A line of `vmstat 1`, under its names: memory in KiB, the rest per second or in percent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vmstat {
     /// Processes that run or wait for a core.
@@ -161,22 +161,22 @@ pub struct Vmstat {
     pub buffers: u64,
     /// Memory in the page cache, in KiB.
     pub cache: u64,
-    /// Read from swap space, in KiB a second.
+    /// Read from swap space, in KiB per second.
     #[serde(rename = "si")]
     pub swapped_in: u64,
-    /// Written to swap space, in KiB a second.
+    /// Written to swap space, in KiB per second.
     #[serde(rename = "so")]
     pub swapped_out: u64,
-    /// Read from devices, in KiB a second.
+    /// Read from devices, in KiB per second.
     #[serde(rename = "bi")]
     pub blocks_in: u64,
-    /// Written to devices, in KiB a second.
+    /// Written to devices, in KiB per second.
     #[serde(rename = "bo")]
     pub blocks_out: u64,
-    /// Interrupts a second.
+    /// Interrupts per second.
     #[serde(rename = "in")]
     pub interrupts: u64,
-    /// Context switches a second.
+    /// Context switches per second.
     #[serde(rename = "cs")]
     pub switches: u64,
     /// Time in programs, in percent of all cores.
@@ -203,13 +203,13 @@ pub struct EndpointTraffic {
     pub path: String,
     /// Open connections.
     pub connections: u64,
-    /// Messages received a second.
+    /// Messages received per second.
     pub messages_in: f64,
-    /// Messages sent a second.
+    /// Messages sent per second.
     pub messages_out: f64,
-    /// Payload bytes received a second.
+    /// Payload bytes received per second.
     pub bytes_in: f64,
-    /// Payload bytes sent a second.
+    /// Payload bytes sent per second.
     pub bytes_out: f64,
 }
 
@@ -218,9 +218,9 @@ pub struct EndpointTraffic {
 pub struct WorkerTraffic {
     /// Connections that it served last.
     pub connections: u64,
-    /// Messages received a second.
+    /// Messages received per second.
     pub messages_in: f64,
-    /// Messages sent a second.
+    /// Messages sent per second.
     pub messages_out: f64,
     /// Bytes that wait to be written, of all its connections together.
     pub queued: u64,

@@ -3,7 +3,7 @@
 use everwire_core::Channel;
 use serde::{Deserialize, Serialize};
 
-/// The rates that have a channel, in updates a second of all companies together.
+/// The rates that have a channel, in updates per second of all companies together.
 pub const RATES: [u32; 14] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000];
 
 /// Whose stock is traded.
@@ -62,9 +62,9 @@ pub struct Snapshot {
     pub seq: u64,
     /// When the server made it.
     pub server_time: f64,
-    /// Updates a second, on average.
+    /// Updates per second, on average.
     pub rate: f64,
-    /// One entry a company of the selection.
+    /// One entry per company of the selection.
     pub stocks: Vec<Stock>,
 }
 

@@ -51,7 +51,7 @@ pub enum ServerMessage {
     },
     /// The second message of a connection: everyone who shares a position.
     Positions {
-        /// One entry a participant.
+        /// One entry per participant.
         positions: Vec<Position>,
     },
     /// A participant shares a new position.

@@ -168,7 +168,7 @@ struct TickerFlags {
     #[arg(long, value_name = "COUNT", default_value_t = TickerLimits::default().streams_per_address)]
     max_streams_per_address: usize,
 
-    /// Ticker updates a second for all connections of one address together; more are refused with HTTP 429.
+    /// Ticker updates per second for all connections of one address together; more are refused with HTTP 429.
     #[arg(long, value_name = "COUNT", default_value_t = TickerLimits::default().updates_per_address)]
     max_ticker_updates_per_address: u64,
 }

@@ -156,7 +156,7 @@ impl Drop for Subscription {
 /// The feed that a client selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FeedSelection {
-    /// Messages a second.
+    /// Messages per second.
     rate: u32,
     /// Bytes of each.
     size: usize,

@@ -299,7 +299,7 @@ const MAX_CALL_BYTES: usize = 1024;
 const MAX_WAIT_MS: u64 = 60_000;
 
 /// How long accounts must be unchanged before they are returned, and how often that is checked. On a busy system a thread may wait for
-/// longer than the usual 3 ms between a message and its count; at twenty messages a second there are 50 ms between two.
+/// longer than the usual 3 ms between a message and its count; at twenty messages per second there are 50 ms between two.
 const STEADY_FOR: Duration = Duration::from_millis(15);
 const STEADY_TRIES: usize = 10;
 

@@ -37,7 +37,7 @@ pub enum FeedSource {
 }
 
 impl FeedSource {
-    /// Whether a client may choose the updates a second.
+    /// Whether a client may choose the updates per second.
     pub(super) fn takes_rates(&self) -> bool {
         matches!(self, Self::Walk { .. })
     }
@@ -84,10 +84,10 @@ pub(crate) trait Feed: Send {
     /// The companies with their opening prices. Trades refer to them by index.
     fn opening(&self) -> Vec<(Company, f64)>;
 
-    /// Updates a second, on average.
+    /// Updates per second, on average.
     fn rate(&self) -> f64;
 
-    /// Sets the updates a second from `elapsed` on. A recording keeps its own rate.
+    /// Sets the updates per second from `elapsed` on. A recording keeps its own rate.
     fn set_rate(&mut self, _elapsed: Duration, _rate: u32) {}
 
     /// Goes on from the price that a company had in an earlier run. A recording has its own prices.
@@ -203,7 +203,7 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// A walk with `rate` trades a second. The same companies and seed give the same trades.
+    /// A walk with `rate` trades per second. The same companies and seed give the same trades.
     pub(crate) fn new(companies: Vec<(Company, f64)>, rate: u32, seed: u64) -> Self {
         let prices = companies.iter().map(|(_, price)| *price).collect();
         Self { companies, prices, rate, since: Duration::ZERO, random: Rng::with_seed(seed), trades: 0 }

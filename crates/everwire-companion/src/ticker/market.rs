@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::feed::{Company, Feed, Trade};
 use crate::protocol::json;
 
-/// Trades within this time share a message. The eye sees no difference, and a message for each of 100,000 trades a second would
+/// Trades within this time share a message. The eye sees no difference, and a message for each of 100,000 trades per second would
 /// cost more than its content.
 const STEP: Duration = Duration::from_millis(5);
 
@@ -65,7 +65,7 @@ pub(super) trait TradeSink: std::fmt::Debug + Send + Sync {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum SinkRate {
     All,
-    /// A number of updates a second.
+    /// A number of updates per second.
     Limited(Downsampler),
 }
 
@@ -96,7 +96,7 @@ impl Market {
         lock(&self.inner).feed.opening()
     }
 
-    /// Updates a second of a stream that gets all trades.
+    /// Updates per second of a stream that gets all trades.
     pub(super) fn rate(&self) -> f64 {
         lock(&self.inner).feed.rate()
     }
@@ -274,7 +274,7 @@ pub(super) struct TradeBatch {
 }
 
 impl Stream {
-    /// A stream with so many updates a second of these companies. The epoch distinguishes its sequence numbers from those of all
+    /// A stream with so many updates per second of these companies. The epoch distinguishes its sequence numbers from those of all
     /// other streams, also those of an earlier server.
     pub(super) fn new(opening: Vec<(Company, f64)>, rate: f64, epoch: String, clock: Clock) -> Self {
         let stock = |(company, price): (Company, f64)| Stock {

@@ -16,7 +16,7 @@ use super::market::{Market, SinkRate, Stream, TradeSink};
 use crate::config::Config;
 use crate::protocol::{Parameters, STREAMS_FULL};
 
-/// Updates a second of a client that does not select a rate.
+/// Updates per second of a client that does not select a rate.
 const DEFAULT_RATE: u32 = 20;
 const MAX_RATE: u32 = 100_000;
 
@@ -27,7 +27,7 @@ pub struct TickerLimits {
     pub streams: usize,
     /// Streams that the connections of one address may subscribe to. More are refused with HTTP 429.
     pub streams_per_address: usize,
-    /// Updates a second of all subscriptions of one address together. More are refused with HTTP 429.
+    /// Updates per second of all subscriptions of one address together. More are refused with HTTP 429.
     pub updates_per_address: u64,
     /// How long a stream without subscribers can be resumed, so that a client that reconnects knows how many updates it missed. The
     /// stream is suspended meanwhile.
@@ -67,7 +67,7 @@ struct StreamEntry {
 /// What the connections of one address subscribe to.
 #[derive(Debug, Default)]
 struct AddressUsage {
-    /// Updates a second, for all connections together.
+    /// Updates per second, for all connections together.
     updates: u64,
     /// The number of subscriptions to each stream.
     streams: HashMap<StreamSelection, usize>,
@@ -145,7 +145,7 @@ impl Registry {
         let updates = address.and_then(|address| self.addresses.get(&address)).map_or(0, |usage| usage.updates);
         let most = limits.updates_per_address;
         if address.is_some() && updates + u64::from(selection.rate) > most {
-            let sentence = format!("Your address may have {most} ticker updates a second; choose a lower rate.");
+            let sentence = format!("Your address may have {most} ticker updates per second; choose a lower rate.");
             return full(StatusCode::TOO_MANY_REQUESTS, sentence);
         }
         let playing = self.streams.values().filter(|entry| entry.subscribers > 0).count();
@@ -228,7 +228,7 @@ impl Drop for StreamSubscription {
     }
 }
 
-/// The selection of a subscriber: symbols, and updates a second of all of them together.
+/// The selection of a subscriber: symbols, and updates per second of all of them together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct StreamSelection {
     pub(super) symbols: Arc<BTreeSet<String>>,
@@ -406,7 +406,7 @@ mod tests {
         let _second = subscribe(&streams, &config, ANN, "rate=1000").unwrap();
         let error = subscribe(&streams, &config, ANN, "rate=1000").err().unwrap();
         assert_eq!(error.status(), StatusCode::TOO_MANY_REQUESTS);
-        assert!(error.message().contains("2500 ticker updates a second"), "{}", error.message());
+        assert!(error.message().contains("2500 ticker updates per second"), "{}", error.message());
         let _other = subscribe(&streams, &config, BOB, "rate=1000").unwrap();
         drop(first);
         let _third = subscribe(&streams, &config, ANN, "rate=1000").unwrap();

@@ -410,7 +410,7 @@ async fn a_call_is_counted_with_its_body_as_payload() {
 }
 
 #[tokio::test]
-async fn a_stream_takes_seven_bytes_a_message_for_its_chunk_and_its_line() {
+async fn a_stream_takes_seven_bytes_per_message_for_its_chunk_and_its_line() {
     let harness = Harness::start(|_| {}).await;
     let mut connection = RawConnection::connect(&harness);
     connection.get("/lab/stream?call=c&account=p").await;
@@ -474,7 +474,7 @@ async fn a_websocket_takes_two_bytes_down_and_six_up_and_two_more_beyond_125_byt
 }
 
 #[tokio::test]
-async fn the_feed_over_a_websocket_costs_two_bytes_a_message() {
+async fn the_feed_over_a_websocket_costs_two_bytes_per_message() {
     let harness = Harness::start(|_| {}).await;
     let mut client = harness.client("/lab/socket?rate=20&size=100&account=p").await;
     client.json().await;

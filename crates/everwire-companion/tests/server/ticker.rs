@@ -142,7 +142,7 @@ async fn updates_come_at_the_rate_and_many_share_a_message() {
         messages += 1;
     }
     let took = start.elapsed();
-    assert!(took >= Duration::from_millis(400), "5,000 updates at 10,000 a second took only {took:?}");
+    assert!(took >= Duration::from_millis(400), "5,000 updates at 10,000 per second took only {took:?}");
     assert!(messages <= 150, "{messages} messages for half a second");
 }
 

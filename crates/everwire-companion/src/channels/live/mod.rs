@@ -39,7 +39,7 @@ const MINUTE_MS: f64 = 60_000.0;
 const AUCTION_AT: f64 = 45_000.0;
 const CLOSED_AT: f64 = 55_000.0;
 
-/// All headlines, one a line.
+/// All headlines, one per line.
 const HEADLINES: &str = include_str!("../../../assets/headlines.txt");
 
 /// The time between two headlines.
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn prices_come_a_few_times_a_second() {
+    async fn prices_come_a_few_times_per_second() {
         let companion = companion();
         let mut market = subscribe(&companion, &MARKET).await;
         let prices = during(60, &mut market).await;
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_banner_changes_three_times_a_minute() {
+    async fn the_banner_changes_three_times_per_minute() {
         let companion = companion();
         let mut banner = subscribe(&companion, &BANNER).await;
         let phases = during(119, &mut banner).await;

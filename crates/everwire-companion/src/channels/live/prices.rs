@@ -14,13 +14,13 @@ use crate::channels::StateChannel;
 use crate::companion::Companion;
 use crate::ticker::{Company, Feed, FeedSource, Walk};
 
-/// Trades a second of all companies together. A recording has its own rate.
+/// Trades per second of all companies together. A recording has its own rate.
 const TRADES: u32 = 6;
 
 /// The time between two publishes of the latest price of each company that was traded meanwhile.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// Ticks a second of all pairs together.
+/// Ticks per second of all pairs together.
 const TICKS: u32 = 8;
 
 /// The opening price of each pair's walk: so large that its cents are finer than a tenth of a pip.
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn invented_companies_are_traded_a_few_times_a_second() {
+    fn invented_companies_are_traded_a_few_times_per_second() {
         let mut market = MarketPublisher::new(&FeedSource::default());
         let midnight = 1_795_219_200_000.0;
         market.advance(midnight);
