@@ -17,19 +17,21 @@ pub(crate) enum Need {
     Wasm,
     EndToEnd,
     Npm,
+    Package,
     Bench,
     BenchServer,
     Lab,
 }
 
 impl Need {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Lint,
         Self::Native,
         Self::Demos,
         Self::Wasm,
         Self::EndToEnd,
         Self::Npm,
+        Self::Package,
         Self::Bench,
         Self::BenchServer,
         Self::Lab,
@@ -82,7 +84,7 @@ struct Program {
 /// Every tool, in the order of installation.
 #[rustfmt::skip]
 fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
-    use Need::{Bench, BenchServer, Demos, EndToEnd, Lab, Lint, Native, Npm, Wasm};
+    use Need::{Bench, BenchServer, Demos, EndToEnd, Lab, Lint, Native, Npm, Package, Wasm};
     let any = || String::from("any version");
     let wasm_bindgen = workspace.locked_version("wasm-bindgen")?;
     Ok(vec![
@@ -168,6 +170,11 @@ fn table(workspace: &Workspace) -> Result<Vec<Tool>> {
             name: "geckodriver", version: "0.37.1".into(), source: Source::Crate(Program { name: "geckodriver", options: &["--locked"], opt_level: "0", is_exact: false }),
             why: "lets the wasm tests drive Firefox", seconds: 40,
             needs: &[Wasm],
+        },
+        Tool {
+            name: "cargo-deny", version: "0.20.2".into(), source: Source::Crate(Program { name: "cargo-deny", options: &["--locked"], opt_level: "0", is_exact: false }),
+            why: "checks the licences of dependencies", seconds: 50,
+            needs: &[Package],
         },
         Tool {
             name: "npm packages", version: "of package-lock.json".into(), source: Source::Npm,
