@@ -3,7 +3,7 @@
 //! # Layout
 //! - [`quick`]: formats, lints and tests what changed
 //! - [`tools`]: what the chores need installed, in one table, and how to install it
-//! - [`demo`]: builds the demos ([`pages`]) and serves them ([`server`])
+//! - [`demo`]: builds the demos and serves them
 //! - [`npm`]: builds the npm package
 //! - [`package`]: checks that the crates and the npm package could be published
 //! - [`mod@test`]: format, lints, native tests, tests in browsers, end-to-end tests
@@ -28,10 +28,8 @@ mod demo;
 mod modules;
 mod npm;
 mod package;
-mod pages;
 mod process;
 mod quick;
-mod server;
 mod test;
 mod tools;
 mod workspace;

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{Options, Run, native};
+use crate::demo::Build;
 use crate::npm;
-use crate::pages::Build;
 use crate::process::{Command, Scratch};
 use crate::workspace::Workspace;
 

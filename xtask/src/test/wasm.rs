@@ -4,8 +4,8 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use super::{Options, Run, native};
+use crate::demo::{self, Purpose, Server};
 use crate::process::{Command, Scratch};
-use crate::server::{self, Purpose, Server};
 use crate::workspace::Workspace;
 
 /// The port of the companion server for these tests, if it is free. The address is compiled into the tests, so that another one
@@ -58,7 +58,7 @@ pub(super) fn test(run: &mut Run<'_>) {
 fn start_server(workspace: &Workspace) -> Result<Server> {
     let program = native::build_server(workspace)?;
     let log = workspace.target()?.join("xtask/wasm-tests-server.log");
-    Server::start(workspace, &program, server::free_port(PORT)?, &Purpose::Tests { log: &log })
+    Server::start(workspace, &program, demo::free_port(PORT)?, &Purpose::Tests { log: &log })
 }
 
 impl Suite {
