@@ -1,17 +1,23 @@
+//! The platform's send buffer, and when messages have to wait before it.
+
 use core::mem;
 
-use crate::{AtRisk, MessageId, Time, queue::Queue};
+use crate::{
+    connection::{AtRisk, MessageId},
+    queue::Queue,
+    time::Time,
+};
 
 /// How often the platform's buffer is measured while the application waits for it to drain; platforms have no event for that.
 const MEASURE_EVERY: Time = Time::from_millis(25);
-/// How often it is measured while it may hold something and nothing waits for it, so that what is reported at risk when the
-/// socket goes is what was sent in the last second rather than in the last hour.
+/// How often it is measured while it may hold something and nothing waits for it. So the messages reported at risk when the socket is
+/// lost are those of the last second rather than of the last hour.
 const MEASURE_IDLY_EVERY: Time = Time::from_secs(1);
 /// With this many messages in flight, and again whenever their number has doubled, the buffer is measured, so that the list of them
 /// stays short. Browsers update `bufferedAmount` between two tasks, so that measuring more often within a burst would show nothing.
 const MEASURE_AT_MESSAGES: usize = 256;
 
-/// How much may wait in the platform's buffer before messages wait in the outbox, in bytes.
+/// How many bytes may wait in the platform's buffer before messages wait in the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Watermarks {
@@ -43,10 +49,10 @@ impl Watermarks {
     }
 }
 
-/// The platform's send buffer as seen from here: what was handed over and may still be in it, and when to measure it.
+/// Tracks the platform's send buffer: which messages may still be in it, and when to measure it.
 ///
-/// The platform says how many bytes it holds (`bufferedAmount`) only when asked, so the count is an upper bound that each
-/// measurement corrects.
+/// The platform reports how many bytes it holds (`bufferedAmount`) only on request, so the count is an upper bound that each measurement
+/// corrects.
 #[derive(Debug)]
 pub(crate) struct SendBuffer {
     watermarks: Watermarks,
@@ -56,9 +62,9 @@ pub(crate) struct SendBuffer {
     left: u64,
     /// How many bytes had been handed over at the last measurement.
     measured: u64,
-    /// The buffer was above the high-water mark and has not come down to the low one since.
+    /// The buffer was above the high-water mark and has not come down to the low one since then.
     is_congested: bool,
-    /// The application waits until everything was handed to the network, over as many sockets as it takes.
+    /// The application waits for a flush, over as many sockets as it takes.
     is_flushing: bool,
     /// A measurement was requested and has not been answered.
     is_measuring: bool,
@@ -92,35 +98,35 @@ impl SendBuffer {
         }
     }
 
-    /// Notes that a message was handed to the platform. `id` is `None` for what the application cannot name. Returns whether the buffer
-    /// should be measured now.
+    /// Records a message handed to the platform. `id` is `None` for one that the application does not know. Returns whether to measure the
+    /// buffer now.
     pub(crate) fn hand_over(&mut self, id: Option<MessageId>, size: usize) -> bool {
         self.handed_over = self.handed_over.saturating_add(size as u64);
         self.is_stale = true;
         if let Some(id) = id {
             self.in_flight.push(InFlight { id, end: self.handed_over });
         }
-        // The first message after a pause starts the measurements: no clock was read for it, and its answer brings the time.
+        // The first message after a pause starts the measurements. No clock was read for it; the answer to the measurement brings the time.
         !self.has_headroom() || self.in_flight.len() >= self.measure_at_messages || self.measure_at == Time::NEVER
     }
 
-    /// The most bytes that may still be in the buffer.
+    /// The bytes that may still be in the buffer, an upper bound.
     pub(crate) fn bytes(&self) -> u64 {
         self.handed_over - self.left
     }
 
-    /// Whether the buffer may take more. Between two measurements what is known is an upper bound.
+    /// Whether the buffer may take more. Between two measurements this relies on the upper bound.
     pub(crate) fn has_headroom(&self) -> bool {
         !self.is_congested && self.bytes() <= self.watermarks.high
     }
 
-    /// Whether so many bytes that wait before the buffer still count as ready.
+    /// Whether so many bytes that wait in front of the buffer still count as ready.
     pub(crate) fn is_below_high_water_mark(&self, bytes: usize) -> bool {
         bytes as u64 <= self.watermarks.high
     }
 
-    /// Whether something waits for the buffer to drain, so that whatever the server sends makes it worth measuring: it may have
-    /// answered what was in the buffer, and timers of a hidden page fire once a minute.
+    /// Whether the application waits for the buffer to drain. Then every received message makes it worth measuring: it may answer what was
+    /// in the buffer, and the timers of a hidden page fire only once a minute.
     pub(crate) fn is_awaited(&self) -> bool {
         self.is_flushing() || !self.has_headroom()
     }
@@ -133,14 +139,14 @@ impl SendBuffer {
         cfg!(feature = "flush") && self.is_flushing
     }
 
-    /// Requests a measurement; returns false where one is under way.
+    /// Requests a measurement; returns false if one is in progress.
     pub(crate) fn request_measurement(&mut self) -> bool {
         !mem::replace(&mut self.is_measuring, true)
     }
 
-    /// Takes in a measurement. Returns whether it shows that the link moves: some of the bytes that were in the buffer at the last
-    /// measurement have left, and some have not. Where all have left, the buffer may have been empty in between, which shows nothing: the
-    /// operating system accepts bytes on a dead link too until its own buffer is full.
+    /// Records a measurement. Returns whether it shows that the link moves: some of the bytes that were in the buffer at the last
+    /// measurement have left, and some have not. If all have left, the buffer may have been empty in between, which shows nothing: the
+    /// operating system accepts bytes on a dead link too, until its own buffer is full.
     pub(crate) fn measured(&mut self, bytes: u64) -> bool {
         let left = self.handed_over.saturating_sub(bytes);
         while self.in_flight.pop_if(|message| message.end <= left).is_some() {}
@@ -170,7 +176,7 @@ impl SendBuffer {
         self.measure_at
     }
 
-    /// Whether the planned measurement is due. One that was requested before and not answered is requested again.
+    /// Whether the planned measurement is due. An earlier request without an answer is repeated.
     pub(crate) fn is_measurement_due(&mut self, now: Time) -> bool {
         let is_due = self.measure_at <= now;
         if is_due {

@@ -1,3 +1,5 @@
+//! Channels as applications declare them.
+
 use alloc::{borrow::Cow, string::String};
 use core::{fmt, marker::PhantomData};
 
@@ -20,7 +22,7 @@ use core::{fmt, marker::PhantomData};
 /// # assert_eq!(room(7).name(), "room/7");
 /// ```
 ///
-/// A name has 1 to 128 bytes, no space and no control character; what sends another one is refused.
+/// A name has 1 to 128 bytes, no space and no control character; the server refuses any other.
 pub struct Channel<T> {
     name: Cow<'static, str>,
     is_state: bool,
@@ -38,12 +40,12 @@ impl<T> Channel<T> {
         Self { name: Cow::Borrowed(name), is_state: true, message: PhantomData }
     }
 
-    /// Like [`new`](Self::new), with a name that is made while the program runs.
+    /// Like [`new`](Self::new), with a name that is only known at run time.
     pub const fn named(name: String) -> Self {
         Self { name: Cow::Owned(name), is_state: false, message: PhantomData }
     }
 
-    /// Like [`state`](Self::state), with a name that is made while the program runs.
+    /// Like [`state`](Self::state), with a name that is only known at run time.
     pub const fn state_named(name: String) -> Self {
         Self { name: Cow::Owned(name), is_state: true, message: PhantomData }
     }

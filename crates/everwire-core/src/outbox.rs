@@ -1,8 +1,14 @@
+//! Messages that wait to be sent.
+
 use core::fmt;
 
-use crate::{DiscardReason, MessageId, Time, queue::Queue};
+use crate::{
+    connection::{DiscardReason, MessageId},
+    queue::Queue,
+    time::Time,
+};
 
-/// How much may wait to be sent while the connection is down or the network does not keep up, and what happens beyond that.
+/// How many messages may wait while the connection is down or the network does not keep up, and what happens beyond that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboxLimits {
@@ -56,19 +62,19 @@ impl OutboxLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// It is refused: the sender gets it back and knows at once.
+    /// It is refused: the sender gets it back at once.
     #[default]
     Refuse,
     /// The oldest messages are discarded to make room; each is reported.
     DropOldest,
 }
 
-/// How a message waits.
+/// The options of a queued message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueOptions {
-    /// How long it may wait before it is discarded; `None`: as [`OutboxLimits::time_to_live`](field@OutboxLimits::time_to_live) says.
+    /// How long it may wait before it is discarded; `None` for [`OutboxLimits::time_to_live`](field@OutboxLimits::time_to_live).
     pub time_to_live: Option<Time>,
-    /// The message that it replaces if that still waits: the one before with the same key, which the driver keeps.
+    /// The message that it replaces if that still waits: the previous one with the same key. The driver keeps the keys.
     pub replaces: Option<MessageId>,
 }
 
@@ -93,13 +99,13 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The messages that wait, oldest first, within [`OutboxLimits`].
+/// The messages that wait to be sent, oldest first, within [`OutboxLimits`].
 #[derive(Debug)]
 pub struct Outbox {
     limits: OutboxLimits,
     waiting: Queue<Waiting>,
     bytes: usize,
-    /// No message expires before this. A bound rather than the exact time, so that taking a message out takes constant time.
+    /// No message expires before this. A bound rather than the exact time, so that removing a message takes constant time.
     next_expiry: Time,
 }
 
@@ -130,7 +136,7 @@ impl Outbox {
         self.bytes
     }
 
-    /// Puts a message at the end. The messages that leave in its favour go to `discarded`.
+    /// Appends a message. Messages that are dropped in its favour go to `discarded`.
     pub(crate) fn push(
         &mut self,
         now: Time,
@@ -165,7 +171,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Takes out the oldest message.
+    /// Removes the oldest message.
     pub(crate) fn pop(&mut self) -> Option<Waiting> {
         let oldest = self.waiting.pop()?;
         self.bytes -= oldest.size;
@@ -215,13 +221,13 @@ mod tests {
 
     const NOW: Time = Time::from_secs(100);
 
-    struct Bench {
+    struct Harness {
         outbox: Outbox,
         discarded: Vec<(u64, DiscardReason)>,
         next: u64,
     }
 
-    impl Bench {
+    impl Harness {
         fn new(limits: OutboxLimits) -> Self {
             Self { outbox: Outbox::new(limits), discarded: Vec::new(), next: 0 }
         }
@@ -256,76 +262,76 @@ mod tests {
 
     #[test]
     fn a_full_outbox_refuses() {
-        let mut bench = Bench::new(OutboxLimits { max_messages: 2, max_bytes: 10, ..OutboxLimits::default() });
-        bench.push(5, plain()).unwrap();
-        assert_eq!(bench.push(6, plain()), Err(Refusal::Full));
-        bench.push(5, plain()).unwrap();
-        assert_eq!(bench.push(0, plain()), Err(Refusal::Full));
-        assert_eq!(bench.ids(), [1, 3]);
+        let mut harness = Harness::new(OutboxLimits { max_messages: 2, max_bytes: 10, ..OutboxLimits::default() });
+        harness.push(5, plain()).unwrap();
+        assert_eq!(harness.push(6, plain()), Err(Refusal::Full));
+        harness.push(5, plain()).unwrap();
+        assert_eq!(harness.push(0, plain()), Err(Refusal::Full));
+        assert_eq!(harness.ids(), [1, 3]);
     }
 
     #[test]
     fn the_oldest_are_evicted_and_reported() {
-        let mut bench = Bench::new(OutboxLimits {
+        let mut harness = Harness::new(OutboxLimits {
             max_messages: 3,
             max_bytes: 10,
             when_full: WhenFull::DropOldest,
             ..OutboxLimits::default()
         });
         for size in [4, 4, 2, 6] {
-            bench.push(size, plain()).unwrap();
+            harness.push(size, plain()).unwrap();
         }
-        assert_eq!(bench.ids(), [3, 4]);
-        assert_eq!(bench.discarded, [(1, DiscardReason::Evicted), (2, DiscardReason::Evicted)]);
+        assert_eq!(harness.ids(), [3, 4]);
+        assert_eq!(harness.discarded, [(1, DiscardReason::Evicted), (2, DiscardReason::Evicted)]);
     }
 
     #[test]
     fn a_message_larger_than_the_whole_outbox_evicts_nothing() {
         let limits = OutboxLimits { max_bytes: 4, when_full: WhenFull::DropOldest, ..OutboxLimits::default() };
-        let mut bench = Bench::new(limits);
-        bench.push(4, plain()).unwrap();
-        bench.push(5, plain()).unwrap_err();
-        assert_eq!((bench.ids(), bench.discarded), (vec![1], vec![]));
+        let mut harness = Harness::new(limits);
+        harness.push(4, plain()).unwrap();
+        harness.push(5, plain()).unwrap_err();
+        assert_eq!((harness.ids(), harness.discarded), (vec![1], vec![]));
     }
 
     #[test]
     fn a_message_replaces_another_even_in_a_full_outbox() {
-        let mut bench = Bench::new(OutboxLimits { max_messages: 2, ..OutboxLimits::default() });
-        bench.push(1, plain()).unwrap();
-        bench.push(1, plain()).unwrap();
-        bench.push(1, replacing(1)).unwrap();
-        assert_eq!((bench.ids(), bench.discarded), (vec![2, 3], vec![(1, DiscardReason::Replaced)]));
+        let mut harness = Harness::new(OutboxLimits { max_messages: 2, ..OutboxLimits::default() });
+        harness.push(1, plain()).unwrap();
+        harness.push(1, plain()).unwrap();
+        harness.push(1, replacing(1)).unwrap();
+        assert_eq!((harness.ids(), harness.discarded), (vec![2, 3], vec![(1, DiscardReason::Replaced)]));
     }
 
     #[test]
     fn a_refused_message_replaces_nothing() {
-        let mut bench = Bench::new(OutboxLimits { max_bytes: 4, ..OutboxLimits::default() });
-        bench.push(1, plain()).unwrap();
-        bench.push(5, replacing(1)).unwrap_err();
-        assert_eq!((bench.ids(), bench.discarded), (vec![1], vec![]));
+        let mut harness = Harness::new(OutboxLimits { max_bytes: 4, ..OutboxLimits::default() });
+        harness.push(1, plain()).unwrap();
+        harness.push(5, replacing(1)).unwrap_err();
+        assert_eq!((harness.ids(), harness.discarded), (vec![1], vec![]));
     }
 
     #[test]
     fn a_message_that_left_already_is_not_replaced() {
-        let mut bench = Bench::new(OutboxLimits::default());
+        let mut harness = Harness::new(OutboxLimits::default());
         for _ in 0..3 {
-            bench.push(1, plain()).unwrap();
+            harness.push(1, plain()).unwrap();
         }
-        assert_eq!(bench.outbox.pop().map(|waiting| waiting.id), Some(MessageId(1)));
-        bench.push(1, replacing(1)).unwrap();
-        assert_eq!((bench.ids(), bench.outbox.bytes()), (vec![2, 3, 4], 3));
+        assert_eq!(harness.outbox.pop().map(|waiting| waiting.id), Some(MessageId(1)));
+        harness.push(1, replacing(1)).unwrap();
+        assert_eq!((harness.ids(), harness.outbox.bytes()), (vec![2, 3, 4], 3));
     }
 
     #[test]
     fn expired_messages_are_discarded_and_the_order_of_the_rest_is_kept() {
-        let mut bench = Bench::new(OutboxLimits::default());
+        let mut harness = Harness::new(OutboxLimits::default());
         for options in [living(5), plain(), living(1), living(9)] {
-            bench.push(1, options).unwrap();
+            harness.push(1, options).unwrap();
         }
-        assert_eq!(bench.outbox.next_expiry(), NOW + Time::from_secs(1));
-        bench.expire(NOW + Time::from_secs(5));
-        assert_eq!(bench.ids(), [2, 4]);
-        assert_eq!(bench.discarded, [(1, DiscardReason::Expired), (3, DiscardReason::Expired)]);
-        assert_eq!((bench.outbox.bytes(), bench.outbox.next_expiry()), (2, NOW + Time::from_secs(9)));
+        assert_eq!(harness.outbox.next_expiry(), NOW + Time::from_secs(1));
+        harness.expire(NOW + Time::from_secs(5));
+        assert_eq!(harness.ids(), [2, 4]);
+        assert_eq!(harness.discarded, [(1, DiscardReason::Expired), (3, DiscardReason::Expired)]);
+        assert_eq!((harness.outbox.bytes(), harness.outbox.next_expiry()), (2, NOW + Time::from_secs(9)));
     }
 }

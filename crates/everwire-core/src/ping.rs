@@ -1,19 +1,19 @@
-//! The standard heartbeat as texts: `{"ping":N}`, answered by `{"pong":N}`, by `{"pong":N,"server_time":T}`, or by itself, as
+//! The texts of the standard heartbeat: `{"ping":N}`, answered by `{"pong":N}`, by `{"pong":N,"server_time":T}`, or by itself, as
 //! an echo does.
 //!
 //! `N` is an integer from 0 to [`MAX_NUMBER`], and `T` a JSON number: milliseconds since the Unix epoch by the server's clock. A ping
-//! is written without white space, and only that form is one: whatever else an application sends stays a message. An answer may have
-//! white space between its parts, as JSON libraries write it.
+//! is written without white space, and no other form counts as one: other texts of an application stay messages. An answer may have white
+//! space between its parts, as JSON libraries write it.
 //!
 //! The JavaScript driver has the same grammar in `js/heartbeat.js`. Both are tested with `tests/vectors/ping.json`.
 //!
 //! ```
 //! use everwire_core::ping::{Answer, Ping};
 //!
-//! // A client asks,
-//! let asked = Ping { number: 7 }.to_string();
+//! // A client sends a ping,
+//! let sent = Ping { number: 7 }.to_string();
 //! // a server answers,
-//! let Ping { number } = Ping::parse(&asked).expect("a ping is read as it is written");
+//! let Ping { number } = Ping::parse(&sent).expect("a ping is read as it is written");
 //! let answer = Answer { number, server_time: Some(1_795_219_200_123.5) }.to_string();
 //! assert_eq!(answer, r#"{"pong":7,"server_time":1795219200123.5}"#);
 //! // and the client reads the answer.
@@ -22,26 +22,26 @@
 
 use core::fmt;
 
-/// The most bytes of an answer; a longer text is none. The longest number and a time with all its digits leave room for white space.
+/// The most bytes of an answer; a longer text is not one. The longest number and a time with all its digits leave room for white space.
 pub const MAX_LENGTH: usize = 96;
 
 /// The largest number of a ping, 2⁵³ - 1: the largest integer that JavaScript has exactly.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 
-/// A question of a client.
+/// A ping of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ping {
-    /// Names the ping; up to [`MAX_NUMBER`].
+    /// Identifies the ping; up to [`MAX_NUMBER`].
     pub number: u64,
 }
 
-/// An answer of a server.
+/// A server's answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Answer {
     /// The number of the ping.
     pub number: u64,
-    /// Milliseconds since the Unix epoch by the server's clock, from a server that says them. A client estimates the offset between
-    /// the clocks from it. A time that is not finite is not written.
+    /// Milliseconds since the Unix epoch by the server's clock, if the server sends them. A client estimates the offset between the clocks
+    /// from it. A time that is not finite is not written.
     pub server_time: Option<f64>,
 }
 

@@ -1,3 +1,5 @@
+//! Times and spans, and the generator that draws random ones.
+
 use core::{
     fmt,
     ops::{Add, Sub},
@@ -14,24 +16,24 @@ const NANOS: u64 = 1_000_000_000;
 pub struct Time(u64);
 
 impl Time {
-    /// The start, or no span at all.
+    /// The start, or an empty span.
     pub const ZERO: Self = Self(0);
     /// The longest span: `Duration::MAX`.
     pub(crate) const FOREVER: Self = Self(u64::MAX / 2);
-    /// After every time that is planned.
+    /// Later than every planned time.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
-    /// So many milliseconds; [`Duration::MAX`] beyond 292 years.
+    /// Milliseconds; [`Duration::MAX`] beyond 292 years.
     pub const fn from_millis(millis: u64) -> Self {
         if millis >= Self::FOREVER.0 / 1_000_000 { Self::FOREVER } else { Self(millis * 1_000_000) }
     }
 
-    /// So many seconds; [`Duration::MAX`] beyond 292 years.
+    /// Seconds; [`Duration::MAX`] beyond 292 years.
     pub const fn from_secs(seconds: u64) -> Self {
         if seconds >= Self::FOREVER.0 / NANOS { Self::FOREVER } else { Self(seconds * NANOS) }
     }
 
-    /// So many milliseconds, to the nearest nanosecond; zero for negative numbers and NaN.
+    /// Milliseconds, to the nearest nanosecond; zero for negative numbers and NaN.
     #[inline(never)]
     pub fn from_millis_f64(millis: f64) -> Self {
         Self((millis * 1e6 + 0.5) as u64).min(Self::FOREVER)
@@ -99,6 +101,35 @@ impl From<Time> for Duration {
     }
 }
 
+/// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014): a stream of numbers that
+/// follows from the seed alone, so that a simulation with the same seed is the same simulation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A time drawn evenly from `low..=high`; `low` where `high` is not above it.
+    pub(crate) fn between(&mut self, low: Time, high: Time) -> Time {
+        low + Time::from_secs_f64((high - low).as_secs_f64() * self.fraction())
+    }
+
+    /// A number drawn evenly from `0.0..1.0`, from the upper 53 bits: what an `f64` can hold exactly.
+    fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +164,22 @@ mod tests {
             assert_eq!(Time::from_secs_f64(seconds), Time::ZERO);
         }
         assert_eq!(Time::from_secs_f64(1.5), Time::from_millis(1_500));
+    }
+
+    #[test]
+    fn the_first_numbers_of_seed_0_are_those_of_the_published_generator() {
+        let mut random = Random::new(0);
+        assert_eq!(random.next(), 0xe220_a839_7b1d_cdaf);
+        assert_eq!(random.next(), 0x6e78_9e6a_a1b9_65f4);
+    }
+
+    #[test]
+    fn draws_stay_within_their_bounds_and_use_the_whole_range() {
+        let mut random = Random::new(7);
+        let (low, high) = (Time::from_secs(1), Time::from_secs(3));
+        let draws: Vec<_> = (0..10_000).map(|_| random.between(low, high)).collect();
+        assert!(draws.iter().all(|draw| (low..=high).contains(draw)));
+        assert!(draws.iter().min() < Some(&Time::from_millis(1_002)));
+        assert!(draws.iter().max() > Some(&Time::from_millis(2_998)));
     }
 }

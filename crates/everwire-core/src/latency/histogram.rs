@@ -1,3 +1,5 @@
+//! The distribution of durations.
+
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -30,11 +32,11 @@ pub struct Histogram {
 impl Histogram {
     /// Adds one value.
     pub fn record(&mut self, value: Duration) {
-        self.take_in(value.into());
+        self.add(value.into());
     }
 
-    /// [`Self::record`] in the core's own times.
-    pub(super) fn take_in(&mut self, value: Time) {
+    /// [`Self::record`] with the core's own times.
+    pub(super) fn add(&mut self, value: Time) {
         if let Some(count) = self.counts.get_mut(bucket(value.as_secs_f64())) {
             *count = count.saturating_add(1);
         }
@@ -88,7 +90,7 @@ impl Default for Histogram {
     }
 }
 
-/// Which bucket counts so many seconds.
+/// The bucket that counts a duration in seconds.
 fn bucket(seconds: f64) -> usize {
     let ratio = seconds / SMALLEST;
     if ratio < 1.0 {

@@ -1,18 +1,19 @@
 //! Round trips, their distribution, and the offset to the server's clock.
 
-mod clock;
 mod histogram;
 
 use core::time::Duration;
 
-pub use clock::ClockOffset;
 pub use histogram::Histogram;
 
 use crate::time::Time;
 
-/// What is known of the link's latency: fed one round trip at a time, in constant memory.
+/// How many samples are compared: the eight of NTP's clock filter (RFC 5905, section 10).
+const CLOCK_SAMPLES: usize = 8;
+
+/// Statistics of the link's latency, in constant memory.
 ///
-/// It lives across reconnects, since what a user feels is the link and not the socket.
+/// They survive reconnects, because a user experiences the link and not the socket.
 #[derive(Debug, Clone, Default)]
 pub struct Latency {
     last: Option<Time>,
@@ -35,13 +36,13 @@ struct Smoothed {
 }
 
 impl Latency {
-    /// Takes in one answered ping. `server_time`, in milliseconds since the Unix epoch, is what the answer carried.
+    /// Records an answered ping. `server_time`, in milliseconds since the Unix epoch, is the time that the answer carried.
     pub fn record(&mut self, sent_at: Duration, now: Duration, server_time: Option<f64>) {
-        self.take_in(sent_at.into(), now.into(), server_time);
+        self.add_sample(sent_at.into(), now.into(), server_time);
     }
 
-    /// [`Self::record`] in the core's own times.
-    pub(crate) fn take_in(&mut self, sent_at: Time, now: Time, server_time: Option<f64>) {
+    /// [`Self::record`] with the core's own times.
+    pub(crate) fn add_sample(&mut self, sent_at: Time, now: Time, server_time: Option<f64>) {
         let round_trip = now - sent_at;
         let seconds = round_trip.as_secs_f64();
         if let Some(last) = self.last {
@@ -56,7 +57,7 @@ impl Latency {
             },
         });
         self.last = Some(round_trip);
-        self.histogram.take_in(round_trip);
+        self.histogram.add(round_trip);
         let deviation = seconds - self.mean;
         self.mean += deviation / self.histogram.count() as f64;
         self.squares += deviation * (seconds - self.mean);
@@ -65,7 +66,7 @@ impl Latency {
         }
     }
 
-    /// Takes in one ping that was never answered.
+    /// Records a ping that was never answered.
     pub fn record_lost(&mut self) {
         self.lost += 1;
     }
@@ -119,7 +120,7 @@ impl Latency {
         &self.histogram
     }
 
-    /// What is known of the server's clock.
+    /// The estimate of the server's clock.
     pub fn clock(&self) -> &ClockOffset {
         &self.clock
     }
@@ -136,7 +137,7 @@ impl Latency {
     }
 }
 
-/// Statistics of the round trips so far; `None` where there are too few to say.
+/// Statistics of the round trips so far; a value is `None` if there are too few samples.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -177,12 +178,64 @@ fn seconds(seconds: f64) -> Time {
     Time::from_secs_f64(seconds)
 }
 
+/// The offset between this connection's clock and the server's.
+///
+/// Each answer that carries the server's time gives an estimate by the NTP formula, with an error of at most half its round trip. Of the
+/// latest eight, the one with the least round trip is trusted.
+#[derive(Debug, Clone, Default)]
+pub struct ClockOffset {
+    samples: [Option<ClockSample>; CLOCK_SAMPLES],
+    /// How many were ever taken: the next one takes the place of the oldest.
+    taken: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ClockSample {
+    /// The server's clock less ours, in milliseconds.
+    offset: f64,
+    round_trip: Time,
+}
+
+impl ClockOffset {
+    fn record(&mut self, sent_at: Time, now: Time, server_time: f64) {
+        if !server_time.is_finite() {
+            return;
+        }
+        let offset = server_time - (millis(sent_at) + millis(now)) / 2.0;
+        self.samples[self.taken % CLOCK_SAMPLES] = Some(ClockSample { offset, round_trip: now - sent_at });
+        self.taken = self.taken.wrapping_add(1);
+    }
+
+    /// The server's time at `now`, in milliseconds since the Unix epoch; `None` before an answer carried it.
+    pub fn server_time(&self, now: Time) -> Option<f64> {
+        self.best().map(|sample| millis(now) + sample.offset)
+    }
+
+    /// How far [`Self::server_time`] may be off at most, if the server's clock runs as fast as ours: half the round trip of
+    /// the sample that it rests on.
+    pub fn error_bound(&self) -> Option<Duration> {
+        self.best().map(|sample| Duration::from(sample.round_trip) / 2)
+    }
+
+    fn best(&self) -> Option<&ClockSample> {
+        self.samples.iter().flatten().min_by_key(|sample| sample.round_trip)
+    }
+}
+
+fn millis(time: Time) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
+    }
+
+    const fn at(millis: u64) -> Time {
+        Time::from_millis(millis)
     }
 
     fn of(round_trips: &[u64]) -> Latency {
@@ -230,5 +283,32 @@ mod tests {
         let varying = of(&varying).answer_expected_within().unwrap();
         assert!(steady < ms(52).into(), "{steady:?}");
         assert!(varying > ms(120).into(), "{varying:?}");
+    }
+
+    #[test]
+    fn the_sample_with_the_least_round_trip_decides() {
+        let mut clock = ClockOffset::default();
+        // The server is 1,000,000 ms ahead; the slow round trip is lopsided and therefore wrong by 90 ms.
+        clock.record(at(0), at(200), 1_000_190.0);
+        clock.record(at(300), at(310), 1_000_305.0);
+        assert_eq!(clock.server_time(at(400)), Some(1_000_400.0));
+        assert_eq!(clock.error_bound(), Some(ms(5)));
+    }
+
+    #[test]
+    fn old_samples_are_replaced_so_that_a_drifting_clock_is_followed() {
+        let mut clock = ClockOffset::default();
+        clock.record(at(0), at(2), 501.0);
+        for n in 0..CLOCK_SAMPLES as u64 {
+            clock.record(at(n * 100), at(n * 100 + 20), (n * 100 + 10 + 700) as f64);
+        }
+        assert_eq!(clock.server_time(Time::ZERO), Some(700.0));
+    }
+
+    #[test]
+    fn a_time_that_is_not_a_number_is_ignored() {
+        let mut clock = ClockOffset::default();
+        clock.record(at(0), at(2), f64::NAN);
+        assert_eq!(clock.server_time(Time::ZERO), None);
     }
 }

@@ -1,11 +1,13 @@
+//! The lines of a client.
+
 use alloc::string::String;
 
 use super::{
     error::{EncodeError, ErrorCode, ProtocolError},
-    words::{self, Cursor, HeaderWriter, Reason, Words, once},
+    header::{self, Cursor, HeaderReader, HeaderWriter, Reason, once},
 };
 
-/// A line that a client sends, without its payload. `docs/protocol.md` says what each means.
+/// A line that a client sends, without its payload. `docs/protocol.md` defines the meaning of each.
 ///
 /// ```
 /// use everwire_core::protocol::{ClientLine, Start, Sub};
@@ -42,14 +44,14 @@ pub enum ClientLine<'a> {
         /// Another session of the same user, if the request is one of its.
         of: Option<&'a str>,
     },
-    /// Asks for a `pong`.
+    /// Requests a `pong`.
     Ping {
         /// Any number.
         number: u64,
     },
     /// Ends the session.
     Bye,
-    /// A line of the server was not right.
+    /// A line of the server was wrong.
     Error(ClientError<'a>),
 }
 
@@ -72,23 +74,23 @@ impl<'a> ClientLine<'a> {
         }
     }
 
-    /// Reads a header. Use [`Lines`](super::Lines) for a whole message.
+    /// Parses a header. Use [`Lines`](super::Lines) for a whole message.
     ///
     /// # Errors
     /// The type is not known, or the specification does not allow the header.
     pub fn parse(header: &'a str) -> Result<Self, ProtocolError<'a>> {
-        let malformed = |reason| words::malformed(header, reason);
-        let mut words = Words::read(header).map_err(malformed)?;
-        let line = match words.line_type() {
-            "hello" => Hello::read(words).map(Self::Hello),
-            "sub" => Sub::read(words).map(Self::Sub),
-            "unsub" => words.argument(words::name).and_then(|channel| words.end(Self::Unsub { channel })),
-            "pub" => Pub::read(words).map(Self::Pub),
-            "req" => Req::read(words).map(Self::Req),
-            "cancel" => Self::read_cancel(words),
-            "ping" => words.argument(words::number).and_then(|number| words.end(Self::Ping { number })),
-            "bye" => words.end(Self::Bye),
-            "error" => ClientError::read(words).map(Self::Error),
+        let malformed = |reason| header::malformed(header, reason);
+        let mut reader = HeaderReader::read(header).map_err(malformed)?;
+        let line = match reader.line_type() {
+            "hello" => Hello::read(reader).map(Self::Hello),
+            "sub" => Sub::read(reader).map(Self::Sub),
+            "unsub" => reader.argument(header::name).and_then(|channel| reader.end(Self::Unsub { channel })),
+            "pub" => Pub::read(reader).map(Self::Pub),
+            "req" => Req::read(reader).map(Self::Req),
+            "cancel" => Self::read_cancel(reader),
+            "ping" => reader.argument(header::number).and_then(|number| reader.end(Self::Ping { number })),
+            "bye" => reader.end(Self::Bye),
+            "error" => ClientError::read(reader).map(Self::Error),
             unknown => return Err(ProtocolError::UnknownLine(unknown)),
         };
         line.map_err(malformed)
@@ -106,7 +108,7 @@ impl<'a> ClientLine<'a> {
             Self::Unsub { channel } => writer.name(channel),
             Self::Pub(publish) => publish.write(writer),
             Self::Req(request) => request.write(writer),
-            Self::Cancel { seq, of } => writer.seq(seq).text_option("of", of, words::id),
+            Self::Cancel { seq, of } => writer.seq(seq).text_option("of", of, header::id),
             Self::Ping { number } => writer.number(number),
             Self::Bye => writer,
             Self::Error(error) => error.write(writer),
@@ -114,12 +116,12 @@ impl<'a> ClientLine<'a> {
         .finish()
     }
 
-    fn read_cancel(mut words: Words<'a>) -> Result<Self, Reason> {
-        let seq = words.argument(words::seq)?;
+    fn read_cancel(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let seq = reader.argument(header::seq)?;
         let mut of = None;
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             if name == "of" {
-                once(&mut of, words::id(value)?)?;
+                once(&mut of, header::id(value)?)?;
             }
         }
         Ok(Self::Cancel { seq, of })
@@ -157,17 +159,17 @@ impl<'a> Hello<'a> {
         Self { attempt, resume: None, acked: 0, floor: 1, closed: None }
     }
 
-    fn read(mut words: Words<'a>) -> Result<Self, Reason> {
+    fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
         let (mut attempt, mut session, mut secret) = (None, None, None);
         let (mut acked, mut floor, mut closed) = (None, None, None);
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             match name {
-                "attempt" => once(&mut attempt, words::number(value)?)?,
-                "session" => once(&mut session, words::id(value)?)?,
-                "secret" => once(&mut secret, words::id(value)?)?,
-                "acked" => once(&mut acked, words::number(value)?)?,
-                "floor" => once(&mut floor, words::seq(value)?)?,
-                "closed" => once(&mut closed, words::close_code(value)?)?,
+                "attempt" => once(&mut attempt, header::number(value)?)?,
+                "session" => once(&mut session, header::id(value)?)?,
+                "secret" => once(&mut secret, header::id(value)?)?,
+                "acked" => once(&mut acked, header::number(value)?)?,
+                "floor" => once(&mut floor, header::seq(value)?)?,
+                "closed" => once(&mut closed, header::close_code(value)?)?,
                 _ => {}
             }
         }
@@ -183,8 +185,8 @@ impl<'a> Hello<'a> {
     fn write<'o>(self, writer: HeaderWriter<'o>) -> HeaderWriter<'o> {
         let mut writer = writer.number_option("attempt", self.attempt);
         if let Some(Resume { session, secret }) = self.resume {
-            writer = writer.text_option("session", Some(session), words::id);
-            writer = writer.text_option("secret", Some(secret), words::id);
+            writer = writer.text_option("session", Some(session), header::id);
+            writer = writer.text_option("secret", Some(secret), header::id);
         }
         if self.acked > 0 {
             writer = writer.number_option("acked", self.acked);
@@ -194,7 +196,7 @@ impl<'a> Hello<'a> {
         }
         match self.closed {
             None => writer,
-            Some(code) => writer.require(words::is_close_code(code)).display_option("closed", code),
+            Some(code) => writer.require(header::is_close_code(code)).display_option("closed", code),
         }
     }
 }
@@ -207,9 +209,9 @@ pub struct Sub<'a> {
     pub channel: &'a str,
     /// Where it begins.
     pub start: Start,
-    /// What a subscriber gets that is slower than the channel.
+    /// Which messages a subscriber gets that is slower than the channel.
     pub mode: Mode,
-    /// Whether the server also sends who is there.
+    /// Whether the session is a member of the channel and learns about the others.
     pub presence: bool,
 }
 
@@ -229,7 +231,7 @@ pub enum Start {
     From(Cursor),
 }
 
-/// What a subscriber gets that is slower than the channel.
+/// Which messages a subscriber gets that is slower than the channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Mode {
@@ -246,15 +248,15 @@ impl<'a> Sub<'a> {
         Self { channel, start, mode: Mode::Each, presence: false }
     }
 
-    fn read(mut words: Words<'a>) -> Result<Self, Reason> {
-        let channel = words.argument(words::name)?;
-        let start = words.argument(Start::read)?;
+    fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let channel = reader.argument(header::name)?;
+        let start = reader.argument(Start::read)?;
         let (mut mode, mut presence) = (None, None);
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             match name {
                 "mode" if value == "latest" => once(&mut mode, Mode::Latest)?,
                 "mode" => return Err("mode is latest"),
-                "presence" => once(&mut presence, words::flag(value)?)?,
+                "presence" => once(&mut presence, header::flag(value)?)?,
                 _ => {}
             }
         }
@@ -267,8 +269,10 @@ impl<'a> Sub<'a> {
             Start::Live => writer.display("live"),
             Start::Hold => writer.display("hold"),
             Start::State => writer.display("state"),
-            Start::Last(count) => writer.require(words::is_number(count)).display(format_args!("last:{count}")),
-            Start::From(cursor) => writer.require(words::is_number(cursor.time)).display(format_args!("from:{cursor}")),
+            Start::Last(count) => writer.require(header::is_number(count)).display(format_args!("last:{count}")),
+            Start::From(cursor) => {
+                writer.require(header::is_number(cursor.time)).display(format_args!("from:{cursor}"))
+            }
         };
         let mode = (self.mode == Mode::Latest).then_some("latest");
         writer.text_option("mode", mode, Ok).flag_option("presence", self.presence)
@@ -281,8 +285,8 @@ impl Start {
             None if word == "live" => Ok(Self::Live),
             None if word == "hold" => Ok(Self::Hold),
             None if word == "state" => Ok(Self::State),
-            Some(("last", count)) => words::number(count).map(Self::Last),
-            Some(("from", cursor)) => words::cursor(cursor).map(Self::From),
+            Some(("last", count)) => header::number(count).map(Self::Last),
+            Some(("from", cursor)) => header::cursor(cursor).map(Self::From),
             _ => Err("a subscription starts at live, hold, state, last:N or from:CURSOR"),
         }
     }
@@ -308,23 +312,23 @@ impl<'a> Pub<'a> {
         Self { channel, seq, after: seq.saturating_sub(1), key: None }
     }
 
-    fn read(mut words: Words<'a>) -> Result<Self, Reason> {
-        let channel = words.argument(words::name)?;
-        let seq = words.argument(words::seq)?;
+    fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let channel = reader.argument(header::name)?;
+        let seq = reader.argument(header::seq)?;
         let (mut after, mut key) = (None, None);
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             match name {
-                "after" => once(&mut after, words::number(value)?)?,
-                "key" => once(&mut key, words::name(value)?)?,
+                "after" => once(&mut after, header::number(value)?)?,
+                "key" => once(&mut key, header::name(value)?)?,
                 _ => {}
             }
         }
-        Ok(Self { channel, seq, after: words::before(after, seq)?, key })
+        Ok(Self { channel, seq, after: header::before(after, seq)?, key })
     }
 
     fn write<'o>(self, writer: HeaderWriter<'o>) -> HeaderWriter<'o> {
         let writer = writer.name(self.channel).seq(self.seq).after_option(self.after, self.seq);
-        writer.text_option("key", self.key, words::name)
+        writer.text_option("key", self.key, header::name)
     }
 }
 
@@ -336,7 +340,7 @@ pub struct Req<'a> {
     pub name: &'a str,
     /// Counts the requests of the session, from 1.
     pub seq: u64,
-    /// Milliseconds after which the answer is of no use.
+    /// Milliseconds after which the answer is not wanted any more.
     pub timeout: Option<u64>,
     /// All requests below this number are answered; 1 for none.
     pub floor: u64,
@@ -350,15 +354,15 @@ impl<'a> Req<'a> {
         Self { name, seq, timeout: None, floor: 1, part: 0 }
     }
 
-    fn read(mut words: Words<'a>) -> Result<Self, Reason> {
-        let name = words.argument(words::name)?;
-        let seq = words.argument(words::seq)?;
+    fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let name = reader.argument(header::name)?;
+        let seq = reader.argument(header::seq)?;
         let (mut timeout, mut floor, mut part) = (None, None, None);
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             match name {
-                "timeout" => once(&mut timeout, words::number(value)?)?,
-                "floor" => once(&mut floor, words::seq(value)?)?,
-                "part" => once(&mut part, words::number(value)?)?,
+                "timeout" => once(&mut timeout, header::number(value)?)?,
+                "floor" => once(&mut floor, header::seq(value)?)?,
+                "part" => once(&mut part, header::number(value)?)?,
                 _ => {}
             }
         }
@@ -377,7 +381,7 @@ impl<'a> Req<'a> {
     }
 }
 
-/// `error` of a client: a line of the server was not right.
+/// `error` of a client: a line of the server was wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientError<'a> {
@@ -393,18 +397,18 @@ impl<'a> ClientError<'a> {
         Self { code, line }
     }
 
-    fn read(mut words: Words<'a>) -> Result<Self, Reason> {
-        let code = words.argument(words::code)?;
+    fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let code = reader.argument(header::code)?;
         let mut line = None;
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             if name == "line" {
-                once(&mut line, words::line_type(value)?)?;
+                once(&mut line, header::line_type(value)?)?;
             }
         }
         Ok(Self { code, line })
     }
 
     fn write<'o>(self, writer: HeaderWriter<'o>) -> HeaderWriter<'o> {
-        writer.display(self.code).text_option("line", self.line, words::line_type)
+        writer.display(self.code).text_option("line", self.line, header::line_type)
     }
 }

@@ -1,9 +1,11 @@
+//! The lines that deliver a channel's messages to a subscriber.
+
 use alloc::string::String;
 use core::fmt;
 
 use super::{
     error::EncodeError,
-    words::{self, Cursor, HeaderWriter, Reason, Words, once},
+    header::{self, Cursor, HeaderReader, HeaderWriter, Reason, once},
 };
 
 /// `msg`: a message of a channel. With a key and without a payload, the key was removed.
@@ -43,19 +45,19 @@ impl<'a> Msg<'a> {
         Self { channel, cursor, by: None, key: None, after: cursor.offset.saturating_sub(1) }
     }
 
-    pub(super) fn read(mut words: Words<'a>) -> Result<Self, Reason> {
-        let channel = words.argument(words::name)?;
-        let cursor = words.argument(words::cursor)?;
+    pub(super) fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let channel = reader.argument(header::name)?;
+        let cursor = reader.argument(header::cursor)?;
         let (mut by, mut key, mut after) = (None, None, None);
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             match name {
                 "by" => once(&mut by, Producer::read(value)?)?,
-                "key" => once(&mut key, words::name(value)?)?,
-                "after" => once(&mut after, words::offset(value)?)?,
+                "key" => once(&mut key, header::name(value)?)?,
+                "after" => once(&mut after, header::offset(value)?)?,
                 _ => {}
             }
         }
-        Ok(Self { channel, cursor, by, key, after: words::before(after, cursor.offset)? })
+        Ok(Self { channel, cursor, by, key, after: header::before(after, cursor.offset)? })
     }
 
     pub(super) fn write<'o>(self, writer: HeaderWriter<'o>) -> HeaderWriter<'o> {
@@ -66,19 +68,19 @@ impl<'a> Msg<'a> {
     fn write_common<'o>(self, writer: HeaderWriter<'o>) -> HeaderWriter<'o> {
         let mut writer = writer.name(self.channel).cursor(self.cursor);
         if let Some(by) = self.by {
-            writer = writer.require(words::id(by.session).and(words::is_seq(by.seq))).display_option("by", by);
+            writer = writer.require(header::id(by.session).and(header::is_seq(by.seq))).display_option("by", by);
         }
-        writer.text_option("key", self.key, words::name)
+        writer.text_option("key", self.key, header::name)
     }
 
-    /// Writes what is the same for all subscribers: everything but `after`.
+    /// Writes the part that is the same for all subscribers: everything but `after`.
     ///
     /// # Errors
     /// A field is not what the specification allows.
     pub fn encode(&self) -> Result<EncodedMsg, EncodeError> {
         let mut header = String::new();
         let writer = self.write_common(HeaderWriter::new(&mut header, "msg"));
-        writer.require(words::before(None, self.cursor.offset).map(drop)).finish()?;
+        writer.require(header::before(None, self.cursor.offset).map(drop)).finish()?;
         Ok(EncodedMsg { header, offset: self.cursor.offset })
     }
 }
@@ -86,12 +88,12 @@ impl<'a> Msg<'a> {
 impl<'a> Producer<'a> {
     fn read(word: &'a str) -> Result<Self, Reason> {
         let (session, seq) = word.split_once(':').ok_or("by is SESSION:SEQ")?;
-        Ok(Self { session: words::id(session)?, seq: words::seq(seq)? })
+        Ok(Self { session: header::id(session)?, seq: header::seq(seq)? })
     }
 }
 
 /// The header of a `msg` line, encoded once for all subscribers of a channel: [`Msg::encode`] makes it, and
-/// [`MessageWriter::push_encoded`](super::MessageWriter::push_encoded) adds what differs.
+/// [`MessageWriter::push_encoded`](super::MessageWriter::push_encoded) adds the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedMsg {
     header: String,
@@ -113,7 +115,7 @@ impl EncodedMsg {
     }
 }
 
-/// `gap`: messages between the client's cursor and this one do not come.
+/// `gap`: messages between the client's cursor and this one will not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap<'a> {
@@ -121,13 +123,13 @@ pub struct Gap<'a> {
     pub channel: &'a str,
     /// Why.
     pub reason: GapReason,
-    /// The subscription goes on from here.
+    /// The subscription continues from here.
     pub cursor: Cursor,
-    /// How many messages do not come, where it is known.
+    /// How many messages will not come, if known.
     pub missed: Option<u64>,
 }
 
-/// Why messages do not come.
+/// Why messages will not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GapReason {
@@ -152,7 +154,7 @@ impl GapReason {
         }
     }
 
-    /// Reads the word of a line.
+    /// Parses the word of a line.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
@@ -170,14 +172,14 @@ impl<'a> Gap<'a> {
         Self { channel, reason, cursor, missed: None }
     }
 
-    pub(super) fn read(mut words: Words<'a>) -> Result<Self, Reason> {
-        let channel = words.argument(words::name)?;
-        let reason = words.argument(|word| GapReason::parse(word).ok_or("a gap is trimmed, rewritten or refused"))?;
-        let cursor = words.argument(words::cursor)?;
+    pub(super) fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let channel = reader.argument(header::name)?;
+        let reason = reader.argument(|word| GapReason::parse(word).ok_or("a gap is trimmed, rewritten or refused"))?;
+        let cursor = reader.argument(header::cursor)?;
         let mut missed = None;
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             if name == "missed" {
-                once(&mut missed, words::number(value)?)?;
+                once(&mut missed, header::number(value)?)?;
             }
         }
         Ok(Self { channel, reason, cursor, missed })

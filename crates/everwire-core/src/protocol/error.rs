@@ -1,8 +1,10 @@
+//! The errors of the protocol, and of parsing and writing it.
+
 use core::fmt;
 
 use thiserror::Error;
 
-/// Why something is refused, fails or ends: the table "Errors" of `docs/protocol.md`.
+/// Why a line is refused, fails or ends something: the table "Errors" of `docs/protocol.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
@@ -32,7 +34,7 @@ pub enum ErrorCode {
     Limit,
     /// Its time ran out before it was done.
     Expired,
-    /// Whether it was done cannot be known.
+    /// It cannot be known whether it was done.
     Unknown,
     /// Stopped by `cancel`.
     Cancelled,
@@ -87,16 +89,15 @@ impl ErrorCode {
         }
     }
 
-    /// Reads the word of a line.
+    /// Parses the word of a line.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str() == word)
     }
 
     /// The WebSocket close code of a connection that ends for this reason, or `None` if it never ends one.
     ///
-    /// A client may send those of the errors that it finds itself: they are in the range that browsers allow. Where each attempt has
-    /// new credentials, [`ReconnectRules`](crate::ReconnectRules) retry after exactly those codes after which the specification wants
-    /// another connection.
+    /// The codes of errors that a client detects are in the range that browsers let it send. If each attempt has new credentials,
+    /// [`ReconnectRules`](crate::ReconnectRules) retry after exactly the codes after which the specification wants another connection.
     pub const fn close_code(self) -> Option<u16> {
         match self {
             Self::Malformed => Some(4501),
@@ -128,18 +129,17 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// Why a received line cannot be used.
+/// Why a received line cannot be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolError<'a> {
-    /// A line of a type that this version does not know. The connection goes on; the peer is answered with
-    /// `error unknown-line line=TYPE`.
+    /// A line of a type that this version does not know. The connection continues; the answer is `error unknown-line line=TYPE`.
     #[error("the type of line {0:?} is not known")]
     UnknownLine(&'a str),
     /// A line, or a message, that the specification does not allow. The connection ends.
     #[error("malformed line{}{}: {reason}", if line.is_some() { " " } else { "" }, line.unwrap_or_default())]
     Malformed {
-        /// The type of the line, where it can be read.
+        /// The type of the line, if it can be read.
         line: Option<&'a str>,
         /// What is wrong, or what is allowed.
         reason: &'static str,
@@ -155,7 +155,7 @@ impl<'a> ProtocolError<'a> {
         }
     }
 
-    /// The type of the line, where it can be read: the option `line` of the `error` that answers it.
+    /// The type of the line, if it can be read: the option `line` of the `error` that answers it.
     pub const fn line(&self) -> Option<&'a str> {
         match *self {
             Self::UnknownLine(line) => Some(line),
@@ -171,12 +171,12 @@ pub enum EncodeError {
     /// A field is not what the specification allows.
     #[error("not a line of everwire.v1: {0}")]
     Invalid(&'static str),
-    /// The line by itself is larger than a message may be.
+    /// The line alone is larger than a message may be.
     #[error("a line of {bytes} bytes does not fit into a message of {max}: send less at a time")]
     TooLarge {
         /// The size of the line.
         bytes: usize,
-        /// The largest message that the peer takes.
+        /// The largest message that the peer accepts.
         max: usize,
     },
 }

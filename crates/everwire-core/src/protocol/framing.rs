@@ -1,3 +1,5 @@
+//! WebSocket messages, their lines and payloads.
+
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::{fmt::Write as _, marker::PhantomData, mem, str};
 
@@ -5,8 +7,8 @@ use super::{
     client::ClientLine,
     delivery::EncodedMsg,
     error::{EncodeError, ProtocolError},
+    header::{self, MAX_HEADER, MAX_NUMBER, decimal},
     server::ServerLine,
-    words::{self, MAX_HEADER, MAX_NUMBER, decimal},
 };
 
 /// Separates the lines of a text message.
@@ -18,7 +20,7 @@ const MAX_SIZE_WORD: usize = 19;
 /// A buffer that grew beyond this is not kept for the next message.
 const MAX_SPARE: usize = 64 * 1024;
 
-/// What a line carries and only applications read.
+/// The payload of a line, which only applications read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Payload<'a> {
     /// The line has no payload, which differs from an empty one.
@@ -57,7 +59,7 @@ impl<'a> Payload<'a> {
 
 /// The lines of one direction: [`ClientLine`] or [`ServerLine`].
 pub trait Line<'a>: Sized + sealed::Sealed {
-    /// Reads a header.
+    /// Parses a header.
     ///
     /// # Errors
     /// The type is not known, or the specification does not allow the header.
@@ -115,7 +117,7 @@ pub struct Lines<'a, L> {
     line: PhantomData<fn() -> L>,
 }
 
-/// What is left of the message.
+/// The unread rest of a message.
 #[derive(Debug, Clone, Copy)]
 enum Rest<'a> {
     Text(&'a str),
@@ -172,7 +174,7 @@ impl<'a, L: Line<'a>> Iterator for Lines<'a, L> {
 }
 
 fn split_binary(bytes: &[u8]) -> Result<(&str, Payload<'_>, &[u8]), ProtocolError<'_>> {
-    let malformed = |reason| words::malformed("", reason);
+    let malformed = |reason| header::malformed("", reason);
     let searched = &bytes[..bytes.len().min(MAX_SIZE_WORD + MAX_HEADER + 1)];
     let end = searched.iter().position(|byte| *byte == b'\n');
     let (header, rest) = match end {
@@ -182,7 +184,7 @@ fn split_binary(bytes: &[u8]) -> Result<(&str, Payload<'_>, &[u8]), ProtocolErro
     let header = str::from_utf8(header).map_err(|_| malformed("a header is UTF-8"))?;
     let Some(sized) = header.strip_prefix('+') else { return Ok((header, Payload::None, rest)) };
     let (size, header) = sized.split_once(' ').ok_or_else(|| malformed("a header follows its size"))?;
-    let malformed = |reason| words::malformed(header, reason);
+    let malformed = |reason| header::malformed(header, reason);
     let is_text = match size.as_bytes().first() {
         Some(b't') => true,
         Some(b'b') => false,
@@ -226,9 +228,8 @@ impl Message {
 
 /// Packs lines into as few messages as their order allows.
 ///
-/// Lines join the message before them. The first payload that a text message cannot carry begins a binary message, which takes
-/// everything after it; so a batch is one text message, one binary message, or one of each, unless a message would grow beyond the
-/// limit.
+/// Lines join the last message. The first payload that a text message cannot carry begins a binary message, which takes everything after
+/// it; so a batch is one text message, one binary message, or one of each, unless a message would exceed the limit.
 ///
 /// ```
 /// use everwire_core::protocol::{ClientLine, Message, MessageWriter, Payload, Pub};
@@ -241,14 +242,14 @@ impl Message {
 /// assert_eq!(text, "ping 1\u{1e}pub chat 1\nhello");
 /// assert_eq!(writer.pop(), Some(Message::Binary(b"+b2 pub map 2\n\x00\x01".to_vec())));
 /// assert_eq!(writer.pop(), None);
-/// // A message that was sent lends its buffer to the next.
+/// // The buffer of a sent message is reused for the next.
 /// writer.recycle(Message::Text(text));
 /// # Ok::<(), everwire_core::protocol::EncodeError>(())
 /// ```
 #[derive(Debug)]
 pub struct MessageWriter {
     max_bytes: usize,
-    /// The last one takes more lines.
+    /// The last one accepts more lines.
     messages: VecDeque<Message>,
     header: String,
     spare_text: String,
@@ -256,7 +257,7 @@ pub struct MessageWriter {
 }
 
 impl MessageWriter {
-    /// A writer of messages up to so many bytes: the peer's limit.
+    /// Creates a writer of messages up to the peer's limit in bytes.
     pub const fn new(max_bytes: usize) -> Self {
         Self {
             max_bytes,
@@ -280,7 +281,7 @@ impl MessageWriter {
     /// Appends a line.
     ///
     /// # Errors
-    /// A field is not what the specification allows, or the line by itself is larger than a message may be. Nothing was appended.
+    /// A field is not what the specification allows, or the line alone is larger than a message may be. Nothing was appended.
     pub fn push<'a>(&mut self, line: &impl Line<'a>, payload: Payload<'_>) -> Result<(), EncodeError> {
         self.header.clear();
         line.write(&mut self.header)?;
@@ -290,7 +291,7 @@ impl MessageWriter {
     /// Appends a message of a channel that was encoded for all subscribers, for one whose last offset is `after`.
     ///
     /// # Errors
-    /// `after` is not below the offset, or the line by itself is larger than a message may be. Nothing was appended.
+    /// `after` is not below the offset, or the line alone is larger than a message may be. Nothing was appended.
     pub fn push_encoded(&mut self, msg: &EncodedMsg, after: u64, payload: Payload<'_>) -> Result<(), EncodeError> {
         self.header.clear();
         msg.write(after, &mut self.header)?;
@@ -302,7 +303,7 @@ impl MessageWriter {
         self.messages.pop_front()
     }
 
-    /// Keeps the buffer of a message that was sent, for one to come.
+    /// Keeps the buffer of a sent message for a later one.
     pub fn recycle(&mut self, message: Message) {
         match message {
             Message::Text(mut text) if text.capacity() <= MAX_SPARE => {
@@ -320,7 +321,7 @@ impl MessageWriter {
     /// Appends a line with the header `self.header`.
     fn append(&mut self, payload: Payload<'_>) -> Result<(), EncodeError> {
         let end = self.header.len();
-        // What precedes the header in a binary message is written after it, and copied before it.
+        // The size that precedes the header in a binary message is formatted behind it in the same buffer, and copied to its front.
         let kind = match payload {
             Payload::None => None,
             Payload::Text(_) => Some('t'),

@@ -1,12 +1,14 @@
+//! The lines of a server.
+
 use alloc::string::String;
 
 use super::{
     delivery::{Gap, Msg},
     error::{EncodeError, ErrorCode, ProtocolError},
-    words::{self, Cursor, HeaderWriter, Reason, Words, once},
+    header::{self, Cursor, HeaderReader, HeaderWriter, Reason, once},
 };
 
-/// A line that a server sends, without its payload. `docs/protocol.md` says what each means.
+/// A line that a server sends, without its payload. `docs/protocol.md` defines the meaning of each.
 ///
 /// ```
 /// use everwire_core::protocol::{Cursor, ServerLine};
@@ -59,7 +61,7 @@ pub enum ServerLine<'a> {
         /// Its position.
         cursor: Cursor,
     },
-    /// A publish or a request failed; the payload says why, for people.
+    /// A publish or a request failed; the payload is a readable reason.
     Nack {
         /// The number of the publish or request.
         seq: u64,
@@ -84,14 +86,14 @@ pub enum ServerLine<'a> {
         /// How many are present.
         members: u64,
     },
-    /// A session is present; the payload is what the server knows of it.
+    /// A session is present; the payload is what the server knows about it.
     Join {
         /// The channel.
         channel: &'a str,
         /// The session.
         session: &'a str,
     },
-    /// A session said goodbye, unsubscribed or expired.
+    /// A session ended with `bye`, unsubscribed or expired.
     Leave {
         /// The channel.
         channel: &'a str,
@@ -110,7 +112,7 @@ pub enum ServerLine<'a> {
         /// The server's clock, in milliseconds since 1970.
         time: u64,
     },
-    /// The server goes away.
+    /// The server is about to stop.
     Drain {
         /// Milliseconds until it closes the connection.
         deadline: u64,
@@ -171,18 +173,18 @@ impl<'a> ServerLine<'a> {
         }
     }
 
-    /// Reads a header. Use [`Lines`](super::Lines) for a whole message.
+    /// Parses a header. Use [`Lines`](super::Lines) for a whole message.
     ///
     /// # Errors
     /// The type is not known, or the specification does not allow the header.
     pub fn parse(header: &'a str) -> Result<Self, ProtocolError<'a>> {
-        let malformed = |reason| words::malformed(header, reason);
-        let words = Words::read(header).map_err(malformed)?;
-        let read = match words.line_type() {
-            "welcome" => |words| Welcome::read(words).map(Self::Welcome),
+        let malformed = |reason| header::malformed(header, reason);
+        let reader = HeaderReader::read(header).map_err(malformed)?;
+        let read = match reader.line_type() {
+            "welcome" => |reader| Welcome::read(reader).map(Self::Welcome),
             "subscribed" => Self::read_subscribed,
-            "msg" => |words| Msg::read(words).map(Self::Msg),
-            "gap" => |words| Gap::read(words).map(Self::Gap),
+            "msg" => |reader| Msg::read(reader).map(Self::Msg),
+            "gap" => |reader| Gap::read(reader).map(Self::Gap),
             "pos" => Self::read_pos,
             "unsub" => Self::read_unsub,
             "ack" => Self::read_ack,
@@ -194,11 +196,11 @@ impl<'a> ServerLine<'a> {
             "credits" => Self::read_credits,
             "pong" => Self::read_pong,
             "drain" => Self::read_drain,
-            "error" => |words| ServerError::read(words).map(Self::Error),
+            "error" => |reader| ServerError::read(reader).map(Self::Error),
             "bye" => Self::read_bye,
             unknown => return Err(ProtocolError::UnknownLine(unknown)),
         };
-        read(words).map_err(malformed)
+        read(reader).map_err(malformed)
     }
 
     /// Appends the header, without what separates it from a payload. Use [`MessageWriter`](super::MessageWriter) for whole messages.
@@ -233,36 +235,36 @@ impl<'a> ServerLine<'a> {
         .finish()
     }
 
-    fn read_subscribed(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (channel, cursor) = (words.argument(words::name)?, words.argument(words::cursor)?);
-        words.end(Self::Subscribed { channel, cursor })
+    fn read_subscribed(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (channel, cursor) = (reader.argument(header::name)?, reader.argument(header::cursor)?);
+        reader.end(Self::Subscribed { channel, cursor })
     }
 
-    fn read_pos(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (channel, cursor) = (words.argument(words::name)?, words.argument(words::cursor)?);
+    fn read_pos(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (channel, cursor) = (reader.argument(header::name)?, reader.argument(header::cursor)?);
         let mut live = None;
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             if name == "live" {
-                once(&mut live, words::flag(value)?)?;
+                once(&mut live, header::flag(value)?)?;
             }
         }
         Ok(Self::Pos { channel, cursor, live: live.is_some() })
     }
 
-    fn read_unsub(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (channel, code) = (words.argument(words::name)?, words.argument(words::code)?);
-        words.end(Self::Unsub { channel, code })
+    fn read_unsub(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (channel, code) = (reader.argument(header::name)?, reader.argument(header::code)?);
+        reader.end(Self::Unsub { channel, code })
     }
 
-    fn read_ack(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (seq, cursor) = (words.argument(words::seq)?, words.argument(words::cursor)?);
-        words.end(Self::Ack { seq, cursor })
+    fn read_ack(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (seq, cursor) = (reader.argument(header::seq)?, reader.argument(header::cursor)?);
+        reader.end(Self::Ack { seq, cursor })
     }
 
-    fn read_nack(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (seq, code) = (words.argument(words::seq)?, words.argument(words::code)?);
+    fn read_nack(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (seq, code) = (reader.argument(header::seq)?, reader.argument(header::code)?);
         let mut of = None;
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             if name == "of" {
                 once(&mut of, if value == "req" { NackOf::Req } else { return Err("of is req") })?;
             }
@@ -270,48 +272,48 @@ impl<'a> ServerLine<'a> {
         Ok(Self::Nack { seq, code, of: of.unwrap_or_default() })
     }
 
-    fn read_res(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (seq, part) = (words.argument(words::seq)?, words.argument(words::number)?);
+    fn read_res(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (seq, part) = (reader.argument(header::seq)?, reader.argument(header::number)?);
         let mut more = None;
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             if name == "more" {
-                once(&mut more, words::flag(value)?)?;
+                once(&mut more, header::flag(value)?)?;
             }
         }
         Ok(Self::Res { seq, part, more: more.is_some() })
     }
 
-    fn read_presence(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (channel, members) = (words.argument(words::name)?, words.argument(words::number)?);
-        words.end(Self::Presence { channel, members })
+    fn read_presence(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (channel, members) = (reader.argument(header::name)?, reader.argument(header::number)?);
+        reader.end(Self::Presence { channel, members })
     }
 
-    fn read_join(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (channel, session) = (words.argument(words::name)?, words.argument(words::id)?);
-        words.end(Self::Join { channel, session })
+    fn read_join(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (channel, session) = (reader.argument(header::name)?, reader.argument(header::id)?);
+        reader.end(Self::Join { channel, session })
     }
 
-    fn read_leave(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (channel, session) = (words.argument(words::name)?, words.argument(words::id)?);
-        words.end(Self::Leave { channel, session })
+    fn read_leave(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (channel, session) = (reader.argument(header::name)?, reader.argument(header::id)?);
+        reader.end(Self::Leave { channel, session })
     }
 
-    fn read_credits(mut words: Words<'a>) -> Result<Self, Reason> {
-        let credits = words.argument(words::number)?;
-        words.end(Self::Credits { credits })
+    fn read_credits(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let credits = reader.argument(header::number)?;
+        reader.end(Self::Credits { credits })
     }
 
-    fn read_pong(mut words: Words<'a>) -> Result<Self, Reason> {
-        let (number, time) = (words.argument(words::number)?, words.argument(words::number)?);
-        words.end(Self::Pong { number, time })
+    fn read_pong(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let (number, time) = (reader.argument(header::number)?, reader.argument(header::number)?);
+        reader.end(Self::Pong { number, time })
     }
 
-    fn read_drain(mut words: Words<'a>) -> Result<Self, Reason> {
+    fn read_drain(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
         let (mut deadline, mut spread) = (None, None);
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             match name {
-                "deadline" => once(&mut deadline, words::number(value)?)?,
-                "spread" => once(&mut spread, words::number(value)?)?,
+                "deadline" => once(&mut deadline, header::number(value)?)?,
+                "spread" => once(&mut spread, header::number(value)?)?,
                 _ => {}
             }
         }
@@ -319,9 +321,9 @@ impl<'a> ServerLine<'a> {
         Ok(Self::Drain { deadline, spread })
     }
 
-    fn read_bye(mut words: Words<'a>) -> Result<Self, Reason> {
-        let code = words.argument(words::code)?;
-        words.end(Self::Bye { code })
+    fn read_bye(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let code = reader.argument(header::code)?;
+        reader.end(Self::Bye { code })
     }
 }
 
@@ -371,22 +373,22 @@ impl<'a> Welcome<'a> {
         }
     }
 
-    fn read(mut words: Words<'a>) -> Result<Self, Reason> {
-        let session = words.argument(words::id)?;
+    fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let session = reader.argument(header::id)?;
         let (mut generation, mut time, mut heartbeat, mut message) = (None, None, None, None);
         let (mut credits, mut subscriptions, mut expires, mut acked) = (None, None, None, None);
         let (mut secret, mut requests) = (None, None);
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             match name {
-                "generation" => once(&mut generation, words::seq(value)?)?,
-                "time" => once(&mut time, words::number(value)?)?,
-                "heartbeat" => once(&mut heartbeat, words::number(value)?)?,
-                "message" => once(&mut message, words::number(value)?)?,
-                "credits" => once(&mut credits, words::number(value)?)?,
-                "subscriptions" => once(&mut subscriptions, words::number(value)?)?,
-                "expires" => once(&mut expires, words::number(value)?)?,
-                "acked" => once(&mut acked, words::number(value)?)?,
-                "secret" => once(&mut secret, words::id(value)?)?,
+                "generation" => once(&mut generation, header::seq(value)?)?,
+                "time" => once(&mut time, header::number(value)?)?,
+                "heartbeat" => once(&mut heartbeat, header::number(value)?)?,
+                "message" => once(&mut message, header::number(value)?)?,
+                "credits" => once(&mut credits, header::number(value)?)?,
+                "subscriptions" => once(&mut subscriptions, header::number(value)?)?,
+                "expires" => once(&mut expires, header::number(value)?)?,
+                "acked" => once(&mut acked, header::number(value)?)?,
+                "secret" => once(&mut secret, header::id(value)?)?,
                 "requests" if value == "kept" => once(&mut requests, ())?,
                 "requests" => return Err("requests is kept"),
                 _ => {}
@@ -418,7 +420,7 @@ impl<'a> Welcome<'a> {
             .number_option("subscriptions", self.subscriptions)
             .number_option("expires", self.expires)
             .number_option("acked", self.acked)
-            .text_option("secret", self.secret, words::id)
+            .text_option("secret", self.secret, header::id)
             .text_option("requests", self.requests_kept.then_some("kept"), Ok)
     }
 }
@@ -434,7 +436,7 @@ pub enum NackOf {
     Req,
 }
 
-/// `error` of a server: a line, or the client, is refused. The payload, if any, is a text for people.
+/// `error` of a server: a line, or the client, is refused. The payload, if any, is a readable reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerError<'a> {
@@ -444,7 +446,7 @@ pub struct ServerError<'a> {
     pub fatal: bool,
     /// The type of the line that is refused.
     pub line: Option<&'a str>,
-    /// Milliseconds before which the client does not try again.
+    /// Milliseconds that the client waits before it tries again.
     pub retry: Option<u64>,
 }
 
@@ -459,14 +461,14 @@ impl<'a> ServerError<'a> {
         Self { code, fatal: true, line: None, retry: None }
     }
 
-    fn read(mut words: Words<'a>) -> Result<Self, Reason> {
-        let code = words.argument(words::code)?;
+    fn read(mut reader: HeaderReader<'a>) -> Result<Self, Reason> {
+        let code = reader.argument(header::code)?;
         let (mut fatal, mut line, mut retry) = (None, None, None);
-        while let Some((name, value)) = words.option()? {
+        while let Some((name, value)) = reader.option()? {
             match name {
-                "fatal" => once(&mut fatal, words::flag(value)?)?,
-                "line" => once(&mut line, words::line_type(value)?)?,
-                "retry" => once(&mut retry, words::number(value)?)?,
+                "fatal" => once(&mut fatal, header::flag(value)?)?,
+                "line" => once(&mut line, header::line_type(value)?)?,
+                "retry" => once(&mut retry, header::number(value)?)?,
                 _ => {}
             }
         }
@@ -476,7 +478,7 @@ impl<'a> ServerError<'a> {
 
     fn write<'o>(self, writer: HeaderWriter<'o>) -> HeaderWriter<'o> {
         let writer = writer.require(self.check()).display(self.code).flag_option("fatal", self.fatal);
-        let writer = writer.text_option("line", self.line, words::line_type);
+        let writer = writer.text_option("line", self.line, header::line_type);
         match self.retry {
             None => writer,
             Some(retry) => writer.number_option("retry", retry),

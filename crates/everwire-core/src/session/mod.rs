@@ -1,9 +1,8 @@
-//! What survives a connection of `everwire.v1`: sessions, publishes, requests and subscriptions, as state machines without I/O.
+//! The part of `everwire.v1` that survives a connection: sessions, publishes, requests and subscriptions, as state machines without I/O.
 //!
 //! [`Connection`](crate::Connection) keeps a socket open, the codec in [`protocol`](crate::protocol) reads and writes lines, and the
-//! machines here decide what the lines say: which publish is sent again, which answer belongs to it, from where a subscription goes on.
-//! Like the connection, they are handed the time and numbers, and answer with actions. Names, payloads, secrets and credentials stay
-//! with the driver.
+//! machines here decide which lines to send: which publish is repeated, which answer belongs to it, where a subscription continues. Like
+//! the connection, they take times and numbers and return actions. Names, payloads, secrets and credentials stay with the driver.
 //!
 //! ```
 //! use everwire_core::{
@@ -29,12 +28,12 @@
 //! session.handle(Time::from_millis(40), ClientInput::Subscribed { subscription: Some(chat), cursor: at(16) });
 //! assert_eq!(session.receive(Some(chat), at(17), 16), Delivery::Deliver);
 //!
-//! // A publish is under way when the connection breaks.
+//! // A publish is in flight when the connection breaks.
 //! let id = session.publish(Time::from_secs(1), 120, None)?;
 //! assert_eq!(session.poll_action(), Some(ClientAction::Publish { id, seq: 1, after: None }));
 //! session.handle(Time::from_secs(2), ClientInput::Disconnected { code: 1006 });
 //!
-//! // On the next connection, the subscription goes on where it was. The server does not have the publish: it is sent again.
+//! // On the next connection, the subscription continues from its position. The server does not have the publish, so it is sent again.
 //! session.handle(Time::from_secs(3), ClientInput::Connected);
 //! assert!(matches!(session.poll_action(), Some(ClientAction::Hello { attempt: 1, is_resume: true, acked: 0, .. })));
 //! assert_eq!(session.poll_action(), Some(ClientAction::Subscribe { subscription: chat, start: Start::From(at(17)) }));
@@ -48,15 +47,15 @@
 //!
 //! # Layout
 //!
-//! - [`ClientSession`], what goes in ([`ClientInput`]) and what comes out ([`ClientAction`]): the client's side, and its contract
+//! - [`ClientSession`], its inputs ([`ClientInput`]) and actions ([`ClientAction`]): the client's side, and its contract
 //! - [`Negotiation`]: which attempts offer the subprotocol, and whether the server speaks it
 //! - [`ServerSession`] and [`ServerAction`]: the server's side of a session; [`ServerConnection`]: which lines its connections may receive
-//! - [`Feed`], [`FeedStep`]: what a subscription of a server's connection gets next; [`History`]: whether a position can be recovered
+//! - [`Feed`], [`FeedStep`]: what a subscription of a server's connection gets next; [`History`]: whether it can continue from a position
 
 mod client;
 mod feed;
+mod history;
 mod negotiation;
-mod recovery;
 mod server;
 
 pub use client::{
@@ -64,8 +63,8 @@ pub use client::{
     RequestId, SubscriptionId,
 };
 pub use feed::{Feed, FeedStep, Opening};
+pub use history::{Gap, History};
 pub use negotiation::{Negotiated, Negotiation};
-pub use recovery::{Gap, History};
 pub use server::{
     Answer, LineHandling, Receipt, Request, ServerAction, ServerConnection, ServerSession, SessionLimits,
 };

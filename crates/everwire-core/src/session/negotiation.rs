@@ -1,11 +1,13 @@
-/// After so many failed attempts, one without a subprotocol finds out whether the server is there.
+//! The negotiation of the subprotocol by a client.
+
+/// After so many failed attempts, one without a subprotocol finds out whether the server is reachable.
 const FAILURES_BEFORE_PROBE: u32 = 2;
 
-/// Which attempts of a client offer the subprotocol, and whether the server speaks it.
+/// Decides which attempts of a client offer the subprotocol, and whether the server speaks it.
 ///
-/// A server that does not choose the offered subprotocol is a failed attempt in Chromium, like one that is not there, so an attempt
-/// without subprotocols is made after two that failed. If that opens, the next attempt decides: a server that has started meanwhile
-/// accepts it. Where a connection has succeeded before, nothing of this happens.
+/// In Chromium, a server that does not choose the offered subprotocol looks like one that is not reachable: the attempt fails. So after two
+/// failures the client makes an attempt without subprotocols. If that opens, the next attempt decides: a server that has merely started
+/// meanwhile accepts it. After a first success, the client makes no such attempts.
 ///
 /// ```
 /// use everwire_core::session::{Negotiated, Negotiation};
@@ -18,7 +20,7 @@ const FAILURES_BEFORE_PROBE: u32 = 2;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Negotiation {
-    /// In a row, while nothing is known of the server.
+    /// Failed attempts in a row, while nothing is known about the server.
     failures: u32,
     probe: Probe,
 }
@@ -28,7 +30,7 @@ enum Probe {
     /// Not needed so far.
     #[default]
     Idle,
-    /// The next attempt, or the one under way, is without a subprotocol.
+    /// The next attempt, or the one in progress, is without a subprotocol.
     Offering,
     /// It opened: if the next attempt fails, the server does not speak the subprotocol.
     Opened,
@@ -36,12 +38,12 @@ enum Probe {
     Done,
 }
 
-/// What follows from an open socket.
+/// What an open socket says about the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Negotiated {
     /// Lines can be sent.
     Accepted,
-    /// The server is there. Another attempt has to show whether it speaks the subprotocol.
+    /// The server is reachable. Another attempt has to show whether it speaks the subprotocol.
     TryAgain,
     /// The server does not speak the subprotocol.
     Refused,
@@ -53,7 +55,7 @@ impl Negotiation {
         self.probe != Probe::Offering
     }
 
-    /// A socket opened, with the subprotocol or without.
+    /// Reports an open socket, with the subprotocol or without.
     pub fn opened(&mut self, is_accepted: bool) -> Negotiated {
         if is_accepted {
             self.probe = Probe::Done;
@@ -66,8 +68,8 @@ impl Negotiation {
         }
     }
 
-    /// An attempt failed without a close frame, and `is_certain` says that the platform knows of a server that chose no subprotocol.
-    /// Returns whether that proves that the server does not speak it.
+    /// Reports an attempt that failed without a close frame. `is_certain` says that the platform saw the server choose no subprotocol.
+    /// Returns whether the failure proves that the server does not speak it.
     pub fn failed(&mut self, is_certain: bool) -> bool {
         match self.probe {
             Probe::Done => {}
@@ -78,7 +80,7 @@ impl Negotiation {
                     self.probe = Probe::Offering;
                 }
             }
-            // The server is not there either without a subprotocol.
+            // The server is not reachable without a subprotocol either.
             Probe::Offering => *self = Self::default(),
             Probe::Opened => return true,
         }

@@ -1,9 +1,53 @@
+//! What goes into a [`ClientSession`](super::ClientSession) and what comes out of it.
+
 use thiserror::Error;
 
 use crate::{
-    Time,
-    protocol::{Cursor, ErrorCode, GapReason, Start},
+    protocol::{Cursor, ErrorCode, Gap, GapReason, NackOf, ProtocolError, ServerError, ServerLine, Start, Welcome},
+    time::Time,
 };
+
+/// Every option of a [`ClientSession`](super::ClientSession), with its default.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ClientSessionConfig {
+    /// The most publishes and requests that may wait to be sent or be unanswered (4,096).
+    pub max_pending: usize,
+    /// The most bytes of these (8 MiB).
+    pub max_bytes: usize,
+    /// How long the server may take to answer `hello`, and to close the connection where it said so (30 s). The server waits with its
+    /// `welcome` for the broker; a link that is dead is found by the heartbeat before.
+    pub answer_timeout: Time,
+}
+
+impl Default for ClientSessionConfig {
+    fn default() -> Self {
+        Self { max_pending: 4_096, max_bytes: 8 << 20, answer_timeout: Time::from_secs(30) }
+    }
+}
+
+impl ClientSessionConfig {
+    /// Sets [`max_pending`](field@Self::max_pending).
+    #[must_use]
+    pub fn max_pending(mut self, publishes_and_requests: usize) -> Self {
+        self.max_pending = publishes_and_requests;
+        self
+    }
+
+    /// Sets [`max_bytes`](field@Self::max_bytes).
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets [`answer_timeout`](field@Self::answer_timeout).
+    #[must_use]
+    pub fn answer_timeout(mut self, time: impl Into<Time>) -> Self {
+        self.answer_timeout = time.into();
+        self
+    }
+}
 
 /// Names a subscription, of which a channel has at most one. The driver keeps which channel it is, from
 /// [`ClientSession::subscribe`](super::ClientSession::subscribe) until [`ClientAction::Ended`].
@@ -137,6 +181,73 @@ pub enum ClientInput {
     Malformed,
     /// The deadline of [`ClientSession::poll_deadline`](super::ClientSession::poll_deadline) has passed.
     Wake,
+}
+
+impl ClientInput {
+    /// The input that reports a line. `subscription` finds the subscription of a channel.
+    ///
+    /// `None` for the lines that are reported otherwise: `msg` to [`ClientSession::receive`], `presence`, `join` and `leave` to
+    /// [`ClientSession::receive_presence`], `pong` to [`Connection::handle`](crate::Connection::handle).
+    ///
+    /// ```
+    /// use everwire_core::{protocol::{Cursor, ServerLine}, session::{ClientInput, SubscriptionId}};
+    ///
+    /// let chat = SubscriptionId(1);
+    /// let line = ServerLine::parse("subscribed chat 9f.16.1795219150000")?;
+    /// let input = ClientInput::from_line(&line, |channel| (channel == "chat").then_some(chat));
+    /// let cursor = Cursor { epoch: 0x9f, offset: 16, time: 1_795_219_150_000 };
+    /// assert_eq!(input, Some(ClientInput::Subscribed { subscription: Some(chat), cursor }));
+    /// # Ok::<(), everwire_core::protocol::ProtocolError<'_>>(())
+    /// ```
+    ///
+    /// [`ClientSession::receive`]: super::ClientSession::receive
+    /// [`ClientSession::receive_presence`]: super::ClientSession::receive_presence
+    pub fn from_line(line: &ServerLine<'_>, subscription: impl FnOnce(&str) -> Option<SubscriptionId>) -> Option<Self> {
+        Some(match *line {
+            ServerLine::Welcome(Welcome { acked, requests_kept, credits, message, secret, .. }) => Self::Welcome {
+                is_new: secret.is_some(),
+                acked,
+                keeps_requests: requests_kept,
+                credits,
+                max_message: usize::try_from(message).unwrap_or(usize::MAX),
+            },
+            ServerLine::Subscribed { channel, cursor } => {
+                Self::Subscribed { subscription: subscription(channel), cursor }
+            }
+            ServerLine::Pos { channel, cursor, live } => {
+                Self::Position { subscription: subscription(channel), cursor, is_live: live }
+            }
+            ServerLine::Gap(Gap { channel, reason, cursor, missed, .. }) => {
+                Self::Gap { subscription: subscription(channel), reason, cursor, missed }
+            }
+            ServerLine::Unsub { channel, code } => Self::Unsubscribed { subscription: subscription(channel), code },
+            ServerLine::Ack { seq, cursor } => Self::Acked { seq, cursor },
+            ServerLine::Nack { seq, code, of: NackOf::Pub } => Self::Refused { seq, code },
+            ServerLine::Nack { seq, code, of: NackOf::Req } => Self::RequestRefused { seq, code },
+            ServerLine::Res { seq, part, more } => Self::Response { seq, part, more },
+            ServerLine::Credits { credits } => Self::Credits(credits),
+            ServerLine::Drain { deadline, spread } => {
+                Self::Drain { deadline: Time::from_millis(deadline), spread: Time::from_millis(spread) }
+            }
+            ServerLine::Error(ServerError { code, fatal, retry, .. }) => {
+                Self::Error { code, is_fatal: fatal, retry: retry.map(Time::from_millis) }
+            }
+            ServerLine::Bye { code } => Self::Bye { code },
+            ServerLine::Msg(_)
+            | ServerLine::Presence { .. }
+            | ServerLine::Join { .. }
+            | ServerLine::Leave { .. }
+            | ServerLine::Pong { .. } => return None,
+        })
+    }
+
+    /// The input that reports a line, or a message, that could not be read.
+    pub fn from_error(error: &ProtocolError<'_>) -> Self {
+        match error {
+            ProtocolError::UnknownLine(_) => Self::UnknownLine,
+            ProtocolError::Malformed { .. } => Self::Malformed,
+        }
+    }
 }
 
 /// What the driver has to do, in this order.

@@ -1,30 +1,36 @@
-mod config;
-mod exchange;
+//! The client's side of a session.
+//!
+//! - `io`: what goes into the machine and what comes out of it, and its options
+//! - `outbound`: publishes and requests until they are answered
+//! - `subscriptions`: subscriptions and their positions
+
 mod io;
-mod lines;
-mod outgoing;
+mod outbound;
 mod subscriptions;
 
-pub use config::ClientSessionConfig;
-use exchange::{Exchange, OutOfSequence, Welcome};
-pub use io::{Attachment, ClientAction, ClientInput, PublishId, PublishOutcome, QueueError, RequestId, SubscriptionId};
-use subscriptions::{Irreparable, Subscriptions};
-
-use crate::{
-    Delivery, Time,
-    actions::Actions,
-    connection::NO_CLOSE_FRAME,
-    protocol::{Cursor, ErrorCode, Start},
-    random::Random,
+pub use io::{
+    Attachment, ClientAction, ClientInput, ClientSessionConfig, PublishId, PublishOutcome, QueueError, RequestId,
+    SubscriptionId,
 };
 
-/// How often in a row a connection may end because of an error in the protocol or refused credentials.
+use outbound::{OutOfSequence, Outbound, WelcomeFields};
+use subscriptions::{RepairFailed, Subscriptions};
+
+use crate::{
+    connection::{Delivery, NO_CLOSE_FRAME},
+    protocol::{Cursor, ErrorCode, Start},
+    queue::ActionQueue,
+    time::{Random, Time},
+};
+
+/// How many connections in a row may end by a protocol error or refused credentials before the session ends.
 const MAX_FAULTS: u8 = 3;
 
-/// A connection that has been attached for so long ends the row.
+/// A connection that was attached for this long ends the row: the server works, and the next fault is a new one.
 const FAULT_WINDOW: Time = Time::from_secs(60);
 
-/// The client's side of a session: what `hello` says, what is sent, sent again and answered, and which position each subscription has.
+/// The client's side of a session: it resumes after a lost connection, repeats what the server does not have, and keeps the position of
+/// each subscription.
 ///
 /// # The contract
 /// 1. The driver reports an open socket, its end, and each line that it receives, with the time, to [`handle`](Self::handle); the
@@ -39,8 +45,8 @@ const FAULT_WINDOW: Time = Time::from_secs(60);
 ///    64 KiB until `welcome`.
 /// 4. Then it sets its timer to [`poll_deadline`](Self::poll_deadline), and hands in [`ClientInput::Wake`] when the timer fires.
 ///
-/// When a connection is lost, the driver reports [`ClientInput::Disconnected`] before it decides whether to connect again: it does
-/// not where [`is_over`](Self::is_over). Where it stops for a reason of its own, it calls [`end`](Self::end).
+/// When a connection is lost, the driver reports [`ClientInput::Disconnected`] before it decides whether to connect again, which it does
+/// unless [`is_over`](Self::is_over). If it stops for a reason of its own, it calls [`end`](Self::end).
 ///
 /// # What it guarantees
 /// - Each publish has exactly one outcome, each request one last answer or failure, unless the session never ends and the server never
@@ -56,18 +62,18 @@ pub struct ClientSession {
     /// The latest time that was handed in.
     now: Time,
     random: Random,
-    session: Session,
+    resumption: Resumption,
     /// Attempts that have ended since the latest `welcome`.
     attempt: u64,
-    /// The close code of the connection before.
+    /// The close code of the previous connection.
     closed: Option<u16>,
-    /// Connections in a row that ended by an error in the protocol or refused credentials.
+    /// Connections in a row that ended by a protocol error or refused credentials.
     faults: u8,
-    exchange: Exchange,
+    outbound: Outbound,
     subscriptions: Subscriptions,
-    /// When to leave a server that drains.
+    /// When to leave a server that drains; [`Time::NEVER`] if it does not.
     leave_at: Time,
-    actions: Actions<ClientAction>,
+    actions: ActionQueue<ClientAction>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,43 +84,43 @@ enum Phase {
     Greeting { give_up_at: Time },
     /// `welcome` is received.
     Attached { since: Time },
-    /// The socket is about to close; what it still carries is ignored.
+    /// The socket is about to close. Lines that still arrive are ignored.
     Closing { give_up_at: Time },
     /// The session is over.
     Over { code: ErrorCode },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Session {
-    /// There has not been one yet.
+enum Resumption {
+    /// There has been none yet.
     None,
     /// The next `hello` names it.
     Resumable,
-    /// It cannot go on. The next `hello` does not name it.
+    /// Its numbers contradict each other. The next `hello` does not name it.
     Unusable,
 }
 
 impl ClientSession {
-    /// A session that waits for its first connection. Its random numbers follow from `seed`; give each client a different one, or those
-    /// of a server that drains connect again at once.
+    /// Creates a session that waits for its first connection. Its random numbers follow from `seed`; give each client a different one, or
+    /// all clients of a server that drains connect again at the same time.
     pub fn new(config: ClientSessionConfig, seed: u64) -> Self {
         Self {
             config,
             phase: Phase::Detached,
             now: Time::ZERO,
             random: Random::new(seed),
-            session: Session::None,
+            resumption: Resumption::None,
             attempt: 0,
             closed: None,
             faults: 0,
-            exchange: Exchange::default(),
+            outbound: Outbound::default(),
             subscriptions: Subscriptions::default(),
             leave_at: Time::NEVER,
-            actions: Actions::new(),
+            actions: ActionQueue::new(),
         }
     }
 
-    /// Takes in what happened. A time before that of an earlier input counts as that.
+    /// Processes an input. A time before that of an earlier input counts as the earlier input's.
     pub fn handle(&mut self, now: Time, input: ClientInput) {
         self.advance(now);
         match input {
@@ -123,14 +129,14 @@ impl ClientSession {
             ClientInput::Error { code, is_fatal, retry } => self.error(code, is_fatal, retry),
             ClientInput::Wake => self.wake(),
             line => match self.phase {
-                Phase::Greeting { .. } => self.greet(line),
+                Phase::Greeting { .. } => self.handle_before_welcome(line),
                 Phase::Attached { .. } => self.handle_line(line),
                 Phase::Detached | Phase::Closing { .. } | Phase::Over { .. } => {}
             },
         }
     }
 
-    /// A `msg` arrived: whether its payload is for the application. `after` is the offset of the message before it.
+    /// Reports a `msg`, and returns whether to deliver its payload. `after` is the offset of the message before it.
     pub fn receive(&mut self, subscription: Option<SubscriptionId>, cursor: Cursor, after: u64) -> Delivery {
         if !self.admits_channel_line() {
             return Delivery::Ignore;
@@ -138,21 +144,21 @@ impl ClientSession {
         let Some(id) = subscription else { return Delivery::Ignore };
         match self.subscriptions.receive(id, cursor, after, &mut self.actions) {
             Ok(delivery) => delivery,
-            Err(Irreparable) => {
+            Err(RepairFailed) => {
                 self.fault(ErrorCode::Sequence);
                 Delivery::Ignore
             }
         }
     }
 
-    /// A `presence`, `join` or `leave` arrived: whether it is for the application. After each `presence`, the members are those whose
-    /// `join` follows, whatever they were before.
+    /// Reports a `presence`, `join` or `leave`, and returns whether to deliver it. After each `presence`, the members are those whose `join`
+    /// follows, whatever they were before.
     pub fn receive_presence(&mut self, subscription: Option<SubscriptionId>) -> Delivery {
         let is_wanted = self.admits_channel_line() && subscription.is_some_and(|id| self.subscriptions.accepts(id));
         if is_wanted { Delivery::Deliver } else { Delivery::Ignore }
     }
 
-    /// What to do next.
+    /// Returns what to do next.
     pub fn poll_action(&mut self) -> Option<ClientAction> {
         self.actions.pop()
     }
@@ -162,27 +168,27 @@ impl ClientSession {
         !self.actions.is_empty()
     }
 
-    /// When to hand in [`ClientInput::Wake`]; `None` where nothing is due.
+    /// When to hand in [`ClientInput::Wake`]; `None` if nothing is due.
     pub fn poll_deadline(&self) -> Option<Time> {
         let of_phase = match self.phase {
             Phase::Greeting { give_up_at } | Phase::Closing { give_up_at } => give_up_at,
             Phase::Detached | Phase::Attached { .. } => Time::NEVER,
             Phase::Over { .. } => return None,
         };
-        of_phase.min(self.leave_at).min(self.exchange.next_expiry()).planned()
+        of_phase.min(self.leave_at).min(self.outbound.next_expiry()).planned()
     }
 
-    /// Whether the server has answered `hello` on the present connection.
+    /// Whether the server has answered `hello` on the current connection.
     pub fn is_attached(&self) -> bool {
         matches!(self.phase, Phase::Attached { .. })
     }
 
-    /// Whether the session is over: no connection is of use to it any more.
+    /// Whether the session is over, so that no further connection is needed.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over { .. })
     }
 
-    /// The position of a subscription: after the latest message that was delivered. `None` where it has no position yet, or is over.
+    /// The position of a subscription, after the latest delivered message. `None` if it has no position yet, or is over.
     pub fn position(&self, subscription: SubscriptionId) -> Option<Cursor> {
         self.subscriptions.position_of(subscription)
     }
@@ -190,17 +196,17 @@ impl ClientSession {
     /// How many publishes and requests wait to be sent or are unanswered. A request that was cancelled or has expired counts until the
     /// server's answer.
     pub fn pending(&self) -> usize {
-        self.exchange.len()
+        self.outbound.len()
     }
 
     /// The bytes of the publishes and requests that have no outcome yet.
     pub fn pending_bytes(&self) -> usize {
-        self.exchange.bytes()
+        self.outbound.bytes()
     }
 
-    // What the application asks for.
+    // Calls of the application.
 
-    /// Subscribes to a channel that has no subscription. It is repeated on each connection, from its position, until it ends.
+    /// Subscribes to a channel that has no subscription. The subscription is repeated on each connection, from its position, until it ends.
     pub fn subscribe(&mut self, start: Start) -> SubscriptionId {
         let id = self.subscriptions.subscribe(start, &mut self.actions);
         if let Phase::Over { code } = self.phase {
@@ -209,15 +215,14 @@ impl ClientSession {
         id
     }
 
-    /// Starts a subscription over, for example from the position of a snapshot. Nothing that belongs to the earlier start is delivered
-    /// any more. If the subscription was ended by [`unsubscribe`](Self::unsubscribe), and [`ClientAction::Ended`] has not come yet, it
-    /// goes on.
+    /// Starts a subscription over, for example from the position of a snapshot. Messages of the earlier start are not delivered any more. A
+    /// subscription that was ended by [`unsubscribe`](Self::unsubscribe) continues if [`ClientAction::Ended`] has not come yet.
     pub fn restart(&mut self, subscription: SubscriptionId, start: Start) {
         self.subscriptions.restart(subscription, start, &mut self.actions);
     }
 
-    /// Stops the delivery, because the application does not keep up. Nothing is lost: after [`resume`](Self::resume) it goes on from
-    /// the position.
+    /// Stops the delivery while the application does not keep up. Nothing is lost: after [`resume`](Self::resume) the subscription continues
+    /// from its position.
     pub fn pause(&mut self, subscription: SubscriptionId) {
         self.subscriptions.pause(subscription, &mut self.actions);
     }
@@ -227,7 +232,7 @@ impl ClientSession {
         self.subscriptions.resume(subscription, &mut self.actions);
     }
 
-    /// Ends a subscription. [`ClientAction::Ended`] follows, after the answer of the server if that is outstanding.
+    /// Ends a subscription. [`ClientAction::Ended`] follows, after the server's answer if that is outstanding.
     pub fn unsubscribe(&mut self, subscription: SubscriptionId) {
         self.subscriptions.unsubscribe(subscription, &mut self.actions);
     }
@@ -242,7 +247,7 @@ impl ClientSession {
             return Err(QueueError::Over);
         }
         self.advance(now);
-        let id = self.exchange.publish(self.now, size, time_to_live, &self.config)?;
+        let id = self.outbound.publish(self.now, size, time_to_live, &self.config)?;
         self.transmit();
         Ok(id)
     }
@@ -257,7 +262,7 @@ impl ClientSession {
             return Err(QueueError::Over);
         }
         self.advance(now);
-        let id = self.exchange.request(self.now, size, timeout, &self.config)?;
+        let id = self.outbound.request(self.now, size, timeout, &self.config)?;
         self.transmit();
         Ok(id)
     }
@@ -265,13 +270,13 @@ impl ClientSession {
     /// Stops a request, which fails with [`ErrorCode::Cancelled`] if it has no outcome yet.
     pub fn cancel(&mut self, request: RequestId) {
         let is_attached = self.is_attached();
-        self.exchange.cancel(request, is_attached, &mut self.actions);
+        self.outbound.cancel(request, is_attached, &mut self.actions);
     }
 
     /// Ends the session: sends `bye` if there is a connection, and reports the outcome of everything.
     ///
-    /// `code` is the outcome of what was not sent, and the reason in [`ClientAction::Over`]: [`ErrorCode::Cancelled`] where the
-    /// application wants it.
+    /// `code` is the outcome of publishes and requests that were not sent, and the reason in [`ClientAction::Over`]:
+    /// [`ErrorCode::Cancelled`] if the application ends the session.
     pub fn end(&mut self, code: ErrorCode) {
         if matches!(self.phase, Phase::Greeting { .. } | Phase::Attached { .. }) {
             self.actions.push(ClientAction::Bye);
@@ -279,23 +284,23 @@ impl ClientSession {
         self.finish(code);
     }
 
-    // What happens to the connection.
+    // The connection.
 
     fn connected(&mut self) {
         match self.phase {
             Phase::Detached => {}
             Phase::Over { .. } => return,
-            // There is one socket at a time: the one before is gone.
+            // There is one socket at a time: the driver did not report the end of the previous one.
             _ => self.disconnected(NO_CLOSE_FRAME),
         }
         self.phase = Phase::Greeting { give_up_at: self.now + self.config.answer_timeout };
-        let (acked, floor) = match self.session {
-            Session::Resumable => (self.exchange.acked(), self.exchange.floor()),
-            Session::None | Session::Unusable => (0, 1),
+        let (acked, floor) = match self.resumption {
+            Resumption::Resumable => (self.outbound.acked(), self.outbound.floor()),
+            Resumption::None | Resumption::Unusable => (0, 1),
         };
         self.actions.push(ClientAction::Hello {
             attempt: self.attempt,
-            is_resume: self.session == Session::Resumable,
+            is_resume: self.resumption == Resumption::Resumable,
             acked,
             floor,
             closed: self.closed,
@@ -309,13 +314,13 @@ impl ClientSession {
             return;
         }
         let since = self.attached_since();
-        self.end_row(since);
+        self.reset_faults_after(since);
         self.detach();
         self.phase = Phase::Detached;
         self.attempt += 1;
-        // Others cannot be said in `hello`, and are not to be received from a WebSocket.
+        // `hello` carries only codes that a WebSocket can report.
         self.closed = Some(code).filter(|code| (1_000..5_000).contains(code));
-        // The error that precedes the close frame may be lost with the connection.
+        // The close code repeats the error line before it, which may have been lost with the connection.
         if let (false, Some(code)) = (was_closing, ErrorCode::from_close_code(code)) {
             self.refused(code, since);
         }
@@ -332,12 +337,12 @@ impl ClientSession {
         }
     }
 
-    // What the server sends.
+    // Lines of the server.
 
-    fn greet(&mut self, line: ClientInput) {
+    fn handle_before_welcome(&mut self, line: ClientInput) {
         match line {
             ClientInput::Welcome { is_new, acked, keeps_requests, credits, max_message } => {
-                self.welcome(Welcome { is_new, acked, keeps_requests, credits, max_message });
+                self.welcome(WelcomeFields { is_new, acked, keeps_requests, credits, max_message });
             }
             ClientInput::Drain { deadline, spread } => self.drain(deadline, spread),
             ClientInput::Bye { code } => self.finish(code),
@@ -355,13 +360,13 @@ impl ClientSession {
             ClientInput::Subscribed { subscription: Some(id), cursor } => {
                 self.subscriptions.subscribed(id, cursor, actions);
             }
-            // The end of an earlier subscription was taken for the answer.
+            // The `unsub` of an earlier subscription was taken for the answer to this one, so the server has a subscription too many.
             ClientInput::Subscribed { subscription: None, .. } => {
                 actions.push(ClientAction::Unsubscribe { subscription: None });
             }
             ClientInput::Position { subscription: Some(id), cursor, is_live } => {
                 let advanced = self.subscriptions.advance(id, cursor, is_live, actions);
-                advanced.unwrap_or_else(|Irreparable| self.fault(ErrorCode::Sequence));
+                advanced.unwrap_or_else(|RepairFailed| self.fault(ErrorCode::Sequence));
             }
             ClientInput::Gap { subscription: Some(id), reason, cursor, missed } => {
                 self.subscriptions.skip(id, reason, cursor, missed, actions);
@@ -370,23 +375,23 @@ impl ClientSession {
                 self.subscriptions.unsubscribed(id, code, actions);
             }
             ClientInput::Acked { seq, cursor } => {
-                self.exchange.published(seq, PublishOutcome::Stored(cursor), actions);
+                self.outbound.published(seq, PublishOutcome::Stored(cursor), actions);
                 self.transmit();
             }
             ClientInput::Refused { seq, code } => {
-                self.exchange.published(seq, PublishOutcome::Failed(code), actions);
+                self.outbound.published(seq, PublishOutcome::Failed(code), actions);
                 self.transmit();
             }
-            ClientInput::Response { seq, part, more } => match self.exchange.responded(seq, part, more, actions) {
+            ClientInput::Response { seq, part, more } => match self.outbound.responded(seq, part, more, actions) {
                 Ok(()) => self.transmit(),
                 Err(OutOfSequence) => self.fault(ErrorCode::Sequence),
             },
             ClientInput::RequestRefused { seq, code } => {
-                self.exchange.refused(seq, code, actions);
+                self.outbound.refused(seq, code, actions);
                 self.transmit();
             }
             ClientInput::Credits(credits) => {
-                self.exchange.set_credits(credits);
+                self.outbound.set_credits(credits);
                 self.transmit();
             }
             ClientInput::Drain { deadline, spread } => self.drain(deadline, spread),
@@ -400,26 +405,27 @@ impl ClientSession {
         }
     }
 
-    fn welcome(&mut self, welcome: Welcome) {
+    fn welcome(&mut self, welcome: WelcomeFields) {
         let is_new = welcome.is_new;
-        if !is_new && self.session != Session::Resumable {
+        if !is_new && self.resumption != Resumption::Resumable {
             return self.fault(ErrorCode::Unexpected);
         }
-        if !is_new && welcome.acked > self.exchange.greatest_publish() {
-            // It has numbers that were not given here. A publish with one of them would be taken for a repetition, and lost.
-            self.session = Session::Unusable;
+        if !is_new && welcome.acked > self.outbound.greatest_publish() {
+            // The server has numbers that this client never gave, for example because a duplicated page used the session. A new publish with
+            // one of them would be taken for a repetition, and lost.
+            self.resumption = Resumption::Unusable;
             return self.fault(ErrorCode::Sequence);
         }
-        let session = match self.session {
+        let session = match self.resumption {
             _ if !is_new => Attachment::Resumed,
-            Session::None => Attachment::New,
-            Session::Resumable | Session::Unusable => Attachment::Replaced,
+            Resumption::None => Attachment::New,
+            Resumption::Resumable | Resumption::Unusable => Attachment::Replaced,
         };
         self.phase = Phase::Attached { since: self.now };
-        self.session = Session::Resumable;
+        self.resumption = Resumption::Resumable;
         self.attempt = 0;
         self.actions.push(ClientAction::Attached { session });
-        self.exchange.welcomed(self.now, welcome, &mut self.actions);
+        self.outbound.welcomed(self.now, welcome, &mut self.actions);
         self.transmit();
     }
 
@@ -435,11 +441,11 @@ impl ClientSession {
             self.actions.push(ClientAction::RetryAfter { delay });
         }
         let since = self.attached_since();
-        self.closing();
+        self.start_closing();
         self.refused(code, since);
     }
 
-    /// Whether a line of a channel is allowed now.
+    /// Whether a line of a channel is allowed now; before `welcome` it is an error.
     fn admits_channel_line(&mut self) -> bool {
         if let Phase::Greeting { .. } = self.phase {
             self.fault(ErrorCode::Unexpected);
@@ -447,41 +453,42 @@ impl ClientSession {
         self.is_attached()
     }
 
-    // What follows from it.
+    // Faults and the end.
 
-    /// The server is in error: closes the connection, or ends the session if that did not help before.
+    /// Handles a protocol error of the server: closes the connection, or ends the session if that did not help before.
     fn fault(&mut self, code: ErrorCode) {
         self.actions.push(ClientAction::ReportError { code });
         let since = self.attached_since();
-        if self.may_retry(since) {
+        if self.count_fault(since) {
             self.actions.push(ClientAction::Close { code });
-            self.closing();
+            self.start_closing();
         } else {
             self.finish(code);
         }
     }
 
-    /// The server refuses the connection, which was attached since then.
+    /// Handles a refusal of the connection, which was attached since then. A busy server is tried again without a limit, since its refusal
+    /// is no fault of this client.
     fn refused(&mut self, code: ErrorCode, since: Option<Time>) {
         let is_final = match code {
             ErrorCode::TakenOver | ErrorCode::Gone => true,
             ErrorCode::Unavailable => false,
-            _ => !self.may_retry(since),
+            _ => !self.count_fault(since),
         };
         if is_final {
             self.finish(code);
         }
     }
 
-    /// Counts a connection that ended by a fault.
-    fn may_retry(&mut self, since: Option<Time>) -> bool {
-        self.end_row(since);
+    /// Counts a connection that ended by a fault, and returns whether another one may follow.
+    fn count_fault(&mut self, since: Option<Time>) -> bool {
+        self.reset_faults_after(since);
         self.faults += 1;
         self.faults <= MAX_FAULTS
     }
 
-    /// Ends the row of faults if the connection that ends was attached for long enough, for whatever reason it ends.
-    fn end_row(&mut self, since: Option<Time>) {
+    /// Resets the count of faults if the connection that ends was attached for long enough, for whatever reason it ends.
+    fn reset_faults_after(&mut self, since: Option<Time>) {
         if since.is_some_and(|since| self.now - since >= FAULT_WINDOW) {
             self.faults = 0;
         }
@@ -493,15 +500,15 @@ impl ClientSession {
 
     fn reconnect(&mut self) {
         self.actions.push(ClientAction::Reconnect);
-        self.closing();
+        self.start_closing();
     }
 
-    fn closing(&mut self) {
+    fn start_closing(&mut self) {
         self.detach();
         self.phase = Phase::Closing { give_up_at: self.now + self.config.answer_timeout };
     }
 
-    /// The connection is of no use any more.
+    /// Drops what belongs to the connection.
     fn detach(&mut self) {
         self.leave_at = Time::NEVER;
         self.subscriptions.disconnected(&mut self.actions);
@@ -512,22 +519,22 @@ impl ClientSession {
             return;
         }
         self.detach();
-        self.exchange.end(code, &mut self.actions);
+        self.outbound.end(code, &mut self.actions);
         self.subscriptions.end(code, &mut self.actions);
         self.phase = Phase::Over { code };
         self.actions.push(ClientAction::Over { code });
     }
 
-    /// Time has passed.
+    /// Moves the clock on, and expires publishes and requests.
     fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
-        self.exchange.expire(self.now, &mut self.actions);
+        self.outbound.expire(self.now, &mut self.actions);
     }
 
-    /// Sends what waits, if it may.
+    /// Sends publishes and requests that wait, once the client is attached.
     fn transmit(&mut self) {
         if self.is_attached() {
-            self.exchange.transmit(self.now, &mut self.actions);
+            self.outbound.transmit(self.now, &mut self.actions);
         }
     }
 }

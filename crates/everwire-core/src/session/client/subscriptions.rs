@@ -2,9 +2,9 @@ use alloc::vec::Vec;
 
 use super::io::{ClientAction, SubscriptionId};
 use crate::{
-    Delivery,
-    actions::Actions,
+    connection::Delivery,
     protocol::{Cursor, ErrorCode, GapReason, Start},
+    queue::ActionQueue,
 };
 
 /// How often in a row a subscription is repeated because a message does not continue its position.
@@ -12,105 +12,107 @@ const MAX_REPAIRS: u8 = 3;
 
 /// The subscriptions of a client, their positions, and what the server knows of them.
 ///
-/// Every `sub` has exactly one answer, and there is never more than one `sub` of a channel without its answer: so a line that arrives
-/// before the answer belongs to an earlier subscription of the channel, and is ignored.
+/// The protocol's lines name a channel, not a subscription. To tell which subscription a line belongs to, at most one `sub` of a channel is
+/// unanswered at a time, and the server answers each exactly once: a line that arrives before the answer belongs to an earlier subscription
+/// and is ignored. With two unanswered ones, messages of the first would be delivered as if they continued the second.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Subscriptions {
     /// In the order of their ids.
     all: Vec<Subscription>,
     latest_id: u64,
-    /// Lines can be sent: `hello` went out on an open socket.
+    /// `hello` was sent on an open socket, so that lines can follow.
     is_connected: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Subscription {
     id: SubscriptionId,
-    /// Where the application wants it to start, until there is a position.
+    /// Where it starts, as long as there is no position.
     start: Start,
     /// After the latest message that was delivered.
     position: Option<Cursor>,
-    wish: Wish,
-    link: Link,
+    desired: Desired,
+    remote: Remote,
     /// The server has answered since the start was set: the application has what came before the position.
     is_answered: bool,
-    /// The connection was lost, and neither a gap nor the end of what was missed has been reported since.
+    /// The connection was lost, and neither a gap nor [`ClientAction::Resumed`] has been reported since.
     is_recovering: bool,
-    /// How often it was repeated because of a wrong number since the last delivery.
+    /// How often the client has subscribed again because of a wrong number, since the last delivery.
     repairs: u8,
 }
 
-/// What the application wants.
+/// The state that the application wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Wish {
+enum Desired {
     Messages,
-    Pause,
-    /// Kept until the answer of a `sub` that is still outstanding.
-    End,
+    Paused,
+    /// Kept until the answer to an outstanding `sub` comes.
+    Ended,
 }
 
-/// What the server knows, on this connection.
+/// The state on the server, as far as this connection knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Link {
+enum Remote {
     /// Nothing.
     None,
     /// A `sub` was sent, and its answer is outstanding.
-    Asked {
+    Pending {
         start: Start,
-        /// Something else is wanted by now: the answer counts only as the end of the wait.
+        /// The application has changed its mind meanwhile: the answer only ends the wait.
         is_stale: bool,
     },
     /// The server has accepted it.
-    Open {
+    Active {
         /// The server cannot continue from the position: a `gap` has to come before anything else.
         expects_gap: bool,
     },
 }
 
-/// A line does not continue the position, over and over: the server is in error.
+/// Lines fail to continue the position even after new subscriptions: an error of the server.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Irreparable;
+pub(super) struct RepairFailed;
 
 impl Subscription {
     fn is_held(&self) -> bool {
         self.start == Start::Hold && self.position.is_some()
     }
 
-    /// Sends `sub` if it is wanted and possible.
-    fn ask(&mut self, actions: &mut Actions<ClientAction>) {
-        if self.wish != Wish::Messages || self.is_held() {
+    /// Sends `sub` if the application wants messages, or marks an outstanding answer as stale: the next `sub` follows it.
+    fn subscribe(&mut self, actions: &mut ActionQueue<ClientAction>) {
+        if self.desired != Desired::Messages || self.is_held() {
             return;
         }
-        if let Link::Asked { is_stale, .. } = &mut self.link {
+        if let Remote::Pending { is_stale, .. } = &mut self.remote {
             *is_stale = true;
             return;
         }
         let start = self.position.map_or(self.start, Start::From);
-        self.link = Link::Asked { start, is_stale: false };
+        self.remote = Remote::Pending { start, is_stale: false };
         actions.push(ClientAction::Subscribe { subscription: self.id, start });
     }
 
-    /// Sends `unsub` if the server has it; where that is not known yet, its answer is awaited.
-    fn release(&mut self, actions: &mut Actions<ClientAction>) {
-        match &mut self.link {
-            Link::None => {}
-            Link::Asked { is_stale, .. } => *is_stale = true,
-            Link::Open { .. } => {
-                self.link = Link::None;
+    /// Sends `unsub` if the server has the subscription. While its answer is outstanding that is not known, so the answer is awaited.
+    fn release(&mut self, actions: &mut ActionQueue<ClientAction>) {
+        match &mut self.remote {
+            Remote::None => {}
+            Remote::Pending { is_stale, .. } => *is_stale = true,
+            Remote::Active { .. } => {
+                self.remote = Remote::None;
                 actions.push(ClientAction::Unsubscribe { subscription: Some(self.id) });
             }
         }
     }
 
-    /// Subscribes again from the position, because a line does not continue it.
-    fn repair(&mut self, actions: &mut Actions<ClientAction>) -> Result<(), Irreparable> {
+    /// Subscribes again from the position, because a line does not continue it. Bounded: a server that never continues the position would
+    /// otherwise be subscribed to in a loop.
+    fn repair(&mut self, actions: &mut ActionQueue<ClientAction>) -> Result<(), RepairFailed> {
         if self.repairs == MAX_REPAIRS {
-            return Err(Irreparable);
+            return Err(RepairFailed);
         }
         self.repairs += 1;
         actions.push(ClientAction::ReportError { code: ErrorCode::Sequence });
-        self.link = Link::None;
-        self.ask(actions);
+        self.remote = Remote::None;
+        self.subscribe(actions);
         Ok(())
     }
 }
@@ -121,17 +123,17 @@ impl Subscriptions {
         self.all[self.place(id)?].position
     }
 
-    // What the application asks for.
+    // Calls of the application.
 
-    pub(super) fn subscribe(&mut self, start: Start, actions: &mut Actions<ClientAction>) -> SubscriptionId {
+    pub(super) fn subscribe(&mut self, start: Start, actions: &mut ActionQueue<ClientAction>) -> SubscriptionId {
         self.latest_id += 1;
         let id = SubscriptionId(self.latest_id);
         self.all.push(Subscription {
             id,
             start,
             position: None,
-            wish: Wish::Messages,
-            link: Link::None,
+            desired: Desired::Messages,
+            remote: Remote::None,
             is_answered: false,
             is_recovering: false,
             repairs: 0,
@@ -140,7 +142,7 @@ impl Subscriptions {
         id
     }
 
-    pub(super) fn restart(&mut self, id: SubscriptionId, start: Start, actions: &mut Actions<ClientAction>) {
+    pub(super) fn restart(&mut self, id: SubscriptionId, start: Start, actions: &mut ActionQueue<ClientAction>) {
         let is_connected = self.is_connected;
         let Some(subscription) = self.find(id) else { return };
         subscription.start = start;
@@ -148,62 +150,62 @@ impl Subscriptions {
         subscription.is_answered = false;
         subscription.is_recovering = false;
         subscription.repairs = 0;
-        if subscription.wish == Wish::End {
-            subscription.wish = Wish::Messages;
+        if subscription.desired == Desired::Ended {
+            subscription.desired = Desired::Messages;
         }
         if is_connected {
-            subscription.ask(actions);
+            subscription.subscribe(actions);
         }
     }
 
-    pub(super) fn pause(&mut self, id: SubscriptionId, actions: &mut Actions<ClientAction>) {
+    pub(super) fn pause(&mut self, id: SubscriptionId, actions: &mut ActionQueue<ClientAction>) {
         if let Some(subscription) = self.find(id)
-            && subscription.wish == Wish::Messages
+            && subscription.desired == Desired::Messages
         {
-            subscription.wish = Wish::Pause;
+            subscription.desired = Desired::Paused;
             subscription.release(actions);
         }
     }
 
-    pub(super) fn resume(&mut self, id: SubscriptionId, actions: &mut Actions<ClientAction>) {
+    pub(super) fn resume(&mut self, id: SubscriptionId, actions: &mut ActionQueue<ClientAction>) {
         let is_connected = self.is_connected;
         if let Some(subscription) = self.find(id)
-            && subscription.wish == Wish::Pause
+            && subscription.desired == Desired::Paused
         {
-            subscription.wish = Wish::Messages;
+            subscription.desired = Desired::Messages;
             if is_connected {
-                subscription.ask(actions);
+                subscription.subscribe(actions);
             }
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, id: SubscriptionId, actions: &mut Actions<ClientAction>) {
+    pub(super) fn unsubscribe(&mut self, id: SubscriptionId, actions: &mut ActionQueue<ClientAction>) {
         let Some(subscription) = self.find(id) else { return };
-        subscription.wish = Wish::End;
+        subscription.desired = Desired::Ended;
         subscription.release(actions);
-        if subscription.link == Link::None {
+        if subscription.remote == Remote::None {
             self.remove(id, None, actions);
         }
     }
 
-    // What happens to the connection.
+    // The connection.
 
-    /// Lines can be sent from now on.
-    pub(super) fn connected(&mut self, actions: &mut Actions<ClientAction>) {
+    /// Repeats every subscription on a new connection. The `sub` lines go out with `hello`, before `welcome`.
+    pub(super) fn connected(&mut self, actions: &mut ActionQueue<ClientAction>) {
         self.is_connected = true;
         for subscription in &mut self.all {
             subscription.is_recovering |= subscription.is_answered;
             subscription.repairs = 0;
-            subscription.ask(actions);
+            subscription.subscribe(actions);
         }
     }
 
-    /// No more lines are received or can be sent.
-    pub(super) fn disconnected(&mut self, actions: &mut Actions<ClientAction>) {
+    /// Forgets the state on the server: subscriptions end with their connection.
+    pub(super) fn disconnected(&mut self, actions: &mut ActionQueue<ClientAction>) {
         self.is_connected = false;
         self.all.retain_mut(|subscription| {
-            subscription.link = Link::None;
-            let is_over = subscription.wish == Wish::End;
+            subscription.remote = Remote::None;
+            let is_over = subscription.desired == Desired::Ended;
             if is_over {
                 actions.push(ClientAction::Ended { subscription: subscription.id, code: None });
             }
@@ -211,67 +213,75 @@ impl Subscriptions {
         });
     }
 
-    pub(super) fn end(&mut self, code: ErrorCode, actions: &mut Actions<ClientAction>) {
+    pub(super) fn end(&mut self, code: ErrorCode, actions: &mut ActionQueue<ClientAction>) {
         for subscription in &self.all {
             actions.push(ClientAction::Ended { subscription: subscription.id, code: Some(code) });
         }
         self.all.clear();
     }
 
-    // What the server sends.
+    // Lines of the server.
 
-    pub(super) fn subscribed(&mut self, id: SubscriptionId, cursor: Cursor, actions: &mut Actions<ClientAction>) {
+    pub(super) fn subscribed(&mut self, id: SubscriptionId, cursor: Cursor, actions: &mut ActionQueue<ClientAction>) {
         let Some(subscription) = self.find(id) else { return };
-        match subscription.link {
-            Link::Asked { is_stale: true, .. } => {
-                if subscription.wish != Wish::Messages {
+        match subscription.remote {
+            Remote::Pending { is_stale: true, .. } => {
+                if subscription.desired != Desired::Messages {
                     actions.push(ClientAction::Unsubscribe { subscription: Some(id) });
                 }
                 self.settle(id, actions);
             }
-            Link::Asked { start, .. } => {
-                let asked = if let Start::From(asked) = start { asked } else { cursor };
-                subscription.link = Link::Open { expects_gap: asked != cursor };
-                subscription.position = Some(asked);
+            Remote::Pending { start, .. } => {
+                // A server that cannot continue from the requested cursor answers with another one, and must send a gap. The position stays the
+                // requested one until then, so that a server which forgets the gap is noticed.
+                let requested = if let Start::From(requested) = start { requested } else { cursor };
+                subscription.remote = Remote::Active { expects_gap: requested != cursor };
+                subscription.position = Some(requested);
                 subscription.is_answered = true;
                 if start == Start::Hold {
                     actions.push(ClientAction::Held { subscription: id, cursor });
                 }
             }
-            // A second answer. If it is not that of the present subscription, the next message does not continue the position.
-            Link::Open { .. } => {}
-            Link::None => actions.push(ClientAction::Unsubscribe { subscription: Some(id) }),
+            // A second answer, which no server should send. If it belongs to another subscription, the next message does not continue the
+            // position, and is repaired.
+            Remote::Active { .. } => {}
+            Remote::None => actions.push(ClientAction::Unsubscribe { subscription: Some(id) }),
         }
     }
 
-    pub(super) fn unsubscribed(&mut self, id: SubscriptionId, code: ErrorCode, actions: &mut Actions<ClientAction>) {
-        match self.find(id).map(|subscription| subscription.link) {
-            Some(Link::Asked { is_stale: true, .. }) => self.settle(id, actions),
+    pub(super) fn unsubscribed(
+        &mut self,
+        id: SubscriptionId,
+        code: ErrorCode,
+        actions: &mut ActionQueue<ClientAction>,
+    ) {
+        match self.find(id).map(|subscription| subscription.remote) {
+            Some(Remote::Pending { is_stale: true, .. }) => self.settle(id, actions),
             Some(_) => self.remove(id, Some(code), actions),
             None => {}
         }
     }
 
-    /// The answer of a `sub` came that is not wanted any more.
-    fn settle(&mut self, id: SubscriptionId, actions: &mut Actions<ClientAction>) {
+    /// Handles the answer to a `sub` that is stale.
+    fn settle(&mut self, id: SubscriptionId, actions: &mut ActionQueue<ClientAction>) {
         let Some(subscription) = self.find(id) else { return };
-        subscription.link = Link::None;
-        match subscription.wish {
-            Wish::Messages => subscription.ask(actions),
-            Wish::Pause => {}
-            Wish::End => self.remove(id, None, actions),
+        subscription.remote = Remote::None;
+        match subscription.desired {
+            Desired::Messages => subscription.subscribe(actions),
+            Desired::Paused => {}
+            Desired::Ended => self.remove(id, None, actions),
         }
     }
 
-    /// A message arrived; `after` is the offset of the one before it.
+    /// Handles a message. `after` is the offset of the message before it.
     pub(super) fn receive(
         &mut self,
         id: SubscriptionId,
         cursor: Cursor,
         after: u64,
-        actions: &mut Actions<ClientAction>,
-    ) -> Result<Delivery, Irreparable> {
-        let Some((subscription, position, expects_gap)) = self.find_open(id) else { return Ok(Delivery::Ignore) };
+        actions: &mut ActionQueue<ClientAction>,
+    ) -> Result<Delivery, RepairFailed> {
+        let Some((subscription, position, expects_gap)) = self.find_active(id) else { return Ok(Delivery::Ignore) };
         let is_same_epoch = cursor.epoch == position.epoch;
         if is_same_epoch && cursor.offset <= position.offset {
             return Ok(Delivery::Ignore);
@@ -289,9 +299,9 @@ impl Subscriptions {
         id: SubscriptionId,
         cursor: Cursor,
         is_live: bool,
-        actions: &mut Actions<ClientAction>,
-    ) -> Result<(), Irreparable> {
-        let Some((subscription, position, expects_gap)) = self.find_open(id) else { return Ok(()) };
+        actions: &mut ActionQueue<ClientAction>,
+    ) -> Result<(), RepairFailed> {
+        let Some((subscription, position, expects_gap)) = self.find_active(id) else { return Ok(()) };
         if cursor.epoch != position.epoch || expects_gap {
             return subscription.repair(actions);
         }
@@ -313,32 +323,32 @@ impl Subscriptions {
         reason: GapReason,
         cursor: Cursor,
         missed: Option<u64>,
-        actions: &mut Actions<ClientAction>,
+        actions: &mut ActionQueue<ClientAction>,
     ) {
-        let Some((subscription, position, expects_gap)) = self.find_open(id) else { return };
+        let Some((subscription, position, expects_gap)) = self.find_active(id) else { return };
+        // A gap that does not lead forward was sent before messages that have arrived since, and would move the position back.
         let is_late = match reason {
             _ if expects_gap || cursor.epoch != position.epoch => false,
             GapReason::Trimmed => cursor.offset <= position.offset,
-            // At the position itself, it says that what was before the start is refused.
+            // At the position itself, it reports that the messages before the start are refused.
             GapReason::Refused => cursor.offset < position.offset,
-            // A store that came back older has the same epoch and smaller offsets: what follows is new, although its offsets are not.
+            // A store restored from an older copy has the same epoch and smaller offsets. Ignoring the gap would ignore the messages after it
+            // as repetitions.
             GapReason::Rewritten => false,
         };
         if is_late {
             return;
         }
         subscription.position = Some(cursor);
-        subscription.link = Link::Open { expects_gap: false };
+        subscription.remote = Remote::Active { expects_gap: false };
         subscription.is_recovering = false;
         actions.push(ClientAction::Gap { subscription: id, reason, cursor, missed });
     }
 
-    /// Whether a line of the channel belongs to the present subscription.
+    /// Whether a line of the channel belongs to the current subscription.
     pub(super) fn accepts(&self, id: SubscriptionId) -> bool {
-        self.place(id).is_some_and(|place| matches!(self.all[place].link, Link::Open { .. }))
+        self.place(id).is_some_and(|place| matches!(self.all[place].remote, Remote::Active { .. }))
     }
-
-    // Access.
 
     fn place(&self, id: SubscriptionId) -> Option<usize> {
         self.all.binary_search_by_key(&id, |subscription| subscription.id).ok()
@@ -349,16 +359,16 @@ impl Subscriptions {
         self.all.get_mut(place)
     }
 
-    /// A subscription to which the server delivers, its position, and whether a gap has to come first.
-    fn find_open(&mut self, id: SubscriptionId) -> Option<(&mut Subscription, Cursor, bool)> {
+    /// A subscription to which the server delivers, its position, and whether a gap must come first.
+    fn find_active(&mut self, id: SubscriptionId) -> Option<(&mut Subscription, Cursor, bool)> {
         let subscription = self.find(id).filter(|subscription| !subscription.is_held())?;
-        match (subscription.link, subscription.position) {
-            (Link::Open { expects_gap }, Some(position)) => Some((subscription, position, expects_gap)),
+        match (subscription.remote, subscription.position) {
+            (Remote::Active { expects_gap }, Some(position)) => Some((subscription, position, expects_gap)),
             _ => None,
         }
     }
 
-    fn remove(&mut self, id: SubscriptionId, code: Option<ErrorCode>, actions: &mut Actions<ClientAction>) {
+    fn remove(&mut self, id: SubscriptionId, code: Option<ErrorCode>, actions: &mut ActionQueue<ClientAction>) {
         if let Some(place) = self.place(id) {
             self.all.remove(place);
             actions.push(ClientAction::Ended { subscription: id, code });

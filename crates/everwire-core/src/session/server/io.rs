@@ -1,13 +1,15 @@
+//! The interface of a server's session: limits, answers and actions, and which lines its connections may receive.
+
 use crate::{
-    Time,
-    protocol::{Cursor, ErrorCode},
+    protocol::{ClientLine, Cursor, ErrorCode, ProtocolError},
+    time::Time,
 };
 
-/// What a session allows its client, and what it keeps.
+/// What a session allows its client, and how much it keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SessionLimits {
-    /// How many publishes and requests may be unanswered (64). As many answers of each are kept.
+    /// How many publishes and requests may be unanswered (64). As many answers to each are kept.
     pub credits: usize,
     /// How many bytes of answers to requests are kept for a client that may have missed them (256 KiB). Beyond that the oldest parts
     /// are dropped, and a client that missed them gets [`ErrorCode::Unknown`].
@@ -58,19 +60,19 @@ pub struct Request {
     pub part: u64,
 }
 
-/// What to do with a publish or a request.
+/// What to do with a received publish or request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use = "a publish that is dropped here is never decided, and holds up the next attach"]
 pub enum Receipt {
     /// Hand the publish to the broker, or run the request's handler.
     Process,
-    /// Nothing: it was received before, it is refused, or it came on an earlier connection. The answer is among the actions.
+    /// Nothing: it is a repetition, or came on an earlier connection. An answer, if any, is among the actions.
     Ignore,
     /// End the connection with this error.
     Fatal(ErrorCode),
 }
 
-/// What became of a publish.
+/// The outcome of a publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// The broker has stored it at this position.
@@ -115,7 +117,7 @@ pub enum ServerAction {
         /// Others follow.
         more: bool,
     },
-    /// Send `nack` for a request, with the text that the driver may keep after its last part.
+    /// Send `nack` for a request, with the text that the driver keeps after its last part.
     FailRequest {
         /// The number of the request.
         seq: u64,
@@ -128,10 +130,10 @@ pub enum ServerAction {
     Drain {
         /// When the server closes the connection, from now on.
         deadline: Time,
-        /// Within what time the client chooses a moment to connect again.
+        /// The time within which the client connects again, at a random moment.
         spread: Time,
     },
-    /// Stop the handler of a request. Nothing that it still does is answered.
+    /// Stop the handler of a request. Nothing that it still returns is sent.
     Stop {
         /// The number of the request.
         seq: u64,
@@ -145,4 +147,83 @@ pub enum ServerAction {
     },
     /// The session is over: it expired, or [`end`](super::ServerSession::end) was called. Nothing follows.
     Over,
+}
+
+/// Which lines a server's connection may receive in which state: the table of states and lines in `docs/protocol.md`.
+///
+/// ```
+/// use everwire_core::{protocol::{ClientLine, ErrorCode}, session::{LineHandling, ServerConnection}};
+///
+/// let mut connection = ServerConnection::default();
+/// assert_eq!(connection.receive(&ClientLine::parse("hello attempt=0")), LineHandling::Attach);
+/// assert_eq!(connection.receive(&ClientLine::parse("unsub chat")), LineHandling::Handle);
+/// assert_eq!(connection.receive(&ClientLine::parse("hello attempt=0")), LineHandling::Fatal(ErrorCode::Unexpected));
+/// // The connection ends now, and later lines have no effect.
+/// assert_eq!(connection.receive(&ClientLine::parse("unsub chat")), LineHandling::Ignore);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ServerConnection {
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+enum State {
+    /// Before `hello`.
+    #[default]
+    New,
+    /// After it.
+    Attached,
+    /// The connection is being closed, or another one has taken over.
+    Closing,
+}
+
+/// What to do with a received line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LineHandling {
+    /// Attach the connection to a session.
+    Attach,
+    /// Do what the line asks for.
+    Handle,
+    /// End the session, and close the connection.
+    Close,
+    /// Nothing.
+    Ignore,
+    /// Answer with this error, and go on.
+    Report(ErrorCode),
+    /// Answer with this error, which is fatal, and close the connection.
+    Fatal(ErrorCode),
+}
+
+impl ServerConnection {
+    /// Returns what to do with a received line, or with one that could not be parsed.
+    pub fn receive(&mut self, line: &Result<ClientLine<'_>, ProtocolError<'_>>) -> LineHandling {
+        let handling = match (self.state, line) {
+            (State::Closing, _) => LineHandling::Ignore,
+            (_, Err(error @ ProtocolError::UnknownLine(_))) => LineHandling::Report(error.code()),
+            (_, Err(error)) => LineHandling::Fatal(error.code()),
+            (_, Ok(ClientLine::Bye)) => LineHandling::Close,
+            (_, Ok(ClientLine::Ping { .. } | ClientLine::Error(_))) => LineHandling::Handle,
+            (State::New, Ok(ClientLine::Hello(_))) => LineHandling::Attach,
+            (State::New, Ok(_)) | (State::Attached, Ok(ClientLine::Hello(_))) => {
+                LineHandling::Fatal(ErrorCode::Unexpected)
+            }
+            (State::Attached, Ok(_)) => LineHandling::Handle,
+        };
+        match handling {
+            LineHandling::Attach => self.state = State::Attached,
+            LineHandling::Close | LineHandling::Fatal(_) => self.close(),
+            _ => {}
+        }
+        handling
+    }
+
+    /// Starts closing the connection, or records that another one has taken over its session: later lines are ignored.
+    pub fn close(&mut self) {
+        self.state = State::Closing;
+    }
+
+    /// Whether received lines are ignored.
+    pub fn is_closing(&self) -> bool {
+        self.state == State::Closing
+    }
 }

@@ -1,20 +1,21 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
 use super::io::ServerAction;
-use crate::{Time, protocol::ErrorCode};
+use crate::{protocol::ErrorCode, time::Time};
 
-/// What a kept part costs besides its payload, so that empty parts are bounded, too.
+/// The cost of a kept part in addition to its payload, so that the number of empty parts is bounded too.
 const PART_COST: usize = 64;
 
-/// A request of the client, and how its answer has come along.
+/// A request, and how much of its answer there is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Request {
+struct TrackedRequest {
     seq: u64,
-    /// The attach in which it was sent last. Its answer travels on no other connection: it would overtake the parts before it.
+    /// The attach in which it was sent last. Its answer goes to no other connection: there, a new part would overtake the parts that the
+    /// client has lost and requests again by repeating the request.
     generation: u64,
     /// When it is stopped.
     expires_at: Time,
-    /// How many parts of the answer there are.
+    /// How many parts the answer has so far.
     parts: u64,
     /// The parts before this one are not kept.
     first_kept: u64,
@@ -25,19 +26,18 @@ struct Request {
 enum End {
     /// The last part is the end.
     Complete,
-    /// It failed after its parts.
+    /// The request failed after its parts.
     Failed(ErrorCode),
 }
 
-/// The requests of a session: each runs once, and its answer is kept until the client has it.
+/// The requests of a session. Each runs once, and its answer is kept until the client has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Requests {
     /// The greatest number received.
     received: u64,
     /// In the order of their numbers.
-    requests: Vec<Request>,
-    /// Those that ended, in the order in which they ended. A client misses at most as many answers as it has credits, and they are the
-    /// latest.
+    requests: Vec<TrackedRequest>,
+    /// Requests that ended, in this order. A client misses at most as many answers as it has credits, and those are the latest.
     ended: VecDeque<u64>,
     max_ended: usize,
     /// The kept parts, oldest first: number of the request, number of the part, cost. A failure counts as a part.
@@ -59,17 +59,17 @@ impl Requests {
         }
     }
 
-    /// The number of kept answers only grows: the client may miss as many as it ever had credits.
+    /// Keeps at least so many answers. The number never shrinks: the client may miss as many as it ever had credits.
     pub(super) fn keep_at_least(&mut self, ended: usize) {
         self.max_ended = self.max_ended.max(ended);
     }
 
-    /// The bytes of the answers that are kept.
+    /// The bytes of the kept answers.
     pub(super) fn kept_bytes(&self) -> usize {
         self.kept_bytes
     }
 
-    /// How many that were sent in this generation run.
+    /// How many requests run that were sent in this generation.
     pub(super) fn running(&self, generation: u64) -> usize {
         self.requests.iter().filter(|request| request.end.is_none() && request.generation == generation).count()
     }
@@ -78,21 +78,22 @@ impl Requests {
         seq > self.received
     }
 
-    /// Takes in a request with a number above all others.
+    /// Starts a request, whose number is above all others.
     pub(super) fn start(&mut self, generation: u64, seq: u64, expires_at: Time, actions: &mut VecDeque<ServerAction>) {
-        // What the client still wants of earlier connections it has sent again before this one.
+        // The client repeats the requests it still wants before it sends new ones. It has given up the others, which would run on and hold
+        // credits.
         self.drop_where(|request| request.generation != generation, actions);
         self.received = seq;
-        self.requests.push(Request { seq, generation, expires_at, parts: 0, first_kept: 0, end: None });
+        self.requests.push(TrackedRequest { seq, generation, expires_at, parts: 0, first_kept: 0, end: None });
     }
 
-    /// Answers a request that was received before, from a part of its answer on.
+    /// Answers a repeated request, from this part of its answer on.
     pub(super) fn replay(&mut self, generation: u64, seq: u64, part: u64, actions: &mut VecDeque<ServerAction>) {
         let Some(request) = self.find(seq) else {
             actions.push_back(ServerAction::FailRequest { seq, code: ErrorCode::Unknown });
             return;
         };
-        // One that is complete has a last part, which the client does not have, or it would not ask.
+        // A client that repeats a complete request lacks at least its last part.
         let last = if request.end == Some(End::Complete) { request.parts.saturating_sub(1) } else { request.parts };
         let part = part.min(last);
         if part < request.first_kept {
@@ -112,8 +113,8 @@ impl Requests {
         self.release(seq, part, actions);
     }
 
-    /// The number of the next part, which is sent on the connection of `attached` if that is where the request came from. `None` if
-    /// the request has ended.
+    /// Adds a part, and sends it if the request was sent on the connection of `attached`. Returns its number; `None` if the request has
+    /// ended.
     pub(super) fn responded(
         &mut self,
         attached: Option<u64>,
@@ -135,7 +136,7 @@ impl Requests {
         Some(part)
     }
 
-    /// Ends a request without the rest of its answer. Whether it was running.
+    /// Ends a request without the rest of its answer. Returns whether it was running.
     pub(super) fn failed(
         &mut self,
         attached: Option<u64>,
@@ -154,14 +155,14 @@ impl Requests {
         true
     }
 
-    /// The answer to a request that runs goes to the connection of this generation.
+    /// Sends the answer to a running request to the connection of this generation.
     pub(super) fn adopt(&mut self, generation: u64, seq: u64) {
         if let Some(request) = self.find(seq).filter(|request| request.end.is_none()) {
             request.generation = generation;
         }
     }
 
-    /// Stops a request that the client has given up, or that ran out of time.
+    /// Stops a request that was cancelled or ran out of time.
     pub(super) fn stop(
         &mut self,
         attached: Option<u64>,
@@ -174,31 +175,31 @@ impl Requests {
         }
     }
 
-    /// The client has the answers to all requests below this one, or does not want them.
+    /// Drops the answers to all requests below this one: the client has them, or does not want them.
     pub(super) fn answered_below(&mut self, floor: u64, actions: &mut VecDeque<ServerAction>) {
         self.drop_where(|request| request.seq < floor, actions);
     }
 
-    /// Drops everything: the client will not ask for it.
+    /// Drops everything at the end of the session.
     pub(super) fn clear(&mut self, actions: &mut VecDeque<ServerAction>) {
         self.drop_where(|_| true, actions);
     }
 
-    /// When the next one runs out of time.
+    /// When the next request runs out of time.
     pub(super) fn next_expiry(&self) -> Time {
         let running = self.requests.iter().filter(|request| request.end.is_none());
         running.map(|request| request.expires_at).min().unwrap_or(Time::NEVER)
     }
 
     pub(super) fn expire(&mut self, now: Time, attached: Option<u64>, actions: &mut VecDeque<ServerAction>) {
-        let is_due = |request: &&Request| request.end.is_none() && request.expires_at <= now;
+        let is_due = |request: &&TrackedRequest| request.end.is_none() && request.expires_at <= now;
         let due: Vec<u64> = self.requests.iter().filter(is_due).map(|request| request.seq).collect();
         for seq in due {
             self.stop(attached, seq, ErrorCode::Expired, actions);
         }
     }
 
-    fn find(&mut self, seq: u64) -> Option<&mut Request> {
+    fn find(&mut self, seq: u64) -> Option<&mut TrackedRequest> {
         let index = self.requests.binary_search_by_key(&seq, |request| request.seq).ok()?;
         self.requests.get_mut(index)
     }
@@ -219,7 +220,7 @@ impl Requests {
         let cost = size.saturating_add(PART_COST);
         self.kept.push_back((seq, part, cost));
         self.kept_bytes = self.kept_bytes.saturating_add(cost);
-        // The client has most likely received the oldest.
+        // The oldest parts are the most likely to have arrived. A client that lacks one gets `unknown`.
         while self.kept_bytes > self.max_bytes
             && let Some((seq, part, cost)) = self.kept.pop_front()
         {
@@ -251,9 +252,9 @@ impl Requests {
         self.kept_bytes = self.kept_bytes.saturating_sub(discarded);
     }
 
-    fn drop_where(&mut self, is_dropped: impl Fn(&Request) -> bool, actions: &mut VecDeque<ServerAction>) {
-        let dropped: Vec<Request> = self.requests.extract_if(.., |request| is_dropped(request)).collect();
-        for Request { seq, end, .. } in dropped {
+    fn drop_where(&mut self, is_dropped: impl Fn(&TrackedRequest) -> bool, actions: &mut VecDeque<ServerAction>) {
+        let dropped: Vec<TrackedRequest> = self.requests.extract_if(.., |request| is_dropped(request)).collect();
+        for TrackedRequest { seq, end, .. } in dropped {
             match end {
                 None => actions.push_back(ServerAction::Stop { seq }),
                 Some(_) => self.ended.retain(|ended| *ended != seq),

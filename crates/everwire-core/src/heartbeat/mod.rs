@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{Latency, Time};
+use crate::{latency::Latency, time::Time};
 
 /// How a dead link is distinguished from a quiet one.
 ///
@@ -104,10 +104,10 @@ impl PingSchedule {
     }
 }
 
-/// The rate by which a deadline grows for what was sent since the last receipt: that of a poor mobile uplink, behind whose full
+/// The rate at which a deadline grows with the bytes sent since the last receipt: that of a poor mobile uplink, behind whose full
 /// buffers a ping has to wait.
 const SLOW_UPLINK_BYTES_PER_SECOND: f64 = 64.0 * 1024.0;
-/// The most that a deadline grows for it.
+/// The most that a deadline grows for them.
 const MAX_UPLINK_ALLOWANCE: Time = Time::from_secs(30);
 /// After this time an unanswered ping counts as lost.
 const LOST_AFTER: Time = Time::from_secs(30);
@@ -117,12 +117,17 @@ const MAX_OUTSTANDING: usize = 16;
 const PROBED_JUST_NOW: Time = Time::from_millis(250);
 /// The least time between two scheduled pings, whatever the schedule says.
 const LEAST_INTERVAL: Time = Time::from_millis(100);
-/// How much longer the link has before it is given up, for a measurement of the platform's buffer.
+/// How much longer the link gets before it is given up, for a measurement of the platform's buffer.
 const MEASURE_BEFORE_GIVING_UP: Time = Time::from_millis(50);
-/// How much longer a link without pings has to send something after a late wake.
+/// How much longer a link without pings gets to deliver something after a late wake.
 const SILENCE_GRACE: Time = Time::from_secs(2);
 
 /// Decides for one socket when to ping, and when the link is dead.
+///
+/// A link is given up only when a deadline passes without any receipt. Each rule below postpones or shortens that deadline for a reason
+/// why silence may not mean what it seems to mean: a timer that was throttled, a ping that waits behind an upload, a page that was frozen.
+/// Every postponement happens at most once between two receipts, or depends on progress that a dead link cannot make, so that none of
+/// them can keep a dead link for ever.
 #[derive(Debug)]
 pub(crate) struct LivenessDetector {
     heartbeat: HeartbeatMode,
@@ -131,7 +136,7 @@ pub(crate) struct LivenessDetector {
     outstanding: Vec<Ping>,
     last_received: Time,
     last_ping: Time,
-    /// When the link is given up unless something is received before.
+    /// When the link is given up unless something is received before. [`Time::NEVER`] while no deadline is pending.
     dead_at: Time,
     /// The deadline passed on a late timer once since the last receipt and was extended; the next time the link is given up.
     was_extended: bool,
@@ -159,7 +164,7 @@ pub(crate) enum HeartbeatAction {
 }
 
 impl LivenessDetector {
-    /// Starts for a socket that opened `now`.
+    /// Creates the detector of a socket that opened `now`.
     pub(crate) fn new(heartbeat: HeartbeatMode, first_ping: u64, now: Time) -> Self {
         let mut detector = Self {
             heartbeat,
@@ -177,18 +182,20 @@ impl LivenessDetector {
         detector
     }
 
-    /// Replaces the heartbeat. What is pending under the one before is not.
+    /// Replaces the heartbeat. A deadline that is pending under the previous one is dropped.
     pub(crate) fn set_heartbeat(&mut self, heartbeat: HeartbeatMode) {
         self.heartbeat = heartbeat;
         self.received(self.last_received, self.unconfirmed_bytes);
     }
 
-    /// Something was received: the link is alive. `backlog` is how many bytes wait in the platform's buffer, behind which a ping
-    /// would wait. The time may be that of another clock, as an event's: [`correct`](Self::correct) bounds it.
+    /// Records that something was received, which proves that the link is alive. `backlog` is how many bytes wait in the platform's
+    /// buffer, behind which a ping would wait. The time may be from another clock, such as an event's: [`correct`](Self::correct) bounds
+    /// it.
     pub(crate) fn received(&mut self, at: Time, backlog: u64) {
         self.last_received = at;
         self.was_extended = false;
         self.was_measured = false;
+        // What was in the buffer is not known to have left it, so it still delays the next ping.
         self.unconfirmed_bytes = backlog;
         self.dead_at = match self.heartbeat {
             HeartbeatMode::Silence(after) => at + after,
@@ -200,7 +207,8 @@ impl LivenessDetector {
         self.last_received
     }
 
-    /// Corrects a time of receipt that lies ahead of the clock.
+    /// Corrects a time of receipt that lies ahead of the clock. Left alone, it would postpone the next ping by the error of the other
+    /// clock, and a dead link would not be noticed for as long.
     pub(crate) fn correct(&mut self, now: Time) {
         if self.last_received > now {
             self.last_received = now;
@@ -210,23 +218,25 @@ impl LivenessDetector {
         }
     }
 
-    /// A ping was answered. Returns when it was sent where the answer is a sample of the round trip: not where it comes too late to
-    /// count, answers no ping, or does not say which of several pings it answers.
+    /// Records the answer to a ping. Returns when the ping was sent if the answer is a sample of the round trip: not if it comes too late
+    /// to count, answers no ping, or does not say which of several pings it answers.
     pub(crate) fn answer(&mut self, now: Time, id: Option<u64>, latency: &mut Latency) -> Option<Time> {
         self.ever_answered = true;
         self.count_lost(now, latency);
         let is_certain = id.is_some() || self.outstanding.len() == 1;
+        // An answer without a number is counted for the oldest ping, so that none is reported as lost for want of a number.
         let place = self.outstanding.iter().position(|ping| id.is_none_or(|id| ping.id == id))?;
         let answered = self.outstanding.remove(place).sent_at;
         is_certain.then_some(answered)
     }
 
-    /// Bytes were handed to the socket.
+    /// Records that bytes were handed to the socket.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.unconfirmed_bytes = self.unconfirmed_bytes.saturating_add(bytes as u64);
     }
 
-    /// The network accepted bytes while a deadline was pending: the link moves, so it gets another deadline.
+    /// Grants another deadline: the network accepted bytes while one was pending, so the link moves, and the ping is still behind an
+    /// upload. It starts no deadline, because a buffer that moves is no reason to doubt the link.
     pub(crate) fn moved(&mut self, now: Time, latency: &Latency) {
         if let (true, HeartbeatMode::Ping(schedule)) = (self.is_pending(), &self.heartbeat) {
             self.dead_at = now + self.deadline(schedule, latency);
@@ -234,8 +244,8 @@ impl LivenessDetector {
         }
     }
 
-    /// Extends the deadline by a moment, so that the platform's buffer can be measured first; once between two receipts. Returns
-    /// whether it did.
+    /// Extends the deadline by a moment, so that the platform's buffer can be measured first. Returns false if that was done since the
+    /// last receipt: measuring again and again would keep a dead link.
     pub(crate) fn extend_to_measure(&mut self, now: Time) -> bool {
         let extends = !self.was_measured;
         if extends {
@@ -245,22 +255,23 @@ impl LivenessDetector {
         extends
     }
 
-    /// Whether any ping on this socket was answered.
-    pub(crate) fn ever_answered(&self) -> bool {
-        self.ever_answered
+    /// Gives the link up: the outstanding pings count as lost. Returns whether any ping was ever answered, on this socket or on one
+    /// before; true where the heartbeat sends none. A server that never answers one does not know pings, which no new socket changes.
+    pub(crate) fn give_up(&self, latency: &mut Latency) -> bool {
+        let sends_pings = matches!(self.heartbeat, HeartbeatMode::Ping(_));
+        let ever_answered = !sends_pings || self.ever_answered || latency.histogram().count() > 0;
+        for _ in &self.outstanding {
+            latency.record_lost();
+        }
+        ever_answered
     }
 
-    /// The number that the next socket's first ping should have, so that a late answer from this one is not taken for its.
+    /// The number for the first ping of the next socket, so that a late answer from this one is not taken for an answer there.
     pub(crate) fn next_ping(&self) -> u64 {
         self.next_ping
     }
 
-    /// How many pings are outstanding.
-    pub(crate) fn outstanding(&self) -> usize {
-        self.outstanding.len()
-    }
-
-    /// When [`Self::wake`] has to be called at the latest.
+    /// When to call [`Self::wake`] at the latest.
     pub(crate) fn next_wake(&self) -> Time {
         match &self.heartbeat {
             HeartbeatMode::Ping(schedule) => self.dead_at.min(self.next_ping_at(schedule)),
@@ -268,11 +279,12 @@ impl LivenessDetector {
         }
     }
 
-    /// Time has passed. `is_late` says that the timer fired well after it was due, as in a hidden page: what should have been
-    /// received meanwhile may wait behind this very call, so a late timer alone never proves a dead link.
+    /// Lets time pass. `is_late` says that the timer fired well after it was due, as in a hidden page. Messages received meanwhile may
+    /// be queued behind this very call, so a late timer alone never proves a dead link.
     pub(crate) fn wake(&mut self, now: Time, is_late: bool, latency: &mut Latency) -> HeartbeatAction {
         self.count_lost(now, latency);
         if is_late {
+            // Their answers may have waited as long as the timer did, and would be wrong samples of the round trip.
             self.reset_pings();
         }
         if self.dead_at <= now {
@@ -284,6 +296,7 @@ impl LivenessDetector {
         match &self.heartbeat {
             HeartbeatMode::Ping(schedule) if self.next_ping_at(schedule) <= now => {
                 let is_silent = self.last_received + schedule.after_silence <= now;
+                // A ping that only samples the round trip sets no deadline: while messages arrive, its loss proves nothing.
                 if is_silent {
                     self.dead_at = now + self.deadline(schedule, latency);
                 }
@@ -293,21 +306,23 @@ impl LivenessDetector {
         }
     }
 
-    /// Probes the link now, with a short deadline: something happened that often kills one.
+    /// Probes the link now, with a short deadline, after an event that often kills one.
     pub(crate) fn probe(&mut self, now: Time, latency: &mut Latency) -> HeartbeatAction {
         if self.dead_at <= now {
-            // What should have been received may wait behind this very event. If the deadline was extended for that already, the
-            // timer that is due decides.
+            // Messages may be queued behind this very event. If the deadline was extended for that already, the timer that is due
+            // decides.
             return if self.was_extended { HeartbeatAction::None } else { self.extend_and_probe(now, latency) };
         }
         let HeartbeatMode::Ping(schedule) = &self.heartbeat else { return HeartbeatAction::None };
         let deadline = now + self.wake_deadline(schedule, latency);
         let already_probed = self.is_pending() && now - self.last_ping < PROBED_JUST_NOW;
+        // The earlier deadline stays, or events that keep coming would postpone it for ever.
         self.dead_at = self.dead_at.min(deadline);
         if already_probed { HeartbeatAction::None } else { self.ping(now, latency) }
     }
 
-    /// The page is about to be frozen and will receive nothing, which must not count against the link.
+    /// Prepares for a freeze of the page, in which nothing is received. That must not count against the link: the deadline is dropped,
+    /// and the first wake after the freeze starts another one.
     pub(crate) fn suspend(&mut self) {
         self.reset_pings();
         match self.heartbeat {
@@ -316,7 +331,7 @@ impl LivenessDetector {
         }
     }
 
-    /// Time stood still: a later answer is no sample of the round trip.
+    /// Forgets the outstanding pings after time stood still: their answers are not samples of the round trip.
     pub(crate) fn reset_pings(&mut self) {
         self.outstanding.clear();
     }
@@ -348,12 +363,13 @@ impl LivenessDetector {
         HeartbeatAction::Ping(id)
     }
 
-    /// Whether the link is to be given up at a deadline.
+    /// Whether a deadline is pending, at which the link is given up.
     fn is_pending(&self) -> bool {
         self.dead_at != Time::NEVER
     }
 
-    /// When the next ping is due: after silence, or because it is time for a sample. Never while a deadline is pending.
+    /// When the next ping is due: after silence, or because it is time for a sample. Never while a deadline is pending, because the
+    /// answer to the first ping is as good as any.
     fn next_ping_at(&self, schedule: &PingSchedule) -> Time {
         if self.is_pending() {
             return Time::NEVER;
@@ -365,6 +381,7 @@ impl LivenessDetector {
 
     fn deadline(&self, schedule: &PingSchedule, latency: &Latency) -> Time {
         let longest = schedule.max_deadline;
+        // Room for one lost segment: TCP repeats it after one retransmission timeout, and the answer takes a round trip more.
         let expected = latency.answer_expected_within().map_or(longest, |expected| expected + expected);
         expected.max(schedule.min_deadline).min(longest) + self.uplink_allowance()
     }
@@ -375,7 +392,8 @@ impl LivenessDetector {
         deadline + self.uplink_allowance()
     }
 
-    /// How much longer an answer may take because the ping waits behind what was sent before it.
+    /// How much longer an answer may take because the ping waits behind what was sent before it. Without it, a large upload over a slow
+    /// uplink would look like a dead link, and be repeated on the next socket with the same result.
     fn uplink_allowance(&self) -> Time {
         Time::from_secs_f64(self.unconfirmed_bytes as f64 / SLOW_UPLINK_BYTES_PER_SECOND).min(MAX_UPLINK_ALLOWANCE)
     }

@@ -1,4 +1,7 @@
-use crate::{Backoff, HeartbeatMode, OutboxLimits, ReconnectRules, Time, Watermarks};
+//! The options of a connection.
+
+use super::reconnect::{Backoff, ReconnectRules};
+use crate::{backpressure::Watermarks, heartbeat::HeartbeatMode, outbox::OutboxLimits, time::Time};
 
 /// Every option of a [`Connection`](crate::Connection), with its default.
 #[derive(Debug, Clone)]
@@ -7,18 +10,17 @@ pub struct Config {
     pub backoff: Backoff,
     /// How a dead link is detected.
     pub heartbeat: HeartbeatMode,
-    /// What may wait to be sent.
+    /// How many messages may wait to be sent.
     pub outbox: OutboxLimits,
-    /// How much may wait in the platform's buffer.
+    /// How many bytes may wait in the platform's buffer.
     pub watermarks: Watermarks,
     /// Which losses are worth another attempt.
     pub reconnect: ReconnectRules,
-    /// How long an attempt may take, the provider of its address included (15 s). Not below 10 s for browsers: Firefox delays
-    /// repeated dials to an address silently and counts an aborted one as a failure, and Chromium may be asking the user for
-    /// permission to reach the local network.
+    /// How long an attempt may take, including the provider of its address (15 s). Not below 10 s for browsers: Firefox silently delays
+    /// repeated dials to an address and counts an aborted one as a failure, and Chromium may be asking the user for permission to reach
+    /// the local network.
     pub connect_timeout: Time,
-    /// How long a close by the application waits for the server's half of the closing handshake (3 s). Chromium itself would wait
-    /// for 60 s.
+    /// How long a close by the application waits for the server's half of the closing handshake (3 s). Chromium by itself waits for 60 s.
     pub close_timeout: Time,
 }
 

@@ -1,104 +1,45 @@
+//! A connection that stays: the state machine that dials, detects dead links, retries, and keeps messages that wait. `io` is its
+//! interface and `config` its options; `reconnect` plans attempts, and `environment` knows the network, the page and time.
+
+mod config;
+mod environment;
+mod io;
+mod reconnect;
+
+pub use config::Config;
+pub use io::{
+    Action, AtRisk, CloseOutcome, ClosingHandshake, Decision, Delivery, DiscardReason, DropCause, Input, MessageId,
+    Network, Page, Phase, Retry, SocketId, Traffic,
+};
+pub use reconnect::{Backoff, ReconnectRules};
+
+use environment::{Environment, is_late};
+pub(crate) use io::NO_CLOSE_FRAME;
+use reconnect::{Loss, RetrySchedule};
+
 use crate::{
-    Action, AtRisk, CloseOutcome, ClosingHandshake, Config, Decision, Delivery, DiscardReason, DropCause,
-    HeartbeatMode, Input, Latency, MessageId, Network, Outbox, Page, QueueOptions, ReconnectRules, Refusal, Retry,
-    SocketId, Time,
-    actions::Actions,
-    backoff::RetrySchedule,
     backpressure::SendBuffer,
-    environment::{Environment, is_late},
-    heartbeat::{HeartbeatAction, LivenessDetector},
+    heartbeat::{HeartbeatAction, HeartbeatMode, LivenessDetector},
+    latency::Latency,
+    outbox::{Outbox, QueueOptions, Refusal},
+    queue::ActionQueue,
+    time::Time,
 };
 
-/// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
-pub(crate) const NO_CLOSE_FRAME: u16 = 1006;
-
-/// The phase of a connection's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// The application has not asked for the connection yet.
-    Idle,
-    /// An attempt is under way.
-    Connecting {
-        /// Its socket.
-        socket: SocketId,
-        /// When it is given up.
-        give_up_at: Time,
-        /// Whether the platform said that it was offline when the attempt began or since.
-        had_no_network: bool,
-    },
-    /// The socket is open.
-    Open {
-        /// The socket.
-        socket: SocketId,
-        /// Since when.
-        since: Time,
-    },
-    /// Between two attempts.
-    Waiting {
-        /// When the next one is made; `None` while the page is in the back/forward cache, and while the application decides.
-        until: Option<Time>,
-    },
-    /// The application has closed the connection, and the closing handshake is under way.
-    Closing {
-        /// The socket.
-        socket: SocketId,
-        /// When the handshake is given up.
-        give_up_at: Time,
-    },
-    /// Over, until the application asks for a new connection.
-    Closed,
-}
-
-impl Phase {
-    /// The socket that exists in this phase.
-    pub fn socket(self) -> Option<SocketId> {
-        match self {
-            Self::Connecting { socket, .. } | Self::Open { socket, .. } | Self::Closing { socket, .. } => Some(socket),
-            Self::Idle | Self::Waiting { .. } | Self::Closed => None,
-        }
-    }
-
-    /// Whether messages can be handed to a socket.
-    pub fn is_open(self) -> bool {
-        matches!(self, Self::Open { .. })
-    }
-
-    fn is_open_on(self, socket: SocketId) -> bool {
-        matches!(self, Self::Open { socket: current, .. } if current == socket)
-    }
-}
-
-/// What a connection has carried, over all its sockets. Pings and their answers do not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Traffic {
-    /// How often a socket was opened.
-    pub opened: u64,
-    /// How often a connection was lost or an attempt failed, and another attempt followed.
-    pub dropped: u64,
-    /// Messages handed to the platform, without on-open messages.
-    pub messages_out: u64,
-    /// Their bytes.
-    pub bytes_out: u64,
-    /// Messages received.
-    pub messages_in: u64,
-    /// Their bytes.
-    pub bytes_in: u64,
-}
-
-/// The whole life of a connection: dialling, open, lost, waiting, dialling again, until it is closed.
+/// A connection over all its sockets: it dials, opens, loses the link, waits and dials again, until it is closed.
 ///
 /// # The contract
 /// 1. The driver reports everything that happens: a received message to [`receive`](Self::receive), another sign of life to
-///    [`activity`](Self::activity), everything else with the time to [`handle`](Self::handle). Times are those since any fixed start;
+///    [`activity`](Self::activity), everything else with the time to [`handle`](Self::handle). Times are relative to any fixed start;
 ///    the driver reads its clock for each input.
 /// 2. It sends a message by [`send_now`](Self::send_now); if that returns `None`, it keeps the message and calls
 ///    [`enqueue`](Self::enqueue). Neither reads a payload: texts, keys and bytes stay with the driver.
-/// 3. After each of these it takes [`poll_action`](Self::poll_action) until that returns `None` and does what it says, in order. A
-///    message accepted by `send_now` is handed to the socket before.
+/// 3. After each of these calls it takes [`poll_action`](Self::poll_action) until that returns `None`, and carries the actions out in
+///    order. A message that `send_now` accepted is handed to the socket before them.
 /// 4. Then it sets its timer to [`poll_deadline`](Self::poll_deadline), and hands in [`Input::Wake`] when the timer fires. A timer that
 ///    fires early does no harm.
 ///
-/// There is never more than one socket: before every [`Action::Dial`] the previous socket was reported as dropped, detached, or was
+/// There is never more than one socket: before every [`Action::Dial`] the previous socket was reported as dropped, was detached, or
 /// never opened.
 #[derive(Debug)]
 pub struct Connection {
@@ -113,38 +54,24 @@ pub struct Connection {
     environment: Environment,
     outbox: Outbox,
     buffer: SendBuffer,
-    /// Of the open socket.
+    /// Exists while a socket is open.
     liveness: Option<LivenessDetector>,
     latency: Latency,
     traffic: Traffic,
-    actions: Actions<Action>,
+    actions: ActionQueue<Action>,
     /// How many of the actions are [`Action::Transmit`].
     pending_transmits: usize,
-    /// The [`Action::Opened`] of the open socket was taken: its on-open messages come before any other.
+    /// The driver has taken the [`Action::Opened`] of the open socket. Until then nothing is sent, so that the on-open messages come first.
     is_opened: bool,
-    /// The loss about which the application decides.
+    /// The loss about which the application has yet to decide.
     undecided: Option<Loss>,
     next_socket: u64,
     next_message: u64,
     next_ping: u64,
 }
 
-/// A lost connection or a failed attempt, with what is planned.
-#[derive(Debug)]
-struct Loss {
-    cause: DropCause,
-    at_risk: AtRisk,
-    /// What follows unless the application decides otherwise.
-    default: Decision,
-    /// The decision that `retry` was planned for.
-    planned: Decision,
-    retry: Retry,
-    /// Whether it counts as a failure: not where the attempt was made without a network, and not where the page was suspended.
-    is_counted: bool,
-}
-
 impl Connection {
-    /// A connection that waits to be opened. All its random numbers follow from `seed`; give each connection a different one, or
+    /// Creates a connection that waits to be opened. All its random numbers follow from `seed`; give each connection a different one, or
     /// their retries coincide.
     pub fn new(config: Config, seed: u64) -> Self {
         let Config { backoff, heartbeat, outbox, watermarks, reconnect, connect_timeout, close_timeout } = config;
@@ -162,7 +89,7 @@ impl Connection {
             liveness: None,
             latency: Latency::default(),
             traffic: Traffic::default(),
-            actions: Actions::new(),
+            actions: ActionQueue::new(),
             pending_transmits: 0,
             is_opened: false,
             undecided: None,
@@ -172,7 +99,7 @@ impl Connection {
         }
     }
 
-    /// Takes in what happened. A time before that of an earlier input counts as that.
+    /// Processes an input. A time before that of an earlier input counts as the earlier input's.
     pub fn handle(&mut self, now: Time, input: Input) {
         let before = self.now;
         self.now = before.max(now);
@@ -180,11 +107,13 @@ impl Connection {
         if let Some(liveness) = &mut self.liveness {
             liveness.correct(now);
         }
+        // Checked at each input rather than by a timer of its own, which would wake an idle page for nothing.
         if let Phase::Open { since, .. } = self.phase
             && self.retries.is_stable(since, now)
         {
             self.retries.reset_failures();
         }
+        // A driver that never answers must not leave the connection undecided, so any other input settles the loss first.
         if cfg!(feature = "socket")
             && let Some(loss) = self.undecided.take()
         {
@@ -208,22 +137,21 @@ impl Connection {
         }
     }
 
-    /// A message of `size` bytes arrived. `at` is when, which may be the time of the platform's event: one that lies ahead of the
-    /// clock is corrected by the next input.
+    /// Reports a received message of `size` bytes, and returns whether to deliver it. `at` may be the time of the platform's event: one
+    /// that lies ahead of the clock is corrected by the next input.
     pub fn receive(&mut self, at: Time, socket: SocketId, size: usize) -> Delivery {
         self.activity(at, socket);
         match self.phase {
             // Between our close frame and the server's, the server may still be sending.
             Phase::Open { socket: current, .. } | Phase::Closing { socket: current, .. } if current == socket => {
-                self.traffic.messages_in += 1;
-                self.traffic.bytes_in = self.traffic.bytes_in.saturating_add(size as u64);
+                self.traffic.count_in(size);
                 Delivery::Deliver
             }
             _ => Delivery::Ignore,
         }
     }
 
-    /// Something arrived that is no message, such as a protocol ping or a part of a message: the link is alive.
+    /// Reports a sign of life that is not a message, such as a protocol ping or a part of a message.
     pub fn activity(&mut self, at: Time, socket: SocketId) {
         if !self.phase.is_open_on(socket) {
             return;
@@ -236,12 +164,13 @@ impl Connection {
         }
     }
 
-    /// Accepts a message of `size` bytes if it may go to the open socket now, in which case the driver hands it over before it does
-    /// anything else. `None` where it has to wait: see [`enqueue`](Self::enqueue).
+    /// Accepts a message of `size` bytes if it may go to the open socket now; the driver then hands it over before it does anything else.
+    /// Returns `None` if the message has to wait: see [`enqueue`](Self::enqueue).
     ///
-    /// `priority` overtakes what waits in the outbox, whatever the platform's buffer holds: for credentials and subscriptions that
-    /// answer [`Action::Opened`].
+    /// With `priority` it overtakes the outbox, whatever the platform's buffer holds: for credentials and subscriptions that answer
+    /// [`Action::Opened`].
     pub fn send_now(&mut self, size: usize, priority: bool) -> Option<MessageId> {
+        // Transmits that the driver has not carried out yet come first, or the order of messages would change.
         let may_overtake =
             priority || (self.outbox.is_empty() && self.pending_transmits == 0 && self.buffer.has_headroom());
         if !self.phase.is_open() || !self.is_opened || !may_overtake {
@@ -272,7 +201,7 @@ impl Connection {
         Ok(id)
     }
 
-    /// Replaces the heartbeat, on the open socket and on those to come: for a protocol whose server says how often it wants pings.
+    /// Replaces the heartbeat of the open socket and of later ones: for a protocol whose server announces how often it wants pings.
     pub fn set_heartbeat(&mut self, heartbeat: HeartbeatMode) {
         if let Some(liveness) = &mut self.liveness {
             liveness.set_heartbeat(heartbeat);
@@ -280,19 +209,19 @@ impl Connection {
         self.heartbeat = heartbeat;
     }
 
-    /// Makes no attempt before `delay` has passed, and spreads those after it as always: the server has said that it could not take
-    /// one.
+    /// Makes no attempt before `delay` has passed, because the server announced that it could not take one. Later attempts are spread as
+    /// usual.
     pub fn delay_attempts(&mut self, now: Time, delay: Time) {
         self.now = self.now.max(now);
         self.retries.delay(self.now + delay);
     }
 
-    /// The driver has handed an on-open message of `size` bytes to the socket, as [`Action::Opened`] asks.
+    /// Reports that the driver has handed an on-open message of `size` bytes to the socket, as [`Action::Opened`] demands.
     pub fn transmitted_on_open(&mut self, size: usize) {
         self.hand_over(None, size);
     }
 
-    /// What to do next.
+    /// Returns what to do next.
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.actions.pop();
         match action {
@@ -308,7 +237,7 @@ impl Connection {
         !self.actions.is_empty()
     }
 
-    /// When to hand in [`Input::Wake`]; `None` where nothing is due.
+    /// When to hand in [`Input::Wake`]; `None` if nothing is due.
     pub fn poll_deadline(&self) -> Option<Time> {
         self.next_wake().planned()
     }
@@ -318,7 +247,7 @@ impl Connection {
         self.now
     }
 
-    /// The phase of the connection's life.
+    /// The phase that the connection is in.
     pub fn phase(&self) -> Phase {
         self.phase
     }
@@ -328,35 +257,35 @@ impl Connection {
         &self.latency
     }
 
-    /// What was carried so far.
+    /// The messages and bytes carried so far.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
     }
 
-    /// What waits to be sent.
+    /// The messages that wait to be sent.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
-    /// Whether the application should send more: the outbox has room, and what waits is below the high-water mark or has come
-    /// down to the low one.
+    /// Whether the application should send more: the outbox has room, and the bytes that wait are below the high-water mark, or have come
+    /// down to the low one after they exceeded it.
     pub fn is_ready(&self) -> bool {
         self.buffer.has_headroom()
             && self.outbox.has_room()
             && self.buffer.is_below_high_water_mark(self.outbox.bytes())
     }
 
-    /// Whether everything that was accepted has been handed to the network.
+    /// Whether every accepted message has been handed to the network.
     pub fn is_flushed(&self) -> bool {
         self.outbox.is_empty() && self.buffer.bytes() == 0
     }
 
-    /// How many attempts failed, or led to a connection that did not last, since one was last stable.
+    /// How many attempts failed, or led to a connection that did not last, since a connection was last stable.
     pub fn failures(&self) -> u32 {
         self.retries.failures()
     }
 
-    // What the application asks for.
+    // Inputs of the application.
 
     fn open(&mut self, now: Time, since_last_dial: Option<Time>) {
         if self.phase == Phase::Idle {
@@ -375,7 +304,8 @@ impl Connection {
             Phase::Closed => self.retries.reset_failures(),
             Phase::Open { socket, .. } | Phase::Closing { socket, .. } => {
                 let at_risk = self.detach(socket);
-                let retry = Retry { attempt: self.next_attempt(), at: self.retries.earliest_dial(now).planned() };
+                let retry =
+                    Retry { attempt: self.retries.next_attempt(), at: self.retries.earliest_dial(now).planned() };
                 self.traffic.dropped += 1;
                 self.actions.push(Action::Dropped { cause: DropCause::Requested, at_risk, retry });
             }
@@ -390,7 +320,7 @@ impl Connection {
                 self.phase = Phase::Closing { socket, give_up_at: now + self.close_timeout };
                 self.stop_liveness();
                 self.buffer.stop_measuring();
-                // The platform sends what it was handed before the close frame, whatever its buffer holds.
+                // The platform sends everything it was given before the close frame, whatever its buffer holds.
                 while let Some(waiting) = self.outbox.pop() {
                     self.transmit(socket, waiting.id, waiting.size);
                 }
@@ -406,14 +336,13 @@ impl Connection {
 
     #[cfg(feature = "flush")]
     fn flush(&mut self) {
-        let is_flushing = !self.is_flushed();
-        self.buffer.set_flushing(is_flushing);
-        if is_flushing {
+        self.buffer.set_flushing(!self.is_flushed());
+        if self.buffer.is_flushing() {
             self.measure();
         }
     }
 
-    // What the socket reports.
+    // Inputs of the socket.
 
     fn opened(&mut self, now: Time, socket: SocketId) {
         if !matches!(self.phase, Phase::Connecting { socket: current, .. } if current == socket) {
@@ -437,12 +366,13 @@ impl Connection {
         if let (true, Some(liveness)) = (self.phase.is_open_on(socket), &mut self.liveness)
             && let Some(sent_at) = liveness.answer(now, ping, &mut self.latency)
         {
-            self.latency.take_in(sent_at, now, server_time);
+            self.latency.add_sample(sent_at, now, server_time);
             self.actions.push(Action::Latency(now - sent_at));
         }
     }
 
     fn dropped(&mut self, now: Time, socket: SocketId, cause: DropCause, buffered: u64) {
+        // A platform may report the close of a socket that was detached, a minute late: it must not hit the next socket.
         if self.phase.socket() != Some(socket) {
             return;
         }
@@ -454,14 +384,7 @@ impl Connection {
             };
             return self.end(CloseOutcome::ByApplication(ClosingHandshake::Ended { code, was_clean }), at_risk);
         }
-        let cause = match cause {
-            DropCause::Closed { code, was_clean, .. } => {
-                // A close frame arrived over a link that works.
-                let local_fault = code == NO_CLOSE_FRAME && self.environment.suspects_local_fault(now);
-                DropCause::Closed { code, was_clean, local_fault }
-            }
-            other => other,
-        };
+        let cause = self.environment.attribute(now, cause);
         self.lost(now, cause, at_risk);
     }
 
@@ -482,13 +405,13 @@ impl Connection {
         self.buffer.plan_measurement(now);
     }
 
-    // What the platform and the clock report.
+    // Inputs of the platform and the clock.
 
     fn network(&mut self, now: Time, network: Network) {
         self.environment.set_offline(now, network == Network::Offline);
         match (&mut self.phase, network) {
             (Phase::Waiting { .. }, Network::Online) => self.start_over(now),
-            // An attempt that has met no network hangs until it times out; the one that follows has a chance.
+            // An attempt that met no network hangs until it times out, although the network is back: a new one succeeds at once.
             (Phase::Connecting { had_no_network: true, .. }, Network::Online) => self.start_over(now),
             (Phase::Connecting { had_no_network, .. }, Network::Offline) => *had_no_network = true,
             _ => self.probe_now(now),
@@ -519,24 +442,27 @@ impl Connection {
     }
 
     fn suspend(&mut self, now: Time) {
+        // A page with an open socket is not admitted to the back/forward cache, so even one that is closing has to go.
         let at_risk = match self.phase {
             Phase::Connecting { socket, .. } | Phase::Open { socket, .. } => self.detach(socket),
-            Phase::Closing { socket, .. } => return self.give_up_closing(socket, ClosingHandshake::Suspended),
+            Phase::Closing { socket, .. } => {
+                let at_risk = self.detach(socket);
+                return self.end(CloseOutcome::ByApplication(ClosingHandshake::Suspended), at_risk);
+            }
             Phase::Idle | Phase::Waiting { until: None } | Phase::Closed => return,
             Phase::Waiting { .. } => AtRisk::default(),
         };
-        let (cause, default) = (DropCause::Suspended, Decision::Retry);
-        let retry = Retry { attempt: self.next_attempt(), at: None };
-        self.report(now, Loss { cause, at_risk, default, planned: default, retry, is_counted: false });
+        self.report(now, self.retries.suspended(at_risk));
     }
 
-    /// `before` is the time of the input before: what became due by that input was not due any earlier, however old it is.
+    /// `before` is the time of the previous input. A deadline that an input set in the past was not due before that input, so it does not
+    /// prove that the timer fired late.
     fn wake(&mut self, now: Time, before: Time, wall: Time) {
         let received = self.liveness.as_ref().map_or(Time::ZERO, LivenessDetector::last_received);
         let due = self.next_wake().max(before).max(received);
         if self.environment.slept(now, wall) {
             self.after_sleep(now);
-        } else if self.environment.stood_still(due, now) {
+        } else if self.environment.was_frozen(due, now) {
             self.resume(now);
         }
         self.expire();
@@ -549,7 +475,8 @@ impl Connection {
                 self.lost(now, DropCause::ConnectTimeout, at_risk);
             }
             Phase::Closing { socket, give_up_at } if give_up_at <= now => {
-                self.give_up_closing(socket, ClosingHandshake::TimedOut);
+                let at_risk = self.detach(socket);
+                self.end(CloseOutcome::ByApplication(ClosingHandshake::TimedOut), at_risk);
             }
             Phase::Waiting { until: Some(until) } if until <= now => self.dial(now),
             Phase::Open { socket, .. } => {
@@ -559,7 +486,11 @@ impl Connection {
                     HeartbeatAction::Dead if self.buffer.bytes() > 0 && liveness.extend_to_measure(now) => {
                         self.measure();
                     }
-                    HeartbeatAction::Dead => self.dead(now, socket),
+                    HeartbeatAction::Dead => {
+                        let ever_answered = liveness.give_up(&mut self.latency);
+                        let at_risk = self.detach(socket);
+                        self.lost(now, DropCause::HeartbeatTimeout { ever_answered }, at_risk);
+                    }
                     action => self.apply(socket, action),
                 }
             }
@@ -577,19 +508,14 @@ impl Connection {
         of_phase.min(self.outbox.next_expiry()).min(self.buffer.measure_at())
     }
 
-    fn give_up_closing(&mut self, socket: SocketId, handshake: ClosingHandshake) {
-        let at_risk = self.detach(socket);
-        self.end(CloseOutcome::ByApplication(handshake), at_risk);
-    }
-
-    /// Probes an open link, and shortens a pending backoff: the page came back.
+    /// Probes an open link and shortens a pending backoff: the page is back.
     fn resume(&mut self, now: Time) {
         self.environment.note_trouble(now);
         self.shorten_backoff(now);
         self.probe_now(now);
     }
 
-    /// The machine slept: whatever was under way is as old as the sleep was long.
+    /// Handles the end of a sleep: pings and attempts in progress are as old as the sleep was long.
     fn after_sleep(&mut self, now: Time) {
         self.environment.note_trouble(now);
         if let Some(liveness) = &mut self.liveness {
@@ -601,7 +527,7 @@ impl Connection {
         }
     }
 
-    /// What made earlier attempts fail has changed: resets the count of failures and makes the next attempt soon.
+    /// Resets the count of failures and retries soon: the condition that made earlier attempts fail has changed.
     fn start_over(&mut self, now: Time) {
         self.retries.reset_failures();
         if let Phase::Connecting { socket, .. } = self.phase {
@@ -619,7 +545,7 @@ impl Connection {
         }
     }
 
-    /// Probes an open link: something happened that often kills one.
+    /// Probes an open link after an event that often kills one.
     fn probe_now(&mut self, now: Time) {
         if let (Phase::Open { socket, .. }, Some(liveness)) = (self.phase, &mut self.liveness) {
             let action = liveness.probe(now, &mut self.latency);
@@ -630,23 +556,11 @@ impl Connection {
     fn apply(&mut self, socket: SocketId, action: HeartbeatAction) {
         if let HeartbeatAction::Ping(ping) = action {
             if self.buffer.bytes() > 0 {
-                // The measurement at the deadline is compared with what the buffer holds now.
+                // The measurement at the deadline is compared with this one: without it, a moving buffer could not save the link.
                 self.measure();
             }
             self.actions.push(Action::Ping { socket, ping });
         }
-    }
-
-    fn dead(&mut self, now: Time, socket: SocketId) {
-        let sends_pings = matches!(self.heartbeat, HeartbeatMode::Ping(_));
-        let answered_now = self.liveness.as_ref().is_some_and(LivenessDetector::ever_answered);
-        let answered_before = self.latency.histogram().count() > 0;
-        let ever_answered = !sends_pings || answered_now || answered_before;
-        for _ in 0..self.liveness.as_ref().map_or(0, LivenessDetector::outstanding) {
-            self.latency.record_lost();
-        }
-        let at_risk = self.detach(socket);
-        self.lost(now, DropCause::HeartbeatTimeout { ever_answered }, at_risk);
     }
 
     // From one socket to the next.
@@ -673,36 +587,15 @@ impl Connection {
         }
     }
 
-    /// The socket is gone: plans the next attempt by the policy and the backoff.
+    /// Plans the next attempt after the socket is gone.
     fn lost(&mut self, now: Time, cause: DropCause, at_risk: AtRisk) {
         let default = self.reconnect.default_decision(&cause);
         let had_no_network = matches!(self.phase, Phase::Connecting { had_no_network: true, .. });
-        let planned = if default == Decision::Stop { Decision::Retry } else { default };
-        let at = self.plan_attempt(now, planned, &cause, had_no_network);
-        let attempt = self.retries.failures().saturating_add((!had_no_network).into()).max(1);
-        let retry = Retry { attempt, at: at.planned() };
-        self.report(now, Loss { cause, at_risk, default, planned, retry, is_counted: !had_no_network });
+        let loss = self.retries.plan(now, cause, at_risk, default, had_no_network, &self.environment);
+        self.report(now, loss);
     }
 
-    fn plan_attempt(&mut self, now: Time, decision: Decision, cause: &DropCause, had_no_network: bool) -> Time {
-        let is_offline = self.environment.is_offline();
-        if self.retries.failures() == 0 && decision == Decision::RetrySoon && !(is_offline && had_no_network) {
-            let was_silent = matches!(cause, DropCause::HeartbeatTimeout { .. });
-            return if was_silent && !self.environment.suspects_local_fault(now) {
-                self.retries.quick_after_silence(now)
-            } else {
-                self.retries.quick(now)
-            };
-        }
-        if is_offline {
-            // Without a network the next attempt waits for one; it is made all the same, since platforms err about that.
-            self.retries.longest(now)
-        } else {
-            self.retries.spread(now)
-        }
-    }
-
-    /// Has the application decide about a loss where it wants to.
+    /// Leaves a loss to the application if it wants to decide, and follows the rules otherwise.
     fn report(&mut self, now: Time, loss: Loss) {
         let Loss { cause, default, retry, .. } = loss;
         if cause != DropCause::Suspended && self.retries.is_exhausted_by(loss.is_counted.into()) {
@@ -719,24 +612,14 @@ impl Connection {
     }
 
     fn conclude(&mut self, now: Time, loss: Loss, decision: Decision) {
-        let Loss { cause, at_risk, planned, mut retry, is_counted, .. } = loss;
         if decision == Decision::Stop {
-            return self.end(CloseOutcome::Final(cause), at_risk);
+            return self.end(CloseOutcome::Final(loss.cause), loss.at_risk);
         }
-        if let Some(at) = &mut retry.at {
-            *at =
-                if decision == planned { now.max(*at) } else { self.plan_attempt(now, decision, &cause, !is_counted) };
-        }
-        if is_counted {
-            self.retries.count_failure();
-        }
+        let retry = self.retries.follow(now, &loss, decision, &self.environment);
+        let Loss { cause, at_risk, .. } = loss;
         self.phase = Phase::Waiting { until: retry.at };
         self.traffic.dropped += 1;
         self.actions.push(Action::Dropped { cause, at_risk, retry });
-    }
-
-    fn next_attempt(&self) -> u32 {
-        self.retries.failures().saturating_add(1)
     }
 
     fn end(&mut self, outcome: CloseOutcome, at_risk: AtRisk) {
@@ -754,11 +637,11 @@ impl Connection {
         self.reset_socket(None)
     }
 
-    /// Forgets all that belonged to the socket. `buffered` is the platform's last report about its buffer, where it gave one.
+    /// Drops the state of the socket. `buffered` is the platform's last report about its buffer, if it gave one.
     fn reset_socket(&mut self, buffered: Option<u64>) -> AtRisk {
         self.stop_liveness();
         let at_risk = self.buffer.reset(buffered);
-        // A flush goes on for what waits in the outbox, over the next socket.
+        // A flush also covers the messages in the outbox, and continues over the next socket.
         if self.buffer.is_flushing() && self.is_flushed() {
             self.buffer.set_flushing(false);
         }
@@ -773,7 +656,7 @@ impl Connection {
 
     // Moving messages.
 
-    /// Hands what waits to the open socket, as long as the network keeps up.
+    /// Hands messages from the outbox to the open socket, as long as the network keeps up.
     fn drain(&mut self) {
         while let Phase::Open { socket, .. } = self.phase
             && self.buffer.has_headroom()
@@ -789,21 +672,20 @@ impl Connection {
         self.hand_over(Some(id), size);
     }
 
-    /// Notes that a message is the platform's.
+    /// Counts a message that the platform now holds.
     fn hand_over(&mut self, id: Option<MessageId>, size: usize) {
         if let Some(liveness) = &mut self.liveness {
             liveness.sent(size);
         }
         if id.is_some() {
-            self.traffic.messages_out += 1;
-            self.traffic.bytes_out = self.traffic.bytes_out.saturating_add(size as u64);
+            self.traffic.count_out(size);
         }
         if self.buffer.hand_over(id, size) {
             self.measure();
         }
     }
 
-    /// Has the platform's buffer measured, unless that is under way.
+    /// Requests a measurement of the platform's buffer, unless one is in progress.
     fn measure(&mut self) {
         if let Phase::Open { socket, .. } = self.phase
             && self.buffer.request_measurement()
@@ -812,7 +694,7 @@ impl Connection {
         }
     }
 
-    /// Discards what has waited too long.
+    /// Discards messages that have waited longer than their time to live.
     fn expire(&mut self) {
         let actions = &mut self.actions;
         self.outbox.expire(self.now, |id, reason| actions.push(Action::Discarded { id, reason }));

@@ -1,11 +1,13 @@
+//! Whether a broker can continue from a subscriber's position.
+
 use crate::protocol::{Cursor, GapReason};
 
-/// What a broker has of a channel. The offsets of its messages count up by one.
+/// The part of a channel that a broker has. The offsets of its messages count up by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct History {
-    /// The offset of the latest message that was dropped, or that before the first: every later message is kept.
+    /// The offset of the latest dropped message, or the one before the first: every later message is kept.
     pub trimmed: u64,
-    /// The latest message, also where it was dropped: a subscriber that has it has missed nothing.
+    /// The position of the latest message, even if it was dropped: a subscriber at it has missed nothing.
     pub last: Cursor,
 }
 
@@ -14,9 +16,9 @@ pub struct History {
 pub struct Gap {
     /// Why.
     pub reason: GapReason,
-    /// The position from which the subscription goes on.
+    /// The position from which the subscription continues.
     pub cursor: Cursor,
-    /// How many messages it does not get, if that is known.
+    /// How many messages it does not get, if known.
     pub missed: Option<u64>,
 }
 
@@ -26,11 +28,11 @@ impl History {
         Self { trimmed: start.offset, last: start }
     }
 
-    /// The gap between a subscriber's position and the present one; `None` if the subscriber gets every message after its position.
+    /// The gap between a subscriber's position and the latest one; `None` if every message after the position is available.
     ///
-    /// `time_at` is asked at most once, for the time of a message that is kept, of the latest that was dropped, or of the position before the
-    /// first. Where it does not know, the history counts as another one: a message at the same offset may have another content after
-    /// a broker has come back with an older copy of its data, and only its time shows that.
+    /// `time_at` is called at most once, for the time of a kept message, of the latest dropped one, or of the position before the first. If it
+    /// returns `None`, the history counts as rewritten: after a broker has come back with an older copy of its data, a message at the same
+    /// offset may have other content, and only its time shows that.
     ///
     /// ```
     /// use everwire_core::{protocol::{Cursor, GapReason}, session::History};
@@ -58,7 +60,7 @@ impl History {
         if is_same { None } else { Some(self.gap(GapReason::Rewritten, None)) }
     }
 
-    /// Whether the position is one of this history, as far as its epoch and offset say.
+    /// Whether the position lies in this history, by its epoch and offset.
     pub(super) fn reaches(&self, position: Cursor) -> bool {
         position.epoch == self.last.epoch && position.offset <= self.last.offset
     }
@@ -136,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_that_has_everything_takes_no_look_at_the_messages() {
-        assert_eq!(HISTORY().gap_after(at(9), |offset| panic!("asks for {offset}")), None);
+    fn a_subscriber_that_has_everything_does_not_read_the_messages() {
+        assert_eq!(HISTORY().gap_after(at(9), |offset| panic!("reads {offset}")), None);
     }
 
     #[test]

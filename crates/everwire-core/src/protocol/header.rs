@@ -1,3 +1,5 @@
+//! The words of a line's header: parsing, writing and their limits.
+
 use alloc::string::String;
 use core::{
     fmt::{self, Write as _},
@@ -8,7 +10,7 @@ use thiserror::Error;
 
 use super::error::{EncodeError, ErrorCode, ProtocolError};
 
-/// The largest number of a line, 2⁵³ − 1: the largest integer that JavaScript has exactly. Only epochs and offsets may be larger.
+/// The largest number in a line, 2⁵³ − 1: the largest integer that JavaScript represents exactly. Only epochs and offsets may be larger.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 /// The most bytes of a header.
@@ -23,7 +25,7 @@ pub const MAX_ID: usize = 64;
 /// The most bytes of a line's type, and of the name of an option.
 pub const MAX_TYPE: usize = 32;
 
-/// What is wrong with a line, or what is allowed.
+/// What is wrong with a line, or what would be allowed.
 pub(super) type Reason = &'static str;
 
 const HEADER_TOO_LONG: Reason = "a header has at most 1024 bytes";
@@ -46,7 +48,7 @@ const BEFORE: Reason = "after= names a smaller number than the line's own";
 
 /// A position in a channel: after the message at `offset`. It is written as `EPOCH.OFFSET.TIME`.
 ///
-/// Applications store it whole and do not look into it. Two cursors of one channel can be compared only within an epoch.
+/// Applications store it whole and treat it as opaque. Two cursors of one channel can be compared only within an epoch.
 ///
 /// ```
 /// use everwire_core::protocol::Cursor;
@@ -58,16 +60,16 @@ const BEFORE: Reason = "after= names a smaller number than the line's own";
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Cursor {
-    /// Chosen when the broker creates the channel's history; another one when that history was lost.
+    /// Chosen when the broker creates the channel's history, and again after that history was lost.
     pub epoch: u64,
     /// The offset of the last message before the position; 0 before the first.
     pub offset: u64,
-    /// The time of that message in milliseconds since 1970, up to [`MAX_NUMBER`]. It shows whether the history is still the same.
+    /// The time of that message in milliseconds since 1970, up to [`MAX_NUMBER`]. It shows whether the history was rewritten.
     pub time: u64,
 }
 
 impl Cursor {
-    /// Reads the word of a line. `None` if it is not a cursor.
+    /// Parses the word of a line. `None` if it is not a cursor.
     pub fn parse(word: &str) -> Option<Self> {
         let (epoch, rest) = word.split_once('.')?;
         let (offset, time) = rest.split_once('.')?;
@@ -137,15 +139,15 @@ fn has_control(text: &str) -> bool {
     if text.is_ascii() { text.bytes().any(|byte| byte.is_ascii_control()) } else { text.chars().any(char::is_control) }
 }
 
-/// The words of a header, read from left to right.
+/// Reads the words of a header from left to right.
 #[derive(Debug)]
-pub(super) struct Words<'a> {
+pub(super) struct HeaderReader<'a> {
     line_type: &'a str,
     rest: Option<&'a str>,
 }
 
-impl<'a> Words<'a> {
-    /// Checks what holds for the header of any line, also of one whose type is not known.
+impl<'a> HeaderReader<'a> {
+    /// Checks the rules for every header, whether or not the type is known.
     pub(super) fn read(header: &'a str) -> Result<Self, Reason> {
         if header.len() > MAX_HEADER {
             return Err(HEADER_TOO_LONG);
@@ -245,13 +247,13 @@ pub(super) fn flag(word: &str) -> Result<bool, Reason> {
     if word == "1" { Ok(true) } else { Err(FLAG) }
 }
 
-/// The number before `own`: the one that was said, or else the one less.
-pub(super) fn before(said: Option<u64>, own: u64) -> Result<u64, Reason> {
-    let after = said.or(own.checked_sub(1)).ok_or(BEFORE)?;
+/// The number before `own`: the explicit one, or `own` less one.
+pub(super) fn before(explicit: Option<u64>, own: u64) -> Result<u64, Reason> {
+    let after = explicit.or(own.checked_sub(1)).ok_or(BEFORE)?;
     if after < own { Ok(after) } else { Err(BEFORE) }
 }
 
-/// Appends a header. What is not allowed is remembered until [`Self::finish`], which then takes everything back.
+/// Appends a header. An error is remembered until [`Self::finish`], which then removes everything that was appended.
 #[derive(Debug)]
 pub(super) struct HeaderWriter<'o> {
     header: &'o mut String,
@@ -337,7 +339,7 @@ impl<'o> HeaderWriter<'o> {
         if is_set { self.display_option(name, 1) } else { self }
     }
 
-    /// The number before `own`, unless it is the one less.
+    /// Writes the number before `own`, unless it is `own` less one.
     pub(super) fn after_option(self, after: u64, own: u64) -> Self {
         let writer = self.require(before(Some(after), own).map(drop));
         if after.checked_add(1) == Some(own) { writer } else { writer.display_option("after", after) }

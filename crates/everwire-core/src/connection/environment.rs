@@ -1,9 +1,12 @@
-use crate::Time;
+//! What the platform reports about the network, the page and time, and what that says about a lost connection.
 
-/// For how long after a sign of trouble on this side a lost connection is attributed to this side.
+use super::io::{DropCause, NO_CLOSE_FRAME};
+use crate::time::Time;
+
+/// How long after a sign of trouble on this side a lost connection is attributed to this side.
 const AFTERMATH: Time = Time::from_secs(5);
-/// How far the wall clock must outrun the monotonic one between two wakes to mean that the machine slept. Corrections of the
-/// wall clock are smaller.
+/// How far the wall clock must outrun the monotonic one between two wakes to mean that the machine slept. Corrections of the wall clock
+/// are smaller.
 const SLEPT: Time = Time::from_secs(5);
 /// A timer that fires this long after it was due was delayed: by a hidden page's throttling, a busy main thread, or sleep.
 const LATE: Time = Time::from_secs(1);
@@ -13,7 +16,7 @@ const VERY_LATE: Time = Time::from_secs(5);
 
 /// What is known about the connection's environment: the network, the page, and whether time jumped.
 #[derive(Debug, Default)]
-pub(crate) struct Environment {
+pub(super) struct Environment {
     offline: bool,
     /// The page is hidden, so that browsers throttle its timers.
     hidden: bool,
@@ -28,43 +31,56 @@ struct Clocks {
 }
 
 impl Environment {
-    pub(crate) fn is_offline(&self) -> bool {
+    pub(super) fn is_offline(&self) -> bool {
         self.offline
     }
 
-    pub(crate) fn set_offline(&mut self, now: Time, offline: bool) {
+    pub(super) fn set_offline(&mut self, now: Time, offline: bool) {
         self.offline = offline;
         self.note_trouble(now);
     }
 
-    pub(crate) fn set_hidden(&mut self, hidden: bool) {
+    pub(super) fn set_hidden(&mut self, hidden: bool) {
         self.hidden = hidden;
     }
 
-    /// Notes an event on this side that often costs a connection.
-    pub(crate) fn note_trouble(&mut self, now: Time) {
+    /// Records an event on this side that often costs a connection.
+    pub(super) fn note_trouble(&mut self, now: Time) {
         self.last_trouble = Some(now);
     }
 
-    /// Whether a connection lost `now` was probably lost by this side.
-    pub(crate) fn suspects_local_fault(&self, now: Time) -> bool {
+    /// Whether a connection lost `now` was probably lost through a fault on this side.
+    pub(super) fn suspects_local_fault(&self, now: Time) -> bool {
         self.offline || self.last_trouble.is_some_and(|at| now - at <= AFTERMATH)
     }
 
-    /// Compares the clocks and returns whether the machine slept since the last wake.
-    pub(crate) fn slept(&mut self, monotonic: Time, wall: Time) -> bool {
+    /// Completes the cause of a loss: whether the fault was probably on this side.
+    pub(super) fn attribute(&self, now: Time, cause: DropCause) -> DropCause {
+        match cause {
+            DropCause::Closed { code, was_clean, .. } => {
+                // A close frame arrived over a link that works.
+                let local_fault = code == NO_CLOSE_FRAME && self.suspects_local_fault(now);
+                DropCause::Closed { code, was_clean, local_fault }
+            }
+            other => other,
+        }
+    }
+
+    /// Compares the clocks and returns whether the machine slept since the last wake. Some platforms' monotonic clock stops meanwhile.
+    pub(super) fn slept(&mut self, monotonic: Time, wall: Time) -> bool {
         let before = self.last_wake.replace(Clocks { monotonic, wall });
         before.is_some_and(|before| wall - before.wall > monotonic - before.monotonic + SLEPT)
     }
 
-    /// Whether a timer that was `due` fired so late that the page must have been frozen without notice.
-    pub(crate) fn stood_still(&self, due: Time, now: Time) -> bool {
+    /// Whether a timer that was `due` fired so late that the page must have been frozen without an event. In a hidden page, browsers run
+    /// timers once a minute, which looks the same.
+    pub(super) fn was_frozen(&self, due: Time, now: Time) -> bool {
         !self.hidden && now - due > VERY_LATE
     }
 }
 
 /// Whether a timer that was `due` fired late.
-pub(crate) fn is_late(due: Time, now: Time) -> bool {
+pub(super) fn is_late(due: Time, now: Time) -> bool {
     now - due > LATE
 }
 
@@ -108,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn a_very_late_timer_means_a_standstill_unless_the_page_is_hidden() {
+    fn a_very_late_timer_means_a_freeze_unless_the_page_is_hidden() {
         let mut environment = Environment::default();
-        assert!(!environment.stood_still(Time::NEVER, s(100)));
-        assert!(!environment.stood_still(s(10), s(15)));
-        assert!(environment.stood_still(s(10), s(16)));
+        assert!(!environment.was_frozen(Time::NEVER, s(100)));
+        assert!(!environment.was_frozen(s(10), s(15)));
+        assert!(environment.was_frozen(s(10), s(16)));
         environment.set_hidden(true);
-        assert!(!environment.stood_still(s(10), s(100)));
+        assert!(!environment.was_frozen(s(10), s(100)));
     }
 
     #[test]

@@ -1,35 +1,38 @@
-//! What goes into a [`Connection`](crate::Connection) and what comes out of it: numbers only.
+//! What goes into a [`Connection`](crate::Connection), what comes out of it, and what it reports about itself: numbers only.
 
 #[cfg(feature = "socket")]
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::Time;
+use crate::time::Time;
 
-/// Names one attempt and the socket that it opens. An input with a socket other than the current one is stale and has no effect.
+/// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
+pub(crate) const NO_CLOSE_FRAME: u16 = 1006;
+
+/// Identifies an attempt and the socket that it opens. An input with a socket other than the current one is stale and has no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u64);
 
-/// Names an accepted message in the reports about it. Counts up from 1 over the life of a connection.
+/// Identifies an accepted message in the reports about it. Counts up from 1 over the life of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct MessageId(pub u64);
 
-/// What happened, as the driver saw it.
+/// An event that the driver reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Input {
     /// The application wants the connection.
     Open {
         /// The time since the last dial of the connection that this one replaces, which counts for
-        /// [`Backoff::floor`](field@crate::Backoff::floor); `None` where there was none.
+        /// [`Backoff::floor`](field@crate::Backoff::floor); `None` if there was none.
         since_last_dial: Option<Time>,
     },
-    /// The application wants an attempt now: while waiting, after the end, or in place of an open socket. It joins an attempt that is
-    /// under way, and dials no sooner after the last dial than [`Backoff::floor`](field@crate::Backoff::floor).
+    /// The application wants an attempt now: while waiting, after the end, or in place of an open socket. It joins an attempt in progress,
+    /// and dials no sooner after the last dial than [`Backoff::floor`](field@crate::Backoff::floor).
     Reconnect,
     /// The application closes the connection. The driver keeps the close code and the reason.
     Close,
-    /// The application waits until everything was handed to the network.
+    /// The application waits until every accepted message has been handed to the network.
     #[cfg(feature = "flush")]
     Flush,
     /// The socket is open.
@@ -41,10 +44,10 @@ pub enum Input {
     Pong {
         /// The socket.
         socket: SocketId,
-        /// The number of the ping that it answers. `None` where the answer does not say: it proves that the link is alive, and
-        /// is a sample of the round trip where exactly one ping was outstanding.
+        /// The number of the ping that it answers. `None` if the answer does not say: it proves that the link is alive, and is a sample
+        /// of the round trip if exactly one ping was outstanding.
         ping: Option<u64>,
-        /// The server's time in milliseconds since the Unix epoch, where the answer carries it.
+        /// The server's time in milliseconds since the Unix epoch, if the answer carries it.
         server_time: Option<f64>,
     },
     /// The platform reports that the socket is gone, or the attempt failed.
@@ -67,7 +70,7 @@ pub enum Input {
     Decided(Decision),
     /// The state of the platform's network changed.
     Network(Network),
-    /// The page's life cycle moved on.
+    /// The page's life cycle changed.
     Page(Page),
     /// The deadline of [`Connection::poll_deadline`](crate::Connection::poll_deadline) has passed.
     Wake {
@@ -85,13 +88,13 @@ pub enum Network {
     Offline,
 }
 
-/// What happened to the page, in the terms of the Page Lifecycle specification and of HTML's back/forward cache.
+/// A change of the page's life cycle, in the terms of the Page Lifecycle specification and of HTML's back/forward cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Page {
     /// `visibilitychange` to visible, or `focus`.
     Visible,
     /// `visibilitychange` to hidden; also at the start of a page that opens hidden. Browsers throttle its timers, so that a late timer
-    /// is then no sign of a standstill.
+    /// then does not mean that the page stood still.
     Hidden,
     /// `freeze`: no timer and no event runs until `resume`.
     Frozen,
@@ -113,12 +116,12 @@ pub enum Delivery {
     Ignore,
 }
 
-/// What the driver has to do, in this order.
+/// What the driver has to do. Actions are carried out in the order in which they come.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Ask the provider for the address and open a socket.
     Dial {
-        /// The name of the attempt and its socket.
+        /// Identifies the attempt and its socket.
         socket: SocketId,
         /// How many attempts have failed since a connection was last stable.
         failures: u32,
@@ -137,12 +140,12 @@ pub enum Action {
         /// Its number, which the answer should carry.
         ping: u64,
     },
-    /// Answer with [`Input::Buffered`], at once: the present time, and the bytes that the platform has not yet handed to the network.
+    /// Answer at once with [`Input::Buffered`]: the current time, and the bytes that the platform has not yet handed to the network.
     Measure {
         /// The socket.
         socket: SocketId,
     },
-    /// Start the closing handshake with the application's code and reason, and go on listening for its end.
+    /// Start the closing handshake with the application's code and reason, and keep listening for its end.
     Close {
         /// The socket.
         socket: SocketId,
@@ -152,13 +155,13 @@ pub enum Action {
         /// The socket.
         socket: SocketId,
     },
-    /// Answer with [`Input::Decided`]: what the application's reconnect policy says. Only where
-    /// [`ReconnectRules::asks_application`](crate::ReconnectRules::asks_application) is set; any other input before the answer
-    /// counts as the default.
+    /// Answer with [`Input::Decided`]: the decision of the application's reconnect policy. Only if
+    /// [`ReconnectRules::asks_application`](crate::ReconnectRules::asks_application) is set; any other input before the answer counts as the
+    /// default.
     Decide {
         /// Why the connection was lost or the attempt failed.
         cause: DropCause,
-        /// What follows without a policy of the application's own.
+        /// The decision without a policy of the application.
         default: Decision,
         /// The attempt that follows if the answer is the default, or [`Decision::Retry`] where that is [`Decision::Stop`].
         retry: Retry,
@@ -191,7 +194,7 @@ pub enum Action {
         /// Why.
         reason: DiscardReason,
     },
-    /// Report that the connection is over: no attempt follows unless the application asks for one.
+    /// Report that the connection is over: no attempt follows unless the application reconnects.
     Closed {
         /// Why.
         outcome: CloseOutcome,
@@ -200,12 +203,97 @@ pub enum Action {
     },
 }
 
+/// The phase of a connection's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The application has not opened the connection yet.
+    Idle,
+    /// An attempt is in progress.
+    Connecting {
+        /// Its socket.
+        socket: SocketId,
+        /// When it is given up.
+        give_up_at: Time,
+        /// Whether the platform reported that it was offline when the attempt began or since then.
+        had_no_network: bool,
+    },
+    /// The socket is open.
+    Open {
+        /// The socket.
+        socket: SocketId,
+        /// Since when.
+        since: Time,
+    },
+    /// Between two attempts.
+    Waiting {
+        /// When the next one is made; `None` while the page is in the back/forward cache or the application decides.
+        until: Option<Time>,
+    },
+    /// The application has closed the connection, and the closing handshake is in progress.
+    Closing {
+        /// The socket.
+        socket: SocketId,
+        /// When the handshake is given up.
+        give_up_at: Time,
+    },
+    /// Over, until the application reconnects.
+    Closed,
+}
+
+impl Phase {
+    /// The socket that exists in this phase.
+    pub fn socket(self) -> Option<SocketId> {
+        match self {
+            Self::Connecting { socket, .. } | Self::Open { socket, .. } | Self::Closing { socket, .. } => Some(socket),
+            Self::Idle | Self::Waiting { .. } | Self::Closed => None,
+        }
+    }
+
+    /// Whether messages can be handed to a socket.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Open { .. })
+    }
+
+    pub(super) fn is_open_on(self, socket: SocketId) -> bool {
+        matches!(self, Self::Open { socket: current, .. } if current == socket)
+    }
+}
+
+/// The messages and bytes that a connection has carried over all its sockets, without pings and their answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traffic {
+    /// How often a socket was opened.
+    pub opened: u64,
+    /// How often a connection was lost or an attempt failed, with another attempt following.
+    pub dropped: u64,
+    /// Messages handed to the platform, without on-open messages.
+    pub messages_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// Messages received.
+    pub messages_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+}
+
+impl Traffic {
+    pub(super) fn count_out(&mut self, size: usize) {
+        self.messages_out += 1;
+        self.bytes_out = self.bytes_out.saturating_add(size as u64);
+    }
+
+    pub(super) fn count_in(&mut self, size: usize) {
+        self.messages_in += 1;
+        self.bytes_in = self.bytes_in.saturating_add(size as u64);
+    }
+}
+
 /// Why a socket is gone or an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DropCause {
     /// The socket closed. A refused connection is code 1006 in a browser, and so is a handshake answered with any HTTP status but 101.
     Closed {
-        /// The close code; 1005 where the frame had none, 1006 where there was no frame.
+        /// The close code; 1005 if the frame had none, 1006 if there was no frame.
         code: u16,
         /// Whether both sides took part in the closing handshake.
         was_clean: bool,
@@ -217,8 +305,8 @@ pub enum DropCause {
     ConnectTimeout,
     /// The link did not answer.
     HeartbeatTimeout {
-        /// Whether any ping was ever answered, on this socket or on one before; true where the heartbeat sends none. If none ever
-        /// was, the server does not answer pings.
+        /// Whether any ping was ever answered, on this socket or an earlier one; true if the heartbeat sends none. If none ever was, the
+        /// server does not answer pings.
         ever_answered: bool,
     },
     /// The network of the attempt is gone, or the machine slept meanwhile.
@@ -229,7 +317,7 @@ pub enum DropCause {
     AddressRefused,
     /// The page went into the back/forward cache, which does not admit open sockets.
     Suspended,
-    /// The application asked for a new connection.
+    /// The application requested a new connection.
     Requested,
 }
 
@@ -240,7 +328,7 @@ impl DropCause {
     }
 }
 
-/// What follows when a connection was lost or an attempt failed.
+/// What to do after a connection was lost or an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// Retry, spread out: the fault may have hit many clients at once.
@@ -254,12 +342,11 @@ pub enum Decision {
 /// The attempt that follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// The number of the retry since a connection was last stable, from 1. A retry that replaces a failed attempt made without a network,
-    /// one that the application asked for and one after a return from the back/forward cache do not count, so that their number may
-    /// repeat.
+    /// The number of the retry since a connection was last stable, from 1. Retries after an attempt without a network, at the application's
+    /// request, and after a return from the back/forward cache do not count, so their number may repeat.
     pub attempt: u32,
-    /// When it is made, unless an event such as the network's return brings it forward; `None`: when the page returns from
-    /// the back/forward cache.
+    /// When it is made, unless an event such as the network's return brings it forward; `None` if it waits for the page's return from the
+    /// back/forward cache.
     pub at: Option<Time>,
 }
 
@@ -270,18 +357,18 @@ pub enum CloseOutcome {
     ByApplication(ClosingHandshake),
     /// The reconnect policy decided that another attempt would fail the same way.
     Final(DropCause),
-    /// As many attempts were made as allowed; this is how the last one failed.
+    /// All allowed attempts failed; this is how the last one did.
     Exhausted(DropCause),
 }
 
-/// How the closing handshake ended that the application started.
+/// How the closing handshake of the application ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClosingHandshake {
     /// There was no open connection.
     NotOpen,
     /// The socket closed.
     Ended {
-        /// The close code; 1006 where the server sent no close frame.
+        /// The close code; 1006 if the server sent no close frame.
         code: u16,
         /// Whether both sides took part.
         was_clean: bool,
@@ -303,7 +390,7 @@ pub enum DiscardReason {
     Evicted,
     /// A newer message with the same key replaced it.
     Replaced,
-    /// The connection was closed for good before it could be sent.
+    /// The connection was closed before it could be sent.
     Closed,
 }
 
@@ -318,15 +405,15 @@ impl fmt::Display for DiscardReason {
     }
 }
 
-/// What was handed to the platform and may not have reached the network when the socket went.
+/// Messages that were handed to the platform and may not have reached the network when the socket was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct AtRisk {
     /// The bytes that the platform still held.
     pub bytes: u64,
-    /// The messages that they belong to, in the order in which they were handed over. Those before were handed to the network, which
-    /// does not mean that the server received them: only an acknowledgement by the server can show that.
+    /// The messages that these bytes belong to, in the order in which they were handed over. Earlier messages reached the network, which
+    /// does not mean that the server received them: only an acknowledgement by the server shows that.
     #[cfg(feature = "socket")]
     pub messages: Vec<MessageId>,
 }
