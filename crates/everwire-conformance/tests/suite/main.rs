@@ -3,7 +3,7 @@
 
 mod faults;
 #[allow(dead_code, reason = "the tests of the protocol read other parts of the page")]
-#[path = "../../../everwire-core/tests/protocol/page.rs"]
+#[path = "../../../everwire-core/tests/protocol/specification.rs"]
 mod page;
 mod program;
 mod server;

@@ -1,12 +1,12 @@
-//! Reads messages of `everwire.v1`, chosen by coverage, with the checks of the properties: `cargo +nightly fuzz run protocol`.
+//! Reads messages of `everwire.v1`, chosen by coverage, and checks their invariants: `cargo +nightly fuzz run protocol`.
 #![no_main]
 
-#[path = "../../tests/protocol/check.rs"]
-mod check;
-#[path = "../../tests/protocol/page.rs"]
+#[path = "../../tests/protocol/invariants.rs"]
+mod invariants;
+#[path = "../../tests/protocol/specification.rs"]
 #[expect(dead_code, reason = "the tables of states are for other tests")]
-mod page;
+mod specification;
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|message: &[u8]| check::bytes(message));
+fuzz_target!(|message: &[u8]| invariants::check_bytes(message));

@@ -1,4 +1,4 @@
-//! Plays the scripts of the property test, chosen by coverage: `cargo +nightly fuzz run server_session`.
+//! Runs the scripts of the property test, chosen by coverage: `cargo +nightly fuzz run server_session`.
 #![no_main]
 
 #[path = "../../tests/session/server_script.rs"]
@@ -6,4 +6,4 @@ mod server_script;
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| server_script::play(bytes));
+fuzz_target!(|bytes: &[u8]| server_script::run(bytes));

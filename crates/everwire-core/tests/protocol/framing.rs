@@ -1,13 +1,15 @@
+//! How lines are packed into messages, and which lines are refused.
+
 use everwire_core::protocol::{
     ClientError, ClientLine, Cursor, EncodeError, ErrorCode, Hello, Message, MessageWriter, Msg, Payload, Pub, Resume,
     SUBPROTOCOL, ServerError, ServerLine, Start, Sub,
 };
 
-fn text(text: &str) -> Option<Message> {
+fn text_message(text: &str) -> Option<Message> {
     Some(Message::Text(text.to_owned()))
 }
 
-fn binary(bytes: &[u8]) -> Option<Message> {
+fn binary_message(bytes: &[u8]) -> Option<Message> {
     Some(Message::Binary(bytes.to_vec()))
 }
 
@@ -22,7 +24,7 @@ fn lines_of_text_travel_in_one_text_message() {
     writer.push(&ping(1), Payload::None).unwrap();
     writer.push(&ClientLine::Pub(Pub::new("chat", 1)), Payload::Text("")).unwrap();
     writer.push(&ping(2), Payload::None).unwrap();
-    assert_eq!(writer.pop(), text("ping 1\u{1e}pub chat 1\n\u{1e}ping 2"));
+    assert_eq!(writer.pop(), text_message("ping 1\u{1e}pub chat 1\n\u{1e}ping 2"));
     assert!(writer.is_empty());
 }
 
@@ -33,8 +35,8 @@ fn lines_that_follow_bytes_join_their_binary_message_so_that_the_order_is_kept()
     writer.push(&ClientLine::Pub(Pub::new("map", 1)), Payload::Binary(b"\x00")).unwrap();
     writer.push(&ClientLine::Pub(Pub::new("chat", 2)), Payload::Text("hi")).unwrap();
     writer.push(&ping(2), Payload::None).unwrap();
-    assert_eq!(writer.pop(), text("ping 1"));
-    assert_eq!(writer.pop(), binary(b"+b1 pub map 1\n\x00+t2 pub chat 2\nhiping 2\n"));
+    assert_eq!(writer.pop(), text_message("ping 1"));
+    assert_eq!(writer.pop(), binary_message(b"+b1 pub map 1\n\x00+t2 pub chat 2\nhiping 2\n"));
     assert_eq!(writer.pop(), None);
 }
 
@@ -42,7 +44,7 @@ fn lines_that_follow_bytes_join_their_binary_message_so_that_the_order_is_kept()
 fn a_text_with_the_separator_travels_in_a_binary_message() {
     let mut writer = MessageWriter::new(usize::MAX);
     writer.push(&ClientLine::Pub(Pub::new("chat", 1)), Payload::Text("a\u{1e}b")).unwrap();
-    assert_eq!(writer.pop(), binary(b"+t3 pub chat 1\na\x1eb"));
+    assert_eq!(writer.pop(), binary_message(b"+t3 pub chat 1\na\x1eb"));
 }
 
 #[test]
@@ -51,8 +53,8 @@ fn a_line_that_does_not_fit_begins_the_next_message() {
     for number in 1..=3 {
         writer.push(&ping(number), Payload::None).unwrap();
     }
-    assert_eq!(writer.pop(), text("ping 1\u{1e}ping 2"));
-    assert_eq!(writer.pop(), text("ping 3"));
+    assert_eq!(writer.pop(), text_message("ping 1\u{1e}ping 2"));
+    assert_eq!(writer.pop(), text_message("ping 3"));
 }
 
 #[test]
@@ -60,8 +62,8 @@ fn after_a_full_binary_message_texts_travel_as_text_again() {
     let mut writer = MessageWriter::new(16);
     writer.push(&ClientLine::Pub(Pub::new("map", 1)), Payload::Binary(b"12")).unwrap();
     writer.push(&ping(1), Payload::None).unwrap();
-    assert_eq!(writer.pop(), binary(b"+b2 pub map 1\n12"));
-    assert_eq!(writer.pop(), text("ping 1"));
+    assert_eq!(writer.pop(), binary_message(b"+b2 pub map 1\n12"));
+    assert_eq!(writer.pop(), text_message("ping 1"));
 }
 
 #[test]
@@ -73,7 +75,7 @@ fn a_line_larger_than_a_message_is_refused_with_its_size_and_leaves_no_trace() {
     assert_eq!(writer.pop(), None);
     writer.set_max_bytes(12);
     writer.push(&publish, Payload::Text("x")).unwrap();
-    assert_eq!(writer.pop(), text("pub chat 1\nx"));
+    assert_eq!(writer.pop(), text_message("pub chat 1\nx"));
 }
 
 #[test]
@@ -137,6 +139,6 @@ fn a_cursor_is_read_as_it_is_written() {
 }
 
 #[test]
-fn the_subprotocol_is_the_one_of_the_page() {
+fn the_subprotocol_is_the_one_of_the_specification() {
     assert!(include_str!("../../../../docs/protocol.md").starts_with(&format!("# The protocol {SUBPROTOCOL}\n")));
 }

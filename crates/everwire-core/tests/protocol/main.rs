@@ -1,10 +1,8 @@
-//! The lines of `everwire.v1`, by the examples and tables of their specification, by vectors, and by properties.
+//! The codec of `everwire.v1`: by the examples and tables of its specification, by vectors, and by properties.
 
-mod check;
-mod examples;
+mod documentation;
 mod framing;
-mod make;
-mod page;
+mod invariants;
 mod properties;
-mod tables;
+mod specification;
 mod vectors;

@@ -1,26 +1,30 @@
+//! Properties of the codec, checked with generated lines whose fields are at and around their bounds.
+
 use arbitrary::Unstructured;
-use everwire_core::protocol::{EncodeError, Message, MessageWriter, Payload, ServerLine};
+use everwire_core::protocol::{
+    ClientError, ClientLine, Cursor, EncodeError, ErrorCode, Gap, GapReason, Hello, MAX_ID, MAX_NAME, MAX_NUMBER,
+    Message, MessageWriter, Mode, Msg, NackOf, Payload, Producer, Pub, Req, Resume, ServerError, ServerLine, Start,
+    Sub, Welcome, is_id, is_name,
+};
 use proptest::prelude::*;
 
-use crate::{
-    check::{self, Client, Direction, Server},
-    make,
-};
+use crate::invariants::{Client, Direction, Server, check_bytes, check_header, read};
 
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-type Make<D> = for<'a> fn(&mut Unstructured<'a>) -> arbitrary::Result<<D as Direction>::Line<'a>>;
+/// Generates a line from bytes.
+type Generate<D> = for<'a> fn(&mut Unstructured<'a>) -> arbitrary::Result<<D as Direction>::Line<'a>>;
 
-/// Writes the lines that the bytes make into messages up to a size, and reads them back.
-fn write_and_read<D: Direction>(bytes: &[u8], make: Make<D>, max: usize) -> Vec<Message> {
+/// Writes the lines that the bytes generate into messages up to a size, and reads them back.
+fn write_and_read<D: Direction>(bytes: &[u8], generate: Generate<D>, max: usize) -> Vec<Message> {
     let mut source = Unstructured::new(bytes);
     let mut writer = MessageWriter::new(max);
     let mut expected = Vec::new();
     while !source.is_empty() {
-        let line = make(&mut source).expect("any bytes make a line");
-        let payload = make::payload(&mut source).expect("any bytes make a payload");
+        let line = generate(&mut source).expect("any bytes make a line");
+        let payload = payload(&mut source).expect("any bytes make a payload");
         match writer.push(&line, payload) {
             Ok(()) => expected.push(format!("{line:?} {payload:?}")),
             Err(EncodeError::TooLarge { bytes, max: limit }) => assert!(bytes > max && limit == max),
@@ -28,15 +32,15 @@ fn write_and_read<D: Direction>(bytes: &[u8], make: Make<D>, max: usize) -> Vec<
         }
     }
     let messages: Vec<Message> = std::iter::from_fn(|| writer.pop()).collect();
-    assert_eq!(messages.iter().flat_map(check::read::<D>).collect::<Vec<_>>(), expected);
+    assert_eq!(messages.iter().flat_map(read::<D>).collect::<Vec<_>>(), expected);
     assert!(messages.iter().all(|message| !message.is_empty() && message.len() <= max));
     messages
 }
 
 /// The bytes of messages that hold the lines.
 fn messages(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let client = write_and_read::<Client>(bytes, make::client, usize::MAX);
-    let server = write_and_read::<Server>(bytes, make::server, usize::MAX);
+    let client = write_and_read::<Client>(bytes, client_line, usize::MAX);
+    let server = write_and_read::<Server>(bytes, server_line, usize::MAX);
     let into_bytes = |message| match message {
         Message::Text(text) => text.into_bytes(),
         Message::Binary(bytes) => bytes,
@@ -49,21 +53,21 @@ proptest! {
 
     #[test]
     fn lines_are_read_as_they_were_written(bytes in proptest::collection::vec(any::<u8>(), 1..300)) {
-        let messages = write_and_read::<Client>(&bytes, make::client, usize::MAX);
+        let messages = write_and_read::<Client>(&bytes, client_line, usize::MAX);
         prop_assert!(messages.len() <= 2, "{messages:?}");
-        let messages = write_and_read::<Server>(&bytes, make::server, usize::MAX);
+        let messages = write_and_read::<Server>(&bytes, server_line, usize::MAX);
         prop_assert!(messages.len() <= 2, "{messages:?}");
     }
 
     #[test]
     fn no_message_is_larger_than_the_limit(bytes in proptest::collection::vec(any::<u8>(), 1..300), max in 0_usize..300) {
-        write_and_read::<Client>(&bytes, make::client, max);
-        write_and_read::<Server>(&bytes, make::server, max);
+        write_and_read::<Client>(&bytes, client_line, max);
+        write_and_read::<Server>(&bytes, server_line, max);
     }
 
     #[test]
     fn no_bytes_are_read_as_what_they_are_not(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        check::bytes(&bytes);
+        check_bytes(&bytes);
     }
 
     #[test]
@@ -82,13 +86,13 @@ proptest! {
                     _ => message.insert(at, byte),
                 }
             }
-            check::bytes(&message);
+            check_bytes(&message);
         }
     }
 
     #[test]
     fn a_message_encoded_for_all_is_the_line_for_each(bytes in proptest::collection::vec(any::<u8>(), 1..100)) {
-        let msg = make::msg(&mut Unstructured::new(&bytes)).expect("any bytes make a message");
+        let msg = msg(&mut Unstructured::new(&bytes)).expect("any bytes make a message");
         let (mut one, mut all) = (MessageWriter::new(usize::MAX), MessageWriter::new(usize::MAX));
         one.push(&ServerLine::Msg(msg), Payload::Text("hi")).expect("the message is right");
         let encoded = msg.encode().expect("the message is right");
@@ -112,9 +116,199 @@ fn each_byte_of_each_vector_is_replaced_and_none_is_read_as_what_it_is_not() {
                 bytes[at] = byte;
                 let Ok(text) = std::str::from_utf8(&bytes) else { continue };
                 let header = text.split(['\u{1e}', '\n']).next().unwrap_or_default();
-                check::header::<Client>(header);
-                check::header::<Server>(header);
+                check_header::<Client>(header);
+                check_header::<Server>(header);
             }
         }
+    }
+}
+
+// The generated lines.
+
+const LONGEST_NAME: &str = ascii(&[b'n'; MAX_NAME]);
+const LONGEST_ID: &str = ascii(&[b'-'; MAX_ID]);
+const NAMES: [&str; 6] = ["chat", "+b4", "a=b", "größe/✓", ":", "0"];
+
+fn client_line<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<ClientLine<'a>> {
+    Ok(match bytes.int_in_range(0..=8)? {
+        0 => ClientLine::Hello(hello(bytes)?),
+        1 => {
+            let mut sub = Sub::new(name(bytes)?, start(bytes)?);
+            sub.mode = *bytes.choose(&[Mode::Each, Mode::Latest])?;
+            sub.presence = bytes.arbitrary()?;
+            ClientLine::Sub(sub)
+        }
+        2 => ClientLine::Unsub { channel: name(bytes)? },
+        3 => {
+            let mut publish = Pub::new(name(bytes)?, seq(bytes)?);
+            publish.after = before(bytes, publish.seq)?;
+            publish.key = optional(bytes, name)?;
+            ClientLine::Pub(publish)
+        }
+        4 => {
+            let mut request = Req::new(name(bytes)?, seq(bytes)?);
+            request.timeout = optional(bytes, number)?;
+            request.floor = seq(bytes)?;
+            request.part = number(bytes)?;
+            ClientLine::Req(request)
+        }
+        5 => ClientLine::Cancel { seq: seq(bytes)?, of: optional(bytes, id)? },
+        6 => ClientLine::Ping { number: number(bytes)? },
+        7 => ClientLine::Bye,
+        _ => ClientLine::Error(ClientError::new(code(bytes)?, optional(bytes, line_type)?)),
+    })
+}
+
+fn server_line<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<ServerLine<'a>> {
+    Ok(match bytes.int_in_range(0..=16)? {
+        0 => ServerLine::Welcome(welcome(bytes)?),
+        1 => ServerLine::Subscribed { channel: name(bytes)?, cursor: cursor(bytes)? },
+        2 => ServerLine::Msg(msg(bytes)?),
+        3 => {
+            let mut gap = Gap::new(name(bytes)?, *bytes.choose(&GapReason::ALL)?, cursor(bytes)?);
+            gap.missed = optional(bytes, number)?;
+            ServerLine::Gap(gap)
+        }
+        4 => ServerLine::Pos { channel: name(bytes)?, cursor: cursor(bytes)?, live: bytes.arbitrary()? },
+        5 => ServerLine::Unsub { channel: name(bytes)?, code: code(bytes)? },
+        6 => ServerLine::Ack { seq: seq(bytes)?, cursor: cursor(bytes)? },
+        7 => {
+            let of = *bytes.choose(&[NackOf::Pub, NackOf::Req])?;
+            ServerLine::Nack { seq: seq(bytes)?, code: code(bytes)?, of }
+        }
+        8 => ServerLine::Res { seq: seq(bytes)?, part: number(bytes)?, more: bytes.arbitrary()? },
+        9 => ServerLine::Presence { channel: name(bytes)?, members: number(bytes)? },
+        10 => ServerLine::Join { channel: name(bytes)?, session: id(bytes)? },
+        11 => ServerLine::Leave { channel: name(bytes)?, session: id(bytes)? },
+        12 => ServerLine::Credits { credits: number(bytes)? },
+        13 => ServerLine::Pong { number: number(bytes)?, time: number(bytes)? },
+        14 => ServerLine::Drain { deadline: number(bytes)?, spread: number(bytes)? },
+        15 => {
+            let mut error = ServerError::new(code(bytes)?);
+            error.fatal = error.code.is_fatal() && bytes.arbitrary()?;
+            error.line = optional(bytes, line_type)?;
+            error.retry = optional(bytes, number)?;
+            ServerLine::Error(error)
+        }
+        _ => ServerLine::Bye { code: code(bytes)? },
+    })
+}
+
+fn msg<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Msg<'a>> {
+    let mut at = cursor(bytes)?;
+    at.offset = at.offset.max(1);
+    let mut msg = Msg::new(name(bytes)?, at);
+    msg.by = optional(bytes, |bytes| Ok(Producer { session: id(bytes)?, seq: seq(bytes)? }))?;
+    msg.key = optional(bytes, name)?;
+    msg.after = before(bytes, at.offset)?;
+    Ok(msg)
+}
+
+fn payload<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Payload<'a>> {
+    Ok(match bytes.int_in_range(0..=4)? {
+        0 => Payload::None,
+        1 => Payload::Binary(bytes.arbitrary()?),
+        2 => Payload::Text("\u{1e}ping 1\n"),
+        _ => Payload::Text(bytes.arbitrary()?),
+    })
+}
+
+fn hello<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Hello<'a>> {
+    let mut hello = Hello::new(number(bytes)?);
+    hello.resume = optional(bytes, |bytes| Ok(Resume { session: id(bytes)?, secret: id(bytes)? }))?;
+    hello.acked = number(bytes)?;
+    hello.floor = seq(bytes)?;
+    hello.closed = optional(bytes, |bytes| bytes.int_in_range(1_000..=4_999))?;
+    Ok(hello)
+}
+
+fn welcome<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Welcome<'a>> {
+    let mut welcome = Welcome::new(id(bytes)?, seq(bytes)?);
+    let fields = [
+        &mut welcome.time,
+        &mut welcome.heartbeat,
+        &mut welcome.message,
+        &mut welcome.credits,
+        &mut welcome.subscriptions,
+        &mut welcome.expires,
+        &mut welcome.acked,
+    ];
+    for field in fields {
+        *field = number(bytes)?;
+    }
+    welcome.secret = optional(bytes, id)?;
+    welcome.requests_kept = bytes.arbitrary()?;
+    Ok(welcome)
+}
+
+fn start(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Start> {
+    Ok(match bytes.int_in_range(0..=4)? {
+        0 => Start::Live,
+        1 => Start::Hold,
+        2 => Start::State,
+        3 => Start::Last(number(bytes)?),
+        _ => Start::From(cursor(bytes)?),
+    })
+}
+
+fn optional<'a, T>(
+    bytes: &mut Unstructured<'a>,
+    generate: impl FnOnce(&mut Unstructured<'a>) -> arbitrary::Result<T>,
+) -> arbitrary::Result<Option<T>> {
+    if bytes.arbitrary()? { generate(bytes).map(Some) } else { Ok(None) }
+}
+
+fn name<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<&'a str> {
+    if bytes.ratio(1, 16)? {
+        return Ok(LONGEST_NAME);
+    }
+    let text: &str = bytes.arbitrary()?;
+    if is_name(text) { Ok(text) } else { Ok(*bytes.choose(&NAMES)?) }
+}
+
+fn id<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<&'a str> {
+    let text: &str = bytes.arbitrary()?;
+    if is_id(text) { Ok(text) } else { Ok(*bytes.choose(&["q3Zt", "0", LONGEST_ID])?) }
+}
+
+fn line_type<'a>(bytes: &mut Unstructured<'a>) -> arbitrary::Result<&'a str> {
+    Ok(*bytes.choose(&["hug", "-", "0", "a-type-of-thirty-two-characters-"])?)
+}
+
+fn code(bytes: &mut Unstructured<'_>) -> arbitrary::Result<ErrorCode> {
+    Ok(*bytes.choose(&ErrorCode::ALL)?)
+}
+
+fn cursor(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Cursor> {
+    Ok(Cursor { epoch: any_number(bytes, u64::MAX)?, offset: any_number(bytes, u64::MAX)?, time: number(bytes)? })
+}
+
+fn number(bytes: &mut Unstructured<'_>) -> arbitrary::Result<u64> {
+    any_number(bytes, MAX_NUMBER)
+}
+
+fn seq(bytes: &mut Unstructured<'_>) -> arbitrary::Result<u64> {
+    number(bytes).map(|number| number.max(1))
+}
+
+fn before(bytes: &mut Unstructured<'_>, own: u64) -> arbitrary::Result<u64> {
+    if bytes.arbitrary()? { Ok(own - 1) } else { any_number(bytes, own - 1) }
+}
+
+/// A number of any length, most often near a bound.
+fn any_number(bytes: &mut Unstructured<'_>, max: u64) -> arbitrary::Result<u64> {
+    Ok(match bytes.int_in_range(0..=5)? {
+        0 => max,
+        1 => max - max.min(1),
+        2 => max.min(bytes.int_in_range(0..=3)?),
+        3 => max.min(10_u64.pow(bytes.int_in_range(0..=19)?)),
+        _ => bytes.int_in_range(0..=max)? >> bytes.int_in_range(0..=63)?,
+    })
+}
+
+const fn ascii(bytes: &[u8]) -> &str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => panic!("ASCII is UTF-8"),
     }
 }

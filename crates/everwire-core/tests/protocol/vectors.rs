@@ -1,11 +1,11 @@
-//! The vectors that implementations in other languages are tested with too.
+//! The vectors, which also test the implementations in other languages.
 
 use everwire_core::protocol::{
     ClientLine, Line, Lines, Message, MessageWriter, Mode, NackOf, Payload, ProtocolError, ServerLine, Start,
 };
 use serde_json::{Map, Value, json};
 
-/// How an item of a message looks in the vectors.
+/// The form of a line in the vectors.
 trait Describe {
     fn describe(&self) -> Value;
 }
@@ -112,7 +112,7 @@ impl Describe for ServerLine<'_> {
 
 fn describe_item<L: Describe>(line_type: &str, line: &L, payload: Payload<'_>) -> Value {
     let Value::Object(fields) = line.describe() else { panic!("a line is an object") };
-    // What a line does not say is not in its vector.
+    // Fields that a line leaves out are not in its vector.
     let mut item: Map<String, Value> = fields.into_iter().filter(|(_, value)| !value.is_null()).collect();
     item.insert("line".to_owned(), line_type.into());
     match payload {
@@ -146,7 +146,7 @@ fn binary(characters: &str) -> Vec<u8> {
     characters.chars().map(|byte| u8::try_from(byte).expect("a character is a byte")).collect()
 }
 
-/// The items of a message as the vectors have them, and the messages that its lines are written as.
+/// The items of a message in the form of the vectors, and the messages that its lines are written as.
 fn read_and_write(from: &Value, message: &Message) -> (Vec<Value>, Vec<Message>) {
     fn read<'a, L: Line<'a> + Describe>(
         message: &'a Message,

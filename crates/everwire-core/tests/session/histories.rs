@@ -1,5 +1,5 @@
-//! Random histories of clients, a server, its broker and the links between them. Whatever happens: nothing is lost without a gap, nothing is
-//! delivered twice, every publish has one outcome, which is true, and when the faults are over everything arrives.
+//! Random histories of clients, a server, its broker and the connections between them. Whatever happens: nothing is lost without a gap,
+//! nothing is delivered twice, every publish has one true outcome, and when the faults are over everything arrives.
 
 use arbitrary::{Arbitrary, Unstructured};
 use everwire_core::{
@@ -8,7 +8,7 @@ use everwire_core::{
 };
 use proptest::prelude::*;
 
-use super::world::{Event, World};
+use super::simulation::{Event, Simulation};
 
 const CLIENTS: usize = 2;
 /// Of the last one, the clients want the latest value of each key.
@@ -17,11 +17,11 @@ const PRICES: &str = CHANNELS[2];
 
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// One of the things that would happen next.
-    Go(u8),
+    /// One of the events that would follow without faults.
+    Progress(u8),
     Dial(u8),
-    Cut(u8),
-    Notice(u8),
+    ClientLoses(u8),
+    ServerLoses(u8),
     Publish(u8, u8, Option<u8>),
     Request(u8, Option<u8>),
     Cancel(u8, u8),
@@ -47,11 +47,11 @@ impl<'a> Arbitrary<'a> for Step {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let mut any = || bytes.arbitrary::<u8>();
         Ok(match any()? % 64 {
-            0..20 => Self::Go(0),
-            20..32 => Self::Go(any()?),
+            0..20 => Self::Progress(0),
+            20..32 => Self::Progress(any()?),
             32..36 => Self::Dial(any()?),
-            36..38 => Self::Cut(any()?),
-            38..40 => Self::Notice(any()?),
+            36..38 => Self::ClientLoses(any()?),
+            38..40 => Self::ServerLoses(any()?),
             40..46 => Self::Publish(any()?, any()?, Some(any()?).filter(|time| *time < 64)),
             46..48 => Self::Request(any()?, Some(any()?).filter(|time| *time < 64)),
             48 => Self::Cancel(any()?, any()?),
@@ -95,38 +95,38 @@ fn stream(number: u8) -> &'static str {
     CHANNELS[usize::from(number) % 2]
 }
 
-fn step(world: &mut World, step: Step) {
+fn step(sim: &mut Simulation, step: Step) {
     let client = |number: u8| usize::from(number) % CLIENTS;
     let span = |seconds: Option<u8>| seconds.map(|seconds| Time::from_secs(seconds.into()));
     let event = match step {
-        Step::Go(number) => pick(world.progress(), number),
+        Step::Progress(number) => pick(sim.progress(), number),
         Step::Dial(number) => Some(Event::Dial(client(number))),
-        Step::Cut(number) => Some(Event::Cut(client(number))),
-        Step::Notice(number) => {
-            let is_cut = |id: &u64| world.clients.iter().all(|client| client.connection != Some(*id));
-            pick(world.connections.keys().copied().filter(is_cut), number).map(Event::Notice)
+        Step::ClientLoses(number) => Some(Event::ClientLoses(client(number))),
+        Step::ServerLoses(number) => {
+            let is_cut = |id: &u64| sim.clients.iter().all(|client| client.connection != Some(*id));
+            pick(sim.connections.keys().copied().filter(is_cut), number).map(Event::ServerLoses)
         }
         Step::Publish(number, name, time_to_live) => {
             // A full queue refuses; there is nothing to check then.
-            let _ = world.try_publish(client(number), stream(name), span(time_to_live));
+            let _ = sim.try_publish(client(number), stream(name), span(time_to_live));
             None
         }
         Step::Request(number, timeout) => {
-            world.try_request(client(number), span(timeout)).ok();
+            sim.try_request(client(number), span(timeout)).ok();
             None
         }
         Step::Cancel(number, which) => {
-            let request = pick(world.clients[client(number)].requests.keys().copied(), which);
-            request.into_iter().for_each(|request| world.cancel(client(number), request));
+            let request = pick(sim.clients[client(number)].requests.keys().copied(), which);
+            request.into_iter().for_each(|request| sim.cancel(client(number), request));
             None
         }
         Step::Respond(number) => {
-            let sessions = world.server.sessions.iter();
+            let sessions = sim.server.sessions.iter();
             let running = sessions.flat_map(|(name, session)| session.running.keys().map(move |seq| (name, *seq)));
             pick(running, number).map(|(name, seq)| Event::Respond(name.clone(), seq, true))
         }
         Step::Credits(number, credits) => {
-            let session = pick(world.server.sessions.keys().cloned(), number);
+            let session = pick(sim.server.sessions.keys().cloned(), number);
             session.map(|session| Event::Credits(session, usize::from(credits % 8) + 1))
         }
         Step::Drain(seconds) => Some(Event::Drain(Time::from_secs(u64::from(seconds) % 32))),
@@ -134,25 +134,25 @@ fn step(world: &mut World, step: Step) {
         Step::ServerPublish(name) => Some(Event::ServerPublish(stream(name).to_owned())),
         Step::ServerSet(key) => Some(Event::ServerSet(PRICES.to_owned(), key % 4)),
         Step::Pause(number, name) => {
-            world.pause(client(number), channel(name));
+            sim.pause(client(number), channel(name));
             None
         }
         Step::Resume(number, name) => {
-            world.resume(client(number), channel(name));
+            sim.resume(client(number), channel(name));
             None
         }
         Step::Resubscribe(number, name, start) => {
-            world.unsubscribe(client(number), channel(name));
+            sim.unsubscribe(client(number), channel(name));
             let start = match channel(name) {
                 PRICES => Start::State,
                 _ => [Start::Live, Start::Last(2)][usize::from(start) % 2],
             };
-            world.subscribe_again(client(number), channel(name), start);
+            sim.subscribe_again(client(number), channel(name), start);
             None
         }
         Step::Trim(name, count) => Some(Event::Trim(channel(name).to_owned(), usize::from(count % 4))),
         Step::Pass(seconds) => {
-            world.pass(Time::from_secs(u64::from(seconds) % 32));
+            sim.pass(Time::from_secs(u64::from(seconds) % 32));
             None
         }
         Step::Deadline => Some(Event::Deadline),
@@ -161,23 +161,23 @@ fn step(world: &mut World, step: Step) {
         Step::RestoreBackup => Some(Event::RestoreBackup),
         Step::LoseDisk => Some(Event::LoseDisk),
     };
-    event.into_iter().for_each(|event| world.apply(event));
+    event.into_iter().for_each(|event| sim.apply(event));
 }
 
-/// Ends the faults, and lets everything go on.
-fn come_to_rest(world: &mut World) {
+/// Ends the faults, and runs until nothing is left to do.
+fn run_to_quiescence(sim: &mut Simulation) {
     for client in 0..CLIENTS {
-        CHANNELS.iter().for_each(|channel| world.resume(client, channel));
+        CHANNELS.iter().for_each(|channel| sim.resume(client, channel));
     }
     // A connection of which the server has a deadline to end may be lost once more.
     for _ in 0..4 {
-        (0..CLIENTS).for_each(|client| world.apply(Event::Dial(client)));
-        world.run();
+        (0..CLIENTS).for_each(|client| sim.apply(Event::Dial(client)));
+        sim.run();
     }
-    world.check_at_rest();
+    sim.check_quiescent();
 }
 
-/// The steps of which these bytes are the encoding: as many as there are bytes for.
+/// The steps that these bytes encode: as many as there are bytes for.
 fn steps(bytes: &[u8]) -> Vec<Step> {
     let mut bytes = Unstructured::new(bytes);
     let mut steps = Vec::new();
@@ -187,19 +187,19 @@ fn steps(bytes: &[u8]) -> Vec<Step> {
     steps
 }
 
-fn play(steps: Vec<Step>) {
-    let mut world = World::new(CLIENTS);
+fn run(steps: Vec<Step>) {
+    let mut sim = Simulation::new(CLIENTS);
     for client in 0..CLIENTS {
         CHANNELS[..2].iter().for_each(|channel| {
-            world.subscribe(client, channel, Start::Live);
+            sim.subscribe(client, channel, Start::Live);
         });
-        world.subscribe_in(client, PRICES, Start::State, Mode::Latest);
+        sim.subscribe_in(client, PRICES, Start::State, Mode::Latest);
     }
-    steps.into_iter().for_each(|next| step(&mut world, next));
-    come_to_rest(&mut world);
+    steps.into_iter().for_each(|next| step(&mut sim, next));
+    run_to_quiescence(&mut sim);
 }
 
-/// How many histories are played: `EVERWIRE_HISTORIES`, or as many as take a few seconds.
+/// How many histories are run: `EVERWIRE_HISTORIES`, or as many as take a few seconds.
 fn histories() -> u32 {
     std::env::var("EVERWIRE_HISTORIES").ok().and_then(|number| number.parse().ok()).unwrap_or(10_000)
 }
@@ -216,6 +216,6 @@ proptest! {
     fn nothing_is_lost_or_repeated_without_a_report(
         history in proptest::collection::vec(any::<u8>(), 0..600).prop_map(|bytes| steps(&bytes)),
     ) {
-        play(history);
+        run(history);
     }
 }

@@ -1,5 +1,5 @@
-//! Scripts for the server's side of a session, and what must hold whatever its client, its broker and its handlers do. The property and the
-//! fuzz target play them.
+//! Scripts for the server's side of a session, and the invariants that hold whatever its client, its broker and its handlers do. The
+//! property test and the fuzz target run them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,43 +16,43 @@ const ANSWER_BYTES: usize = 600;
 #[derive(Debug, Arbitrary)]
 enum Step {
     Pass(u8),
-    /// The client has the answers up to a number that is so much below the greatest, and to requests likewise.
+    /// The client has the answers to publishes and requests up to numbers that are so far below the greatest.
     Attach(u8, u8),
-    Detach(Whose),
-    /// A number relative to the greatest, and the one before it relative to that.
-    Publish(Whose, i8, Option<u8>),
+    Detach(Target),
+    /// A number relative to the greatest, and the number before it relative to that.
+    Publish(Target, i8, Option<u8>),
     Decide(u8, bool),
-    Request(Whose, i8, u8, Option<u8>, u8),
+    Request(Target, i8, u8, Option<u8>, u8),
     Respond(u8, u16, bool),
     Fail(u8, u16),
-    Cancel(Option<Whose>, u8),
+    Cancel(Option<Target>, u8),
     SetCredits(u8),
     Drain(u8),
     /// The server starts again with what the broker has stored.
     Restart,
-    Bye(Whose),
+    Bye(Target),
     End,
 }
 
-/// Whose line or end it is.
+/// The connection of a line: the current one in two of three cases.
 #[derive(Debug, Clone, Copy, Arbitrary)]
-enum Whose {
+enum Target {
     Current,
-    Again,
+    CurrentToo,
     Earlier,
 }
 
-/// Plays the steps of which these bytes are the encoding, and checks the rules after each.
-pub(crate) fn play(bytes: &[u8]) {
+/// Runs the steps that these bytes encode, and checks the invariants after each.
+pub(crate) fn run(bytes: &[u8]) {
     let mut bytes = Unstructured::new(bytes);
-    let mut world = World::new();
-    world.step(Step::Attach(0, 0));
+    let mut runner = Runner::new();
+    runner.step(Step::Attach(0, 0));
     while !bytes.is_empty() {
-        world.step(bytes.arbitrary().expect("any bytes make a step"));
+        runner.step(bytes.arbitrary().expect("any bytes make a step"));
     }
 }
 
-struct World {
+struct Runner {
     now: Time,
     session: ServerSession,
     /// The connection that the driver believes to be attached, and whether it was welcomed.
@@ -61,7 +61,7 @@ struct World {
     greatest_publish: u64,
     greatest_request: u64,
     undecided: BTreeSet<u64>,
-    /// What was decided, in that order. Refusals do not survive a restart.
+    /// The decisions, in their order. Refusals do not survive a restart.
     decided: Vec<(u64, Answer)>,
     /// The client has the answers up to this number.
     acked: u64,
@@ -82,7 +82,7 @@ fn limits(credits: usize) -> SessionLimits {
     SessionLimits::default().credits(credits).answer_bytes(ANSWER_BYTES).expires_after(Time::from_secs(30))
 }
 
-impl World {
+impl Runner {
     fn new() -> Self {
         Self {
             now: Time::from_secs(1_000),
@@ -104,10 +104,10 @@ impl World {
         }
     }
 
-    fn generation(&self, whose: Whose) -> u64 {
-        match whose {
-            Whose::Current | Whose::Again => self.session.generation(),
-            Whose::Earlier => self.session.generation().saturating_sub(1),
+    fn generation(&self, target: Target) -> u64 {
+        match target {
+            Target::Current | Target::CurrentToo => self.session.generation(),
+            Target::Earlier => self.session.generation().saturating_sub(1),
         }
     }
 
@@ -121,18 +121,18 @@ impl World {
                 self.now = self.now + Time::from_secs(seconds.into());
             }
             Step::Attach(behind, floor) => self.attach(behind, floor),
-            Step::Detach(whose) => {
-                let generation = self.generation(whose);
+            Step::Detach(target) => {
+                let generation = self.generation(target);
                 self.session.detach(self.now, generation);
                 self.connection.take_if(|(current, _)| *current == generation);
             }
-            Step::Publish(whose, number, after) => self.publish(self.generation(whose), number, after),
+            Step::Publish(target, number, after) => self.publish(self.generation(target), number, after),
             Step::Decide(which, is_stored) => self.decide(which, is_stored),
-            Step::Request(whose, number, part, timeout, floor) => {
+            Step::Request(target, number, part, timeout, floor) => {
                 let seq = self.greatest_request.saturating_add_signed((number % 6).into()).max(1);
                 let timeout = timeout.map(|seconds| Time::from_secs(seconds.into()));
                 let (floor, part) = (seq.saturating_sub((floor % 8).into()), u64::from(part % 8));
-                self.request(self.generation(whose), Request { seq, timeout, floor, part });
+                self.request(self.generation(target), Request { seq, timeout, floor, part });
             }
             Step::Respond(which, size, more) => {
                 let seq = self.request_number(which);
@@ -151,9 +151,9 @@ impl World {
                 self.session.failed(seq, ErrorCode::Failed, (size % 300).into());
                 self.running.remove(&seq);
             }
-            Step::Cancel(whose, which) => {
+            Step::Cancel(target, which) => {
                 let seq = self.request_number(which);
-                self.session.cancel(whose.map(|whose| self.generation(whose)), seq);
+                self.session.cancel(target.map(|target| self.generation(target)), seq);
             }
             Step::SetCredits(credits) => {
                 self.session.set_credits(usize::from(credits % 8));
@@ -164,9 +164,9 @@ impl World {
                 self.session.drain(time, time);
             }
             Step::Restart => self.restart(),
-            Step::Bye(whose) => {
-                let is_current = self.connection.is_some_and(|(current, _)| current == self.generation(whose));
-                self.session.bye(self.generation(whose));
+            Step::Bye(target) => {
+                let is_current = self.connection.is_some_and(|(current, _)| current == self.generation(target));
+                self.session.bye(self.generation(target));
                 assert_eq!(self.session.is_over(), self.is_over || is_current);
             }
             Step::End => self.session.end(),
