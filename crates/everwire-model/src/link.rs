@@ -1,4 +1,4 @@
-//! What travels between the client and the server.
+//! Connections between the client and the server, and the lines that they carry.
 
 use std::collections::VecDeque;
 
@@ -10,9 +10,9 @@ use everwire_core::{
 
 use crate::store::{Messages, Payload};
 
-/// A line of the client, with the name of its payload.
+/// A line of the client, with the number of its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Up {
+pub(crate) enum FromClient {
     Hello { session: Option<u8>, acked: u64, floor: u64 },
     Sub(Start),
     Unsub,
@@ -21,9 +21,9 @@ pub(crate) enum Up {
     Cancel(u64),
 }
 
-/// A line of the server. `covers` are the messages that the client does not wait for after this line; it is not sent.
+/// A line of the server. `covers` is for the checks only: the messages that the client does not wait for after this line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Down {
+pub(crate) enum FromServer {
     Welcome {
         session: u8,
         is_new: bool,
@@ -78,28 +78,28 @@ pub(crate) enum Down {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Link {
     pub(crate) id: u8,
-    /// What is on its way to the server.
-    pub(crate) up: VecDeque<Up>,
-    /// All that the client has sent on it, if it resumes. Not kept where nothing is copied.
-    pub(crate) sent: Vec<Up>,
-    /// What is on its way to the client.
-    pub(crate) down: VecDeque<Down>,
+    /// Lines in flight to the server.
+    pub(crate) up: VecDeque<FromClient>,
+    /// Everything that the client has sent on it, if it resumes. Only kept while the scenario allows a duplicate.
+    pub(crate) sent: Vec<FromClient>,
+    /// Lines in flight to the client.
+    pub(crate) down: VecDeque<FromServer>,
     /// The client uses it.
     pub(crate) has_client: bool,
-    /// It carries what the client has sent on another one.
-    pub(crate) is_copy: bool,
+    /// It repeats what the client has sent on another one.
+    pub(crate) is_duplicate: bool,
 }
 
 impl Link {
-    /// One that the client opens.
+    /// A connection that the client opens.
     pub(crate) fn new(id: u8) -> Self {
         let (up, down) = (VecDeque::new(), VecDeque::new());
-        Self { id, up, sent: Vec::new(), down, has_client: true, is_copy: false }
+        Self { id, up, sent: Vec::new(), down, has_client: true, is_duplicate: false }
     }
 
-    /// One that carries what was sent on another one.
-    pub(crate) fn copy(id: u8, sent: Vec<Up>) -> Self {
-        Self { up: sent.into(), has_client: false, is_copy: true, ..Self::new(id) }
+    /// A connection that repeats what was sent on another one.
+    pub(crate) fn duplicate(id: u8, sent: Vec<FromClient>) -> Self {
+        Self { up: sent.into(), has_client: false, is_duplicate: true, ..Self::new(id) }
     }
 }
 
@@ -108,8 +108,8 @@ const CHANNEL: &str = "chat";
 /// The names of sessions.
 const SESSIONS: [&str; 8] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
 
-impl Up {
-    /// The line as the state table of the server's connection reads it.
+impl FromClient {
+    /// The line in the form that the server's table of states and lines reads.
     pub(crate) fn line(&self) -> ClientLine<'static> {
         match *self {
             Self::Hello { session, acked, floor } => {

@@ -1,4 +1,4 @@
-//! `everwire-model`: explores the scenarios and prints what it visited.
+//! `everwire-model`: explores the scenarios and prints the results.
 
 use std::process::ExitCode;
 
@@ -8,13 +8,13 @@ use everwire_model::{Report, Scenario, explore};
 /// Tries every order of events with both sides of a session
 #[derive(Parser)]
 struct Options {
-    /// The least number of states to visit in each scenario, if it has so many
+    /// The least number of states to visit in each scenario that has so many
     #[arg(long, default_value_t = 1_000_000)]
     states: usize,
     /// The most events in a row
     #[arg(long)]
     depth: Option<usize>,
-    /// How many faults happen together at most [default: one to three, by scenario]
+    /// The most faults that happen together [default: one to three, by scenario]
     #[arg(long)]
     faults: Option<u8>,
     /// Only this scenario [default: all]
@@ -29,18 +29,18 @@ fn main() -> ExitCode {
     for scenario in Scenario::ALL.into_iter().filter(is_wanted) {
         let scenario = Scenario { faults: options.faults.unwrap_or(scenario.faults), ..scenario };
         let report = explore(scenario, None, options.states, options.depth);
-        let Report { states, transitions, depth, is_complete, elapsed, finding } = report;
+        let Report { states, transitions, depth, is_complete, elapsed, violation } = report;
         println!("scenario={}", scenario.name);
         println!("states={states}");
         println!("transitions={transitions}");
         println!("depth={depth}");
         println!("complete={is_complete}");
         println!("seconds={:.1}", elapsed.as_secs_f64());
-        match finding {
-            None => println!("finding=none"),
-            Some((finding, path)) => {
-                println!("finding={finding:?}");
-                path.iter().for_each(|action| println!("after={action:?}"));
+        match violation {
+            None => println!("violation=none"),
+            Some((violation, path)) => {
+                println!("violation={violation:?}");
+                path.iter().for_each(|event| println!("after={event:?}"));
                 exit = ExitCode::FAILURE;
             }
         }

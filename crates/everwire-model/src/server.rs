@@ -1,4 +1,4 @@
-//! The server: its sessions, its ends of connections, and its store.
+//! The server: its sessions, its ends of connections, and their driver.
 
 use std::collections::VecDeque;
 
@@ -12,10 +12,9 @@ use everwire_core::{
 };
 
 use crate::{
-    check::Finding,
     client::{LATER, NOW},
-    link::{Down, Up},
-    scenario::{Defect, Scenario},
+    link::{FromClient, FromServer},
+    scenario::{Defect, Scenario, Violation},
     store::{Payload, Record, Store, Stored, Undecided},
 };
 
@@ -39,7 +38,7 @@ struct Session {
 
 /// The server's end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Accepted {
+struct AcceptedConnection {
     link: u8,
     machine: ServerConnection,
     /// The session and the generation of the attach.
@@ -49,7 +48,7 @@ struct Accepted {
     /// Another connection has taken the session.
     is_superseded: bool,
     /// Lines that came with `hello`, which wait for the welcome.
-    deferred: VecDeque<Up>,
+    deferred: VecDeque<FromClient>,
     feed: Option<Feed>,
 }
 
@@ -61,12 +60,12 @@ pub(crate) struct Server {
     mode: Mode,
     pub(crate) store: Store,
     sessions: Vec<Session>,
-    accepted: Vec<Accepted>,
+    accepted: Vec<AcceptedConnection>,
     next_session: u8,
     /// The payloads of the requests that were run, as a set.
     runs: u16,
-    /// What it sends. Empty between events.
-    pub(crate) out: Vec<(u8, Down)>,
+    /// Lines to send. Empty between events.
+    pub(crate) out: Vec<(u8, FromServer)>,
     defect: Option<Defect>,
 }
 
@@ -90,7 +89,7 @@ impl Server {
     // Connections.
 
     pub(crate) fn accept(&mut self, link: u8) {
-        self.accepted.push(Accepted {
+        self.accepted.push(AcceptedConnection {
             link,
             machine: ServerConnection::default(),
             session: None,
@@ -116,8 +115,8 @@ impl Server {
         self.accepted.iter().any(|accepted| accepted.link == link && accepted.is_superseded)
     }
 
-    /// It finds a connection broken.
-    pub(crate) fn lose(&mut self, link: u8) -> Result<(), Finding> {
+    /// Loses a connection.
+    pub(crate) fn lose(&mut self, link: u8) -> Result<(), Violation> {
         let Some(place) = self.accepted.iter().position(|accepted| accepted.link == link) else { return Ok(()) };
         let Some((name, generation)) = self.accepted.remove(place).session else { return Ok(()) };
         let Some(session) = self.session(name) else { return Ok(()) };
@@ -132,29 +131,29 @@ impl Server {
         self.act(name)
     }
 
-    /// It ends a connection of which another one has taken the session.
+    /// Ends a connection whose session another one has taken over.
     pub(crate) fn end(&mut self, link: u8) {
         self.accepted.retain(|accepted| accepted.link != link);
-        self.out.push((link, Down::Fatal(ErrorCode::TakenOver)));
+        self.out.push((link, FromServer::Fatal(ErrorCode::TakenOver)));
     }
 
     // Lines.
 
-    pub(crate) fn receive(&mut self, link: u8, line: Up) -> Result<(), Finding> {
+    pub(crate) fn receive(&mut self, link: u8, line: FromClient) -> Result<(), Violation> {
         let Some(accepted) = self.at(link) else { return Ok(()) };
         match accepted.machine.receive(&Ok(line.line())) {
             LineHandling::Ignore => Ok(()),
             LineHandling::Attach | LineHandling::Handle => match line {
-                Up::Hello { session, acked, floor } => self.attach(link, session, acked, floor),
+                FromClient::Hello { session, acked, floor } => self.attach(link, session, acked, floor),
                 line => self.handle(link, line),
             },
-            _ => Err(Finding::ClientInError),
+            _ => Err(Violation::ClientError),
         }
     }
 
-    fn attach(&mut self, link: u8, named: Option<u8>, acked: u64, floor: u64) -> Result<(), Finding> {
+    fn attach(&mut self, link: u8, named: Option<u8>, acked: u64, floor: u64) -> Result<(), Violation> {
         let named = named.filter(|name| self.session(*name).is_some_and(|session| !session.machine.is_over()));
-        // One that was under way for long comes from a client that has another connection by now.
+        // A delayed `hello` comes from a client that has another connection by now.
         let is_late = |session: &mut Session| {
             let is_attached = session.machine.is_current(session.machine.generation());
             is_attached && session.link.is_some_and(|current| current > link)
@@ -168,7 +167,7 @@ impl Server {
         let is_new = named.is_none();
         let (name, acked, floor) = if let Some(name) = named { (name, acked, floor) } else { (self.create(), 0, 1) };
         let attached = self.with(name, |machine| machine.attach(acked, floor));
-        let Some(Ok(generation)) = attached else { return Err(Finding::ClientInError) };
+        let Some(Ok(generation)) = attached else { return Err(Violation::ClientError) };
         if self.defect == Some(Defect::WelcomeBeforeUndecided) {
             let undecided: Vec<_> =
                 self.store.undecided.iter().filter(|other| other.session == name).copied().collect();
@@ -198,48 +197,48 @@ impl Server {
         name
     }
 
-    fn handle(&mut self, link: u8, line: Up) -> Result<(), Finding> {
+    fn handle(&mut self, link: u8, line: FromClient) -> Result<(), Violation> {
         let Some(accepted) = self.at(link) else { return Ok(()) };
         if !accepted.is_welcomed {
             accepted.deferred.push_back(line);
             return Ok(());
         }
-        let Some((name, mut generation)) = accepted.session else { return Err(Finding::ClientInError) };
+        let Some((name, mut generation)) = accepted.session else { return Err(Violation::ClientError) };
         if self.defect == Some(Defect::OldGenerationAccepted) {
             generation = self.session(name).map_or(generation, |session| session.machine.generation());
         }
         match line {
-            Up::Hello { .. } => return Err(Finding::ClientInError),
-            Up::Sub(start) => self.subscribe(link, start),
-            Up::Unsub => {
+            FromClient::Hello { .. } => return Err(Violation::ClientError),
+            FromClient::Sub(start) => self.subscribe(link, start),
+            FromClient::Unsub => {
                 if let Some(accepted) = self.at(link) {
                     accepted.feed = None;
                 }
             }
-            Up::Pub { seq, after, payload } => {
+            FromClient::Pub { seq, after, payload } => {
                 match self.with(name, |machine| machine.publish(generation, seq, after)) {
                     Some(Receipt::Process) => self.store.undecided.push_back(Undecided { session: name, seq, payload }),
-                    Some(Receipt::Fatal(_)) => return Err(Finding::ClientInError),
+                    Some(Receipt::Fatal(_)) => return Err(Violation::ClientError),
                     _ => {}
                 }
             }
-            Up::Req { seq, timeout, floor, part, payload } => {
+            FromClient::Req { seq, timeout, floor, part, payload } => {
                 let (now, request) = (self.time, Request { seq, timeout, floor, part });
                 match self.with(name, |machine| machine.request(now, generation, request)) {
                     Some(Receipt::Process) => {
                         if self.runs & 1 << payload != 0 {
-                            return Err(Finding::RunTwice);
+                            return Err(Violation::RunTwice);
                         }
                         self.runs |= 1 << payload;
                         if let Some(session) = self.session(name) {
                             session.requests.push((seq, payload, PARTS));
                         }
                     }
-                    Some(Receipt::Fatal(_)) => return Err(Finding::ClientInError),
+                    Some(Receipt::Fatal(_)) => return Err(Violation::ClientError),
                     _ => {}
                 }
             }
-            Up::Cancel(seq) => {
+            FromClient::Cancel(seq) => {
                 self.with(name, |machine| machine.cancel(Some(generation), seq));
             }
         }
@@ -247,8 +246,8 @@ impl Server {
     }
 
     /// Whether a `hello` resumes a session.
-    pub(crate) fn resumes(&self, line: Up) -> bool {
-        let Up::Hello { session: Some(name), .. } = line else { return false };
+    pub(crate) fn resumes(&self, line: FromClient) -> bool {
+        let FromClient::Hello { session: Some(name), .. } = line else { return false };
         self.sessions.iter().any(|session| session.name == name)
     }
 
@@ -259,7 +258,7 @@ impl Server {
         let history = self.history();
         let (feed, opening) = Feed::start(start, self.mode, true, &history, |offset| disk.time_at(offset));
         let covers = disk.up_to(opening.cursor);
-        self.out.push((link, Down::Subscribed { cursor: opening.cursor, covers }));
+        self.out.push((link, FromServer::Subscribed { cursor: opening.cursor, covers }));
         if let Some(gap) = opening.gap {
             self.send_gap(link, gap);
         }
@@ -274,15 +273,15 @@ impl Server {
         History { trimmed, ..history }
     }
 
-    /// Whether there is something to do for a subscription that has not caught up.
-    pub(crate) fn can_pump(&self, link: u8) -> bool {
+    /// Whether a subscription that has not caught up has a next step.
+    pub(crate) fn can_poll_feed(&self, link: u8) -> bool {
         let accepted = self.accepted.iter().find(|accepted| accepted.link == link);
         let feed = accepted.and_then(|accepted| accepted.feed);
         feed.is_some_and(|mut feed| feed.poll(&self.history()) != FeedStep::Idle)
     }
 
-    /// Does the next thing for it. A page has one message.
-    pub(crate) fn pump(&mut self, link: u8) {
+    /// Takes the next step for a subscription. A page has one message.
+    pub(crate) fn poll_feed(&mut self, link: u8) {
         let history = self.history();
         let Some(accepted) = self.accepted.iter_mut().find(|accepted| accepted.link == link) else { return };
         let Some(feed) = &mut accepted.feed else { return };
@@ -293,17 +292,17 @@ impl Server {
                 if let Some(Stored { cursor, payload }) = messages.next()
                     && let Some(mut after) = feed.paged(cursor)
                 {
-                    if self.defect == Some(Defect::PositionBeforeNotSaid) {
+                    if self.defect == Some(Defect::PreviousPositionOmitted) {
                         after = cursor.offset - 1;
                     }
-                    self.out.push((link, Down::Msg { cursor, after, payload }));
+                    self.out.push((link, FromServer::Msg { cursor, after, payload }));
                 }
                 if messages.next().is_none() {
                     feed.page_ended();
                 }
             }
             FeedStep::Gap(gap) => self.send_gap(link, gap),
-            FeedStep::Position { cursor, is_live } => self.out.push((link, Down::Pos { cursor, is_live })),
+            FeedStep::Position { cursor, is_live } => self.out.push((link, FromServer::Pos { cursor, is_live })),
             _ => {}
         }
     }
@@ -330,18 +329,18 @@ impl Server {
             }
             if feed.fan_out(cursor) == Delivery::Deliver {
                 let Stored { cursor, payload } = stored;
-                self.out.push((accepted.link, Down::Msg { cursor, after: cursor.offset - 1, payload }));
+                self.out.push((accepted.link, FromServer::Msg { cursor, after: cursor.offset - 1, payload }));
             }
         }
     }
 
     fn send_gap(&mut self, link: u8, gap: Gap) {
         let covers = self.store.disk.up_to(gap.cursor);
-        self.out.push((link, Down::Gap { gap, covers }));
+        self.out.push((link, FromServer::Gap { gap, covers }));
     }
 
-    /// The server is about to stop: it asks its clients to leave.
-    pub(crate) fn drain(&mut self) -> Result<(), Finding> {
+    /// Asks all clients to leave, because the server is about to stop.
+    pub(crate) fn drain(&mut self) -> Result<(), Violation> {
         let names: Vec<u8> = self.sessions.iter().map(|session| session.name).collect();
         for name in names {
             self.with(name, |machine| machine.drain(Time::ZERO, Time::ZERO));
@@ -350,16 +349,16 @@ impl Server {
         Ok(())
     }
 
-    // What its other parts do.
+    // The broker, the handlers and the clock.
 
     /// The broker stores the oldest publish, or the server's rules refuse it.
-    pub(crate) fn decide(&mut self, is_refused: bool) -> Result<(), Finding> {
+    pub(crate) fn decide(&mut self, is_refused: bool) -> Result<(), Violation> {
         let Some(Undecided { session, seq, payload }) = self.store.undecided.pop_front() else { return Ok(()) };
         if is_refused {
             self.with(session, |machine| machine.decided(seq, Answer::Refused(ErrorCode::Denied)));
             return self.act(session);
         }
-        let stored = self.store.store(payload, Some((session, seq))).map_err(|_| Finding::StoredTwice)?;
+        let stored = self.store.store(payload, Some((session, seq))).map_err(|_| Violation::StoredTwice)?;
         self.with(session, |machine| machine.decided(seq, Answer::Stored(stored.cursor)));
         if self.defect == Some(Defect::CopyBeforeAnswer) {
             self.fan_out(stored);
@@ -371,8 +370,8 @@ impl Server {
     }
 
     /// Another client publishes.
-    pub(crate) fn publish(&mut self, payload: Payload) -> Result<(), Finding> {
-        let stored = self.store.store(payload, None).map_err(|_| Finding::StoredTwice)?;
+    pub(crate) fn publish(&mut self, payload: Payload) -> Result<(), Violation> {
+        let stored = self.store.store(payload, None).map_err(|_| Violation::StoredTwice)?;
         self.fan_out(stored);
         Ok(())
     }
@@ -386,7 +385,7 @@ impl Server {
     }
 
     /// A handler answers with a part.
-    pub(crate) fn respond(&mut self) -> Result<(), Finding> {
+    pub(crate) fn respond(&mut self) -> Result<(), Violation> {
         let Some((name, seq)) = self.running() else { return Ok(()) };
         let Some(session) = self.session(name) else { return Ok(()) };
         let request = session.requests.iter_mut().find(|(other, ..)| *other == seq);
@@ -398,13 +397,13 @@ impl Server {
         self.act(name)
     }
 
-    /// Whether a session waits for its client.
+    /// Whether a detached session can expire.
     pub(crate) fn can_expire(&self) -> bool {
         self.sessions.iter().any(|session| session.machine.poll_deadline().is_some())
     }
 
-    /// The time of the requests that run is over.
-    pub(crate) fn time_out(&mut self) -> Result<(), Finding> {
+    /// Lets the running requests time out.
+    pub(crate) fn time_out(&mut self) -> Result<(), Violation> {
         self.time = LATER;
         let names: Vec<u8> = self.sessions.iter().map(|session| session.name).collect();
         for name in names {
@@ -414,8 +413,8 @@ impl Server {
         Ok(())
     }
 
-    /// The sessions without a connection expire.
-    pub(crate) fn expire(&mut self) -> Result<(), Finding> {
+    /// Lets detached sessions expire.
+    pub(crate) fn expire(&mut self) -> Result<(), Violation> {
         let names: Vec<u8> = self.sessions.iter().map(|session| session.name).collect();
         for name in names {
             self.with(name, |machine| machine.wake(EXPIRED));
@@ -424,7 +423,7 @@ impl Server {
         Ok(())
     }
 
-    /// The process ends, and starts again with what is on disk.
+    /// Ends the process, and starts it again with what is on disk.
     pub(crate) fn restart(&mut self) {
         self.store.undecided.clear();
         self.accepted.clear();
@@ -447,7 +446,7 @@ impl Server {
 
     // Sessions.
 
-    fn at(&mut self, link: u8) -> Option<&mut Accepted> {
+    fn at(&mut self, link: u8) -> Option<&mut AcceptedConnection> {
         self.accepted.iter_mut().find(|accepted| accepted.link == link)
     }
 
@@ -459,8 +458,8 @@ impl Server {
         self.session(name).map(|session| change(&mut session.machine))
     }
 
-    /// Does what a session says.
-    fn act(&mut self, name: u8) -> Result<(), Finding> {
+    /// Carries out the actions of a session.
+    fn act(&mut self, name: u8) -> Result<(), Violation> {
         let (defect, mut welcomed) = (self.defect, None);
         while let Some(session) = self.session(name)
             && let Some(action) = session.machine.poll_action()
@@ -475,25 +474,25 @@ impl Server {
                         accepted.is_welcomed = true;
                         accepted.is_new
                     });
-                    let keeps_requests = keeps_requests || defect == Some(Defect::RequestsSaidToBeKept);
-                    Down::Welcome { session: name, is_new, acked, keeps_requests, credits: credits as u64 }
+                    let keeps_requests = keeps_requests || defect == Some(Defect::LostRequestsClaimedKept);
+                    FromServer::Welcome { session: name, is_new, acked, keeps_requests, credits: credits as u64 }
                 }
                 ServerAction::Answer { .. } if defect == Some(Defect::AckForgotten) => continue,
-                ServerAction::Answer { seq, answer: Answer::Stored(cursor) } => Down::Ack { seq, cursor },
-                ServerAction::Answer { seq, answer: Answer::Refused(code) } => Down::Nack { seq, code },
+                ServerAction::Answer { seq, answer: Answer::Stored(cursor) } => FromServer::Ack { seq, cursor },
+                ServerAction::Answer { seq, answer: Answer::Refused(code) } => FromServer::Nack { seq, code },
                 ServerAction::Respond { seq, part, more } => {
-                    let payload = payload_of(seq).ok_or(Finding::RunTwice)?;
-                    Down::Res { seq, part, more, payload }
+                    let payload = payload_of(seq).ok_or(Violation::RunTwice)?;
+                    FromServer::Res { seq, part, more, payload }
                 }
                 ServerAction::FailRequest { code: ErrorCode::Expired, .. }
                     if defect == Some(Defect::TimeoutNotAnswered) =>
                 {
                     continue;
                 }
-                ServerAction::FailRequest { seq, code } => Down::NackReq { seq, code },
+                ServerAction::FailRequest { seq, code } => FromServer::NackReq { seq, code },
                 ServerAction::Drain { deadline, spread } => {
                     session.ends_with_connection = defect == Some(Defect::SessionEndedByDrain);
-                    Down::Drain { deadline, spread }
+                    FromServer::Drain { deadline, spread }
                 }
                 ServerAction::Stop { seq } => {
                     session.requests.iter_mut().filter(|(other, ..)| *other == seq).for_each(|request| request.2 = 0);
@@ -507,7 +506,7 @@ impl Server {
                 _ => continue,
             };
             // A session has a connection when it sends.
-            let link = link.ok_or(Finding::ClientInError)?;
+            let link = link.ok_or(Violation::ClientError)?;
             self.out.push((link, line));
         }
         while let Some(link) = welcomed

@@ -1,4 +1,4 @@
-//! What survives a restart of the server.
+//! The store of the server, which survives a restart.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use everwire_core::{
     session::History,
 };
 
-/// Names a payload: the publishes of the client count from 1, those of others from [`OTHERS`].
+/// The number of a payload: the publishes of the client count from 1, those of others from [`OTHERS`].
 pub(crate) type Payload = u8;
 
 /// The first payload of another publisher is one greater.
@@ -33,7 +33,7 @@ pub(crate) struct Stored {
     pub(crate) payload: Payload,
 }
 
-/// What a session needs to go on after a restart.
+/// What a session needs to continue after a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Record {
     pub(crate) session: u8,
@@ -77,7 +77,7 @@ pub(crate) struct Store {
 }
 
 /// The message is in the store already.
-pub(crate) struct Twice;
+pub(crate) struct Duplicate;
 
 impl Store {
     pub(crate) fn new(answers: usize, keys: u8) -> Self {
@@ -85,9 +85,9 @@ impl Store {
         Self { disk, backup: None, undecided: VecDeque::new(), epoch: 1, clock: 0, answers }
     }
 
-    pub(crate) fn store(&mut self, payload: Payload, by: Option<(u8, u64)>) -> Result<Stored, Twice> {
+    pub(crate) fn store(&mut self, payload: Payload, by: Option<(u8, u64)>) -> Result<Stored, Duplicate> {
         if self.disk.messages.iter().any(|message| message.payload == payload) {
-            return Err(Twice);
+            return Err(Duplicate);
         }
         self.clock += 1;
         let last = self.disk.last();
@@ -103,7 +103,7 @@ impl Store {
         Ok(stored)
     }
 
-    /// The history is lost, and another one begins.
+    /// Loses the history, and begins another one.
     pub(crate) fn lose_history(&mut self) {
         self.epoch += 1;
         self.disk.epoch = self.epoch;

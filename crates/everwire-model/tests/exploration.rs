@@ -1,6 +1,6 @@
-//! The machines keep their promises in every order of events, and each deliberate defect breaks one.
+//! The state machines keep their guarantees in every order of events, and each deliberate defect breaks one.
 
-use everwire_model::{Defect, Finding, Report, Scenario, explore};
+use everwire_model::{Defect, Report, Scenario, Violation, explore};
 
 /// More than the small scenarios have.
 const ALL: usize = 1_000_000;
@@ -10,8 +10,8 @@ fn scenario(name: &str) -> Scenario {
 }
 
 fn visit_all(name: &str) {
-    let Report { is_complete, finding, .. } = explore(scenario(name), None, ALL, None);
-    assert_eq!(finding, None);
+    let Report { is_complete, violation, .. } = explore(scenario(name), None, ALL, None);
+    assert_eq!(violation, None);
     assert!(is_complete);
 }
 
@@ -61,38 +61,38 @@ fn a_publisher_gets_its_own_messages_after_their_answers_in_every_order_of_event
 }
 
 #[test]
-fn everything_together_keeps_the_promises_in_the_first_200_000_states() {
-    let Report { states, finding, .. } = explore(scenario("together"), None, 200_000, None);
-    assert_eq!(finding, None);
+fn everything_together_keeps_the_guarantees_in_the_first_200_000_states() {
+    let Report { states, violation, .. } = explore(scenario("together"), None, 200_000, None);
+    assert_eq!(violation, None);
     assert!(states >= 200_000, "{states} states");
 }
 
 #[test]
 fn each_defect_is_found() {
     let expected = [
-        (Defect::AckForgotten, "publishes", Finding::NoOutcome),
-        (Defect::OldGenerationAccepted, "publishes", Finding::NoOutcome),
-        (Defect::CursorNotReplacedWhole, "subscription", Finding::NeedlessGap),
-        (Defect::CreditKeptOverResume, "requests", Finding::ClientInError),
-        (Defect::ReceivedNotRestored, "publishes", Finding::StoredTwice),
-        (Defect::EpochNotCompared, "subscription", Finding::Lost),
-        (Defect::TrimmedTreatedAsComplete, "subscription", Finding::NoRest),
-        (Defect::PublishResentThoughAcked, "publishes", Finding::WrongOutcome),
-        (Defect::GapSwallowed, "subscription", Finding::ServerInError),
-        (Defect::WelcomeBeforeUndecided, "publishes", Finding::WrongOutcome),
-        (Defect::RequestsSaidToBeKept, "requests", Finding::RunTwice),
-        (Defect::CopyBeforeAnswer, "together", Finding::CopyBeforeAnswer),
-        (Defect::LateHelloAccepted, "publishes", Finding::SessionEnded),
-        (Defect::ValuesDropped, "values", Finding::Lost),
-        (Defect::PositionBeforeNotSaid, "values", Finding::ServerInError),
-        (Defect::StateNotReadAfterGap, "values", Finding::Lost),
-        (Defect::LiveAfterSnapshot, "snapshot", Finding::Lost),
-        (Defect::SessionEndedByDrain, "drain", Finding::NoOutcome),
-        (Defect::TimeoutNotAnswered, "timeouts", Finding::NoOutcome),
+        (Defect::AckForgotten, "publishes", Violation::NoOutcome),
+        (Defect::OldGenerationAccepted, "publishes", Violation::NoOutcome),
+        (Defect::CursorNotReplacedWhole, "subscription", Violation::NeedlessGap),
+        (Defect::CreditKeptOverResume, "requests", Violation::ClientError),
+        (Defect::ReceivedNotRestored, "publishes", Violation::StoredTwice),
+        (Defect::EpochNotCompared, "subscription", Violation::Lost),
+        (Defect::TrimmedTreatedAsComplete, "subscription", Violation::NotQuiescent),
+        (Defect::PublishResentThoughAcked, "publishes", Violation::WrongOutcome),
+        (Defect::GapSwallowed, "subscription", Violation::ServerError),
+        (Defect::WelcomeBeforeUndecided, "publishes", Violation::WrongOutcome),
+        (Defect::LostRequestsClaimedKept, "requests", Violation::RunTwice),
+        (Defect::CopyBeforeAnswer, "together", Violation::CopyBeforeAnswer),
+        (Defect::LateHelloAccepted, "publishes", Violation::SessionEnded),
+        (Defect::ValuesDropped, "values", Violation::Lost),
+        (Defect::PreviousPositionOmitted, "values", Violation::ServerError),
+        (Defect::StateNotReadAfterGap, "values", Violation::Lost),
+        (Defect::LiveAfterSnapshot, "snapshot", Violation::Lost),
+        (Defect::SessionEndedByDrain, "drain", Violation::NoOutcome),
+        (Defect::TimeoutNotAnswered, "timeouts", Violation::NoOutcome),
     ];
     assert_eq!(expected.map(|(defect, ..)| defect), Defect::ALL);
-    for (defect, name, finding) in expected {
-        let found = explore(scenario(name), Some(defect), ALL, None).finding;
-        assert_eq!(found.map(|(finding, _)| finding), Some(finding), "{defect:?}");
+    for (defect, name, violation) in expected {
+        let found = explore(scenario(name), Some(defect), ALL, None).violation;
+        assert_eq!(found.map(|(violation, _)| violation), Some(violation), "{defect:?}");
     }
 }
