@@ -1,22 +1,47 @@
-use std::collections::VecDeque;
-use std::fmt;
-use std::time::Duration;
+//! A client of the checks: a WebSocket over TCP or TLS that sends and expects lines.
+
+use std::{
+    collections::VecDeque,
+    fmt::{self, Debug},
+    io,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use everwire_core::protocol::{Cursor, Lines, Payload, ProtocolError, SUBPROTOCOL, ServerLine};
 use futures_util::{SinkExt, StreamExt};
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use thiserror::Error;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, ServerName, pem::PemObject},
+    },
+};
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{
+        Error, Message,
+        client::IntoClientRequest,
+        error::UrlError,
+        handshake::client::{Request, Response},
+        http::HeaderValue,
+    },
+};
 
 use crate::options::Options;
-use crate::outcome::{Outcome, Stop, failed, require};
-use crate::transport::{self, Socket};
 
-/// A number that no check sends in a `ping` of its own.
+/// The number of the `ping` that marks the end of expected lines. No check sends it in a `ping` of its own.
 const FENCE: u64 = 4_242_424_242;
 
-/// A payload that was received, or is sent.
+/// A payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
     None,
@@ -73,7 +98,7 @@ impl fmt::Display for Received {
     }
 }
 
-/// What a client keeps of a `welcome`.
+/// The session of a `welcome`.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) line: Received,
@@ -90,7 +115,7 @@ impl Session {
     }
 }
 
-/// A connection that speaks lines.
+/// A connection that sends and expects lines, with a time limit on everything.
 #[derive(Debug)]
 pub(crate) struct Client {
     socket: Socket,
@@ -120,7 +145,7 @@ impl Client {
         if let Some(protocols) = protocols {
             request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(protocols));
         }
-        let opened = timeout(options.timeout, transport::connect(request, options)).await;
+        let opened = timeout(options.timeout, open_socket(request, options)).await;
         let Ok(opened) = opened else { return failed("an answer to the handshake in time", "none") };
         Ok(opened.map(|(socket, response)| {
             let protocol = response.headers().get("sec-websocket-protocol");
@@ -129,7 +154,7 @@ impl Client {
     }
 
     /// Waits longer for each answer.
-    pub(crate) fn wait(&mut self, time: Duration) {
+    pub(crate) fn extend_timeout(&mut self, time: Duration) {
         self.time += time;
     }
 
@@ -184,14 +209,14 @@ impl Client {
         }
     }
 
-    /// The next line, which must begin with these words. `credits` and `pos` may come at any time, and are passed over unless they are
+    /// The next line, which must begin with these words. `credits` and `pos` may come at any time, and are skipped unless they are
     /// expected.
     pub(crate) async fn expect(&mut self, words: &str) -> Outcome<Received> {
-        self.either(&[words]).await
+        self.expect_any(&[words]).await
     }
 
     /// The next line, which must begin in one of these ways.
-    pub(crate) async fn either(&mut self, words: &[&str]) -> Outcome<Received> {
+    pub(crate) async fn expect_any(&mut self, words: &[&str]) -> Outcome<Received> {
         let expected = |came: &dyn fmt::Display| Stop::Failed(format!("expected `{}`, {came}", words.join("` or `")));
         loop {
             match self.next().await {
@@ -212,9 +237,9 @@ impl Client {
     }
 
     /// Sends lines, and expects the next line to begin in one of these ways.
-    pub(crate) async fn ask_either(&mut self, lines: &str, words: &[&str]) -> Outcome<Received> {
+    pub(crate) async fn ask_any(&mut self, lines: &str, words: &[&str]) -> Outcome<Received> {
         self.send(lines).await?;
-        self.either(words).await
+        self.expect_any(words).await
     }
 
     /// Publishes to a channel that the client is subscribed to: the answer, and its own copy.
@@ -226,28 +251,28 @@ impl Client {
     }
 
     /// Fails if anything but `credits` and `pos` comes before the answer to a `ping`.
-    pub(crate) async fn nothing_else(&mut self) -> Outcome {
+    pub(crate) async fn expect_nothing_else(&mut self) -> Outcome {
         self.ask(&format!("ping {FENCE}"), &format!("pong {FENCE}")).await.map(drop)
     }
 
     /// Expects an error that closes the connection with a code. `line` is the type of the line, where the error names one.
-    pub(crate) async fn fatal(&mut self, code: &str, line: Option<&str>, close_code: u16) -> Outcome {
+    pub(crate) async fn expect_fatal(&mut self, code: &str, line: Option<&str>, close_code: u16) -> Outcome {
         let error = self.expect(&format!("error {code}")).await?;
         require(error.option("fatal") == Some("1"), format_args!("`error {code} fatal=1`"), &error)?;
         if line.is_some() {
             require(error.option("line") == line, format_args!("line={}", line.unwrap_or_default()), &error)?;
         }
-        self.closed(close_code).await
+        self.expect_close(close_code).await
     }
 
     /// Expects the connection to end with this code, without another line.
-    pub(crate) async fn closed(&mut self, close_code: u16) -> Outcome {
-        let code = self.end().await?;
+    pub(crate) async fn expect_close(&mut self, close_code: u16) -> Outcome {
+        let code = self.expect_end().await?;
         require(code == Some(close_code), format_args!("the close code {close_code}"), shown(code))
     }
 
     /// Expects the connection to end without another line. Returns the close code, if there is one.
-    pub(crate) async fn end(&mut self) -> Outcome<Option<u16>> {
+    pub(crate) async fn expect_end(&mut self) -> Outcome<Option<u16>> {
         loop {
             match self.next().await.map_err(still_open)? {
                 Ok(line) if line.begins("credits") || line.begins("pos") => {}
@@ -257,8 +282,8 @@ impl Client {
         }
     }
 
-    /// Passes over what comes until the connection ends. Returns the close code, and the lines.
-    pub(crate) async fn rest(&mut self) -> Outcome<(Option<u16>, Vec<Received>)> {
+    /// Reads until the connection ends. Returns the close code, and the lines.
+    pub(crate) async fn read_to_end(&mut self) -> Outcome<(Option<u16>, Vec<Received>)> {
         let mut lines = Vec::new();
         loop {
             match self.next().await.map_err(still_open)? {
@@ -269,7 +294,7 @@ impl Client {
     }
 }
 
-/// What it means if nothing comes where a connection is to end.
+/// Turns a timeout into a failure to close the connection.
 fn still_open(stop: Stop) -> Stop {
     match stop {
         Stop::Failed(reason) => Stop::Failed(format!("expected the connection to close, {reason}")),
@@ -291,4 +316,71 @@ fn keep(line: Result<(ServerLine<'_>, Payload<'_>), ProtocolError<'_>>) -> Resul
         Payload::Binary(bytes) => Content::Binary(bytes.to_vec()),
     };
     Ok(Received { header, content })
+}
+
+// The outcome of a check.
+
+/// Why a check stops.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum Stop {
+    /// What was expected, and what came instead.
+    #[error("{0}")]
+    Failed(String),
+    /// What the check would need.
+    #[error("{0}")]
+    Skipped(String),
+}
+
+pub(crate) type Outcome<T = ()> = Result<T, Stop>;
+
+/// Fails a check, with what it expected and what came instead.
+pub(crate) fn failed<T>(expected: impl fmt::Display, came: impl fmt::Display) -> Outcome<T> {
+    Err(Stop::Failed(format!("expected {expected}, got {came}")))
+}
+
+/// Fails a check unless the condition holds.
+pub(crate) fn require(holds: bool, expected: impl fmt::Display, came: impl fmt::Display) -> Outcome {
+    if holds { Ok(()) } else { failed(expected, came) }
+}
+
+// The transport.
+
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Debug + Send + Unpin> Stream for S {}
+
+pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
+
+/// Connects, and performs the handshake.
+pub(crate) async fn open_socket(request: Request, options: &Options) -> Result<(Socket, Response), Error> {
+    let uri = request.uri();
+    let is_tls = uri.scheme_str() == Some("wss");
+    let host = uri.host().ok_or(Error::Url(UrlError::NoHostName))?.trim_matches(['[', ']']).to_owned();
+    let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+    let tcp = TcpStream::connect((host.as_str(), port)).await?;
+    tcp.set_nodelay(true)?;
+    let stream: Box<dyn Stream> = if is_tls {
+        let name = ServerName::try_from(host).map_err(io::Error::other)?;
+        let connector = TlsConnector::from(Arc::new(tls_config(options.ca.as_deref())?));
+        Box::new(connector.connect(name, tcp).await?)
+    } else {
+        Box::new(tcp)
+    };
+    client_async_with_config(request, stream, None).await
+}
+
+/// Trusts the certificate authorities of browsers, and those in a file.
+fn tls_config(ca: Option<&Path>) -> io::Result<ClientConfig> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = ca {
+        let in_file = |error: &dyn fmt::Display| io::Error::other(format!("{}: {error}", path.display()));
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| in_file(&error))? {
+            let certificate = certificate.map_err(|error| in_file(&error))?;
+            roots.add(certificate).map_err(|error| in_file(&error))?;
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }

@@ -1,11 +1,39 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//! Faults, and a proxy that gives them to a correct server: they show that the checks detect what they look for.
 
-use everwire_core::protocol::{ClientLine, Cursor, ProtocolError};
+use std::{
+    collections::HashMap,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use everwire_core::protocol::{ClientLine, Cursor, ProtocolError, SUBPROTOCOL};
+use futures_util::{SinkExt, StreamExt};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Error, Message,
+        client::IntoClientRequest,
+        handshake::server::{ErrorResponse, Request, Response},
+        http::{HeaderValue, StatusCode},
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+
+use crate::{
+    checks::checks,
+    client::open_socket,
+    options::Options,
+    suite::{Report, run},
+};
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $fault:ident => $check:literal,)*) => {
-        /// What a server can do wrong. A [`FaultyProxy`](crate::FaultyProxy) makes a server do it.
+        /// A fault of a server. A [`FaultyProxy`] gives it to a correct server.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Fault {
@@ -16,7 +44,7 @@ macro_rules! faults {
             /// Every fault.
             pub const ALL: &[Self] = &[$(Self::$fault),*];
 
-            /// The name of a check that finds it.
+            /// The name of a check that detects it.
             pub const fn found_by(self) -> &'static str {
                 match self {
                     $(Self::$fault => $check,)*
@@ -29,8 +57,8 @@ macro_rules! faults {
 faults! {
     /// Chooses the first subprotocol that is offered.
     ChoosesAnyProtocol => "the-subprotocol-is-chosen-among-others",
-    /// Leaves a limit out of the welcome.
-    LeavesOutLimit => "the-welcome-says-all-limits",
+    /// Omits a limit from the welcome.
+    OmitsLimit => "the-welcome-says-all-limits",
     /// Handles only the first line of a message.
     HandlesFirstLineOnly => "lines-sent-with-hello-are-answered-after-the-welcome",
     /// Answers a ping with another number.
@@ -39,75 +67,75 @@ faults! {
     IgnoresBye => "bye-ends-the-session",
     /// Resumes a session whatever the secret is.
     IgnoresSecret => "a-session-is-not-resumed-without-its-secret",
-    /// Lets everyone in.
+    /// Accepts any credentials.
     AcceptsAnyCredentials => "wrong-credentials-are-refused-and-nothing-else-is-answered",
-    /// Passes over malformed lines.
+    /// Ignores malformed lines.
     IgnoresMalformedLines => "malformed-sub-in-a-text-message-closes-the-connection",
-    /// Passes over lines of an unknown type.
+    /// Ignores lines of an unknown type.
     IgnoresUnknownLines => "a-type-of-no-client-when-attached-is-treated-as-unknown-line",
-    /// Passes over lines with an unknown option.
+    /// Ignores lines with an unknown option.
     IgnoresUnknownOptions => "options-that-are-not-known-are-ignored",
-    /// Takes only short messages before the welcome.
+    /// Ignores long messages before the welcome.
     IgnoresLargeHello => "a-message-of-64-kib-with-hello-is-taken",
-    /// Waits for `hello` as long as it takes.
+    /// Waits for `hello` without a limit.
     WaitsForHello => "a-client-without-hello-is-closed-in-time",
-    /// Passes over a second `hello`.
+    /// Ignores a second `hello`.
     IgnoresSecondHello => "hello-when-attached-is-treated-as-unexpected",
     /// Reports a fatal error and does not close.
     KeepsOpenAfterError => "sub-when-new-is-treated-as-unexpected",
     /// Closes without the error.
     ClosesWithoutError => "sub-when-new-is-treated-as-unexpected",
-    /// Closes with 1000 whatever has happened.
-    ClosesAsIfInOrder => "sub-when-new-is-treated-as-unexpected",
+    /// Always closes with 1000.
+    AlwaysClosesNormally => "sub-when-new-is-treated-as-unexpected",
     /// Delivers each message twice.
     RepeatsMessages => "live-begins-with-the-next-message",
     /// Delivers no message.
     LosesMessages => "live-begins-with-the-next-message",
-    /// Begins with the next message where the last ones are wanted.
+    /// Begins with the next message instead of the last ones.
     IgnoresLast => "last-begins-with-so-many-messages",
-    /// Does not say that a subscriber has caught up.
-    LeavesOutPosition => "from-begins-after-a-cursor",
+    /// Does not report that a subscriber has caught up.
+    OmitsPosition => "from-begins-after-a-cursor",
     /// Delivers to a client that wants the position only.
     DeliversToHold => "hold-gives-the-position-only",
-    /// Sends every message of a key where the latest is wanted.
+    /// Sends every message of a key instead of the latest.
     SendsWholeState => "state-gives-the-latest-message-of-each-key",
     /// Delivers after `unsub`.
     IgnoresUnsub => "unsub-ends-the-deliveries",
     /// Does not report a gap.
-    LeavesOutGap => "a-cursor-of-another-epoch-is-a-gap",
-    /// Reports a history that is another one as trimmed.
+    OmitsGap => "a-cursor-of-another-epoch-is-a-gap",
+    /// Reports a rewritten history as trimmed.
     ChangesGapReason => "a-cursor-ahead-of-the-history-is-a-gap",
-    /// Looks only at the offset of a cursor, not at its epoch.
+    /// Compares only the offset of a cursor, not its epoch.
     IgnoresEpoch => "a-cursor-of-another-epoch-is-a-gap",
-    /// Looks only at the offset of a cursor, not at its time.
+    /// Compares only the offset of a cursor, not its time.
     IgnoresTime => "a-cursor-with-another-time-is-a-gap",
     /// Does not answer publishes.
-    LeavesOutAcks => "a-publish-is-answered-before-its-own-copy",
+    OmitsAcks => "a-publish-is-answered-before-its-own-copy",
     /// Answers a publish twice.
     RepeatsAcks => "publishes-of-one-message-are-answered-in-order",
     /// Delivers a client's own message before the answer.
     DeliversBeforeAck => "a-publish-is-answered-before-its-own-copy",
-    /// Does not say who has published a message.
-    LeavesOutProducer => "a-message-says-who-published-it",
-    /// Does not say the key of a message.
-    LeavesOutKey => "a-message-says-who-published-it",
+    /// Does not name the publisher of a message.
+    OmitsProducer => "a-message-says-who-published-it",
+    /// Does not name the key of a message.
+    OmitsKey => "a-message-says-who-published-it",
     /// Does not answer a publish that is sent again.
     IgnoresRepeatedPublish => "a-repeated-publish-has-the-same-answer-and-is-stored-once",
     /// Stores a publish again that is sent again.
     StoresRepeatedPublish => "a-repeated-publish-has-the-same-answer-and-is-stored-once",
-    /// Takes a publish although the number before it is missing.
+    /// Accepts a publish although the number before it is missing.
     AcceptsMissingNumber => "a-missing-number-closes-the-connection",
-    /// Passes over a message that is too large.
+    /// Ignores a message that is too large.
     IgnoresLargeMessages => "a-message-over-the-limit-closes-the-connection-with-1009",
-    /// Passes over binary messages.
+    /// Ignores binary messages.
     IgnoresBinaryMessages => "bytes-arrive-as-they-were-sent",
     /// Delivers an empty payload as none.
-    LeavesOutEmptyPayload => "an-empty-payload-is-not-none",
+    OmitsEmptyPayload => "an-empty-payload-is-not-none",
     /// Starts a new session where one is to be resumed.
     ForgetsSessions => "a-resume-goes-on-with-the-session",
-    /// Says that nothing is decided.
+    /// Claims that no publish is decided.
     ForgetsDecided => "missed-answers-follow-before-the-subscriptions",
-    /// Does not listen to what is answered already.
+    /// Ignores which publishes the client has the answers to.
     IgnoresAcked => "answers-that-the-client-has-do-not-follow",
     /// Gives every attach the first generation.
     RepeatsGeneration => "generations-count-by-one",
@@ -116,49 +144,49 @@ faults! {
     /// Does not make a session a member.
     IgnoresPresence => "a-session-that-enters-learns-who-is-there",
     /// Does not report who joins.
-    LeavesOutJoins => "the-others-learn-who-enters-and-leaves",
-    /// Reports a member as gone that reconnects.
+    OmitsJoins => "the-others-learn-who-enters-and-leaves",
+    /// Reports a member that reconnects as gone.
     LeavesOnReconnect => "a-reconnect-is-no-join-and-no-leave",
     /// Does not refuse a request without a handler.
-    LeavesOutNacks => "a-request-without-a-handler-is-refused",
+    OmitsNacks => "a-request-without-a-handler-is-refused",
     /// Sends each part of an answer twice.
     RepeatsAnswers => "a-request-is-answered-in-parts",
     /// Does not stop a request that is cancelled.
     IgnoresCancel => "a-request-is-cancelled",
     /// Does not stop a request that another session cancels.
     IgnoresCancelOfOthers => "another-session-of-the-user-cancels-a-request",
-    /// Takes every client for the same user.
+    /// Treats all clients as the same user.
     ConfusesUsers => "another-user-cannot-cancel-a-request",
-    /// Does not stop a request whose time has run out.
+    /// Does not stop a request that has timed out.
     IgnoresTimeout => "a-request-expires",
     /// Runs more requests than there are credits.
     ExceedsCredits => "more-unanswered-requests-than-credits-close-the-connection",
-    /// Has no sessions any more after a restart.
+    /// Loses all sessions in a restart.
     ForgetsSessionsAtRestart => "a-restart-neither-loses-nor-repeats-anything",
-    /// Has another history after a restart.
+    /// Loses the history in a restart.
     ForgetsHistoryAtRestart => "a-restart-neither-loses-nor-repeats-anything",
-    /// Does not say that it drains.
-    LeavesOutDrain => "a-server-that-drains-asks-its-clients-to-leave-and-serves-them-until-then",
+    /// Does not announce a drain.
+    OmitsDrain => "a-server-that-drains-asks-its-clients-to-leave-and-serves-them-until-then",
 }
 
-/// What the connections of a faulty server know in common.
+/// State that the connections of a faulty server share.
 #[derive(Debug, Default)]
-pub(crate) struct Shared {
+struct Shared {
     /// The secret of each session.
     secrets: HashMap<String, String>,
     /// The cursor of each offset: a check that looks at cursors uses one channel.
     cursors: HashMap<u64, Cursor>,
-    /// The sessions that have resumed, of which the members of a channel do not know yet.
+    /// The sessions that have resumed, which the members of a channel do not know yet.
     resumed: Vec<String>,
     /// The first credentials, which are right.
     credentials: Option<String>,
-    /// The server has ended its connections without a word.
-    pub(crate) has_restarted: bool,
+    /// The server has ended its connections without a close frame.
+    has_restarted: bool,
 }
 
-/// What a fault does to the lines of one connection.
+/// Applies a fault to the lines of one connection.
 #[derive(Debug)]
-pub(crate) struct FaultyLines {
+struct FaultyLines {
     fault: Option<Fault>,
     shared: Arc<Mutex<Shared>>,
     is_attached: bool,
@@ -171,11 +199,11 @@ pub(crate) struct FaultyLines {
     /// An answer that waits for the message behind it.
     held: Option<String>,
     credits: u64,
-    pub(crate) message_bytes: usize,
+    message_bytes: usize,
 }
 
 impl FaultyLines {
-    pub(crate) fn new(fault: Option<Fault>, shared: Arc<Mutex<Shared>>) -> Self {
+    fn new(fault: Option<Fault>, shared: Arc<Mutex<Shared>>) -> Self {
         Self {
             fault,
             shared,
@@ -193,8 +221,8 @@ impl FaultyLines {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the server gets instead of a line of the client, if anything.
-    pub(crate) fn client_line(&mut self, line: &str) -> Option<String> {
+    /// The line that the server gets instead of the client's, if any.
+    fn client_line(&mut self, line: &str) -> Option<String> {
         let kept = || Some(line.to_owned());
         let header = line.split('\n').next().unwrap_or_default();
         let parsed = ClientLine::parse(header);
@@ -270,20 +298,20 @@ impl FaultyLines {
     }
 
     /// What the client gets instead of a line of the server.
-    pub(crate) fn server_line(&mut self, line: &str) -> Vec<String> {
+    fn server_line(&mut self, line: &str) -> Vec<String> {
         let kept = line.to_owned();
         let header = line.split('\n').next().unwrap_or_default();
         let line_type = header.split(' ').next().unwrap_or_default();
-        self.learn(header, line_type);
+        self.record(header, line_type);
         let Some(fault) = self.fault else { return vec![kept] };
         match (fault, line_type) {
             (Fault::LosesMessages, "msg")
-            | (Fault::LeavesOutPosition, "pos")
-            | (Fault::LeavesOutGap, "gap")
-            | (Fault::LeavesOutAcks, "ack")
-            | (Fault::LeavesOutNacks, "nack")
-            | (Fault::LeavesOutJoins, "join")
-            | (Fault::LeavesOutDrain, "drain")
+            | (Fault::OmitsPosition, "pos")
+            | (Fault::OmitsGap, "gap")
+            | (Fault::OmitsAcks, "ack")
+            | (Fault::OmitsNacks, "nack")
+            | (Fault::OmitsJoins, "join")
+            | (Fault::OmitsDrain, "drain")
             | (Fault::ClosesWithoutError, "error") => Vec::new(),
             (Fault::WaitsForHello, "error") if !self.is_attached => Vec::new(),
             (Fault::AcceptsOldGeneration, "error") if header.contains("taken-over") => Vec::new(),
@@ -295,7 +323,7 @@ impl FaultyLines {
                 Vec::new()
             }
             (Fault::DeliversBeforeAck, "msg") => [Some(kept), self.held.take()].into_iter().flatten().collect(),
-            (Fault::LeavesOutLimit, "welcome") => vec![without(line, "credits")],
+            (Fault::OmitsLimit, "welcome") => vec![without(line, "credits")],
             (Fault::ForgetsDecided, "welcome") => vec![replace(line, |word| word.starts_with("acked="), "acked=0")],
             (Fault::RepeatsGeneration, "welcome") => {
                 vec![replace(line, |word| word.starts_with("generation="), "generation=1")]
@@ -309,9 +337,9 @@ impl FaultyLines {
             }
             (Fault::ChangesPong, "pong") => vec![line.replacen("pong ", "pong 1", 1)],
             (Fault::ChangesGapReason, "gap") => vec![replace(line, |word| word == "rewritten", "trimmed")],
-            (Fault::LeavesOutProducer, "msg") => vec![without(line, "by")],
-            (Fault::LeavesOutKey, "msg") => vec![without(line, "key")],
-            (Fault::LeavesOutEmptyPayload, "msg") => vec![line.strip_suffix('\n').unwrap_or(line).to_owned()],
+            (Fault::OmitsProducer, "msg") => vec![without(line, "by")],
+            (Fault::OmitsKey, "msg") => vec![without(line, "key")],
+            (Fault::OmitsEmptyPayload, "msg") => vec![line.strip_suffix('\n').unwrap_or(line).to_owned()],
             (Fault::StoresRepeatedPublish, "ack") => match self.renamed {
                 Some((sent, own)) => vec![line.replacen(&format!("ack {sent} "), &format!("ack {own} "), 1)],
                 None => vec![kept],
@@ -320,17 +348,17 @@ impl FaultyLines {
         }
     }
 
-    /// Whether the client has said `hello`.
-    pub(crate) fn is_attached(&self) -> bool {
+    /// Whether the client has sent `hello`.
+    fn is_attached(&self) -> bool {
         self.is_attached
     }
 
     /// Whether the client sees that the server closes the connection.
-    pub(crate) fn shows_close(&self) -> bool {
+    fn shows_close(&self) -> bool {
         self.is_attached || self.fault != Some(Fault::WaitsForHello)
     }
 
-    fn learn(&mut self, header: &str, line_type: &str) {
+    fn record(&mut self, header: &str, line_type: &str) {
         let option = |name: &str| header.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
         if line_type == "welcome" {
             self.credits = option("credits").and_then(|credits| credits.parse().ok()).unwrap_or(u64::MAX);
@@ -366,4 +394,171 @@ fn without(line: &str, option: &str) -> String {
 
 fn replace(line: &str, is_it: impl Fn(&str) -> bool, other: &str) -> String {
     edit(line, |word| Some(if is_it(word) { other } else { word }.to_owned()))
+}
+
+const PROTOCOL: &str = "sec-websocket-protocol";
+
+/// A proxy in front of a server that makes it faulty. Dropping it stops it; open connections last until their clients close them.
+///
+/// ```no_run
+/// use everwire_conformance::{Fault, FaultyProxy, Options, checks, run};
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let server = Options::new("ws://127.0.0.1:9001/everwire");
+/// let proxy = FaultyProxy::start(&server, Some(Fault::RepeatsMessages)).await?;
+/// let options = Options::new(proxy.url());
+/// for check in checks() {
+///     println!("{}", run(&check, &options).await);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct FaultyProxy {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl FaultyProxy {
+    /// Listens on a free port of the loopback interface. Without a fault, it forwards everything unchanged.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn start(server: &Options, fault: Option<Fault>) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (server, shared) = (Arc::new(server.clone()), Arc::default());
+        let task = tokio::spawn(async move {
+            // A connection that cannot be accepted is the client's to report.
+            while let Ok((stream, _)) = listener.accept().await {
+                let (server, shared) = (Arc::clone(&server), Arc::clone(&shared));
+                tokio::spawn(async move { serve(stream, &server, fault, shared).await });
+            }
+        });
+        Ok(Self { address, task })
+    }
+
+    /// The address for clients.
+    pub fn url(&self) -> String {
+        format!("ws://{}/everwire", self.address)
+    }
+}
+
+impl Drop for FaultyProxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Runs the check that detects a fault against the server with this fault. `None` if there is no such check.
+///
+/// # Errors
+/// There is no free port for the proxy.
+pub async fn run_with(fault: Fault, options: &Options) -> io::Result<Option<Report>> {
+    let Some(check) = checks().into_iter().find(|check| check.name() == fault.found_by()) else { return Ok(None) };
+    let proxy = FaultyProxy::start(options, Some(fault)).await?;
+    let mut options = options.clone();
+    options.url = proxy.url();
+    Ok(Some(run(&check, &options).await))
+}
+
+/// Serves a connection until either side, or an error, ends it.
+async fn serve(
+    stream: TcpStream,
+    server: &Options,
+    fault: Option<Fault>,
+    shared: Arc<Mutex<Shared>>,
+) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    let mut client = accept(stream, fault).await?;
+    let mut request = server.url.as_str().into_client_request()?;
+    request.headers_mut().insert(PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let (mut upstream, _) = open_socket(request, server).await?;
+    let mut lines = FaultyLines::new(fault, Arc::clone(&shared));
+    let mut is_open = true;
+    loop {
+        tokio::select! {
+            message = client.next() => match message {
+                Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                    if let Some(message) = to_server(message, fault, &mut lines).filter(|_| is_open) {
+                        // The server may have closed the connection; its close frame gives the reason.
+                        let _ = upstream.send(message).await;
+                    }
+                }
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(()),
+                Some(Ok(_)) => {}
+            },
+            message = upstream.next(), if is_open => match message {
+                Some(Ok(Message::Text(text))) => {
+                    let lines: Vec<_> = text.split('\u{1e}').flat_map(|line| lines.server_line(line)).collect();
+                    if !lines.is_empty() {
+                        client.send(Message::text(lines.join("\u{1e}"))).await?;
+                    }
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    is_open = false;
+                    if let Some(frame) = closing(frame, fault).filter(|_| lines.shows_close()) {
+                        client.send(Message::Close(frame)).await?;
+                    }
+                }
+                Some(Ok(message @ Message::Binary(_))) => client.send(message).await?,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => {
+                    // A server that ends its connections without a close frame is being restarted.
+                    shared.lock().unwrap_or_else(PoisonError::into_inner).has_restarted |= is_open;
+                    return Ok(());
+                }
+            },
+        }
+    }
+}
+
+#[allow(clippy::result_large_err, reason = "the type of the callback is that of tungstenite")]
+async fn accept(stream: TcpStream, fault: Option<Fault>) -> Result<WebSocketStream<TcpStream>, Error> {
+    accept_hdr_async(stream, |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        let offered = request.headers().get(PROTOCOL).and_then(|offered| offered.to_str().ok()).unwrap_or_default();
+        let mut offered = offered.split(',').map(str::trim);
+        let chosen = match fault {
+            Some(Fault::ChoosesAnyProtocol) => offered.next(),
+            _ => offered.find(|protocol| *protocol == SUBPROTOCOL),
+        };
+        match chosen.and_then(|protocol| HeaderValue::from_str(protocol).ok()) {
+            Some(protocol) => {
+                response.headers_mut().insert(PROTOCOL, protocol);
+                Ok(response)
+            }
+            None => {
+                let mut refusal = ErrorResponse::new(None);
+                *refusal.status_mut() = StatusCode::BAD_REQUEST;
+                Err(refusal)
+            }
+        }
+    })
+    .await
+}
+
+/// The message that the server gets instead of the client's, if any.
+fn to_server(message: Message, fault: Option<Fault>, lines: &mut FaultyLines) -> Option<Message> {
+    match (fault, message) {
+        (Some(Fault::IgnoresBinaryMessages), Message::Binary(_)) => None,
+        (Some(Fault::IgnoresLargeHello), message) if !lines.is_attached() && message.len() > 1 << 10 => None,
+        (Some(Fault::IgnoresLargeMessages), message) if message.len() > lines.message_bytes => None,
+        (_, Message::Text(text)) => {
+            let only = if fault == Some(Fault::HandlesFirstLineOnly) { 1 } else { usize::MAX };
+            let lines: Vec<_> = text.split('\u{1e}').take(only).filter_map(|line| lines.client_line(line)).collect();
+            (!lines.is_empty()).then(|| Message::text(lines.join("\u{1e}")))
+        }
+        (_, message) => Some(message),
+    }
+}
+
+/// The close frame that the client gets instead of the server's, if it gets one.
+fn closing(frame: Option<CloseFrame>, fault: Option<Fault>) -> Option<Option<CloseFrame>> {
+    let is_takeover = frame.as_ref().is_some_and(|frame| u16::from(frame.code) == 4409);
+    match fault {
+        Some(Fault::KeepsOpenAfterError) => None,
+        Some(Fault::AcceptsOldGeneration) if is_takeover => None,
+        Some(Fault::AlwaysClosesNormally) => Some(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })),
+        _ => Some(frame),
+    }
 }

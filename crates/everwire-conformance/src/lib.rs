@@ -1,8 +1,8 @@
-//! What any server of `everwire.v1` must pass.
+//! A conformance suite for servers of `everwire.v1`.
 //!
-//! The checks drive a server through WebSockets, as a client does that follows `docs/protocol.md` or breaks it on purpose. They share
-//! nothing with the server but the codec. The table of states and lines, and the vectors of malformed lines, are read from the files that
-//! the codec is tested with.
+//! The checks drive a server through WebSockets, as a client that follows `docs/protocol.md` or violates it on purpose. They share nothing
+//! with the server but the codec. They read the table of states and lines, and the vectors of malformed lines, from the files that the codec
+//! is tested with.
 //!
 //! ```no_run
 //! use everwire_conformance::{Options, checks, run};
@@ -17,26 +17,19 @@
 //!
 //! # Layout
 //!
-//! - [`Options`]: the server, and what it offers beyond the protocol; [`Hook`]: what no client can do with it
-//! - [`Check`], [`run`], [`Report`]: one check and its result
-//! - [`checks`]: the list, a module a subject
-//! - [`Fault`], [`FaultyProxy`], [`run_with`]: what shows that the checks find what they look for
-//! - `client`: a connection that speaks lines, with a time limit on everything; `transport`: TCP or TLS below it; `outcome`: how a check
-//!   fails
+//! - [`Options`]: the server and its features; [`Hook`]: operations that no client can perform
+//! - [`Check`], [`run`], [`Report`]: a check and its result
+//! - [`checks`]: all checks, a module for each subject
+//! - [`Fault`], [`FaultyProxy`], [`run_with`]: faults that show that the checks detect what they look for
+//! - `client`: the connection of a check
 
 mod checks;
 mod client;
 mod fault;
-mod hook;
 mod options;
-mod outcome;
-mod proxy;
 mod suite;
-mod transport;
 
 pub use checks::checks;
-pub use fault::Fault;
-pub use hook::Hook;
-pub use options::Options;
-pub use proxy::{FaultyProxy, run_with};
+pub use fault::{Fault, FaultyProxy, run_with};
+pub use options::{Hook, Options};
 pub use suite::{Check, Report, Verdict, run};

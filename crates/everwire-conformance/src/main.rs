@@ -1,4 +1,4 @@
-//! The program: one line a check, and a summary.
+//! The program: one line for each check, and a summary.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use everwire_conformance::{Check, Fault, Options, Verdict, checks, run, run_with
 #[derive(Debug, Parser)]
 #[command(
     name = "everwire-conformance",
-    about = "Checks whether a server speaks everwire.v1 as the specification says",
+    about = "Checks whether a server implements everwire.v1 as specified",
     after_help = "Each check prints one line: ok, FAILED or skipped, and its name. Exit status: 0 if no check failed, 1 if one did, 2 for \
                   a wrong command line."
 )]
@@ -23,10 +23,10 @@ struct Cli {
     /// Run only the checks whose name contains this text
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// Print the names of the checks, and run none
+    /// Print the names of the checks without running them
     #[arg(long)]
     list: bool,
-    /// Give the server each fault in turn that the checks must find, by a proxy, and print what they find
+    /// Run the checks against the server with each known fault, which a proxy adds, and print which faults they detect
     #[arg(long, conflicts_with_all = ["list", "filter"])]
     faults: bool,
 }
@@ -35,7 +35,7 @@ struct Cli {
 async fn main() -> ExitCode {
     match check(Cli::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
-        // An error means that the output is closed, so that there is no place to report it.
+        // The only error is a closed output, which leaves nowhere to report it.
         Ok(false) | Err(_) => ExitCode::FAILURE,
     }
 }
@@ -73,7 +73,7 @@ async fn check(cli: Cli) -> io::Result<bool> {
     Ok(failed == 0 && !checks.is_empty())
 }
 
-/// Returns whether each fault was found.
+/// Returns whether every fault was detected.
 async fn check_faults(options: &Options, output: &mut impl Write) -> io::Result<bool> {
     let (mut found, mut missed, mut skipped) = (0, 0, 0);
     for fault in Fault::ALL {

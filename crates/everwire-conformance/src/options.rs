@@ -1,11 +1,12 @@
-use std::path::PathBuf;
-use std::time::Duration;
+//! The options of the checks: the server, its features, and operations on it.
+
+use std::{fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use clap::Args;
+use tokio::process::Command;
 
-use crate::hook::Hook;
-
-/// The server to check, and what it offers. Everything but the address has a default; what a server does not offer is not checked.
+/// The server to check, and the features that it offers. Everything but the address has a default; a feature that is not named is not
+/// checked.
 #[derive(Debug, Clone, Args)]
 #[non_exhaustive]
 pub struct Options {
@@ -13,7 +14,7 @@ pub struct Options {
     /// `wss://` is TLS.
     #[arg(skip)]
     pub url: String,
-    /// A file with certificates to trust besides those of browsers, for a wss:// address
+    /// A file with certificates to trust in addition to those of browsers, for a wss:// address
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Seconds to wait for each answer
@@ -28,7 +29,7 @@ pub struct Options {
     /// Credentials of another user
     #[arg(long, value_name = "TEXT")]
     pub other_credentials: Option<String>,
-    /// How the names of the channels begin that the checks publish to
+    /// The prefix of the channels that the checks publish to
     #[arg(long, default_value = "conformance-", value_name = "TEXT")]
     pub prefix: String,
     /// A request that is answered at once
@@ -37,7 +38,7 @@ pub struct Options {
     /// The payload of each request
     #[arg(long, value_name = "TEXT")]
     pub request_payload: Option<String>,
-    /// A request that is not answered within the time to wait
+    /// A request that is not answered within the timeout
     #[arg(long, value_name = "NAME")]
     pub slow_request: Option<String>,
     /// A channel that the client may neither subscribe to nor publish to
@@ -52,7 +53,7 @@ pub struct Options {
     /// A channel whose history clients may not see
     #[arg(long, value_name = "CHANNEL")]
     pub no_history: Option<String>,
-    /// A channel that takes at most 1,000 bytes a message
+    /// A channel that accepts at most 1,000 bytes per message
     #[arg(long, value_name = "CHANNEL")]
     pub small_messages: Option<String>,
     /// Seconds after which the server closes a connection without hello
@@ -99,4 +100,46 @@ fn command(text: &str) -> Result<Hook, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds.filter(|time| !time.is_zero()).ok_or_else(|| "pass a number of seconds above zero".to_owned())
+}
+
+type Done = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// An operation on the server that no client can perform, such as a restart.
+#[derive(Clone)]
+pub struct Hook {
+    run: Arc<dyn Fn() -> Done + Send + Sync>,
+}
+
+impl Hook {
+    /// Runs a function, which fails with a readable reason.
+    pub fn new<F>(run: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        Self { run: Arc::new(move || Box::pin(run())) }
+    }
+
+    /// Runs a command by `sh`. If the command fails, so does the hook, with the command's error output.
+    pub fn command(command: &str) -> Self {
+        let command = command.to_owned();
+        Self::new(move || {
+            let command = command.clone();
+            async move {
+                let output = Command::new("sh").args(["-c", &command]).kill_on_drop(true).output().await;
+                let output = output.map_err(|error| format!("sh: {error}"))?;
+                let errors = String::from_utf8_lossy(&output.stderr);
+                if output.status.success() { Ok(()) } else { Err(format!("{command}: {} {errors}", output.status)) }
+            }
+        })
+    }
+
+    pub(crate) async fn run(&self) -> Result<(), String> {
+        (self.run)().await
+    }
+}
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Hook").finish_non_exhaustive()
+    }
 }

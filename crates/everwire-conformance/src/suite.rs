@@ -1,16 +1,16 @@
+//! A check, what it has at hand, and its result.
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::client::{Client, Session};
-use crate::hook::Hook;
-use crate::options::Options;
-use crate::outcome::{Outcome, Stop, failed, require};
+use crate::client::{Client, Outcome, Session, Stop, failed, require};
+use crate::options::{Hook, Options};
 
 type Run = dyn Fn(Context) -> Pin<Box<dyn Future<Output = Outcome> + Send>> + Send + Sync;
 
-/// Something that a server of `everwire.v1` must do.
+/// A requirement for a server of `everwire.v1`, which can be run.
 #[derive(Clone)]
 pub struct Check {
     name: String,
@@ -37,7 +37,7 @@ impl fmt::Debug for Check {
     }
 }
 
-/// What a check has at hand.
+/// The options and the channel of a check, and the clients that it starts from.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     pub(crate) options: Arc<Options>,
@@ -46,7 +46,7 @@ pub(crate) struct Context {
 
 impl Context {
     fn new(options: &Options) -> Self {
-        // A server that keeps its messages must not answer one run with those of another.
+        // A server that keeps its messages must not answer one run with the messages of another.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         Self { options: Arc::new(options.clone()), channel: format!("{}{now:x}", options.prefix) }
     }
@@ -56,12 +56,12 @@ impl Context {
         &self.channel
     }
 
-    /// An option without which a check has nothing to do.
+    /// Returns an option, or skips the check without it.
     pub(crate) fn need<'o>(&self, option: &'o Option<String>, flag: &str) -> Outcome<&'o str> {
         option.as_deref().ok_or_else(|| Stop::Skipped(format!("needs {flag}")))
     }
 
-    /// Does something with the server that no client can do.
+    /// Runs a hook, or skips the check without it.
     pub(crate) async fn run(&self, hook: &Option<Hook>, flag: &str) -> Outcome {
         let hook = hook.as_ref().ok_or_else(|| Stop::Skipped(format!("needs {flag}")))?;
         hook.run().await.map_err(|error| Stop::Failed(format!("{flag}: {error}")))
@@ -100,7 +100,7 @@ impl Context {
         Ok((client, session))
     }
 
-    /// A client that says which session it resumes, with options of the `hello` and lines behind it.
+    /// A client that has requested to resume a session, with options of the `hello` and lines after it.
     pub(crate) async fn resuming(&self, session: &Session, options: &str, lines: &str) -> Outcome<Client> {
         let mut client = self.connect().await?;
         let Session { id, secret, .. } = session;
@@ -121,11 +121,11 @@ impl Context {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The server does what it must.
+    /// The server meets the requirement.
     Passed,
-    /// It does not: what was expected, and what came.
+    /// It does not: what was expected, and what came instead.
     Failed(String),
-    /// The server was not asked, because an option is missing.
+    /// The check did not run, because an option is missing.
     Skipped(String),
 }
 

@@ -1,29 +1,13 @@
-//! The checks, a module a subject.
+//! The checks, a module for each subject.
 
-mod attaching;
-mod lines;
-mod payloads;
-mod presence;
+mod connection;
 mod publishes;
-mod requests;
-mod restarting;
-mod resuming;
+mod sessions;
 mod subscriptions;
 
 use crate::suite::Check;
 
-/// All checks, in the order in which they are best read: what a later one needs, an earlier one has checked.
+/// Returns all checks, in the order in which to read failures: a later check relies on what an earlier one has checked.
 pub fn checks() -> Vec<Check> {
-    [
-        attaching::checks(),
-        lines::checks(),
-        subscriptions::checks(),
-        publishes::checks(),
-        payloads::checks(),
-        resuming::checks(),
-        presence::checks(),
-        requests::checks(),
-        restarting::checks(),
-    ]
-    .concat()
+    [connection::checks(), subscriptions::checks(), publishes::checks(), sessions::checks()].concat()
 }

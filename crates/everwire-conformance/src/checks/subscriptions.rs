@@ -1,9 +1,8 @@
-//! Where a subscription begins, what it delivers, and what it reports instead.
+//! Where a subscription begins, what it delivers and what it reports instead; and who is in a channel.
 
 use everwire_core::protocol::Cursor;
 
-use crate::client::{Client, Received};
-use crate::outcome::{Outcome, Stop, failed, require};
+use crate::client::{Client, Outcome, Received, Session, Stop, failed, require};
 use crate::suite::{Check, Context};
 
 /// A server with more subscriptions a connection is not filled.
@@ -32,6 +31,10 @@ pub(super) fn checks() -> Vec<Check> {
         Check::new("a-history-that-is-not-shown-is-a-gap", no_history),
         Check::new("a-denied-channel-is-refused", denied),
         Check::new("more-subscriptions-than-the-limit-are-refused", limit),
+        Check::new("a-session-that-enters-learns-who-is-there", members),
+        Check::new("the-others-learn-who-enters-and-leaves", others),
+        Check::new("a-reconnect-is-no-join-and-no-leave", reconnect),
+        Check::new("a-session-without-presence-is-not-a-member", invisible),
     ]
 }
 
@@ -53,7 +56,7 @@ async fn caught_up(client: &mut Client, channel: &str, start: &str) -> Outcome<(
     let mut messages: Vec<Received> = Vec::new();
     let mut position = begin;
     loop {
-        let line = client.either(&[&format!("msg {channel}"), &format!("pos {channel}")]).await?;
+        let line = client.expect_any(&[&format!("msg {channel}"), &format!("pos {channel}")]).await?;
         let cursor = line.cursor()?;
         require(cursor.epoch == position.epoch, "the epoch of the position before", &line)?;
         if line.header.starts_with("pos ") {
@@ -88,7 +91,7 @@ async fn live(context: Context) -> Outcome {
     require(Some(&begin) == cursors.last(), format_args!("the position {}", cursors[1]), begin)?;
     let (_, copy) = client.publish(channel, 1, "\n3").await?;
     require(copy.cursor()?.offset == begin.offset + 1, "the next offset", &copy)?;
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 async fn every_subscriber(context: Context) -> Outcome {
@@ -105,7 +108,7 @@ async fn every_subscriber(context: Context) -> Outcome {
         }
     }
     for client in [&mut publisher, &mut one, &mut other] {
-        client.nothing_else().await?;
+        client.expect_nothing_else().await?;
     }
     Ok(())
 }
@@ -120,7 +123,7 @@ async fn last(context: Context) -> Outcome {
     require_texts(&caught_up(&mut client, channel, "last:100").await?.1, &["1", "2", "3"])?;
     require_texts(&caught_up(&mut client, channel, "last:0").await?.1, &[])?;
     client.publish(channel, 1, "\n4").await?;
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 async fn from(context: Context) -> Outcome {
@@ -133,7 +136,7 @@ async fn from(context: Context) -> Outcome {
         require_texts(&messages, expected)?;
     }
     client.publish(channel, 1, "\n4").await?;
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 async fn from_beginning(context: Context) -> Outcome {
@@ -154,7 +157,7 @@ async fn hold(context: Context) -> Outcome {
     let begin = client.ask(&format!("sub {channel} hold"), &format!("subscribed {channel}")).await?.cursor()?;
     require(begin == cursors[0], cursors[0], begin)?;
     publish_to_others(&context).await?;
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 /// Publishes to a subscriber twice. An ack says nothing of deliveries, and a server may need a moment for them: whom it sends the first
@@ -195,7 +198,7 @@ async fn latest(context: Context) -> Outcome {
     for seq in 1..=3 {
         client.publish(channel, seq, &format!(" key=k{seq}\n{seq}")).await?;
     }
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 async fn replaced(context: Context) -> Outcome {
@@ -205,7 +208,7 @@ async fn replaced(context: Context) -> Outcome {
     let (_, messages) = caught_up(&mut client, channel, "last:1").await?;
     require_texts(&messages, &["1"])?;
     client.publish(channel, 2, "\n2").await?;
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 async fn unsub(context: Context) -> Outcome {
@@ -214,7 +217,7 @@ async fn unsub(context: Context) -> Outcome {
     client.publish(channel, 1, "\n1").await?;
     client.ask(&format!("unsub {channel} ␞ pub {channel} 2\n2"), "ack 2").await?;
     publish_to_others(&context).await?;
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 async fn channels(context: Context) -> Outcome {
@@ -222,7 +225,7 @@ async fn channels(context: Context) -> Outcome {
     let (mut client, _) = context.subscribed().await?;
     client.ask(&format!("pub {channel}-b 1\nother"), "ack 1").await?;
     client.publish(channel, 2, "\n1").await?;
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 /// A cursor that the history does not have: `change` is applied to that of the first of two messages.
@@ -242,7 +245,7 @@ async fn gap(client: &mut Client, channel: &str, cursor: Cursor, reason: &str, p
     require(gap.cursor()? == present, format_args!("the present position {present}"), &gap)?;
     let (_, copy) = client.publish(channel, 1, "\nnew").await?;
     require(copy.cursor()?.offset == present.offset + 1, "the message after the gap", &copy)?;
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 async fn other_epoch(context: Context) -> Outcome {
@@ -288,7 +291,7 @@ async fn denied(context: Context) -> Outcome {
     for start in ["live", "hold", "last:1", "state"] {
         client.ask(&format!("sub {channel} {start}"), &format!("unsub {channel} denied")).await?;
     }
-    client.nothing_else().await
+    client.expect_nothing_else().await
 }
 
 async fn limit(context: Context) -> Outcome {
@@ -303,4 +306,67 @@ async fn limit(context: Context) -> Outcome {
     }
     client.ask(&format!("sub {channel} hold"), &format!("unsub {channel} limit")).await?;
     client.ask(&format!("unsub {channel}-0 ␞ sub {channel} hold"), &format!("subscribed {channel}")).await.map(drop)
+}
+
+// Presence.
+
+/// A client with a new session that is a member of the channel of the check, as one of so many.
+async fn enter(context: &Context, members: usize) -> Outcome<(Client, Session)> {
+    let (mut client, session) = context.attach().await?;
+    client.send(&format!("sub {} live presence=1", context.channel())).await?;
+    entered(context, &mut client, members, &session).await?;
+    Ok((client, session))
+}
+
+async fn entered(context: &Context, client: &mut Client, members: usize, session: &Session) -> Outcome {
+    let channel = context.channel();
+    client.expect(&format!("subscribed {channel}")).await?;
+    client.expect(&format!("presence {channel} {members}")).await?;
+    let mut is_member = false;
+    for _ in 0..members {
+        let join = client.expect(&format!("join {channel}")).await?;
+        is_member |= join.header == format!("join {channel} {}", session.id);
+    }
+    require(is_member, "the session itself among the members", "others only")
+}
+
+async fn members(context: Context) -> Outcome {
+    let mut clients = Vec::new();
+    for members in 1..=3 {
+        clients.push(enter(&context, members).await?);
+    }
+    Ok(())
+}
+
+async fn others(context: Context) -> Outcome {
+    let channel = context.channel();
+    let (mut subscriber, _) = enter(&context, 1).await?;
+    for lines in [format!("unsub {channel}"), "bye".to_owned(), format!("sub {channel} live")] {
+        let (mut client, session) = enter(&context, 2).await?;
+        subscriber.expect(&format!("join {channel} {}", session.id)).await?;
+        client.send(&lines).await?;
+        subscriber.expect(&format!("leave {channel} {}", session.id)).await?;
+    }
+    subscriber.expect_nothing_else().await
+}
+
+async fn reconnect(context: Context) -> Outcome {
+    let channel = context.channel();
+    let (mut subscriber, _) = enter(&context, 1).await?;
+    let (mut client, session) = enter(&context, 2).await?;
+    subscriber.expect(&format!("join {channel} {}", session.id)).await?;
+    for _ in 0..3 {
+        drop(client);
+        (client, _) = context.resume(&session, "", &format!(" ␞ sub {channel} live presence=1")).await?;
+        entered(&context, &mut client, 2, &session).await?;
+    }
+    subscriber.expect_nothing_else().await?;
+    client.expect_nothing_else().await
+}
+
+async fn invisible(context: Context) -> Outcome {
+    let (mut subscriber, _) = enter(&context, 1).await?;
+    let (mut client, _) = context.subscribed().await?;
+    client.expect_nothing_else().await?;
+    subscriber.expect_nothing_else().await
 }

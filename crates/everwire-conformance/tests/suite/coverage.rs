@@ -1,24 +1,24 @@
-//! Each thing that the specification says of a server has a check.
+//! Every requirement of the specification for a server has a check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use everwire_conformance::checks;
 use everwire_core::protocol::ClientLine;
 
-use crate::page;
+use crate::specification;
 
-/// Where a check shows it.
-enum Shown {
+/// Which checks cover a requirement.
+enum Coverage {
     By(&'static [&'static str]),
-    /// Why no check can show it.
+    /// Why no check can cover it.
     NotFromOutside(&'static str),
 }
 
-use Shown::{By, NotFromOutside};
+use Coverage::{By, NotFromOutside};
 
 /// The rows of a section whose first column is the form of a line.
 fn forms(title: &str) -> Vec<(String, String)> {
-    let rows = page::tables(title).concat();
+    let rows = specification::tables(title).concat();
     rows[1..].iter().map(|row| (row[0].trim_matches('`').to_owned(), row[1].clone())).collect()
 }
 
@@ -36,14 +36,14 @@ fn quoted_after(text: &str, word: &str) -> Vec<String> {
     sentence.split('`').skip(1).step_by(2).map(|word| word.split(':').next().unwrap().to_owned()).collect()
 }
 
-/// Fails if something of the page is not in the list, if the list has something that is not on the page, or if a check does not exist.
-fn assert_shown(on_page: impl IntoIterator<Item = String>, list: &[(&str, Shown)]) {
-    let on_page: BTreeSet<String> = on_page.into_iter().collect();
+/// Fails if the specification and the list differ, or if a check does not exist.
+fn assert_covered(in_specification: impl IntoIterator<Item = String>, list: &[(&str, Coverage)]) {
+    let in_specification: BTreeSet<String> = in_specification.into_iter().collect();
     let listed: BTreeSet<String> = list.iter().map(|(item, _)| (*item).to_owned()).collect();
-    assert_eq!(on_page, listed);
+    assert_eq!(in_specification, listed);
     let names: BTreeSet<String> = checks().iter().map(|check| check.name().to_owned()).collect();
-    for (item, shown) in list {
-        match shown {
+    for (item, coverage) in list {
+        match coverage {
             By(checks) => {
                 assert!(!checks.is_empty(), "{item}");
                 checks.iter().for_each(|check| assert!(names.contains(*check), "{item}: there is no check {check}"));
@@ -55,7 +55,7 @@ fn assert_shown(on_page: impl IntoIterator<Item = String>, list: &[(&str, Shown)
 
 #[test]
 fn each_error_has_a_check() {
-    let codes = page::tables("Errors").concat()[1..].iter().map(|row| row[0].clone()).collect::<Vec<_>>();
+    let codes = specification::tables("Errors").concat()[1..].iter().map(|row| row[0].clone()).collect::<Vec<_>>();
     let list = [
         ("malformed", By(&["malformed-when-new-is-treated-as-malformed", "a-message-without-a-line-is-malformed"])),
         ("unexpected", By(&["sub-when-new-is-treated-as-unexpected", "a-client-without-hello-is-closed-in-time"])),
@@ -75,7 +75,7 @@ fn each_error_has_a_check() {
         ("failed", NotFromOutside("a handler that fails is the application's")),
         ("gone", NotFromOutside("only the application ends a session on the server")),
     ];
-    assert_shown(codes, &list);
+    assert_covered(codes, &list);
 }
 
 #[test]
@@ -99,12 +99,12 @@ fn each_limit_and_number_of_the_welcome_has_a_check() {
         ("welcome secret=", By(&["a-session-is-not-resumed-without-its-secret"])),
         ("welcome requests=", By(&["a-request-goes-on-over-a-reconnect"])),
     ];
-    assert_shown(options(&welcome.0), &list);
+    assert_covered(options(&welcome.0), &list);
 }
 
 #[test]
 fn each_option_of_a_client_has_a_check() {
-    let on_page = forms("Lines of the client").into_iter().flat_map(|(form, _)| options(&form));
+    let in_specification = forms("Lines of the client").into_iter().flat_map(|(form, _)| options(&form));
     let list = [
         ("hello attempt=", By(&["the-welcome-says-all-limits"])),
         ("hello session=", By(&["a-resume-goes-on-with-the-session"])),
@@ -125,7 +125,7 @@ fn each_option_of_a_client_has_a_check() {
         ("cancel of=", By(&["another-session-of-the-user-cancels-a-request", "another-user-cannot-cancel-a-request"])),
         ("error line=", By(&["error-when-attached-is-treated-as-handle"])),
     ];
-    assert_shown(on_page, &list);
+    assert_covered(in_specification, &list);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn each_start_of_a_subscription_and_each_reason_of_a_gap_has_a_check() {
         ("last", By(&["last-begins-with-so-many-messages"])),
         ("from", By(&["from-begins-after-a-cursor", "from-the-beginning-delivers-everything"])),
     ];
-    assert_shown(quoted_after(&meaning(&clients, "sub "), "START is "), &starts);
+    assert_covered(quoted_after(&meaning(&clients, "sub "), "START is "), &starts);
     let reasons = [
         ("trimmed", By(&["a-cursor-that-was-trimmed-is-a-gap"])),
         (
@@ -154,13 +154,13 @@ fn each_start_of_a_subscription_and_each_reason_of_a_gap_has_a_check() {
         ),
         ("refused", By(&["a-history-that-is-not-shown-is-a-gap"])),
     ];
-    assert_shown(quoted_after(&meaning(&servers, "gap "), "for a reason: "), &reasons);
+    assert_covered(quoted_after(&meaning(&servers, "gap "), "for a reason: "), &reasons);
 }
 
 #[test]
 fn each_rule_has_a_check() {
     // `1. **Order.** …`
-    let names = page::section("Rules").lines().filter_map(|line| line.split_once(". **")?.1.split_once("**"));
+    let names = specification::section("Rules").lines().filter_map(|line| line.split_once(". **")?.1.split_once("**"));
     let rules = names.map(|(name, _)| name.trim_end_matches('.').to_owned());
     let list = [
         (
@@ -195,14 +195,14 @@ fn each_rule_has_a_check() {
         ("Generations", By(&["generations-count-by-one", "what-an-older-generation-sends-is-ignored"])),
         ("Presence", By(&["a-reconnect-is-no-join-and-no-leave"])),
     ];
-    assert_shown(rules, &list);
+    assert_covered(rules, &list);
 }
 
 #[test]
 fn each_cell_of_the_table_and_each_line_that_can_be_malformed_has_a_check() {
     let names: BTreeSet<String> = checks().iter().map(|check| check.name().to_owned()).collect();
     let mut cells = BTreeMap::new();
-    for page::Cell { line, state, .. } in page::server_reactions() {
+    for specification::Cell { line, state, .. } in specification::server_reactions() {
         let start = format!("{}-when-{state}-is-treated-as-", line.replace(' ', "-"));
         cells.insert(start.clone(), names.iter().filter(|name| name.starts_with(&start)).count());
     }
