@@ -1,14 +1,13 @@
-//! The client of the server crates' tests: real WebSockets and raw HTTP over TCP, with a time limit on everything that it waits for.
-//! And the network between clients and servers of tests: a [`TcpProxy`], whose connections break when a test says so; and the signals and the
-//! end of a server's process.
+//! What the tests of the server crates share: a client for WebSockets and raw HTTP over TCP, with a time limit on everything that it waits
+//! for; a [`TcpProxy`] whose connections break on demand; and functions to signal a server's process and to wait for its exit.
 //!
-//! A method panics where the server does not do what its name says, which fails the test.
+//! A method panics if the server does not behave as its name says, which fails the test.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod process;
 mod proxy;
 
 use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -17,17 +16,16 @@ use serde_json::Value;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-pub use process::{end_of, signal};
 pub use proxy::{Direction, End, Flow, ProxiedConnection, TcpProxy};
 
-/// How long a test waits for what must happen before it fails.
+/// How long a test waits for an expected event before it fails.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The HTTP status and the body of a refused handshake.
@@ -47,7 +45,7 @@ impl Client {
     pub async fn connect(address: SocketAddr, path: &str) -> Self {
         match Self::try_connect(address, path, &[]).await {
             Ok(client) => client,
-            Err((status, sentence)) => panic!("{path} was refused with {status}: {sentence}"),
+            Err((status, body)) => panic!("{path} was refused with {status}: {body}"),
         }
     }
 
@@ -98,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub async fn text(&mut self) -> String {
         match self.message().await {
             Message::Text(text) => text.to_string(),
-            other => panic!("{other:?} is no text"),
+            other => panic!("{other:?} is not text"),
         }
     }
 
@@ -138,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub async fn close_frame(&mut self) -> (u16, String) {
         match self.message().await {
             Message::Close(Some(frame)) => (frame.code.into(), frame.reason.to_string()),
-            other => panic!("{other:?} is no close frame with a code"),
+            other => panic!("{other:?} is not a close frame with a code"),
         }
     }
 
@@ -147,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         loop {
             if let Message::Close(frame) = self.message().await {
                 let frame = frame.expect("a close code");
-                // Reading on lets the client answer, as a browser does by itself.
+                // Reading to the end sends the client's close frame, as a browser does by itself.
                 let end = async { while let Some(Ok(_)) = self.socket.next().await {} };
                 timeout(TIMEOUT, end).await.expect("an end after the close frame");
                 return (frame.code.into(), frame.reason.to_string());
@@ -163,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// Whether there is nothing to read at this moment: no message, no close, no end.
+    /// Whether there is nothing to read now: no message, no close frame, no end of the stream.
     pub fn is_silent(&mut self) -> bool {
         self.socket.next().now_or_never().is_none()
     }
@@ -192,8 +190,8 @@ pub fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::from_std(stream).unwrap()
 }
 
-/// Opens a connection that holds only some tens of kilobytes on the way to the client, and not the megabytes that are usual within
-/// one machine.
+/// Opens a connection that buffers only tens of kilobytes on the way to the client, instead of the megabytes that are usual within one
+/// machine.
 pub async fn connect_with_small_buffers(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(16 << 10).unwrap();
@@ -201,4 +199,26 @@ pub async fn connect_with_small_buffers(address: SocketAddr) -> TcpStream {
     #[cfg(unix)]
     SockRef::from(&socket).set_tcp_mss(536).unwrap();
     socket.connect(address).await.unwrap()
+}
+
+/// Sends a process a signal, such as `-TERM`.
+pub fn signal(process: &Child, signal: &str) {
+    // The shell has a built-in `kill` even where the program of that name is not installed.
+    let kill = format!("kill {signal} {}", process.id());
+    let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Waits until a process has ended.
+pub async fn end_of(process: &mut Child) -> ExitStatus {
+    let ended = async {
+        let mut pace = interval(Duration::from_millis(10));
+        loop {
+            pace.tick().await;
+            if let Some(status) = process.try_wait().unwrap() {
+                return status;
+            }
+        }
+    };
+    timeout(TIMEOUT, ended).await.expect("the process ends")
 }

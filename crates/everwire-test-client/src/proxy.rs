@@ -16,7 +16,7 @@ use tokio::task::{AbortHandle, JoinSet};
 /// The most bytes that the proxy itself holds of a connection, in each direction.
 const BUFFER_BYTES: usize = 16 << 10;
 
-/// The network between clients and a server. Dropping it breaks every connection.
+/// A proxy between clients and a server. Dropping it breaks every connection.
 #[derive(Debug)]
 pub struct TcpProxy {
     address: SocketAddr,
@@ -63,25 +63,25 @@ pub enum Direction {
 pub enum Flow {
     /// At once.
     Open,
-    /// Not at all: they wait, first here and then at the sender.
+    /// Not at all: they wait, first in the proxy and then at the sender.
     Stalled,
-    /// So many at most, then a pause.
+    /// In pieces, with a pause after each.
     Slow {
-        /// Bytes of each piece, at least 1.
+        /// The bytes of a piece, at least 1.
         bytes: usize,
-        /// Until the next one.
+        /// The pause after it.
         pause: Duration,
     },
 }
 
-/// How a connection ends on one of its sides. What has not arrived there is lost.
+/// How a connection ends on one of its sides. Bytes that have not arrived there are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// FIN: the end of the stream.
     Finished,
     /// RST: an error.
     Reset,
-    /// Nothing: the peer sends on into the void until it ends the connection by itself, which is half-open.
+    /// Nothing: the connection is half-open, and the peer's bytes are discarded until it ends the connection by itself.
     Silent,
 }
 
@@ -102,12 +102,12 @@ impl TcpProxy {
         Ok(Self { address, shared, accepting })
     }
 
-    /// Where clients connect to.
+    /// The address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Has new connections lead to another server.
+    /// Connects new connections to another server.
     pub fn set_target(&self, target: SocketAddr) {
         *lock(&self.shared.target) = target;
     }
@@ -153,7 +153,7 @@ impl ProxiedConnection {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut tasks = JoinSet::new();
     loop {
-        // Where one cannot be accepted, its client has given it up.
+        // A connection that cannot be accepted was given up by its client.
         let Ok((client, _)) = listener.accept().await else { continue };
         while tasks.try_join_next().is_some() {}
         if shared.refuses.load(Ordering::Relaxed) {
@@ -167,7 +167,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
     let target = *lock(&shared.target);
     let Ok(mut server) = TcpStream::connect(target).await else { return reset(client) };
-    // A delay is a fault of its own. It fails where the connection is broken already, as reading finds out.
+    // Nagle's delay would be a fault that no test wants. The call fails on a broken connection, which the next read detects.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (end, mut ended) = oneshot::channel();
     let (to_server, up) = watch::channel(Flow::Open);
@@ -179,7 +179,7 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) {
         let (from_server, to_server) = server.split();
         tokio::select! {
             passed = async { tokio::try_join!(pump(from_client, to_server, up), pump(from_server, to_client, down)) } => {
-                // A stream that broke breaks the other one. Where both have ended, nothing is left to be reset.
+                // A broken stream breaks the other one. If both have ended, there is nothing left to reset.
                 passed.err().map(|_| Sides { client: End::Reset, server: End::Reset })
             }
             sides = &mut ended => sides.ok(),
@@ -198,7 +198,7 @@ async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut flow: watch::Re
         let size = from.read(&mut buffer).await?;
         let mut rest = &buffer[..size];
         loop {
-            // Its sender lives as long as the connection.
+            // The sender lives as long as the connection.
             let passes = flow.wait_for(|flow| *flow != Flow::Stalled).await.map_or(Flow::Open, |flow| *flow);
             if rest.is_empty() {
                 break;
@@ -223,16 +223,16 @@ async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut flow: watch::Re
 async fn finish(mut stream: TcpStream, end: End) {
     match end {
         End::Reset => return reset(stream),
-        // Fails where the peer has ended the connection, which is all that is wanted.
+        // Fails if the peer has ended the connection, which is the purpose.
         End::Finished => drop(stream.shutdown().await),
         End::Silent => {}
     }
-    // A stream that is dropped with bytes to be read is reset.
+    // Dropping a stream with unread bytes would reset it.
     let _ = tokio::io::copy(&mut stream, &mut sink()).await;
 }
 
 fn reset(stream: TcpStream) {
-    // Fails where the connection is broken already.
+    // Fails if the connection is broken already.
     let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
 }
 
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_side_is_finished_or_reset_or_hears_nothing_of_the_end() {
+    async fn a_side_is_finished_or_reset_or_does_not_see_the_end() {
         for (client_end, server_end) in [(End::Finished, End::Reset), (End::Reset, End::Silent)] {
             let (proxy, mut client, mut server) = pair().await;
             let connection = connection(&proxy).await;
