@@ -1,17 +1,18 @@
-//! Clients and a server whose connections and processes break at random, and what must be delivered all the same.
+//! Chaos runs: clients and a server whose connections and processes break at random, and a check that every message is delivered all the
+//! same.
 //!
 //! # Layout
 //!
 //! - [`Run`], its [`Options`] and its [`Report`]: one server process with a journal, many programs with clients, and faults
-//! - [`Plan`], [`Fault`]: which faults, by a seed
-//! - [`oracle`]: compares what was delivered with what was published
-//! - `process`: the server; `program`: what clients do, and write down
+//! - [`Plan`], [`Fault`]: the faults, by a seed
+//! - [`oracle`]: compares the deliveries with the publishes
+//! - `process`: the server; `program`: the clients
 
+mod faults;
 pub mod oracle;
-mod plan;
 mod process;
 mod program;
 mod run;
 
-pub use plan::{Fault, Plan};
+pub use faults::{Fault, Plan};
 pub use run::{Options, Report, Run};

@@ -1,12 +1,11 @@
-//! Runs clients against a server while connections and the server break, and says what was lost or repeated.
+//! Runs clients against a server while connections and the server break, and reports lost and repeated messages.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use everwire_chaos::{Options, Run};
 
-/// Break connections and the server at random, and check that every client gets every message once and in order. Fails if one does
-/// not.
+/// Break connections and the server at random, and check that every client gets every message once and in order. Fails otherwise.
 #[derive(Parser)]
 #[command(name = "everwire-chaos", max_term_width = 110)]
 struct Cli {

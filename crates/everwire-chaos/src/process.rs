@@ -1,3 +1,5 @@
+//! The server as a process.
+
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::net::SocketAddr;
@@ -11,19 +13,19 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 /// How long a server may take to listen. It may have to read its journal on a busy machine.
-const START: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The server: a process with a journal, which outlives it. Dropping it kills the process.
+/// A server process, whose journal outlives it. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Server {
-    start: Start,
+    command: ServerCommand,
     child: Child,
     address: SocketAddr,
 }
 
-/// How the process is started, each time.
+/// The command that starts the process each time.
 #[derive(Debug)]
-struct Start {
+struct ServerCommand {
     program: PathBuf,
     flags: Vec<OsString>,
     log: PathBuf,
@@ -37,25 +39,25 @@ impl Server {
         let mut flags: Vec<OsString> = flags.map(OsString::from).into();
         flags.push(directory.join("journal").into());
         flags.extend(more.iter().map(OsString::from));
-        let start = Start { program: program.to_owned(), flags, log: directory.join("server.log") };
-        let (child, address) = start.spawn().await?;
-        Ok(Self { start, child, address })
+        let command = ServerCommand { program: program.to_owned(), flags, log: directory.join("server.log") };
+        let (child, address) = command.spawn().await?;
+        Ok(Self { command, child, address })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Kills the process, so that it can do nothing about it, and starts another one after a while.
+    /// Kills the process by a signal that it cannot handle, and starts another one after a while.
     pub(crate) async fn kill(&mut self, down: Duration) -> Result<()> {
         self.check()?;
         self.child.kill().await.context("cannot kill the server")?;
         sleep(down).await;
-        (self.child, self.address) = self.start.spawn().await?;
+        (self.child, self.address) = self.command.spawn().await?;
         Ok(())
     }
 
-    /// Stops the process for a while, where the system can do that.
+    /// Suspends the process for a while, on systems that support it.
     #[cfg_attr(not(unix), expect(unused_variables, reason = "there is no such signal"))]
     pub(crate) async fn freeze(&mut self, period: Duration) -> Result<()> {
         self.check()?;
@@ -72,21 +74,21 @@ impl Server {
 
     /// How often the server has panicked, by its log.
     pub(crate) fn panics(&self) -> Result<usize> {
-        let log = &self.start.log;
+        let log = &self.command.log;
         let text = fs::read(log).with_context(|| format!("cannot read {}", log.display()))?;
         Ok(String::from_utf8_lossy(&text).matches("panicked at").count())
     }
 
-    /// Fails if the server has ended by itself.
+    /// Fails if the server has exited by itself.
     pub(crate) fn check(&mut self) -> Result<()> {
         match self.child.try_wait()? {
-            Some(status) => bail!("the server ended by itself ({status}); see {}", self.start.log.display()),
+            Some(status) => bail!("the server exited by itself ({status}); see {}", self.command.log.display()),
             None => Ok(()),
         }
     }
 }
 
-impl Start {
+impl ServerCommand {
     async fn spawn(&self) -> Result<(Child, SocketAddr)> {
         let Self { program, flags, log } = self;
         let output = OpenOptions::new().create(true).append(true).open(log);
@@ -96,13 +98,13 @@ impl Start {
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let mut output = BufReader::new(child.stdout.take().context("the server's output is not piped")?);
         let mut line = String::new();
-        // Without a line in time, there is no address in what was read.
-        let _ = timeout(START, output.read_line(&mut line)).await;
+        // After a timeout, the text that was read contains no address.
+        let _ = timeout(START_TIMEOUT, output.read_line(&mut line)).await;
         let address = line.trim_end().rsplit_once("//").and_then(|(_, address)| address.parse().ok());
         let Some(address) = address else {
-            bail!("the server did not come up, and printed {line:?}; see {}", log.display());
+            bail!("the server did not start, and printed {line:?}; see {}", log.display());
         };
-        // The pipe has to be emptied for as long as the server may write to it.
+        // The pipe has to be drained, or the server blocks when it writes to it.
         tokio::spawn(async move { copy(&mut output, &mut sink()).await });
         Ok((child, address))
     }

@@ -1,3 +1,5 @@
+//! The programs of a run: each has a client that publishes and subscribes, and records what it does and sees.
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,28 +16,28 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::oracle::{Fate, Item, Log, MessageId, Publish};
+use crate::oracle::{Item, Log, MessageId, Outcome, Publish};
 
-/// What the programs do by and by.
+/// The phases of a run.
 #[derive(Clone, Debug)]
 pub(crate) enum Phase {
-    /// They publish.
+    /// Programs publish.
     Publishing,
-    /// They wait for the outcomes of what they have published.
+    /// Programs wait for the outcomes of their publishes.
     Settling,
-    /// They read up to the last message of each channel.
+    /// Programs read up to the last message of each channel.
     Reading(Arc<Vec<Cursor>>),
-    /// They end, finished or not.
+    /// Programs end, finished or not.
     Over,
 }
 
-/// What all programs have in common.
+/// State that all programs share.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Shared {
     /// Where clients connect to.
     pub(crate) url: String,
     pub(crate) channels: Vec<Channel<Message>>,
-    /// How many messages a second each program publishes, on average.
+    /// The messages per second of each program, on average.
     pub(crate) messages_per_second: f64,
     pub(crate) began: Instant,
     pub(crate) phase: watch::Receiver<Phase>,
@@ -45,35 +47,35 @@ pub(crate) struct World {
     pub(crate) finished: mpsc::UnboundedSender<()>,
 }
 
-/// A program with a client that publishes and subscribes. It can end and start again; what it has stored is the positions of its
+/// A program with a client that publishes and subscribes. It can end and start again, and stores only the positions of its
 /// subscriptions.
 #[derive(Debug)]
 pub(crate) struct Program {
-    orders: mpsc::UnboundedSender<Order>,
-    /// Has a subscription be made again.
-    again: Vec<Arc<Notify>>,
+    commands: mpsc::UnboundedSender<Command>,
+    /// Each has a reader subscribe again.
+    resubscribe: Vec<Arc<Notify>>,
     events: Events,
     publisher: JoinHandle<Vec<Publish>>,
-    /// What it has published, once it does no more.
+    /// The publishes, once the publisher has ended.
     published: Option<Vec<Publish>>,
     readers: Vec<JoinHandle<Log>>,
 }
 
-/// What is done to a program from outside.
+/// A command for a program.
 #[derive(Clone, Copy, Debug)]
-enum Order {
+enum Command {
     Restart,
     Reconnect,
 }
 
-/// What happened to the client of a program, and when since the start of the run.
+/// The events of a program's client, with their times since the start of the run.
 #[derive(Clone, Debug, Default)]
 struct Events(Arc<Mutex<Vec<(Duration, Event)>>>);
 
-/// What happened to the client of a program.
+/// An event of a program's client.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// What the client reported.
+    /// An event that the client reported.
     Client(ClientEvent),
     /// The program was started again.
     Restarted,
@@ -81,9 +83,9 @@ pub(crate) enum Event {
     Resubscribed(usize),
 }
 
-/// What a program has done and seen.
+/// The record of a program.
 #[derive(Debug, Default)]
-pub(crate) struct Deeds {
+pub(crate) struct Record {
     pub(crate) publishes: Vec<Publish>,
     pub(crate) logs: Vec<Log>,
     pub(crate) events: Vec<(Duration, Event)>,
@@ -97,9 +99,9 @@ impl fmt::Display for Event {
             Self::Client(ClientEvent::Gap { channel, gap }) => {
                 write!(formatter, "a gap in {channel} up to {} ({})", gap.cursor, gap.reason)
             }
-            Self::Client(ClientEvent::Closed(error)) => write!(formatter, "over ({error})"),
+            Self::Client(ClientEvent::Closed(error)) => write!(formatter, "closed ({error})"),
             Self::Client(other) => write!(formatter, "{other:?}"),
-            Self::Restarted => formatter.write_str("the program was started again"),
+            Self::Restarted => formatter.write_str("the program restarted"),
             Self::Resubscribed(channel) => write!(formatter, "subscribed again to channel {channel}"),
         }
     }
@@ -113,20 +115,20 @@ impl Event {
 }
 
 impl Program {
-    pub(crate) fn start(world: &Arc<World>, id: u32, channels: &[usize], mut random: Rng) -> Result<Self, OpenError> {
+    pub(crate) fn start(shared: &Arc<Shared>, id: u32, channels: &[usize], mut random: Rng) -> Result<Self, OpenError> {
         let events = Events::default();
-        let (orders, received) = mpsc::unbounded_channel();
-        let client = connect(world, &events)?;
+        let (commands, received) = mpsc::unbounded_channel();
+        let client = connect(shared, &events)?;
         let (clients, current) = watch::channel((0, client));
-        let mut again = Vec::new();
+        let mut resubscribe = Vec::new();
         let mut readers = Vec::new();
         for &channel in channels {
             let notify = Arc::new(Notify::new());
-            again.push(Arc::clone(&notify));
+            resubscribe.push(Arc::clone(&notify));
             let reader = Reader {
-                world: Arc::clone(world),
+                shared: Arc::clone(shared),
                 clients: current.clone(),
-                again: notify,
+                resubscribe: notify,
                 events: events.clone(),
                 max_waiting: if random.u8(..4) == 0 { 16 } else { 1_024 },
                 random: random.fork(),
@@ -136,28 +138,34 @@ impl Program {
             };
             readers.push(tokio::spawn(reader.run()));
         }
-        let publisher =
-            Publisher { world: Arc::clone(world), id, clients, events: events.clone(), random, publishes: Vec::new() };
+        let publisher = Publisher {
+            shared: Arc::clone(shared),
+            id,
+            clients,
+            events: events.clone(),
+            random,
+            publishes: Vec::new(),
+        };
         let publisher = tokio::spawn(publisher.run(received));
-        Ok(Self { orders, again, events, publisher, published: None, readers })
+        Ok(Self { commands, resubscribe, events, publisher, published: None, readers })
     }
 
     pub(crate) fn restart(&self) {
-        // A publisher that has ended does not start again.
-        let _ = self.orders.send(Order::Restart);
+        // A publisher that has ended ignores it.
+        let _ = self.commands.send(Command::Restart);
     }
 
     pub(crate) fn reconnect(&self) {
-        let _ = self.orders.send(Order::Reconnect);
+        let _ = self.commands.send(Command::Reconnect);
     }
 
     pub(crate) fn resubscribe(&self, pick: usize) {
-        if let Some(again) = pick.checked_rem(self.again.len()).and_then(|index| self.again.get(index)) {
-            again.notify_one();
+        if let Some(notify) = pick.checked_rem(self.resubscribe.len()).and_then(|index| self.resubscribe.get(index)) {
+            notify.notify_one();
         }
     }
 
-    /// Waits until the outcome of everything that was published is known.
+    /// Waits until the outcome of every publish is known.
     pub(crate) async fn settle(&mut self) -> Result<(), JoinError> {
         if self.published.is_none() {
             self.published = Some((&mut self.publisher).await?);
@@ -165,21 +173,21 @@ impl Program {
         Ok(())
     }
 
-    /// The end of the program: what it has published, what its subscriptions have yielded, and what happened to its client.
-    pub(crate) async fn end(mut self) -> Result<Deeds, JoinError> {
+    /// Ends the program, and returns its publishes, the items of its subscriptions, and the events of its client.
+    pub(crate) async fn end(mut self) -> Result<Record, JoinError> {
         self.settle().await?;
-        let mut deeds = Deeds { publishes: self.published.unwrap_or_default(), ..Deeds::default() };
+        let mut record = Record { publishes: self.published.unwrap_or_default(), ..Record::default() };
         for reader in self.readers {
-            deeds.logs.push(reader.await?);
+            record.logs.push(reader.await?);
         }
-        deeds.events = std::mem::take(&mut *self.events.lock());
-        Ok(deeds)
+        record.events = std::mem::take(&mut *self.events.lock());
+        Ok(record)
     }
 }
 
 impl Events {
-    fn add(&self, world: &World, event: Event) {
-        self.lock().push((world.began.elapsed(), event));
+    fn add(&self, shared: &Shared, event: Event) {
+        self.lock().push((shared.began.elapsed(), event));
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(Duration, Event)>> {
@@ -187,28 +195,28 @@ impl Events {
     }
 }
 
-/// The options of every client: the default ones, but for attempts that come sooner and wait less, so that there is more to break.
+/// The options of every client: the defaults, except that attempts come sooner and time out sooner, so that more can break in a run.
 pub(crate) fn builder(url: &str) -> ClientBuilder {
     let ms = Duration::from_millis;
     let backoff = Backoff::default().floor(ms(20)).first(ms(300)).max(ms(1_000)).quick(ms(100));
     Client::builder(url).socket(|socket| socket.backoff(backoff).connect_timeout(ms(3_000)))
 }
 
-fn connect(world: &Arc<World>, events: &Events) -> Result<Client, OpenError> {
-    let (events, world_of_events) = (events.clone(), Arc::downgrade(world));
-    let client = builder(&world.url).on_event(move |event| {
-        if let Some(world) = world_of_events.upgrade() {
-            events.add(&world, Event::Client(event.clone()));
+fn connect(shared: &Arc<Shared>, events: &Events) -> Result<Client, OpenError> {
+    let (events, weak) = (events.clone(), Arc::downgrade(shared));
+    let client = builder(&shared.url).on_event(move |event| {
+        if let Some(shared) = weak.upgrade() {
+            events.add(&shared, Event::Client(event.clone()));
         }
     });
     client.connect()
 }
 
-/// The part of a program that publishes, and that has its client.
+/// The part of a program that publishes and owns the client.
 struct Publisher {
-    world: Arc<World>,
+    shared: Arc<Shared>,
     id: u32,
-    /// The run of the program, and its client.
+    /// The incarnation of the program, and its client.
     clients: watch::Sender<(u32, Client)>,
     events: Events,
     random: Rng,
@@ -216,8 +224,8 @@ struct Publisher {
 }
 
 impl Publisher {
-    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) -> Vec<Publish> {
-        let mut phase = self.world.phase.clone();
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> Vec<Publish> {
+        let mut phase = self.shared.phase.clone();
         let mut outcomes = FuturesUnordered::new();
         let mut next = self.next_publish();
         loop {
@@ -238,16 +246,16 @@ impl Publisher {
                         let (index, publishing) = (self.publishes.len(), self.publish());
                         outcomes.push(publishing.map(move |outcome| (index, outcome)));
                     }
-                    self.world.published.notify_waiters();
+                    self.shared.published.notify_waiters();
                     next = self.next_publish();
                 }
                 Some((index, outcome)) = outcomes.next(), if !outcomes.is_empty() => {
-                    let is_closed = self.publishes[index].life < self.clients.borrow().0;
-                    self.publishes[index].fate = fate(outcome, is_closed);
+                    let is_closed = self.publishes[index].incarnation < self.clients.borrow().0;
+                    self.publishes[index].outcome = outcome_of(outcome, is_closed);
                 }
-                Some(order) = orders.recv(), if is_publishing => match order {
-                    Order::Restart => self.restart().await,
-                    Order::Reconnect => self.clients.borrow().1.reconnect(),
+                Some(command) = commands.recv(), if is_publishing => match command {
+                    Command::Restart => self.restart().await,
+                    Command::Reconnect => self.clients.borrow().1.reconnect(),
                 },
                 _ = phase.changed() => {}
             }
@@ -256,15 +264,15 @@ impl Publisher {
 
     fn next_publish(&mut self) -> Instant {
         // Bursts make up half of what is published.
-        let mean = 2.5 / self.world.messages_per_second;
+        let mean = 2.5 / self.shared.messages_per_second;
         Instant::now() + Duration::from_secs_f64(-(1.0 - self.random.f64()).ln() * mean)
     }
 
     fn publish(&mut self) -> Publishing {
-        let channel = self.random.usize(..self.world.channels.len());
-        let (life, client) = self.clients.borrow().clone();
+        let channel = self.random.usize(..self.shared.channels.len());
+        let (incarnation, client) = self.clients.borrow().clone();
         let id = MessageId { client: self.id, number: self.publishes.len() as u32 + 1 };
-        self.publishes.push(Publish { id, channel, life, fate: Fate::Pending });
+        self.publishes.push(Publish { id, channel, incarnation, outcome: Outcome::Pending });
         let size = match self.random.u8(..100) {
             0 => self.random.usize(10_000..60_000),
             _ => self.random.usize(..200),
@@ -275,41 +283,41 @@ impl Publisher {
         if self.random.u8(..10) == 0 {
             options = options.time_to_live(Duration::from_millis(self.random.u64(50..3_000)));
         }
-        client.publish_raw(&self.world.channels[channel], message, options)
+        client.publish_raw(&self.shared.channels[channel], message, options)
     }
 
     /// Ends the client, and starts another one.
     async fn restart(&mut self) {
-        let (life, client) = self.clients.borrow().clone();
+        let (incarnation, client) = self.clients.borrow().clone();
         client.close();
         sleep(Duration::from_millis(self.random.u64(..300))).await;
-        self.events.add(&self.world, Event::Restarted);
+        self.events.add(&self.shared, Event::Restarted);
         // The URL was valid before.
-        if let Ok(client) = connect(&self.world, &self.events) {
-            drop(self.clients.send_replace((life + 1, client)));
+        if let Ok(client) = connect(&self.shared, &self.events) {
+            drop(self.clients.send_replace((incarnation + 1, client)));
         }
     }
 }
 
-/// What an outcome says about the server.
-fn fate(outcome: Result<Published, PublishError>, is_closed: bool) -> Fate {
+/// The outcome for the record.
+fn outcome_of(outcome: Result<Published, PublishError>, is_closed: bool) -> Outcome {
     match outcome {
-        Ok(published) => Fate::Stored(published.cursor),
-        Err(PublishError::Unknown) if is_closed => Fate::Unknown,
-        Err(PublishError::Unknown) => Fate::Forgotten,
-        Err(_) => Fate::NotStored,
+        Ok(published) => Outcome::Stored(published.cursor),
+        Err(PublishError::Unknown) if is_closed => Outcome::Unknown,
+        Err(PublishError::Unknown) => Outcome::Forgotten,
+        Err(_) => Outcome::NotStored,
     }
 }
 
 /// The part of a program that reads a channel.
 struct Reader {
-    world: Arc<World>,
+    shared: Arc<Shared>,
     clients: watch::Receiver<(u32, Client)>,
-    again: Arc<Notify>,
+    resubscribe: Arc<Notify>,
     events: Events,
     max_waiting: usize,
     random: Rng,
-    /// What the program has stored.
+    /// The position that the program has stored.
     cursor: Option<Cursor>,
     is_finished: bool,
     log: Log,
@@ -317,7 +325,7 @@ struct Reader {
 
 impl Reader {
     async fn run(mut self) -> Log {
-        let mut phase = self.world.phase.clone();
+        let mut phase = self.shared.phase.clone();
         let mut subscription = self.subscribe();
         loop {
             let now = phase.borrow_and_update().clone();
@@ -327,24 +335,23 @@ impl Reader {
                 Phase::Publishing | Phase::Settling => {}
             }
             tokio::select! {
-                // What has arrived is not more urgent than anything else.
                 delivery = subscription.next() => {
                     let Some(delivery) = delivery else { break };
-                    if self.take(delivery, &subscription) {
+                    if self.record(delivery, &subscription) {
                         self.cursor = subscription.cursor().or(self.cursor);
                         if self.clients.changed().await.is_err() {
                             break;
                         }
                         subscription = self.subscribe();
                     }
-                    // Some readers are slow now and then, so that the server has to wait for them.
+                    // Some readers are slow now and then, so that the server has to hold messages back for them.
                     if self.max_waiting < 100 && self.random.u8(..100) == 0 && matches!(now, Phase::Publishing) {
                         sleep(Duration::from_millis(self.random.u64(..1_000))).await;
                     }
                 }
-                () = self.again.notified() => {
+                () = self.resubscribe.notified() => {
                     self.cursor = subscription.cursor().or(self.cursor);
-                    self.events.add(&self.world, Event::Resubscribed(self.log.channel));
+                    self.events.add(&self.shared, Event::Resubscribed(self.log.channel));
                     // A channel has at most one subscription.
                     drop(subscription);
                     subscription = self.subscribe();
@@ -352,9 +359,9 @@ impl Reader {
                 _ = phase.changed() => {}
             }
         }
-        // Nothing comes any more, or it is one message too many.
+        // Nothing more is expected; an additional message is recorded and is a violation.
         while let Some(Some(delivery)) = subscription.next().now_or_never() {
-            if self.take(delivery, &subscription) {
+            if self.record(delivery, &subscription) {
                 break;
             }
         }
@@ -362,19 +369,19 @@ impl Reader {
     }
 
     fn subscribe(&mut self) -> Subscription<Message> {
-        let (life, client) = self.clients.borrow_and_update().clone();
-        self.log.items.push(Item::Started { life });
+        let (incarnation, client) = self.clients.borrow_and_update().clone();
+        self.log.items.push(Item::Started { incarnation });
         let options = SubscribeOptions::default().max_waiting(self.max_waiting);
         let options = match self.cursor {
             Some(cursor) => options.from(cursor),
-            // From now on, and unlike `live` it reports when that is.
+            // From now on. Unlike `live`, this reports the position.
             None => options.last(0),
         };
-        client.subscribe_raw(&self.world.channels[self.log.channel], &options)
+        client.subscribe_raw(&self.shared.channels[self.log.channel], &options)
     }
 
-    /// Takes an item. Returns whether the client is over.
-    fn take(&mut self, delivery: Delivery<Message>, subscription: &Subscription<Message>) -> bool {
+    /// Records a delivery. Returns whether the client is closed.
+    fn record(&mut self, delivery: Delivery<Message>, subscription: &Subscription<Message>) -> bool {
         let item = match delivery {
             Delivery::Message(message) => {
                 let payload = match &message.value {
@@ -382,14 +389,14 @@ impl Reader {
                     Message::Binary(bytes) => bytes,
                     _ => &[][..],
                 };
-                // One that nobody has published.
+                // A payload without an id was never published.
                 let id = MessageId::from_payload(payload).unwrap_or(MessageId { client: u32::MAX, number: 0 });
                 Item::Message { cursor: message.cursor, id, is_own: message.is_own }
             }
             Delivery::Gap(gap) => Item::Gap { reason: gap.reason, cursor: gap.cursor },
             Delivery::CaughtUp if self.cursor.is_none() => {
                 self.cursor = subscription.cursor();
-                // A client that has been closed meanwhile does not know it. Where messages wait, the first of them says it.
+                // A client that has been closed meanwhile has no position. If messages wait, the first of them gives it.
                 let Some(cursor) = self.cursor else { return false };
                 Item::Established(cursor)
             }
@@ -408,8 +415,8 @@ impl Reader {
         });
         if !self.is_finished && position.is_some_and(|position| position.offset >= last.offset) {
             self.is_finished = true;
-            // Where nothing waits for it, the run is over.
-            let _ = self.world.finished.send(());
+            // The receiver is gone if the run is over.
+            let _ = self.shared.finished.send(());
         }
     }
 }

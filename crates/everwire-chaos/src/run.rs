@@ -1,3 +1,5 @@
+//! A run: it starts the server and the programs, injects faults, and checks the deliveries.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -8,49 +10,49 @@ use anyhow::{Context, Result};
 use clap::Args;
 use everwire::client::{Cursor, PublishOptions};
 use everwire::{Channel, Message};
-use everwire_test_client::{Direction, End, Flow, TcpProxy};
+use everwire_test_client::TcpProxy;
 use fastrand::Rng;
 use tempfile::TempDir;
-use tokio::sync::{Mutex, Notify, mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinError;
+use tokio::time::{Instant, timeout};
 
-use crate::oracle::{Fate, History, MessageId, Publish, Verdict};
-use crate::plan::{Fault, Plan};
+use crate::faults::{FaultInjector, Plan};
+use crate::oracle::{History, MessageId, Outcome, Publish, Verdict};
 use crate::process::Server;
-use crate::program::{Event, Phase, Program, World, builder};
+use crate::program::{Event, Phase, Program, Shared, builder};
 
-/// The most that is printed of what happened to a client.
+/// The most events of a client that a report prints.
 const EVENTS_SHOWN: usize = 40;
 
-/// What a run does.
+/// The options of a run.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The program of the server, which is everwire-server
+    /// The server program, everwire-server
     #[arg(long, value_name = "FILE")]
     pub server: PathBuf,
-    /// How long there are faults
+    /// Seconds of faults
     #[arg(long, default_value_t = 300)]
     pub seconds: u64,
-    /// Programs, with a client each
+    /// Programs, each with a client
     #[arg(long, default_value_t = 200)]
     pub clients: u32,
     /// Channels; each client subscribes to four of them, and publishes to all
     #[arg(long, default_value_t = 40)]
     pub channels: usize,
-    /// Messages a second, of all clients together
+    /// Messages per second, of all clients together
     #[arg(long, default_value_t = 200.0)]
     pub messages: f64,
-    /// Faults a second
+    /// Faults per second
     #[arg(long, default_value_t = 10.0)]
     pub faults: f64,
-    /// Seconds that everything may take to arrive after the last fault
+    /// Seconds that deliveries may take after the last fault
     #[arg(long, default_value_t = 60)]
     pub patience: u64,
-    /// Chooses the faults, their times and what clients publish [default: another one each time]
+    /// Determines the faults, their times and the publishes [default: random]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Print each fault when it strikes
+    /// Print each fault when it is injected
     #[arg(long)]
     pub verbose: bool,
     /// More flags for the server
@@ -61,10 +63,10 @@ pub struct Options {
 /// The channels that a client subscribes to.
 const SUBSCRIPTIONS: usize = 4;
 
-/// Short, so that a dead connection is noticed while the run goes on.
+/// Short, so that dead connections are detected during the run.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// A run before its faults begin: the server listens behind the network.
+/// A run before its faults begin: the server listens behind the proxy.
 #[derive(Debug)]
 pub struct Run {
     options: Options,
@@ -76,36 +78,36 @@ pub struct Run {
     url: String,
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
-    /// What chose the faults.
+    /// The seed of the faults.
     pub seed: u64,
-    /// How many faults there were of each kind.
+    /// The number of faults of each kind.
     pub faults: BTreeMap<&'static str, u64>,
-    /// What was wrong.
+    /// The result of checking the deliveries.
     pub verdict: Verdict,
-    /// How often the server has panicked. It may go on, but not as it should.
+    /// How often the server has panicked. A panic is a failure even if the server continues.
     pub panics: usize,
-    /// What happened to the clients that the violations name, and when.
+    /// The events of the clients that the violations name.
     events: BTreeMap<u32, Vec<(Duration, Event)>>,
-    /// Where the journal and the log of the server were left, if something was wrong.
+    /// Where the journal and the log of the server were kept, if the run failed.
     pub kept: Option<PathBuf>,
 }
 
 impl Report {
-    /// Whether nothing was wrong.
+    /// Whether the run passed.
     pub fn is_good(&self) -> bool {
         self.verdict.is_good() && self.panics == 0
     }
 
-    /// How many faults there were.
+    /// The number of faults.
     pub fn faults(&self) -> u64 {
         self.faults.values().sum()
     }
 }
 
-/// The violations with what happened to their clients, then the counts, one a line.
+/// The violations with the events of their clients, then the counts, one per line.
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, faults, verdict, panics, events, kept } = self;
@@ -130,7 +132,7 @@ impl fmt::Display for Report {
 }
 
 impl Run {
-    /// Starts the server and the network before it.
+    /// Starts the server and the proxy in front of it.
     ///
     /// # Errors
     /// The server does not start, or there is no free port.
@@ -143,17 +145,17 @@ impl Run {
         Ok(Self { options, seed, directory, network, server, url })
     }
 
-    /// What chooses the faults.
+    /// The seed of the faults.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// Where the clients will connect to.
+    /// The address for the clients.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Has the clients connect to another address, which has to lead to [`url`](Self::url).
+    /// Has the clients connect to another address, which must lead to [`url`](Self::url).
     #[must_use]
     pub fn with_url(mut self, url: String) -> Self {
         self.url = url;
@@ -163,7 +165,7 @@ impl Run {
     /// Runs to the end.
     ///
     /// # Errors
-    /// The server ends by itself, or does not start again.
+    /// The server exits by itself, or does not start again.
     pub async fn finish(self) -> Result<Report> {
         let Self { options, seed, directory, network, server, url } = self;
         let patience = Duration::from_secs(options.patience);
@@ -171,7 +173,7 @@ impl Run {
             (0..options.channels).map(|number| Channel::named(format!("chaos/{number}"))).collect();
         let (phases, phase) = watch::channel(Phase::Publishing);
         let (finished, mut finishes) = mpsc::unbounded_channel();
-        let world = Arc::new(World {
+        let shared = Arc::new(Shared {
             url,
             channels,
             messages_per_second: options.messages / f64::from(options.clients),
@@ -184,22 +186,14 @@ impl Run {
         let mut programs = Vec::new();
         for id in 0..options.clients {
             let subscribed = random.choose_multiple(0..options.channels, SUBSCRIPTIONS);
-            programs.push(Program::start(&world, id, &subscribed, random.fork())?);
+            programs.push(Program::start(&shared, id, &subscribed, random.fork())?);
         }
 
-        let strikes = Strikes {
-            network: Arc::clone(&network),
-            world: Arc::clone(&world),
-            is_verbose: options.verbose,
-            server: Arc::new(Mutex::new(server)),
-            struck: BTreeMap::new(),
-            lasting: JoinSet::new(),
-            server_faults: JoinSet::new(),
-        };
+        let injector = FaultInjector::new(Arc::clone(&network), Arc::clone(&shared), server, options.verbose);
         let plan = Plan::new(seed, options.faults);
-        let (faults, server) = strikes.run(plan, &programs, Duration::from_secs(options.seconds)).await?;
+        let (faults, server) = injector.run(plan, &programs, Duration::from_secs(options.seconds)).await?;
 
-        // The network is whole, and the server stays.
+        // From here on there are no faults.
         phases.send_replace(Phase::Settling);
         let settling = timeout(patience, async {
             for program in &mut programs {
@@ -207,9 +201,9 @@ impl Run {
             }
             Ok(())
         });
-        // What has no outcome is in the verdict.
+        // A publish without an outcome is a violation in the verdict.
         settling.await.unwrap_or(Ok::<_, JoinError>(()))?;
-        let (last, publishes) = publish_last(&world, options.clients, patience).await?;
+        let (last, publishes) = publish_last(&shared, options.clients, patience).await?;
         phases.send_replace(Phase::Reading(Arc::new(last.clone())));
         let mut unfinished = options.clients as usize * SUBSCRIPTIONS.min(options.channels);
         let all_finished = timeout(patience, async {
@@ -217,20 +211,20 @@ impl Run {
                 unfinished -= 1;
             }
         });
-        // Those that have not finished are in the verdict.
+        // A subscription that has not finished is a violation in the verdict.
         let _ = all_finished.await;
         phases.send_replace(Phase::Over);
 
         let mut history = History { publishes, last, ..History::default() };
         let mut events = BTreeMap::new();
         for (id, program) in (0..).zip(programs) {
-            let deeds = program.end().await?;
-            history.publishes.extend(deeds.publishes);
-            history.logs.extend(deeds.logs);
-            history.replaced.extend(deeds.events.iter().filter(|(_, event)| event.is_replacement()).map(|_| id));
-            events.insert(id, deeds.events);
+            let record = program.end().await?;
+            history.publishes.extend(record.publishes);
+            history.logs.extend(record.logs);
+            history.replaced.extend(record.events.iter().filter(|(_, event)| event.is_replacement()).map(|_| id));
+            events.insert(id, record.events);
         }
-        let verdict = history.judge();
+        let verdict = history.check();
         events.retain(|id, _| verdict.violations.iter().any(|violation| violation.client == *id));
         let mut server = server.lock().await;
         server.check()?;
@@ -240,135 +234,16 @@ impl Run {
     }
 }
 
-/// Publishes a message to each channel, after which nothing comes. Returns their positions.
-async fn publish_last(world: &World, id: u32, patience: Duration) -> Result<(Vec<Cursor>, Vec<Publish>)> {
-    let client = builder(&world.url).connect()?;
+/// Publishes the last message of each channel. Returns their positions.
+async fn publish_last(shared: &Shared, id: u32, patience: Duration) -> Result<(Vec<Cursor>, Vec<Publish>)> {
+    let client = builder(&shared.url).connect()?;
     let (mut last, mut publishes) = (Vec::new(), Vec::new());
-    for (index, channel) in world.channels.iter().enumerate() {
+    for (index, channel) in shared.channels.iter().enumerate() {
         let id = MessageId { client: id, number: index as u32 + 1 };
         let publishing = client.publish_raw(channel, id.to_payload(0), PublishOptions::default());
         let published = timeout(patience, publishing).await.context("the last messages were not acknowledged")??;
         last.push(published.cursor);
-        publishes.push(Publish { id, channel: index, life: 0, fate: Fate::Stored(published.cursor) });
+        publishes.push(Publish { id, channel: index, incarnation: 0, outcome: Outcome::Stored(published.cursor) });
     }
     Ok((last, publishes))
-}
-
-/// Carries out the faults of a plan.
-struct Strikes {
-    network: Arc<TcpProxy>,
-    world: Arc<World>,
-    is_verbose: bool,
-    /// Locked by the fault that it has.
-    server: Arc<Mutex<Server>>,
-    struck: BTreeMap<&'static str, u64>,
-    /// Faults of the network that end after a while.
-    lasting: JoinSet<()>,
-    server_faults: JoinSet<Result<()>>,
-}
-
-impl Strikes {
-    async fn run(
-        mut self,
-        plan: Plan,
-        programs: &[Program],
-        period: Duration,
-    ) -> Result<(BTreeMap<&'static str, u64>, Arc<Mutex<Server>>)> {
-        let end = self.world.began + period;
-        let mut at = self.world.began;
-        for (wait, fault) in plan {
-            at += wait;
-            if at > end {
-                break;
-            }
-            sleep_until(at).await;
-            while let Some(ended) = self.server_faults.try_join_next() {
-                ended??;
-            }
-            let name = fault.name();
-            let shown = self.is_verbose.then(|| format!("{fault:?}"));
-            if self.strike(fault, programs) {
-                *self.struck.entry(name).or_default() += 1;
-                if let Some(shown) = shown {
-                    println!("{:.3} {shown}", self.world.began.elapsed().as_secs_f64());
-                }
-            }
-        }
-        sleep_until(end).await;
-        self.lasting.shutdown().await;
-        self.network.refuse(false);
-        for connection in self.network.connections() {
-            connection.set_flows(Flow::Open);
-        }
-        while let Some(ended) = self.server_faults.join_next().await {
-            ended??;
-        }
-        Ok((self.struck, self.server))
-    }
-
-    /// Returns whether there was something to strike.
-    fn strike(&mut self, fault: Fault, programs: &[Program]) -> bool {
-        let connections = self.network.connections();
-        let picked = |pick: usize| pick.checked_rem(connections.len()).and_then(|index| connections.get(index));
-        let program = |pick: usize| pick.checked_rem(programs.len()).and_then(|index| programs.get(index));
-        match fault {
-            Fault::End { pick, client, server } => return picked(pick).is_some_and(|it| it.end(client, server)),
-            Fault::EndAll(end) => {
-                return connections.iter().filter(|connection| connection.end(end, end)).count() > 0;
-            }
-            Fault::Stall { pick, only, period, is_reset } => {
-                let Some(connection) = picked(pick).cloned() else { return false };
-                let directions = only.map_or(vec![Direction::ToServer, Direction::ToClient], |only| vec![only]);
-                self.lasting.spawn(async move {
-                    let set = |flow| directions.iter().for_each(|direction| connection.set_flow(*direction, flow));
-                    set(Flow::Stalled);
-                    sleep(period).await;
-                    if is_reset {
-                        connection.end(End::Reset, End::Reset);
-                    }
-                    set(Flow::Open);
-                });
-            }
-            Fault::Slow { pick, bytes, pause, period } => {
-                let Some(connection) = picked(pick).cloned() else { return false };
-                self.lasting.spawn(async move {
-                    connection.set_flows(Flow::Slow { bytes, pause });
-                    sleep(period).await;
-                    connection.set_flows(Flow::Open);
-                });
-            }
-            Fault::Refuse(period) => {
-                let network = Arc::clone(&self.network);
-                network.refuse(true);
-                self.lasting.spawn(async move {
-                    sleep(period).await;
-                    network.refuse(false);
-                });
-            }
-            Fault::Kill { after_publish, delay, down } => {
-                let Ok(mut server) = Arc::clone(&self.server).try_lock_owned() else { return false };
-                let (network, world) = (Arc::clone(&self.network), Arc::clone(&self.world));
-                self.server_faults.spawn(async move {
-                    if after_publish {
-                        // There is none for a while where the clients have lost their connections.
-                        let _ = timeout(Duration::from_secs(1), world.published.notified()).await;
-                    }
-                    sleep(delay).await;
-                    server.kill(down).await?;
-                    network.set_target(server.address());
-                    Ok(())
-                });
-            }
-            Fault::Freeze(period) => {
-                let Ok(mut server) = Arc::clone(&self.server).try_lock_owned() else { return false };
-                self.server_faults.spawn(async move { server.freeze(period).await });
-            }
-            Fault::Restart(pick) => return program(pick).map(Program::restart).is_some(),
-            Fault::Resubscribe(pick) => {
-                return program(pick).map(|program| program.resubscribe(pick / programs.len())).is_some();
-            }
-            Fault::Reconnect(pick) => return program(pick).map(Program::reconnect).is_some(),
-        }
-        true
-    }
 }
