@@ -1,11 +1,10 @@
 import { expect, type Locator, type Page } from "@playwright/test";
 import { Line } from "./line.ts";
 
-/** What the figures showed at one moment. */
+/** The figures of one render. */
 interface Shown {
-  /** The connections that were open. */
   readonly open: number;
-  /** The pings that had come back. */
+  /** The pings answered so far. */
   readonly total: number;
 }
 
@@ -36,7 +35,7 @@ export class ThroughputPage {
   async run(connections: number): Promise<void> {
     await this.connections.fill(String(connections));
     await this.start.click();
-    await expect.poll(() => this.number("Connections open"), { timeout: 60_000 }).toBe(connections);
+    await expect.poll(() => this.number("Open connections"), { timeout: 60_000 }).toBe(connections);
   }
 
   figure(name: string): Locator {
@@ -49,22 +48,22 @@ export class ThroughputPage {
     return Number.parseFloat(shown.replaceAll(",", ""));
   }
 
-  /** How many pings came back so far. */
+  /** The pings answered so far. */
   async total(): Promise<number> {
-    const shown = await this.figure("Pings a second").getByRole("definition").last().innerText();
+    const shown = await this.figure("Pings per second").getByRole("definition").last().innerText();
     return Number.parseFloat(shown.replaceAll(",", ""));
   }
 
-  /** Follows the figures of a measurement from now on, draw by draw: also what is gone again before a test could look. */
+  /** Records the figures at each render from now on, also values that change again before a test could read them. */
   async follow(): Promise<() => Promise<Shown[]>> {
     const seen = await this.page.locator(".throughput-figures").evaluateHandle((figures) => {
       const seen: Shown[] = [];
-      const told = (name: string) => {
+      const numbers = (name: string) => {
         const figure = [...figures.children].find((figure) => figure.firstElementChild?.textContent === name);
-        return [...(figure?.querySelectorAll("dd") ?? [])].map((told) => parseFloat(told.innerText.replaceAll(",", "")));
+        return [...(figure?.querySelectorAll("dd") ?? [])].map((shown) => parseFloat(shown.innerText.replaceAll(",", "")));
       };
       const look = () => {
-        const [[open], [, total]] = [told("Connections open"), told("Pings a second")];
+        const [[open], [, total]] = [numbers("Open connections"), numbers("Pings per second")];
         seen.push({ open: open ?? NaN, total: total ?? NaN });
       };
       new MutationObserver(look).observe(figures, { subtree: true, childList: true, characterData: true });

@@ -9,11 +9,11 @@ test.describe("the throughput check", () => {
     const throughput = await ThroughputPage.visit(page);
     await throughput.run(200);
     await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(200);
-    await expect.poll(() => throughput.number("Pings a second")).toBeGreaterThan(100);
+    await expect.poll(() => throughput.number("Pings per second")).toBeGreaterThan(100);
     await expect(throughput.figure("Round trip, p50")).toContainText(/\d m?s/);
     await expect(throughput.figure("Round trip, p99")).toContainText(/\d m?s/);
     await expect(throughput.figure("Each connection")).toContainText(/\d – \d/);
-    // What a visitor does still gets through: the page is busy, not stuck.
+    // The page is busy but still responds.
     await page.getByRole("button", { name: /^Use (dark|light) colours/ }).click({ timeout: 30_000 });
 
     await throughput.stop.click();
@@ -21,7 +21,7 @@ test.describe("the throughput check", () => {
     await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(0);
     const [counted, received] = [await throughput.total(), await receivedBy(companion.address, "/echo")];
     expect(counted).toBeGreaterThan(200);
-    // The pings of the page's own connection's heartbeat, and what was under way at the end.
+    // The difference: the heartbeat pings of the page's own connection, and the pings in flight at the end.
     expect(Math.abs(received - counted), `${counted} of ${received}`).toBeLessThanOrEqual(250);
   });
 
@@ -33,7 +33,7 @@ test.describe("the throughput check", () => {
     await expect.poll(() => connectionsOf(companion.address, "/echo")).toBe(0);
   });
 
-  test("counts with more pings under way, and starts anew each time", async ({ page, companion }) => {
+  test("keeps several pings in flight, and starts each run from zero", async ({ page, companion }) => {
     const throughput = await ThroughputPage.visit(page);
     const ends = async () => {
       await throughput.stop.click();
@@ -43,52 +43,52 @@ test.describe("the throughput check", () => {
     await throughput.run(1);
     await expect.poll(() => throughput.total()).toBeGreaterThan(1_000);
     const before = await ends();
-    await page.getByLabel("Pings under way").fill("10");
+    await page.getByLabel("Pings in flight").fill("10");
     await throughput.run(2);
     await expect.poll(() => throughput.number("Each connection")).toBeGreaterThan(0);
     const after = await ends();
-    expect(await throughput.total(), "the second run begins at nothing").toBeLessThanOrEqual(after - before);
+    expect(await throughput.total(), "the second run starts from zero").toBeLessThanOrEqual(after - before);
   });
 
-  test("says which connections failed and why, and heals", async ({ page, companion, errors }) => {
+  test("shows which connections failed and why, and recovers", async ({ page, companion, errors }) => {
     errors.expectLostConnections();
     const throughput = await ThroughputPage.visit(page);
     await throughput.run(5);
     await companion.kill();
-    const failures = page.getByRole("region", { name: "Connections that failed" });
-    await expect(failures).toContainText("dials again");
+    const failures = page.getByRole("region", { name: "Failed connections" });
+    await expect(failures).toContainText("reconnecting");
     await expect(failures).toContainText("The connection broke off.");
     await companion.restart();
-    await expect.poll(() => throughput.number("Connections open"), { timeout: 60_000 }).toBe(5);
+    await expect.poll(() => throughput.number("Open connections"), { timeout: 60_000 }).toBe(5);
     await expect(failures).toContainText("None.");
   });
 
-  test("goes on with the others when its first connection is cut", async ({ page, errors }) => {
+  test("continues on the other connections when the first is cut", async ({ page, errors }) => {
     errors.expectLostConnections();
     const throughput = await ThroughputPage.visit(page);
     await throughput.run(3);
     const shown = await throughput.follow();
     await throughput.line.break("Refuse");
-    // It may be back after half a second.
+    // It may reconnect within half a second.
     const open = async () => (await shown()).map(({ open }) => open).join(" ");
     await expect.poll(open, { timeout: 60_000 }).toMatch(/\b2( 2)* 3/);
     const seen = await shown();
     const down = seen.findIndex(({ open }) => open === 2);
     const back = seen.findIndex(({ open }, index) => index > down && open === 3);
-    expect(seen[back]?.total, "pings of the others meanwhile").toBeGreaterThan(seen[down]?.total ?? NaN);
+    expect(seen[back]?.total, "pings of the others in the meantime").toBeGreaterThan(seen[down]?.total ?? NaN);
   });
 
-  test("takes only what it can do", async ({ page }) => {
+  test("accepts only a load that a page can handle", async ({ page }) => {
     const throughput = await ThroughputPage.visit(page);
     await throughput.connections.fill("201");
     await expect(page.getByText("Open from 1 to 200 connections.")).toBeVisible();
     await expect(throughput.start).toBeDisabled();
     await throughput.connections.fill("200");
-    await page.getByLabel("Pings under way").fill("100");
-    await page.getByLabel("Bytes a ping").fill("65536");
-    await expect(page.getByText("That would be 1.3 GB under way at once: make it 8.0 MB at most.")).toBeVisible();
+    await page.getByLabel("Pings in flight").fill("100");
+    await page.getByLabel("Bytes per ping").fill("65536");
+    await expect(page.getByText("That would be 1.3 GB in flight at once. The limit is 8.0 MB.")).toBeVisible();
     await expect(throughput.start).toBeDisabled();
-    await page.getByLabel("Bytes a ping").fill("16");
+    await page.getByLabel("Bytes per ping").fill("16");
     await page.getByRole("button", { name: "50 connections", exact: true }).click();
     await expect(throughput.connections).toHaveValue("50");
     const slider = page.getByRole("slider", { name: "Connections, as a slider" });
@@ -119,7 +119,7 @@ test.describe("the throughput check", () => {
     expect(await page.evaluate(() => (globalThis as unknown as { labels: { cut: string[] } }).labels.cut)).toEqual([]);
   });
 
-  test("is for everybody on every device", async ({ page }) => {
+  test("is usable by everyone on every device", async ({ page }) => {
     const throughput = await ThroughputPage.visit(page);
     await throughput.run(50);
     await expect.poll(() => throughput.total()).toBeGreaterThan(1_000);

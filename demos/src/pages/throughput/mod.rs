@@ -1,23 +1,18 @@
 //! The throughput check: pings counted per second, over as many connections as the visitor opens.
 //!
 //! # Layout
-//! - [`choice`]: what the visitor asks for
-//! - [`pinger`]: one connection: what it sends and when, and what it has counted; [`allowance`]: how fast it may
-//! - [`fleet`]: all connections of a run, dialled a few at a time
-//! - [`tally`]: what they count together
-//! - [`pauses`]: how long the page was busy in one go
-//! - [`page`], [`controls`], [`figures`], [`spread`], [`failures`]: what is seen
+//! - [`load_profile`]: how many connections, how many pings in flight on each, how large
+//! - [`pinger`]: one connection without I/O: which pings are due, at what rate, and what it has counted
+//! - [`connection_pool`]: all connections of a run, opened a few at a time
+//! - [`statistics`]: what the connections count together, and how long the page was not drawn
+//! - [`page`], [`controls`], [`results`]: the views
 
-mod allowance;
-mod choice;
+mod connection_pool;
 mod controls;
-mod failures;
-mod figures;
-mod fleet;
+mod load_profile;
 mod page;
-mod pauses;
 mod pinger;
-mod spread;
-mod tally;
+mod results;
+mod statistics;
 
 pub(crate) use page::ThroughputPage;
