@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { expect, type Locator, type Page } from "@playwright/test";
 import { Line } from "./line.ts";
 
-/** A file as a visitor picks it. */
+/** A file for a visitor to pick. */
 export interface Picked {
   readonly name: string;
   readonly mimeType: string;
@@ -20,7 +20,7 @@ export function fileOf(name: string, size: number): Picked {
   return { name, mimeType: "application/octet-stream", buffer };
 }
 
-/** A size with which a file is under way for fifteen seconds over a slow line, whatever a busy machine makes of a visitor's steps. */
+/** The size of a file that takes fifteen seconds over a slow connection: long enough for a test to act meanwhile, also on a busy machine. */
 export const large = 80_000_000;
 
 /**
@@ -50,11 +50,11 @@ export class FilesPage {
   readonly input: Locator;
   readonly dropZone: Locator;
   readonly transfers: Locator;
-  /** What everybody can fetch. */
+  /** The files on the server, which everyone can download. */
   readonly stored: Locator;
-  /** What an earlier visit left unfinished. */
-  readonly left: Locator;
-  /** What a screen reader says by itself. */
+  /** The uploads that an earlier visit left unfinished. */
+  readonly unfinished: Locator;
+  /** The announcements for screen readers. */
   readonly announcement: Locator;
 
   constructor(page: Page) {
@@ -63,12 +63,12 @@ export class FilesPage {
     this.input = page.getByLabel("Choose files");
     this.dropZone = page.locator(".files-drop");
     this.transfers = page.getByRole("region", { name: "Your files" }).getByRole("listitem");
-    this.stored = page.getByRole("region", { name: "To fetch" }).getByRole("listitem");
-    this.left = page.locator(".files-left");
+    this.stored = page.getByRole("region", { name: "Shared files" }).getByRole("listitem");
+    this.unfinished = page.locator(".files-left");
     this.announcement = page.locator("main p[role=status].visually-hidden");
   }
 
-  /** Opens the page, and waits until it knows what there is. */
+  /** Opens the page, and waits for the server's list. */
   static async visit(page: Page): Promise<FilesPage> {
     const files = new FilesPage(page);
     await page.goto("/files");
@@ -103,12 +103,12 @@ export class FilesPage {
     return new Transfer(this.transfers.filter({ has: this.page.getByTitle(name, { exact: true }) }));
   }
 
-  /** The link that fetches a file. */
+  /** The download link of a file. */
   link(name: string): Locator {
     return this.stored.filter({ has: this.page.getByTitle(name, { exact: true }) }).getByRole("link");
   }
 
-  /** Fetches a file by its link, as another program does. */
+  /** Downloads a file by its link, as another program does. */
   async fetch(name: string): Promise<Buffer> {
     const address = await this.link(name).getAttribute("href");
     const answer = await this.page.request.get(String(address));
@@ -116,24 +116,24 @@ export class FilesPage {
     return answer.body();
   }
 
-  /** Asserts that the server gives out what is in the file at a path. */
-  async gives(path: string): Promise<void> {
+  /** Asserts that the server has exactly the file at a path. */
+  async matches(path: string): Promise<void> {
     expect(sha256(await this.fetch(basename(path)))).toBe(sha256(await readFile(path)));
   }
 
-  /** Sends the file at a path so slowly that a visitor can act meanwhile, and waits until a part of it has arrived. */
+  /** Sends the file at a path so slowly that a test can act meanwhile, and waits until the server has a part of it. */
   async sendSlowly(path: string): Promise<Transfer> {
     await this.line.break("Slow it down");
     await expect(this.line.notice).toContainText("Messages come 800 ms late");
     await this.line.open();
-    // By its path, since the bytes of a large file would take longer to the browser than to the server.
+    // By its path, since passing the bytes of a large file to the browser takes longer than sending them to the server.
     await this.input.setInputFiles(path);
     const transfer = this.transfer(basename(path));
     await transfer.reaches(4);
     return transfer;
   }
 
-  /** Has the server hold nothing back any more. */
+  /** Ends the slow connection. */
   async restore(): Promise<void> {
     await this.line.notice.getByRole("button", { name: "Restore the connection" }).click();
     await this.line.open();
@@ -141,7 +141,7 @@ export class FilesPage {
 }
 
 /** What a visitor can do with a file. */
-type Action = "Pause" | "Resume" | "Cancel" | "Send again" | "Dismiss";
+type Action = "Pause" | "Resume" | "Cancel" | "Retry" | "Dismiss";
 
 /** One file that is sent. */
 export class Transfer {
@@ -157,8 +157,8 @@ export class Transfer {
     this.notice = row.locator(".notice");
   }
 
-  button(words: Action): Locator {
-    return this.row.getByRole("button", { name: new RegExp(`^${words}`) });
+  button(label: Action): Locator {
+    return this.row.getByRole("button", { name: new RegExp(`^${label}`) });
   }
 
   async press(button: Action): Promise<void> {
@@ -170,12 +170,12 @@ export class Transfer {
     return Number(await this.bar.getAttribute("aria-valuenow"));
   }
 
-  /** Waits until the server has so many percent. */
+  /** Waits until the server has this many percent. */
   async reaches(percent: number): Promise<void> {
     await expect.poll(() => this.percent()).toBeGreaterThanOrEqual(percent);
   }
 
-  async arrives(): Promise<void> {
-    await expect(this.tag).toHaveText("Arrived", { timeout: 120_000 });
+  async completes(): Promise<void> {
+    await expect(this.tag).toHaveText("Complete", { timeout: 120_000 });
   }
 }

@@ -109,7 +109,7 @@ export const demos: readonly Demo[] = [
       const files = new FilesPage(page);
       const name = `alive-${await files.transfers.count()}.txt`;
       await files.pick(fileOf(name, 100));
-      await files.transfer(name).arrives();
+      await files.transfer(name).completes();
     },
   },
 ];

@@ -2,17 +2,17 @@ import { FilesPage, fileOf, large, makeFile } from "../support/files-page.ts";
 import { tryLooks } from "../support/looks.ts";
 import { expect, test } from "../support/test.ts";
 
-test.describe("on phone and desktop, light and dark, everybody can use", () => {
+test.describe("on phone and desktop, light and dark, everyone can use", () => {
   test.use({ serverFlags: ["--max-file-bytes", "1073741824"] });
 
   test("the file transfer", async ({ page, visitor }, info) => {
     const bo = await FilesPage.visit(await visitor());
     await bo.pick(fileOf("Protokoll der Jahresversammlung mit allen Anlagen 2026.pdf", 2_345_678));
-    await bo.transfer("Protokoll der Jahresversammlung mit allen Anlagen 2026.pdf").arrives();
+    await bo.transfer("Protokoll der Jahresversammlung mit allen Anlagen 2026.pdf").completes();
 
     const files = await FilesPage.visit(page);
     await files.pick(fileOf("notes.txt", 1_234));
-    await files.transfer("notes.txt").arrives();
+    await files.transfer("notes.txt").completes();
     await files.pick(fileOf("CON.txt", 10));
     await expect(files.transfer("CON.txt").notice).toBeVisible();
     const paused = await files.sendSlowly(await makeFile(info.outputPath("recording-2026-11-20.flac")));
@@ -25,7 +25,7 @@ test.describe("on phone and desktop, light and dark, everybody can use", () => {
     await tryLooks(page, "files");
   });
 
-  test("the file transfer before there is anything", async ({ page }) => {
+  test("the empty file transfer", async ({ page }) => {
     await FilesPage.visit(page);
     await tryLooks(page, "files-empty");
   });

@@ -3,13 +3,13 @@ import { tabTo } from "../support/keyboard.ts";
 import { expect, test } from "../support/test.ts";
 
 test.describe("file transfer", () => {
-  test("sends what is picked, and gives it out byte for byte", async ({ page }) => {
+  test("sends a picked file, which downloads byte for byte", async ({ page }) => {
     const files = await FilesPage.visit(page);
     const file = fileOf("Müllers Bericht (2).bin", 3_000_001);
     await files.pick(file);
-    await files.transfer(file.name).arrives();
-    await expect(files.transfer(file.name).row).toContainText(`SHA-256 ${sha256(file.buffer).slice(0, 12)}… is equal`);
-    await expect(files.announcement).toHaveText(`${file.name} has arrived, and the checksum is equal.`);
+    await files.transfer(file.name).completes();
+    await expect(files.transfer(file.name).row).toContainText(`SHA-256 ${sha256(file.buffer).slice(0, 12)}… matches`);
+    await expect(files.announcement).toHaveText(`${file.name} was uploaded, and the checksum matches.`);
     expect(sha256(await files.fetch(file.name))).toBe(sha256(file.buffer));
 
     const download = page.waitForEvent("download");
@@ -17,21 +17,21 @@ test.describe("file transfer", () => {
     expect((await download).suggestedFilename()).toBe(file.name);
   });
 
-  test("sends several that are dropped, one after another", async ({ page }) => {
+  test("sends several dropped files, one after another", async ({ page }) => {
     const files = await FilesPage.visit(page);
     const dropped = [fileOf("a.bin", 700_000), fileOf("empty.txt", 0), fileOf("b.txt", 5)];
     await files.drop(...dropped);
     for (const { name, buffer } of dropped) {
-      await files.transfer(name).arrives();
+      await files.transfer(name).completes();
       expect(sha256(await files.fetch(name))).toBe(sha256(buffer));
     }
   });
 
-  test("shows a second visitor what came before and what comes now", async ({ page, visitor }) => {
+  test("shows a second visitor earlier and new files", async ({ page, visitor }) => {
     const ann = await FilesPage.visit(page);
     const [before, now] = [fileOf("before.bin", 1_000), fileOf("now.bin", 2_000)];
     await ann.pick(before);
-    await ann.transfer(before.name).arrives();
+    await ann.transfer(before.name).completes();
 
     const bo = await FilesPage.visit(await visitor());
     await expect(bo.stored).toHaveCount(1);
@@ -45,7 +45,7 @@ test.describe("file transfer", () => {
     await expect(bo.link(now.name)).toHaveCount(0);
   });
 
-  test("pauses where it is and resumes from there", async ({ page }, info) => {
+  test("pauses and resumes at the same place", async ({ page }, info) => {
     test.setTimeout(180_000);
     const path = await makeFile(info.outputPath("large.bin"));
     const files = await FilesPage.visit(page);
@@ -53,31 +53,31 @@ test.describe("file transfer", () => {
     await transfer.press("Pause");
     await expect(transfer.tag).toHaveText("Paused");
     const at = await transfer.percent();
-    // Another file takes its turn, and so time passes.
+    // Another file is sent, so that time passes.
     const other = fileOf("small.bin", 100);
     await files.pick(other);
-    await files.transfer(other.name).arrives();
+    await files.transfer(other.name).completes();
     expect(await transfer.percent()).toBe(at);
 
     await files.restore();
     await transfer.press("Resume");
-    await transfer.arrives();
-    await files.gives(path);
+    await transfer.completes();
+    await files.matches(path);
   });
 
-  test("cancels, and leaves nothing behind", async ({ page }, info) => {
+  test("cancels and leaves nothing behind", async ({ page }, info) => {
     const files = await FilesPage.visit(page);
     const transfer = await files.sendSlowly(await makeFile(info.outputPath("unwanted.bin")));
     await transfer.press("Cancel");
     await expect(transfer.row).toHaveCount(0);
     await expect(files.stored).toHaveCount(0);
-    await expect(files.left).toHaveCount(0);
+    await expect(files.unfinished).toHaveCount(0);
     await page.reload();
     await files.ready();
-    await expect(files.left).toHaveCount(0);
+    await expect(files.unfinished).toHaveCount(0);
   });
 
-  test("asks before it is left while something is under way, and not otherwise", async ({ page }, info) => {
+  test("asks before the page is closed only while a file is being sent", async ({ page }, info) => {
     const files = await FilesPage.visit(page);
     const asked: string[] = [];
     page.on("dialog", async (dialog) => {
@@ -94,7 +94,7 @@ test.describe("file transfer", () => {
     expect(asked).toEqual(["beforeunload"]);
   });
 
-  test("asks before another page is shown while something is under way, and not otherwise", async ({ page }, info) => {
+  test("asks before another page is shown only while a file is being sent", async ({ page }, info) => {
     await page.goto("/");
     const link = (name: string) => page.getByRole("navigation").getByRole("link", { name, exact: true });
     await link("Files").click();
@@ -112,7 +112,7 @@ test.describe("file transfer", () => {
       await expect(page).toHaveURL(/\/files$/);
       await expect(transfer.row).toBeVisible();
     }
-    // It has gone on meanwhile.
+    // The transfer has continued meanwhile.
     await transfer.reaches((await transfer.percent()) + 1);
 
     const asked: string[] = [];
@@ -125,17 +125,17 @@ test.describe("file transfer", () => {
     expect(asked).toEqual(["confirm"]);
     await page.goBack();
     await files.ready();
-    expect(asked, "nothing is under way any more").toEqual(["confirm"]);
+    expect(asked, "nothing is being sent any more").toEqual(["confirm"]);
   });
 
-  test("keeps the focus where somebody without a mouse acts", async ({ page }, info) => {
+  test("keeps the focus where a keyboard user acts", async ({ page }, info) => {
     const files = await FilesPage.visit(page);
     const transfer = await files.sendSlowly(await makeFile(info.outputPath("large.bin"), 2 * large));
     const next = files.transfer("next.bin");
     await files.input.setInputFiles(await makeFile(info.outputPath("next.bin"), 2 * large));
     await transfer.button("Pause").focus();
     await page.keyboard.press("Enter");
-    // The next file stands above it now.
+    // The next file is listed above it now.
     await expect(next.tag).toHaveText("Sending");
     await expect(transfer.button("Resume")).toBeFocused();
     await page.keyboard.press("Enter");
@@ -150,13 +150,13 @@ test.describe("file transfer", () => {
     await expect(files.input).toBeFocused();
   });
 
-  test("is used without a mouse", async ({ page }) => {
+  test("works without a mouse", async ({ page }) => {
     const files = await FilesPage.visit(page);
     await tabTo(page, files.input);
     const chooser = page.waitForEvent("filechooser");
     await page.keyboard.press("Enter");
     await (await chooser).setFiles(fileOf("typed.txt", 20));
-    await files.transfer("typed.txt").arrives();
+    await files.transfer("typed.txt").completes();
     await tabTo(page, files.link("typed.txt"));
     const download = page.waitForEvent("download");
     await page.keyboard.press("Enter");

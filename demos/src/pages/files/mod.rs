@@ -1,28 +1,22 @@
-//! File transfer: a file in binary chunks under backpressure, resumed where it stopped.
+//! File transfer: files in binary chunks under backpressure, resumed where they stopped.
 //!
-//! It has a socket of its own with an acknowledged stream, and no channel: chunks go to one receiver, which says how many more it takes and
-//! which byte comes next. A channel would store each chunk for subscribers that there are none of, and hold up what shares its connection.
+//! The page has a socket of its own with an acknowledged stream, and no channel: chunks go to one receiver, which grants a window and says
+//! which byte comes next. A channel would store each chunk for subscribers that do not exist, and delay what shares its connection.
 //!
 //! # Layout
-//! - [`page`], [`parts`]: what is seen
-//! - [`controller`]: connects the state, the socket and the files; [`sending`]: sends one of them
-//! - [`state`]: the state of the page, and the commands that follow from each event; [`transfer`]: one file of it
-//! - [`flow`]: what may be sent before more is acknowledged; [`meter`]: how fast that goes
-//! - [`checksum`], [`identity`]: what a file's bytes tell; [`reading`]: how they are read
-//! - [`remembered`]: what outlives the page
+//! - [`state`]: the state of the page without I/O, and the commands that follow from each event; [`transfer`]: one file of it, with flow
+//!   control and speed
+//! - [`controller`]: connects the state, the socket and the files, and sends the chunks
+//! - [`local_file`]: blocks, checksum and resume key of a file; [`unfinished`]: the uploads that outlive the page
+//! - [`page`], [`transfer_list`], [`text`]: the views
 
-mod checksum;
 mod controller;
-mod flow;
-mod identity;
-mod meter;
+mod local_file;
 mod page;
-mod parts;
-mod readable;
-mod reading;
-mod remembered;
-mod sending;
 mod state;
+mod text;
 mod transfer;
+mod transfer_list;
+mod unfinished;
 
 pub(crate) use page::FilesPage;

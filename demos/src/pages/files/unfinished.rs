@@ -1,3 +1,5 @@
+//! What outlives the page: the uploads that were not finished, and the secret from which their keys are made.
+
 use std::cell::RefCell;
 
 use everwire_companion_api::files::ResumeKey;
@@ -9,25 +11,25 @@ use crate::{secret, storage};
 const SECRET: &str = "files.secret";
 const UNFINISHED: &str = "files.unfinished";
 /// How many uploads of earlier visits are offered.
-const MOST: usize = 10;
+const MAX_UPLOADS: usize = 10;
 
-/// An upload that the page was left before the end of.
+/// An upload that was interrupted when the page was left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Unfinished {
+pub(super) struct UnfinishedUpload {
     pub(super) name: String,
     pub(super) size: u64,
     pub(super) key: ResumeKey,
 }
 
 thread_local! {
-    /// As long as the page lives, also where nothing can be kept longer.
-    static SECRET_NOW: RefCell<Option<String>> = const { RefCell::new(None) };
-    static UNFINISHED_NOW: RefCell<Option<Vec<Unfinished>>> = const { RefCell::new(None) };
+    /// Caches, which keep the values for as long as the page lives where the browser stores nothing.
+    static SECRET_CACHE: RefCell<Option<String>> = const { RefCell::new(None) };
+    static UNFINISHED_CACHE: RefCell<Option<Vec<UnfinishedUpload>>> = const { RefCell::new(None) };
 }
 
-/// What nobody but this browser knows.
+/// A secret of this browser.
 pub(super) fn secret() -> String {
-    SECRET_NOW.with_borrow_mut(|secret| {
+    SECRET_CACHE.with_borrow_mut(|secret| {
         let known = || storage::read(SECRET).filter(|secret| secret.len() == 32);
         let secret = secret.get_or_insert_with(|| {
             known().unwrap_or_else(|| {
@@ -41,30 +43,30 @@ pub(super) fn secret() -> String {
 }
 
 /// The uploads of earlier visits that can be resumed.
-pub(super) fn unfinished() -> Vec<Unfinished> {
-    UNFINISHED_NOW.with_borrow_mut(|list| {
+pub(super) fn list() -> Vec<UnfinishedUpload> {
+    UNFINISHED_CACHE.with_borrow_mut(|list| {
         let read = || storage::read(UNFINISHED).and_then(|text| serde_json::from_str(&text).ok());
         list.get_or_insert_with(|| read().unwrap_or_default()).clone()
     })
 }
 
-/// Remembers which uploads have begun and not ended.
-pub(super) fn follow(transfers: &[Transfer]) {
-    let before = unfinished();
-    let after = followed(before.clone(), transfers);
+/// Stores which uploads have begun and not ended.
+pub(super) fn update(transfers: &[Transfer]) {
+    let before = list();
+    let after = updated(before.clone(), transfers);
     if after != before {
-        keep(after);
+        store(after);
     }
 }
 
-/// The upload is not wanted any more.
-pub(super) fn forget(key: &ResumeKey) {
-    let mut list = unfinished();
+/// Removes an upload that the visitor has cancelled.
+pub(super) fn remove(key: &ResumeKey) {
+    let mut list = list();
     list.retain(|unfinished| unfinished.key != *key);
-    keep(list);
+    store(list);
 }
 
-fn followed(mut list: Vec<Unfinished>, transfers: &[Transfer]) -> Vec<Unfinished> {
+fn updated(mut list: Vec<UnfinishedUpload>, transfers: &[Transfer]) -> Vec<UnfinishedUpload> {
     for transfer in transfers {
         let Some(key) = &transfer.key else { continue };
         let is_known = list.iter().any(|unfinished| unfinished.key == *key);
@@ -72,18 +74,18 @@ fn followed(mut list: Vec<Unfinished>, transfers: &[Transfer]) -> Vec<Unfinished
         if is_over && is_known {
             list.retain(|unfinished| unfinished.key != *key);
         } else if !is_over && !is_known && transfer.flow.acked() > 0 {
-            list.push(Unfinished { name: transfer.name.clone(), size: transfer.flow.size(), key: key.clone() });
+            list.push(UnfinishedUpload { name: transfer.name.clone(), size: transfer.flow.size(), key: key.clone() });
         }
     }
-    let surplus = list.len().saturating_sub(MOST);
+    let surplus = list.len().saturating_sub(MAX_UPLOADS);
     list.drain(..surplus);
     list
 }
 
-fn keep(list: Vec<Unfinished>) {
+fn store(list: Vec<UnfinishedUpload>) {
     let text = serde_json::to_string(&list).ok().filter(|_| !list.is_empty());
     storage::write(UNFINISHED, text.as_deref());
-    UNFINISHED_NOW.set(Some(list));
+    UNFINISHED_CACHE.set(Some(list));
 }
 
 #[cfg(test)]
@@ -104,19 +106,23 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_is_remembered_from_its_first_byte_to_its_end() {
-        let known = Unfinished { name: "a".into(), size: 100, key: key("key") };
-        assert_eq!(followed(vec![], &[transfer(0, Stage::Sending)]), []);
-        let list = followed(vec![], &[transfer(10, Stage::Sending)]);
+    fn an_upload_is_stored_from_its_first_byte_to_its_end() {
+        let known = UnfinishedUpload { name: "a".into(), size: 100, key: key("key") };
+        assert_eq!(updated(vec![], &[transfer(0, Stage::Sending)]), []);
+        let list = updated(vec![], &[transfer(10, Stage::Sending)]);
         assert_eq!(list, [known]);
-        assert_eq!(followed(list.clone(), &[transfer(20, Stage::Paused)]), list);
-        assert_eq!(followed(list, &[transfer(0, Stage::Failed(Failure { why: "no".into(), is_final: false }))]), []);
+        assert_eq!(updated(list.clone(), &[transfer(20, Stage::Paused)]), list);
+        assert_eq!(updated(list, &[transfer(0, Stage::Failed(Failure { why: "no".into(), is_final: false }))]), []);
     }
 
     #[test]
-    fn the_list_does_not_grow_for_ever() {
-        let old = (0..MOST).map(|number| Unfinished { name: "b".into(), size: 1, key: key(&number.to_string()) });
-        let list = followed(old.collect(), &[transfer(10, Stage::Sending)]);
-        assert_eq!((list.len(), &list[0].key, &list[MOST - 1].key), (MOST, &key("1"), &key("key")));
+    fn the_list_of_uploads_is_bounded() {
+        let old = (0..MAX_UPLOADS).map(|number| UnfinishedUpload {
+            name: "b".into(),
+            size: 1,
+            key: key(&number.to_string()),
+        });
+        let list = updated(old.collect(), &[transfer(10, Stage::Sending)]);
+        assert_eq!((list.len(), &list[0].key, &list[MAX_UPLOADS - 1].key), (MAX_UPLOADS, &key("1"), &key("key")));
     }
 }
