@@ -193,8 +193,7 @@ impl Connection {
         self.now = self.now.max(now);
         self.expire();
         let id = MessageId(self.next_message);
-        let actions = &mut self.actions;
-        let discarded = |id, reason| actions.push(Action::Discarded { id, reason });
+        let discarded = |id, reason| self.actions.push(Action::Discarded { id, reason });
         self.outbox.push(self.now, id, size, options, discarded)?;
         self.next_message += 1;
         self.drain();
@@ -696,7 +695,6 @@ impl Connection {
 
     /// Discards messages that have waited longer than their time to live.
     fn expire(&mut self) {
-        let actions = &mut self.actions;
-        self.outbox.expire(self.now, |id, reason| actions.push(Action::Discarded { id, reason }));
+        self.outbox.expire(self.now, |id, reason| self.actions.push(Action::Discarded { id, reason }));
     }
 }

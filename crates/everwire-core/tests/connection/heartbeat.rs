@@ -379,7 +379,7 @@ fn a_hidden_page_sends_to_a_server_that_answers_without_waiting_for_a_timer() {
     sim.input(Input::Flush);
     while !sim.client.is_flushed() {
         sim.run_for(ms(10));
-        assert!(sim.now - start < s(5), "4 MiB at 10 MB a second took {:?}", sim.now - start);
+        assert!(sim.now - start < s(5), "4 MiB at 10 MB per second took {:?}", sim.now - start);
     }
 }
 

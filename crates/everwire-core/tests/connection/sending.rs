@@ -390,7 +390,7 @@ fn a_big_upload_on_a_slow_uplink_is_not_taken_for_a_dead_link() {
     for (rate, kernel) in [(20e3, 64 << 10), (50e3, 128 << 10), (100e3, 256 << 10), (400e3, 1 << 20), (2e6, 2 << 20)] {
         let mut sim = uploading(6 << 20, rate, kernel);
         sim.run_for(s((6 << 20) / rate as u64 + 120));
-        assert_eq!(sim.drop_causes().len(), 0, "{rate} bytes a second");
+        assert_eq!(sim.drop_causes().len(), 0, "{rate} bytes per second");
         assert_eq!(sim.server.received.len(), 96);
     }
 }

@@ -389,7 +389,7 @@ pub enum ClientAction {
         /// Why the server ended or refused it, or why the session is over; `None` where the application ended it.
         code: Option<ErrorCode>,
     },
-    /// Report that the session is over, and close the connection for good. It is the last action.
+    /// Report that the session is over, and close the connection without another attempt. It is the last action.
     Over {
         /// Why. [`ErrorCode::Cancelled`] where the application ended it.
         code: ErrorCode,
