@@ -166,9 +166,11 @@ impl ServerSession {
 
     /// Reports a `pub` line. `after` is the number before it.
     pub fn publish(&mut self, generation: u64, seq: u64, after: u64) -> Receipt {
+        // A line of an earlier connection may still arrive. The client sends it again on the latest one, so it is not lost.
         if !self.is_current(generation) {
             return Receipt::Ignore;
         }
+        // Until `welcome` the client does not know which of its publishes are decided, and so which ones to send again.
         if !self.is_welcomed() {
             return Receipt::Fatal(ErrorCode::Unexpected);
         }
@@ -179,6 +181,7 @@ impl ServerSession {
         self.has_lost_requests = false;
         match self.publishes.arrived(seq, after) {
             Arrival::OutOfSequence => Receipt::Fatal(ErrorCode::Sequence),
+            // The broker has it already: its decision answers the repetition too.
             Arrival::Undecided => Receipt::Ignore,
             Arrival::Repeated(answer) => {
                 self.actions.push_back(ServerAction::Answer { seq, answer });
@@ -198,6 +201,7 @@ impl ServerSession {
         if self.is_welcomed() {
             self.actions.push_back(ServerAction::Answer { seq, answer });
         } else {
+            // The answer is kept and follows a `welcome`, which may have waited for this decision.
             self.welcome_if_decided();
         }
     }
@@ -215,6 +219,7 @@ impl ServerSession {
         self.has_lost_requests = false;
         self.requests.answered_below(floor.min(seq), actions);
         if !self.requests.is_new(seq) {
+            // Running it twice might have an effect twice, so a repetition gets what is kept of the first run.
             self.requests.replay(generation, seq, part, actions);
             return Receipt::Ignore;
         }
