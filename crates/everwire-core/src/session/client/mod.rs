@@ -294,6 +294,7 @@ impl ClientSession {
             _ => self.disconnected(NO_CLOSE_FRAME),
         }
         self.phase = Phase::Greeting { give_up_at: self.now + self.config.answer_timeout };
+        // The server creates another session unless this one can be resumed, and a new one has decided nothing yet.
         let (acked, floor) = match self.resumption {
             Resumption::Resumable => (self.outbound.acked(), self.outbound.floor()),
             Resumption::None | Resumption::Unusable => (0, 1),
@@ -314,6 +315,7 @@ impl ClientSession {
             return;
         }
         let since = self.attached_since();
+        // A connection that served for long shows that the earlier errors are over.
         self.reset_faults_after(since);
         self.detach();
         self.phase = Phase::Detached;
@@ -430,6 +432,7 @@ impl ClientSession {
     }
 
     fn drain(&mut self, deadline: Time, spread: Time) {
+        // At a random time, or all clients of the server would connect to the next one at once.
         self.leave_at = self.now + self.random.between(Time::ZERO, spread.min(deadline));
     }
 
