@@ -18,7 +18,7 @@ export class LabPage {
   readonly line: Line;
   readonly controls: Locator;
   readonly experiment: Locator;
-  /** How many calls were made, and how it stands or ended. */
+  /** The number of calls made, and the state of the experiment. */
   readonly progress: Locator;
   readonly distribution: Locator;
   /** The rows of the experiment's table, without the head. */
@@ -34,7 +34,7 @@ export class LabPage {
     this.rows = this.experiment.locator("tbody tr");
   }
 
-  /** Opens the page, and waits until it knows the server's time. */
+  /** Opens the page, and waits until it has measured the server's time. */
   static async visit(page: Page): Promise<LabPage> {
     await page.goto("/lab");
     const lab = new LabPage(page);
@@ -55,7 +55,7 @@ export class LabPage {
     await this.page.getByRole("combobox", { name: field, exact: true }).selectOption(entry);
   }
 
-  /** Switches transports off but for these. */
+  /** Selects only these transports. */
   async only(...wanted: Transport[]): Promise<void> {
     for (const transport of transports) {
       await this.card(transport).getByRole("checkbox").setChecked(wanted.includes(transport));
@@ -66,7 +66,7 @@ export class LabPage {
     return this.page.locator(`[data-transport="${transport}"]`);
   }
 
-  /** A figure of a card, as soon as there is one. */
+  /** A figure of a card, once it is known. */
   async figure(transport: Transport, name: string): Promise<string> {
     const figure = this.card(transport).locator("dl div").filter({ has: this.page.getByText(name, { exact: true }) });
     return known(figure.getByRole("definition"));
@@ -76,12 +76,12 @@ export class LabPage {
     return Number((await this.figure(transport, name)).replaceAll(",", "").split(" ")[0]);
   }
 
-  /** Bytes of overhead a message, as soon as the card shows them. The server's count comes later than the messages. */
+  /** Bytes of overhead per message, once the card shows them. The server's counts arrive later than the messages. */
   async overhead(transport: Transport): Promise<number> {
     return Number(await known(this.card(transport).locator(".lab-overhead strong")));
   }
 
-  /** How many messages each transport has brought, all of one moment. */
+  /** The messages received by each transport, read at the same moment. */
   async counts(): Promise<number[]> {
     const shown = await this.page.locator("[data-transport]").evaluateAll((cards) =>
       cards.map((card) => {
@@ -92,17 +92,17 @@ export class LabPage {
     return shown.map((count) => Number(count.replaceAll(",", "")));
   }
 
-  /** Waits until a transport has brought so many messages. */
-  async brings(transport: Transport, messages: number): Promise<void> {
+  /** Waits until a transport has received this many messages. */
+  async receives(transport: Transport, messages: number): Promise<void> {
     await expect.poll(() => this.number(transport, "Messages"), names[transport]).toBeGreaterThanOrEqual(messages);
   }
 
-  /** Starts sets of calls. */
-  async try(): Promise<void> {
+  /** Starts an experiment. */
+  async run(): Promise<void> {
     await this.experiment.getByRole("button", { name: "Run" }).click();
   }
 
-  /** The cells of the row of a transport. */
+  /** The cells in the row of a transport. */
   async results(transport: Transport): Promise<string[]> {
     return this.rows.filter({ hasText: names[transport] }).locator("td").allInnerTexts();
   }
@@ -114,7 +114,7 @@ export class LabPage {
   }
 }
 
-/** What is shown once it is more than the dash for what is not known yet. */
+/** The text of an element once it shows a number instead of a dash. */
 async function known(shown: Locator): Promise<string> {
   await expect(shown).toHaveText(/\d/);
   return shown.innerText();

@@ -1,23 +1,95 @@
-use super::transport::Transport;
+//! What is compared, and under which conditions: the transports, the feed and the network.
 
-/// What the visitor chose for the feed and the way to it.
+use everwire_companion_api::lab::Usage;
+
+/// A way for messages to get from a server to a browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Transport {
+    Polling,
+    LongPolling,
+    Streaming,
+    Events,
+    WebSocket,
+}
+
+impl Transport {
+    /// From the oldest to the newest.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Polling, Self::LongPolling, Self::Streaming, Self::Events, Self::WebSocket];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Polling => "Polling",
+            Self::LongPolling => "Long polling",
+            Self::Streaming => "HTTP streaming",
+            Self::Events => "Server-sent events",
+            Self::WebSocket => "WebSocket",
+        }
+    }
+
+    /// Its name in URLs and file names.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Polling => "poll",
+            Self::LongPolling => "long-poll",
+            Self::Streaming => "stream",
+            Self::Events => "events",
+            Self::WebSocket => "socket",
+        }
+    }
+
+    /// What it does, in a few words.
+    pub(super) fn description(self) -> &'static str {
+        match self {
+            Self::Polling => "A request at each interval, answered at once",
+            Self::LongPolling => "A request that is held until there is a message",
+            Self::Streaming => "One response that never ends, in chunks",
+            Self::Events => "The same, read by EventSource",
+            Self::WebSocket => "One connection for both directions",
+        }
+    }
+
+    /// The CSS custom property of its colour.
+    pub(super) fn color(self) -> &'static str {
+        match self {
+            Self::Polling => "--lab-poll",
+            Self::LongPolling => "--lab-long-poll",
+            Self::Streaming => "--lab-stream",
+            Self::Events => "--lab-events",
+            Self::WebSocket => "--lab-socket",
+        }
+    }
+
+    /// Whether each message, or each poll for one, takes a request.
+    pub(super) fn is_polling(self) -> bool {
+        matches!(self, Self::Polling | Self::LongPolling)
+    }
+
+    /// The bytes per second that one message per second adds to its payload. Where the client polls, that is the overhead of a request,
+    /// since each message takes one.
+    pub(super) fn overhead_per_second(self, usage: &Usage) -> Option<f64> {
+        if self.is_polling() { usage.overhead_per_request() } else { usage.overhead_per_message() }
+    }
+}
+
+/// The feed and the network that it goes over.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Settings {
-    /// Messages a second.
+    /// Messages per second.
     pub(super) rate: u32,
-    /// Bytes of each.
+    /// Bytes of each message.
     pub(super) size: u32,
     /// Milliseconds between two polls.
     pub(super) period: u32,
     pub(super) network: Network,
 }
 
-/// What the server makes of the network.
+/// The network conditions that the server simulates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Network {
     /// Milliseconds.
     pub(super) delay: u32,
-    /// Up to so many milliseconds more.
+    /// The most milliseconds that are added at random.
     pub(super) jitter: u32,
     /// Percent of the messages that have to be sent again.
     pub(super) loss: u32,
@@ -25,17 +97,17 @@ pub(super) struct Network {
 
 impl Settings {
     pub(super) const RATES: [u32; 5] = [1, 2, 5, 10, 20];
-    /// A frame says the length of up to 125 bytes in its own two, and takes two more for longer ones.
+    /// 64 and 100 take a frame header of two bytes; above 125 bytes of payload it has four.
     pub(super) const SIZES: [u32; 4] = [64, 100, 400, 1000];
     pub(super) const PERIODS: [u32; 5] = [100, 200, 500, 1000, 2000];
 
-    /// The same without a bad network, where the server makes none.
-    pub(super) fn on_a_server_that(self, offers_faults: bool) -> Self {
+    /// The same with a perfect network if the server simulates none.
+    pub(super) fn for_server(self, offers_faults: bool) -> Self {
         let network = if offers_faults { self.network } else { Network::default() };
         Self { network, ..self }
     }
 
-    /// The parameters of the feed.
+    /// The query parameters of the feed.
     pub(super) fn feed(&self) -> String {
         format!("rate={}&size={}{}", self.rate, self.size, self.network.parameter())
     }
@@ -53,7 +125,7 @@ impl Network {
     pub(super) const JITTERS: [u32; 4] = [0, 10, 50, 200];
     pub(super) const LOSSES: [u32; 5] = [0, 1, 2, 5, 10];
 
-    /// The parameter that asks the server for it; nothing where there is nothing to ask for.
+    /// The query parameter that requests it; empty for a perfect network.
     pub(super) fn parameter(self) -> String {
         let Self { delay, jitter, loss } = self;
         let faults = [("delay", delay), ("jitter", jitter), ("loss", loss)];
@@ -63,23 +135,23 @@ impl Network {
     }
 }
 
-/// Which transports run.
+/// The transports that run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Chosen([bool; 5]);
+pub(super) struct Selection([bool; 5]);
 
-impl Default for Chosen {
+impl Default for Selection {
     fn default() -> Self {
         Self([true; 5])
     }
 }
 
-impl Chosen {
+impl Selection {
     pub(super) fn has(self, transport: Transport) -> bool {
         self.0[transport as usize]
     }
 
-    pub(super) fn with(mut self, transport: Transport, is_chosen: bool) -> Self {
-        self.0[transport as usize] = is_chosen;
+    pub(super) fn with(mut self, transport: Transport, is_selected: bool) -> Self {
+        self.0[transport as usize] = is_selected;
         self
     }
 
@@ -93,19 +165,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_good_network_asks_the_server_for_nothing() {
+    fn a_perfect_network_needs_no_parameter() {
         assert_eq!(Settings::default().feed(), "rate=5&size=100");
     }
 
     #[test]
-    fn a_bad_network_is_asked_for_by_the_grammar_of_the_server() {
+    fn a_bad_network_is_requested_in_the_grammar_of_the_server() {
         assert_eq!(Network { delay: 50, jitter: 10, loss: 0 }.parameter(), "&fault=delay:50,jitter:10");
         assert_eq!(Network { loss: 2, ..Network::default() }.parameter(), "&fault=loss:2");
     }
 
     #[test]
-    fn transports_are_chosen_one_by_one() {
-        let chosen = Chosen::default().with(Transport::Polling, false).with(Transport::Events, false);
-        assert_eq!(chosen.transports(), [Transport::LongPolling, Transport::Streaming, Transport::WebSocket]);
+    fn transports_are_selected_one_by_one() {
+        let selection = Selection::default().with(Transport::Polling, false).with(Transport::Events, false);
+        assert_eq!(selection.transports(), [Transport::LongPolling, Transport::Streaming, Transport::WebSocket]);
     }
 }
