@@ -69,7 +69,7 @@ export class EchoPage {
   async repeat(times: number, perSecond: number): Promise<void> {
     const form = this.page.getByRole("form", { name: "Repeat" });
     await form.getByLabel("Repeat", { exact: true }).fill(String(times));
-    await form.getByLabel("a second").fill(String(perSecond));
+    await form.getByLabel("per second").fill(String(perSecond));
     await form.getByRole("button", { name: "Start" }).click();
   }
 

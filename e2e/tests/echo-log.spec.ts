@@ -18,7 +18,7 @@ test.describe("the echo tester's log", () => {
     await log.getByLabel("Direction").selectOption("Received");
     await expect(echo.rows).toHaveText([/apple/, /Apple pie/]);
     await log.getByRole("searchbox", { name: "Find" }).fill("nothing like this");
-    await expect(log.getByText("No line passes the filter.")).toBeVisible();
+    await expect(log.getByText("No line matches the filter.")).toBeVisible();
 
     await log.getByRole("searchbox", { name: "Find" }).fill("");
     await log.getByLabel("Direction").selectOption("Connection");

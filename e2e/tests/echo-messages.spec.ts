@@ -66,7 +66,7 @@ test.describe("the echo tester", () => {
     await expect(echo.sendButton).toBeDisabled();
 
     await echo.message.fill("ca f");
-    await expect(page.getByText(/the digit 'f' at .* stands alone/)).toBeVisible();
+    await expect(page.getByText(/the digit 'f' at .* is incomplete/)).toBeVisible();
     await expect(echo.sendButton).toBeDisabled();
   });
 
@@ -80,7 +80,7 @@ test.describe("the echo tester", () => {
     await form.getByLabel("Or a file").setInputFiles({ name: "bytes.bin", mimeType: "", buffer: bytes });
     await form.getByRole("button", { name: "Send file" }).click();
 
-    await expect(form.getByText("150.0 kB handed to the network.")).toBeVisible();
+    await expect(form.getByText("150.0 kB sent.")).toBeVisible();
     await expect(page.locator(".log-received")).toHaveCount(3);
     await expect(echo.received("18.9 kB")).toBeVisible();
     expect(sockets.sent.join("")).toBe(bytes.toString("hex"));
@@ -106,11 +106,11 @@ test.describe("the echo tester", () => {
     await echo.line.down();
 
     await echo.send("while you were out");
-    await expect(page.getByText("1 message waits for the connection.")).toBeVisible();
+    await expect(page.getByText("1 message is waiting for the connection.")).toBeVisible();
 
     await companion.restart();
     await echo.line.open();
     await expect(echo.received("while you were out")).toHaveCount(1);
-    await expect(echo.told("Connected again")).toBeVisible();
+    await expect(echo.told("Reconnected to")).toBeVisible();
   });
 });

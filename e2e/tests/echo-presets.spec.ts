@@ -6,10 +6,10 @@ test.describe("the presets of the echo tester", () => {
     const ann = await EchoPage.connected(page, "broadcast");
     const bo = await EchoPage.connected(await visitor(), "broadcast");
 
-    await expect(ann.message).toHaveValue("Hello, everybody!");
+    await expect(ann.message).toHaveValue("Hello, everyone!");
     await ann.sendButton.click();
-    await expect(ann.received("Hello, everybody!")).toHaveCount(1);
-    await expect(bo.received("Hello, everybody!")).toHaveCount(1);
+    await expect(ann.received("Hello, everyone!")).toHaveCount(1);
+    await expect(bo.received("Hello, everyone!")).toHaveCount(1);
 
     await bo.send("Hello, Ann!");
     await expect(ann.received("Hello, Ann!")).toHaveCount(1);

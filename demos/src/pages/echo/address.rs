@@ -76,13 +76,13 @@ pub(super) enum AddressError {
     NoScheme,
     #[error("{0}:// is not a WebSocket address: start it with ws:// or wss://.")]
     NotAWebSocket(String),
-    #[error("The address names no server: put a host after the ://.")]
+    #[error("The address has no host: add one after ://.")]
     NoHost,
-    #[error("Leave out the # and what follows it: a WebSocket address has no fragment.")]
+    #[error("Remove the # and what follows it: a WebSocket address has no fragment.")]
     Fragment,
-    #[error("Leave out the blanks, or write them as %20.")]
+    #[error("Remove the spaces, or write them as %20.")]
     Blank,
-    #[error("This page came by https, so the browser allows only wss://: switch TLS on.")]
+    #[error("This page was loaded over https, so the browser allows only wss://: turn TLS on.")]
     Mixed,
 }
 

@@ -30,8 +30,8 @@ impl Default for Draft {
     fn default() -> Self {
         Self {
             format: Format::Text,
-            text: "Hello, wire!".to_owned(),
-            json: "{\n  \"greeting\": \"Hello, wire!\",\n  \"numbers\": [1, 2, 3]\n}".to_owned(),
+            text: "Hello, WebSocket!".to_owned(),
+            json: "{\n  \"greeting\": \"Hello, WebSocket!\",\n  \"numbers\": [1, 2, 3]\n}".to_owned(),
             hex: "48 65 6c 6c 6f".to_owned(),
         }
     }

@@ -30,10 +30,10 @@ impl HeartbeatChoice {
 
     pub(super) fn label(self) -> &'static str {
         match self {
-            Self::EverySecond => "Ping every second, for a lively chart",
+            Self::EverySecond => "Ping every second, for a detailed chart",
             Self::Standard => "Ping after 7 s of silence (the default)",
-            Self::Silence => "No pings: 30 s of silence mean a dead link",
-            Self::Off => "Off: a dead link is noticed by the browser alone",
+            Self::Silence => "No pings: 30 s of silence count as a dead connection",
+            Self::Off => "Off: only the browser detects a dead connection",
         }
     }
 

@@ -112,7 +112,7 @@ pub(crate) fn EchoPage() -> Html {
     }
 }
 
-const LEAD: &str = "Connect to any WebSocket, send what you like, and see everything that happens on the wire.";
+const LEAD: &str = "Connect to any WebSocket server, send messages, and see everything that happens on the connection.";
 
 /// The connection form. It starts with the server that all pages talk to, and follows when another is chosen.
 #[hook]

@@ -274,7 +274,7 @@ mod tests {
         record.happened(START, dropped());
         record.happened(START, dropped());
         let words = words(&record);
-        let starts = ["Connecting to", "Connected to", "Dropped:", "Not connected:"];
+        let starts = ["Connecting to", "Connected to", "Connection lost:", "Connection failed:"];
         assert_eq!(words.len(), starts.len());
         for (words, start) in words.iter().zip(starts) {
             assert!(words.starts_with(start), "{words}");

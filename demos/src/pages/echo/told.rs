@@ -11,9 +11,9 @@ pub(super) type Told = (Tone, String);
 pub(super) fn opened(opened: &Opened) -> Told {
     let mut words = match (opened.is_reconnect, opened.failures) {
         (false, 0) => format!("Connected to {}", opened.url),
-        (true, 0) => format!("Connected again to {}", opened.url),
+        (true, 0) => format!("Reconnected to {}", opened.url),
         (false, failures) => format!("Connected to {} after {}", opened.url, attempts(failures)),
-        (true, failures) => format!("Connected again to {} after {}", opened.url, attempts(failures)),
+        (true, failures) => format!("Reconnected to {} after {}", opened.url, attempts(failures)),
     };
     if !opened.protocol.is_empty() {
         words.push_str(&format!(" · subprotocol {}", opened.protocol));
@@ -26,11 +26,11 @@ pub(super) fn opened(opened: &Opened) -> Told {
 
 /// `was_open`: a connection was lost; otherwise an attempt failed.
 pub(super) fn dropped(dropped: &Dropped, was_open: bool) -> Vec<Told> {
-    let what = if was_open { "Dropped" } else { "Not connected" };
+    let what = if was_open { "Connection lost" } else { "Connection failed" };
     let retry = match dropped.retry_in {
-        Some(wait) if wait.is_zero() => "trying again now".to_owned(),
+        Some(wait) if wait.is_zero() => "retrying now".to_owned(),
         Some(wait) => format!("attempt {} in {}", dropped.attempt, format::duration(wait)),
-        None => "the next attempt is made when the page is shown again".to_owned(),
+        None => "the next attempt follows when the page is visible again".to_owned(),
     };
     let tone = if dropped.cause == Cause::Requested { Tone::Plain } else { Tone::Bad };
     let mut told = vec![(tone, format!("{what}: {}; {retry}", why(&dropped.cause, was_open)))];
@@ -54,7 +54,7 @@ pub(super) fn discarded(discarded: &Discarded) -> Told {
 }
 
 pub(super) fn lagged(missed: u64) -> Told {
-    (Tone::Bad, format!("Received more than the page could read: {} went unread", messages(missed)))
+    (Tone::Bad, format!("The page could not keep up: {} were not read", messages(missed)))
 }
 
 pub(super) fn closed(closed: &Closed) -> Vec<Told> {
@@ -67,13 +67,13 @@ pub(super) fn closed(closed: &Closed) -> Vec<Told> {
         }
         Ended::ByApplication { code, reason, .. } => (Tone::Plain, format!("Closed by you with code {code}: {reason}")),
         Ended::Final(Cause::Closed { code: 1000, reason, .. }) if reason.is_empty() => {
-            (Tone::Plain, "Closed by the server with code 1000: it is done".to_owned())
+            (Tone::Plain, "Closed by the server with code 1000".to_owned())
         }
         Ended::Final(Cause::Closed { code: 1000, reason, .. }) => {
             (Tone::Plain, format!("Closed by the server with code 1000: {reason}"))
         }
-        Ended::Final(cause) => (Tone::Bad, format!("Given up: {cause}; another attempt would end the same way")),
-        Ended::Exhausted(cause) => (Tone::Bad, format!("Given up after the last attempt: {cause}")),
+        Ended::Final(cause) => (Tone::Bad, format!("Gave up: {cause}; another attempt would fail in the same way")),
+        Ended::Exhausted(cause) => (Tone::Bad, format!("Gave up after the last attempt: {cause}")),
         _ => (Tone::Plain, "Closed".to_owned()),
     };
     let mut told = vec![(tone, words)];
@@ -86,7 +86,7 @@ fn at_risk(at_risk: &AtRisk) -> Option<Told> {
         return None;
     }
     let (count, size) = (messages(at_risk.messages.len() as u64), format::bytes(at_risk.bytes));
-    Some((Tone::Bad, format!("At risk: {count} ({size}) had been handed over but may not have left")))
+    Some((Tone::Bad, format!("At risk: {count} ({size}) were sent but may not have arrived")))
 }
 
 fn attempts(count: u32) -> String {
@@ -107,11 +107,11 @@ mod tests {
     fn a_reconnect_says_how_many_attempts_it_took() {
         let mut event = Opened::new("ws://h/echo");
         (event.is_reconnect, event.failures) = (true, 3);
-        assert_eq!(opened(&event), (Tone::Good, "Connected again to ws://h/echo after 3 failed attempts".to_owned()));
+        assert_eq!(opened(&event), (Tone::Good, "Reconnected to ws://h/echo after 3 failed attempts".to_owned()));
     }
 
     #[test]
-    fn the_subprotocol_that_the_server_chose_is_told() {
+    fn the_subprotocol_that_the_server_chose_is_shown() {
         let mut event = Opened::new("ws://h/");
         event.protocol = "chat".to_owned();
         assert_eq!(opened(&event).1, "Connected to ws://h/ · subprotocol chat");
@@ -124,7 +124,7 @@ mod tests {
         (event.attempt, event.retry_in) = (2, Some(Duration::from_millis(1_250)));
         let told: Vec<String> = dropped(&event, true).into_iter().map(|(_, words)| words).collect();
         assert_eq!(told.len(), 2);
-        assert_eq!(told[0], "Dropped: closed with code 1001: going away; attempt 2 in 1.2 s");
+        assert_eq!(told[0], "Connection lost: closed with code 1001: going away; attempt 2 in 1.2 s");
         assert!(told[1].starts_with("At risk:") && told[1].contains("1.5 kB"), "{}", told[1]);
     }
 
@@ -139,7 +139,7 @@ mod tests {
             let told = &dropped(&cut, was_open)[0].1;
             assert!(told.contains(words) && !told.contains("1006"), "{told}");
         }
-        assert!(told[0].1.starts_with("Not connected:") && told[0].1.ends_with("trying again now"), "{}", told[0].1);
+        assert!(told[0].1.starts_with("Connection failed:") && told[0].1.ends_with("retrying now"), "{}", told[0].1);
     }
 
     #[test]

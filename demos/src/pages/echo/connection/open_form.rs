@@ -96,7 +96,7 @@ pub(super) fn OpenForm(props: &OpenFormProps) -> Html {
                             value={draft.protocols.clone()} oninput={typed(|draft, value| draft.protocols = value)}
                             aria-invalid={protocols_error.is_some().to_string()} aria-describedby="protocols-note" />
                         <span id="protocols-note" class={if protocols_error.is_some() { "field-error" } else { "field-note" }}>
-                            { protocols_error.unwrap_or_else(|| "Separated by blanks, the most wanted first.".to_owned()) }
+                            { protocols_error.unwrap_or_else(|| "Separated by spaces, in order of preference.".to_owned()) }
                         </span>
                     </label>
                     <label class="field">
@@ -106,7 +106,7 @@ pub(super) fn OpenForm(props: &OpenFormProps) -> Html {
                                 <option value={choice.value()} selected={choice == draft.heartbeat}>{ choice.label() }</option>
                             }) }
                         </select>
-                        <span class="field-note">{ "How a dead link is noticed. Turn pings off for servers that do not answer them." }</span>
+                        <span class="field-note">{ "How a dead connection is detected. Turn pings off for servers that do not answer them." }</span>
                     </label>
                 </div>
             }

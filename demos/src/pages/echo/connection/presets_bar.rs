@@ -23,7 +23,7 @@ pub(super) fn PresetsBar(props: &PresetsBarProps) -> Html {
             </li>
         }
     });
-    let does = props.current.map_or("Another server, or another endpoint.", |preset| preset.does);
+    let does = props.current.map_or("Another server or endpoint.", |preset| preset.does);
     html! {
         <div class="presets">
             <ul class="presets-list" aria-label="Endpoints of the companion server">{ for buttons }</ul>

@@ -34,7 +34,7 @@ fn digit(character: char) -> Option<u8> {
 pub(in crate::pages::echo) enum HexError {
     #[error("{character:?} at {place} is not a hexadecimal digit: use 0-9 and a-f")]
     NotADigit { character: char, place: Place },
-    #[error("the digit {digit:?} at {place} stands alone: a byte takes two, as in 0{digit}")]
+    #[error("the digit {digit:?} at {place} is incomplete: a byte takes two digits, as in 0{digit}")]
     HalfAByte { digit: char, place: Place },
 }
 

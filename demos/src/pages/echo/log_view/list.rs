@@ -109,7 +109,7 @@ pub(super) fn LogList(props: &LogListProps) -> Html {
             </div>
             <div class="log-row log-probe" aria-hidden="true"></div>
             if length == 0 {
-                <p class="empty log-empty">{ if record.log.len() == 0 { "Nothing yet: connect, then send something." } else { "No line passes the filter." } }</p>
+                <p class="empty log-empty">{ if record.log.len() == 0 { "Nothing yet. Connect, then send a message." } else { "No line matches the filter." } }</p>
             }
         </div>
     }

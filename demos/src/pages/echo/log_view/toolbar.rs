@@ -87,7 +87,7 @@ pub(super) fn Toolbar(props: &ToolbarProps) -> Html {
             </div>
             if let_go > 0 {
                 <p class="log-let-go field-note number">
-                    { format!("{} older lines were dropped: the latest 100,000 are kept, or less where messages are large.", format::count(let_go)) }
+                    { format!("{} older lines were dropped: the latest 100,000 are kept, or fewer if messages are large.", format::count(let_go)) }
                 </p>
             }
         </>

@@ -45,7 +45,7 @@ pub(super) fn Editor(props: &EditorProps) -> Html {
     let (label, rows) = match draft.format {
         Format::Text => ("Text", "3"),
         Format::Json => ("JSON", "6"),
-        Format::Binary => ("Bytes in hexadecimal digits", "3"),
+        Format::Binary => ("Bytes in hexadecimal", "3"),
     };
     html! {
         <>

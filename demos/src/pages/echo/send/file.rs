@@ -31,7 +31,7 @@ pub(super) async fn send_file(
     chunk: u32,
     progress: Rc<Cell<Progress>>,
 ) -> Result<(), String> {
-    let closed = |_: SendError| "The connection was closed before the file was through.".to_owned();
+    let closed = |_: SendError| "The connection was closed before the whole file was sent.".to_owned();
     let handle = session.handle().ok_or_else(|| "Connect first.".to_owned())?;
     let (total, mut from) = (file.size(), 0.0);
     while from < total {
@@ -51,7 +51,7 @@ pub(super) async fn send_file(
 }
 
 async fn read(file: &File, from: f64, to: f64) -> Result<Vec<u8>, String> {
-    let unreadable = |_| "The file could not be read: it may have been moved or changed.".to_owned();
+    let unreadable = |_| "The file could not be read. It may have been moved or changed.".to_owned();
     let part = file.slice_with_f64_and_f64(from, to).map_err(unreadable)?;
     let bytes = JsFuture::from(part.array_buffer()).await.map_err(unreadable)?;
     Ok(Uint8Array::new(&bytes).to_vec())

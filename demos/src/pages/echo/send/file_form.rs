@@ -65,7 +65,7 @@ pub(super) fn FileForm(props: &FileFormProps) -> Html {
             let job = Job::start(async move {
                 let sent = work.await;
                 ended.set(None);
-                told.set(Some(sent.map(|()| format!("{size} handed to the network."))));
+                told.set(Some(sent.map(|()| format!("{size} sent."))));
             });
             let update = update.clone();
             let redraw = Interval::new(100, move || update.force_update());
@@ -76,7 +76,7 @@ pub(super) fn FileForm(props: &FileFormProps) -> Html {
         let (running, outcome) = (running.clone(), outcome.clone());
         Callback::from(move |_: MouseEvent| {
             running.set(None);
-            outcome.set(Some(Err("Stopped. What was sent before has been sent.".to_owned())));
+            outcome.set(Some(Err("Stopped. A part of the file was already sent.".to_owned())));
         })
     };
     let progress = running.as_ref().map(|running| {

@@ -93,10 +93,10 @@ fn hint(session: &Session, state: State) -> String {
         State::Closed => "Connect first.".to_owned(),
         State::Closing => "The connection is closing.".to_owned(),
         _ => match session.handle().map_or(0, |handle| handle.stats().queued_messages) {
-            0 if state == State::Open => "Ctrl + Enter sends, too.".to_owned(),
-            0 => "Messages wait for the connection.".to_owned(),
-            1 => "1 message waits for the connection.".to_owned(),
-            waiting => format!("{waiting} messages wait for the connection."),
+            0 if state == State::Open => "Ctrl + Enter also sends.".to_owned(),
+            0 => "Messages will wait for the connection.".to_owned(),
+            1 => "1 message is waiting for the connection.".to_owned(),
+            waiting => format!("{waiting} messages are waiting for the connection."),
         },
     }
 }

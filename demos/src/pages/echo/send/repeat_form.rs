@@ -66,7 +66,7 @@ pub(super) fn RepeatForm(props: &RepeatFormProps) -> Html {
                 <input class="input number" inputmode="numeric" value={(*count).clone()} oninput={set(&count)} disabled={progress.is_some()} aria-describedby="repeat-note" />
             </label>
             <label class="field">
-                <span>{ "a second" }</span>
+                <span>{ "per second" }</span>
                 <input class="input number" inputmode="decimal" value={(*rate).clone()} oninput={set(&rate)} disabled={progress.is_some()} aria-describedby="repeat-note" />
             </label>
             if progress.is_some() {
@@ -92,8 +92,8 @@ fn asked(count: &str, rate: &str) -> Result<(u64, f64), String> {
     let count = count.trim().parse().ok().filter(|count| (1..=MOST).contains(count));
     let rate = rate.trim().parse().ok().filter(|rate| *rate > 0.0 && *rate <= FASTEST);
     let count = count.ok_or_else(|| format!("Repeat from 1 to {} times.", format::count(MOST)))?;
-    let rate =
-        rate.ok_or_else(|| format!("Send up to {} a second, and more than none.", format::count(FASTEST as u64)))?;
+    let rate = rate
+        .ok_or_else(|| format!("Send more than 0 and up to {} messages per second.", format::count(FASTEST as u64)))?;
     Ok((count, rate))
 }
 

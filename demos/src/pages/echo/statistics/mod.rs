@@ -36,21 +36,21 @@ pub(super) fn StatisticsCard(props: &SessionProps) -> Html {
         <section class="card statistics" aria-labelledby="statistics-heading">
             <div class="card-head">
                 <h2 id="statistics-heading">{ "Statistics" }</h2>
-                <span class="field-note">{ "since the latest connect" }</span>
+                <span class="field-note">{ "since the last connect" }</span>
             </div>
             <dl class="stats statistics-figures">
-                { figure("Sent a second", format::count(sent.into())) }
-                { figure("Received a second", format::count(received.into())) }
+                { figure("Sent per second", format::count(sent.into())) }
+                { figure("Received per second", format::count(received.into())) }
                 { figure("Reconnects", format::count(stats.opened.saturating_sub(1))) }
                 { figure("Sent", format::count(stats.messages_out)) }
                 { figure("Received", format::count(stats.messages_in)) }
                 { figure("Waiting", format::count(stats.queued_messages as u64)) }
             </dl>
-            <Chart data={(*data).clone()} style={(*style).clone()} label="Round trips of the last minute; the table below has the figures" />
+            <Chart data={(*data).clone()} style={(*style).clone()} label="Round trips of the last minute; the table below shows the figures" />
             <p class="statistics-keys field-note" aria-hidden="true">
                 <span><span class="key key-heartbeat"></span>{ "Heartbeat" }</span>
                 <span><span class="key key-echo"></span>{ "Echo" }</span>
-                <span><span class="key key-slowest"></span>{ "Slowest of the moment" }</span>
+                <span><span class="key key-slowest"></span>{ "Slowest echo" }</span>
             </p>
             <RoundTrips heartbeats={stats.latency} {echoes} />
         </section>

@@ -36,12 +36,12 @@ pub(super) fn RoundTrips(props: &RoundTripsProps) -> Html {
                 { row("Min", "The shortest", |summary| told(summary.min)) }
                 { row("Mean", "The arithmetic mean", |summary| told(summary.mean)) }
                 { row("SD", "The standard deviation", |summary| told(summary.standard_deviation)) }
-                { row("p50", "Half are not longer (within 1 %)", |summary| told(summary.p50)) }
-                { row("p90", "90 % are not longer (within 1 %)", |summary| told(summary.p90)) }
-                { row("p99", "99 % are not longer (within 1 %)", |summary| told(summary.p99)) }
-                { row("Jitter", "The mean difference between neighbours (RFC 3550)", |summary| told(summary.jitter)) }
-                { row("Loss", "The share that never came back", |summary| summary.loss().map(percent)) }
-                { row("Count", "How many came back", |summary| Some(format::count(summary.count))) }
+                { row("p50", "50 % are this fast or faster (within 1 %)", |summary| told(summary.p50)) }
+                { row("p90", "90 % are this fast or faster (within 1 %)", |summary| told(summary.p90)) }
+                { row("p99", "99 % are this fast or faster (within 1 %)", |summary| told(summary.p99)) }
+                { row("Jitter", "The mean difference between consecutive round trips (RFC 3550)", |summary| told(summary.jitter)) }
+                { row("Loss", "The share without an answer", |summary| summary.loss().map(percent)) }
+                { row("Count", "The number of round trips", |summary| Some(format::count(summary.count))) }
             </tbody>
         </table>
     }
