@@ -17,7 +17,7 @@ test.describe("a file store that is small", () => {
     await files.pick(fileOf("first.bin", 1200), fileOf("second.bin", 1000));
     const second = files.transfer("second.bin");
     await expect(second.notice).toContainText("The store is full: 1.2 kB of 2.0 kB are taken, and this file needs 1.0 kB");
-    await expect(second.notice).toContainText("“first.bin” is the oldest and goes in 60 min");
+    await expect(second.notice).toContainText("“first.bin” is the oldest and will be deleted in 60 min");
 
     await page.getByRole("button", { name: "Delete first.bin" }).click();
     await expect(files.stored).toHaveCount(0);

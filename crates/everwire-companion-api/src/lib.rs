@@ -16,7 +16,6 @@
 //! - [`tracker`]: positions on a map
 
 pub mod chat;
-mod error;
 pub mod files;
 pub mod lab;
 pub mod live;
@@ -25,4 +24,11 @@ pub mod server;
 pub mod ticker;
 pub mod tracker;
 
-pub use error::ErrorMessage;
+use serde::{Deserialize, Serialize};
+
+/// The answer of any endpoint to a message that it does not expect. It has no `type`, unlike the endpoint's other messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorMessage {
+    /// What the client should do, in a sentence.
+    pub error: String,
+}

@@ -25,8 +25,8 @@ const SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e7304336293
 
 #[test]
 fn an_error_is_a_message_without_a_type() {
-    let text = r#"{"error":"there is no such file of yours; it may have gone already"}"#;
-    assert!(round_trip::<ErrorMessage>(text).error.starts_with("there is no such file"));
+    let text = r#"{"error":"you have no such file; it may already be deleted"}"#;
+    assert!(round_trip::<ErrorMessage>(text).error.starts_with("you have no such file"));
 }
 
 #[test]

@@ -34,9 +34,9 @@ use crate::{channels, endpoints, files, lab};
 /// Files of the journal, which connections must not use up.
 const JOURNAL_FILES: usize = 16;
 
-/// How long the answer to `POST /kill` has to leave the process.
+/// How long `POST /kill` waits, so that the answer leaves the process first.
 #[cfg(unix)]
-const BEFORE_KILL: std::time::Duration = std::time::Duration::from_millis(50);
+const KILL_DELAY: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The state behind the routes. A clone is cheap and shares the state.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl Companion {
             .route("/token", get(channels::token))
             .route_layer(from_fn_with_state(self.clone(), check_origin));
         let guarded = self.everwire().guard(pages.merge(visitors));
-        // They check the host by themselves, and count what they refuse.
+        // The endpoints check the host themselves, and count what they refuse.
         guarded.merge(endpoints::routes(self)).with_state(self.clone()).merge(self.everwire().healthz())
     }
 
@@ -179,7 +179,7 @@ async fn kill(State(companion): State<Companion>, request: Parts) -> Result<Stat
     }
     #[cfg(unix)]
     tokio::spawn(async {
-        tokio::time::sleep(BEFORE_KILL).await;
+        tokio::time::sleep(KILL_DELAY).await;
         crate::supervisor::kill_this_process();
     });
     Ok(StatusCode::NO_CONTENT)

@@ -22,11 +22,11 @@ pub struct Config {
     pub reuse_port: bool,
     /// Folder with a built single page application to serve from the same port.
     pub dist: Option<PathBuf>,
-    /// Folder of the journal that keeps the messages of channels and the sessions over a restart. In memory without.
+    /// Folder of the journal that keeps the messages of channels and the sessions over a restart. Without it, both are kept in memory.
     pub journal: Option<PathBuf>,
-    /// How long the token of a visitor lasts.
+    /// How long a visitor's token is valid.
     pub token_ttl: Duration,
-    /// Whether `?fault=` may be used, and every channel that no rule names. Off by default: a fault lets a stranger hold a connection
+    /// Whether clients may use `?fault=` and every channel that no rule names. Off by default: a fault lets a stranger hold a connection
     /// open or cut it.
     pub faults: bool,
     /// Whether another process starts this one again when it ends. With `faults`, `POST /kill` then ends it by SIGKILL.
@@ -113,7 +113,7 @@ pub struct Cli {
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
 
-    /// How long the token of a visitor lasts, which GET /token issues.
+    /// How long a token that GET /token issues is valid.
     #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = parse_positive_seconds)]
     token_ttl: Duration,
 
@@ -122,8 +122,8 @@ pub struct Cli {
     #[arg(long)]
     faults: bool,
 
-    /// Serve from a worker process, and start another one when it ends, however it ends. Clients wait meanwhile, and with --journal
-    /// they lose nothing. With --faults, POST /kill ends the worker by SIGKILL. Unix only.
+    /// Serve from a worker process, and start another one whenever it ends. Clients wait meanwhile, and with --journal they lose
+    /// nothing. With --faults, POST /kill ends the worker by SIGKILL. Unix only.
     #[arg(long)]
     supervise: bool,
 
@@ -131,8 +131,8 @@ pub struct Cli {
     #[arg(long, hide = true)]
     worker: bool,
 
-    /// Send the clients of /monitor what the machine and the server do: processor, memory, processes, traffic; and those of the channel
-    /// live/log the lines of the server's log. Any client can read them.
+    /// Expose the machine and the server at /monitor (processor, memory, processes, traffic), and the server's log on the channel
+    /// live/log. Any client can read them.
     #[arg(long)]
     monitor: bool,
 
@@ -201,7 +201,7 @@ struct FileFlags {
     file_ttl: Duration,
 }
 
-/// Why flags that parse cannot be used.
+/// Why the flags cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlagsError {
@@ -222,11 +222,11 @@ pub enum FlagsError {
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It serves.
+    /// Serves.
     Server,
-    /// It keeps a worker running.
+    /// Keeps a worker running.
     Supervisor,
-    /// It serves for a supervisor.
+    /// Serves for a supervisor.
     Worker,
 }
 

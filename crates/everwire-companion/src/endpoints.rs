@@ -214,7 +214,7 @@ impl Handler for CountdownHandler {
 
 /// The sum of all numbers that were sent, and their count.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Total {
+struct Total {
     total: f64,
     count: u64,
 }

@@ -82,7 +82,7 @@ impl Faults {
 }
 
 fn close(code: u16) -> Intervention {
-    Intervention::Close(code, "as asked by the fault parameter")
+    Intervention::Close(code, "as the fault parameter requests")
 }
 
 fn parse_delay(ms: &str) -> Option<Duration> {

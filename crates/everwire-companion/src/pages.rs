@@ -149,10 +149,10 @@ fn folder_location(request: &Request) -> HeaderValue {
     HeaderValue::from_str(&format!("/{path}/{query}")).unwrap_or_else(|_| HeaderValue::from_static("/"))
 }
 
-/// Lets browsers cache a file: for ever if its name contains a hash of its content. Otherwise they must revalidate it each time, so that
+/// Lets browsers cache a file: forever if its name contains a hash of its content. Otherwise they must revalidate it each time, so that
 /// a new build shows at once.
-fn cached(mut response: Response, is_for_good: bool) -> Response {
-    let rule = if is_for_good { "public, max-age=31536000, immutable" } else { "no-cache" };
+fn cached(mut response: Response, is_immutable: bool) -> Response {
+    let rule = if is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(rule));
     response
 }

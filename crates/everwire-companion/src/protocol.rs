@@ -144,13 +144,13 @@ pub(crate) fn requested_faults(companion: &Companion, query: &Parameters) -> Res
     }
     match Faults::parse(text) {
         Some(faults) => Ok(Some(faults)),
-        None => Err(HandshakeError::bad_request(format!("`fault={text}` is no fault. There are: {GRAMMAR}."))),
+        None => Err(HandshakeError::bad_request(format!("`fault={text}` is not a fault. Valid faults: {GRAMMAR}."))),
     }
 }
 
 /// The refusal that a request names as its fault.
 pub(crate) fn fault_refusal(status: StatusCode) -> HandshakeError {
-    HandshakeError::new(status, DropReason::Fault, "Refused, as asked by the fault parameter.")
+    HandshakeError::new(status, DropReason::Fault, "Refused, as the fault parameter requests.")
 }
 
 fn wants_a_page(request: &Parts) -> bool {

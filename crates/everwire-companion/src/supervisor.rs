@@ -2,7 +2,7 @@
 //!
 //! The supervisor owns the listening socket, so that clients wait in its queue while no worker runs. A worker gets the socket as its
 //! stdin, and as its stdout one end of a socket pair: on that it prints where it listens, and when the other end is closed, its
-//! supervisor is gone. It so ends with its supervisor, however that ends.
+//! supervisor is gone. So a worker always ends with its supervisor.
 
 use std::ffi::OsString;
 use std::io::{self, Read, stdin, stdout};
@@ -70,7 +70,7 @@ struct Worker {
 
 impl<A: FnOnce(&str)> Supervisor<A> {
     async fn run(mut self) -> io::Result<ExitCode> {
-        let mut restarts = Restarts::default();
+        let mut backoff = RestartBackoff::default();
         loop {
             let started = Instant::now();
             let mut worker = Worker::start(&self.listener, &self.arguments)?;
@@ -78,10 +78,10 @@ impl<A: FnOnce(&str)> Supervisor<A> {
                 return self.stop(&mut worker).await;
             };
             if self.announce.is_some() {
-                // It has logged why.
+                // The worker has logged why.
                 return Ok(exit_code(status));
             }
-            let delay = restarts.delay_after(started.elapsed());
+            let delay = backoff.delay_after(started.elapsed());
             tracing::warn!("the worker ended ({status}); another one starts in {} ms", delay.as_millis());
             tokio::select! {
                 () = sleep(delay) => {}
@@ -126,7 +126,7 @@ impl Worker {
         let (output, stdout) = UnixStream::pair()?;
         output.set_nonblocking(true)?;
         let process = Command::new(program()?)
-            // What lists of processes show.
+            // The name that lists of processes show.
             .arg0(std::env::args_os().next().unwrap_or_else(|| "everwire-companion".into()))
             .args(arguments)
             .stdin(OwnedFd::from(listener.try_clone()?))
@@ -151,7 +151,7 @@ fn program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
-/// That of the worker. One that was stopped before it could listen for signals was stopped as well.
+/// The worker's exit code. A worker that SIGTERM ended before it could listen for signals counts as stopped.
 fn exit_code(status: ExitStatus) -> ExitCode {
     match status.code() {
         Some(code) => u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from),
@@ -162,11 +162,11 @@ fn exit_code(status: ExitStatus) -> ExitCode {
 
 /// When a worker is started again: at once, unless several have ended early in a row.
 #[derive(Debug, Default)]
-struct Restarts {
+struct RestartBackoff {
     early: u32,
 }
 
-impl Restarts {
+impl RestartBackoff {
     fn delay_after(&mut self, lived: Duration) -> Duration {
         if lived >= STEADY {
             self.early = 0;
@@ -197,7 +197,7 @@ pub fn inherit_listener(on_orphaned: impl FnOnce() + Send + 'static) -> io::Resu
     Ok(listener)
 }
 
-/// Ends this process as a crash or the system does: nothing is flushed, and no client is sent a word.
+/// Ends this process as a crash or the system does: nothing is flushed, and no close frame is sent.
 pub(crate) fn kill_this_process() {
     let _ = kill(Pid::this(), Signal::SIGKILL);
 }
@@ -207,8 +207,8 @@ mod tests {
     use super::*;
 
     fn delays(lived: &[u64]) -> Vec<u128> {
-        let mut restarts = Restarts::default();
-        lived.iter().map(|lived| restarts.delay_after(Duration::from_millis(*lived)).as_millis()).collect()
+        let mut backoff = RestartBackoff::default();
+        lived.iter().map(|lived| backoff.delay_after(Duration::from_millis(*lived)).as_millis()).collect()
     }
 
     #[test]
@@ -220,6 +220,6 @@ mod tests {
     fn workers_that_end_early_in_a_row_are_started_again_later_and_later() {
         let early = [0, 0, 0, 0, 0, 0, 0, 0, 0, 3_000, 0, 0];
         assert_eq!(delays(&early), [0, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 0, 0, 100]);
-        assert_eq!(Restarts { early: u32::MAX }.delay_after(Duration::ZERO), LAST_DELAY);
+        assert_eq!(RestartBackoff { early: u32::MAX }.delay_after(Duration::ZERO), LAST_DELAY);
     }
 }

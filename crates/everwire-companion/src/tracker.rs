@@ -23,8 +23,8 @@ use crate::channels::StateChannel;
 use crate::companion::Companion;
 use crate::protocol::{SendJson, json};
 
-/// How long a participant stays whose session has lost its connection. A page that is closed says goodbye where it can, and one that
-/// reconnects is back sooner.
+/// How long a participant stays whose session has lost its connection. A page that is closed leaves where it can, and one that reconnects
+/// is back sooner.
 const GRACE: Duration = Duration::from_secs(15);
 
 /// How long a participant stays that an earlier run of the server knew, until its page reports again. A page that has tried in vain for a
@@ -36,25 +36,25 @@ const PUBLISH_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How long the channel waits for a broker that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-const INVALID_COORDINATES: &str = "there is no such place: lat is -90 to 90, lon -180 to 180, accuracy is in metres";
-const MISSING_SECRET: &str = "name the participant by a secret of 16 to 128 characters";
+const INVALID_COORDINATES: &str = "not a place on Earth: lat is -90 to 90, lon -180 to 180, accuracy is in metres";
+const MISSING_SECRET: &str = "identify the participant by a secret of 16 to 128 characters";
 
 /// The participants, for all connections and sessions.
 #[derive(Debug)]
 pub(crate) struct Tracker {
     group: Group<Participants>,
     clock: Clock,
-    /// Some participant has changed, or will have to be removed at another time than was known.
+    /// Notified when a participant, or the time of its removal, has changed.
     changed: Notify,
 }
 
 /// The state of the group.
 #[derive(Debug, Default)]
-pub(crate) struct Participants {
+struct Participants {
     present: BTreeMap<u64, Participant>,
     /// The participant that each session reports for.
     by_session: HashMap<SessionId, u64>,
-    /// Those that the channel does not have yet as they are.
+    /// The participants that have changed since they were published.
     changed: BTreeSet<u64>,
 }
 
@@ -69,7 +69,7 @@ struct Participant {
 
 /// What reported last. Only its end removes the participant: a connection that was lost and replaced ends later, by a timeout.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reporter {
+enum Reporter {
     /// The number of a connection in the group.
     Connection(u64),
     /// A session of the channels.
@@ -80,7 +80,7 @@ pub(crate) enum Reporter {
 
 /// A place on earth and the radius in metres of the circle around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Coordinates {
+struct Coordinates {
     lat: f64,
     lon: f64,
     accuracy: f64,
@@ -88,14 +88,14 @@ pub(crate) struct Coordinates {
 
 impl Coordinates {
     /// `None` if it is not on earth.
-    pub(crate) fn new(lat: f64, lon: f64, accuracy: f64) -> Option<Self> {
+    fn new(lat: f64, lon: f64, accuracy: f64) -> Option<Self> {
         let is_on_earth = lat.abs() <= 90.0 && lon.abs() <= 180.0 && accuracy >= 0.0 && accuracy.is_finite();
         is_on_earth.then_some(Self { lat, lon, accuracy })
     }
 }
 
 /// The id of the participant with this secret.
-pub(crate) fn id_of(secret: &Secret) -> u64 {
+fn id_of(secret: &Secret) -> u64 {
     participant_id(&Sha256::digest(secret.as_str()).into())
 }
 
@@ -106,17 +106,17 @@ impl Tracker {
     }
 
     /// The connections that get every change.
-    pub(crate) fn group(&self) -> &Group<Participants> {
+    fn group(&self) -> &Group<Participants> {
         &self.group
     }
 
     /// Completes when a participant has changed since the last time.
-    pub(crate) async fn changed(&self) {
+    async fn changed(&self) {
         self.changed.notified().await;
     }
 
     /// A participant is at this place.
-    pub(crate) fn moved(&self, id: u64, coordinates: Coordinates, reporter: Reporter) {
+    fn moved(&self, id: u64, coordinates: Coordinates, reporter: Reporter) {
         let Coordinates { lat, lon, accuracy } = coordinates;
         let position = Position { id, lat, lon, accuracy, time: self.clock.now_ms() };
         self.group.enqueue(|participants, _| {
@@ -126,8 +126,8 @@ impl Tracker {
         self.changed.notify_one();
     }
 
-    /// Has a session report for this participant and no other.
-    pub(crate) fn identify(&self, session: &SessionId, id: u64) {
+    /// Makes a session report for this participant and no other.
+    fn identify(&self, session: &SessionId, id: u64) {
         let before = self.group.with_state(|participants| participants.by_session.insert(session.clone(), id));
         if let Some(before) = before.filter(|before| *before != id) {
             self.remove_reported_by(before, &Reporter::Session(session.clone()));
@@ -135,34 +135,34 @@ impl Tracker {
     }
 
     /// Removes a participant, whichever reporter it has.
-    pub(crate) fn remove(&self, id: u64) {
+    fn remove(&self, id: u64) {
         self.remove_if(id, |_| true);
     }
 
     /// Removes a participant, unless another reporter has reported for it since.
-    pub(crate) fn remove_reported_by(&self, id: u64, reporter: &Reporter) {
+    fn remove_reported_by(&self, id: u64, reporter: &Reporter) {
         self.remove_if(id, |participant| participant.reporter == *reporter);
     }
 
     /// A session has lost its connection.
-    pub(crate) fn detached(&self, session: &SessionId) {
+    fn detached(&self, session: &SessionId) {
         self.set_expiry(session, Some(Instant::now() + GRACE));
     }
 
     /// A session has a connection again.
-    pub(crate) fn resumed(&self, session: &SessionId) {
+    fn resumed(&self, session: &SessionId) {
         self.set_expiry(session, None);
     }
 
     /// A session is over.
-    pub(crate) fn ended(&self, session: &SessionId) {
+    fn ended(&self, session: &SessionId) {
         if let Some(id) = self.group.with_state(|participants| participants.by_session.remove(session)) {
             self.remove_reported_by(id, &Reporter::Session(session.clone()));
         }
     }
 
-    /// Adds those that an earlier run of the server knew.
-    pub(crate) fn restore(&self, positions: impl IntoIterator<Item = Position>) {
+    /// Adds the participants of an earlier run of the server.
+    fn restore(&self, positions: impl IntoIterator<Item = Position>) {
         let expires = Some(Instant::now() + RESTORED_GRACE);
         for position in positions {
             self.group.update(|participants, _| {
@@ -178,7 +178,7 @@ impl Tracker {
     }
 
     /// Removes those whose reporter has been away for too long. Returns when the next expires.
-    pub(crate) fn expire(&self, now: Instant) -> Option<Instant> {
+    fn expire(&self, now: Instant) -> Option<Instant> {
         let (expired, next) = self.group.with_state(|participants| participants.expired(now));
         for id in expired {
             self.remove_if(id, |participant| participant.expires.is_some_and(|at| at <= now));
@@ -187,15 +187,15 @@ impl Tracker {
     }
 
     /// The ids of those that have changed since the last time, each with its position if it still shares one.
-    pub(crate) fn take_changes(&self) -> Vec<(u64, Option<Position>)> {
+    fn take_changes(&self) -> Vec<(u64, Option<Position>)> {
         self.group.with_state(|participants| {
             let changed = std::mem::take(&mut participants.changed).into_iter();
             changed.map(|id| (id, participants.present.get(&id).map(|participant| participant.position))).collect()
         })
     }
 
-    /// Takes changes back that could not be published.
-    pub(crate) fn return_changes(&self, ids: impl IntoIterator<Item = u64>) {
+    /// Takes back changes that could not be published.
+    fn return_changes(&self, ids: impl IntoIterator<Item = u64>) {
         self.group.with_state(|participants| participants.changed.extend(ids));
         self.changed.notify_one();
     }
@@ -225,7 +225,7 @@ impl Tracker {
 
 impl Participants {
     /// All of them, as a message.
-    pub(crate) fn positions(&self) -> Message {
+    fn positions(&self) -> Message {
         let positions = self.present.values().map(|participant| participant.position).collect();
         json(&ServerMessage::Positions { positions })
     }
@@ -323,7 +323,7 @@ pub(crate) fn channel_options() -> ChannelOptions {
     options
 }
 
-/// Takes reports, and publishes the participants for as long as the server runs.
+/// Handles reports, and publishes the participants for as long as the server runs.
 pub(crate) fn start(companion: &Companion) {
     let everwire = companion.everwire().clone();
     let tracker = Arc::clone(companion.tracker());
@@ -337,7 +337,7 @@ pub(crate) fn start(companion: &Companion) {
     companion.spawn(async move { publish_positions(&everwire, &tracker).await });
 }
 
-/// Follows the sessions of those who report.
+/// Applies the change of a session that may report.
 pub(crate) fn session_changed(tracker: &Tracker, event: &SessionEvent) {
     match event.change {
         SessionChange::Resumed => tracker.resumed(&event.session),
@@ -398,7 +398,7 @@ async fn publish_positions(everwire: &Everwire, tracker: &Tracker) {
     }
 }
 
-/// Adds those that the channel knows from an earlier run of the server.
+/// Restores the participants of an earlier run of the server from the channel.
 async fn restore_positions(channel: &StateChannel<Position>, tracker: &Tracker) -> Result<(), BrokerError> {
     let known = channel.read().await?;
     tracker.restore(known.into_iter().map(|(_, position)| position));

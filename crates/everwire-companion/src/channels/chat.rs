@@ -26,14 +26,14 @@ const ROOM_AGE: Duration = Duration::from_secs(7 * 24 * 3_600);
 /// The largest typing notice, in bytes.
 const TYPING_BYTES: usize = 1 << 10;
 
-/// How large the messages of a page may be together, in bytes. It fits with room to spare into what a client takes in one message.
+/// The greatest size of a page's messages together, in bytes. It is well below what a client accepts in one message.
 const PAGE_BYTES: usize = 256 << 10;
 
 /// The first line of an empty lobby.
 const WELCOME: &str = "Welcome! Open this page a second time, or on your phone, and talk across. Then break the connection, \
                        or kill the server: nothing is lost, and nothing comes twice.";
 
-/// What a room keeps and takes.
+/// The retention and the limits of a room.
 pub(super) fn room_options() -> ChannelOptions {
     let mut options = ChannelOptions::default();
     options.retention = Retention::stream().with_count(ROOM_MESSAGES).with_bytes(ROOM_BYTES).with_age(ROOM_AGE);
@@ -41,7 +41,7 @@ pub(super) fn room_options() -> ChannelOptions {
     options
 }
 
-/// A typing notice is of use only to those who are there.
+/// Typing notices are not kept, since only present clients need them.
 pub(super) fn typing_options() -> ChannelOptions {
     let mut options = ChannelOptions::default();
     options.retention = Retention::stream().with_count(0);
@@ -50,7 +50,7 @@ pub(super) fn typing_options() -> ChannelOptions {
     options
 }
 
-/// What has an author.
+/// A client's publication that has an author.
 pub(super) trait HasAuthor: Serialize + DeserializeOwned {
     fn author_mut(&mut self) -> &mut Author;
 }
@@ -67,8 +67,8 @@ impl HasAuthor for Typing {
     }
 }
 
-/// Writes into what a client publishes who its author is, so that no visitor can pass for another: the visitor of the client's token;
-/// without one, the session under the name that the client gives.
+/// Sets the author of what a client publishes, so that no visitor can impersonate another: the visitor of the client's token, or without
+/// a token the session, under the name that the client gives.
 pub(super) fn set_author<T: HasAuthor>(identity: &Identity, publish: &mut ClientPublish<'_>) -> Result<(), Denied> {
     let text = publish.payload.as_ref().and_then(|payload| payload.as_text());
     let published = text.and_then(|text| serde_json::from_str::<T>(text).ok());
@@ -116,7 +116,7 @@ async fn welcome(companion: &Companion) -> Result<(), ChannelError> {
 async fn history(broker: &dyn Broker, request: &HistoryRequest) -> Result<HistoryPage, RequestError> {
     let HistoryRequest { room, before, limit } = request;
     if !is_room_name(room) {
-        return Err(RequestError::new("no room has this name: use letters, digits, - and _, at most 32 bytes"));
+        return Err(RequestError::new("not a valid name of a room: use letters, digits, - and _, at most 32 bytes"));
     }
     if !(1..=PAGE_MESSAGES).contains(limit) {
         return Err(RequestError::new(format!("limit: use a number from 1 to {PAGE_MESSAGES}")));
@@ -124,7 +124,7 @@ async fn history(broker: &dyn Broker, request: &HistoryRequest) -> Result<Histor
     let channel = ChannelName::try_from(&*channel_name(room)).map_err(|error| RequestError::new(error.to_string()))?;
     read(broker, &channel, *before, *limit as usize).await.map_err(|error| {
         tracing::warn!(%error, room, "the history of a room cannot be read");
-        RequestError::new("the history cannot be read at the moment: ask again later")
+        RequestError::new("the history cannot be read at the moment: try again later")
     })
 }
 
@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    /// A room with so many messages, of which the latest are kept.
+    /// A room with `messages` messages, of which the latest `kept` are kept.
     async fn room(messages: u64, kept: u64, text: &str) -> (Memory, ChannelName) {
         let broker = Memory::default();
         let channel = ChannelName::try_from("chat/room").unwrap();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_message_keeps_its_place() {
+    async fn an_invalid_message_keeps_its_offset() {
         let (broker, channel) = room(1, 10, "x").await;
         broker
             .publish(Publication::new(channel.clone(), "not JSON").with_retention(room_options().retention))
@@ -253,6 +253,6 @@ mod tests {
         }
         let other = HistoryRequest { room: "lobby/typing".to_owned(), ..request(None, 1) };
         let error = history(&broker, &other).await.unwrap_err();
-        assert!(error.to_string().starts_with("no room has this name"), "{error}");
+        assert!(error.to_string().starts_with("not a valid name of a room"), "{error}");
     }
 }

@@ -34,7 +34,7 @@ use crate::tracker::Tracker;
 use crate::{monitor, ticker, tracker};
 use rules::AccessRules;
 
-/// How long publishing goes on without subscribers: a page that reloads or reconnects subscribes again.
+/// How long publishing continues without subscribers: a page that reloads or reconnects subscribes again.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Sets the rules and the options of all channels.
@@ -47,7 +47,7 @@ pub(crate) fn configure(builder: Builder, config: &Config, tokens: &Arc<Tokens>,
     })
 }
 
-/// Registers the request handlers and spawns what publishes, once the server runs.
+/// Registers the request handlers and starts the publishers, once the server runs.
 pub(crate) fn start(companion: &Companion) {
     chat::start(companion);
     live::start(companion);
@@ -56,7 +56,7 @@ pub(crate) fn start(companion: &Companion) {
     tracker::start(companion);
 }
 
-/// Completes when there have been no subscribers for a while. An error: the server is gone.
+/// Completes when there have been no subscribers for [`LINGER`]. Fails when the server has stopped.
 pub(crate) async fn without_subscribers(subscribers: &mut watch::Receiver<usize>) -> Result<(), RecvError> {
     loop {
         subscribers.wait_for(|count| *count == 0).await?;
@@ -103,7 +103,7 @@ impl<T: Serialize> StateChannel<T> {
 }
 
 impl<T: DeserializeOwned> StateChannel<T> {
-    /// The values that the channel has. Those that an earlier version has written in another form are left out.
+    /// The channel's values. Values that an earlier version wrote in another form are skipped.
     pub(crate) async fn read(&self) -> Result<Vec<(String, T)>, BrokerError> {
         let (mut values, mut after) = (Vec::new(), 0);
         loop {

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::{monitor, ticker, tracker};
 use Permission::{Presence, Publish, Subscribe};
 
-/// The first pattern that matches a channel's name holds.
+/// The first rule whose pattern matches a channel's name applies.
 const CHANNEL_RULES: &[ChannelRule] = &[
     ChannelRule::new("chat/*/typing", &[Subscribe, Publish])
         .options(chat::typing_options)
@@ -38,15 +38,15 @@ struct ChannelRule {
     pattern: &'static str,
     permissions: &'static [Permission],
     options: fn() -> ChannelOptions,
-    /// Looks at what clients publish.
+    /// Checks, and may change, what clients publish.
     check: fn(&Identity, &mut ClientPublish<'_>) -> Result<(), Denied>,
-    /// Which of the names that match there are.
+    /// Which of the matching names exist.
     exists: fn(&str) -> bool,
     /// Whether they expose what only a server with `--monitor` exposes.
     need_monitor: bool,
 }
 
-/// What every client may do.
+/// A permission that every client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Permission {
     Subscribe,
@@ -66,19 +66,19 @@ impl ChannelRule {
         }
     }
 
-    /// Sets what the channels keep and take.
+    /// Sets the retention and the limits of the channels.
     const fn options(mut self, options: fn() -> ChannelOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Sets what looks at what clients publish.
+    /// Sets the check of what clients publish.
     const fn checked(mut self, check: fn(&Identity, &mut ClientPublish<'_>) -> Result<(), Denied>) -> Self {
         self.check = check;
         self
     }
 
-    /// Sets which of the names that match there are.
+    /// Sets which of the matching names exist.
     const fn named(mut self, exists: fn(&str) -> bool) -> Self {
         self.exists = exists;
         self
@@ -95,7 +95,7 @@ impl ChannelRule {
     }
 }
 
-/// What a channel keeps and takes.
+/// The retention and the limits of a channel.
 pub(super) fn options(channel: &str) -> ChannelOptions {
     ChannelRule::of(channel).map(|channels| (channels.options)()).unwrap_or_default()
 }

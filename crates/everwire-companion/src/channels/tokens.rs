@@ -25,7 +25,7 @@ use crate::protocol::{Parameters, to_json};
 use crate::server::StartError;
 
 const MAX_NAME: usize = 40;
-/// What a name has to be.
+/// The rule for names, as errors state it.
 pub(super) const BAD_NAME: &str = "a name has 1 to 40 characters, and no control characters";
 
 /// The file of the key in the folder of the journal.
@@ -39,7 +39,7 @@ pub(crate) struct Tokens {
     clock: Clock,
 }
 
-/// What a token says, and its signature proves.
+/// The content of a token, which its signature proves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Claims {
     user: String,
@@ -51,7 +51,7 @@ struct Claims {
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum TokenError {
-    #[error("the token is none of this server; get one from /token?name=NAME")]
+    #[error("this server did not issue the token; get one from /token?name=NAME")]
     Forged,
     #[error("the token has expired; get another one from /token?name=NAME&renew=TOKEN")]
     Expired,
@@ -85,11 +85,11 @@ impl Tokens {
         Ok(IssuedToken { token: format!("{claims}.{signature}"), user, expires })
     }
 
-    /// What a token says, if this server has signed it.
+    /// The content of a token, if this server signed it.
     fn claims(&self, token: &str) -> Option<Claims> {
         let (claims, signature) = token.split_once('.')?;
         let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
-        // It takes the same time for every wrong signature.
+        // Takes the same time for every wrong signature.
         self.key.mac(claims).verify_slice(&signature).ok()?;
         serde_json::from_slice(&BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?).ok()
     }
@@ -132,7 +132,7 @@ fn issued(companion: &Companion, request: &Parts) -> Result<Response, HandshakeE
 
 /// Whether others can read the name of a visitor. Emoji have joiners, so that not every invisible character is refused.
 pub(super) fn is_name(name: &str) -> bool {
-    // They display what follows in the other direction, in the texts of others too.
+    // These reverse the direction of the text that follows, also in other visitors' messages.
     let turns_text = |char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_bad = |char: char| char.is_control() || turns_text(char) || matches!(char, '\u{2028}' | '\u{2029}');
     !name.is_empty() && name.chars().count() <= MAX_NAME && !name.contains(is_bad)
@@ -158,7 +158,7 @@ impl Key {
         }
     }
 
-    /// A server that is killed meanwhile leaves the whole key or none.
+    /// Writes and renames, so that a server killed meanwhile leaves the whole key or none.
     fn write(&self, path: &Path) -> io::Result<()> {
         let unfinished = path.with_extension("new");
         let mut file = create_private(&unfinished)?;
@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    /// A server whose time goes on when a test says so.
+    /// Tokens with a clock that the test moves.
     fn tokens(journal: Option<&Path>) -> (Tokens, Arc<AtomicU32>) {
         let now = Arc::new(AtomicU32::new(1_000));
         let clock = Arc::clone(&now);

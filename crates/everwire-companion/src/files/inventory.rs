@@ -260,7 +260,7 @@ impl Inventory {
         if size > limit {
             let (size, limit) = (readable(size), readable(limit));
             return Err(UploadRejected::permanent(format!(
-                "The file has {size}, and one may have {limit}. Split it, or start the server with a larger --max-file-bytes."
+                "The file has {size}; the limit is {limit}. Split it, or start the server with a larger --max-file-bytes."
             )));
         }
         Ok(())
@@ -289,7 +289,7 @@ impl Inventory {
     fn advice(&self, flag: &str, now: Instant) -> String {
         match self.stored.values().min_by_key(|stored| stored.expires) {
             Some(oldest) => format!(
-                "Wait: \u{201c}{}\u{201d} is the oldest and goes in {}. Or start the server with a larger {flag}.",
+                "Wait: \u{201c}{}\u{201d} is the oldest and will be deleted in {}. Or start the server with a larger {flag}.",
                 oldest.info.name,
                 minutes(oldest.expires.saturating_duration_since(now))
             ),
@@ -303,7 +303,7 @@ impl Inventory {
 }
 
 impl UploadRejected {
-    pub(crate) fn permanent(message: String) -> Self {
+    fn permanent(message: String) -> Self {
         Self { message, is_final: true }
     }
 

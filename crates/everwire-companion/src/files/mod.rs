@@ -91,7 +91,7 @@ impl FilesHandler {
             ClientMessage::Remove { id, resume } => {
                 let is_removed = FileId::parse(&id).is_some_and(|id| self.store.remove(id, &resume));
                 if !is_removed {
-                    self.connection.send_error("there is no such file of yours; it may have gone already");
+                    self.connection.send_error("you have no such file; it may already be deleted");
                 }
             }
         }
@@ -197,7 +197,7 @@ fn permits(companion: &Companion, request: &Parts) -> Result<[Permit; 2], Handsh
 
 async fn serve(companion: &Companion, id: &str, mut request: Request) -> Response {
     let Some((info, path)) = FileId::parse(id).and_then(|id| companion.files().find(id)) else {
-        let sentence = "There is no such file; files are kept for a while only. Ask its sender for it again.\n";
+        let sentence = "There is no such file: it has expired or was removed. Ask the sender to send it again.\n";
         return (StatusCode::NOT_FOUND, sentence).into_response();
     };
     let tag = format!("\"{}\"", info.sha256);

@@ -77,7 +77,7 @@ impl Store {
         }
     }
 
-    /// Sends a connection the files that there are, and every change from now on.
+    /// Sends a connection the list of files, and every change from now on.
     pub(crate) fn join(&self, connection: &Connection) -> Membership<Inventory> {
         self.group.join(connection, |inventory, _| {
             let files = inventory.files().into_iter().map(Into::into).collect();
@@ -102,7 +102,7 @@ impl Store {
         begin
     }
 
-    /// The generation of a new attachment: a number that no other has.
+    /// The generation of a new attachment, which is unique.
     pub(crate) fn next_generation(&self) -> u64 {
         self.generations.fetch_add(1, Ordering::Relaxed)
     }
@@ -261,7 +261,7 @@ impl fmt::Display for FileId {
 
 /// The temporary folder of a running server. Dropping it removes the folder and all files in it.
 #[derive(Debug)]
-pub(crate) struct TempFolder {
+struct TempFolder {
     path: PathBuf,
     _lock: File,
 }

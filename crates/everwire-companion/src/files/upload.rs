@@ -24,7 +24,7 @@ use crate::protocol::SendJson;
 pub(crate) const WINDOW: u64 = 4 << 20;
 
 /// The cost of a queued job in addition to its bytes. It lets chunks of less than a kilobyte fill the window sooner.
-pub(super) const OVERHEAD: u64 = 128;
+const OVERHEAD: u64 = 128;
 
 /// The greatest cost of all queued jobs.
 const MAX_QUEUED: u64 = WINDOW + WINDOW / 8;
@@ -52,7 +52,7 @@ pub(crate) struct Attachment {
 
 /// The jobs of an upload's task, done in order.
 #[derive(Debug)]
-pub(super) enum Job {
+enum Job {
     Attach(Attachment),
     Detach(u64),
     Chunk(Chunk),
@@ -127,7 +127,7 @@ impl Attachment {
 
 /// Bounds the queue of an upload.
 #[derive(Debug, Default)]
-pub(super) struct FlowControlWindow {
+struct FlowControlWindow {
     /// The cost of the queued jobs.
     queued: AtomicU64,
     /// The generation of the current attachment.
@@ -149,12 +149,12 @@ impl FlowControlWindow {
     }
 
     /// Releases the room of jobs that are done.
-    pub(super) fn release(&self, cost: u64) {
+    fn release(&self, cost: u64) {
         self.queued.fetch_sub(cost, Ordering::Relaxed);
     }
 
     /// Starts a generation, before the client learns that it is attached.
-    pub(super) fn start_generation(&self, generation: u64) {
+    fn start_generation(&self, generation: u64) {
         self.generation.store(generation, Ordering::Release);
     }
 
@@ -165,7 +165,7 @@ impl FlowControlWindow {
 }
 
 /// The window of a client that sends chunks of this size. For small chunks, their overhead in the queue bounds it.
-pub(super) fn window_for(chunk: u64) -> u64 {
+fn window_for(chunk: u64) -> u64 {
     WINDOW.min(MAX_QUEUED / (chunk + OVERHEAD) * chunk)
 }
 

@@ -73,7 +73,7 @@ impl StreamMeter {
         });
     }
 
-    /// The request, and the bytes read and written, of the current exchange. A request counts from the start of its response, as its
+    /// The requests (0 or 1), bytes read and bytes written of the current exchange. A request counts from the start of its response, as its
     /// bytes do. Otherwise a pending one would make the others look cheaper.
     fn since(&self, exchange: &Exchange) -> (u64, u64, u64) {
         let read = if exchange.is_upgraded { &self.read } else { &self.read_before_answer };
@@ -132,18 +132,18 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// A message to the client with so many bytes.
+    /// Counts a message to the client and its bytes.
     pub(super) fn sent(&self, bytes: usize) {
         self.wrote(1, bytes as u64);
     }
 
-    /// Messages to the client, with so many bytes together.
+    /// Counts messages to the client, with `bytes` in total.
     pub(super) fn wrote(&self, messages: u64, bytes: u64) {
         self.messages.fetch_add(messages, Relaxed);
         self.payload.fetch_add(bytes, Relaxed);
     }
 
-    /// Bytes that the client has sent.
+    /// Counts payload bytes from the client.
     pub(super) fn received(&self, bytes: usize) {
         self.payload.fetch_add(bytes as u64, Relaxed);
     }
@@ -173,7 +173,7 @@ impl Account {
 }
 
 /// A bounded LRU map of values that clients name and come back for. A new one evicts the least recently used of those that are not
-/// held: clients do not say when they are done, and a cache that waited for them would be full for all once one client had
+/// held: clients do not say when they are done, and a map that waited for them would be full for all once one client had
 /// named many.
 #[derive(Debug)]
 pub(super) struct LruMap<T>(Mutex<LruCache<String, Arc<T>>>);

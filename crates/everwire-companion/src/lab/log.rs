@@ -108,11 +108,12 @@ impl MessageLog {
     }
 
     /// Notifies of messages that are added from now on.
-    pub(super) fn watch_latest(&self) -> watch::Receiver<u64> {
+    fn watch_latest(&self) -> watch::Receiver<u64> {
         self.latest.subscribe()
     }
 
-    /// Sends a connection the messages after `after`, and all new ones, behind where they start if the client cannot know.
+    /// Sends a connection the messages after `after` and all new ones. If the client cannot know where they start, the start position comes
+    /// first.
     pub(super) fn subscribe(
         self: &Arc<Self>,
         connection: &Connection,
@@ -204,12 +205,12 @@ impl Feeds {
         }
         if full {
             let sentence =
-                format!("All {MAX_FEEDS} feeds of the lab are taken; choose a rate and a size that others use.");
+                format!("All {MAX_FEEDS} feeds of the lab are in use; choose a rate and a size that others use.");
             return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, STREAMS_FULL, sentence));
         }
         if started >= MAX_FEEDS_PER_ADDRESS {
             let sentence = format!(
-                "Your address has {MAX_FEEDS_PER_ADDRESS} feeds of the lab, as many as it may; choose a rate and a size that run already."
+                "Your address has reached its limit of {MAX_FEEDS_PER_ADDRESS} feeds of the lab; choose a rate and a size that already run."
             );
             return Err(HandshakeError::new(StatusCode::TOO_MANY_REQUESTS, STREAMS_FULL, sentence));
         }
@@ -247,7 +248,7 @@ async fn play(log: &MessageLog, selection: FeedSelection, clock: &Clock, is_over
     }
 }
 
-/// Removes a feed that has not been used for a while and is held by no more than the map and its task.
+/// Removes a feed that has been unused for a while and is referenced by only the map and its task.
 fn is_over(running: &Mutex<HashMap<FeedSelection, RunningFeed>>, selection: FeedSelection) -> bool {
     let mut running = lock(running);
     let unused =

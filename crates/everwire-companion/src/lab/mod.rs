@@ -308,7 +308,7 @@ impl RequestContext {
     fn admit(companion: &Companion, request: &Parts) -> Result<Self, HandshakeError> {
         let everwire = companion.everwire();
         if everwire.is_draining() {
-            let sentence = "The server is stopping; come again in a few seconds.";
+            let sentence = "The server is stopping; try again in a few seconds.";
             return Err(HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, DropReason::Draining, sentence));
         }
         everwire.check_origin(request)?;
@@ -371,7 +371,7 @@ fn call_log(companion: &Companion, name: &str) -> Result<Arc<MessageLog>, Handsh
         return Err(HandshakeError::bad_request("`call` is a name of up to 40 letters, digits and hyphens."));
     }
     companion.lab().calls(name).ok_or_else(|| {
-        let sentence = "As many clients make calls as may; try again in a minute.";
+        let sentence = "Too many clients are making calls; try again in a minute.";
         HandshakeError::new(StatusCode::SERVICE_UNAVAILABLE, STREAMS_FULL, sentence)
     })
 }
@@ -396,9 +396,7 @@ fn network(faults: &Faults) -> Result<SimulatedNetwork, HandshakeError> {
         return Err(fault_refusal(status));
     }
     faults.network_alone().ok_or_else(|| {
-        HandshakeError::bad_request(
-            "Over HTTP there are the faults delay:MS, jitter:MS, loss:PERCENT and refuse:STATUS.",
-        )
+        HandshakeError::bad_request("The faults over HTTP are delay:MS, jitter:MS, loss:PERCENT and refuse:STATUS.")
     })
 }
 

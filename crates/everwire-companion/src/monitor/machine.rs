@@ -147,7 +147,7 @@ impl UserNames {
 }
 
 /// Computes the counters that `vmstat` of procps shows, by its rules. Linux only.
-pub(super) struct VmstatReader {
+struct VmstatReader {
     before: Option<(Instant, KernelCounters)>,
     page_size: u64,
 }

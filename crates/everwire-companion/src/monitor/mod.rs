@@ -76,14 +76,14 @@ pub(crate) fn start(companion: &Companion) {
     }
 }
 
-/// What the channel of points keeps: what a page can show that comes late.
+/// The retention of the points: what a page shows that is opened later.
 pub(crate) fn points_options() -> ChannelOptions {
     let mut options = ChannelOptions::default();
     options.retention = Retention::stream().with_count(KEPT.into()).with_age(Duration::from_secs(KEPT.into()));
     options
 }
 
-/// What the channel of tables keeps: the latest.
+/// The retention of the tables: the latest value.
 pub(crate) fn status_options() -> ChannelOptions {
     let mut options = ChannelOptions::state();
     options.retention = options.retention.with_count(1);

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::replay::{Recording, Replay};
 
-/// A feed that was suspended, like the machine, makes up for this much of what it missed.
+/// A feed that was suspended, as when the machine sleeps, catches up at most this much.
 pub(super) const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// The standard deviation of one trade, as a share of the price.
@@ -90,7 +90,7 @@ pub(crate) trait Feed: Send {
     /// Sets the updates per second from `elapsed` on. A recording keeps its own rate.
     fn set_rate(&mut self, _elapsed: Duration, _rate: u32) {}
 
-    /// Goes on from the price that a company had in an earlier run. A recording has its own prices.
+    /// Continues from the price that a company had in an earlier run. A recording has its own prices.
     fn restore(&mut self, _company: usize, _price: f64) {}
 
     /// The time of the next trade since the start; `None` if there is none.
@@ -134,7 +134,7 @@ impl Company {
 }
 
 /// The nine companies of a classic stock ticker demo, with their opening prices of that time.
-pub(super) fn classic() -> impl Iterator<Item = (Company, f64)> {
+fn classic() -> impl Iterator<Item = (Company, f64)> {
     [
         ("DIS", "The Walt Disney Company", 37.81),
         ("GRMN", "Garmin Ltd.", 37.62),
@@ -179,7 +179,7 @@ const SECOND_WORDS: [&str; 20] = [
 ];
 
 /// Five hundred fictitious companies, for feeds of the size of a real exchange.
-pub(super) fn synthetic() -> impl Iterator<Item = (Company, f64)> {
+fn synthetic() -> impl Iterator<Item = (Company, f64)> {
     FIRST_WORDS.iter().enumerate().flat_map(|(row, first)| {
         SECOND_WORDS.iter().enumerate().map(move |(column, second)| {
             let symbol = format!("{}{}", &first[..2], &second[..2]).to_uppercase();

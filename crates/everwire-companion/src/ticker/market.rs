@@ -57,7 +57,7 @@ pub(super) trait TradeSink: std::fmt::Debug + Send + Sync {
     /// Sends the subscribers these trades of a batch.
     fn play(&self, batch: &TradeBatch, trades: &mut dyn Iterator<Item = usize>);
 
-    /// Resumes a stream without subscribers: so many updates were missed, and these are the prices now.
+    /// Resumes after a suspension: `missed` updates were skipped, and `prices` are the current ones.
     fn resume(&self, missed: u64, prices: &mut dyn Iterator<Item = Trade>);
 }
 
@@ -69,7 +69,7 @@ pub(super) enum SinkRate {
     Limited(Downsampler),
 }
 
-/// Thins the trades out to the rate of a stream.
+/// Reduces the trades of a market to the rate of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Downsampler {
     rate: u32,
@@ -139,7 +139,7 @@ impl Market {
         Some(rate)
     }
 
-    /// Goes on from these prices of an earlier run, where there was no trade yet.
+    /// Continues from prices of an earlier run, for companies without a trade so far.
     pub(super) fn restore(&self, prices: impl IntoIterator<Item = Trade>) {
         let Inner { feed, prices: known, .. } = &mut *lock(&self.inner);
         for Trade { company, price } in prices {
@@ -266,15 +266,15 @@ pub(super) struct TradeBatch {
     /// The same as JSON.
     time: String,
     pub(super) trades: Vec<Trade>,
-    /// The JSON objects of the trades from behind their sequence numbers.
+    /// The JSON objects of the trades, each without its sequence number.
     text: String,
     ranges: Vec<Range<usize>>,
-    /// The start of each, by company.
+    /// The beginning of each object, by company.
     heads: Vec<String>,
 }
 
 impl Stream {
-    /// A stream with so many updates per second of these companies. The epoch distinguishes its sequence numbers from those of all
+    /// A stream of these companies with `rate` updates per second. The epoch distinguishes its sequence numbers from those of all
     /// other streams, also those of an earlier server.
     pub(super) fn new(opening: Vec<(Company, f64)>, rate: f64, epoch: String, clock: Clock) -> Self {
         let stock = |(company, price): (Company, f64)| Stock {
@@ -377,7 +377,7 @@ impl TradeBatch {
         }
     }
 
-    /// A trade and its JSON from behind the sequence number, with the comma that separates it from the next.
+    /// A trade and its JSON behind the sequence number, with the comma that separates it from the next.
     fn trade(&self, index: usize) -> (Trade, &str) {
         (self.trades[index], &self.text[self.ranges[index].clone()])
     }

@@ -82,7 +82,7 @@ pub(crate) fn channel_options() -> ChannelOptions {
     options
 }
 
-/// Whether there is such a channel.
+/// Whether a channel of this name exists.
 pub(crate) fn is_channel(name: &str) -> bool {
     all_channels().any(|(rate, companies)| channel(rate, companies).name() == name)
 }
@@ -129,7 +129,7 @@ async fn run_channel(companion: &Companion, rate: u32, companies: Companies, pri
     }
 }
 
-/// A feed that goes on from where the channel is, also after a restart.
+/// A feed that continues from the channel's quotes, also after a restart.
 async fn open_channel_feed(
     companion: &Companion,
     state: &StateChannel<Quote>,
@@ -200,7 +200,7 @@ struct ChannelSink {
 struct QuoteTable {
     symbols: Vec<String>,
     quotes: Vec<Quote>,
-    /// Those that the channel does not have yet as they are.
+    /// The companies whose quotes have changed since they were published.
     changed: BTreeSet<usize>,
 }
 
@@ -212,12 +212,12 @@ impl ChannelFeed {
         Self { market, number, suspended, sink }
     }
 
-    /// Goes on from the quotes of an earlier run. Returns the symbols of those that are not traded any more.
+    /// Continues from the quotes of an earlier run. Returns the symbols that are no longer traded.
     fn restore(&self, quotes: Vec<(String, Quote)>) -> Vec<String> {
         self.sink.lock().restore(quotes)
     }
 
-    /// The market goes on from these prices of an earlier run, unless it has gone on already.
+    /// Continues the market from prices of an earlier run, for companies without a trade so far.
     fn restore_market(&self, prices: &HashMap<String, f64>) {
         let symbols = self.market.opening().into_iter().enumerate();
         let price = |(index, (Company { symbol, .. }, _)): (usize, (Company, f64))| {
@@ -226,7 +226,7 @@ impl ChannelFeed {
         self.market.restore(symbols.filter_map(price));
     }
 
-    /// Follows the market, unless it does.
+    /// Follows the market. It has no effect on a feed that plays.
     fn play(&mut self) {
         if let Some(rate) = self.suspended.take() {
             let sink = Arc::clone(&self.sink) as Arc<dyn TradeSink>;
@@ -234,7 +234,7 @@ impl ChannelFeed {
         }
     }
 
-    /// Follows the market no more.
+    /// Stops following the market.
     fn stop(&mut self) {
         if self.suspended.is_none() {
             self.suspended = self.market.stop(self.number);
@@ -251,7 +251,7 @@ impl ChannelFeed {
         self.sink.lock().take_changes()
     }
 
-    /// Takes changes back that could not be published.
+    /// Takes back changes that could not be published.
     fn return_changes(&self, symbols: &BTreeSet<String>) {
         let mut quotes = self.sink.lock();
         let returned = quotes.symbols.iter().enumerate().filter(|(_, symbol)| symbols.contains(*symbol));
@@ -286,7 +286,7 @@ impl TradeSink for ChannelSink {
         }
     }
 
-    /// What other channels of the market have traded meanwhile is one trade here.
+    /// The trades of other channels in the meantime count as one trade per company.
     fn resume(&self, _: u64, prices: &mut dyn Iterator<Item = Trade>) {
         let mut quotes = self.lock();
         for trade in prices {

@@ -138,7 +138,7 @@ impl Registry {
         if let Some(usage) = address.and_then(|address| self.addresses.get(&address)) {
             let most = limits.streams_per_address;
             if usage.streams.len() >= most && !usage.streams.contains_key(selection) {
-                let sentence = format!("Your address has {most} ticker streams, as many as it may; close one.");
+                let sentence = format!("Your address has reached its limit of {most} ticker streams; close one.");
                 return full(StatusCode::TOO_MANY_REQUESTS, sentence);
             }
         }
@@ -151,7 +151,7 @@ impl Registry {
         let playing = self.streams.values().filter(|entry| entry.subscribers > 0).count();
         if playing >= limits.streams && self.streams.get(selection).is_none_or(|entry| entry.subscribers == 0) {
             let most = limits.streams;
-            let sentence = format!("All {most} ticker streams are taken; choose symbols and a rate that others use.");
+            let sentence = format!("All {most} ticker streams are in use; choose symbols and a rate that others use.");
             return full(StatusCode::SERVICE_UNAVAILABLE, sentence);
         }
         Ok(())

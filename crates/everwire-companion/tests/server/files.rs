@@ -273,7 +273,7 @@ async fn only_its_sender_can_remove_a_file() {
     let mut anyone = Sender::connect(&harness).await;
     let id = path.rsplit('/').next().unwrap();
     let remove = |key: &str| serde_json::json!({ "type": "remove", "id": id, "resume": key }).to_string();
-    assert!(anyone.client.mistake(&remove(&key(2))).await.contains("no such file of yours"));
+    assert!(anyone.client.mistake(&remove(&key(2))).await.contains("you have no such file"));
     anyone.client.send(&remove(&key(1))).await;
     assert_eq!(anyone.next_of_type("removed").await["ids"], serde_json::json!([id]));
     assert!(get(&harness, &path, "").await.head.starts_with("http/1.1 404"));

@@ -78,7 +78,7 @@ impl Harness {
 pub(crate) async fn next_message<T>(subscription: &mut everwire::Subscription<T>) -> ChannelMessage<T> {
     let message = async {
         loop {
-            match subscription.next().await.expect("a subscription that goes on") {
+            match subscription.next().await.expect("an open subscription") {
                 Delivery::Message(message) => return message,
                 Delivery::Ended(error) => panic!("{error}"),
                 _ => {}

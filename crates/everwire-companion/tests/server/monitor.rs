@@ -19,9 +19,9 @@ async fn watched() -> Harness {
 /// The next sample.
 async fn sample(client: &mut Client) -> Value {
     loop {
-        let news = client.json().await;
-        if news["type"] == "sample" {
-            return news;
+        let message = client.json().await;
+        if message["type"] == "sample" {
+            return message;
         }
     }
 }
@@ -160,8 +160,8 @@ async fn a_message_to_the_monitor_is_answered_with_an_error() {
     client.send("hello").await;
     let answered = async {
         loop {
-            let news = client.json().await;
-            if let Some(error) = news["error"].as_str() {
+            let message = client.json().await;
+            if let Some(error) = message["error"].as_str() {
                 return error.to_owned();
             }
         }

@@ -254,7 +254,7 @@ async fn only_recorded_symbols_can_be_chosen() {
     assert_eq!(client.json().await["updates"][0]["symbol"], "ZZZZ");
 }
 
-/// The quote of each of the nine companies after so many messages at least.
+/// The quote of each of the nine companies after at least `messages` messages.
 async fn quotes(subscription: &mut Subscription<Quote>, messages: usize) -> HashMap<String, Quote> {
     let (mut quotes, mut count) = (HashMap::new(), 0);
     while quotes.len() < 9 || count < messages {
@@ -295,7 +295,7 @@ async fn a_page_that_returns_to_a_server_without_its_history_gets_the_quote_of_e
     let mut after = client.subscribe_with(&nine, &returning);
     let (mut gaps, mut symbols) = (0, HashSet::new());
     loop {
-        match timeout(TIMEOUT, after.next()).await.expect("a delivery in time").expect("a subscription that goes on") {
+        match timeout(TIMEOUT, after.next()).await.expect("a delivery in time").expect("an open subscription") {
             Delivery::Gap(_) => gaps += 1,
             Delivery::Message(message) => symbols.extend(message.key),
             Delivery::CaughtUp => break,
@@ -325,7 +325,7 @@ async fn channels_and_streams_of_the_same_companies_have_the_same_prices() {
     for stock in snapshot["stocks"].as_array().unwrap() {
         let price = stock["price"].as_f64().unwrap();
         let quote = &known[stock["symbol"].as_str().unwrap()];
-        assert!((price / quote.price - 1.0).abs() < 0.1, "{stock} beside {quote:?}");
+        assert!((price / quote.price - 1.0).abs() < 0.1, "{stock} differs from {quote:?}");
     }
 }
 

@@ -37,10 +37,10 @@ async fn a_position_is_sent_to_all_clients_and_to_later_ones() {
     assert_ne!(ann_id, bob_id);
     ann.send(HERE).await;
     let position = json!({"id": ann_id, "lat": 48.5, "lon": -9.25, "accuracy": 10.0, "time": 1000.5});
-    let mut news = position.clone();
-    news["type"] = json!("position");
-    assert_eq!(ann.json().await, news);
-    assert_eq!(bob.json().await, news);
+    let mut moved = position.clone();
+    moved["type"] = json!("position");
+    assert_eq!(ann.json().await, moved);
+    assert_eq!(bob.json().await, moved);
     let (_late, _, positions) = join(&harness).await;
     assert_eq!(positions, json!([position]));
 }
@@ -198,7 +198,7 @@ async fn report(client: &everwire::Client, message: &ClientMessage) -> Result<()
 async fn removed(positions: &mut Subscription<Position>) -> String {
     let removed = async {
         loop {
-            if let Delivery::Removed(removed) = positions.next().await.expect("a subscription that goes on") {
+            if let Delivery::Removed(removed) = positions.next().await.expect("an open subscription") {
                 return removed.key;
             }
         }
@@ -232,7 +232,7 @@ async fn a_report_without_a_secret_or_off_the_earth_is_refused() {
     let harness = Harness::start(|_| {}).await;
     let client = harness.channels();
     let anonymous = ClientMessage::Position { lat: 1.0, lon: 2.0, accuracy: 3.0, secret: None };
-    for (message, text) in [(anonymous, "secret"), (at(90.1), "no such place")] {
+    for (message, text) in [(anonymous, "secret"), (at(90.1), "not a place on Earth")] {
         let error = report(&client, &message).await.unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
     }

@@ -127,7 +127,7 @@ async fn an_expired_file_is_removed_and_all_clients_are_notified() {
     let file = Sender::connect(&harness).await.send("a", b"aa", &key(1)).await;
     assert_eq!(watcher.next_of_type("removed").await["ids"], serde_json::json!([file["id"]]));
     let answer = harness.get(&format!("/files/{}", file["id"].as_str().unwrap())).await;
-    assert!(answer.contains("404") && answer.contains("Ask its sender"), "{answer}");
+    assert!(answer.contains("404") && answer.contains("Ask the sender"), "{answer}");
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn a_file_that_is_too_large_is_refused_before_a_byte_is_sent() {
     assert_eq!(refused["is_final"], true);
     assert_eq!(
         refused["error"],
-        "The file has 1.0 kB, and one may have 1.0 kB. Split it, or start the server with a larger --max-file-bytes."
+        "The file has 1.0 kB; the limit is 1.0 kB. Split it, or start the server with a larger --max-file-bytes."
     );
     sender.send("a", &[0; 1000], &key(1)).await;
 }

@@ -17,19 +17,19 @@ use tracing_subscriber::layer::Context;
 
 use crate::companion::Companion;
 
-/// The lines that wait to be published. More are dropped and counted.
+/// The greatest number of lines that wait to be published. Further lines are dropped and counted.
 const MAX_WAITING: usize = 256;
 
 /// The characters of a line that are published.
 const MAX_CHARS: usize = 500;
 
-/// At most [`BATCH`] lines are published in this time. A line that is written because another was published, in a task that is not known
-/// to publish, cannot have more come of it.
+/// At most [`BATCH`] lines are published per period. Otherwise a task that logs a line whenever one is published would flood the
+/// channel without end.
 const PERIOD: Duration = Duration::from_millis(250);
 const BATCH: usize = 20;
 
 task_local! {
-    /// Is set while lines are published: what that writes to the log is not published.
+    /// Set while lines are published: what publishing itself logs is not published.
     static IS_PUBLISHING: ();
 }
 
@@ -47,7 +47,7 @@ task_local! {
 #[derive(Clone, Default)]
 pub struct LogTap(Arc<Shared>);
 
-/// Without its clock, so that two configurations which are the same look the same.
+/// Without its clock, so that equal configurations print the same text.
 impl fmt::Debug for LogTap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LogTap").field("waiting", &self.0.waiting).finish_non_exhaustive()
@@ -69,7 +69,7 @@ struct Waiting {
 }
 
 impl LogTap {
-    /// A layer that takes each line which the filters of the subscriber let through. It never waits.
+    /// A layer that copies each line that passes the subscriber's filters. It never blocks.
     pub fn layer<S: Subscriber>(&self) -> impl Layer<S> + Send + Sync + use<S> {
         TapLayer(self.clone())
     }
@@ -86,7 +86,7 @@ impl LogTap {
         self.0.arrived.notify_one();
     }
 
-    /// Waits for lines, and takes some of them.
+    /// Waits for lines, and takes at most [`BATCH`] of them.
     async fn take(&self) -> Vec<LogLine> {
         loop {
             let lines = {
@@ -117,14 +117,14 @@ pub(super) fn start(companion: &Companion) {
             let lines = publishing.config().log.take().await;
             let channel = LOG;
             let published = join_all(lines.iter().map(|line| publishing.everwire().publish(&channel, line)));
-            // A broker that fails says so in the log, and the lines are there.
+            // A broker that fails logs the reason, and the lines are in the log itself.
             drop(IS_PUBLISHING.scope((), published).await);
             sleep(PERIOD).await;
         }
     });
 }
 
-/// Writes what happens to sessions to the log.
+/// Logs the changes of sessions.
 pub(in crate::channels) fn session_changed(event: SessionEvent) {
     let change = match event.change {
         SessionChange::Started => "a session started",
@@ -143,7 +143,7 @@ impl<S: Subscriber> Layer<S> for TapLayer {
         if IS_PUBLISHING.try_with(|()| ()).is_ok() {
             return;
         }
-        let mut text = Text::default();
+        let mut text = LineText::default();
         event.record(&mut text);
         let metadata = event.metadata();
         self.0.push(LogLine {
@@ -166,14 +166,14 @@ fn level(level: tracing::Level) -> Level {
     }
 }
 
-/// The text of a line: its message, and the values that it names.
+/// Collects the text of a line: its message and its fields.
 #[derive(Debug, Default)]
-struct Text {
+struct LineText {
     message: String,
     values: String,
 }
 
-impl Text {
+impl LineText {
     fn join(self) -> String {
         let whole = self.message + &self.values;
         match whole.char_indices().nth(MAX_CHARS) {
@@ -183,7 +183,7 @@ impl Text {
     }
 }
 
-impl Visit for Text {
+impl Visit for LineText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a String cannot fail.
         let _ = match field.name() {
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_long_line_is_cut() {
-        let text = Text { message: "ö".repeat(MAX_CHARS + 1), values: String::new() };
+        let text = LineText { message: "ö".repeat(MAX_CHARS + 1), values: String::new() };
         let cut = text.join();
         assert_eq!(cut.chars().count(), MAX_CHARS + 1);
         assert!(cut.ends_with('…'));

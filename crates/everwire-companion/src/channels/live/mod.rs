@@ -51,7 +51,7 @@ const FIRST_HEADLINES: u64 = 6;
 /// The time between two samples.
 const SAMPLE_PERIOD: Duration = Duration::from_secs(1);
 
-/// Sets what the channels keep.
+/// Sets the retention of the channels.
 pub(super) fn configure(builder: Builder) -> Builder {
     let keep = |count| move |options: &mut ChannelOptions| options.retention = options.retention.with_count(count);
     builder
@@ -64,7 +64,7 @@ pub(super) fn configure(builder: Builder) -> Builder {
         .channel(&NEWS, keep(NEWS_KEPT))
 }
 
-/// Starts what publishes.
+/// Starts the publishers.
 pub(super) fn start(companion: &Companion) {
     let config = companion.config();
     let seed = match &config.feed {
@@ -80,13 +80,13 @@ pub(super) fn start(companion: &Companion) {
     log::start(companion);
 }
 
-/// What publishes to a channel.
+/// A task that publishes to one channel.
 trait Publisher: Send + 'static {
     type Item;
 
     const CHANNEL: Channel<Self::Item>;
 
-    /// Publishes until the future is dropped. It goes on from there when it is called again.
+    /// Publishes until the future is dropped, and continues from there when it is called again.
     fn run(&mut self, companion: &Companion) -> impl Future<Output = ()> + Send;
 }
 
@@ -118,7 +118,7 @@ async fn run_while_subscribed<P: Publisher>(
     }
 }
 
-/// Ticks of which the first is due at once. Those that a stopped machine missed are left out.
+/// An interval whose first tick is due at once. Ticks that a suspended machine missed are skipped.
 fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -146,7 +146,7 @@ impl Publisher for BannerPublisher {
     }
 }
 
-/// What is announced at a time.
+/// The banner at a time.
 fn banner_at(now: f64) -> Banner {
     let minute = (now / MINUTE_MS).floor() * MINUTE_MS;
     let second = now - minute;
@@ -162,7 +162,7 @@ fn banner_at(now: f64) -> Banner {
     }
 }
 
-/// What people say at this time of the day, in UTC.
+/// The greeting at a time of the day, in UTC.
 fn greeting(now: f64) -> &'static str {
     match now % 86_400_000.0 / 3_600_000.0 {
         5.0..12.0 => "Good morning",
@@ -171,7 +171,7 @@ fn greeting(now: f64) -> &'static str {
     }
 }
 
-/// Publishes a headline at each step of the server's clock, whether or not someone reads it.
+/// Publishes a headline at each step of the server's clock, also without subscribers.
 async fn publish_news(companion: &Companion) {
     let clock = &companion.config().clock;
     let mut number = headline_number_at(clock.now_ms());
@@ -207,7 +207,7 @@ fn headline_number_at(now: f64) -> u64 {
     (now / HEADLINE_PERIOD_MS) as u64
 }
 
-/// The headline of a number. All come before one comes again, each time in another order.
+/// The headline of a number. No headline repeats before all have appeared, each time in another order.
 fn headline(number: u64) -> &'static str {
     let mut all: Vec<&str> = HEADLINES.lines().collect();
     let count = all.len() as u64;
@@ -287,7 +287,7 @@ mod tests {
         companion.everwire().subscribe(channel).await.unwrap()
     }
 
-    /// The messages of so many seconds, with their keys.
+    /// The messages of the next `seconds`, with their keys.
     async fn during<T: DeserializeOwned>(seconds: u64, messages: &mut LocalSubscription<T>) -> Vec<(String, T)> {
         let end = Instant::now() + Duration::from_secs(seconds);
         let mut taken = Vec::new();
@@ -360,7 +360,7 @@ mod tests {
         let mut market = subscribe(&companion, &MARKET).await;
         assert!(!during(10, &mut market).await.is_empty());
         drop(market);
-        // It goes on for some seconds, in case that the page only reloads.
+        // Publishing continues for some seconds, in case the page only reloads.
         sleep(Duration::from_secs(10)).await;
         let before = count(&companion, &MARKET).await;
         sleep(Duration::from_secs(60)).await;
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn all_headlines_come_before_one_comes_again() {
+    fn no_headline_repeats_before_all_have_appeared() {
         let count = HEADLINES.lines().count();
         let round: Vec<&str> = (0..count as u64).map(headline).collect();
         let next: Vec<&str> = (count as u64..2 * count as u64).map(headline).collect();

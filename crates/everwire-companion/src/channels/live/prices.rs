@@ -33,7 +33,7 @@ const HOUR_MS: f64 = 3_600_000.0;
 /// Trades are replayed in steps of this length, which a [`Feed`] does not take for a pause.
 const REPLAY_STEP: Duration = Duration::from_secs(1);
 
-/// The companies of a random walk. None of them exists.
+/// The companies of a random walk, which are fictitious.
 const SYMBOLS: [&str; 10] = ["AMBR", "COGL", "FJNE", "GRFO", "HALO", "INOP", "NIRO", "QUIN", "VETE", "ZEMO"];
 
 /// The prices of stocks.
@@ -58,7 +58,7 @@ impl MarketPublisher {
         Self { companies, trades: HourlyFeed::new(move |hour| of_hour(hour).start(&symbols, TRADES)) }
     }
 
-    /// What was traded since the call before, by symbols.
+    /// The prices that changed since the last call, by symbol.
     fn advance(&mut self, now: f64) -> Vec<(String, Price)> {
         let traded = self.trades.advance(now).into_iter();
         traded
@@ -81,7 +81,7 @@ impl Publisher for MarketPublisher {
         loop {
             ticks.tick().await;
             let changed = self.advance(companion.config().clock.now_ms()).into_iter();
-            // What is not stored, the next value replaces.
+            // The next value replaces one that was not stored.
             let _ = channel.publish(changed.map(|(name, value)| (name, Some(value)))).await;
         }
     }
@@ -111,7 +111,7 @@ impl CurrencyPublisher {
         }
     }
 
-    /// The rates that have changed since the call before.
+    /// The rates that changed since the last call.
     fn advance(&mut self, now: f64) -> Vec<(&'static str, Rate)> {
         let ticks = self.walk.advance(now).into_iter();
         ticks
@@ -145,15 +145,15 @@ impl Publisher for CurrencyPublisher {
         loop {
             ticks.tick().await;
             let changed = self.advance(companion.config().clock.now_ms()).into_iter();
-            // What is not stored, the next value replaces.
+            // The next value replaces one that was not stored.
             let _ = channel.publish(changed.map(|(name, value)| (name, Some(value)))).await;
         }
     }
 }
 
-/// A feed that starts with each hour. What it traded by a moment follows from the time of day, so that a server that is started again
-/// goes on where the one before has ended.
-pub(super) struct HourlyFeed {
+/// A feed that starts over each hour. Its trades follow from the time of day, so that a restarted server continues where the earlier one
+/// ended.
+struct HourlyFeed {
     start: Box<dyn Fn(u64) -> Box<dyn Feed> + Send>,
     running: Option<RunningFeed>,
 }
@@ -165,17 +165,17 @@ struct RunningFeed {
 }
 
 impl HourlyFeed {
-    /// `start` makes the feed of an hour, which counts from 1970.
+    /// `start` creates the feed of an hour, counted from 1970.
     pub(super) fn new(start: impl Fn(u64) -> Box<dyn Feed> + Send + 'static) -> Self {
         Self { start: Box::new(start), running: None }
     }
 
-    /// The latest prices of those that were traded since the call before, by their numbers in the feed. `now` is a number of milliseconds
-    /// since the Unix epoch.
+    /// The latest price of each company that was traded since the last call, by its index in the feed. `now` is in milliseconds since the
+    /// Unix epoch.
     pub(super) fn advance(&mut self, now: f64) -> BTreeMap<usize, f64> {
         let hour = (now / HOUR_MS) as u64;
         let elapsed = Duration::from_secs_f64((now % HOUR_MS).max(0.0) / 1e3);
-        // A clock that was set back has the hour begin again.
+        // A clock that was set back restarts the hour.
         let is_running = |running: &RunningFeed| running.hour == hour && running.elapsed <= elapsed + REPLAY_STEP;
         if !self.running.as_ref().is_some_and(is_running) {
             self.running = Some(RunningFeed { hour, feed: (self.start)(hour), elapsed: Duration::ZERO });
@@ -274,7 +274,7 @@ mod tests {
         HourlyFeed::new(move |hour| Box::new(Walk::new(companies.clone(), 6, hour)))
     }
 
-    /// The prices after so many milliseconds of steps of 250 ms.
+    /// The prices after steps of 250 ms from `from` to `until`.
     fn after(hourly: &mut HourlyFeed, from: f64, until: f64) -> BTreeMap<usize, f64> {
         let mut prices = BTreeMap::new();
         let mut now = from;
