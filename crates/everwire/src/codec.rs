@@ -1,7 +1,7 @@
-//! How values become messages, and messages values.
+//! Codecs: how values are encoded as messages, and decoded from them.
 //!
-//! A [`TypedSocket`](crate::TypedSocket) sends and receives values by a codec: a type that is an [`Encoder`] of what is sent and a
-//! [`Decoder`] of what is received. [`Json`] is the one that comes with the crate. Another format takes two short implementations:
+//! A [`TypedSocket`](crate::TypedSocket) sends and receives values through a codec: a type that is an [`Encoder`] of the sent type and
+//! a [`Decoder`] of the received one. [`Json`] comes with the crate. Another format takes two short implementations:
 //!
 //! ```
 //! use core::convert::Infallible;
@@ -27,7 +27,7 @@
 //!
 //!     fn decode(&self, message: MessageRef<'_>) -> Result<u32, String> {
 //!         let MessageRef::Binary(bytes) = message else { return Err("not a binary message".to_owned()) };
-//!         let bytes = bytes.try_into().map_err(|_| format!("{} bytes in place of 4", bytes.len()))?;
+//!         let bytes = bytes.try_into().map_err(|_| format!("{} bytes instead of 4", bytes.len()))?;
 //!         Ok(u32::from_be_bytes(bytes))
 //!     }
 //! }
@@ -49,7 +49,7 @@ use thiserror::Error;
 
 use crate::{Message, MessageRef};
 
-/// Makes messages from values.
+/// Encodes values as messages.
 pub trait Encoder<T: ?Sized> {
     /// Why a value has no encoded form.
     type Error;
@@ -61,16 +61,16 @@ pub trait Encoder<T: ?Sized> {
     fn encode(&self, value: &T) -> Result<Message, Self::Error>;
 }
 
-/// Makes values from messages.
+/// Decodes messages to values.
 pub trait Decoder<T> {
     /// Why a message is not a `T`.
     type Error;
 
     /// Decodes a message. It is borrowed from where it was received, or copied into a buffer that is reused, so a decoder that
-    /// keeps nothing of it allocates nothing for it.
+    /// keeps none of it does not allocate for it.
     ///
     /// # Errors
-    /// The message is not a `T`. A codec of texts gets binary messages too, and the other way round.
+    /// The message is not a `T`. A codec for texts gets binary messages too, and vice versa.
     fn decode(&self, message: MessageRef<'_>) -> Result<T, Self::Error>;
 }
 

@@ -1,8 +1,15 @@
-use core::{convert::Infallible, time::Duration};
+//! What a socket reports: its events, why a connection was lost or is over, and what its methods return as errors.
 
-use everwire_core::{AtRisk, DiscardReason, MessageId};
+#[cfg(not(target_family = "wasm"))]
+use core::any::Any;
+use core::{convert::Infallible, fmt, time::Duration};
 
-use crate::{Cause, Ended, Message};
+use everwire_core::{
+    AtRisk, CloseCode, CloseOutcome, CloseReason, ClosingHandshake, DiscardReason, DropCause, MessageId,
+};
+use thiserror::Error;
+
+use crate::{Message, builder::without_credentials};
 
 /// What a socket reports to its application.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +103,7 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// A connection that was lost for this cause, with nothing at risk and a first attempt in a second: for tests of an application's
+    /// A connection that was lost for this cause, with nothing at risk and the next attempt in one second: for tests of an application's
     /// own code. The fields can be set one by one.
     pub fn new(cause: Cause) -> Self {
         Self { cause, at_risk: AtRisk::default(), attempt: 1, retry_in: Some(Duration::from_secs(1)) }
@@ -136,5 +143,214 @@ impl Closed {
     /// A connection that ended so, with nothing at risk: for tests of an application's own code.
     pub fn new(ended: Ended) -> Self {
         Self { ended, at_risk: AtRisk::default() }
+    }
+}
+
+/// The code that a platform reports where the connection ended without a close frame (RFC 6455, section 7.1.5).
+const NO_CLOSE_FRAME: u16 = 1006;
+
+/// Why a connection was lost or an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum Cause {
+    /// The socket closed. A refused connection is code 1006 in a browser, and so is a handshake answered with any HTTP status but 101.
+    Closed {
+        /// The close code; 1005 where the frame had none, 1006 where there was no frame, 1009 with an unclean close where this side
+        /// ended the connection because of a message above its limit.
+        code: u16,
+        /// The reason in the close frame; in native programs also the error that ended the connection.
+        reason: String,
+        /// Whether both sides took part in the closing handshake.
+        was_clean: bool,
+        /// Whether no close frame came and the network changed, or the page or the machine woke, just before: the fault is then
+        /// probably on this side.
+        local_fault: bool,
+    },
+    /// The attempt took too long.
+    ConnectTimeout,
+    /// The link did not answer.
+    HeartbeatTimeout {
+        /// Whether any ping was ever answered, on this socket or on one before; true where the heartbeat sends none. If none ever
+        /// was, the server does not answer pings: choose another heartbeat.
+        ever_answered: bool,
+    },
+    /// The network of the attempt is gone, or the machine slept meanwhile.
+    NetworkChanged,
+    /// The provider of the address failed.
+    ProviderFailed(String),
+    /// The platform refuses the address or the subprotocols; it would refuse them again.
+    AddressRefused(String),
+    /// The page went into the back/forward cache, which does not admit open sockets.
+    Suspended,
+    /// The application requested a new connection.
+    Requested,
+}
+
+impl Cause {
+    /// A close as the platform reported it.
+    pub fn closed(code: u16, reason: impl Into<String>, was_clean: bool) -> Self {
+        Self::Closed { code, reason: reason.into(), was_clean, local_fault: false }
+    }
+
+    /// A connection that was lost because the application's code panicked in one of the driver's tasks.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Self {
+        let message =
+            panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        let reason = format!("a task of the connection panicked: {}", message.unwrap_or("without a message"));
+        Self::closed(1006, reason, false)
+    }
+
+    /// The cause that the core reports, with the text of the latest drop.
+    pub(crate) fn new(cause: DropCause, text: &str) -> Self {
+        match cause {
+            DropCause::Closed { code, was_clean, local_fault } => {
+                Self::Closed { code, reason: text.to_owned(), was_clean, local_fault }
+            }
+            DropCause::ConnectTimeout => Self::ConnectTimeout,
+            DropCause::HeartbeatTimeout { ever_answered } => Self::HeartbeatTimeout { ever_answered },
+            DropCause::NetworkChanged => Self::NetworkChanged,
+            DropCause::ProviderFailed => Self::ProviderFailed(text.to_owned()),
+            DropCause::AddressRefused => Self::AddressRefused(text.to_owned()),
+            DropCause::Suspended => Self::Suspended,
+            DropCause::Requested => Self::Requested,
+        }
+    }
+
+    /// The cause as the core knows it, and the text that it does not keep.
+    pub(crate) fn split(self) -> (DropCause, String) {
+        match self {
+            Self::Closed { code, reason, was_clean, local_fault } => {
+                (DropCause::Closed { code, was_clean, local_fault }, reason)
+            }
+            Self::ProviderFailed(text) => (DropCause::ProviderFailed, text),
+            Self::AddressRefused(text) => (DropCause::AddressRefused, text),
+            Self::ConnectTimeout => (DropCause::ConnectTimeout, String::new()),
+            Self::HeartbeatTimeout { ever_answered } => (DropCause::HeartbeatTimeout { ever_answered }, String::new()),
+            Self::NetworkChanged => (DropCause::NetworkChanged, String::new()),
+            Self::Suspended => (DropCause::Suspended, String::new()),
+            Self::Requested => (DropCause::Requested, String::new()),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed { code, reason, .. } if reason.is_empty() => write!(formatter, "closed with code {code}"),
+            Self::Closed { code, reason, .. } => write!(formatter, "closed with code {code}: {reason}"),
+            Self::ConnectTimeout => formatter.write_str("the attempt took longer than the connect timeout"),
+            Self::HeartbeatTimeout { ever_answered: true } => formatter.write_str("the link fell silent"),
+            Self::HeartbeatTimeout { ever_answered: false } => formatter
+                .write_str("no ping was answered: if the server does not answer pings, choose another heartbeat"),
+            Self::NetworkChanged => formatter.write_str("the network changed during the attempt"),
+            Self::ProviderFailed(error) => write!(formatter, "the provider of the address failed: {error}"),
+            Self::AddressRefused(error) => write!(formatter, "the address was refused: {error}"),
+            Self::Suspended => formatter.write_str("the page went into the back/forward cache"),
+            Self::Requested => formatter.write_str("the application requested a new connection"),
+        }
+    }
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum Ended {
+    /// The application closed it.
+    ByApplication {
+        /// The code of the closing handshake; 1006 where the server did not complete it in time.
+        code: u16,
+        /// The reason of the closing handshake.
+        reason: String,
+        /// Whether both sides took part in the closing handshake.
+        was_clean: bool,
+    },
+    /// The reconnect policy decided that another attempt would fail the same way.
+    Final(Cause),
+    /// As many attempts were made as allowed; this is how the last one failed.
+    Exhausted(Cause),
+}
+
+impl Ended {
+    /// The outcome that the core reports, with the text of the latest drop, and what the application closed with.
+    pub(crate) fn new(outcome: CloseOutcome, text: &str, close: (CloseCode, CloseReason)) -> Self {
+        let unclean = |code, reason| Self::ByApplication { code, reason, was_clean: false };
+        match outcome {
+            CloseOutcome::Final(cause) => Self::Final(Cause::new(cause, text)),
+            CloseOutcome::Exhausted(cause) => Self::Exhausted(Cause::new(cause, text)),
+            CloseOutcome::ByApplication(handshake) => match handshake {
+                ClosingHandshake::NotOpen => unclean(close.0.value(), close.1.into()),
+                ClosingHandshake::Ended { code, was_clean } => {
+                    Self::ByApplication { code, reason: text.to_owned(), was_clean }
+                }
+                ClosingHandshake::TimedOut => {
+                    unclean(NO_CLOSE_FRAME, "the server did not complete the closing handshake in time".to_owned())
+                }
+                ClosingHandshake::Suspended => {
+                    unclean(NO_CLOSE_FRAME, "the page went into the back/forward cache".to_owned())
+                }
+            },
+        }
+    }
+}
+
+/// Why a socket could not be opened. A failed attempt is an event instead.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// Not a valid WebSocket URL.
+    #[error("{url:?} is not a valid WebSocket URL: {problem}")]
+    Address {
+        /// The URL as it was passed, without credentials.
+        url: String,
+        /// What is wrong with it and what to do.
+        problem: String,
+    },
+    /// The platform has no WebSocket.
+    #[error(
+        "there is no WebSocket in this environment: a browser's window or worker, or Node.js from version 22, has one"
+    )]
+    Unsupported,
+    /// A native program opened a socket outside of a tokio runtime.
+    #[error("a socket needs a tokio runtime: open it from within one, such as under #[tokio::main]")]
+    NoRuntime,
+}
+
+impl OpenError {
+    pub(crate) fn address(url: &str, problem: &str) -> Self {
+        Self::Address { url: without_credentials(url).into_owned(), problem: problem.to_owned() }
+    }
+}
+
+/// Why a message was not accepted, or why waiting for room or for a flush ended.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The outbox has no room for the message, which comes back.
+    #[error("the outbox is full: await ready() before sending, raise OutboxLimits, or let it drop the oldest")]
+    Full(Message),
+    /// The connection was closed before the message was sent, which comes back.
+    #[error("the connection is closed: call reconnect() before sending")]
+    Closed(Message),
+    /// The connection was closed while `ready`, `flush` or a method of `Sink` waited. What could not be sent was reported by
+    /// [`Event::Discarded`](crate::Event::Discarded).
+    #[error("the connection was closed before the wait was over: call reconnect() to go on")]
+    ClosedWhileWaiting,
+}
+
+impl SendError {
+    /// Whether the same message may be accepted later, without a call of [`reconnect`](crate::SocketHandle::reconnect).
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// The message that was not accepted, to send it later.
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Self::Full(message) | Self::Closed(message) => Some(message),
+            Self::ClosedWhileWaiting => None,
+        }
     }
 }

@@ -1,11 +1,13 @@
+//! How a dead link is detected, and the messages by which a ping is sent and answered.
+
 use core::fmt;
 
 use everwire_core::{HeartbeatMode, PingSchedule, Time, ping};
 
 use crate::{
     Message, Received,
-    payload::Payload,
-    threads::{MaybeSendSync, Pointer},
+    message::Payload,
+    threads::{MaybeSendSync, Pointer, shared_dyn},
 };
 
 /// How a dead link is detected.
@@ -21,23 +23,16 @@ pub(crate) enum PingMessages {
     /// `{"ping":N}`, answered by `{"pong":N}` or itself.
     Standard,
     Custom {
-        ask: Pointer<Ask>,
-        /// `None` where the answers are found by what reads the messages.
-        answer: Option<Pointer<Answer>>,
+        make_ping: Pointer<MakePing>,
+        /// `None` if a layer above parses the pongs and reports them.
+        parse_pong: Option<Pointer<ParsePong>>,
     },
 }
 
-#[cfg(target_family = "wasm")]
-type Ask = dyn Fn(u64) -> Message;
-#[cfg(not(target_family = "wasm"))]
-type Ask = dyn Fn(u64) -> Message + Send + Sync;
+type MakePing = shared_dyn!(Fn(u64) -> Message);
+type ParsePong = shared_dyn!(Fn(&Message) -> Option<Pong>);
 
-#[cfg(target_family = "wasm")]
-type Answer = dyn Fn(&Message) -> Option<Pong>;
-#[cfg(not(target_family = "wasm"))]
-type Answer = dyn Fn(&Message) -> Option<Pong> + Send + Sync;
-
-/// What is read from the answer to a ping.
+/// The content of an answer to a ping.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Pong {
@@ -74,24 +69,32 @@ impl Heartbeat {
         Self { mode: HeartbeatMode::default(), messages: PingMessages::Standard }
     }
 
-    /// The server's own ping. `ask` makes the message from a number that counts up. `answer` receives every message and returns
-    /// `Some` for the answer to a ping, which the application then does not receive.
+    /// A ping in the server's own format. `make_ping` makes the message from a number that counts up. `parse_pong` receives every
+    /// message and returns `Some` for the answer to a ping, which the application then does not receive.
+    ///
+    /// ```
+    /// use everwire::{Heartbeat, Message, Pong};
+    ///
+    /// let heartbeat = Heartbeat::custom(
+    ///     |number| Message::from(format!("PING {number}")),
+    ///     |message| message.as_text()?.strip_prefix("PONG ")?.parse().ok().map(Pong::new),
+    /// );
+    /// ```
     pub fn custom(
-        ask: impl Fn(u64) -> Message + MaybeSendSync + 'static,
-        answer: impl Fn(&Message) -> Option<Pong> + MaybeSendSync + 'static,
+        make_ping: impl Fn(u64) -> Message + MaybeSendSync + 'static,
+        parse_pong: impl Fn(&Message) -> Option<Pong> + MaybeSendSync + 'static,
     ) -> Self {
-        Self {
-            messages: PingMessages::Custom { ask: Pointer::new(ask), answer: Some(Pointer::new(answer)) },
-            ..Self::ping()
-        }
+        let (make_ping, parse_pong) = (Pointer::new(make_ping), Some(Pointer::new(parse_pong) as _));
+        Self { messages: PingMessages::Custom { make_ping, parse_pong }, ..Self::ping() }
     }
 
-    /// Pings whose answers [`Shared::handle`](crate::shared::Shared::handle) is given by what reads the messages.
-    pub(crate) fn ask_only(ask: impl Fn(u64) -> Message + MaybeSendSync + 'static) -> Self {
-        Self { messages: PingMessages::Custom { ask: Pointer::new(ask), answer: None }, ..Self::ping() }
+    /// Pings whose answers a layer above parses, which reports them by [`Shared::handle`](crate::shared::Shared::handle).
+    pub(crate) fn ping_only(make_ping: impl Fn(u64) -> Message + MaybeSendSync + 'static) -> Self {
+        let messages = PingMessages::Custom { make_ping: Pointer::new(make_ping), parse_pong: None };
+        Self { messages, ..Self::ping() }
     }
 
-    /// No pings: a link is dead when nothing was received for this long. For servers that send all the time.
+    /// No pings: a link is dead after this long without a message. For servers that send continuously.
     pub fn silence(after: impl Into<Time>) -> Self {
         Self { mode: HeartbeatMode::Silence(after.into()), ..Self::ping() }
     }
@@ -101,7 +104,7 @@ impl Heartbeat {
         Self { mode: HeartbeatMode::Off, ..Self::ping() }
     }
 
-    /// With other times. It has no effect on a heartbeat without pings.
+    /// Replaces the times. It has no effect on a heartbeat without pings.
     #[must_use]
     pub fn schedule(mut self, schedule: PingSchedule) -> Self {
         if let HeartbeatMode::Ping(current) = &mut self.mode {
@@ -112,21 +115,21 @@ impl Heartbeat {
 }
 
 impl PingMessages {
-    pub(crate) fn ask(&self, ping: u64) -> Message {
+    pub(crate) fn make_ping(&self, number: u64) -> Message {
         match self {
-            Self::Standard => Message::Text(ping::Ping { number: ping }.to_string()),
-            Self::Custom { ask, .. } => ask(ping),
+            Self::Standard => Message::Text(ping::Ping { number }.to_string()),
+            Self::Custom { make_ping, .. } => make_ping(number),
         }
     }
 
     /// The answer to a ping, or the message as it was.
-    pub(crate) fn read(&self, received: Received) -> Result<Pong, Payload> {
+    pub(crate) fn parse(&self, received: Received) -> Result<Pong, Payload> {
         match self {
             Self::Standard => received.standard_pong().map(Pong::from).ok_or(Payload::Received(received)),
-            Self::Custom { answer: None, .. } => Err(Payload::Received(received)),
-            Self::Custom { answer: Some(answer), .. } => {
+            Self::Custom { parse_pong: None, .. } => Err(Payload::Received(received)),
+            Self::Custom { parse_pong: Some(parse_pong), .. } => {
                 let message = received.into_message();
-                answer(&message).ok_or(Payload::Read(message))
+                parse_pong(&message).ok_or(Payload::Read(message))
             }
         }
     }

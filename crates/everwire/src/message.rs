@@ -1,3 +1,7 @@
+//! A message: as a value, borrowed, and as the platform received it.
+
+use crate::Received;
+
 /// A message that is sent or received.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -6,7 +10,7 @@ pub enum Message {
     Text(String),
     /// A binary message.
     Binary(Vec<u8>),
-    /// A binary message left in the browser's hands: received with [`BinaryType::Blob`], and sendable.
+    /// A binary message that stays in the browser: received with [`BinaryType::Blob`], and sendable.
     #[cfg(target_family = "wasm")]
     Blob(web_sys::Blob),
 }
@@ -19,7 +23,7 @@ pub enum MessageRef<'a> {
     Text(&'a str),
     /// A binary message.
     Binary(&'a [u8]),
-    /// A binary message left in the browser's hands, as in [`Message::Blob`].
+    /// A binary message that stays in the browser, as in [`Message::Blob`].
     #[cfg(target_family = "wasm")]
     Blob(&'a web_sys::Blob),
 }
@@ -106,9 +110,41 @@ impl From<&[u8]> for Message {
 /// How a browser returns binary messages. Native programs always get [`Message::Binary`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BinaryType {
-    /// As bytes. The default: reading a Blob takes a second, asynchronous step, which can reorder messages.
+    /// As bytes. The default: reading a Blob takes another, asynchronous step, which can reorder messages.
     #[default]
     ArrayBuffer,
     /// As a Blob, which the browser may keep on disk.
     Blob,
+}
+
+/// A received message, copied out of the platform's buffer only when it is read. A custom heartbeat may have read it already.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Read(Message),
+    Received(Received),
+}
+
+impl Payload {
+    /// The length in bytes; for a text that the browser holds, its UTF-16 units.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Read(message) => message.len(),
+            Self::Received(received) => received.size(),
+        }
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Read(message) => message,
+            Self::Received(received) => received.into_message(),
+        }
+    }
+
+    /// The content, borrowed from where it is or copied into `buffer`.
+    pub(crate) fn as_ref<'a>(&'a self, buffer: &'a mut Vec<u8>) -> MessageRef<'a> {
+        match self {
+            Self::Read(message) => message.as_ref(),
+            Self::Received(received) => received.as_ref(buffer),
+        }
+    }
 }

@@ -1,6 +1,6 @@
-//! What a socket, its handles and its platform share: the core, the messages that wait, and what the application reads.
+//! What a socket, its handles and its platform share: the core and the two queues.
 //!
-//! Data takes one way: the platform or the application → [`Shared`] → the core → its actions → the platform or the inbox.
+//! Data flows one way: the platform or the application → [`Shared`] → the core → its actions → the platform or the inbox.
 
 use core::task::{Poll, Waker};
 #[cfg(not(target_family = "wasm"))]
@@ -17,20 +17,19 @@ use crate::{
     ReconnectPolicy, SendError, SendOptions, Sent, SocketBuilder, State, Stats,
     builder::OnOpenMessages,
     heartbeat::PingMessages,
-    inbox::{Callback, Inbox, Reader},
-    outbound::OutboundQueue,
-    payload::Payload,
+    message::Payload,
+    queue::{Callback, Consumer, Inbox, OutboundQueue},
     threads::{MaybeSend, MaybeSendSync, Pointer},
 };
 
 /// What acts for one socket: the WebSocket, the timer and the events of a browser or of a native program.
 ///
-/// It reports by the methods of [`Shared`]. Of its own methods only `start`, `dial` and `release` may do that: the others are called
-/// while [`Shared`] holds its lock.
+/// It reports by calling methods of [`Shared`]. Of its own methods only `start`, `dial` and `release` may do so: the others run while
+/// [`Shared`] holds its lock, and would deadlock.
 pub(crate) trait Platform: MaybeSendSync + Sized + 'static {
     fn new(builder: &SocketBuilder) -> Result<Self, OpenError>;
 
-    /// Starts what reports by itself. It holds no strong pointer, so that a socket's end frees it.
+    /// Starts the event listeners and tasks that report on their own. They hold weak pointers, so that dropping the socket frees it.
     fn start(&self, shared: &Pointer<Shared<Self>>);
 
     /// The time since the platform was made, by a clock that never goes back.
@@ -41,7 +40,7 @@ pub(crate) trait Platform: MaybeSendSync + Sized + 'static {
 
     fn seed(&self) -> u64;
 
-    /// Asks for the address and opens a socket.
+    /// Resolves the address and opens a WebSocket.
     fn dial(&self, shared: &Pointer<Shared<Self>>, socket: SocketId, failures: u32);
 
     /// Hands a message to the socket.
@@ -50,7 +49,7 @@ pub(crate) trait Platform: MaybeSendSync + Sized + 'static {
     /// Starts the closing handshake.
     fn close(&self, socket: SocketId, code: CloseCode, reason: CloseReason);
 
-    /// Detaches from the current socket, which is closed and reports no more.
+    /// Closes the current socket and detaches from it, so that it reports nothing more.
     fn detach(&self);
 
     fn buffered_amount(&self) -> u64;
@@ -61,13 +60,13 @@ pub(crate) trait Platform: MaybeSendSync + Sized + 'static {
     /// Calls `fire` after this time, unless the timer is dropped before.
     fn timeout(&self, after: Time, fire: impl FnOnce() + MaybeSend + 'static) -> Self::Timeout;
 
-    /// Has the timer fire at the deadline, or a little before or after it.
+    /// Sets the timer to fire at the deadline, or a little before or after it.
     fn set_timer(&self, shared: &Pointer<Shared<Self>>, deadline: Option<Time>);
 
-    /// Has what waits delivered to the callback by a task of its own.
+    /// Starts a task that delivers the waiting events to the callback.
     fn deliver_soon(&self, shared: &Pointer<Shared<Self>>);
 
-    /// What writes the record of an event, to be called when no lock is held; `None` for an event that is not recorded.
+    /// The function that writes the log record of an event, to be called without the lock; `None` for an event that is not logged.
     fn record<T>(&self, _event: &Event<T>) -> Option<impl FnOnce() + use<Self, T>> {
         None::<fn()>
     }
@@ -81,7 +80,7 @@ pub(crate) trait Platform: MaybeSendSync + Sized + 'static {
 
     fn set_binary_type(&self, binary_type: BinaryType);
 
-    /// Ends everything for good: the application has dropped its socket.
+    /// Ends the connection and all that reports: the application has dropped its socket.
     fn release(&self, shared: &Pointer<Shared<Self>>);
 
     fn is_released(&self) -> bool;
@@ -106,22 +105,22 @@ struct Inner {
     /// Whether an event reports each message that leaves the outbound queue for the platform.
     reports_transmitted: bool,
     inbox: Inbox,
-    reader: Reader,
+    consumer: Consumer,
     /// Tasks that wait for room, for a flush, or for the end.
     writers: Vec<Waker>,
-    /// What the oldest of the writers saw. They are woken when that changes: a task that drives the connection while it waits, as a
-    /// flush does, would otherwise wake itself for ever.
-    seen_by_writers: Progress,
-    /// The core's actions are being executed, and the lock is free while the application's code runs. Further actions are left to
-    /// the same call.
+    /// The progress when the oldest of the writers registered. They are woken only when it changes: a task that drives the connection
+    /// while it waits, as a flush does, would otherwise wake itself forever.
+    progress_seen: Progress,
+    /// A call is executing the core's actions. It releases the lock while the application's code runs, and another call that comes
+    /// then leaves its actions to this one: two at once would execute them out of order.
     is_acting: bool,
-    /// What the timer is set to.
+    /// The deadline that the timer is set to.
     timer_at: Option<Time>,
     /// The socket that has just opened, until the core reports it.
     opening: Option<Opening>,
     /// The text of the latest drop: a close frame's reason, an error.
     drop_text: String,
-    /// What the application closes the connection with.
+    /// The code and reason with which the application closes the connection.
     close: (CloseCode, CloseReason),
     opened: Opened,
     /// How the connection ended last, until it is opened again.
@@ -135,7 +134,7 @@ struct Opening {
     messages: Vec<Message>,
 }
 
-/// What writers wait for.
+/// The conditions that writers wait for.
 #[derive(Default, Clone, Copy, PartialEq)]
 struct Progress {
     is_ready: bool,
@@ -160,9 +159,9 @@ impl<P: Platform> Shared<P> {
             outbound: OutboundQueue::default(),
             reports_transmitted: builder.report_transmitted,
             inbox: Inbox::new(builder.inbox.clone()),
-            reader: Reader::Stream(None),
+            consumer: Consumer::Stream(None),
             writers: Vec::new(),
-            seen_by_writers: Progress::default(),
+            progress_seen: Progress::default(),
             is_acting: false,
             timer_at: None,
             opening: None,
@@ -181,15 +180,15 @@ impl<P: Platform> Shared<P> {
         }
     }
 
-    /// A strong pointer for as long as something is handed to the core; `None` after the socket's end.
+    /// A strong pointer for the duration of one call into the core; `None` after the socket was dropped.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn alive(shared: &Weak<Self>) -> Option<Pointer<Self>> {
         shared.upgrade().filter(|shared| !shared.platform.is_released())
     }
 
-    // What the platform reports.
+    // Reports of the platform.
 
-    /// Hands an input of the platform to the core, and does what follows.
+    /// Hands an input of the platform to the core, and executes its actions.
     pub(crate) fn handle(self: &Pointer<Self>, input: Input) {
         let mut inner = self.lock();
         inner.connection.handle(self.platform.now(), input);
@@ -200,7 +199,7 @@ impl<P: Platform> Shared<P> {
     pub(crate) fn timer_fired(self: &Pointer<Self>) {
         let mut inner = self.lock();
         inner.timer_at = None;
-        // Where nothing is due, the timer is not set again.
+        // If nothing is due, the timer is not set again.
         self.platform.set_timer(self, None);
         drop(inner);
         self.handle(Input::Wake { wall: self.platform.wall() });
@@ -237,7 +236,7 @@ impl<P: Platform> Shared<P> {
 
     /// A message has arrived: the answer to a ping, or one for the application.
     pub(crate) fn received(self: &Pointer<Self>, socket: SocketId, received: Received, at: Time) {
-        let message = match self.ping_messages.read(received) {
+        let message = match self.ping_messages.parse(received) {
             Ok(Pong { ping, server_time }) => return self.handle(Input::Pong { socket, ping, server_time }),
             Err(message) => message,
         };
@@ -248,7 +247,7 @@ impl<P: Platform> Shared<P> {
         }
     }
 
-    /// A sign of life that is no message: a control frame or a part of a message.
+    /// A sign of life other than a whole message: a control frame or a fragment.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) fn activity(self: &Pointer<Self>, socket: SocketId, at: Time) {
         let mut inner = self.lock();
@@ -256,16 +255,16 @@ impl<P: Platform> Shared<P> {
         self.run(inner, Origin::Platform);
     }
 
-    // What the application asks for.
+    // Calls of the application.
 
-    /// Hands an input of the application to the core, and does what follows.
+    /// Hands an input of the application to the core, and executes its actions.
     pub(crate) fn request(self: &Pointer<Self>, input: Input) {
         let mut inner = self.lock();
         inner.connection.handle(self.platform.now(), input);
         self.run(inner, Origin::Application);
     }
 
-    /// Starts to close the connection, unless that has been done before.
+    /// Starts to close the connection, unless it is closing already.
     pub(crate) fn close(self: &Pointer<Self>, code: CloseCode, reason: CloseReason) {
         let mut inner = self.lock();
         if !matches!(inner.connection.phase(), Phase::Closing { .. } | Phase::Closed) {
@@ -275,7 +274,7 @@ impl<P: Platform> Shared<P> {
         self.run(inner, Origin::Application);
     }
 
-    /// Sends a message, or has it wait.
+    /// Sends a message, or queues it.
     pub(crate) fn send(self: &Pointer<Self>, message: Message, options: SendOptions) -> Result<Sent, SendError> {
         let mut inner = self.lock();
         let size = message.len();
@@ -299,9 +298,9 @@ impl<P: Platform> Shared<P> {
         result
     }
 
-    // What a protocol on top of the socket asks for. It names the socket that it means, because another may have opened meanwhile.
+    // Calls of a protocol on top of the socket. They name the socket that they mean, because another may have opened meanwhile.
 
-    /// Sends a message on this socket if it is open, ahead of what waits. It never waits itself.
+    /// Sends a message on this socket if it is open, ahead of the outbox. It is never queued.
     pub(crate) fn send_on(self: &Pointer<Self>, socket: SocketId, message: Message) {
         let mut inner = self.lock();
         if inner.connection.phase().socket() == Some(socket) && inner.connection.send_now(message.len(), true).is_some()
@@ -311,7 +310,7 @@ impl<P: Platform> Shared<P> {
         self.run(inner, Origin::Application);
     }
 
-    /// Sends a close frame on this socket. What follows is decided when the server has closed it, as if that had begun.
+    /// Sends a close frame on this socket. The core treats the server's answer as a close by the server, and decides whether to retry.
     pub(crate) fn close_on(&self, socket: SocketId, code: CloseCode, reason: CloseReason) {
         let inner = self.lock();
         if inner.connection.phase().socket() == Some(socket) {
@@ -334,19 +333,19 @@ impl<P: Platform> Shared<P> {
     /// Hands every event to a callback from now on.
     pub(crate) fn set_callback(self: &Pointer<Self>, callback: Callback) {
         let mut inner = self.lock();
-        let before = inner.reader.replace(callback);
+        let before = inner.consumer.replace(callback);
         self.run(inner, Origin::Application);
         drop(before);
     }
 
-    /// Reads no more: the application has dropped its socket.
+    /// Stops reading: the application has dropped its socket.
     pub(crate) fn stop_reading(&self) {
-        let before = core::mem::replace(&mut self.lock().reader, Reader::Gone);
+        let before = core::mem::replace(&mut self.lock().consumer, Consumer::Gone);
         drop(before);
     }
 
-    /// The next event, its message as `read` makes it; registers the reader where there is none. `None` where the connection is
-    /// over and all was read, and where a callback reads.
+    /// The next event, with its message converted by `read`; registers the waker if there is none. `None` if the connection is over and
+    /// everything was read, and if a callback reads.
     pub(crate) fn poll_event<T, E>(
         &self,
         waker: &Waker,
@@ -354,7 +353,7 @@ impl<P: Platform> Shared<P> {
     ) -> Poll<Option<Result<Event<T>, E>>> {
         let mut inner = self.lock();
         let is_over = inner.is_over();
-        let Inner { inbox, reader: Reader::Stream(reader), .. } = &mut *inner else { return Poll::Ready(None) };
+        let Inner { inbox, consumer: Consumer::Stream(reader), .. } = &mut *inner else { return Poll::Ready(None) };
         if let Some(event) = inbox.pop() {
             drop(inner);
             return Poll::Ready(Some(event.try_map(read)));
@@ -369,16 +368,16 @@ impl<P: Platform> Shared<P> {
         Poll::Pending
     }
 
-    /// What `look` finds; registers the waker where it finds nothing.
-    pub(crate) fn poll_for<R>(&self, waker: &Waker, look: impl FnOnce(&Connection) -> Option<R>) -> Poll<R> {
+    /// What `find` returns; registers the waker if that is nothing.
+    pub(crate) fn poll_for<R>(&self, waker: &Waker, find: impl FnOnce(&Connection) -> Option<R>) -> Poll<R> {
         let mut inner = self.lock();
-        match look(&inner.connection) {
+        match find(&inner.connection) {
             Some(found) => Poll::Ready(found),
             None => inner.register_writer(waker),
         }
     }
 
-    /// How the connection ended; registers the waker where it has not.
+    /// How the connection ended; registers the waker if it has not.
     pub(crate) fn poll_closed(&self, waker: &Waker) -> Poll<Closed> {
         let mut inner = self.lock();
         match inner.closed.clone().filter(|_| inner.is_over()) {
@@ -418,21 +417,20 @@ impl<P: Platform> Shared<P> {
         }
     }
 
-    /// Looks at the core.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&Connection, Time) -> R) -> R {
+    /// Reads from the core.
+    pub(crate) fn inspect<R>(&self, inspect: impl FnOnce(&Connection, Time) -> R) -> R {
         let inner = self.lock();
-        look(&inner.connection, self.platform.now())
+        inspect(&inner.connection, self.platform.now())
     }
 
-    /// What is known of the latest open connection.
+    /// The latest open connection.
     pub(crate) fn last_opened(&self) -> Opened {
         self.lock().opened.clone()
     }
 
-    // What follows.
+    // Execution of the core's actions.
 
-    /// Executes the core's actions, sets the timer, and hands out what there is to read. Where another call is at that, it goes on
-    /// with what is new.
+    /// Executes the core's actions, sets the timer, and delivers events. A call that is already doing so takes over the new actions.
     fn run<'a>(self: &'a Pointer<Self>, mut inner: MutexGuard<'a, Inner>, origin: Origin) {
         if inner.is_acting {
             return;
@@ -443,10 +441,10 @@ impl<P: Platform> Shared<P> {
         inner.set_timer(self);
         let writers = inner.writers_to_wake();
         let reader = inner.reader_to_wake();
-        let has_news = !inner.inbox.is_empty();
+        let has_events = !inner.inbox.is_empty();
         match origin {
-            Origin::Platform if has_news => self.deliver(inner),
-            Origin::Application if has_news && inner.reader.plan_delivery() => {
+            Origin::Platform if has_events => self.deliver(inner),
+            Origin::Application if has_events && inner.consumer.plan_delivery() => {
                 drop(inner);
                 self.platform.deliver_soon(self);
             }
@@ -464,7 +462,7 @@ impl<P: Platform> Shared<P> {
                     inner = self.lock();
                 }
                 Action::Ping { socket, ping } => {
-                    let message = self.unlocked(inner, || self.ping_messages.ask(ping));
+                    let message = self.unlocked(inner, || self.ping_messages.make_ping(ping));
                     inner = self.lock();
                     self.platform.send(socket, message);
                 }
@@ -512,10 +510,10 @@ impl<P: Platform> Shared<P> {
 
     /// Runs the application's code without the lock.
     fn unlocked<R>(&self, inner: MutexGuard<'_, Inner>, run: impl FnOnce() -> R) -> R {
-        /// Leaves the actions to the next call if the application's code panics in this one.
-        struct Acting<'a, P: Platform>(&'a Shared<P>);
+        /// Leaves the remaining actions to the next call if the application's code panics.
+        struct ResetOnPanic<'a, P: Platform>(&'a Shared<P>);
 
-        impl<P: Platform> Drop for Acting<'_, P> {
+        impl<P: Platform> Drop for ResetOnPanic<'_, P> {
             fn drop(&mut self) {
                 if std::thread::panicking() {
                     self.0.lock().is_acting = false;
@@ -524,39 +522,39 @@ impl<P: Platform> Shared<P> {
         }
 
         drop(inner);
-        let _acting = Acting(self);
+        let _reset = ResetOnPanic(self);
         run()
     }
 
-    /// Hands what there is to read to the callback, unless that is running: then it goes on with what is new.
+    /// Delivers the waiting events to the callback. If it is running, the call that runs it goes on with them.
     pub(crate) fn deliver_pending(self: &Pointer<Self>) {
         let mut inner = self.lock();
-        inner.reader.delivery_began();
+        inner.consumer.delivery_began();
         self.deliver(inner);
     }
 
     fn deliver<'a>(self: &'a Pointer<Self>, mut inner: MutexGuard<'a, Inner>) {
-        /// Puts the callback back, also where it panics.
-        struct Running<'a, P: Platform> {
+        /// Puts the callback back, also if it panics.
+        struct PutBackOnDrop<'a, P: Platform> {
             shared: &'a Shared<P>,
             callback: Option<(u64, Callback)>,
         }
 
-        impl<P: Platform> Drop for Running<'_, P> {
+        impl<P: Platform> Drop for PutBackOnDrop<'_, P> {
             fn drop(&mut self) {
                 if let Some(callback) = self.callback.take() {
-                    let unused = self.shared.lock().reader.put_back(callback);
+                    let unused = self.shared.lock().consumer.put_back(callback);
                     drop(unused);
                 }
             }
         }
 
         while !inner.inbox.is_empty()
-            && let Some(callback) = inner.reader.take_callback()
+            && let Some(callback) = inner.consumer.take_callback()
         {
             let event = inner.inbox.pop();
             drop(inner);
-            let mut running = Running { shared: self, callback: Some(callback) };
+            let mut running = PutBackOnDrop { shared: self, callback: Some(callback) };
             if let (Some(event), Some((_, callback))) = (event, &mut running.callback) {
                 callback(event);
             }
@@ -566,7 +564,7 @@ impl<P: Platform> Shared<P> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing here is left half done by a panic that could only come from a caller's closure.
+        // A panic can only come from a caller's closure, which leaves nothing here half done.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -595,7 +593,7 @@ impl Inner {
         Some(Event::Opened(opened))
     }
 
-    /// Makes an event of what the core reports.
+    /// Converts a report of the core to an event.
     fn report(&mut self, action: Action) -> Option<Event<Payload>> {
         Some(match action {
             Action::Latency(round_trip) => Event::Latency(round_trip.into()),
@@ -619,13 +617,13 @@ impl Inner {
         })
     }
 
-    /// Whether no event follows until the application asks for another connection.
+    /// Whether no event follows until the application reconnects.
     fn is_over(&self) -> bool {
         self.connection.phase() == Phase::Closed && !self.connection.has_actions()
     }
 
-    /// Sets the timer to what is due next. A timer that fires early does no harm, so that a deadline that moves with every message
-    /// needs no new one each time.
+    /// Sets the timer to the next deadline. A timer that fires early does no harm, and the heartbeat's deadline moves with every
+    /// message: leaving an earlier timer in place saves setting one each time.
     fn set_timer<P: Platform>(&mut self, shared: &Pointer<Shared<P>>) {
         match (self.connection.poll_deadline(), self.timer_at) {
             (Some(deadline), Some(at)) if at <= deadline => {}
@@ -639,7 +637,7 @@ impl Inner {
 
     fn register_writer<R>(&mut self, waker: &Waker) -> Poll<R> {
         if self.writers.is_empty() {
-            self.seen_by_writers = self.progress();
+            self.progress_seen = self.progress();
         }
         if !self.writers.iter().any(|other| other.will_wake(waker)) {
             self.writers.push(waker.clone());
@@ -648,16 +646,16 @@ impl Inner {
     }
 
     fn writers_to_wake(&mut self) -> Vec<Waker> {
-        if self.writers.is_empty() || self.progress() == self.seen_by_writers {
+        if self.writers.is_empty() || self.progress() == self.progress_seen {
             return Vec::new();
         }
         core::mem::take(&mut self.writers)
     }
 
     fn reader_to_wake(&mut self) -> Option<Waker> {
-        let has_news = !self.inbox.is_empty() || self.is_over();
-        match &mut self.reader {
-            Reader::Stream(reader) if has_news => reader.take(),
+        let has_events = !self.inbox.is_empty() || self.is_over();
+        match &mut self.consumer {
+            Consumer::Stream(reader) if has_events => reader.take(),
             _ => None,
         }
     }

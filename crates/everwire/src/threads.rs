@@ -1,5 +1,6 @@
 //! Pointers and bounds for values that are shared: native programs have threads, and everything in a browser lives on one.
 
+use core::{future::Future, pin::Pin};
 #[cfg(target_family = "wasm")]
 pub(crate) use std::rc::Rc as Pointer;
 #[cfg(not(target_family = "wasm"))]
@@ -28,3 +29,28 @@ impl<T: Send> MaybeSend for T {}
 pub trait MaybeSendSync: Send + Sync {}
 #[cfg(not(target_family = "wasm"))]
 impl<T: Send + Sync> MaybeSendSync for T {}
+
+/// A trait object with the bound [`MaybeSend`]. Only auto traits can be added to one, so that a macro has to choose them.
+#[cfg(target_family = "wasm")]
+macro_rules! send_dyn {
+    ($($bounds:tt)+) => { dyn $($bounds)+ };
+}
+#[cfg(not(target_family = "wasm"))]
+macro_rules! send_dyn {
+    ($($bounds:tt)+) => { dyn $($bounds)+ + Send };
+}
+
+/// A trait object with the bound [`MaybeSendSync`].
+#[cfg(target_family = "wasm")]
+macro_rules! shared_dyn {
+    ($($bounds:tt)+) => { dyn $($bounds)+ };
+}
+#[cfg(not(target_family = "wasm"))]
+macro_rules! shared_dyn {
+    ($($bounds:tt)+) => { dyn $($bounds)+ + Send + Sync };
+}
+
+pub(crate) use {send_dyn, shared_dyn};
+
+/// A boxed future with the bound [`MaybeSend`].
+pub(crate) type BoxFuture<T> = Pin<Box<send_dyn!(Future<Output = T>)>>;

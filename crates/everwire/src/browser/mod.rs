@@ -3,20 +3,11 @@
 //!
 //! # Layout
 //!
-//! - `link`: one WebSocket with its listeners
-//! - `lifecycle`: the events of page and network
-//! - `timer`, `clock`: time
-//! - `received`: a message in the browser's hands
-//! - `text`: texts on their way into wasm memory
-//! - `environment`: what this global scope has
+//! - `link`: one WebSocket with its listeners, and the messages that it receives
+//! - `page`: the global scope of the window or worker, its clock and timers, and its life cycle
 
-mod clock;
-mod environment;
-mod lifecycle;
 mod link;
-pub(crate) mod received;
-mod text;
-mod timer;
+mod page;
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -25,11 +16,15 @@ use everwire_core::{CloseCode, CloseReason, Input, Page, Protocols, SocketId, Ti
 use wasm_bindgen_futures::spawn_local;
 pub use web_sys::Blob;
 
-use self::{clock::Clock, lifecycle::Lifecycle, link::Link, timer::Timer};
+pub(crate) use self::link::Received;
+use self::{
+    link::Link,
+    page::{Clock, Lifecycle, Timer},
+};
 pub use crate::threads::{MaybeSend, MaybeSendSync};
 use crate::{
     Address, Attempt, BinaryType, Cause, Message, OpenError, SocketBuilder,
-    address::AddressSource,
+    builder::AddressSource,
     shared::{Platform, Shared},
 };
 
@@ -49,11 +44,11 @@ pub(crate) struct Browser {
 
 impl Platform for Browser {
     fn new(builder: &SocketBuilder) -> Result<Self, OpenError> {
-        if !environment::has_web_socket() {
+        if !page::has_web_socket() {
             return Err(OpenError::Unsupported);
         }
         if let AddressSource::Fixed(url) = &builder.source {
-            environment::check_address(url)?;
+            page::check_address(url)?;
         }
         Ok(Self {
             clock: Clock::start(),
@@ -77,8 +72,8 @@ impl Platform for Browser {
             }
         });
         self.lifecycle.replace(Some(lifecycle));
-        // A page that was opened in the background has had its event before there was a listener.
-        if environment::document().is_some_and(|document| document.hidden()) {
+        // A page that was opened in the background was hidden before there was a listener.
+        if page::document().is_some_and(|document| document.hidden()) {
             shared.handle(Input::Page(Page::Hidden));
         }
     }
@@ -88,11 +83,11 @@ impl Platform for Browser {
     }
 
     fn wall(&self) -> Time {
-        clock::wall()
+        page::wall_clock()
     }
 
     fn seed(&self) -> u64 {
-        environment::random_seed()
+        page::random_seed()
     }
 
     fn dial(&self, shared: &Rc<Shared<Self>>, socket: SocketId, failures: u32) {
@@ -112,7 +107,7 @@ impl Platform for Browser {
                         return;
                     }
                     match address {
-                        // What a provider gave may be right next time.
+                        // A provider may return a valid address next time.
                         Ok(address) => shared.platform.connect(&shared, socket, &address, Cause::ProviderFailed),
                         Err(error) => shared.dropped(socket, Cause::ProviderFailed(error), 0),
                     }

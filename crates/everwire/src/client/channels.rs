@@ -1,4 +1,4 @@
-//! The channels that a client is subscribed to, and what the one subscription of each serves.
+//! The channels that a client is subscribed to: one subscription of the session each, shared by all readers of the channel.
 
 use core::task::Waker;
 
@@ -8,26 +8,25 @@ use everwire_core::{
 };
 
 use super::{
-    members::{Member, Members},
-    options::SubscribeOptions,
-    reader::{Item, Place, RawMessage, Reader},
-    report::{Gap, SubscriptionError},
-    table::Table,
+    builder::SubscribeOptions,
+    events::{Gap, SubscriptionError},
+    reader::{IdMap, Item, Position, RawMessage, Reader},
+    subscription::{Member, MemberList},
 };
 use crate::threads::Pointer;
 
-/// The subscriptions of the session, of which a channel has one, and those of the application that share them.
+/// The subscriptions of the session, one for each channel, and the readers of the application that share them.
 ///
-/// Each reader has a position of its own, and the subscription of the session serves those that are at its position. The others are
-/// ahead and wait for it, or are not ready to take more. Where it would leave a reader behind, it starts again from that reader's
-/// position, and the others ignore what they have. So a reader gets what it would get by itself, the others lose nothing, and a slow one
-/// delays no other for longer than its room takes to be filled.
+/// Each reader has its own position. The subscription of the session serves the readers at its position; the others are ahead and wait
+/// for it, or have no room. Before it would leave a reader behind, it restarts from that reader's position, and the others ignore what
+/// they have already. So each reader gets what it would get alone, none loses a message, and a slow one delays the others only until its
+/// room is full.
 #[derive(Debug, Default)]
 pub(super) struct Channels {
-    /// In the order of their names, for binary search.
+    /// Sorted by name, for binary search.
     entries: Vec<Entry>,
-    readers: Table<u64, Reader>,
-    watchers: Table<u64, Watcher>,
+    readers: IdMap<u64, Reader>,
+    watchers: IdMap<u64, Watcher>,
     latest_number: u64,
 }
 
@@ -37,40 +36,40 @@ struct Entry {
     name: Pointer<str>,
     id: SubscriptionId,
     served: Served,
-    /// The mode that the latest `sub` says.
+    /// The mode of the latest `sub`.
     mode: Mode,
-    /// The server has nothing more at the moment: what it sends is new.
+    /// The server has sent everything up to now: what follows is new.
     is_live: bool,
     readers: Vec<u64>,
-    /// Who is present; `None` where the application does not want to know.
-    members: Option<Members>,
+    /// The members of the channel; `None` if nothing watches them.
+    members: Option<MemberList>,
 }
 
-/// What a subscription serves.
+/// The readers that a subscription serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Served {
-    /// No reader can take anything.
+    /// None: no reader has room.
     Nothing,
-    /// The readers that wait for the answer to this start.
+    /// Those that wait for the answer to this start.
     Start(Start),
-    /// The readers that get the latest message of each key, at its position.
+    /// Those that are loading the latest message of each key, at its position.
     State,
-    /// The readers that get each message, at its position.
+    /// Those that get each message, at its position.
     Messages,
 }
 
-/// What reads the members of a channel.
+/// A stream of the members of a channel.
 #[derive(Debug)]
 struct Watcher {
     subscription: Option<SubscriptionId>,
-    has_news: bool,
+    has_changed: bool,
     waker: Option<Waker>,
 }
 
 impl Channels {
     pub(super) fn id(&self, name: &str) -> Option<SubscriptionId> {
-        let place = self.place(name).ok()?;
-        self.entries.get(place).map(|entry| entry.id)
+        let index = self.index(name).ok()?;
+        self.entries.get(index).map(|entry| entry.id)
     }
 
     pub(super) fn name(&self, id: SubscriptionId) -> Option<&Pointer<str>> {
@@ -81,14 +80,14 @@ impl Channels {
     pub(super) fn sub(&mut self, id: SubscriptionId, start: Start) -> Option<(&str, Mode, bool)> {
         let (entry, readers) = self.parts(id)?;
         entry.mode = entry.wanted_mode(readers);
-        // The rest of a state that was interrupted: what its keys had in between is of no use, and need not be kept any more.
+        // The rest of an interrupted state: the values that its keys had in between are of no use, and the server may have dropped them.
         if entry.served == Served::State && matches!(start, Start::From(_)) {
             entry.mode = Mode::Latest;
         }
         Some((&entry.name, entry.mode, entry.members.is_some()))
     }
 
-    // What the application asks for.
+    // Calls of the application.
 
     /// Subscribes to a channel; returns the number of the reader.
     pub(super) fn subscribe(
@@ -108,20 +107,20 @@ impl Channels {
         let mut reader = Reader::new(Some(id), start, options);
         let Some((entry, readers)) = self.parts(id) else { return number };
         if let (Start::Live, true, Some(position)) = (start, entry.is_live, session.position(id)) {
-            // What was published after this call can only come behind it. The server might get the question later.
-            reader.answered(Place::After(position));
+            // Everything published after this call comes after this position. A start requested from the server would begin later.
+            reader.confirm(Position::After(position));
             reader.stay_live();
         }
         entry.readers.push(number);
         readers.push(number, reader);
         if present.is_some() {
-            self.serve(session, id);
-            self.settle(session, number, wakers);
+            self.reposition(session, id);
+            self.report_if_caught_up(session, number, wakers);
         }
         number
     }
 
-    /// A subscription that has ended before it began; returns the number of its reader.
+    /// A reader of a subscription that is refused before it starts; returns its number.
     pub(super) fn refuse(&mut self, error: SubscriptionError) -> u64 {
         let number = self.next_number();
         let mut reader = Reader::new(None, Start::Live, &SubscribeOptions::default());
@@ -130,7 +129,7 @@ impl Channels {
         number
     }
 
-    /// The next item of a reader; registers the waker where there is none. `None` in `Some` after the end.
+    /// The next item of a reader; registers the waker if there is none. `None` in `Some` after the end.
     pub(super) fn next_item(
         &mut self,
         session: &mut ClientSession,
@@ -147,8 +146,8 @@ impl Channels {
             return None;
         };
         if let (true, Some(id)) = (is_ready, reader.subscription) {
-            self.serve(session, id);
-            self.settle(session, number, wakers);
+            self.reposition(session, id);
+            self.report_if_caught_up(session, number, wakers);
         }
         Some(Some(item))
     }
@@ -157,13 +156,13 @@ impl Channels {
         self.readers.get(number)?.cursor()
     }
 
-    /// Has a reader wait for a snapshot, or go on from the position of one.
+    /// Restarts a reader: to wait for a snapshot, or to continue from the position of one.
     pub(super) fn restart(&mut self, session: &mut ClientSession, number: u64, start: Start, wakers: &mut Vec<Waker>) {
         let Some(reader) = self.readers.get_mut(number) else { return };
         reader.restart(start);
         if let Some(id) = reader.subscription {
-            self.serve(session, id);
-            self.settle(session, number, wakers);
+            self.reposition(session, id);
+            self.report_if_caught_up(session, number, wakers);
         }
     }
 
@@ -174,32 +173,32 @@ impl Channels {
         if entry.readers.is_empty() && entry.members.is_none() {
             entry.leave(session);
         } else {
-            self.serve(session, id);
+            self.reposition(session, id);
         }
     }
 
-    /// Watches who is present in a channel; returns the number of the watcher. Without a name, it has ended before it began.
+    /// Watches who is present in a channel; returns the number of the watcher. Without a name, it ends at once.
     pub(super) fn watch(&mut self, session: &mut ClientSession, name: Option<&str>) -> u64 {
         let number = self.next_number();
-        let mut watcher = Watcher { subscription: None, has_news: false, waker: None };
+        let mut watcher = Watcher { subscription: None, has_changed: false, waker: None };
         if let Some(name) = name {
             let id = self.id(name);
-            watcher.has_news = id.and_then(|id| self.members(id)).is_some();
-            if let (Some(id), false) = (id, watcher.has_news) {
-                self.set_members(session, id, Some(Members::default()));
+            watcher.has_changed = id.and_then(|id| self.members(id)).is_some();
+            if let (Some(id), false) = (id, watcher.has_changed) {
+                self.set_members(session, id, Some(MemberList::default()));
             }
-            let members = Some(Members::default());
+            let members = Some(MemberList::default());
             watcher.subscription = id.or_else(|| Some(self.open(session, name, Start::Hold, Served::Nothing, members)));
         }
         self.watchers.push(number, watcher);
         number
     }
 
-    /// The members of a channel if they have changed; registers the waker where they have not. `None` in `Some` after the end.
+    /// The members of a channel if they have changed; registers the waker if they have not. `None` in `Some` after the end.
     pub(super) fn next_members(&mut self, number: u64, waker: &Waker) -> Option<Option<Vec<Member>>> {
         let Some(watcher) = self.watchers.get_mut(number) else { return Some(None) };
         let Some(id) = watcher.subscription else { return Some(None) };
-        if core::mem::take(&mut watcher.has_news) {
+        if core::mem::take(&mut watcher.has_changed) {
             return Some(Some(self.members(id).map(|members| members.current()).unwrap_or_default()));
         }
         watcher.waker = Some(waker.clone());
@@ -220,14 +219,14 @@ impl Channels {
         }
     }
 
-    // What the server sends.
+    // Messages of the server.
 
-    /// `hello` is sent on another connection, and the subscriptions of the session follow.
+    /// There is another connection: `hello` is sent, and the subscriptions of the session follow.
     pub(super) fn reconnected(&mut self, session: &mut ClientSession) {
         self.readers.values_mut().for_each(Reader::reconnected);
         for entry in &mut self.entries {
             entry.is_live = false;
-            // By itself, the session does not repeat what is on hold at a position.
+            // The session does not repeat a subscription that is on hold at a position, which its members need.
             let is_held = entry.served == Served::Nothing && session.position(entry.id).is_some();
             if is_held && entry.members.is_some() {
                 session.restart(entry.id, Start::Hold);
@@ -251,7 +250,7 @@ impl Channels {
             is_full |= reader.is_full;
         });
         if is_full || is_shared {
-            self.serve(session, id);
+            self.reposition(session, id);
         }
     }
 
@@ -267,19 +266,20 @@ impl Channels {
                 entry.is_live = start == Start::Live;
                 let Some(here) = entry.served.at(position) else { return };
                 for number in &entry.readers {
-                    if let Some(reader) = readers.get_mut(*number).filter(|reader| reader.place == Place::Start(start))
+                    if let Some(reader) =
+                        readers.get_mut(*number).filter(|reader| reader.position == Position::Start(start))
                     {
-                        reader.answered(here);
+                        reader.confirm(here);
                     }
                 }
-                self.serve(session, id);
+                self.reposition(session, id);
             }
             served => {
                 let (Some(before), Some(here)) = (before, served.at(position)) else { return };
-                let is_shared = self.for_each_at(id, before, |reader| reader.answered(here));
-                // The answer to a `sub` has left no reader behind that was not before.
+                let is_shared = self.for_each_at(id, before, |reader| reader.confirm(here));
+                // The answer to a `sub` does not move the position, so that no reader is left behind.
                 if is_shared && before != position {
-                    self.serve(session, id);
+                    self.reposition(session, id);
                 }
             }
         }
@@ -305,16 +305,16 @@ impl Channels {
             entry.served = Served::Messages;
         }
         if is_shared {
-            self.serve(session, id);
+            self.reposition(session, id);
         }
         is_missed
     }
 
-    /// The server has nothing more at the moment.
+    /// The server has sent everything up to now.
     pub(super) fn caught_up(&mut self, session: &mut ClientSession, id: SubscriptionId, wakers: &mut Vec<Waker>) {
         let Some(position) = session.position(id) else { return };
         self.for_each_at(id, position, |reader| {
-            reader.answered(Place::After(position));
+            reader.confirm(Position::After(position));
             reader.catch_up(wakers);
         });
         let Some((entry, _)) = self.parts(id) else { return };
@@ -322,7 +322,7 @@ impl Channels {
         if entry.served == Served::State {
             entry.served = Served::Messages;
         }
-        self.serve(session, id);
+        self.reposition(session, id);
     }
 
     /// The position from which snapshots are to be taken.
@@ -335,33 +335,35 @@ impl Channels {
     ) {
         let Some((entry, readers)) = self.parts(id) else { return };
         for number in &entry.readers {
-            if let Some(reader) = readers.get_mut(*number).filter(|reader| reader.place == Place::Start(Start::Hold)) {
+            if let Some(reader) =
+                readers.get_mut(*number).filter(|reader| reader.position == Position::Start(Start::Hold))
+            {
                 reader.hold(cursor, wakers);
             }
         }
-        self.serve(session, id);
+        self.reposition(session, id);
     }
 
     /// Changes the members of a channel, if they are watched.
     pub(super) fn change_members(
         &mut self,
         id: SubscriptionId,
-        change: impl FnOnce(&mut Members) -> bool,
+        change: impl FnOnce(&mut MemberList) -> bool,
         wakers: &mut Vec<Waker>,
     ) {
         let members = self.parts(id).and_then(|(entry, _)| entry.members.as_mut());
         if members.is_some_and(change) {
             for watcher in self.watchers.values_mut().filter(|watcher| watcher.subscription == Some(id)) {
-                watcher.has_news = true;
+                watcher.has_changed = true;
                 wakers.extend(watcher.waker.take());
             }
         }
     }
 
-    /// The subscription is over, by the server or with the client; without an error, by the application.
+    /// The subscription has ended: with an error, by the server or with the client; without, by the application.
     pub(super) fn end(&mut self, id: SubscriptionId, error: Option<SubscriptionError>, wakers: &mut Vec<Waker>) {
-        let Some(place) = self.entries.iter().position(|entry| entry.id == id) else { return };
-        let entry = self.entries.remove(place);
+        let Some(index) = self.entries.iter().position(|entry| entry.id == id) else { return };
+        let entry = self.entries.remove(index);
         for watcher in self.watchers.values_mut().filter(|watcher| watcher.subscription == Some(id)) {
             watcher.subscription = None;
             wakers.extend(watcher.waker.take());
@@ -374,30 +376,32 @@ impl Channels {
         }
     }
 
-    // What follows.
+    // Changes of the subscription of the session.
 
-    /// Has the subscription serve what its readers need, where that is not what it serves.
-    fn serve(&mut self, session: &mut ClientSession, id: SubscriptionId) {
+    /// Restarts the subscription if its readers need another position than the one that it serves.
+    fn reposition(&mut self, session: &mut ClientSession, id: SubscriptionId) {
         let Some((entry, readers)) = self.parts(id) else { return };
         if entry.readers.is_empty() {
-            // Its members are still wanted. The next reader may come at once, and has a position then.
+            // Only its members are needed. The position stays, in case another reader comes at once.
             return;
         }
         let position = session.position(id);
         let (mut start, mut state, mut after) = (None, None, None);
         for number in &entry.readers {
             let Some(reader) = readers.get(*number).filter(|reader| !reader.is_full) else { continue };
-            match reader.place {
-                Place::Start(other) if start.is_none() || entry.served == Served::Start(other) => start = Some(other),
-                Place::State(other) if state.is_none() || position == Some(other) => state = Some(other),
-                Place::After(other) => {
+            match reader.position {
+                Position::Start(other) if start.is_none() || entry.served == Served::Start(other) => {
+                    start = Some(other)
+                }
+                Position::State(other) if state.is_none() || position == Some(other) => state = Some(other),
+                Position::After(other) => {
                     let rank = |cursor| entry.rank(cursor, position);
                     after = Some(after.filter(|after| rank(*after) <= rank(other)).unwrap_or(other));
                 }
                 _ => {}
             }
         }
-        // An answer to a start comes soon, and the room of a reader bounds what it takes of its state.
+        // In this order: an answer to a start comes soon, and the room of a reader bounds how much of its state it takes.
         let (served, start) = match (start, state, after) {
             (Some(start), ..) => (Served::Start(start), start),
             (None, Some(state), _) => (Served::State, Start::From(state)),
@@ -413,31 +417,31 @@ impl Channels {
         if entry.served == served && is_served {
             return;
         }
-        entry.leave_live(readers, position);
+        entry.suspend_live(readers, position);
         let before = core::mem::replace(&mut entry.served, served);
         match served {
-            // Nothing is delivered as it is.
+            // A subscription on hold delivers nothing anyway.
             Served::Nothing if before == Served::Start(Start::Hold) => {}
             Served::Nothing if entry.members.is_none() => session.pause(id),
             _ => repeat(session, id, start),
         }
     }
 
-    /// Reports to a reader that it has everything, where it came to a position at which nothing more follows.
-    fn settle(&mut self, session: &ClientSession, number: u64, wakers: &mut Vec<Waker>) {
+    /// Reports to a reader that it has everything, if it has reached the position of a live subscription.
+    fn report_if_caught_up(&mut self, session: &ClientSession, number: u64, wakers: &mut Vec<Waker>) {
         let Some(reader) = self.readers.get_mut(number) else { return };
         let Some(id) = reader.subscription else { return };
         let is_live = self.entries.iter().any(|entry| entry.id == id && entry.is_live);
-        if is_live && !reader.is_full && session.position(id).map(Place::After) == Some(reader.place) {
+        if is_live && !reader.is_full && session.position(id).map(Position::After) == Some(reader.position) {
             reader.catch_up(wakers);
         }
     }
 
-    /// Subscribes again, as a member or not, to what is served.
-    fn set_members(&mut self, session: &mut ClientSession, id: SubscriptionId, members: Option<Members>) {
+    /// Restarts the subscription at its position, with or without members.
+    fn set_members(&mut self, session: &mut ClientSession, id: SubscriptionId, members: Option<MemberList>) {
         let Some((entry, readers)) = self.parts(id) else { return };
         entry.members = members;
-        entry.leave_live(readers, session.position(id));
+        entry.suspend_live(readers, session.position(id));
         match entry.served {
             Served::Nothing if entry.members.is_none() => session.pause(id),
             Served::Nothing => repeat(session, id, Start::Hold),
@@ -458,37 +462,37 @@ impl Channels {
         name: &str,
         start: Start,
         served: Served,
-        members: Option<Members>,
+        members: Option<MemberList>,
     ) -> SubscriptionId {
         let id = session.subscribe(start);
         let (name, mode) = (Pointer::from(name), Mode::Each);
-        let place = self.place(&name).unwrap_or_else(|place| place);
-        self.entries.insert(place, Entry { name, id, served, mode, is_live: false, readers: Vec::new(), members });
+        let index = self.index(&name).unwrap_or_else(|index| index);
+        self.entries.insert(index, Entry { name, id, served, mode, is_live: false, readers: Vec::new(), members });
         id
     }
 
-    /// The readers that are served, where the subscription is at this position. Returns whether it has several.
+    /// Changes the readers that are served, with the subscription at this position. Returns whether it has several readers.
     fn for_each_at(&mut self, id: SubscriptionId, position: Cursor, mut change: impl FnMut(&mut Reader)) -> bool {
         let Some((entry, readers)) = self.parts(id) else { return false };
         let Some(here) = entry.served.at(position) else { return false };
         for number in &entry.readers {
-            if let Some(reader) = readers.get_mut(*number).filter(|reader| !reader.is_full && reader.place == here) {
+            if let Some(reader) = readers.get_mut(*number).filter(|reader| !reader.is_full && reader.position == here) {
                 change(reader);
             }
         }
         entry.readers.len() > 1
     }
 
-    fn members(&self, id: SubscriptionId) -> Option<&Members> {
+    fn members(&self, id: SubscriptionId) -> Option<&MemberList> {
         self.entries.iter().find(|entry| entry.id == id)?.members.as_ref()
     }
 
-    fn parts(&mut self, id: SubscriptionId) -> Option<(&mut Entry, &mut Table<u64, Reader>)> {
+    fn parts(&mut self, id: SubscriptionId) -> Option<(&mut Entry, &mut IdMap<u64, Reader>)> {
         let entry = self.entries.iter_mut().find(|entry| entry.id == id)?;
         Some((entry, &mut self.readers))
     }
 
-    fn place(&self, name: &str) -> Result<usize, usize> {
+    fn index(&self, name: &str) -> Result<usize, usize> {
         self.entries.binary_search_by(|entry| (*entry.name).cmp(name))
     }
 
@@ -499,39 +503,39 @@ impl Channels {
 }
 
 impl Entry {
-    /// Each message, where a single reader wants each.
-    fn wanted_mode(&self, readers: &Table<u64, Reader>) -> Mode {
+    /// Each message, if one reader wants each.
+    fn wanted_mode(&self, readers: &IdMap<u64, Reader>) -> Mode {
         let mut modes = self.readers.iter().filter_map(|number| readers.get(*number)).map(|reader| reader.mode);
         if self.readers.is_empty() || modes.any(|mode| mode == Mode::Each) { Mode::Each } else { Mode::Latest }
     }
 
-    /// Ends the subscription. Until the server has answered what was asked before, a new reader may still take it over.
+    /// Ends the subscription. Until the server has answered earlier lines about it, a new reader may still take it over.
     fn leave(&mut self, session: &mut ClientSession) {
         (self.served, self.is_live) = (Served::Nothing, false);
         session.unsubscribe(self.id);
     }
 
-    /// The subscription is repeated. That is not reported to those of its readers that have everything.
-    fn leave_live(&mut self, readers: &mut Table<u64, Reader>, position: Option<Cursor>) {
+    /// The subscription is about to restart, which is not reported to readers that have everything.
+    fn suspend_live(&mut self, readers: &mut IdMap<u64, Reader>, position: Option<Cursor>) {
         if !core::mem::take(&mut self.is_live) {
             return;
         }
         for number in &self.readers {
             if let Some(reader) =
-                readers.get_mut(*number).filter(|reader| Some(reader.place) == position.map(Place::After))
+                readers.get_mut(*number).filter(|reader| Some(reader.position) == position.map(Position::After))
             {
                 reader.stay_live();
             }
         }
     }
 
-    /// How urgent it is that the subscription, which is at this position, serves a reader that is after `cursor`: the least comes first.
+    /// How urgently the subscription, which is at `position`, has to serve a reader that is after `cursor`: the lowest rank comes first.
     fn rank(&self, cursor: Cursor, position: Option<Cursor>) -> (u8, u64) {
         let rank = match position {
             Some(position) if cursor == position => 2,
-            // It would be left behind.
+            // The reader would be left behind.
             Some(position) if cursor.epoch == position.epoch && cursor.offset <= position.offset => 0,
-            // Nothing leads there: its history is not the channel's any more, which the server has to say.
+            // Its position is not in the channel's history any more, which only a `sub` from there makes the server report.
             Some(_) if self.is_live => 1,
             Some(_) => 3,
             None => 0,
@@ -541,17 +545,17 @@ impl Entry {
 }
 
 impl Served {
-    /// Where the readers are that are served, where the subscription is at this position.
-    fn at(self, position: Cursor) -> Option<Place> {
+    /// The position of the readers that are served, with the subscription at `position`.
+    fn at(self, position: Cursor) -> Option<Position> {
         match self {
             Self::Nothing | Self::Start(_) => None,
-            Self::State => Some(Place::State(position)),
-            Self::Messages => Some(Place::After(position)),
+            Self::State => Some(Position::State(position)),
+            Self::Messages => Some(Position::After(position)),
         }
     }
 }
 
-/// Subscribes from another start, also where the delivery was stopped.
+/// Subscribes from another start, and resumes a paused delivery.
 fn repeat(session: &mut ClientSession, id: SubscriptionId, start: Start) {
     session.restart(id, start);
     session.resume(id);

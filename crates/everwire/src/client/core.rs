@@ -1,4 +1,4 @@
-//! The session machine with what it does not know: names, payloads, ids and secrets.
+//! The state of a client: the session machine, and the names, payloads, ids and secrets that it does not know.
 
 use core::task::Waker;
 
@@ -15,26 +15,26 @@ use everwire_core::{
 };
 
 use super::{
+    builder::SubscribeOptions,
     channels::Channels,
-    events::Observers,
-    exchange::{AnswerPart, Exchange, PublishResult},
-    members::{Member, Members},
-    options::SubscribeOptions,
+    events::{ClientError, ClientEvent, EventQueues, Gap, SubscriptionError},
+    publish::{PendingPublishes, PublishResult},
     reader::{Item, RawMessage},
-    report::{ClientError, ClientEvent, Gap, SubscriptionError},
+    request::{PendingRequests, ResponsePart},
+    subscription::{Member, MemberList},
 };
 use crate::{Message, MessageRef, threads::Pointer};
 
 /// The most bytes of a message before `welcome`.
 const MAX_GREETING: usize = 64 << 10;
 
-/// How many earlier sessions of the client are remembered, so that their messages are known as its own.
+/// How many earlier sessions of the client are remembered, to recognize their messages as its own.
 const REMEMBERED_SESSIONS: usize = 8;
 
 /// The longest explanation of the server that is kept, in bytes.
 const MAX_REASON: usize = 1 << 10;
 
-/// The state of a client. Whatever it has to do beyond sending lines is left in `effects`, to be done when no lock is held.
+/// The state of a client. Except for sending lines, what it has to do is collected in `effects`, and done without a lock.
 #[derive(Debug)]
 pub(super) struct Core {
     session: ClientSession,
@@ -43,28 +43,29 @@ pub(super) struct Core {
     pub(super) writer: MessageWriter,
     /// The payload of the next `hello`.
     pub(super) credentials: Option<Message>,
-    identity: Option<Identity>,
+    identity: Option<SessionIdentity>,
     /// The ids of earlier sessions.
     earlier: Vec<String>,
     channels: Channels,
-    pub(super) exchange: Exchange,
+    pub(super) publishes: PendingPublishes,
+    pub(super) requests: PendingRequests,
     /// Why the client is over, from when that is known.
     end: Option<ClientError>,
     is_over: bool,
-    pub(super) observers: Observers,
+    pub(super) event_queues: EventQueues,
     /// Tasks that wait until the client is attached, or for its end.
     waiters: Vec<Waker>,
     pub(super) effects: Effects,
 }
 
-/// The session as `welcome` named it.
+/// The session, as `welcome` named it.
 #[derive(Debug)]
-struct Identity {
+struct SessionIdentity {
     session: String,
     secret: String,
 }
 
-/// What is to be done when no lock is held.
+/// What is to be done without a lock.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     pub(super) wakers: Vec<Waker>,
@@ -81,12 +82,12 @@ pub(super) struct Effects {
 
 /// The line that is being handled.
 #[derive(Debug, Default, Clone, Copy)]
-struct Context<'a> {
+struct LineContext<'a> {
     line: Option<ServerLine<'a>>,
-    /// Its type, also where it cannot be read.
+    /// Its type, also if the rest cannot be parsed.
     line_type: Option<&'a str>,
     payload: Payload<'a>,
-    /// Where the subscription of its channel was before it.
+    /// The position of its channel's subscription before it.
     position: Option<Cursor>,
 }
 
@@ -100,10 +101,11 @@ impl Core {
             identity: None,
             earlier: Vec::new(),
             channels: Channels::default(),
-            exchange: Exchange::default(),
+            publishes: PendingPublishes::default(),
+            requests: PendingRequests::default(),
             end: None,
             is_over: false,
-            observers: Observers::default(),
+            event_queues: EventQueues::default(),
             waiters: Vec::new(),
             effects: Effects::default(),
         }
@@ -129,7 +131,7 @@ impl Core {
         self.identity.as_ref().map(|identity| identity.session.clone())
     }
 
-    /// Why the client is over; registers the waker where it is not.
+    /// Why the client is over; registers the waker if it is not.
     pub(super) fn end_or_wait(&mut self, waker: &Waker) -> Option<ClientError> {
         if let Some(end) = self.end.as_ref().filter(|_| self.is_over) {
             return Some(end.clone());
@@ -142,23 +144,23 @@ impl Core {
 
     /// The events from now on, as a stream with this number.
     pub(super) fn watch_events(&mut self) -> u64 {
-        let number = self.observers.add();
+        let number = self.event_queues.add();
         if let Some(end) = self.end.as_ref().filter(|_| self.is_over) {
-            self.observers.observe(&ClientEvent::Closed(end.clone()), &mut self.effects.wakers);
+            self.event_queues.push(&ClientEvent::Closed(end.clone()), &mut self.effects.wakers);
         }
         number
     }
 
-    /// What is to be done when no lock is held.
+    /// Takes what is to be done without a lock.
     pub(super) fn take_effects(&mut self) -> Effects {
         let mut effects = core::mem::take(&mut self.effects);
         for event in &effects.events {
-            self.observers.observe(event, &mut effects.wakers);
+            self.event_queues.push(event, &mut effects.wakers);
         }
         effects
     }
 
-    // What happens to the connection.
+    // Reports of the connection.
 
     pub(super) fn connected(&mut self, now: Time, socket: SocketId, credentials: Option<Message>) {
         self.socket = Some(socket);
@@ -174,24 +176,24 @@ impl Core {
 
     pub(super) fn handle(&mut self, now: Time, input: ClientInput) {
         self.session.handle(now, input);
-        self.act(Context::default());
+        self.act(LineContext::default());
     }
 
     pub(super) fn received(&mut self, now: Time, message: MessageRef<'_>) {
         match message {
             MessageRef::Text(text) => Lines::text(text).for_each(|line| self.line(now, line)),
             MessageRef::Binary(bytes) => Lines::binary(bytes).for_each(|line| self.line(now, line)),
-            // The driver asks for bytes.
+            // The driver requests array buffers.
             #[cfg(target_family = "wasm")]
             MessageRef::Blob(_) => self.handle(now, ClientInput::Malformed),
         }
     }
 
-    /// Ends the client for a reason of its own. `code` is the outcome of what was not sent.
+    /// Ends the client for a local reason. `code` is the outcome of what was not sent.
     pub(super) fn end(&mut self, end: ClientError, code: ErrorCode) {
         self.end.get_or_insert(end);
         self.session.end(code);
-        self.act(Context::default());
+        self.act(LineContext::default());
     }
 
     fn line(&mut self, now: Time, line: Result<(ServerLine<'_>, Payload<'_>), ProtocolError<'_>>) {
@@ -199,7 +201,7 @@ impl Core {
             Ok(line) => line,
             Err(error) => {
                 self.session.handle(now, ClientInput::from_error(&error));
-                return self.act(Context { line_type: error.line(), ..Context::default() });
+                return self.act(LineContext { line_type: error.line(), ..LineContext::default() });
             }
         };
         let mut position = None;
@@ -239,7 +241,7 @@ impl Core {
                 }
             }
         }
-        self.act(Context { line_type: Some(line.line_type()), line: Some(line), payload, position });
+        self.act(LineContext { line_type: Some(line.line_type()), line: Some(line), payload, position });
     }
 
     fn is_own(&self, session: &str) -> bool {
@@ -247,7 +249,7 @@ impl Core {
             || self.earlier.iter().any(|earlier| earlier == session)
     }
 
-    fn presence(&mut self, channel: &str, change: impl FnOnce(&mut Members) -> bool) {
+    fn presence(&mut self, channel: &str, change: impl FnOnce(&mut MemberList) -> bool) {
         let id = self.channels.id(channel);
         if self.session.receive_presence(id) == Delivery::Ignore {
             return;
@@ -257,27 +259,27 @@ impl Core {
         }
     }
 
-    // What the application asks for.
+    // Calls of the application.
 
-    /// Subscribes to a channel; returns what reads it.
+    /// Subscribes to a channel; returns the number of the reader.
     pub(super) fn subscribe(&mut self, name: &str, start: Start, options: &SubscribeOptions) -> u64 {
         if !is_name(name) {
             return self.channels.refuse(SubscriptionError::InvalidName);
         }
         if self.session.is_over() {
-            let error = SubscriptionError::Over(self.end_as(ErrorCode::Cancelled, String::new()));
+            let error = SubscriptionError::Over(self.end_with(ErrorCode::Cancelled, String::new()));
             return self.channels.refuse(error);
         }
         let wakers = &mut self.effects.wakers;
         let reader = self.channels.subscribe(&mut self.session, name, start, options, wakers);
-        self.act(Context::default());
+        self.act(LineContext::default());
         reader
     }
 
-    /// The next item of a subscription; registers the waker where there is none. `None` in `Some` after the end.
+    /// The next item of a subscription; registers the waker if there is none. `None` in `Some` after the end.
     pub(super) fn next_item(&mut self, reader: u64, waker: &Waker) -> Option<Option<Item>> {
         let item = self.channels.next_item(&mut self.session, reader, waker, &mut self.effects.wakers);
-        self.act(Context::default());
+        self.act(LineContext::default());
         item
     }
 
@@ -286,34 +288,34 @@ impl Core {
         self.channels.cursor(reader)
     }
 
-    /// Has a subscription wait for a snapshot, or go on from the position of one.
+    /// Restarts a subscription: to wait for a snapshot, or to continue from the position of one.
     pub(super) fn restart(&mut self, reader: u64, start: Start) {
         self.channels.restart(&mut self.session, reader, start, &mut self.effects.wakers);
-        self.act(Context::default());
+        self.act(LineContext::default());
     }
 
     /// Ends the subscription of a reader that was dropped.
     pub(super) fn drop_reader(&mut self, reader: u64) {
         self.channels.drop_reader(&mut self.session, reader);
-        self.act(Context::default());
+        self.act(LineContext::default());
     }
 
-    /// Watches who is present in a channel; returns what reads it.
+    /// Watches the members of a channel; returns the number of the watcher.
     pub(super) fn watch(&mut self, name: &str) -> u64 {
         let is_possible = is_name(name) && !self.session.is_over();
         let watcher = self.channels.watch(&mut self.session, is_possible.then_some(name));
-        self.act(Context::default());
+        self.act(LineContext::default());
         watcher
     }
 
-    /// The members of a channel if they have changed; registers the waker where they have not. `None` in `Some` after the end.
+    /// The members of a channel if they have changed; registers the waker if they have not. `None` in `Some` after the end.
     pub(super) fn next_members(&mut self, watcher: u64, waker: &Waker) -> Option<Option<Vec<Member>>> {
         self.channels.next_members(watcher, waker)
     }
 
     pub(super) fn drop_watcher(&mut self, watcher: u64) {
         self.channels.drop_watcher(&mut self.session, watcher);
-        self.act(Context::default());
+        self.act(LineContext::default());
     }
 
     pub(super) fn publish(
@@ -324,10 +326,10 @@ impl Core {
         payload: Option<Message>,
         time_to_live: Option<Time>,
     ) -> Result<PublishId, QueueError> {
-        let words = "pub  after= key=".len() + channel.len() + key.as_ref().map_or(0, String::len);
-        let id = self.session.publish(now, line_size(words, payload.as_ref()), time_to_live)?;
-        self.exchange.add_publish(id, channel, key, payload);
-        self.act(Context::default());
+        let fixed = "pub  after= key=".len() + channel.len() + key.as_ref().map_or(0, String::len);
+        let id = self.session.publish(now, line_size(fixed, payload.as_ref()), time_to_live)?;
+        self.publishes.insert(id, channel, key, payload);
+        self.act(LineContext::default());
         Ok(id)
     }
 
@@ -338,23 +340,23 @@ impl Core {
         payload: Option<Message>,
         timeout: Option<Time>,
     ) -> Result<RequestId, QueueError> {
-        let words = "req  timeout= floor= part=".len() + 2 * NUMBER + name.len();
-        let id = self.session.request(now, line_size(words, payload.as_ref()), timeout)?;
-        self.exchange.add_request(id, name, payload);
-        self.act(Context::default());
+        let fixed = "req  timeout= floor= part=".len() + 2 * NUMBER_LENGTH + name.len();
+        let id = self.session.request(now, line_size(fixed, payload.as_ref()), timeout)?;
+        self.requests.insert(id, name, payload);
+        self.act(LineContext::default());
         Ok(id)
     }
 
     pub(super) fn cancel(&mut self, id: RequestId) {
         self.session.cancel(id);
-        self.act(Context::default());
+        self.act(LineContext::default());
     }
 
-    // What follows.
+    // Execution of the session machine's actions.
 
-    /// Does what the session machine says.
-    fn act(&mut self, context: Context<'_>) {
-        let mut explained = context.explains();
+    /// Executes the actions of the session machine.
+    fn act(&mut self, context: LineContext<'_>) {
+        let mut explanation = context.explanation();
         while let Some(action) = self.session.poll_action() {
             match action {
                 ClientAction::Hello { attempt, is_resume, acked, floor, closed } => {
@@ -368,7 +370,7 @@ impl Core {
                     }
                 }
                 ClientAction::Publish { id, seq, after } => {
-                    if let Some(publish) = self.exchange.publish(id) {
+                    if let Some(publish) = self.publishes.get(id) {
                         let mut line = Pub::new(&publish.channel, seq);
                         line.key = publish.key.as_deref();
                         line.after = after.unwrap_or(line.after);
@@ -376,7 +378,7 @@ impl Core {
                     }
                 }
                 ClientAction::Request { id, seq, timeout, floor, part } => {
-                    if let Some(request) = self.exchange.request(id) {
+                    if let Some(request) = self.requests.get(id) {
                         let mut line = Req::new(&request.name, seq);
                         line.timeout = timeout.map(|time| time.as_millis_f64() as u64);
                         (line.floor, line.part) = (floor, part.unwrap_or(0));
@@ -397,18 +399,18 @@ impl Core {
                 ClientAction::Attached { session } => self.attached(session, context),
                 ClientAction::Published { id, outcome } => {
                     let code = if let PublishOutcome::Failed(code) = outcome { Some(code) } else { None };
-                    let reason = take_reason(&mut explained, code, NackOf::Pub);
+                    let reason = take_reason(&mut explanation, code, NackOf::Pub);
                     let result = PublishResult { outcome, reason, is_over: self.session.is_over() };
-                    self.effects.wakers.extend(self.exchange.finish_publish(id, result));
+                    self.effects.wakers.extend(self.publishes.finish(id, result));
                 }
                 ClientAction::Answered { id, more, .. } => {
-                    let part = AnswerPart::Part { payload: owned(context.payload), more };
-                    self.effects.wakers.extend(self.exchange.answer(id, part));
+                    let part = ResponsePart::Part { payload: owned(context.payload), more };
+                    self.effects.wakers.extend(self.requests.add_part(id, part));
                 }
                 ClientAction::RequestFailed { id, code } => {
-                    let reason = take_reason(&mut explained, Some(code), NackOf::Req);
-                    let part = AnswerPart::Failed { code, reason, is_over: self.session.is_over() };
-                    self.effects.wakers.extend(self.exchange.answer(id, part));
+                    let reason = take_reason(&mut explanation, Some(code), NackOf::Req);
+                    let part = ResponsePart::Failed { code, reason, is_over: self.session.is_over() };
+                    self.effects.wakers.extend(self.requests.add_part(id, part));
                 }
                 ClientAction::Gap { subscription, reason, cursor, missed } => {
                     let Some(before) = context.position else { continue };
@@ -418,7 +420,7 @@ impl Core {
                         self.effects.events.push(ClientEvent::Gap { channel: (**name).to_owned(), gap });
                     }
                 }
-                // Each reader reports it when it has caught up by itself.
+                // Each reader reports it once it has caught up.
                 ClientAction::Resumed { .. } => {}
                 ClientAction::CaughtUp { subscription } => {
                     self.channels.caught_up(&mut self.session, subscription, &mut self.effects.wakers);
@@ -428,13 +430,13 @@ impl Core {
                 }
                 ClientAction::Ended { subscription, code } => self.ended(subscription, code, context),
                 ClientAction::Over { code } => {
-                    let end = self.end_as(code, context.reason());
+                    let end = self.end_with(code, context.reason());
                     self.is_over = true;
                     self.effects.close = true;
                     self.effects.events.push(ClientEvent::Closed(end));
                     self.effects.wakers.append(&mut self.waiters);
                 }
-                // Another version of the machine may report more; nothing here would be right to do.
+                // A later version of the machine may have more actions, and ignoring one is the only safe response.
                 _ => {}
             }
         }
@@ -443,7 +445,7 @@ impl Core {
     fn hello(&mut self, attempt: u64, is_resume: bool, acked: u64, floor: u64, closed: Option<u16>) {
         let mut hello = Hello::new(attempt);
         (hello.acked, hello.floor) = (acked, floor);
-        // The platforms also report codes that no line can carry.
+        // Platforms also report codes that a line cannot carry.
         hello.closed = closed.filter(|code| (1_000..5_000).contains(code));
         hello.resume = self
             .identity
@@ -467,10 +469,10 @@ impl Core {
         }
     }
 
-    fn attached(&mut self, session: Attachment, context: Context<'_>) {
+    fn attached(&mut self, session: Attachment, context: LineContext<'_>) {
         if let Some(ServerLine::Welcome(welcome)) = context.line {
             if let Some(secret) = welcome.secret {
-                let identity = Identity { session: welcome.session.to_owned(), secret: secret.to_owned() };
+                let identity = SessionIdentity { session: welcome.session.to_owned(), secret: secret.to_owned() };
                 if let Some(before) = self.identity.replace(identity) {
                     self.earlier.truncate(REMEMBERED_SESSIONS - 1);
                     self.earlier.insert(0, before.session);
@@ -483,10 +485,10 @@ impl Core {
         self.effects.wakers.append(&mut self.waiters);
     }
 
-    fn ended(&mut self, id: SubscriptionId, code: Option<ErrorCode>, context: Context<'_>) {
+    fn ended(&mut self, id: SubscriptionId, code: Option<ErrorCode>, context: LineContext<'_>) {
         let error = code.map(|code| {
             if self.session.is_over() {
-                SubscriptionError::Over(self.end_as(code, context.reason()))
+                SubscriptionError::Over(self.end_with(code, context.reason()))
             } else {
                 SubscriptionError::Refused { code, reason: context.reason() }
             }
@@ -494,15 +496,15 @@ impl Core {
         self.channels.end(id, error, &mut self.effects.wakers);
     }
 
-    /// Why the client is over, where the session machine says so with this code.
-    fn end_as(&mut self, code: ErrorCode, reason: String) -> ClientError {
+    /// Why the client is over; this refusal by the server if there is no earlier reason.
+    fn end_with(&mut self, code: ErrorCode, reason: String) -> ClientError {
         self.end.get_or_insert(ClientError::Refused { code, reason }).clone()
     }
 }
 
-impl<'a> Context<'a> {
-    /// What the payload of the line explains, if it is a refusal.
-    fn explains(&self) -> Option<(ErrorCode, NackOf, String)> {
+impl<'a> LineContext<'a> {
+    /// The server's explanation, if the line is a refusal.
+    fn explanation(&self) -> Option<(ErrorCode, NackOf, String)> {
         match self.line {
             Some(ServerLine::Nack { code, of, .. }) => Some((code, of, self.reason())),
             _ => None,
@@ -516,7 +518,7 @@ impl<'a> Context<'a> {
         end.and_then(|end| text.get(..end)).unwrap_or_default().to_owned()
     }
 
-    /// The channel that the line names, where the client may have to answer for one that it does not know.
+    /// The channel that the line names, for an answer about a channel that the client does not know.
     fn channel(&self) -> Option<&'a str> {
         match self.line {
             Some(ServerLine::Subscribed { channel, .. }) => Some(channel),
@@ -525,7 +527,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The channel whose position the line moves, other than by a message.
+/// The channel whose position this line moves, unless it is a message.
 fn positioned_channel<'a>(line: &ServerLine<'a>) -> Option<&'a str> {
     match *line {
         ServerLine::Subscribed { channel, .. } | ServerLine::Pos { channel, .. } => Some(channel),
@@ -534,19 +536,19 @@ fn positioned_channel<'a>(line: &ServerLine<'a>) -> Option<&'a str> {
     }
 }
 
-/// The longest decimal number of a line.
-const NUMBER: usize = 16;
+/// The most digits of a number in a line.
+const NUMBER_LENGTH: usize = 16;
 
-/// An upper bound of a line's size, whose numbers are not known yet.
-fn line_size(words: usize, payload: Option<&Message>) -> usize {
+/// An upper bound of a line's size, whose numbers are not known yet. `fixed` is the length of its other parts.
+fn line_size(fixed: usize, payload: Option<&Message>) -> usize {
     // In a binary message the size of the payload precedes the line.
-    words + 2 * NUMBER + "+t \n".len() + NUMBER + payload.map_or(0, Message::len)
+    fixed + 2 * NUMBER_LENGTH + "+t \n".len() + NUMBER_LENGTH + payload.map_or(0, Message::len)
 }
 
-/// Takes the server's explanation if it is that of this failure: what follows from the same line may have failed by itself.
-fn take_reason(explained: &mut Option<(ErrorCode, NackOf, String)>, code: Option<ErrorCode>, of: NackOf) -> String {
-    let explanation = explained.take_if(|(its_code, its_kind, _)| Some(*its_code) == code && *its_kind == of);
-    explanation.map(|(_, _, reason)| reason).unwrap_or_default()
+/// Takes the server's explanation if it is that of this failure: another action for the same line may have failed for its own reason.
+fn take_reason(explanation: &mut Option<(ErrorCode, NackOf, String)>, code: Option<ErrorCode>, of: NackOf) -> String {
+    let taken = explanation.take_if(|(its_code, its_kind, _)| Some(*its_code) == code && *its_kind == of);
+    taken.map(|(_, _, reason)| reason).unwrap_or_default()
 }
 
 fn push(writer: &mut MessageWriter, line: &ClientLine<'_>, payload: Payload<'_>) {

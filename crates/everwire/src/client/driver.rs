@@ -10,26 +10,23 @@ use everwire_core::{
 };
 
 use super::{
+    builder::Negotiation,
     core::{Core, Effects},
-    negotiation::Negotiation,
-    report::{ClientError, ClientEvent},
+    events::{ClientError, ClientEvent},
 };
 use crate::{
     Cause, Closed, CurrentPlatform, Ended, Event, Message,
-    payload::Payload,
+    message::Payload,
     shared::{Platform, Shared},
-    threads::Pointer,
+    threads::{Pointer, shared_dyn},
 };
 
-#[cfg(target_family = "wasm")]
-pub(super) type OnEvent = dyn Fn(&ClientEvent);
-#[cfg(not(target_family = "wasm"))]
-pub(super) type OnEvent = dyn Fn(&ClientEvent) + Send + Sync;
+pub(super) type OnEvent = shared_dyn!(Fn(&ClientEvent));
 
 /// The close code that platforms report where there was no close frame.
 const NO_CLOSE_FRAME: u16 = 1006;
 
-/// The shortest heartbeat that a server or the application may ask for.
+/// The shortest heartbeat that a server or the application may set.
 const MIN_HEARTBEAT: Time = Time::from_secs(1);
 
 /// The state of a client, its socket and its timer.
@@ -46,8 +43,8 @@ pub(super) struct Driver {
 
 struct Inner {
     core: Core,
-    alarm: Option<(Time, <CurrentPlatform as Platform>::Timeout)>,
-    /// The buffer that a received message is copied into, where the platform does not lend it.
+    timer: Option<(Time, <CurrentPlatform as Platform>::Timeout)>,
+    /// Received messages are copied into it, on platforms that do not lend their buffer.
     buffer: Vec<u8>,
 }
 
@@ -59,11 +56,11 @@ impl Driver {
         ping_every: Option<Time>,
         on_event: Option<Pointer<OnEvent>>,
     ) -> Self {
-        let inner = Inner { core, alarm: None, buffer: Vec::new() };
+        let inner = Inner { core, timer: None, buffer: Vec::new() };
         Self { inner: Mutex::new(inner), shared, negotiation, ping_every, on_event }
     }
 
-    /// Changes the state, and does what follows.
+    /// Changes the state, and executes the effects.
     pub(super) fn run<R>(self: &Pointer<Self>, change: impl FnOnce(&mut Core, Time) -> R) -> R {
         let mut inner = self.lock();
         let result = change(&mut inner.core, self.shared.platform.now());
@@ -71,12 +68,12 @@ impl Driver {
         result
     }
 
-    /// Looks at the state.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&mut Core) -> R) -> R {
-        look(&mut self.lock().core)
+    /// Reads or changes the state where that has no effects.
+    pub(super) fn inspect<R>(&self, inspect: impl FnOnce(&mut Core) -> R) -> R {
+        inspect(&mut self.lock().core)
     }
 
-    /// The socket reports something.
+    /// Handles an event of the socket.
     pub(super) fn handle(self: &Pointer<Self>, event: Event<Payload>) {
         match event {
             Event::Opened(opened) => match self.negotiation.opened(&opened.protocol) {
@@ -130,10 +127,10 @@ impl Driver {
         self.run(|core, _| core.end(ClientError::NotEverwire, ErrorCode::Unavailable));
     }
 
-    /// Hands lines to the socket, sets the timer, and does what needs no lock.
+    /// Sends the lines, sets the timer, releases the lock, and executes the effects.
     fn finish(self: &Pointer<Self>, mut inner: MutexGuard<'_, Inner>) {
         let core = &mut inner.core;
-        // Without a socket, lines that are left belong to a connection that is gone.
+        // Without a socket, the lines belong to a connection that is gone.
         while let Some(message) = core.writer.pop() {
             if let Some(socket) = core.socket {
                 self.shared.send_on(socket, message.into());
@@ -141,26 +138,26 @@ impl Driver {
         }
         let socket = core.socket;
         let effects = core.take_effects();
-        self.set_alarm(&mut inner);
+        self.set_timer(&mut inner);
         drop(inner);
         self.apply(socket, effects);
     }
 
-    fn set_alarm(self: &Pointer<Self>, inner: &mut Inner) {
+    fn set_timer(self: &Pointer<Self>, inner: &mut Inner) {
         let Some(deadline) = inner.core.deadline() else { return };
         // A timer that fires early does no harm.
-        if inner.alarm.as_ref().is_some_and(|(at, _)| *at <= deadline) {
+        if inner.timer.as_ref().is_some_and(|(at, _)| *at <= deadline) {
             return;
         }
         let driver = Pointer::downgrade(self);
         let timeout = self.shared.platform.timeout(deadline - self.shared.platform.now(), move || {
             if let Some(driver) = driver.upgrade() {
-                let before = driver.lock().alarm.take();
+                let before = driver.lock().timer.take();
                 driver.run(|core, now| core.handle(now, ClientInput::Wake));
                 drop(before);
             }
         });
-        inner.alarm = Some((deadline, timeout));
+        inner.timer = Some((deadline, timeout));
     }
 
     fn apply(&self, socket: Option<SocketId>, effects: Effects) {
@@ -194,7 +191,7 @@ impl Driver {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing here is left half done by a panic: the application's code runs without the lock.
+        // A panic leaves nothing here half done: the application's code runs without the lock.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

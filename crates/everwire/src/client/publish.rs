@@ -1,9 +1,9 @@
-//! The outcome of a publish.
+//! Publishes: the future of the outcome, and what is kept of each until the outcome is read.
 
 use core::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use everwire_core::{
@@ -13,7 +13,7 @@ use everwire_core::{
 };
 use thiserror::Error;
 
-use super::{driver::Driver, exchange::PublishResult, options::PublishOptions};
+use super::{builder::PublishOptions, driver::Driver, reader::IdMap};
 use crate::{Message, threads::Pointer};
 
 /// A publish that the server has stored.
@@ -85,12 +85,16 @@ pub enum PublishError {
 /// Dropping it withdraws nothing: the message is published, and the outcome is not reported.
 #[derive(Debug)]
 #[must_use = "the outcome says whether the message is stored"]
-pub struct Publishing(State);
+pub struct Publishing(PublishState);
 
 #[derive(Debug)]
-enum State {
-    Pending { driver: Pointer<Driver>, id: PublishId },
-    Refused(Option<PublishError>),
+enum PublishState {
+    Pending {
+        driver: Pointer<Driver>,
+        id: PublishId,
+    },
+    /// The error of a publish that was not accepted, until it is read; `None` once the future has completed.
+    Done(Option<PublishError>),
 }
 
 impl Publishing {
@@ -102,8 +106,8 @@ impl Publishing {
     ) -> Self {
         let started = payload.and_then(|payload| accept(driver, channel.name(), payload, options));
         Self(match started {
-            Ok(id) => State::Pending { driver: Pointer::clone(driver), id },
-            Err(error) => State::Refused(Some(error)),
+            Ok(id) => PublishState::Pending { driver: Pointer::clone(driver), id },
+            Err(error) => PublishState::Done(Some(error)),
         })
     }
 }
@@ -135,23 +139,25 @@ impl Future for Publishing {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Pending { driver, id } => match driver.look(|core| core.exchange.published(*id, context.waker())) {
-                None => Poll::Pending,
-                Some(result) => {
-                    self.0 = State::Refused(None);
-                    Poll::Ready(outcome(result))
+            PublishState::Pending { driver, id } => {
+                match driver.inspect(|core| core.publishes.poll(*id, context.waker())) {
+                    None => Poll::Pending,
+                    Some(result) => {
+                        self.0 = PublishState::Done(None);
+                        Poll::Ready(outcome(result))
+                    }
                 }
-            },
-            // Polled again after its end, it is pending for ever, as a future may be.
-            State::Refused(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
+            }
+            // A future may stay pending when it is polled again after its end.
+            PublishState::Done(error) => error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error))),
         }
     }
 }
 
 impl Drop for Publishing {
     fn drop(&mut self) {
-        if let State::Pending { driver, id } = &self.0 {
-            driver.look(|core| core.exchange.detach_publish(*id));
+        if let PublishState::Pending { driver, id } = &self.0 {
+            driver.inspect(|core| core.publishes.detach(*id));
         }
     }
 }
@@ -164,5 +170,71 @@ fn outcome(result: PublishResult) -> Result<Published, PublishError> {
         PublishOutcome::Failed(ErrorCode::Expired) => Err(PublishError::Expired),
         PublishOutcome::Failed(_) if is_over => Err(PublishError::Closed),
         PublishOutcome::Failed(code) => Err(PublishError::Refused { code, reason }),
+    }
+}
+
+/// The publishes of a client whose outcome was not read yet, by id: what the session machine does not know of them.
+#[derive(Debug, Default)]
+pub(super) struct PendingPublishes(IdMap<PublishId, PendingPublish>);
+
+#[derive(Debug)]
+pub(super) struct PendingPublish {
+    pub(super) channel: String,
+    pub(super) key: Option<String>,
+    pub(super) payload: Option<Message>,
+    result: Option<PublishResult>,
+    waker: Option<Waker>,
+    /// The future was dropped, so that nothing reads the outcome.
+    is_detached: bool,
+}
+
+/// The outcome of a publish, and the server's explanation.
+#[derive(Debug)]
+pub(super) struct PublishResult {
+    pub(super) outcome: PublishOutcome,
+    pub(super) reason: String,
+    /// The client is over.
+    pub(super) is_over: bool,
+}
+
+impl PendingPublishes {
+    pub(super) fn insert(&mut self, id: PublishId, channel: &str, key: Option<String>, payload: Option<Message>) {
+        let (channel, is_detached) = (channel.to_owned(), false);
+        self.0.push(id, PendingPublish { channel, key, payload, result: None, waker: None, is_detached });
+    }
+
+    pub(super) fn get(&self, id: PublishId) -> Option<&PendingPublish> {
+        self.0.get(id)
+    }
+
+    /// Stores the outcome of a publish. Returns the waker of its future.
+    pub(super) fn finish(&mut self, id: PublishId, result: PublishResult) -> Option<Waker> {
+        let publish = self.0.get_mut(id)?;
+        if publish.is_detached {
+            self.0.remove(id);
+            return None;
+        }
+        publish.payload = None;
+        publish.result = Some(result);
+        publish.waker.take()
+    }
+
+    /// The outcome of a publish; registers the waker if there is none.
+    fn poll(&mut self, id: PublishId, waker: &Waker) -> Option<PublishResult> {
+        let publish = self.0.get_mut(id)?;
+        if publish.result.is_none() {
+            publish.waker = Some(waker.clone());
+            return None;
+        }
+        self.0.remove(id)?.result
+    }
+
+    fn detach(&mut self, id: PublishId) {
+        if let Some(publish) = self.0.get_mut(id) {
+            publish.is_detached = true;
+            if publish.result.is_some() {
+                self.0.remove(id);
+            }
+        }
     }
 }

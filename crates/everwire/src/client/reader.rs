@@ -1,4 +1,4 @@
-//! What a subscription of the application has got and waits for.
+//! A reader: the messages that wait in one subscription of the application, and its position in the channel.
 
 use core::task::Waker;
 use std::collections::VecDeque;
@@ -9,25 +9,25 @@ use everwire_core::{
 };
 
 use super::{
-    options::SubscribeOptions,
-    report::{Gap, SubscriptionError},
+    builder::SubscribeOptions,
+    events::{Gap, SubscriptionError},
 };
 use crate::{Message, threads::Pointer};
 
 /// A subscription of the application: one of those that share the subscription of a channel.
 #[derive(Debug)]
 pub(super) struct Reader {
-    /// The one that it shares; `None` after its end.
+    /// The subscription of the session that it shares; `None` after its end.
     pub(super) subscription: Option<SubscriptionId>,
     pub(super) mode: Mode,
-    pub(super) place: Place,
-    /// It has as much as it may, and gets nothing until some of that was read.
+    pub(super) position: Position,
+    /// It holds as many messages as it may, and gets no more until some were read.
     pub(super) is_full: bool,
-    /// The server has said where it is.
-    is_answered: bool,
-    /// It has everything up to now: that was reported, and holds until the connection is lost, or it is full.
+    /// The server has confirmed its position.
+    is_confirmed: bool,
+    /// It has everything up to now, which was reported. Until the connection is lost or it is full.
     is_live: bool,
-    /// The connection was lost, and what it missed was not reported yet.
+    /// The connection was lost, and whether it missed anything was not reported yet.
     is_recovering: bool,
     items: VecDeque<Item>,
     messages: usize,
@@ -39,14 +39,14 @@ pub(super) struct Reader {
     waker: Option<Waker>,
 }
 
-/// Where a reader is.
+/// The position of a reader in its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The server has to say where this is.
+pub(super) enum Position {
+    /// At a start whose position the server has yet to report.
     Start(Start),
-    /// The application loads a snapshot.
+    /// On hold while the application loads a snapshot.
     Held,
-    /// After this message of those that it starts with, the latest of each key.
+    /// Within the state that it starts with, the latest message of each key: after this one.
     State(Cursor),
     /// After this message.
     After(Cursor),
@@ -73,7 +73,7 @@ pub(super) struct RawMessage {
     pub(super) is_own: bool,
 }
 
-impl Place {
+impl Position {
     pub(super) fn of(start: Start) -> Self {
         if let Start::From(cursor) = start { Self::After(cursor) } else { Self::Start(start) }
     }
@@ -91,9 +91,9 @@ impl Reader {
         Self {
             subscription,
             mode: options.mode,
-            place: Place::of(start),
+            position: Position::of(start),
             is_full: false,
-            is_answered: false,
+            is_confirmed: false,
             is_live: false,
             is_recovering: false,
             items: VecDeque::new(),
@@ -108,11 +108,10 @@ impl Reader {
 
     /// The position after what the application has taken. It moves on without messages, too.
     pub(super) fn cursor(&self) -> Option<Cursor> {
-        let position = self.place.cursor().filter(|_| self.items.is_empty());
-        position.or(self.taken)
+        self.position.cursor().filter(|_| self.items.is_empty()).or(self.taken)
     }
 
-    /// The next item, and whether the reader was full and has room by now.
+    /// The next item, and whether taking it has made room in a full reader.
     pub(super) fn pop(&mut self) -> Option<(Item, bool)> {
         let item = self.items.pop_front()?;
         match &item {
@@ -124,7 +123,7 @@ impl Reader {
             Item::Gap(gap) => self.taken = Some(gap.cursor),
             _ => {}
         }
-        // Not for each single message: what a full reader has missed is requested from the server.
+        // At half, not for each message: the server has to repeat what a full reader missed.
         let has_room = self.messages <= self.max_messages / 2 && self.bytes <= self.max_bytes / 2;
         let is_ready = self.is_full && has_room;
         self.is_full &= !has_room;
@@ -135,21 +134,21 @@ impl Reader {
         self.waker = Some(waker.clone());
     }
 
-    /// Starts over: what belongs to the start before is forgotten.
+    /// Starts over, and drops what belongs to the previous start.
     pub(super) fn restart(&mut self, start: Start) {
         self.items.retain(|item| matches!(item, Item::Ended(_)));
         (self.messages, self.bytes) = (0, 0);
-        (self.is_full, self.is_answered, self.is_live, self.is_recovering) = (false, false, false, false);
-        self.place = Place::of(start);
+        (self.is_full, self.is_confirmed, self.is_live, self.is_recovering) = (false, false, false, false);
+        self.position = Position::of(start);
     }
 
-    /// The server has said that it is here.
-    pub(super) fn answered(&mut self, place: Place) {
-        self.is_answered = true;
-        self.place = place;
+    /// The server has confirmed that this is its position.
+    pub(super) fn confirm(&mut self, position: Position) {
+        self.is_confirmed = true;
+        self.position = position;
     }
 
-    /// A message that follows its place.
+    /// Takes the next message after its position.
     pub(super) fn take(&mut self, message: Pointer<RawMessage>, wakers: &mut Vec<Waker>) {
         self.move_to(message.cursor);
         self.messages += 1;
@@ -161,22 +160,22 @@ impl Reader {
         }
     }
 
-    /// Nothing between its place and this position concerns it.
+    /// Moves to a later position, with no message for it in between.
     pub(super) fn move_to(&mut self, cursor: Cursor) {
-        match &mut self.place {
-            Place::State(place) | Place::After(place) => *place = cursor,
-            Place::Start(_) | Place::Held => {}
+        match &mut self.position {
+            Position::State(current) | Position::After(current) => *current = cursor,
+            Position::Start(_) | Position::Held => {}
         }
     }
 
     pub(super) fn skip(&mut self, gap: Gap, wakers: &mut Vec<Waker>) {
-        self.answered(Place::After(gap.cursor));
+        self.confirm(Position::After(gap.cursor));
         (self.is_live, self.is_recovering) = (false, false);
         self.push(Item::Gap(gap), wakers);
     }
 
     pub(super) fn hold(&mut self, cursor: Cursor, wakers: &mut Vec<Waker>) {
-        self.answered(Place::Held);
+        self.confirm(Position::Held);
         self.push(Item::Held(cursor), wakers);
     }
 
@@ -190,15 +189,15 @@ impl Reader {
         }
     }
 
-    /// It has everything up to now, without a report: a subscription that starts with the next message begins so.
+    /// It has everything up to now, and need not report so, like a subscription that starts with the next message.
     pub(super) fn stay_live(&mut self) {
         self.is_live |= !self.is_full && !self.is_recovering;
     }
 
-    /// Another connection is there.
+    /// There is another connection.
     pub(super) fn reconnected(&mut self) {
         self.is_live = false;
-        self.is_recovering |= self.is_answered;
+        self.is_recovering |= self.is_confirmed;
     }
 
     pub(super) fn end(&mut self, error: SubscriptionError, wakers: &mut Vec<Waker>) {
@@ -215,5 +214,45 @@ impl Reader {
 impl RawMessage {
     fn size(&self) -> usize {
         self.payload.as_ref().map_or(0, Message::len)
+    }
+}
+
+/// Values by ascending ids, found by binary search: tree maps took six kilobytes of a browser's download.
+#[derive(Debug)]
+pub(super) struct IdMap<I, V>(VecDeque<(I, V)>);
+
+impl<I: Ord + Copy, V> IdMap<I, V> {
+    /// Appends a value, whose id is greater than every other.
+    pub(super) fn push(&mut self, id: I, value: V) {
+        self.0.push_back((id, value));
+    }
+
+    pub(super) fn get(&self, id: I) -> Option<&V> {
+        let index = self.index(id)?;
+        self.0.get(index).map(|(_, value)| value)
+    }
+
+    pub(super) fn get_mut(&mut self, id: I) -> Option<&mut V> {
+        let index = self.index(id)?;
+        self.0.get_mut(index).map(|(_, value)| value)
+    }
+
+    pub(super) fn remove(&mut self, id: I) -> Option<V> {
+        let index = self.index(id)?;
+        self.0.remove(index).map(|(_, value)| value)
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
+    fn index(&self, id: I) -> Option<usize> {
+        self.0.binary_search_by_key(&id, |(id, _)| *id).ok()
+    }
+}
+
+impl<I, V> Default for IdMap<I, V> {
+    fn default() -> Self {
+        Self(VecDeque::new())
     }
 }

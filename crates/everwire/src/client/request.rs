@@ -1,12 +1,13 @@
-//! The answer to a request.
+//! Requests: the stream or future of the answer, and what is kept of each until the answer is read.
 
 use core::{
     fmt,
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
+use std::collections::VecDeque;
 
 use everwire_core::{
     protocol::{ErrorCode, is_name},
@@ -15,7 +16,7 @@ use everwire_core::{
 use futures_core::Stream;
 use thiserror::Error;
 
-use super::{driver::Driver, exchange::AnswerPart, options::RequestOptions, subscription::Decode};
+use super::{builder::RequestOptions, driver::Driver, reader::IdMap, subscription::Decode};
 use crate::{Message, threads::Pointer};
 
 /// Why a request has no answer.
@@ -79,15 +80,19 @@ pub enum RequestError {
 /// request, unless it was [detached](Self::detach).
 #[must_use = "dropping it cancels the request"]
 pub struct Answers<B> {
-    state: State,
+    state: RequestState,
     decode: Decode<B>,
     value: PhantomData<fn() -> B>,
 }
 
-enum State {
-    Pending { driver: Pointer<Driver>, id: RequestId },
-    Refused(RequestError),
-    Over,
+enum RequestState {
+    Pending {
+        driver: Pointer<Driver>,
+        id: RequestId,
+    },
+    /// The request was not accepted.
+    Failed(RequestError),
+    Done,
 }
 
 impl<B> Answers<B> {
@@ -99,53 +104,55 @@ impl<B> Answers<B> {
         decode: Decode<B>,
     ) -> Self {
         let state = match payload.and_then(|payload| accept(driver, name, payload, options)) {
-            Ok(id) => State::Pending { driver: Pointer::clone(driver), id },
-            Err(error) => State::Refused(error),
+            Ok(id) => RequestState::Pending { driver: Pointer::clone(driver), id },
+            Err(error) => RequestState::Failed(error),
         };
         Self { state, decode, value: PhantomData }
     }
 
-    /// Has the server stop. The stream ends with [`RequestError::Cancelled`], unless the answer is complete.
+    /// Cancels the request on the server. The stream ends with [`RequestError::Cancelled`], unless the answer is complete.
     pub fn cancel(&self) {
-        if let State::Pending { driver, id } = &self.state {
+        if let RequestState::Pending { driver, id } = &self.state {
             driver.run(|core, _| core.cancel(*id));
         }
     }
 
-    /// Lets the request go on, without its answer.
+    /// Lets the request go on, and drops its answer.
     pub fn detach(mut self) {
-        if let State::Pending { driver, id } = &self.state {
-            driver.look(|core| core.exchange.detach_request(*id));
+        if let RequestState::Pending { driver, id } = &self.state {
+            driver.inspect(|core| core.requests.detach(*id));
         }
-        self.state = State::Over;
+        self.state = RequestState::Done;
     }
 
     /// The next part, and whether others follow.
     fn poll_part(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(B, bool), RequestError>>> {
         let part = match &self.state {
-            State::Over => return Poll::Ready(None),
-            State::Refused(_) => {
-                let State::Refused(error) = core::mem::replace(&mut self.state, State::Over) else {
+            RequestState::Done => return Poll::Ready(None),
+            RequestState::Failed(_) => {
+                let RequestState::Failed(error) = core::mem::replace(&mut self.state, RequestState::Done) else {
                     return Poll::Ready(None);
                 };
                 return Poll::Ready(Some(Err(error)));
             }
-            State::Pending { driver, id } => match driver.look(|core| core.exchange.next_part(*id, context.waker())) {
-                None => return Poll::Pending,
-                Some(part) => part,
-            },
+            RequestState::Pending { driver, id } => {
+                match driver.inspect(|core| core.requests.poll_part(*id, context.waker())) {
+                    None => return Poll::Pending,
+                    Some(part) => part,
+                }
+            }
         };
-        if !matches!(part, Some(AnswerPart::Part { more: true, .. })) {
-            self.state = State::Over;
+        if !matches!(part, Some(ResponsePart::Part { more: true, .. })) {
+            self.state = RequestState::Done;
         }
         Poll::Ready(match part {
-            // The end of parts that were all sent before it was known which is the last.
-            Some(AnswerPart::Part { payload: None, more: false }) | None => None,
-            Some(AnswerPart::Part { payload, more }) => {
+            // An empty last part: the server sent the parts before it knew which was the last.
+            Some(ResponsePart::Part { payload: None, more: false }) | None => None,
+            Some(ResponsePart::Part { payload, more }) => {
                 let payload = payload.unwrap_or_else(|| Message::Text(String::new()));
                 Some((self.decode)(&payload).map(|value| (value, more)).map_err(RequestError::Decode))
             }
-            Some(AnswerPart::Failed { code, reason, is_over }) => Some(Err(failure(code, reason, is_over))),
+            Some(ResponsePart::Failed { code, reason, is_over }) => Some(Err(failure(code, reason, is_over))),
         })
     }
 }
@@ -191,9 +198,9 @@ impl<B> Stream for Answers<B> {
 
 impl<B> Drop for Answers<B> {
     fn drop(&mut self) {
-        if let State::Pending { driver, id } = &self.state {
+        if let RequestState::Pending { driver, id } = &self.state {
             driver.run(|core, _| {
-                core.exchange.detach_request(*id);
+                core.requests.detach(*id);
                 core.cancel(*id);
             });
         }
@@ -213,7 +220,7 @@ impl<B> fmt::Debug for Answers<B> {
 #[must_use = "dropping it cancels the request"]
 pub struct Requesting<B> {
     answers: Answers<B>,
-    /// The first part, until it is known that it is the only one.
+    /// The first part, until it proves to be the only one.
     first: Option<B>,
 }
 
@@ -222,12 +229,12 @@ impl<B> Requesting<B> {
         Self { answers, first: None }
     }
 
-    /// Has the server stop. The future ends with [`RequestError::Cancelled`], unless the answer is there.
+    /// Cancels the request on the server. The future ends with [`RequestError::Cancelled`], unless the answer has arrived.
     pub fn cancel(&self) {
         self.answers.cancel();
     }
 
-    /// Lets the request go on, without its answer.
+    /// Lets the request go on, and drops its answer.
     pub fn detach(self) {
         self.answers.detach();
     }
@@ -248,6 +255,89 @@ impl<B: Unpin> Future for Requesting<B> {
                 }
                 None => self.first.take().ok_or(RequestError::NoAnswer),
             });
+        }
+    }
+}
+
+/// The requests of a client whose answer was not read completely, by id: what the session machine does not know of them.
+#[derive(Debug, Default)]
+pub(super) struct PendingRequests(IdMap<RequestId, PendingRequest>);
+
+#[derive(Debug)]
+pub(super) struct PendingRequest {
+    pub(super) name: String,
+    pub(super) payload: Option<Message>,
+    parts: VecDeque<ResponsePart>,
+    is_answered: bool,
+    waker: Option<Waker>,
+    /// Nothing reads the answer.
+    is_detached: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum ResponsePart {
+    Part { payload: Option<Message>, more: bool },
+    Failed { code: ErrorCode, reason: String, is_over: bool },
+}
+
+impl ResponsePart {
+    fn is_last(&self) -> bool {
+        !matches!(self, Self::Part { more: true, .. })
+    }
+}
+
+impl PendingRequests {
+    pub(super) fn insert(&mut self, id: RequestId, name: &str, payload: Option<Message>) {
+        let request = PendingRequest {
+            name: name.to_owned(),
+            payload,
+            parts: VecDeque::new(),
+            is_answered: false,
+            waker: None,
+            is_detached: false,
+        };
+        self.0.push(id, request);
+    }
+
+    pub(super) fn get(&self, id: RequestId) -> Option<&PendingRequest> {
+        self.0.get(id)
+    }
+
+    /// Stores a part of an answer, or a failure. Returns the waker of its stream.
+    pub(super) fn add_part(&mut self, id: RequestId, part: ResponsePart) -> Option<Waker> {
+        let request = self.0.get_mut(id)?;
+        if request.is_detached {
+            if part.is_last() {
+                self.0.remove(id);
+            }
+            return None;
+        }
+        request.is_answered = part.is_last();
+        request.parts.push_back(part);
+        request.waker.take()
+    }
+
+    /// The next part of an answer; registers the waker if there is none. `None` in `Some` after the last.
+    fn poll_part(&mut self, id: RequestId, waker: &Waker) -> Option<Option<ResponsePart>> {
+        let Some(request) = self.0.get_mut(id) else { return Some(None) };
+        let part = request.parts.pop_front();
+        if part.is_none() && !request.is_answered {
+            request.waker = Some(waker.clone());
+            return None;
+        }
+        if request.is_answered && request.parts.is_empty() {
+            self.0.remove(id);
+        }
+        Some(part)
+    }
+
+    fn detach(&mut self, id: RequestId) {
+        if let Some(request) = self.0.get_mut(id) {
+            request.is_detached = true;
+            request.parts.clear();
+            if request.is_answered {
+                self.0.remove(id);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a channel.
+//! Reading a channel: the stream of its messages, and that of its members.
 
 use core::{
     convert::Infallible,
@@ -17,14 +17,14 @@ use everwire_core::{
 use futures_core::Stream;
 
 use super::{
+    builder::SubscribeOptions,
     driver::Driver,
-    options::SubscribeOptions,
+    events::{Gap, SubscriptionError},
     reader::{Item, RawMessage},
-    report::{Gap, SubscriptionError},
 };
 use crate::{
     Message,
-    threads::{MaybeSend, Pointer},
+    threads::{BoxFuture, MaybeSend, Pointer, send_dyn},
 };
 
 /// What a subscription yields. `D` is the data of a [snapshot](crate::Client::subscribe_with_snapshot).
@@ -105,18 +105,11 @@ pub struct Undecodable {
     pub problem: String,
 }
 
-/// Makes a value of a payload.
+/// Decodes a payload.
 pub(super) type Decode<T> = fn(&Message) -> Result<T, String>;
 
-#[cfg(target_family = "wasm")]
-type Loading<D> = Pin<Box<dyn Future<Output = D>>>;
-#[cfg(not(target_family = "wasm"))]
-type Loading<D> = Pin<Box<dyn Future<Output = D> + Send>>;
-
-#[cfg(target_family = "wasm")]
-type Load<D> = Box<dyn FnMut(Cursor) -> Loading<D>>;
-#[cfg(not(target_family = "wasm"))]
-type Load<D> = Box<dyn FnMut(Cursor) -> Loading<D> + Send>;
+/// Loads the data of a snapshot for a position.
+type LoadFn<D> = Box<send_dyn!(FnMut(Cursor) -> BoxFuture<D>)>;
 
 /// The messages of a channel: a `Stream` of [`Delivery`], over reconnects, restarts of the server and new sessions.
 ///
@@ -159,15 +152,15 @@ pub struct Subscription<T, D = Infallible> {
     decode: Decode<T>,
     /// The lock makes the future, which need not be `Sync`, a part of a type that is.
     snapshot: Mutex<Option<Snapshot<D>>>,
-    /// It begins with the latest message of each key, and does so again after a gap: a key that has changed in the gap may not change
-    /// again for long.
+    /// It starts with the latest message of each key, and does so again after a gap: a key that changed in the gap may not change again
+    /// for a long time.
     is_state: bool,
     value: PhantomData<fn() -> T>,
 }
 
 struct Snapshot<D> {
-    load: Load<D>,
-    loading: Option<(Cursor, Loading<D>)>,
+    load: LoadFn<D>,
+    loading: Option<(Cursor, BoxFuture<D>)>,
 }
 
 impl<T> Subscription<T> {
@@ -194,7 +187,7 @@ impl<T, D> Subscription<T, D> {
         F: FnMut(Cursor) -> Fut + MaybeSend + 'static,
         Fut: Future<Output = D> + MaybeSend + 'static,
     {
-        let load: Load<D> = Box::new(move |cursor| -> Loading<D> { Box::pin(load(cursor)) });
+        let load: LoadFn<D> = Box::new(move |cursor| -> BoxFuture<D> { Box::pin(load(cursor)) });
         let snapshot = Snapshot { load, loading: None };
         Self::start(driver, channel, Start::Hold, options, decode, Some(snapshot))
     }
@@ -224,7 +217,7 @@ impl<T, D> Subscription<T, D> {
     ///
     /// Store it after the message has been handled, in one step with what the handling has changed if that is possible.
     pub fn cursor(&self) -> Option<Cursor> {
-        self.driver.look(|core| core.cursor(self.reader))
+        self.driver.inspect(|core| core.cursor(self.reader))
     }
 
     fn decode(&self, message: RawMessage) -> Delivery<T, D> {
@@ -296,4 +289,114 @@ impl<T, D> fmt::Debug for Subscription<T, D> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Subscription").field("cursor", &self.cursor()).finish_non_exhaustive()
     }
+}
+
+/// The members of a channel: a `Stream` of all of them, each time they change. While it lives, the client is one of them.
+///
+/// It receives no messages of the channel; use a [`Subscription`] for those. Members are sessions, so that a reconnect is neither a
+/// leave nor a join. A slow reader gets only the latest list. The stream ends when the server ends the subscription, or the client is over. Dropping it ends the membership.
+#[derive(Debug)]
+#[must_use = "dropping it ends the membership"]
+pub struct Presence {
+    driver: Pointer<Driver>,
+    reader: u64,
+}
+
+impl Presence {
+    pub(super) fn open<T>(driver: &Pointer<Driver>, channel: &Channel<T>) -> Self {
+        let reader = driver.run(|core, _| core.watch(channel.name()));
+        Self { driver: Pointer::clone(driver), reader }
+    }
+}
+
+impl Stream for Presence {
+    type Item = Vec<Member>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Vec<Member>>> {
+        match self.driver.inspect(|core| core.next_members(self.reader, context.waker())) {
+            None => Poll::Pending,
+            Some(members) => Poll::Ready(members),
+        }
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.driver.run(|core, _| core.drop_watcher(self.reader));
+    }
+}
+
+/// A session that is present in a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    session: Pointer<str>,
+    info: Option<Pointer<Message>>,
+}
+
+impl Member {
+    pub(super) fn new(session: &str, info: Option<Message>) -> Self {
+        Self { session: session.into(), info: info.map(Pointer::new) }
+    }
+
+    /// The id of the session.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
+    /// What the server's rules say about the session, if anything.
+    pub fn info(&self) -> Option<&Message> {
+        self.info.as_deref()
+    }
+}
+
+/// The sessions that are present in a channel, as the lines of the server report them.
+#[derive(Debug, Default)]
+pub(super) struct MemberList {
+    current: Vec<Member>,
+    /// While the whole list is being received: how many are missing, and those that have arrived.
+    arriving: Option<(u64, Vec<Member>)>,
+}
+
+impl MemberList {
+    pub(super) fn current(&self) -> Vec<Member> {
+        self.current.clone()
+    }
+
+    /// The whole list follows. Returns whether the members have changed.
+    pub(super) fn expect(&mut self, members: u64) -> bool {
+        self.arriving = Some((members, Vec::new()));
+        self.finish_list()
+    }
+
+    pub(super) fn join(&mut self, member: Member) -> bool {
+        if let Some((missing, arrived)) = &mut self.arriving {
+            *missing = missing.saturating_sub(1);
+            put(arrived, member);
+            return self.finish_list();
+        }
+        put(&mut self.current, member)
+    }
+
+    pub(super) fn leave(&mut self, session: &str) -> bool {
+        let before = self.current.len();
+        self.current.retain(|member| &*member.session != session);
+        self.current.len() != before
+    }
+
+    /// A complete list replaces the previous one. The same list again, after a reconnect, is no change.
+    fn finish_list(&mut self) -> bool {
+        let Some((_, mut arrived)) = self.arriving.take_if(|(missing, _)| *missing == 0) else { return false };
+        core::mem::swap(&mut self.current, &mut arrived);
+        self.current != arrived
+    }
+}
+
+/// Puts a member into a list, in the order of the sessions. Returns whether the list has changed.
+fn put(members: &mut Vec<Member>, member: Member) -> bool {
+    match members.binary_search_by(|other| other.session.cmp(&member.session)) {
+        Ok(index) if members[index] == member => return false,
+        Ok(index) => members[index] = member,
+        Err(index) => members.insert(index, member),
+    }
+    true
 }

@@ -1,3 +1,5 @@
+//! One WebSocket and the task that serves it: sending, receiving and the messages of tungstenite.
+
 use core::{
     future::poll_fn,
     panic::AssertUnwindSafe,
@@ -12,7 +14,7 @@ use std::{
     },
 };
 
-use everwire_core::{CloseCode, CloseReason, SocketId};
+use everwire_core::{CloseCode, CloseReason, SocketId, ping};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::{
     io::AsyncReadExt,
@@ -23,7 +25,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{
-    self, Bytes, Error,
+    self, Bytes, Error, Utf8Bytes,
     error::CapacityError,
     handshake::client::Response,
     protocol::{
@@ -35,16 +37,13 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use super::{
-    connector::{Connected, Connector, Stream, WRITE_BYTES},
-    received::Received,
-};
+use super::connect::{Connected, Connector, Stream, WRITE_BYTES};
 use crate::{
-    Cause, Message,
+    Cause, Message, MessageRef,
     shared::{Platform, Shared},
 };
 
-/// How long a link lives on without progress after its socket was dropped, or after the close frame of the server.
+/// How long the task goes on without progress after its link was dropped, or after the close frame of the server.
 const LINGER: Duration = Duration::from_secs(3);
 
 /// Roughly what a frame's header takes. It limits how many empty messages one write holds.
@@ -55,7 +54,7 @@ pub(super) struct Link {
     socket: SocketId,
     commands: UnboundedSender<Command>,
     buffered: Arc<AtomicU64>,
-    task: Task,
+    task: AbortOnDrop,
 }
 
 enum Command {
@@ -64,7 +63,7 @@ enum Command {
 }
 
 /// Aborts its task when it is dropped.
-struct Task(Option<AbortHandle>);
+struct AbortOnDrop(Option<AbortHandle>);
 
 impl Link {
     pub(super) fn open<P: Platform>(
@@ -75,14 +74,14 @@ impl Link {
     ) -> Self {
         let (commands, inbound) = unbounded_channel();
         let buffered = Arc::new(AtomicU64::new(0));
-        let server = Server { shared, socket, buffered: buffered.clone() };
+        let worker = LinkTask { shared, socket, buffered: buffered.clone() };
         let task = runtime.spawn(async move {
             // The address provider and the heartbeat run the application's code, which may panic.
-            if let Err(panic) = AssertUnwindSafe(server.serve(connector, inbound)).catch_unwind().await {
-                server.dropped(Cause::panicked(&*panic));
+            if let Err(panic) = AssertUnwindSafe(worker.run(connector, inbound)).catch_unwind().await {
+                worker.dropped(Cause::panicked(&*panic));
             }
         });
-        Self { socket, commands, buffered, task: Task(Some(task.abort_handle())) }
+        Self { socket, commands, buffered, task: AbortOnDrop(Some(task.abort_handle())) }
     }
 
     pub(super) fn socket(&self) -> SocketId {
@@ -91,7 +90,7 @@ impl Link {
 
     pub(super) fn send(&self, message: Message) {
         self.buffered.fetch_add(message.len() as u64, Ordering::Relaxed);
-        // A task that has ended has reported that to the core.
+        // A task that has ended has reported its end to the core.
         let _ = self.commands.send(Command::Send(message));
     }
 
@@ -109,7 +108,7 @@ impl Link {
     }
 }
 
-impl Drop for Task {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         if let Some(task) = &self.0 {
             task.abort();
@@ -117,58 +116,58 @@ impl Drop for Task {
     }
 }
 
-/// What the task of a link knows.
-struct Server<P> {
+/// The state of a link's task.
+struct LinkTask<P> {
     shared: Weak<Shared<P>>,
     socket: SocketId,
     buffered: Arc<AtomicU64>,
 }
 
-impl<P: Platform> Server<P> {
-    async fn serve(&self, connector: Connector, commands: UnboundedReceiver<Command>) {
+impl<P: Platform> LinkTask<P> {
+    async fn run(&self, connector: Connector, commands: UnboundedReceiver<Command>) {
         let Connected { stream, response, url } = match connector.connect().await {
             Ok(connected) => connected,
             Err(cause) => return self.dropped(cause),
         };
         self.opened(&response, url);
-        let mut exchange = Exchange::new(stream);
-        let error = self.exchange(&mut exchange, commands).await;
-        self.dropped(exchange.cause(error.as_ref()));
+        let mut stream = QueuedStream::new(stream);
+        let error = self.transfer(&mut stream, commands).await;
+        self.dropped(stream.cause(error.as_ref()));
         if let Some(frame) = error.as_ref().and_then(close_frame_for) {
-            // The core knows already; that the server learns the reason is a courtesy.
-            let _ = timeout(LINGER, exchange.send_close(frame)).await;
+            // The core knows already. The frame only informs the server of the reason.
+            let _ = timeout(LINGER, stream.send_close(frame)).await;
         }
     }
 
     /// Moves messages in both directions until the socket is gone.
-    async fn exchange(&self, exchange: &mut Exchange, mut commands: UnboundedReceiver<Command>) -> Option<Error> {
-        let mut is_held = true;
-        // Set once the socket was dropped or the server sent its close frame; each write that completes restarts it.
+    async fn transfer(&self, stream: &mut QueuedStream, mut commands: UnboundedReceiver<Command>) -> Option<Error> {
+        let mut has_link = true;
+        // Set once the link was dropped or the server sent its close frame; each completed write restarts it.
         let mut give_up_at = None;
         loop {
-            let step = select! {
-                command = commands.recv(), if is_held => {
-                    is_held = command.is_some();
-                    command.into_iter().for_each(|command| exchange.push(command));
+            let event = select! {
+                command = commands.recv(), if has_link => {
+                    has_link = command.is_some();
+                    command.into_iter().for_each(|command| stream.push(command));
                     while let Ok(command) = commands.try_recv() {
-                        exchange.push(command);
+                        stream.push(command);
                     }
-                    Step::Commanded
+                    IoEvent::Queued
                 }
-                step = poll_fn(|cx| exchange.poll(cx)) => step,
+                event = poll_fn(|cx| stream.poll(cx)) => event,
                 () = until(give_up_at) => return None,
             };
-            match step {
-                Step::Commanded => {}
-                Step::Received(message) => self.received(message),
-                Step::Activity => self.activity(),
-                Step::Written(bytes) => {
+            match event {
+                IoEvent::Queued => {}
+                IoEvent::Received(message) => self.received(message),
+                IoEvent::Activity => self.activity(),
+                IoEvent::Written(bytes) => {
                     self.buffered.fetch_sub(bytes, Ordering::Relaxed);
                     give_up_at = None;
                 }
-                Step::Ended(error) => return error,
+                IoEvent::Ended(error) => return error,
             }
-            if !is_held || exchange.close.is_some() {
+            if !has_link || stream.close.is_some() {
                 give_up_at = give_up_at.or_else(|| Some(Instant::now() + LINGER));
             }
         }
@@ -203,15 +202,15 @@ impl<P: Platform> Server<P> {
     }
 }
 
-/// A WebSocket and its outbound queue.
+/// A WebSocket and the queue of what is to be written.
 ///
 /// It reads and writes concurrently. A server that stops reading while its own writes block, as an echo with backpressure does, would
 /// otherwise deadlock with this side.
-struct Exchange {
+struct QueuedStream {
     stream: Stream,
     queue: VecDeque<Command>,
     /// The part of a fragmented message that has not been written yet.
-    rest: Option<Rest>,
+    rest: Option<Fragments>,
     /// The payload bytes of the batch that is being flushed.
     writing: Option<u64>,
     /// Which direction is polled first next. They alternate, so that neither starves the other.
@@ -220,26 +219,26 @@ struct Exchange {
     close: Option<Option<CloseFrame>>,
 }
 
-struct Rest {
+struct Fragments {
     kind: Data,
     bytes: Bytes,
 }
 
-/// What an exchange did last.
-enum Step {
-    /// It took commands from the application.
-    Commanded,
-    /// It received a message.
+/// The result of one step of a link's task.
+enum IoEvent {
+    /// Commands of the application were queued.
+    Queued,
+    /// A message was received.
     Received(Received),
-    /// It received a control frame or a part of a message.
+    /// A control frame or a part of a message was received.
     Activity,
-    /// It flushed this many payload bytes to the network.
+    /// This many payload bytes were flushed to the network.
     Written(u64),
     /// The WebSocket is gone.
     Ended(Option<Error>),
 }
 
-impl Exchange {
+impl QueuedStream {
     fn new(stream: Stream) -> Self {
         Self { stream, queue: VecDeque::new(), rest: None, writing: None, is_readers_turn: true, close: None }
     }
@@ -248,7 +247,7 @@ impl Exchange {
         self.queue.push_back(command);
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<IoEvent> {
         let is_readers_turn = self.is_readers_turn;
         self.is_readers_turn = !is_readers_turn;
         let first = if is_readers_turn { self.poll_read(cx) } else { self.poll_write(cx) };
@@ -258,30 +257,30 @@ impl Exchange {
         if is_readers_turn { self.poll_write(cx) } else { self.poll_read(cx) }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<IoEvent> {
         let read = self.stream.poll_next_unpin(cx);
         let has_received = self.stream.get_mut().take_has_received();
         Poll::Ready(match read {
-            Poll::Ready(Some(Ok(tungstenite::Message::Text(text)))) => Step::Received(Received::Text(text)),
-            Poll::Ready(Some(Ok(tungstenite::Message::Binary(bytes)))) => Step::Received(Received::Binary(bytes)),
+            Poll::Ready(Some(Ok(tungstenite::Message::Text(text)))) => IoEvent::Received(Received::Text(text)),
+            Poll::Ready(Some(Ok(tungstenite::Message::Binary(bytes)))) => IoEvent::Received(Received::Binary(bytes)),
             Poll::Ready(Some(Ok(tungstenite::Message::Close(frame)))) => {
                 self.close = Some(frame);
                 // The server ignores whatever follows. Tungstenite answers the frame while the stream is read.
                 self.queue.clear();
                 self.rest = None;
-                Step::Activity
+                IoEvent::Activity
             }
             // Tungstenite answers protocol pings by itself.
-            Poll::Ready(Some(Ok(_))) => Step::Activity,
-            Poll::Ready(Some(Err(error))) => Step::Ended(Some(error)),
-            Poll::Ready(None) => Step::Ended(None),
-            Poll::Pending if has_received => Step::Activity,
+            Poll::Ready(Some(Ok(_))) => IoEvent::Activity,
+            Poll::Ready(Some(Err(error))) => IoEvent::Ended(Some(error)),
+            Poll::Ready(None) => IoEvent::Ended(None),
+            Poll::Pending if has_received => IoEvent::Activity,
             Poll::Pending => return Poll::Pending,
         })
     }
 
     /// Writes one batch from the queue and flushes it.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<IoEvent> {
         if self.writing.is_none() {
             if self.queue.is_empty() && self.rest.is_none() {
                 return Poll::Pending;
@@ -289,16 +288,16 @@ impl Exchange {
             // Pongs for a server that sends pings and does not read may fill tungstenite's buffer. Flushing them first makes sure that
             // the batch fits.
             if let Err(error) = core::task::ready!(self.stream.poll_flush_unpin(cx)) {
-                return Poll::Ready(Step::Ended(Some(error)));
+                return Poll::Ready(IoEvent::Ended(Some(error)));
             }
             match self.feed() {
                 Ok(bytes) => self.writing = Some(bytes),
-                Err(error) => return Poll::Ready(Step::Ended(Some(error))),
+                Err(error) => return Poll::Ready(IoEvent::Ended(Some(error))),
             }
         }
         Poll::Ready(match core::task::ready!(self.stream.poll_flush_unpin(cx)) {
-            Ok(()) => Step::Written(self.writing.take().unwrap_or_default()),
-            Err(error) => Step::Ended(Some(error)),
+            Ok(()) => IoEvent::Written(self.writing.take().unwrap_or_default()),
+            Err(error) => IoEvent::Ended(Some(error)),
         })
     }
 
@@ -321,7 +320,7 @@ impl Exchange {
 
     fn next_frame(&mut self) -> Option<tungstenite::Message> {
         let (kind, mut bytes, is_first) = match self.rest.take() {
-            Some(Rest { kind, bytes }) => (kind, bytes, false),
+            Some(Fragments { kind, bytes }) => (kind, bytes, false),
             None => match self.queue.pop_front()? {
                 Command::Send(Message::Text(text)) => (Data::Text, text.into(), true),
                 Command::Send(Message::Binary(bytes)) => (Data::Binary, bytes.into(), true),
@@ -334,13 +333,13 @@ impl Exchange {
         let rest = bytes.split_off(bytes.len().min(WRITE_BYTES));
         let is_last = rest.is_empty();
         if !is_last {
-            self.rest = Some(Rest { kind, bytes: rest });
+            self.rest = Some(Fragments { kind, bytes: rest });
         }
         let kind = if is_first { kind } else { Data::Continue };
         Some(tungstenite::Message::Frame(Frame::message(bytes, OpCode::Data(kind), is_last)))
     }
 
-    /// What a browser would report: the frame's code, 1005 for a frame without one, 1006 where none came.
+    /// The cause as a browser reports it: the frame's code, 1005 for a frame without one, 1006 without a frame.
     fn cause(&self, error: Option<&Error>) -> Cause {
         let failed = error.filter(|error| !matches!(error, Error::ConnectionClosed | Error::AlreadyClosed));
         match (&self.close, failed) {
@@ -384,5 +383,44 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => core::future::pending().await,
+    }
+}
+
+/// A message as tungstenite returns it: shared bytes, which are copied when the message is read.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Text(Utf8Bytes),
+    Binary(Bytes),
+}
+
+impl Received {
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// The answer to a standard ping, if it is one.
+    pub(crate) fn standard_pong(&self) -> Option<ping::Answer> {
+        match self {
+            Self::Text(text) => ping::Answer::parse(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    pub(crate) fn into_message(self) -> Message {
+        match self {
+            Self::Text(text) => Message::Text(text.as_str().to_owned()),
+            Self::Binary(bytes) => Message::Binary(bytes.into()),
+        }
+    }
+
+    /// The content, borrowed: `_buffer` is for platforms that have to copy it.
+    pub(crate) fn as_ref(&self, _buffer: &mut Vec<u8>) -> MessageRef<'_> {
+        match self {
+            Self::Text(text) => MessageRef::Text(text),
+            Self::Binary(bytes) => MessageRef::Binary(bytes),
+        }
     }
 }

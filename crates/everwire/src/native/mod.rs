@@ -4,27 +4,19 @@
 //! # Layout
 //!
 //! - `link`: one WebSocket and the task that serves it
-//! - `timer`: the task that waits until the core is to be woken
-//! - `connector`: one attempt; `target`: the parsed URL; `transport`: TCP, through a `proxy` or not, and TLS
-//! - `options`: what only a native program can choose, by the methods in `builder`; `headers`, `proxy` and `tls` are a part of it
-//! - `received`: a message as tungstenite gives it
-//! - `trace`: the records of the feature `tracing`
+//! - `connect`: one attempt: the parsed URL, TCP and TLS, and the handshake
+//! - `options`: what only a native program can configure; `proxy` and `tls` are a part of it
+//! - `trace`: the log records of the feature `tracing`
 
-mod builder;
-mod connector;
-mod headers;
+mod connect;
 mod link;
-pub(crate) mod options;
+mod options;
 mod proxy;
-pub(crate) mod received;
-mod target;
-mod timer;
 #[cfg(feature = "rustls-own-roots")]
 mod tls;
 mod trace;
-mod transport;
 
-use core::{panic::AssertUnwindSafe, time::Duration};
+use core::{future::Future, panic::AssertUnwindSafe, pin::pin, time::Duration};
 use std::{
     panic::catch_unwind,
     sync::{
@@ -35,25 +27,29 @@ use std::{
 };
 
 use everwire_core::{CloseCode, CloseReason, Protocols, SocketId, Time};
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    select,
+    sync::watch,
+    task::AbortHandle,
+    time::{sleep, sleep_until},
+};
 
 #[cfg(feature = "rustls-own-roots")]
 pub use self::tls::{RootCertificates, RootCertificatesError};
 use self::{
-    connector::Connector,
+    connect::{Connector, Target},
     link::Link,
-    options::Options,
-    target::Target,
-    timer::{Timeout, Timer},
     trace::Trace,
 };
+pub(crate) use self::{link::Received, options::Options};
 pub use self::{
-    headers::{Headers, HeadersError},
+    options::{Headers, HeadersError},
     proxy::{Proxy, ProxyError},
 };
 use crate::{
     Address, Attempt, BinaryType, Cause, Event, Message, OpenError, SocketBuilder,
-    address::{AddressFuture, AddressSource},
+    builder::{AddressFuture, AddressSource},
     shared::{Platform, Shared},
 };
 
@@ -92,7 +88,7 @@ impl Platform for Native {
     /// Starts the task that wakes the core.
     fn start(&self, shared: &Arc<Shared<Self>>) {
         let shared = Arc::downgrade(shared);
-        self.runtime.spawn(self.timer.serve(move || Shared::alive(&shared).inspect(wake).is_some()));
+        self.runtime.spawn(self.timer.run(move || Shared::alive(&shared).inspect(wake).is_some()));
     }
 
     fn now(&self) -> Time {
@@ -108,14 +104,14 @@ impl Platform for Native {
     }
 
     fn dial(&self, shared: &Arc<Shared<Self>>, socket: SocketId, failures: u32) {
-        // What a provider gave may be right next time; a fixed address that is refused stays so.
+        // A provider may return a valid address next time; a fixed address stays invalid.
         let (address, invalid_address): (AddressFuture, fn(String) -> Cause) = match &self.source {
             AddressSource::Fixed(url) => {
                 (Box::pin(core::future::ready(Ok(Address::from(url.as_str())))), Cause::AddressRefused)
             }
             AddressSource::Provider(provide) => {
                 let provide = Arc::clone(provide);
-                // Called in the link's task, which reports a panic.
+                // Called in the link's task, which reports panics.
                 (Box::pin(async move { provide(Attempt { failures }).await }), Cause::ProviderFailed)
             }
         };
@@ -182,7 +178,7 @@ impl Platform for Native {
     }
 
     fn is_missing_subprotocol(cause: &Cause) -> bool {
-        matches!(cause, Cause::Closed { reason, .. } if *reason == connector::missing_subprotocol().to_string())
+        matches!(cause, Cause::Closed { reason, .. } if *reason == connect::missing_subprotocol().to_string())
     }
 
     type Timeout = Timeout;
@@ -210,7 +206,7 @@ impl Native {
     }
 
     fn link(&self) -> MutexGuard<'_, Option<Link>> {
-        // A panic cannot leave it half changed: it is only ever replaced whole.
+        // A panic cannot leave it half changed: it is only replaced as a whole.
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -225,7 +221,84 @@ fn wake(shared: &Arc<Shared<Native>>) {
         let buffered = platform.buffered_amount();
         platform.detach();
         let cause = Cause::panicked(&*panic);
-        // A reconnect policy may panic, too.
+        // The reconnect policy may panic, too.
         let _ = catch_unwind(AssertUnwindSafe(|| shared.dropped(socket, cause, buffered)));
+    }
+}
+
+/// When the timer fires next. Dropping or ending it ends the task that waits for it.
+pub(super) struct Timer {
+    setting: watch::Sender<Setting>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Setting {
+    Off,
+    At(Instant),
+    Ended,
+}
+
+impl Timer {
+    pub(super) fn new() -> Self {
+        Self { setting: watch::Sender::new(Setting::Off) }
+    }
+
+    pub(super) fn set(&self, deadline: Option<Instant>) {
+        let setting = deadline.map_or(Setting::Off, Setting::At);
+        self.setting.send_if_modified(|current| {
+            let is_new = *current != setting && *current != Setting::Ended;
+            if is_new {
+                *current = setting;
+            }
+            is_new
+        });
+    }
+
+    pub(super) fn end(&self) {
+        self.setting.send_replace(Setting::Ended);
+    }
+
+    /// Calls `fire` each time the deadline passes, until it returns false or the timer is ended.
+    pub(super) fn run<F: Fn() -> bool + Send>(&self, fire: F) -> impl Future<Output = ()> + Send + use<F> {
+        let mut setting = self.setting.subscribe();
+        async move {
+            loop {
+                let current = *setting.borrow_and_update();
+                let fired = match current {
+                    Setting::Ended => return,
+                    Setting::Off => setting.changed().await.map(|()| false),
+                    Setting::At(at) => {
+                        let sleep = pin!(sleep_until(at.into()));
+                        select! {
+                            changed = setting.changed() => changed.map(|()| false),
+                            () = sleep => Ok(true),
+                        }
+                    }
+                };
+                let Ok(fired) = fired else { return };
+                if fired && !fire() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A timer that fires once. Dropping it ends the task that waits for it.
+pub(crate) struct Timeout(AbortHandle);
+
+impl Timeout {
+    pub(super) fn start(runtime: &Handle, after: Duration, fire: impl FnOnce() + Send + 'static) -> Self {
+        let task = runtime.spawn(async move {
+            sleep(after).await;
+            fire();
+        });
+        Self(task.abort_handle())
+    }
+}
+
+impl Drop for Timeout {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

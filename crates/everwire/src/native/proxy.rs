@@ -1,3 +1,5 @@
+//! An HTTP proxy, and the tunnel through it.
+
 use core::{fmt, str::FromStr};
 use std::io;
 
@@ -6,7 +8,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use url::{Host, Url};
 
-use super::headers::basic_auth;
+use super::options::basic_auth;
 
 /// The longest head of an answer that a proxy may send, as in most HTTP servers.
 const MAX_HEAD: usize = 8 << 10;
@@ -89,9 +91,9 @@ impl Proxy {
         Ok(self)
     }
 
-    /// Asks for a tunnel to a server over a connection to the proxy, which carries the tunnel afterwards.
+    /// Opens a tunnel to a server over a connection to the proxy, which carries the tunnel afterwards.
     ///
-    /// By hand rather than by `hyper-util`, whose tunnel reports no status: what to do about 403, 407 and 502 differs.
+    /// Not by `hyper-util`, whose tunnel reports no status: the advice for 403, 407 and 502 differs.
     pub(super) async fn tunnel(
         &self,
         proxy: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -151,7 +153,7 @@ async fn read_status(proxy: &mut (impl AsyncRead + Unpin)) -> io::Result<Status>
     let mut head = Vec::new();
     loop {
         if proxy.take(1 << 10).read_buf(&mut head).await? == 0 {
-            return Err(io::Error::other("it closed the connection before it had answered"));
+            return Err(io::Error::other("it closed the connection without an answer"));
         }
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut headers);

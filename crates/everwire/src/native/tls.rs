@@ -1,3 +1,5 @@
+//! TLS for `wss://`: root certificates and the configuration of rustls.
+
 use core::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +10,7 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-/// What is negotiated (RFC 7301): a WebSocket over HTTP/2 has another handshake. Browsers do the same.
+/// The protocol to negotiate (RFC 7301), as in browsers: a WebSocket over HTTP/2 has another handshake.
 const APPLICATION_PROTOCOL: &[u8] = b"http/1.1";
 
 /// The certificate authorities to trust for `wss://`, for

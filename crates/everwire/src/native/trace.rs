@@ -1,6 +1,6 @@
-//! The records of the feature `tracing`: attempts, and the events that change the state of the connection. They have the target
-//! `everwire` and belong to the span in which the socket was opened. URLs are written without user, password and query, which may be
-//! credentials; payloads are not written at all.
+//! The log records of the feature `tracing`: attempts, and the events that change the state of the connection. They have the target
+//! `everwire` and belong to the span in which the socket was opened. URLs are logged without user, password and query, which may be
+//! credentials; payloads are never logged.
 
 #[cfg(feature = "tracing")]
 pub(super) use enabled::Trace;
@@ -12,7 +12,7 @@ mod enabled {
     use everwire_core::{DiscardReason, MessageId};
     use tracing::{Span, debug, info, warn};
 
-    use crate::{Closed, Discarded, Dropped, Event, Opened, address::without_secrets};
+    use crate::{Closed, Discarded, Dropped, Event, Opened, builder::without_secrets};
 
     /// Writes the records of one socket.
     #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ mod enabled {
         }
     }
 
-    /// What is recorded of an event.
+    /// The part of an event that is logged.
     enum Recorded {
         Opened(Opened),
         Dropped(Dropped),
@@ -79,7 +79,7 @@ mod enabled {
     }
 }
 
-/// Without the feature nothing is written.
+/// Without the feature, nothing is logged.
 #[cfg(not(feature = "tracing"))]
 #[derive(Debug, Clone)]
 pub(super) struct Trace;

@@ -7,18 +7,61 @@ use core::{
 use std::rc::Rc;
 
 use everwire::{Backoff, BinaryType, Cause, Heartbeat, Message, OpenError, Socket, State};
+#[cfg(feature = "json")]
+use everwire::{
+    Channel, Client, Delivery,
+    client::{ClientError, ClientState, SubscribeOptions},
+};
+#[cfg(feature = "json")]
+use futures_util::StreamExt;
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::EventTarget;
 
-use crate::{
-    server::TestServer,
-    tools::{brisk, dropped, eager, message, next, nobody, opened, text},
-};
+#[cfg(feature = "json")]
+use crate::support::within;
+use crate::support::{TestServer, brisk, dropped, eager, message, next, opened, text, unused_address};
+
+/// Chromium reports it like a server that is not there, and clients that retry for ever look like one that is.
+#[cfg(feature = "json")]
+#[wasm_bindgen_test]
+async fn a_server_that_does_not_speak_everwire_is_a_final_error() {
+    let server = TestServer::start().await;
+    let client = Client::builder(server.url("/broadcast")).socket(|socket| socket.backoff(eager())).connect().unwrap();
+    assert_eq!(within("the client was over", client.closed()).await, ClientError::NotEverwire);
+    assert_eq!(client.state(), ClientState::Closed);
+}
+
+#[cfg(feature = "json")]
+#[wasm_bindgen_test]
+async fn messages_arrive_once_over_a_connection_that_is_replaced() {
+    let server = TestServer::start().await;
+    let channel = Channel::<u32>::named(format!("browser-{}", js_sys::Math::random()));
+    let client = Client::builder(server.url("/everwire")).socket(|socket| socket.backoff(eager())).connect().unwrap();
+    let mut numbers = client.subscribe_with(&channel, &SubscribeOptions::default().last(1));
+    let published = within("it was stored", client.publish(&channel, &1)).await.unwrap();
+    let session = client.session();
+    // The second publish and its answer are on their way when the connection ends.
+    let second = client.publish(&channel, &2);
+    client.reconnect();
+    let third = client.publish(&channel, &3);
+    assert_eq!(within("it was stored", second).await.unwrap().offset(), published.offset() + 1);
+    assert_eq!(within("it was stored", third).await.unwrap().offset(), published.offset() + 2);
+    let mut received = Vec::new();
+    while received.len() < 3 {
+        match within("a message arrived", numbers.next()).await {
+            Some(Delivery::Message(message)) => received.push((message.value, message.is_own)),
+            Some(Delivery::Resumed | Delivery::CaughtUp) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(received, [(1, true), (2, true), (3, true)]);
+    assert_eq!((client.session(), client.stats().opened), (session, 2));
+}
 
 #[wasm_bindgen_test]
-async fn a_binary_message_is_a_blob_where_that_was_asked_for() {
+async fn a_binary_message_is_a_blob_where_the_binary_type_says_so() {
     let server = TestServer::start().await;
     let mut socket = Socket::builder(server.url("/echo")).binary_type(BinaryType::Blob).open().unwrap();
     socket.send(vec![1_u8, 2, 3]).unwrap();
@@ -108,7 +151,7 @@ async fn a_network_that_returns_is_not_waited_for_any_longer() {
     let hour = Duration::from_secs(3_600);
     let backoff = eager().first(hour).max(hour).floor(Duration::ZERO);
     let provide = move |_| {
-        let url = if network.get() { nobody(0) } else { url.clone() };
+        let url = if network.get() { unused_address(0) } else { url.clone() };
         async move { Ok::<_, String>(url) }
     };
     let mut socket = Socket::builder_with_url_provider(provide).backoff(backoff).open().unwrap();
@@ -124,7 +167,7 @@ async fn a_link_that_died_unseen_is_not_trusted_after_the_page_returns() {
     let server = TestServer::start().await;
     let patient =
         brisk().after_silence(Duration::from_secs(600)).wake_deadline(Duration::from_millis(200)).without_samples();
-    let mut socket = crate::tools::faulty_once(server.url("/echo?fault=half-open:0"), server.url("/echo"))
+    let mut socket = crate::support::faulty_once(server.url("/echo?fault=half-open:0"), server.url("/echo"))
         .heartbeat(Heartbeat::ping().schedule(patient))
         .backoff(eager())
         .open()

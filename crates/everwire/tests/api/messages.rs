@@ -1,18 +1,20 @@
-//! What is sent and received.
+//! Messages: sending, receiving, backpressure, the heartbeat's messages, and events by a callback.
 
 use core::{
+    pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
 };
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use everwire::{Cause, Event, Heartbeat, InboxLimits, Message, Pong, SendError, SendOptions, Sent, Socket};
-use futures_util::{SinkExt, StreamExt};
+use everwire::{
+    Cause, Event, Heartbeat, InboxLimits, Message, OutboxLimits, Pong, SendError, SendOptions, Sent, Socket, Watermarks,
+};
+use futures_util::{Sink, SinkExt, StreamExt};
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::{
-    server::TestServer,
-    tools::{Wakes, brisk, closed, dropped, eager, message, next, opened, text, within},
+use crate::support::{
+    TestServer, Wakes, brisk, closed, dropped, eager, message, next, opened, text, unused_address, within,
 };
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
@@ -82,9 +84,9 @@ async fn a_socket_can_be_split_into_a_stream_and_a_sink() {
     assert_eq!(received, ["a", "b", "c"]);
 }
 
-/// Several wrappers queue without bound what nobody reads (gloo-net, ws_stream_wasm, reqwest-websocket, yawc, supabase).
+/// Several wrappers queue unread messages without bound (gloo-net, ws_stream_wasm, reqwest-websocket, yawc, supabase).
 #[wasm_bindgen_test(unsupported = tokio::test)]
-async fn what_nobody_reads_does_not_pile_up_without_bound_or_word() {
+async fn unread_messages_are_bounded_and_those_dropped_are_reported() {
     let server = TestServer::start().await;
     let limits = InboxLimits::default().max_messages(10);
     let mut reader = Socket::open(server.url("/echo")).unwrap();
@@ -98,7 +100,7 @@ async fn what_nobody_reads_does_not_pile_up_without_bound_or_word() {
         reader.send("turn").unwrap();
         text(&mut reader).await;
     }
-    let missed = next(&mut lazy, "the gap was told", |event| match event {
+    let missed = next(&mut lazy, "the gap was reported", |event| match event {
         Event::Lagged { missed } => Some(missed),
         _ => None,
     })
@@ -153,15 +155,15 @@ async fn a_message_with_a_key_waits_only_in_its_latest_form() {
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
-async fn what_waited_is_reported_when_it_was_transmitted_where_that_is_asked_for() {
+async fn a_queued_message_is_reported_when_it_was_transmitted_if_that_is_enabled() {
     let server = TestServer::start().await;
     for is_asked_for in [true, false] {
         let mut socket = Socket::builder(server.url("/echo")).report_transmitted(is_asked_for).open().unwrap();
         let keyed = || SendOptions::default().key("latest");
         let replaced = socket.send_with("replaced", keyed()).unwrap().id();
         let waited = [socket.send("one").unwrap().id(), socket.send_with("two", keyed()).unwrap().id()];
-        let mut told = Vec::new();
-        while told.last().is_none_or(|last| last != "not queued") {
+        let mut reports = Vec::new();
+        while reports.last().is_none_or(|last| last != "not queued") {
             let event = next(&mut socket, "all was echoed", |event| match event {
                 Event::Opened(_) => Some("opened".to_owned()),
                 Event::Discarded(discarded) => Some(format!("discarded {:?}", discarded.id)),
@@ -169,8 +171,8 @@ async fn what_waited_is_reported_when_it_was_transmitted_where_that_is_asked_for
                 Event::Message(message) => Some(message.as_text().unwrap().to_owned()),
                 _ => None,
             });
-            told.push(event.await);
-            if told.last().is_some_and(|last| last == "two") {
+            reports.push(event.await);
+            if reports.last().is_some_and(|last| last == "two") {
                 assert!(matches!(socket.send("not queued"), Ok(Sent::Transmitted(_))));
             }
         }
@@ -179,7 +181,7 @@ async fn what_waited_is_reported_when_it_was_transmitted_where_that_is_asked_for
             expected.extend(waited.map(|id| format!("transmitted {id:?}")));
         }
         expected.extend(["one", "two", "not queued"].map(str::to_owned));
-        assert_eq!(told, expected);
+        assert_eq!(reports, expected);
     }
 }
 
@@ -238,20 +240,20 @@ async fn a_custom_heartbeat_sends_the_servers_own_ping_and_reads_its_answer() {
 }
 
 #[wasm_bindgen_test(unsupported = tokio::test)]
-async fn a_server_that_fell_silent_is_left_where_silence_means_that_it_is_dead() {
+async fn a_server_that_fell_silent_is_left_by_a_silence_heartbeat() {
     let server = TestServer::start().await;
     let heartbeat = Heartbeat::silence(Duration::from_millis(300));
     let mut socket = Socket::builder(server.url("/echo")).heartbeat(heartbeat).backoff(eager()).open().unwrap();
     opened(&mut socket).await;
     let cause = dropped(&mut socket).await.cause;
-    // Nobody was asked, so that nobody is told to choose another heartbeat.
+    // No ping was sent, so that the cause does not advise another heartbeat.
     assert_eq!(cause, Cause::HeartbeatTimeout { ever_answered: true });
     assert_eq!(socket.stats().messages_out, 0);
 }
 
 /// Messages are no answers to pings, and prove just as well that the link lives.
 #[wasm_bindgen_test(unsupported = tokio::test)]
-async fn a_server_that_talks_is_not_given_up_whether_it_answers_pings_or_not() {
+async fn a_server_that_sends_is_not_taken_for_dead_whether_it_answers_pings_or_not() {
     let server = TestServer::start().await;
     let unanswered = Heartbeat::custom(|ping| Message::from(ping.to_string()), |_| None);
     // The countdown takes longer than either would wait for a server that says nothing.
@@ -271,4 +273,282 @@ async fn a_server_that_talks_is_not_given_up_whether_it_answers_pings_or_not() {
     let asking = heard(unanswered.schedule(brisk()));
     let listening = heard(Heartbeat::silence(Duration::from_secs(2)));
     assert_eq!(futures_util::future::join(asking, listening).await, (101, 101));
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_sender_that_awaits_ready_never_overruns_the_outbox() {
+    let server = TestServer::start().await;
+    let outbox = OutboxLimits::default().max_messages(4).max_bytes(300_000);
+    let watermarks = Watermarks::default().high(200_000).low(100_000);
+    let mut socket = Socket::builder(server.url("/echo")).outbox(outbox).watermarks(watermarks).open().unwrap();
+    opened(&mut socket).await;
+    let chunk = vec![7_u8; 64_000];
+    let handle = socket.handle().clone();
+    let sending = async {
+        for _ in 0..50 {
+            handle.ready().await.unwrap();
+            handle.send(chunk.clone()).unwrap();
+        }
+        handle.flush().await.unwrap();
+        assert_eq!((handle.buffered_amount(), handle.stats().queued_messages), (0, 0));
+    };
+    let receiving = async {
+        for _ in 0..50 {
+            assert_eq!(message(&mut socket).await.len(), 64_000);
+        }
+    };
+    within("all was sent and echoed", futures_util::future::join(sending, receiving)).await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_full_outbox_hands_the_message_back() {
+    let outbox = OutboxLimits::default().max_messages(1);
+    let socket = Socket::builder(unused_address(4)).outbox(outbox).open().unwrap();
+    socket.send("fits").unwrap();
+    let error = socket.send("does not").unwrap_err();
+    assert_eq!(error, SendError::Full(Message::from("does not")));
+    assert!(error.is_retryable() && error.to_string().contains("await ready()"));
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn waiting_ends_with_an_error_when_the_connection_does() {
+    let outbox = OutboxLimits::default().max_messages(1);
+    let socket = Socket::builder(unused_address(5)).outbox(outbox).open().unwrap();
+    socket.send("never sent").unwrap();
+    let handle = socket.handle().clone();
+    let (ready, flushed, _) = within("both waits ended", async {
+        futures_util::future::join3(handle.ready(), handle.flush(), async { drop(socket) }).await
+    })
+    .await;
+    assert_eq!((ready, flushed), (Err(SendError::ClosedWhileWaiting), Err(SendError::ClosedWhileWaiting)));
+}
+
+/// A task that drives the connection each time it is polled, and is woken by that, never lets the browser's event loop run again.
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_wait_does_not_wake_itself() {
+    let mut socket = Socket::builder(unused_address(6)).open().unwrap();
+    socket.send("waits").unwrap();
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut context = Context::from_waker(&waker);
+    for _ in 0..3 {
+        assert!(Pin::new(&mut socket).poll_flush(&mut context).is_pending());
+    }
+    assert_eq!(wakes.count(), 0);
+    drop(socket.close());
+    assert!(wakes.count() > 0);
+}
+
+/// What a callback has received, as short texts.
+#[derive(Clone, Default)]
+struct EventLog(Arc<Mutex<Entries>>);
+
+#[derive(Default)]
+struct Entries {
+    texts: Vec<String>,
+    waker: Option<Waker>,
+}
+
+impl EventLog {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, text: impl Into<String>) {
+        let mut entries = self.entries();
+        entries.texts.push(text.into());
+        let waker = entries.waker.take();
+        drop(entries);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn callback(&self) -> impl FnMut(Event) + use<> {
+        let log = self.clone();
+        move |event| log.push(short(&event))
+    }
+
+    async fn until(&self, last: &str) -> Vec<String> {
+        within(
+            last,
+            core::future::poll_fn(|context| {
+                let mut entries = self.entries();
+                if entries.texts.last().is_some_and(|text| text == last) {
+                    return Poll::Ready(entries.texts.clone());
+                }
+                entries.waker = Some(context.waker().clone());
+                Poll::Pending
+            }),
+        )
+        .await
+    }
+}
+
+fn short(event: &Event) -> String {
+    match event {
+        Event::Opened(_) => "opened".to_owned(),
+        Event::Message(message) => message.as_text().unwrap_or("bytes").to_owned(),
+        Event::Discarded(discarded) => format!("discarded {}", discarded.message.as_text().unwrap_or("bytes")),
+        Event::Dropped(_) => "dropped".to_owned(),
+        Event::Closed(_) => "closed".to_owned(),
+        _ => "other".to_owned(),
+    }
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_callback_receives_every_event_in_order() {
+    let server = TestServer::start().await;
+    let log = EventLog::default();
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    socket.on_event(log.callback());
+    for text in ["1", "2", "3"] {
+        socket.send(text).unwrap();
+    }
+    log.until("3").await;
+    let closing = socket.close();
+    assert_eq!(log.until("closed").await, ["opened", "1", "2", "3", "closed"]);
+    closing.await;
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn what_waited_is_delivered_when_a_callback_is_set_and_the_stream_ends() {
+    let server = TestServer::start().await;
+    let log = EventLog::default();
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    let mut other = Socket::open(server.url("/echo")).unwrap();
+    socket.send("1").unwrap();
+    while socket.stats().messages_in == 0 {
+        other.send("turn").unwrap();
+        text(&mut other).await;
+    }
+    socket.on_event(log.callback());
+    assert!(log.entries().texts.is_empty(), "delivered within a call of the application");
+    assert_eq!(log.until("1").await, ["opened", "1"]);
+    assert_eq!(socket.next().await, None);
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_callback_may_do_everything_and_never_runs_within_itself() {
+    let server = TestServer::start().await;
+    let log = EventLog::default();
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    let handle = socket.handle().clone();
+    let entries = log.clone();
+    socket.on_event(move |event| {
+        let text = short(&event);
+        entries.push(format!("{text} begins"));
+        match text.as_str() {
+            "opened" if handle.stats().opened == 1 => drop(handle.send("1").unwrap()),
+            // The connection is lost, and open again, while the callback for this message runs.
+            "1" => handle.reconnect(),
+            "dropped" => drop(handle.send("2").unwrap()),
+            "2" => drop(handle.close()),
+            _ => {}
+        }
+        entries.push(format!("{text} ends"));
+    });
+    let entries = log.until("closed ends").await;
+    for pair in entries.chunks(2) {
+        let [begins, ends] = pair else { panic!("{entries:?}") };
+        assert_eq!(begins.strip_suffix(" begins"), ends.strip_suffix(" ends"), "{entries:?}");
+    }
+    let begun: Vec<_> = entries.iter().filter_map(|entry| entry.strip_suffix(" begins")).collect();
+    assert_eq!(begun, ["opened", "1", "dropped", "opened", "2", "closed"]);
+}
+
+/// A program that sends while it has something locked or borrowed would deadlock or panic.
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_callback_never_runs_within_a_call_of_the_application() {
+    let state = Arc::new(Mutex::new(()));
+    let log = EventLog::default();
+    let mut socket = Socket::builder(unused_address(11)).open().unwrap();
+    let (entries, locked) = (log.clone(), state.clone());
+    socket.on_event(move |event| {
+        let is_free = locked.try_lock().is_ok();
+        entries.push(if is_free { short(&event) } else { "within a call".to_owned() });
+    });
+    let guard = state.lock().unwrap();
+    for text in ["1", "2", "3"] {
+        socket.send_with(text, SendOptions::default().key("latest")).unwrap();
+    }
+    drop(socket.close());
+    drop(guard);
+    let entries = log.until("closed").await;
+    assert_eq!(entries, ["discarded 1", "discarded 2", "discarded 3", "closed"]);
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_dropped_socket_has_dropped_its_callback_though_that_holds_a_handle() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut socket).await;
+    let (handle, log) = (socket.handle().clone(), EventLog::default());
+    let watch = Arc::downgrade(&log.0);
+    socket.on_event(move |event| {
+        log.push(short(&event));
+        let _ = handle.send("again");
+    });
+    assert!(watch.upgrade().is_some());
+    drop(socket);
+    assert!(watch.upgrade().is_none());
+}
+
+#[cfg_attr(target_family = "wasm", allow(clippy::arc_with_non_send_sync, reason = "native programs have threads"))]
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_callback_that_drops_its_socket_receives_nothing_more() {
+    let server = TestServer::start().await;
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    opened(&mut socket).await;
+    let held = Arc::new(Mutex::new(None));
+    let log = EventLog::default();
+    let (own, entries) = (held.clone(), log.clone());
+    socket.on_event(move |event| {
+        entries.push(short(&event));
+        let socket: Option<Socket> = own.lock().unwrap().take();
+        drop(socket);
+        entries.push("dropped by the callback");
+    });
+    for text in ["1", "2", "3"] {
+        socket.send(text).unwrap();
+    }
+    *held.lock().unwrap() = Some(socket);
+    assert_eq!(log.until("dropped by the callback").await, ["1", "dropped by the callback"]);
+    // Another connection's round trip is longer than what is left of this one.
+    let mut other = Socket::open(server.url("/echo")).unwrap();
+    other.send("done").unwrap();
+    text(&mut other).await;
+    assert_eq!(log.entries().texts.len(), 2);
+    assert_eq!(Arc::strong_count(&held), 1, "the callback lives on");
+}
+
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn another_callback_replaces_the_first() {
+    let server = TestServer::start().await;
+    let (first, second) = (EventLog::default(), EventLog::default());
+    let mut socket = Socket::open(server.url("/echo")).unwrap();
+    socket.on_event(first.callback());
+    socket.send("1").unwrap();
+    first.until("1").await;
+    socket.on_event(second.callback());
+    socket.send("2").unwrap();
+    assert_eq!(second.until("2").await, ["2"]);
+    assert_eq!(first.entries().texts, ["opened", "1"]);
+}
+
+#[cfg(feature = "json")]
+#[wasm_bindgen_test(unsupported = tokio::test)]
+async fn a_typed_socket_hands_values_and_errors_to_its_callback() {
+    let server = TestServer::start().await;
+    let log = EventLog::default();
+    let socket = Socket::open(server.url("/echo")).unwrap();
+    let handle = socket.handle().clone();
+    let mut socket = socket.json::<u32, u32>();
+    let entries = log.clone();
+    socket.on_event(move |event| match event {
+        Ok(Event::Message(number)) => entries.push(number.to_string()),
+        Ok(_) => {}
+        Err(error) => entries.push(error.to_string().split(':').next().unwrap_or_default()),
+    });
+    handle.send(Message::from("surprise")).unwrap();
+    socket.send(&7).unwrap();
+    assert_eq!(log.until("7").await, ["not the JSON that was expected", "7"]);
 }

@@ -14,10 +14,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{
-    server::TestServer,
-    tools::{dropped, eager, opened, text, within},
-};
+use crate::support::{TestServer, dropped, eager, opened, text, within};
 
 /// A proxy that reports each request, and answers it as `answer` says: with a tunnel to the server for a 2xx, otherwise with the answer alone.
 struct TestProxy {

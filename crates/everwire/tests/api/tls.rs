@@ -14,10 +14,7 @@ use everwire::{
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
-use crate::{
-    server::TestServer,
-    tools::{dropped, eager, message, opened, text},
-};
+use crate::support::{TestServer, dropped, eager, message, opened, text};
 
 /// A server with a self-signed certificate, and that certificate as a root.
 pub(crate) async fn server() -> (TestServer, RootCertificates) {

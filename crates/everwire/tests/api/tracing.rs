@@ -9,10 +9,7 @@ use everwire::{Message, Proxy, Socket};
 use tracing::{info_span, level_filters::LevelFilter, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::{
-    server::TestServer,
-    tools::{dropped, eager, faulty_once, opened, text, within},
-};
+use crate::support::{TestServer, dropped, eager, faulty_once, opened, text, within};
 
 /// What this thread has written so far.
 #[derive(Clone, Default)]

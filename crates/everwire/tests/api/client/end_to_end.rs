@@ -20,16 +20,16 @@ use futures_util::StreamExt;
 use tokio::net::TcpListener;
 
 use super::{CHAT, closed, message, next};
-use crate::tools::{eager, within};
+use crate::support::{eager, within};
 
-/// A server, and a network to it.
-struct World {
+/// A server, and a proxy through which clients connect, whose connections a test can cut.
+struct Setup {
     wire: Everwire,
     broker: Memory,
     network: TcpProxy,
 }
 
-impl World {
+impl Setup {
     async fn start(change: impl FnOnce(Builder) -> Builder) -> Self {
         let broker = Memory::default();
         let wire = change(Everwire::builder().broker(broker.clone()).authorize(AllowAll)).build();
@@ -72,8 +72,8 @@ async fn serve(wire: &Everwire) -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_message_arrives_once_and_in_order_over_cuts_and_restarts_of_the_server() {
     const MESSAGES: u64 = 800;
-    let world = World::start(|builder| builder).await;
-    let (sender, receiver) = (world.client(), world.client());
+    let setup = Setup::start(|builder| builder).await;
+    let (sender, receiver) = (setup.client(), setup.client());
     let mut chat = receiver.subscribe_with(&CHAT, &SubscribeOptions::default().last(1));
     assert_eq!(next(&mut chat).await, Delivery::CaughtUp);
     let sending = async {
@@ -83,7 +83,7 @@ async fn every_message_arrives_once_and_in_order_over_cuts_and_restarts_of_the_s
             if number % 40 == 0 {
                 // Some are acknowledged, some under way, some not sent yet.
                 assert!(within("it was acknowledged", fates.swap_remove(fates.len() / 2)).await.is_ok());
-                if number % 200 == 0 { world.restart().await } else { world.cut() }
+                if number % 200 == 0 { setup.restart().await } else { setup.cut() }
             }
         }
         for fate in fates {
@@ -165,29 +165,29 @@ async fn a_server_that_restarts_in_order_costs_its_clients_nothing() {
 
 #[tokio::test]
 async fn a_client_that_is_restarted_goes_on_from_the_cursor_it_stored() {
-    let world = World::start(|builder| builder).await;
-    let publisher = world.client();
+    let setup = Setup::start(|builder| builder).await;
+    let publisher = setup.client();
     for text in ["1", "2", "3"] {
         within("it was stored", publisher.publish(&CHAT, &text.to_owned())).await.unwrap();
     }
-    let first = world.client();
+    let first = setup.client();
     let mut chat = first.subscribe_with(&CHAT, &SubscribeOptions::default().last(3));
     assert_eq!((message(&mut chat).await.value, message(&mut chat).await.value), ("1".to_owned(), "2".to_owned()));
     // The third has arrived, but was not taken.
     let stored = chat.cursor().unwrap().to_string();
     drop((chat, first));
     within("it was stored", publisher.publish(&CHAT, &"4".to_owned())).await.unwrap();
-    let second = world.client();
+    let second = setup.client();
     let mut chat = second.subscribe_with(&CHAT, &SubscribeOptions::default().from(stored.parse().unwrap()));
     assert_eq!((message(&mut chat).await.value, message(&mut chat).await.value), ("3".to_owned(), "4".to_owned()));
 }
 
 #[tokio::test]
 async fn what_the_history_does_not_have_any_more_is_a_gap() {
-    let world =
-        World::start(|builder| builder.channel(&CHAT, |options| options.retention = options.retention.with_count(2)))
+    let setup =
+        Setup::start(|builder| builder.channel(&CHAT, |options| options.retention = options.retention.with_count(2)))
             .await;
-    let client = world.client();
+    let client = setup.client();
     let first = within("it was stored", client.publish(&CHAT, &"1".to_owned())).await.unwrap();
     for text in ["2", "3", "4", "5"] {
         within("it was stored", client.publish(&CHAT, &text.to_owned())).await.unwrap();
@@ -203,9 +203,9 @@ async fn what_the_history_does_not_have_any_more_is_a_gap() {
 
 #[tokio::test]
 async fn a_publish_is_stored_although_it_was_made_offline() {
-    let world = World::start(|builder| builder).await;
-    let client = world.client();
-    let mut local = world.wire.subscribe(&CHAT).await.unwrap();
+    let setup = Setup::start(|builder| builder).await;
+    let client = setup.client();
+    let mut local = setup.wire.subscribe(&CHAT).await.unwrap();
     let publishing = client.publish(&CHAT, &"early".to_owned());
     assert!(within("it was stored", publishing).await.is_ok());
     let Some(LocalDelivery::Message { message, .. }) = local.next().await else { panic!("no message") };
@@ -214,10 +214,10 @@ async fn a_publish_is_stored_although_it_was_made_offline() {
 
 #[tokio::test]
 async fn what_the_rules_do_not_allow_is_refused_and_the_rest_goes_on() {
-    let world =
-        World::start(|builder| builder.authorize(|_: &Identity, action: Action<'_>| action != Action::Publish("chat")))
+    let setup =
+        Setup::start(|builder| builder.authorize(|_: &Identity, action: Action<'_>| action != Action::Publish("chat")))
             .await;
-    let client = world.client();
+    let client = setup.client();
     let fate = within("it was refused", client.publish(&CHAT, &"no".to_owned())).await;
     assert!(matches!(fate, Err(PublishError::Refused { code: ErrorCode::Denied, .. })), "{fate:?}");
     let other = Channel::named("other".to_owned());
@@ -226,21 +226,21 @@ async fn what_the_rules_do_not_allow_is_refused_and_the_rest_goes_on() {
 
 #[tokio::test]
 async fn an_answer_in_parts_survives_a_cut_and_a_cancelled_one_stops() {
-    let world = World::start(|builder| builder).await;
-    world.wire.on_stream_request("count", |_, to: u32| futures_util::stream::iter((1..=to).map(Ok::<_, Failure>)));
-    world.wire.on_request("double", |_, number: u32| async move { Ok(2 * number) });
+    let setup = Setup::start(|builder| builder).await;
+    setup.wire.on_stream_request("count", |_, to: u32| futures_util::stream::iter((1..=to).map(Ok::<_, Failure>)));
+    setup.wire.on_request("double", |_, number: u32| async move { Ok(2 * number) });
     let (stopped, mut has_stopped) = tokio::sync::mpsc::unbounded_channel();
-    world.wire.on_request("never", move |_, (): ()| {
+    setup.wire.on_request("never", move |_, (): ()| {
         let guard = SendOnDrop(stopped.clone());
         async move {
             let _guard = guard;
             core::future::pending::<Result<(), Failure>>().await
         }
     });
-    let client = world.client();
+    let client = setup.client();
     let mut answers = client.request_stream::<_, u32>("count", &5, &RequestOptions::default());
     let mut parts = vec![within("a part came", answers.next()).await.unwrap().unwrap()];
-    world.cut();
+    setup.cut();
     while let Some(part) = within("a part came", answers.next()).await {
         parts.push(part.unwrap());
     }
@@ -259,14 +259,14 @@ async fn an_answer_in_parts_survives_a_cut_and_a_cancelled_one_stops() {
 async fn a_large_state_arrives_without_a_gap_although_it_is_read_slowly_and_the_connection_breaks() {
     const PRICES: Channel<u64> = Channel::state("prices");
     const KEYS: u64 = 60;
-    let world = World::start(|builder| {
+    let setup = Setup::start(|builder| {
         builder.channel(&PRICES, |options| options.retention = options.retention.with_count(10))
     })
     .await;
     for key in 0..KEYS {
-        world.wire.set(&PRICES, &key.to_string(), &key).await.unwrap();
+        setup.wire.set(&PRICES, &key.to_string(), &key).await.unwrap();
     }
-    let client = world.client();
+    let client = setup.client();
     let mut prices = client.subscribe_with(&PRICES, &SubscribeOptions::default().max_waiting(8));
     for key in 0..KEYS {
         let message = loop {
@@ -278,23 +278,23 @@ async fn a_large_state_arrives_without_a_gap_although_it_is_read_slowly_and_the_
         };
         assert_eq!((message.key, message.value), (Some(key.to_string()), key));
         if key % 20 == 10 {
-            world.cut();
+            setup.cut();
         }
     }
 }
 
 #[tokio::test]
 async fn a_request_whose_time_runs_out_fails_and_its_handler_is_stopped() {
-    let world = World::start(|builder| builder).await;
+    let setup = Setup::start(|builder| builder).await;
     let (stopped, mut has_stopped) = tokio::sync::mpsc::unbounded_channel();
-    world.wire.on_request("never", move |_, (): ()| {
+    setup.wire.on_request("never", move |_, (): ()| {
         let guard = SendOnDrop(stopped.clone());
         async move {
             let _guard = guard;
             core::future::pending::<Result<(), Failure>>().await
         }
     });
-    let client = world.client();
+    let client = setup.client();
     client.attached().await.unwrap();
     let brief = RequestOptions::default().timeout(Duration::from_millis(50));
     let never = within("its time ran out", client.request_with::<_, ()>("never", &(), &brief)).await;
@@ -304,8 +304,8 @@ async fn a_request_whose_time_runs_out_fails_and_its_handler_is_stopped() {
 
 #[tokio::test]
 async fn what_is_too_large_is_refused_by_the_client_or_by_the_channel_and_the_limit_is_named() {
-    let world = World::start(|builder| builder.channel(&CHAT, |options| options.message_bytes = 4)).await;
-    let client = world.client();
+    let setup = Setup::start(|builder| builder.channel(&CHAT, |options| options.message_bytes = 4)).await;
+    let client = setup.client();
     client.attached().await.unwrap();
     let for_channel = within("it was refused", client.publish(&CHAT, &"12345".to_owned())).await;
     let Err(PublishError::Refused { code: ErrorCode::TooLarge, reason }) = for_channel else {
@@ -327,16 +327,16 @@ impl Drop for SendOnDrop {
 
 #[tokio::test]
 async fn a_reconnect_is_neither_a_leave_nor_a_join_and_a_closed_client_leaves_at_once() {
-    let world = World::start(|builder| builder).await;
+    let setup = Setup::start(|builder| builder).await;
     let (reports, mut events) = tokio::sync::mpsc::unbounded_channel();
     let report = move |event: &ClientEvent| drop(reports.send(event.clone()));
-    let (watcher, other) = (world.client(), world.builder().on_event(report).connect().unwrap());
+    let (watcher, other) = (setup.client(), setup.builder().on_event(report).connect().unwrap());
     let mut room = watcher.presence(&CHAT);
     let mut count = async || within("the members changed", room.next()).await.unwrap().len();
     assert_eq!(count().await, 1);
     let membership = other.presence(&CHAT);
     assert_eq!(count().await, 2);
-    world.cut();
+    setup.cut();
     while within("an event", events.recv()).await != Some(ClientEvent::Attached(Attachment::Resumed)) {}
     other.close();
     // Were the reconnect a leave, the list would have been shorter in between, or longer.
@@ -346,11 +346,11 @@ async fn a_reconnect_is_neither_a_leave_nor_a_join_and_a_closed_client_leaves_at
 
 #[tokio::test]
 async fn a_session_that_the_server_has_lost_makes_the_fate_of_a_publish_unknown() {
-    let world = World::start(|builder| builder.channel_limits(|limits| limits.expires_after = Duration::ZERO)).await;
-    let client = world.client();
+    let setup = Setup::start(|builder| builder.channel_limits(|limits| limits.expires_after = Duration::ZERO)).await;
+    let client = setup.client();
     assert!(within("it was stored", client.publish(&CHAT, &"1".to_owned())).await.is_ok());
     let session = client.session();
-    world.cut();
+    setup.cut();
     // The client does not know yet that the connection is gone.
     let fate = within("its fate was known", client.publish(&CHAT, &"2".to_owned())).await;
     assert!(matches!(fate, Err(PublishError::Unknown)), "{fate:?}");
@@ -359,7 +359,7 @@ async fn a_session_that_the_server_has_lost_makes_the_fate_of_a_publish_unknown(
 }
 
 #[tokio::test]
-async fn a_client_without_credentials_is_refused_for_good_after_a_few_attempts() {
+async fn a_client_without_credentials_stops_after_a_few_attempts() {
     struct Rules;
     impl Authorize for Rules {
         async fn authenticate(&self, request: Authentication) -> Result<Identity, Denied> {
@@ -373,10 +373,10 @@ async fn a_client_without_credentials_is_refused_for_good_after_a_few_attempts()
             true
         }
     }
-    let world = World::start(|builder| builder.authorize(Rules)).await;
-    let error = closed(&world.client()).await;
+    let setup = Setup::start(|builder| builder.authorize(Rules)).await;
+    let error = closed(&setup.client()).await;
     let ClientError::Refused { code: ErrorCode::Unauthorized, .. } = error else { panic!("{error:?}") };
-    let known = world.builder().credentials("secret").connect().unwrap();
+    let known = setup.builder().credentials("secret").connect().unwrap();
     assert!(within("it was stored", known.publish(&CHAT, &"1".to_owned())).await.is_ok());
 }
 
@@ -384,8 +384,8 @@ async fn a_client_without_credentials_is_refused_for_good_after_a_few_attempts()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscriptions_that_share_a_channel_each_get_every_message_once_whatever_the_others_do() {
     const MESSAGES: u64 = 600;
-    let world = World::start(|builder| builder).await;
-    let (sender, receiver) = (world.client(), world.client());
+    let setup = Setup::start(|builder| builder).await;
+    let (sender, receiver) = (setup.client(), setup.client());
     for number in 1..=MESSAGES / 2 {
         within("it was stored", sender.publish(&CHAT, &number.to_string())).await.unwrap();
     }
@@ -423,7 +423,7 @@ async fn subscriptions_that_share_a_channel_each_get_every_message_once_whatever
         for number in MESSAGES / 2 + 1..=MESSAGES {
             within("it was stored", sender.publish(&CHAT, &number.to_string())).await.unwrap();
             if number % 50 == 0 {
-                world.cut();
+                setup.cut();
             }
         }
     };

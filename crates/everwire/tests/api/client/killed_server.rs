@@ -1,7 +1,7 @@
 //! A server that is killed after its broker has stored a publish, and before the client gets the answer: again and again, as a process
 //! of its own, on a journal.
 //!
-//! The test starts itself again as that process. It hands it the listening socket, so that clients wait in the queue of that while no
+//! The test starts itself again as that process. It passes on the listening socket, so that clients wait in its queue while no
 //! server runs.
 
 use std::{
@@ -36,7 +36,7 @@ use everwire_server::{
 };
 
 use super::next;
-use crate::tools::{eager, within};
+use crate::support::{eager, within};
 
 const CHANNEL: Channel<u64> = Channel::new("numbers");
 const JOURNAL: &str = "EVERWIRE_TEST_JOURNAL";
@@ -45,8 +45,8 @@ const ANSWERED: &str = "EVERWIRE_TEST_ANSWERED";
 const STORED: &str = "stored, and not answered";
 /// The value of the last message.
 const LAST: u64 = 0;
-/// How many publishes wait for their answers at a time.
-const UNDER_WAY: usize = 6;
+/// How many publishes are in flight at a time.
+const IN_FLIGHT: usize = 6;
 
 /// How often the server is killed. `EVERWIRE_KILLS=1000` takes a minute.
 fn kills() -> u64 {
@@ -175,7 +175,7 @@ impl Broker for Stopping {
     }
 }
 
-/// No library that was read does this: after a crash a publish that was stored and not answered is lost, or stored a second time.
+/// In the libraries compared, a publish that was stored and not answered before a crash is lost, or stored twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_between_store_and_answer_neither_loses_nor_repeats_a_message() {
     let directory = tempfile::tempdir().unwrap();
@@ -209,7 +209,7 @@ async fn a_server_that_is_killed_between_store_and_answer_neither_loses_nor_repe
         let (mut published, mut stored) = (0, 0);
         while stored <= published {
             let is_done = matches!(is_done.try_recv(), Err(mpsc::TryRecvError::Disconnected));
-            while !is_done && under_way.len() < UNDER_WAY {
+            while !is_done && under_way.len() < IN_FLIGHT {
                 published += 1;
                 under_way.push_back(publisher.publish(&CHANNEL, &published));
             }
