@@ -5,8 +5,8 @@
 //! cargo run -p everwire --example chat -- wss://example.org/everwire    # or with another server
 //! ```
 //!
-//! Stop the first one and start it again: what the others have entered meanwhile is sent then, and nothing is missed, since the server keeps
-//! its messages on disk.
+//! Stop the first one and start it again: messages that the others entered meanwhile are then sent, and none is missed, since the server
+//! stores them on disk.
 
 #[cfg(not(target_family = "wasm"))]
 mod chat {
@@ -25,12 +25,12 @@ mod chat {
     use tokio::{net::TcpListener, sync::mpsc};
 
     #[derive(Serialize, Deserialize)]
-    struct Line {
+    struct ChatMessage {
         text: String,
     }
 
     /// Declared once, and shared with the server.
-    const CHAT: Channel<Line> = Channel::new("chat");
+    const CHAT: Channel<ChatMessage> = Channel::new("chat");
 
     const ADDRESS: &str = "127.0.0.1:9002";
 
@@ -80,13 +80,13 @@ mod chat {
                 },
                 Some(members) = room.next() => println!("* {} here.", members.len()),
                 line = entered.recv() => match line {
-                    // It is printed when it comes back, and is stored. Those that show a line before await the outcome.
-                    Some(text) => latest = Some(client.publish(&CHAT, &Line { text })),
+                    // The message is printed when it comes back, which is when it is stored.
+                    Some(text) => latest = Some(client.publish(&CHAT, &ChatMessage { text })),
                     None => break,
                 },
             }
         }
-        // They are stored in order.
+        // Publishes are stored in order, so that the last one is enough to await.
         if let Some(latest) = latest {
             latest.await?;
         }

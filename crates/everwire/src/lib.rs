@@ -59,3 +59,8 @@ pub use everwire_core::{
     Histogram, LatencySummary, MessageId, OutboxLimits, PingSchedule, Protocols, ProtocolsError, Time, Watermarks,
     WhenFull,
 };
+
+/// The code blocks of the README compile.
+#[cfg(all(doctest, feature = "json"))]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

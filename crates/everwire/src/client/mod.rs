@@ -64,15 +64,15 @@ use crate::{
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize)]
-/// struct Line { text: String }
+/// struct ChatMessage { text: String }
 ///
 /// /// Declared once, and shared with the server.
-/// const CHAT: Channel<Line> = Channel::new("chat");
+/// const CHAT: Channel<ChatMessage> = Channel::new("chat");
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = Client::connect("wss://example.org/everwire")?;
 /// let mut chat = client.subscribe(&CHAT);
-/// let published = client.publish(&CHAT, &Line { text: "hello".into() }).await?;
+/// let published = client.publish(&CHAT, &ChatMessage { text: "hello".into() }).await?;
 /// println!("stored at {}", published.offset());
 /// while let Some(delivery) = chat.next().await {
 ///     match delivery {

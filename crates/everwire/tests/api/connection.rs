@@ -311,7 +311,7 @@ async fn a_reason_does_not_need_a_code_that_throws() {
 async fn what_was_sent_before_the_close_or_the_drop_is_not_lost() {
     let server = TestServer::start().await;
     let mut observer = Socket::open(server.url("/broadcast")).unwrap();
-    // Whoever hears itself hears the others, too; the handshake alone does not say that.
+    // A client that receives its own message receives those of others, too; the handshake alone does not prove it.
     observer.send("here").unwrap();
     while text(&mut observer).await != "here" {}
     for end in ["close", "drop"] {
@@ -350,7 +350,7 @@ async fn a_dropped_socket_does_not_stay_open() {
     let server = TestServer::start().await;
     let mut observer = Socket::open(server.url("/tracker")).unwrap();
     let mut other = Socket::open(server.url("/tracker")).unwrap();
-    // Whoever was welcomed hears of the others; the handshake alone does not say that.
+    // A welcomed client receives the events of others; the handshake alone does not prove it.
     text(&mut observer).await;
     let welcome: serde_json::Value = serde_json::from_str(&text(&mut other).await).unwrap();
     let id = welcome["id"].clone();
