@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use yew::prelude::*;
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct ChatMessage {
     text: String,
 }
 
 /// Declared once, and shared with the server.
-const CHAT: Channel<Line> = Channel::new("chat");
+const CHAT: Channel<ChatMessage> = Channel::new("chat");
 
 #[component]
 fn App() -> Html {
@@ -33,7 +33,7 @@ fn Chat() -> Html {
             event.prevent_default();
             if let Some(input) = input.cast::<web_sys::HtmlInputElement>() {
                 // Sent now or when the connection is back; it comes back as a message when it is stored.
-                drop(chat.publish(&Line { text: input.value() }));
+                drop(chat.publish(&ChatMessage { text: input.value() }));
                 input.set_value("");
             }
         })

@@ -1,4 +1,4 @@
-//! Channels of an Everwire server in components.
+//! A client of an Everwire server in components: its channels, their members, and its status.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -7,21 +7,25 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use everwire::client::{ChannelMessage, ClientState, Gap, Member, Publishing, SubscribeOptions, SubscriptionError};
-use everwire::{Channel, Client, Delivery};
+use everwire::{Channel, Client, Delivery, State};
 use futures_core::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use yew::platform::spawn_local;
 use yew::prelude::*;
 
-/// How many messages of a channel with history are shown, the latest.
+use crate::connection::{Connection, ReasonChange, SharedConnection, StatusObserver, StatusSource};
+use crate::status::{StatusReducer, use_offline};
+use crate::{ConnectionStatus, WasOpen};
+
+/// How many of the latest messages of a channel with history are shown.
 const SHOWN: usize = 100;
 
-/// Gives the components within it a client, for [`use_channel`], [`use_presence`] and [`use_client_state`]: `<ClientProvider context={client}>`.
+/// Provides a client to the components within it, for [`use_channel`], [`use_presence`] and [`use_client_state`]: `<ClientProvider context={client}>`.
 pub type ClientProvider = ContextProvider<Option<Client>>;
 
-/// A client of the Everwire server at this URL, that lives as long as the component. It is connected after the first render, and
-/// again when the URL changes; `None` before, and for a URL that is not valid.
+/// A client of the Everwire server at this URL that lives as long as the component. It connects after the first render, and again when
+/// the URL changes; `None` before, and for an invalid URL.
 #[hook]
 pub fn use_client(url: impl Into<AttrValue>) -> Option<Client> {
     let client = use_state(|| None);
@@ -70,9 +74,9 @@ pub fn use_client_state() -> Option<ClientState> {
 /// use yew::prelude::*;
 ///
 /// #[derive(Serialize, Deserialize)]
-/// struct Line { text: String }
+/// struct ChatMessage { text: String }
 ///
-/// const CHAT: Channel<Line> = Channel::new("chat");
+/// const CHAT: Channel<ChatMessage> = Channel::new("chat");
 ///
 /// #[component]
 /// fn App() -> Html {
@@ -85,7 +89,7 @@ pub fn use_client_state() -> Option<ClientState> {
 ///     let chat = use_channel(&CHAT);
 ///     let wave = {
 ///         let chat = chat.clone();
-///         Callback::from(move |_| drop(chat.publish(&Line { text: "hello".into() })))
+///         Callback::from(move |_| drop(chat.publish(&ChatMessage { text: "hello".into() })))
 ///     };
 ///     html! {
 ///         <>
@@ -106,15 +110,15 @@ pub fn use_channel<T: DeserializeOwned + 'static>(channel: &Channel<T>) -> UseCh
             let options = SubscribeOptions::default();
             let is_state = source.channel.is_state();
             let options = if is_state { options.state() } else { options.last(SHOWN as u64) };
-            let mut view = View::default();
+            let mut view = ChannelView::default();
             read(client.subscribe_with(&source.channel, &options), move |delivery| {
-                view.take(delivery, is_state);
+                view.apply(delivery, is_state);
                 setter.set(Some((source.clone(), view.clone())));
             })
         });
         move || end.into_iter().for_each(|end| end())
     });
-    let view = of_source(&shown, &source);
+    let view = received_from(&shown, &source);
     UseChannel { client: source.client, channel: source.channel, view }
 }
 
@@ -133,10 +137,10 @@ pub fn use_presence<T: 'static>(channel: &Channel<T>) -> Rc<[Member]> {
         });
         move || end.into_iter().for_each(|end| end())
     });
-    of_source(&shown, &source)
+    received_from(&shown, &source)
 }
 
-/// Where what a hook shows comes from.
+/// The client and channel that a hook reads.
 struct Source<T> {
     client: Option<Client>,
     channel: Channel<T>,
@@ -154,8 +158,8 @@ impl<T> PartialEq for Source<T> {
     }
 }
 
-/// What was received from this source. The first render with another channel or client has nothing yet, and not what was before.
-fn of_source<T, V: Clone + Default>(shown: &Option<(Source<T>, V)>, source: &Source<T>) -> V {
+/// The data if it came from this source: the first render with another channel or client must not show that of the previous one.
+fn received_from<T, V: Clone + Default>(shown: &Option<(Source<T>, V)>, source: &Source<T>) -> V {
     shown.as_ref().filter(|(other, _)| other == source).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
@@ -164,7 +168,7 @@ fn of_source<T, V: Clone + Default>(shown: &Option<(Source<T>, V)>, source: &Sou
 pub struct UseChannel<T> {
     client: Option<Client>,
     channel: Channel<T>,
-    view: View<T>,
+    view: ChannelView<T>,
 }
 
 impl<T> UseChannel<T> {
@@ -178,17 +182,17 @@ impl<T> UseChannel<T> {
         &self.view.messages
     }
 
-    /// Whether all that was published before has arrived.
+    /// Whether everything published earlier has arrived.
     pub fn has_caught_up(&self) -> bool {
         self.view.has_caught_up
     }
 
-    /// The latest messages that will not come, if there are any: what the page shows may have a hole.
+    /// The latest gap, if there was one: messages may be missing from those shown.
     pub fn gap(&self) -> Option<Gap> {
         self.view.gap
     }
 
-    /// Why the channel is not subscribed any more.
+    /// Why the subscription ended, if it did.
     pub fn error(&self) -> Option<&SubscriptionError> {
         self.view.error.as_ref()
     }
@@ -214,17 +218,17 @@ impl<T> PartialEq for UseChannel<T> {
     }
 }
 
-/// What is shown of a channel.
+/// The messages and state of a channel that are shown.
 #[derive(Debug)]
-struct View<T> {
+struct ChannelView<T> {
     messages: Rc<Vec<Rc<ChannelMessage<T>>>>,
     has_caught_up: bool,
     gap: Option<Gap>,
     error: Option<SubscriptionError>,
 }
 
-impl<T> View<T> {
-    fn take(&mut self, delivery: Delivery<T>, is_state: bool) {
+impl<T> ChannelView<T> {
+    fn apply(&mut self, delivery: Delivery<T>, is_state: bool) {
         match delivery {
             Delivery::Message(message) => {
                 let messages = Rc::make_mut(&mut self.messages);
@@ -248,13 +252,13 @@ impl<T> View<T> {
     }
 }
 
-impl<T> Default for View<T> {
+impl<T> Default for ChannelView<T> {
     fn default() -> Self {
         Self { messages: Rc::default(), has_caught_up: false, gap: None, error: None }
     }
 }
 
-impl<T> Clone for View<T> {
+impl<T> Clone for ChannelView<T> {
     fn clone(&self) -> Self {
         Self {
             messages: Rc::clone(&self.messages),
@@ -265,19 +269,16 @@ impl<T> Clone for View<T> {
     }
 }
 
-impl<T> PartialEq for View<T> {
+impl<T> PartialEq for ChannelView<T> {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.messages, &other.messages)
             && (self.has_caught_up, self.gap, &self.error) == (other.has_caught_up, other.gap, &other.error)
     }
 }
 
-/// Reads a stream in the background. What it returns ends that at once: the component, or another one, may subscribe to the same
+/// Reads a stream in the background. The returned function drops it at once: this or another component may subscribe to the same
 /// channel next.
-pub(crate) fn read<S: Stream + Unpin + 'static>(
-    stream: S,
-    mut take: impl FnMut(S::Item) + 'static,
-) -> impl FnOnce() + 'static {
+fn read<S: Stream + Unpin + 'static>(stream: S, mut take: impl FnMut(S::Item) + 'static) -> impl FnOnce() + 'static {
     let stream = Rc::new(RefCell::new(Some(stream)));
     let reading = Rc::clone(&stream);
     spawn_local(async move {
@@ -292,4 +293,99 @@ pub(crate) fn read<S: Stream + Unpin + 'static>(
         }
     });
     move || drop(stream.take())
+}
+
+/// The status of the connection of the client of the [`ClientProvider`] around the component, for a
+/// [`ConnectionBadge`](crate::ConnectionBadge) for example. The component renders again when it changes.
+///
+/// The connection is open once the server has welcomed the client. Where there is no client, the status is
+/// [idle](ConnectionStatus::is_idle).
+///
+/// ```
+/// use everwire_yew::{ClientProvider, ConnectionBadge, use_client, use_client_status};
+/// use yew::prelude::*;
+///
+/// #[component]
+/// fn App() -> Html {
+///     let client = use_client("wss://chat.example/everwire");
+///     html! { <ClientProvider context={client}><Head /></ClientProvider> }
+/// }
+///
+/// #[component]
+/// fn Head() -> Html {
+///     let status = use_client_status();
+///     html! {
+///         <header>
+///             <ConnectionBadge status={status.clone()} />
+///             if let Some(trouble) = status.trouble() { <p>{ trouble }</p> }
+///         </header>
+///     }
+/// }
+/// ```
+#[hook]
+pub fn use_client_status() -> ConnectionStatus {
+    let client = use_context::<Option<Client>>();
+    use_client_status_of(client.flatten())
+}
+
+/// The status of this client's connection, as [`use_client_status`] returns it for the client of a provider.
+///
+/// Why the connection is down is known from what happens while the component lives: a component that is to show it must be there when
+/// it happens. The status keeps the client connected until the component is gone or is given another one.
+///
+/// ```
+/// use everwire::Client;
+/// use everwire_yew::{ClientProvider, ConnectionBadge, use_client, use_client_status_of};
+/// use yew::prelude::*;
+///
+/// /// The pages change; the badge above them sees all that happens.
+/// #[component]
+/// fn App() -> Html {
+///     let client = use_client("wss://chat.example/everwire");
+///     let status = use_client_status_of(client.clone());
+///     html! {
+///         <ClientProvider context={client}>
+///             <ConnectionBadge {status} />
+///         </ClientProvider>
+///     }
+/// }
+/// ```
+#[hook]
+pub fn use_client_status_of(client: Option<Client>) -> ConnectionStatus {
+    let connection = use_memo((), |()| SharedConnection::default());
+    let status = {
+        let connection = Rc::clone(&connection);
+        // Before the first effect nothing observes the connection, but the client is connecting.
+        let state = if client.is_some() { State::Connecting } else { State::Closed };
+        use_reducer_eq(move || StatusReducer(ConnectionStatus::new(state, connection)))
+    };
+    let dispatcher = status.dispatcher();
+    use_effect_with(client, move |client| {
+        connection.replace(client.clone().map(Connection::Client));
+        dispatcher.dispatch((connection.state().unwrap_or(State::Closed), ReasonChange::Clear));
+        let end = client.as_ref().map(|client| {
+            let state = dispatcher.clone();
+            let mut observer =
+                StatusObserver::start(&connection, was_open(client), move |at, change| state.dispatch((at, change)));
+            // While no connection is open, the latest sample is from an earlier one.
+            if let (ClientState::Attached, Some(round_trip)) = (client.state(), client.stats().latency.last) {
+                connection.record_round_trip(round_trip);
+            }
+            read(client.events(), move |event| observer.update(event.status_update()))
+        });
+        move || {
+            end.into_iter().for_each(|end| end());
+            connection.set_refresh(None);
+            connection.replace(None);
+        }
+    });
+    status.0.shown(None, use_offline())
+}
+
+fn was_open(client: &Client) -> WasOpen {
+    match client.state() {
+        ClientState::Attached => WasOpen::UntilNow,
+        _ if client.session().is_some() => WasOpen::Earlier,
+        _ => WasOpen::Never,
+    }
 }

@@ -1,4 +1,4 @@
-//! Why a connection is not open, as data and in words.
+//! Why a connection is not open, as data and as text.
 
 use std::fmt::Write as _;
 
@@ -7,8 +7,8 @@ use everwire::{Cause, Ended, OpenError};
 
 /// Why a connection is not open.
 ///
-/// [`explain`](Self::explain) puts it into words. A browser reports every failed handshake and every connection that breaks as
-/// close code 1006, whatever the cause, so that the words name what is likely and what to check.
+/// [`explain`](Self::explain) returns it as text. A browser reports every failed handshake and every broken connection as close code
+/// 1006, whatever the cause, so that the text names what is likely and what to check.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum DownReason {
@@ -16,14 +16,14 @@ pub enum DownReason {
     Dropped {
         /// Why.
         cause: Cause,
-        /// Tells a lost connection from a failed attempt.
+        /// Distinguishes a lost connection from a failed attempt.
         was_open: WasOpen,
     },
     /// The connection is over; no attempt follows by itself.
     Ended {
         /// How it ended.
         ended: Ended,
-        /// Tells a lost connection from a failed attempt.
+        /// Distinguishes a lost connection from a failed attempt.
         was_open: WasOpen,
     },
     /// The connection of a client was closed with a code of `everwire.v1`, such as for a protocol error; another attempt follows. The
@@ -66,7 +66,7 @@ impl DownReason {
 
     /// What happened, what is likely behind it and what to do, in one or two sentences.
     ///
-    /// `address` is the one that was dialled, where it is known: the words name its host and path, never its query.
+    /// `address` is the one of the connection, if it is known: the text names its host and path, never its query.
     /// `is_offline` is what the browser says of its network at this moment.
     pub fn explain(&self, address: Option<&str>, is_offline: bool) -> String {
         let address = address.and_then(Address::parse);
@@ -92,7 +92,7 @@ fn dropped(cause: &Cause, was_open: WasOpen, address: Option<&Address<'_>>) -> S
     let host = address.map(|address| address.host);
     let server = host.unwrap_or("The server");
     match cause {
-        // No close frame came, which is all that a browser tells.
+        // No close frame came, which is all that a browser reports.
         Cause::Closed { code: 1006, local_fault, .. } => match was_open {
             WasOpen::UntilNow if *local_fault => {
                 "The connection broke off while this device changed networks or slept.".to_owned()
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_browsers_block_is_said_to_be_one() {
+    fn a_port_that_browsers_block_is_named() {
         let words = |address, cause| lost(cause, WasOpen::Never).explain(Some(address), false);
         assert!(words("ws://a.example:25/", cut()).contains("do not connect to port 25"));
         assert!(words("ws://[::1]:6667/", Cause::AddressRefused("insecure".to_owned())).contains("port 6667"));
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_close_frame_is_told_with_its_meaning_code_and_reason() {
+    fn a_close_frame_is_explained_with_its_meaning_code_and_reason() {
         let words = |code, reason| lost(Cause::closed(code, reason, true), WasOpen::UntilNow).explain(None, false);
         assert_eq!(words(1011, ""), "The server closed the connection: internal error (1011).");
         assert_eq!(words(1012, "deploy"), "The server closed the connection: it is restarting (1012): “deploy”.");
@@ -440,8 +440,12 @@ mod tests {
 
     #[test]
     fn a_client_that_the_server_refused_says_what_to_do() {
-        let words = |error| DownReason::ClientOver(error).explain(Some("wss://a.example/live?token=secret"), false);
-        assert_eq!(words(ClientError::NotEverwire), "a.example does not speak everwire.v1 at /live. Check the path.");
+        let words =
+            |error| DownReason::ClientOver(error).explain(Some("wss://a.example/connection?token=secret"), false);
+        assert_eq!(
+            words(ClientError::NotEverwire),
+            "a.example does not speak everwire.v1 at /connection. Check the path."
+        );
         let refused = |reason: &str| ClientError::Refused { code: ErrorCode::Gone, reason: reason.to_owned() };
         assert_eq!(words(refused("")), "a.example ended the session of this page. Reload the page to connect again.");
         assert!(words(refused("removed")).contains("page: “removed”. Reload"));
@@ -454,7 +458,7 @@ mod tests {
         let words = |code| {
             let reason = DownReason::ClientDropped { code, reason: String::new() };
             assert!(!reason.is_normal());
-            reason.explain(Some("wss://a.example/live"), false)
+            reason.explain(Some("wss://a.example/connection"), false)
         };
         assert_eq!(
             words(ErrorCode::Malformed),

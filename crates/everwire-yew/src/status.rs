@@ -1,14 +1,17 @@
+//! The status of a connection, as a value to render from.
+
 use std::fmt;
 use std::rc::Rc;
 
 use everwire::State;
-use yew::{AttrValue, Reducible};
+use gloo_events::EventListener;
+use web_sys::window;
+use yew::prelude::*;
 
 use crate::DownReason;
-use crate::live::Live;
-use crate::reader::Change;
+use crate::connection::{ReasonChange, SharedConnection};
 
-/// How the connection of a socket or of a client is, as a value to render from and to hand to other components.
+/// The status of the connection of a socket or a client, as a value to render from and to pass to other components.
 ///
 /// It changes when the connection's state does, and when the browser goes offline or online, and not with messages or the round
 /// trip; [`ConnectionBadge`] follows those by itself.
@@ -21,12 +24,12 @@ pub struct ConnectionStatus {
     down_reason: Option<DownReason>,
     is_offline: bool,
     trouble: Option<AttrValue>,
-    pub(crate) live: Rc<Live>,
+    pub(crate) connection: Rc<SharedConnection>,
 }
 
 impl ConnectionStatus {
-    pub(crate) fn new(state: State, live: Rc<Live>) -> Self {
-        Self { state, attempt: None, down_reason: None, is_offline: false, trouble: None, live }
+    pub(crate) fn new(state: State, connection: Rc<SharedConnection>) -> Self {
+        Self { state, attempt: None, down_reason: None, is_offline: false, trouble: None, connection }
     }
 
     /// The status that follows. The number of an attempt outlasts the wait for it.
@@ -45,7 +48,7 @@ impl ConnectionStatus {
         Self { is_offline, trouble, ..self.clone() }
     }
 
-    /// Where the connection stands. The time until the next attempt is as of when the wait began.
+    /// The state of the connection. The time until the next attempt is as of when the wait began.
     pub fn state(&self) -> State {
         self.state
     }
@@ -57,7 +60,7 @@ impl ConnectionStatus {
 
     /// Whether there is no socket: the options are [`idle`](crate::SocketOptions::idle), or it could not be opened; or there is no client.
     pub fn is_idle(&self) -> bool {
-        self.state == State::Closed && !self.live.has_connection()
+        self.state == State::Closed && !self.connection.has_connection()
     }
 
     /// Whether the browser says that this device has no network. An attempt then waits for the network, whatever time
@@ -66,10 +69,10 @@ impl ConnectionStatus {
         self.is_offline
     }
 
-    /// Where the connection stands now, which may be further than what was told.
+    /// The current state of the connection, which may be ahead of the latest render.
     pub(crate) fn state_now(&self) -> State {
-        // Before the first effect there is no socket yet, and still it is on its way.
-        self.live.state().unwrap_or(self.state)
+        // Before the first effect there is no socket yet, but it is about to connect.
+        self.connection.state().unwrap_or(self.state)
     }
 
     /// The number of the attempt that follows or is under way, since a connection was last stable, from 1. `None` while the
@@ -83,15 +86,15 @@ impl ConnectionStatus {
         self.down_reason.as_ref()
     }
 
-    /// Why the connection is not open, in a sentence or two for people: what is likely, and what to do. It names the address where
+    /// Why the connection is not open, in one or two sentences for users: the likely cause, and what to do. It names the address where
     /// [`SocketOptions::new`](crate::SocketOptions::new) was given one; [`DownReason::explain`] takes it from elsewhere.
     pub fn trouble(&self) -> Option<&AttrValue> {
         self.trouble.as_ref()
     }
 
-    /// Makes an attempt now. A client that is over makes none.
+    /// Connects now. It has no effect on a client that is over.
     pub fn reconnect(&self) {
-        self.live.reconnect();
+        self.connection.reconnect();
     }
 }
 
@@ -109,7 +112,7 @@ impl PartialEq for ConnectionStatus {
             && self.down_reason == other.down_reason
             && self.is_offline == other.is_offline
             && self.trouble == other.trouble
-            && Rc::ptr_eq(&self.live, &other.live)
+            && Rc::ptr_eq(&self.connection, &other.connection)
     }
 }
 
@@ -125,27 +128,49 @@ impl fmt::Debug for ConnectionStatus {
     }
 }
 
-/// The status as a reducer, so that a change builds on what was known before it.
+/// The status as a reducer, so that each change builds on the previous status.
 #[derive(PartialEq)]
-pub(crate) struct Known(pub(crate) ConnectionStatus);
+pub(crate) struct StatusReducer(pub(crate) ConnectionStatus);
 
-impl Reducible for Known {
-    type Action = (State, Change);
+impl Reducible for StatusReducer {
+    type Action = (State, ReasonChange);
 
     fn reduce(self: Rc<Self>, (state, change): Self::Action) -> Rc<Self> {
-        // The event with the reason is on its way. Rendered without it, a reconnect by the application would look like a loss.
+        // The event with the reason is about to arrive. Rendered without it, a requested reconnect would look like a loss.
         let is_premature = matches!(state, State::Connecting | State::Waiting { .. });
-        if change == Change::Same && self.0.is_open() && is_premature {
+        if change == ReasonChange::Keep && self.0.is_open() && is_premature {
             return self;
         }
         let down_reason = match change {
-            Change::Same => self.0.down_reason().cloned(),
-            Change::Gone => None,
-            Change::Down(reason) => Some(reason),
+            ReasonChange::Keep => self.0.down_reason().cloned(),
+            ReasonChange::Clear => None,
+            ReasonChange::Set(reason) => Some(reason),
         };
         let status = self.0.then(state, down_reason);
         if status == self.0 { self } else { Self(status).into() }
     }
+}
+
+/// Whether the browser reports that this device is offline; renders again when that changes.
+#[hook]
+pub(crate) fn use_offline() -> bool {
+    // Read in an effect only: a component that is rendered on a server has no browser.
+    let is_offline = use_state_eq(|| false);
+    {
+        let is_offline = is_offline.setter();
+        use_effect_with((), move |()| {
+            let listeners = window().map(|window| {
+                let navigator = window.navigator();
+                is_offline.set(!navigator.on_line());
+                ["online", "offline"].map(|event| {
+                    let (is_offline, navigator) = (is_offline.clone(), navigator.clone());
+                    EventListener::new(&window, event, move |_| is_offline.set(!navigator.on_line()))
+                })
+            });
+            move || drop(listeners)
+        });
+    }
+    *is_offline
 }
 
 #[cfg(test)]
@@ -159,22 +184,22 @@ mod tests {
 
     const WAITING: State = State::Waiting { attempt: 1, retry_in: Some(Duration::from_millis(200)) };
 
-    fn known(state: State) -> Rc<Known> {
-        Rc::new(Known(ConnectionStatus::new(state, Rc::default())))
+    fn reducer(state: State) -> Rc<StatusReducer> {
+        Rc::new(StatusReducer(ConnectionStatus::new(state, Rc::default())))
     }
 
     #[test]
     fn an_open_connection_is_not_shown_as_down_before_the_reason_is_known() {
-        let known = known(State::Open).reduce((WAITING, Change::Same));
-        assert!(known.0.is_open());
+        let reducer = reducer(State::Open).reduce((WAITING, ReasonChange::Keep));
+        assert!(reducer.0.is_open());
         let requested = DownReason::Dropped { cause: Cause::Requested, was_open: WasOpen::UntilNow };
-        let known = known.reduce((WAITING, Change::Down(requested.clone())));
-        assert_eq!((known.0.state(), known.0.down_reason()), (WAITING, Some(&requested)));
+        let reducer = reducer.reduce((WAITING, ReasonChange::Set(requested.clone())));
+        assert_eq!((reducer.0.state(), reducer.0.down_reason()), (WAITING, Some(&requested)));
     }
 
     #[test]
     fn an_attempt_that_begins_without_an_event_is_shown() {
-        assert_eq!(known(WAITING).reduce((State::Connecting, Change::Same)).0.state(), State::Connecting);
-        assert_eq!(known(State::Open).reduce((State::Closing, Change::Same)).0.state(), State::Closing);
+        assert_eq!(reducer(WAITING).reduce((State::Connecting, ReasonChange::Keep)).0.state(), State::Connecting);
+        assert_eq!(reducer(State::Open).reduce((State::Closing, ReasonChange::Keep)).0.state(), State::Closing);
     }
 }

@@ -15,7 +15,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::{Element, window};
 use yew::prelude::*;
 
-use crate::stage::endpoint;
+use crate::endpoint;
 
 #[derive(Properties, Clone)]
 struct RoomProps {
@@ -66,14 +66,14 @@ fn Room(props: &RoomProps) -> Html {
     html! { <ConnectionBadge {status} /> }
 }
 
-struct World {
+struct ClientPage {
     app: AppHandle<Page>,
     props: RoomProps,
     renders: UnboundedReceiver<()>,
     root: Element,
 }
 
-impl World {
+impl ClientPage {
     fn start() -> Self {
         let root = window().unwrap().document().unwrap().create_element("div").unwrap();
         let (sender, renders) = unbounded();
@@ -121,23 +121,23 @@ fn values(shown: &Shown) -> Vec<u32> {
 
 #[wasm_bindgen_test]
 async fn a_component_shows_the_messages_of_its_channel_and_who_is_there() {
-    let mut world = World::start();
-    let shown = world.until(|shown| shown.chat.has_caught_up() && shown.members.len() == 1).await;
+    let mut page = ClientPage::start();
+    let shown = page.until(|shown| shown.chat.has_caught_up() && shown.members.len() == 1).await;
     assert_eq!(values(&shown), [] as [u32; 0]);
     for value in [1, 2] {
         drop(shown.chat.publish(&value));
     }
-    let shown = world.until(|shown| shown.chat.messages().len() == 2).await;
+    let shown = page.until(|shown| shown.chat.messages().len() == 2).await;
     assert_eq!(values(&shown), [1, 2]);
     assert_eq!(shown.members[0].session(), shown.client.unwrap().session().unwrap());
 }
 
 #[wasm_bindgen_test]
 async fn a_component_that_is_gone_leaves_its_channel() {
-    let mut world = World::start();
-    let client = world.until(|shown| shown.members.len() == 1).await.client.unwrap();
-    let channel = world.props.channel.clone();
-    let World { app, props, mut renders, .. } = world;
+    let mut page = ClientPage::start();
+    let client = page.until(|shown| shown.members.len() == 1).await.client.unwrap();
+    let channel = page.props.channel.clone();
+    let ClientPage { app, props, mut renders, .. } = page;
     drop(props);
     app.destroy();
     // Ends when the components and their properties are gone.
@@ -155,71 +155,71 @@ async fn a_component_that_is_gone_leaves_its_channel() {
 
 #[wasm_bindgen_test]
 async fn two_components_show_the_same_channel_and_one_that_is_gone_leaves_it_to_the_other() {
-    let mut world = World::start();
-    let shown = world.until(|shown| shown.chat.has_caught_up()).await;
+    let mut page = ClientPage::start();
+    let shown = page.until(|shown| shown.chat.has_caught_up()).await;
     drop(shown.chat.publish(&1));
-    world.until(|shown| shown.chat.messages().len() == 1).await;
-    world.change(|props| props.is_double = true);
-    let double = Rc::clone(&world.props.double);
-    let second = world.until_in(&double, |shown| shown.chat.has_caught_up() && shown.members.len() == 1).await;
+    page.until(|shown| shown.chat.messages().len() == 1).await;
+    page.change(|props| props.is_double = true);
+    let double = Rc::clone(&page.props.double);
+    let second = page.until_in(&double, |shown| shown.chat.has_caught_up() && shown.members.len() == 1).await;
     assert_eq!((values(&second), second.chat.error()), (vec![1], None));
     drop(second.chat.publish(&2));
-    for place in [Rc::clone(&world.props.shown), double] {
-        let shown = world.until_in(&place, |shown| shown.chat.messages().len() == 2).await;
+    for place in [Rc::clone(&page.props.shown), double] {
+        let shown = page.until_in(&place, |shown| shown.chat.messages().len() == 2).await;
         assert_eq!(values(&shown), [1, 2]);
     }
-    world.change(|props| props.is_double = false);
+    page.change(|props| props.is_double = false);
     drop(second.chat.publish(&3));
-    let shown = world.until(|shown| shown.chat.messages().len() == 3).await;
+    let shown = page.until(|shown| shown.chat.messages().len() == 3).await;
     assert_eq!((values(&shown), shown.members.len()), (vec![1, 2, 3], 1));
 }
 
 #[wasm_bindgen_test]
 async fn a_component_that_changes_its_channel_shows_nothing_of_the_one_before() {
-    let mut world = World::start();
-    let shown = world.until(|shown| shown.chat.has_caught_up()).await;
+    let mut page = ClientPage::start();
+    let shown = page.until(|shown| shown.chat.has_caught_up()).await;
     drop(shown.chat.publish(&1));
-    world.until(|shown| shown.chat.messages().len() == 1 && shown.members.len() == 1).await;
-    let first = world.props.channel.clone();
+    page.until(|shown| shown.chat.messages().len() == 1 && shown.members.len() == 1).await;
+    let first = page.props.channel.clone();
     let second = new_channel();
-    world.change(|props| props.channel = second.clone());
+    page.change(|props| props.channel = second.clone());
     // The first render with it comes before it is subscribed to.
-    let shown = world.until(|shown| *shown.chat.channel() == second).await;
+    let shown = page.until(|shown| *shown.chat.channel() == second).await;
     assert_eq!((values(&shown), shown.members.len()), (vec![], 0));
     drop(shown.chat.publish(&2));
-    let shown = world.until(|shown| shown.chat.has_caught_up() && shown.chat.messages().len() == 1).await;
+    let shown = page.until(|shown| shown.chat.has_caught_up() && shown.chat.messages().len() == 1).await;
     assert_eq!(values(&shown), [2]);
-    world.change(|props| props.channel = first.clone());
+    page.change(|props| props.channel = first.clone());
     let is_back = |shown: &Shown| *shown.chat.channel() == first && shown.chat.has_caught_up();
-    let shown = world.until(is_back).await;
+    let shown = page.until(is_back).await;
     assert_eq!(values(&shown), [1]);
 }
 
 #[wasm_bindgen_test]
 async fn a_component_renders_again_when_the_state_of_its_client_changes() {
-    let mut world = World::start();
-    let shown = world.until(|shown| shown.state == Some(ClientState::Attached)).await;
+    let mut page = ClientPage::start();
+    let shown = page.until(|shown| shown.state == Some(ClientState::Attached)).await;
     shown.client.unwrap().close();
-    world.until(|shown| shown.state == Some(ClientState::Closed) && shown.chat.error().is_some()).await;
+    page.until(|shown| shown.state == Some(ClientState::Closed) && shown.chat.error().is_some()).await;
 }
 
 #[wasm_bindgen_test]
 async fn a_badge_shows_the_connection_of_a_client_and_offers_no_attempt_to_one_that_is_over() {
-    let mut world = World::start();
-    let shown = world.until(|shown| shown.status.state() == State::Connecting).await;
+    let mut page = ClientPage::start();
+    let shown = page.until(|shown| shown.status.state() == State::Connecting).await;
     assert!(!shown.status.is_open() && !shown.status.is_idle());
-    world.until(|shown| shown.status.is_open()).await;
-    assert_eq!(world.badge(), ("Connected".to_owned(), false));
+    page.until(|shown| shown.status.is_open()).await;
+    assert_eq!(page.badge(), ("Connected".to_owned(), false));
     shown.status.reconnect();
     let is_requested = |reason: &DownReason| {
         matches!(reason, DownReason::Dropped { cause: Cause::Requested, was_open: WasOpen::UntilNow })
     };
-    world.until(|shown| shown.status.down_reason().is_some_and(is_requested)).await;
-    let shown = world.until(|shown| shown.status.is_open() && shown.status.down_reason().is_none()).await;
+    page.until(|shown| shown.status.down_reason().is_some_and(is_requested)).await;
+    let shown = page.until(|shown| shown.status.is_open() && shown.status.down_reason().is_none()).await;
     shown.client.unwrap().close();
-    let shown = world.until(|shown| shown.status.state() == State::Closed).await;
+    let shown = page.until(|shown| shown.status.state() == State::Closed).await;
     assert!(shown.status.down_reason().is_some_and(DownReason::is_normal));
-    assert_eq!(world.badge(), ("Closed".to_owned(), false));
+    assert_eq!(page.badge(), ("Closed".to_owned(), false));
     shown.status.reconnect();
     assert_eq!(shown.client.unwrap().state(), ClientState::Closed);
 }
