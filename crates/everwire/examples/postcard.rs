@@ -1,9 +1,13 @@
-//! Typed messages in another format than JSON: a codec for postcard, a compact binary format of serde.
+//! Typed messages in a format other than JSON: a codec for postcard, a compact binary format of serde.
 //!
 //! ```sh
 //! cargo run -p everwire-companion &
-//! cargo run -p everwire --example postcard -- ws://127.0.0.1:9001/echo
+//! cargo run -p everwire --example postcard
 //! ```
+
+mod common;
+
+use std::error::Error;
 
 use everwire::{
     Message, MessageRef, TypedSocket,
@@ -28,7 +32,7 @@ impl<T: DeserializeOwned> Decoder<T> for Postcard {
     fn decode(&self, message: MessageRef<'_>) -> Result<T, postcard::Error> {
         match message {
             MessageRef::Binary(bytes) => postcard::from_bytes(bytes),
-            // This server sends no texts. An application whose server does would have an error of its own that says so.
+            // This server sends no texts. For one that does, the codec should have its own error.
             _ => Err(postcard::Error::DeserializeBadEncoding),
         }
     }
@@ -40,19 +44,17 @@ enum Shape {
     Rectangle { width: f32, height: f32 },
 }
 
-#[cfg(not(target_family = "wasm"))]
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let url = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001/echo".to_owned());
+pub(crate) async fn run(url: String) -> Result<(), Box<dyn Error>> {
     let mut socket = TypedSocket::<Shape, Shape, Postcard>::open(url)?;
     let shapes = [Shape::Circle { radius: 1.5 }, Shape::Rectangle { width: 2.0, height: 3.0 }];
     for shape in &shapes {
         socket.send(shape)?;
-        println!("received {:?}", socket.recv().await.ok_or("the connection is over")??);
+        common::print(&format!("received {:?}", socket.recv().await.ok_or("the connection is over")??));
     }
     socket.close().await;
     Ok(())
 }
 
-#[cfg(target_family = "wasm")]
-fn main() {}
+fn main() {
+    common::start("ws://127.0.0.1:9001/echo", run);
+}

@@ -2,6 +2,7 @@
 
 #![cfg(all(not(target_family = "wasm"), feature = "json"))]
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+#![allow(clippy::duplicate_mod, reason = "every example has the module that starts it")]
 
 use std::{error::Error, future::Future, time::Duration};
 
@@ -16,6 +17,9 @@ mod echo;
 #[allow(dead_code, reason = "an example has a main, and is compiled here as a module")]
 #[path = "../examples/json.rs"]
 mod json;
+#[allow(dead_code, reason = "an example has a main, and is compiled here as a module")]
+#[path = "../examples/postcard.rs"]
+mod postcard_codec;
 #[allow(dead_code, reason = "an example has a main, and is compiled here as a module")]
 #[path = "../examples/token_provider.rs"]
 mod token_provider;
@@ -36,6 +40,11 @@ async fn the_echo_example_receives_its_message() {
 #[tokio::test]
 async fn the_json_example_receives_the_time_of_the_server() {
     run("/clock", json::run).await;
+}
+
+#[tokio::test]
+async fn the_postcard_example_receives_its_values() {
+    run("/echo", postcard_codec::run).await;
 }
 
 #[tokio::test]
