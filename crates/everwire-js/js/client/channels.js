@@ -158,7 +158,7 @@ class Members {
       this.#known.set(session, { session, info });
       if (this.#missing) this.#missing -= 1;
     }
-    const list = [...this.#known.values()].sort((one, other) => (one.session < other.session ? -1 : 1));
+    const list = [...this.#known.values()].sort((one, other) => (one.session > other.session ? 1 : -1));
     // After a reconnect, the whole list comes again.
     if (this.#missing || JSON.stringify(list) === JSON.stringify(this.list)) return;
     this.list = list;
@@ -176,7 +176,8 @@ function handle(handler, item) {
 
 /** Whether a position is behind another one of the same history. */
 function isAfter(position, other) {
-  const [[epoch, offset], [otherEpoch, otherOffset]] = [position, other].map((cursor) => cursor.split("."));
+  const [epoch, offset] = position.split(".");
+  const [otherEpoch, otherOffset] = other.split(".");
   return epoch === otherEpoch && BigInt(offset) > BigInt(otherOffset);
 }
 
@@ -196,8 +197,8 @@ export class Entry {
   /** How the header of a message begins, up to its offset, and the epoch there: as a text, and its upper and lower half. */
   prefix;
   epoch;
-  high;
-  low;
+  upper;
+  lower;
 
   /** `core` hands inputs and calls to wasm. */
   constructor(name, core) {

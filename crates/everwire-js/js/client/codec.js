@@ -16,7 +16,7 @@ const TYPE = /^[a-z\d-]{1,32}$/;
 const ID = /^[\w-]{1,64}$/;
 
 /** Whether a text can name a channel, a request or a key. */
-export const isName = (text) => text !== "" && !/ /.test(text) && !CONTROL.test(text) && byteLength(text) <= MAX_NAME;
+export const isName = (text) => /^[^\0- \x7f-\x9f]+$/.test(text) && byteLength(text) <= MAX_NAME;
 
 const unless = (isWrong, value) => (isWrong ? undefined : value);
 const big = (word) => (/^(0|[1-9]\d{0,19})$/.test(word) ? unless(BigInt(word) >> 64n, BigInt(word)) : undefined);
@@ -113,7 +113,7 @@ export function readHeader(header, grammar = SERVER, known = kinds) {
  * lines of a text first, and returns whether it has taken one.
  */
 export function readMessage(data, take, message = () => false, grammar = SERVER, known = kinds) {
-  if (typeof data !== "string") return readBinary(new Uint8Array(data), (...line) => read(take, grammar, known, ...line));
+  if (typeof data !== "string") return readBinary(new Uint8Array(data), take, grammar, known);
   for (let from = 0, to; from <= data.length; from = to + 1) {
     to = data.indexOf(SEPARATOR, from);
     if (to < 0) to = data.length;
@@ -132,7 +132,7 @@ function read(take, grammar, known, header, payload) {
   return line.error !== "malformed";
 }
 
-function readBinary(bytes, read) {
+function readBinary(bytes, take, grammar, known) {
   let at = 0;
   do {
     const feed = bytes.subarray(0, at + MAX_SIZE_WORD + MAX_HEADER + 1).indexOf(LINE_FEED, at);
@@ -148,7 +148,7 @@ function readBinary(bytes, read) {
       header = words.join(" ") + (/^\+[bt]/.test(size) && payload.length === length ? "" : " ");
       if (isText && (payload = decoded(payload)) === undefined) header += " ";
     }
-    if (!read(header ?? "", payload)) return;
+    if (!read(take, grammar, known, header ?? "", payload)) return;
   } while (at < bytes.length);
 }
 
@@ -164,7 +164,7 @@ function decoded(bytes) {
 const header = (...words) =>
   words
     .flatMap((word) =>
-      typeof word === "object" ? Object.entries(word).flatMap(([name, value]) => ([undefined, NaN].includes(value) ? [] : `${name}=${value}`)) : word,
+      typeof word === "object" ? Object.entries(word).flatMap(([name, value]) => (value === undefined || value !== value ? [] : `${name}=${value}`)) : word,
     )
     .join(" ");
 
