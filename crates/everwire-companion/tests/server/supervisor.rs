@@ -60,6 +60,10 @@ async fn clients_of_a_killed_worker_resume_their_sessions_and_lose_and_repeat_no
     let process = supervised(&["--journal", journal.path().to_str().unwrap()]);
     let ((publisher, resumed), (subscriber, _)) = (channels_client(&process), channels_client(&process));
     let mut numbers = subscriber.subscribe_with(&CHANNEL, &SubscribeOptions::default().last(1));
+    // A worker that is killed before it has a session leaves nothing to resume.
+    for client in [&publisher, &subscriber] {
+        timeout(TIMEOUT, client.attached()).await.expect("a welcome").unwrap();
+    }
     let publishing = async {
         let (mut published, mut stored) = (0, 0);
         let mut under_way = VecDeque::new();
