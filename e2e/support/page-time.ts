@@ -14,6 +14,11 @@ export async function installClock(page: Page, time = Date.now()): Promise<void>
   });
 }
 
+/** Lets no more time pass for the page, from so many milliseconds after its present time, until its clock is resumed. */
+export async function pauseIn(page: Page, milliseconds: number): Promise<void> {
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + milliseconds);
+}
+
 /** Waits until something holds, while more time passes for the pages than for the test: they wait out no backoff. */
 export async function passUntil(pages: readonly Page[], holds: () => Promise<void>): Promise<void> {
   await expect(async () => {
@@ -43,7 +48,7 @@ export async function sleepFor(page: Page, minutes: number, meanwhile: () => Pro
  */
 export async function hideWhile(page: Page, meanwhile: (passMinute: () => Promise<void>) => Promise<void>): Promise<void> {
   await setVisibility(page, "hidden");
-  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1_000);
+  await pauseIn(page, 1_000);
   await meanwhile(() => page.clock.fastForward(60_000));
   await page.clock.resume();
   await setVisibility(page, "visible");

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type Page } from "@playwright/test";
 import { LabPage, type Transport, names, transports } from "../support/lab-page.ts";
 import { drawLongDelays } from "../support/lot.ts";
+import { installClock } from "../support/page-time.ts";
 import { PagesServer } from "../support/pages-server.ts";
 import { expect, test } from "../support/test.ts";
 import { WireTap } from "../support/wire-tap.ts";
@@ -201,7 +202,7 @@ test.describe("the transport lab", () => {
   });
 
   test("gives up a call whose request is never answered", async ({ page }) => {
-    await page.clock.install();
+    await installClock(page);
     const lab = await LabPage.visit(page);
     await lab.only("stream");
     let held = 0;

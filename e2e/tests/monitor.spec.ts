@@ -4,18 +4,19 @@ import { recovery } from "../support/line.ts";
 import { linesOf } from "../support/lines.ts";
 import { tryLooks } from "../support/looks.ts";
 import { MonitorPage, type Process } from "../support/monitor-page.ts";
+import { installClock, pauseIn } from "../support/page-time.ts";
 import { kept } from "../support/screenshots.ts";
 import { expect, test } from "../support/test.ts";
 
 test.describe("a server that was not asked to tell", () => {
   test("says what to do, and is looked at again on request", async ({ page, context }) => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-    await page.clock.install();
+    await installClock(page);
     const monitor = new MonitorPage(page);
     await page.goto("/monitor");
     await expect(monitor.off.getByRole("status")).toContainText("start the server with --monitor");
     // It says so for two seconds, which a busy machine may not look at.
-    await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 10_000);
+    await pauseIn(page, 10_000);
     await monitor.off.getByRole("button", { name: "Copy" }).click();
     await expect(monitor.off.getByRole("button", { name: "Copied" })).toBeVisible();
     expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("everwire-companion -- --monitor");

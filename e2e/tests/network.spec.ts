@@ -1,4 +1,5 @@
 import { EchoPage } from "../support/echo-page.ts";
+import { installClock, pauseIn } from "../support/page-time.ts";
 import { Sockets } from "../support/sockets.ts";
 import { expect, test } from "../support/test.ts";
 import { TickerPage } from "../support/ticker-page.ts";
@@ -20,11 +21,11 @@ test.describe("a page", () => {
   test("connects at once when the visitor presses now, and not before its time otherwise", async ({ page, companion, errors }) => {
     errors.expectLostConnections();
     const sockets = Sockets.of(page, "/echo");
-    await page.clock.install();
+    await installClock(page);
     const { line } = await EchoPage.connected(page);
     // From here on time stands still: the attempt that is planned never comes by itself. The last one was long enough ago for the button,
     // which keeps the least time between two dials, too.
-    await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 2_000);
+    await pauseIn(page, 2_000);
 
     await companion.kill();
     await line.down();
