@@ -3,13 +3,14 @@
 #[cfg(not(target_family = "wasm"))]
 use core::any::Any;
 use core::{convert::Infallible, fmt, time::Duration};
+use std::borrow::Cow;
 
 use everwire_core::{
     AtRisk, CloseCode, CloseOutcome, CloseReason, ClosingHandshake, DiscardReason, DropCause, MessageId,
 };
 use thiserror::Error;
 
-use crate::{Message, builder::without_credentials};
+use crate::Message;
 
 /// What a socket reports to its application.
 #[derive(Debug, Clone, PartialEq)]
@@ -324,6 +325,27 @@ impl OpenError {
     }
 }
 
+/// An address without `user:password@`, for logs and errors. It need not be valid.
+pub(crate) fn without_credentials(url: &str) -> Cow<'_, str> {
+    let is_before_authority = |c: char| matches!(c, '/' | '\\') || c.is_whitespace() || c.is_control();
+    let scheme = url.find(':').map_or(0, |colon| colon + 1);
+    let (scheme, rest) = url.split_at(scheme);
+    let authority = rest.trim_start_matches(is_before_authority);
+    let start = url.len() - authority.len();
+    let authority = authority.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    match (authority.rfind('@'), scheme.contains('@')) {
+        (Some(at), false) => Cow::Owned([&url[..start], &url[start + at + 1..]].concat()),
+        _ => Cow::Borrowed(url),
+    }
+}
+
+/// A URL without what may be a credential, for logs and for causes: without `user:password@`, query and fragment.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = without_credentials(url);
+    url.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
 /// Why a message was not accepted, or why waiting for room or for a flush ended.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
@@ -351,6 +373,26 @@ impl SendError {
         match self {
             Self::Full(message) | Self::Closed(message) => Some(message),
             Self::ClosedWhileWaiting => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_removed_also_from_invalid_addresses() {
+        for (url, printed) in [
+            ("wss://user:pass@host/x@y?z@", "wss://host/x@y?z@"),
+            ("wss://a@b:c@host", "wss://host"),
+            ("ws:\\\\user:pass@host\\x", "ws:\\\\host\\x"),
+            ("ws: \n//user:pass@ho st", "ws: \n//ho st"),
+            ("ws://host/@x", "ws://host/@x"),
+            ("user:pass@host", "user:host"),
+            ("", ""),
+        ] {
+            assert_eq!(without_credentials(url), printed, "{url}");
         }
     }
 }

@@ -6,7 +6,7 @@ use everwire_core::{HeartbeatMode, PingSchedule, Time, ping};
 
 use crate::{
     Message, Received,
-    message::Payload,
+    payload::Payload,
     threads::{MaybeSendSync, Pointer, shared_dyn},
 };
 

@@ -16,13 +16,15 @@ mod builder;
 pub mod client;
 pub mod codec;
 mod event;
+mod handle;
 mod heartbeat;
 mod message;
+mod payload;
 mod queue;
 mod shared;
 mod socket;
+mod stats;
 mod threads;
-mod typed;
 
 #[cfg(target_family = "wasm")]
 pub mod browser;
@@ -39,6 +41,7 @@ pub use client::{Client, Delivery, Subscription};
 #[cfg(feature = "json")]
 pub use codec::JsonDecodeError;
 pub use event::{Cause, Closed, Discarded, Dropped, Ended, Event, OpenError, Opened, SendError};
+pub use handle::{Closing, SocketHandle};
 pub use heartbeat::{Heartbeat, Pong};
 pub use message::{BinaryType, Message, MessageRef};
 #[cfg(not(target_family = "wasm"))]
@@ -46,10 +49,10 @@ pub use native::{Headers, HeadersError, Proxy, ProxyError};
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 pub use native::{RootCertificates, RootCertificatesError};
 pub use queue::{InboxLimits, SendOptions, Sent};
-pub use socket::{Closing, ReadyState, Socket, SocketHandle, State, Stats};
 #[cfg(feature = "json")]
-pub use typed::{JsonSendError, JsonSocket};
-pub use typed::{TypedSendError, TypedSocket};
+pub use socket::{JsonSendError, JsonSocket};
+pub use socket::{Socket, TypedSendError, TypedSocket};
+pub use stats::{ReadyState, State, Stats};
 
 #[cfg(all(not(target_family = "wasm"), feature = "rustls-own-roots"))]
 pub use tokio_rustls::rustls;

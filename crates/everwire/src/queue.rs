@@ -7,7 +7,7 @@ use everwire_core::{MessageId, QueueOptions, Time};
 
 use crate::{
     Event, Message,
-    message::Payload,
+    payload::Payload,
     threads::{Pointer, send_dyn},
 };
 

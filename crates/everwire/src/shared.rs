@@ -17,7 +17,7 @@ use crate::{
     ReconnectPolicy, SendError, SendOptions, Sent, SocketBuilder, State, Stats,
     builder::OnOpenMessages,
     heartbeat::PingMessages,
-    message::Payload,
+    payload::Payload,
     queue::{Callback, Consumer, Inbox, OutboundQueue},
     threads::{MaybeSend, MaybeSendSync, Pointer},
 };

@@ -1,23 +1,25 @@
-//! The connection as an application holds it: [`Socket`], which reads, and [`SocketHandle`], which can be cloned.
+//! The connection as an application holds it: [`Socket`], of messages, and [`TypedSocket`], of values by a codec.
 
 use core::{
     convert::Infallible,
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
+    marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use everwire_core::{CloseCode, CloseReason, Histogram, Input, LatencySummary, Phase};
+use everwire_core::{CloseCode, CloseReason, Input};
 use futures_core::Stream;
 use futures_sink::Sink;
+use thiserror::Error;
 
 use crate::{
-    Address, Attempt, BinaryType, Closed, CurrentPlatform, Event, Message, OpenError, SendError, SendOptions, Sent,
-    SocketBuilder,
+    Address, Attempt, Closing, CurrentPlatform, Event, Message, OpenError, SendError, SendOptions, Sent, SocketBuilder,
+    SocketHandle, State, Stats,
     builder::AddressSource,
-    message::Payload,
+    codec::{Decoder, Encoder},
+    payload::Payload,
     queue::Callback,
     shared::{Platform, Shared},
     threads::{MaybeSend, MaybeSendSync, Pointer},
@@ -239,229 +241,255 @@ impl Sink<Message> for Socket {
     }
 }
 
-/// Sends on a connection, closes it and reads its state. [`Socket::handle`](crate::Socket::handle) returns one, which can be cloned.
+/// How much of the buffer for received messages is kept for the next one, in bytes.
+const MAX_KEPT_BUFFER: usize = 64 << 10;
+
+/// The typed view of a [`Socket`]: sends `Tx` and receives `Rx`, as messages of the [codec](crate::codec) `C`.
 ///
-/// A handle does not keep the connection open: after the socket was dropped, sending returns an error. Dropping a handle changes nothing.
-#[derive(Clone)]
-pub struct SocketHandle {
-    pub(crate) shared: Pointer<Shared<CurrentPlatform>>,
+/// As a `Stream` it yields the socket's events, with messages decoded; [`recv`](Self::recv) yields the messages alone. A message
+/// that is not an `Rx` is an error at its position, and the stream goes on. Dropping it closes the connection, as dropping a [`Socket`] does.
+///
+/// [`JsonSocket`] is the one for JSON.
+#[must_use = "dropping a socket closes it"]
+pub struct TypedSocket<Tx, Rx, C> {
+    socket: Socket,
+    codec: C,
+    /// Received messages are copied into it to be decoded, on platforms that do not lend their buffer.
+    buffer: Vec<u8>,
+    types: PhantomData<fn(Tx) -> Rx>,
 }
 
-impl SocketHandle {
-    /// Sends a message: at once if the connection is open and the network keeps up, otherwise as soon as that is so.
+/// A [`TypedSocket`] of JSON texts.
+///
+/// ```no_run
+/// use everwire::JsonSocket;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize)]
+/// struct ClockRequest { client_time: f64 }
+///
+/// #[derive(Deserialize)]
+/// struct ClockResponse { server_time: f64 }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut socket = JsonSocket::<ClockRequest, ClockResponse>::open("ws://127.0.0.1:9001/clock")?;
+/// socket.send(&ClockRequest { client_time: 0.0 })?;
+/// while let Some(response) = socket.recv().await {
+///     println!("the server's clock says {}", response?.server_time);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "json")]
+pub type JsonSocket<Tx, Rx> = TypedSocket<Tx, Rx, crate::codec::Json>;
+
+/// Why a [`JsonSocket`] did not accept a value.
+#[cfg(feature = "json")]
+pub type JsonSendError = TypedSendError<serde_json::Error>;
+
+/// Why a value was not accepted.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum TypedSendError<E> {
+    /// The codec cannot encode the value.
+    #[error("the value cannot be encoded: {0}")]
+    Encode(#[source] E),
+    /// The message was not accepted.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+impl<Tx, Rx, C> TypedSocket<Tx, Rx, C> {
+    /// Opens a socket with every default. It returns at once and connects in the background.
     ///
     /// # Errors
-    /// [`SendError::Full`] if the outbox has no room, [`SendError::Closed`] if the connection was closed; both return the message.
-    pub fn send(&self, message: impl Into<Message>) -> Result<Sent, SendError> {
-        self.send_with(message, SendOptions::default())
+    /// As [`SocketBuilder::open`].
+    pub fn open(url: impl Into<String>) -> Result<Self, OpenError>
+    where
+        C: Default,
+    {
+        Socket::open(url).map(|socket| socket.typed(C::default()))
     }
 
-    /// Sends a message with a time to live, with a key or with priority.
+    /// The handle of the connection, to send other messages and to read its state.
+    pub fn handle(&self) -> &SocketHandle {
+        self.socket.handle()
+    }
+
+    /// As [`SocketHandle::ready`].
+    ///
+    /// # Errors
+    /// As [`SocketHandle::ready`].
+    pub async fn ready(&self) -> Result<(), SendError> {
+        self.socket.ready().await
+    }
+
+    /// As [`SocketHandle::flush`].
+    ///
+    /// # Errors
+    /// As [`SocketHandle::flush`].
+    pub async fn flush(&self) -> Result<(), SendError> {
+        self.socket.flush().await
+    }
+
+    /// As [`SocketHandle::close`].
+    pub fn close(&self) -> Closing {
+        self.socket.close()
+    }
+
+    /// As [`SocketHandle::close_with`].
+    pub fn close_with(&self, code: CloseCode, reason: CloseReason) -> Closing {
+        self.socket.close_with(code, reason)
+    }
+
+    /// As [`SocketHandle::reconnect`].
+    pub fn reconnect(&self) {
+        self.socket.reconnect();
+    }
+
+    /// As [`SocketHandle::state`].
+    pub fn state(&self) -> State {
+        self.socket.state()
+    }
+
+    /// As [`SocketHandle::stats`].
+    pub fn stats(&self) -> Stats {
+        self.socket.stats()
+    }
+
+    /// The codec.
+    pub fn codec(&self) -> &C {
+        &self.codec
+    }
+
+    /// The untyped socket, which stays open.
+    pub fn into_socket(self) -> Socket {
+        self.socket
+    }
+
+    pub(crate) fn new(socket: Socket, codec: C) -> Self {
+        Self { socket, codec, buffer: Vec::new(), types: PhantomData }
+    }
+}
+
+impl<Tx, Rx, C: Encoder<Tx>> TypedSocket<Tx, Rx, C> {
+    /// Sends a value as [`SocketHandle::send`] does a message.
+    ///
+    /// # Errors
+    /// The codec cannot encode the value, the outbox has no room, or the connection was closed.
+    pub fn send(&self, value: &Tx) -> Result<Sent, TypedSendError<C::Error>> {
+        self.send_with(value, SendOptions::default())
+    }
+
+    /// Sends a value with a time to live, with a key or with priority.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub fn send_with(&self, message: impl Into<Message>, options: SendOptions) -> Result<Sent, SendError> {
-        self.shared.send(message.into(), options)
-    }
-
-    /// Waits until more should be sent: what waits is below the high-water mark, or has come down to the low one.
-    ///
-    /// # Errors
-    /// [`SendError::ClosedWhileWaiting`].
-    pub async fn ready(&self) -> Result<(), SendError> {
-        poll_fn(|context| self.poll_ready(context)).await
-    }
-
-    /// Waits until everything that was accepted has been handed to the network, over reconnects where needed.
-    ///
-    /// # Errors
-    /// [`SendError::ClosedWhileWaiting`]; what could not be sent was reported by [`Event::Discarded`](crate::Event::Discarded).
-    pub async fn flush(&self) -> Result<(), SendError> {
-        poll_fn(|context| self.poll_flush(context)).await
-    }
-
-    /// Closes the connection with code 1000.
-    pub fn close(&self) -> Closing {
-        self.close_with(CloseCode::NORMAL, CloseReason::default())
-    }
-
-    /// Closes the connection. Queued messages are sent first if the connection is open, and reported as discarded if not. Closing
-    /// starts at once; awaiting the future returns how the connection ended.
-    pub fn close_with(&self, code: CloseCode, reason: CloseReason) -> Closing {
-        self.shared.close(code, reason);
-        Closing { handle: self.clone() }
-    }
-
-    /// Connects now: instead of waiting for the next attempt, to replace an open connection, or after the end. A call during an attempt
-    /// changes nothing, and there is never less than [`Backoff::floor`](field@crate::Backoff::floor) between two attempts.
-    pub fn reconnect(&self) {
-        if !self.shared.platform.is_released() {
-            self.shared.request(Input::Reconnect);
-        }
-    }
-
-    /// The state of the connection.
-    pub fn state(&self) -> State {
-        self.shared.state()
-    }
-
-    /// The state of the platform's WebSocket; [`ReadyState::Connecting`] between two attempts.
-    pub fn ready_state(&self) -> ReadyState {
-        match self.state() {
-            State::Connecting | State::Waiting { .. } => ReadyState::Connecting,
-            State::Open => ReadyState::Open,
-            State::Closing => ReadyState::Closing,
-            State::Closed => ReadyState::Closed,
-        }
-    }
-
-    /// The statistics of the socket so far.
-    pub fn stats(&self) -> Stats {
-        self.shared.stats()
-    }
-
-    /// The distribution of the round trips.
-    pub fn latency_histogram(&self) -> Histogram {
-        self.shared.inspect(|connection, _| connection.latency().histogram().clone())
-    }
-
-    /// The server's time in milliseconds since the Unix epoch; `None` before an answer to a ping carried it.
-    pub fn server_time(&self) -> Option<f64> {
-        self.shared.inspect(|connection, now| connection.latency().clock().server_time(now))
-    }
-
-    /// The address of the latest open connection; empty before there was one.
-    pub fn url(&self) -> String {
-        self.shared.last_opened().url
-    }
-
-    /// The subprotocol that the server chose on the latest open connection; empty where it chose none.
-    pub fn protocol(&self) -> String {
-        self.shared.last_opened().protocol
-    }
-
-    /// The extensions in use on the latest open connection, as far as the platform reports them.
-    pub fn extensions(&self) -> String {
-        self.shared.last_opened().extensions
-    }
-
-    /// The bytes that wait to be sent, in the platform's buffer and in the outbox.
-    pub fn buffered_amount(&self) -> u64 {
-        let queued = self.shared.inspect(|connection, _| connection.outbox().bytes() as u64);
-        queued + self.shared.platform.buffered_amount()
-    }
-
-    /// How a browser returns binary messages.
-    pub fn binary_type(&self) -> BinaryType {
-        self.shared.platform.binary_type()
-    }
-
-    /// Chooses how a browser returns the binary messages that follow.
-    pub fn set_binary_type(&self, binary_type: BinaryType) {
-        self.shared.platform.set_binary_type(binary_type);
-    }
-
-    pub(super) fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.shared.poll_for(context.waker(), |connection| match connection.phase() {
-            Phase::Closing { .. } | Phase::Closed => Some(Err(SendError::ClosedWhileWaiting)),
-            _ => connection.is_ready().then_some(Ok(())),
-        })
-    }
-
-    pub(super) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        // The platform has no event for a drained buffer: the core measures it while a flush is pending.
-        self.shared.request(Input::Flush);
-        self.shared.poll_for(context.waker(), |connection| match connection.phase() {
-            Phase::Closed => Some(Err(SendError::ClosedWhileWaiting)),
-            _ => connection.is_flushed().then_some(Ok(())),
-        })
+    pub fn send_with(&self, value: &Tx, options: SendOptions) -> Result<Sent, TypedSendError<C::Error>> {
+        let message = self.codec.encode(value).map_err(TypedSendError::Encode)?;
+        Ok(self.socket.send_with(message, options)?)
     }
 }
 
-impl fmt::Debug for SocketHandle {
+impl<Tx, Rx, C: Decoder<Rx> + Unpin> TypedSocket<Tx, Rx, C> {
+    /// The next message, over reconnects; `None` when the connection is over.
+    ///
+    /// # Errors
+    /// The message is not an `Rx`. The next call yields the one after it.
+    pub async fn recv(&mut self) -> Option<Result<Rx, C::Error>> {
+        loop {
+            match core::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await? {
+                Ok(Event::Message(value)) => return Some(Ok(value)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl<Tx, Rx: 'static, C: Decoder<Rx> + Clone + MaybeSend + 'static> TypedSocket<Tx, Rx, C> {
+    /// Hands every event to `callback` from now on, instead of the stream, as [`Socket::on_event`] does.
+    pub fn on_event(&mut self, mut callback: impl FnMut(Result<Event<Rx>, C::Error>) + MaybeSend + 'static) {
+        let codec = self.codec.clone();
+        let mut buffer = Vec::new();
+        self.socket.set_callback(Box::new(move |event| {
+            callback(event.try_map(|payload| decode(&codec, &payload, &mut buffer)));
+        }));
+    }
+}
+
+impl<Tx, Rx, C: Decoder<Rx> + Unpin> Stream for TypedSocket<Tx, Rx, C> {
+    type Item = Result<Event<Rx>, C::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { socket, codec, buffer, .. } = self.get_mut();
+        socket.handle().shared.poll_event(context.waker(), |payload| decode(codec, &payload, buffer))
+    }
+}
+
+impl<Tx, Rx, C: Encoder<Tx> + Unpin> Sink<Tx> for TypedSocket<Tx, Rx, C> {
+    type Error = TypedSendError<C::Error>;
+
+    fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Pin::new(&mut self.socket).poll_ready(context).map_err(Into::into)
+    }
+
+    fn start_send(self: Pin<&mut Self>, value: Tx) -> Result<(), Self::Error> {
+        self.send(&value).map(|_| ())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Pin::new(&mut self.socket).poll_flush(context).map_err(Into::into)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Pin::new(&mut self.socket).poll_close(context).map_err(Into::into)
+    }
+}
+
+impl<Tx, Rx, C: fmt::Debug> fmt::Debug for TypedSocket<Tx, Rx, C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Socket").field("url", &self.url()).field("state", &self.state()).finish_non_exhaustive()
+        let Self { socket, codec, .. } = self;
+        formatter.debug_struct("TypedSocket").field("socket", socket).field("codec", codec).finish_non_exhaustive()
     }
 }
 
-/// A future of how the connection ended. Dropping it changes nothing: closing goes on.
-#[derive(Debug)]
-pub struct Closing {
-    handle: SocketHandle,
-}
+impl Socket {
+    /// The typed view of the socket, by a codec.
+    pub fn typed<Tx, Rx, C>(self, codec: C) -> TypedSocket<Tx, Rx, C> {
+        TypedSocket::new(self, codec)
+    }
 
-impl Closing {
-    pub(super) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<Closed> {
-        self.handle.shared.poll_closed(context.waker())
+    /// The typed view of the socket: JSON texts as values.
+    #[cfg(feature = "json")]
+    pub fn json<Tx, Rx>(self) -> JsonSocket<Tx, Rx> {
+        self.typed(crate::codec::Json)
     }
 }
 
-impl Future for Closing {
-    type Output = Closed;
+impl SocketBuilder {
+    /// Opens a typed socket, which connects in the background.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_typed<Tx, Rx, C>(self, codec: C) -> Result<TypedSocket<Tx, Rx, C>, OpenError> {
+        self.open().map(|socket| socket.typed(codec))
+    }
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Closed> {
-        self.poll_closed(context)
+    /// Opens a socket of JSON texts, which connects in the background.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    #[cfg(feature = "json")]
+    pub fn open_json<Tx, Rx>(self) -> Result<JsonSocket<Tx, Rx>, OpenError> {
+        self.open_typed(crate::codec::Json)
     }
 }
 
-/// The state of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum State {
-    /// An attempt is in progress.
-    #[default]
-    Connecting,
-    /// The connection is open.
-    Open,
-    /// Between two attempts.
-    Waiting {
-        /// The number of the attempt that follows, since a connection was last stable, from 1.
-        attempt: u32,
-        /// How long until then, as of now; `None`: until the page returns from the back/forward cache.
-        retry_in: Option<Duration>,
-    },
-    /// The application has closed the connection, and the closing handshake is in progress.
-    Closing,
-    /// Over, until a call of `reconnect`.
-    Closed,
-}
-
-/// The state of the platform's WebSocket, with the browser's numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u16)]
-pub enum ReadyState {
-    /// The handshake is in progress, or there is no socket between two attempts.
-    Connecting = 0,
-    /// Messages flow.
-    Open = 1,
-    /// The closing handshake is in progress.
-    Closing = 2,
-    /// The connection is over.
-    Closed = 3,
-}
-
-/// The statistics of a socket, over all its connections.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[non_exhaustive]
-pub struct Stats {
-    /// The round trips.
-    pub latency: LatencySummary,
-    /// How often a connection was opened.
-    pub opened: u64,
-    /// How often a connection was lost or an attempt failed.
-    pub dropped: u64,
-    /// Messages handed to the platform, without on-open messages.
-    pub messages_out: u64,
-    /// Their bytes.
-    pub bytes_out: u64,
-    /// Messages received, without answers to pings.
-    pub messages_in: u64,
-    /// Their bytes; for a text that a browser received, its UTF-16 units.
-    pub bytes_in: u64,
-    /// Messages that wait in the outbox.
-    pub queued_messages: usize,
-    /// Their bytes.
-    pub queued_bytes: usize,
-    /// Messages that were dropped because the application did not read.
-    pub lagged: u64,
+fn decode<T, C: Decoder<T>>(codec: &C, payload: &Payload, buffer: &mut Vec<u8>) -> Result<T, C::Error> {
+    let decoded = codec.decode(payload.as_ref(buffer));
+    if buffer.len() > MAX_KEPT_BUFFER {
+        *buffer = Vec::new();
+    }
+    decoded
 }

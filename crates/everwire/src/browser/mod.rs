@@ -3,11 +3,13 @@
 //!
 //! # Layout
 //!
-//! - `link`: one WebSocket with its listeners, and the messages that it receives
+//! - `link`: one WebSocket with its listeners
+//! - `received`: a message that it receives, which the layers above the platform hold too
 //! - `page`: the global scope of the window or worker, its clock and timers, and its life cycle
 
 mod link;
 mod page;
+mod received;
 
 use core::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -16,7 +18,7 @@ use everwire_core::{CloseCode, CloseReason, Input, Page, Protocols, SocketId, Ti
 use wasm_bindgen_futures::spawn_local;
 pub use web_sys::Blob;
 
-pub(crate) use self::link::Received;
+pub(crate) use self::received::Received;
 use self::{
     link::Link,
     page::{Clock, Lifecycle, Timer},

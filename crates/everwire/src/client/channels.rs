@@ -8,10 +8,11 @@ use everwire_core::{
 };
 
 use super::{
-    builder::SubscribeOptions,
     events::{Gap, SubscriptionError},
-    reader::{IdMap, Item, Position, RawMessage, Reader},
-    subscription::{Member, MemberList},
+    members::{Member, MemberList},
+    options::SubscribeOptions,
+    pending::IdMap,
+    reader::{Item, Position, RawMessage, Reader},
 };
 use crate::threads::Pointer;
 

@@ -15,13 +15,12 @@ use everwire_core::{
 };
 
 use super::{
-    builder::SubscribeOptions,
     channels::Channels,
     events::{ClientError, ClientEvent, EventQueues, Gap, SubscriptionError},
-    publish::{PendingPublishes, PublishResult},
+    members::{Member, MemberList},
+    options::SubscribeOptions,
+    pending::{PendingPublishes, PendingRequests, PublishResult, ResponsePart},
     reader::{Item, RawMessage},
-    request::{PendingRequests, ResponsePart},
-    subscription::{Member, MemberList},
 };
 use crate::{Message, MessageRef, threads::Pointer};
 

@@ -10,18 +10,16 @@ use everwire_core::{
 };
 
 use super::{
-    builder::Negotiation,
     core::{Core, Effects},
-    events::{ClientError, ClientEvent},
+    events::{ClientError, ClientEvent, OnEvent},
+    negotiation::Negotiation,
 };
 use crate::{
     Cause, Closed, CurrentPlatform, Ended, Event, Message,
-    message::Payload,
+    payload::Payload,
     shared::{Platform, Shared},
-    threads::{Pointer, shared_dyn},
+    threads::Pointer,
 };
-
-pub(super) type OnEvent = shared_dyn!(Fn(&ClientEvent));
 
 /// The close code that platforms report where there was no close frame.
 const NO_CLOSE_FRAME: u16 = 1006;

@@ -1,8 +1,7 @@
-//! What a client reports other than the messages of its subscriptions: its state, its events as a stream, and why it ended.
+//! What a client reports other than the messages of its subscriptions: its state, its events, and why it ended.
 
 use core::{
-    pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Poll, Waker},
     time::Duration,
 };
 use std::collections::VecDeque;
@@ -11,11 +10,10 @@ use everwire_core::{
     protocol::{Cursor, ErrorCode, GapReason},
     session::Attachment,
 };
-use futures_core::Stream;
 use thiserror::Error;
 
-use super::{driver::Driver, reader::IdMap};
-use crate::{Dropped, Ended, threads::Pointer};
+use super::pending::IdMap;
+use crate::{Dropped, Ended, threads::shared_dyn};
 
 /// The state of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +55,9 @@ pub enum ClientEvent {
     /// The client is over.
     Closed(ClientError),
 }
+
+/// The application's callback for events.
+pub(super) type OnEvent = shared_dyn!(Fn(&ClientEvent));
 
 /// Messages that will not come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,37 +136,6 @@ pub enum SubscriptionError {
 /// The most events that wait for a reader.
 const MAX_WAITING: usize = 256;
 
-/// The events of a client from now on: a `Stream` of [`ClientEvent`]s, of which the last is [`ClientEvent::Closed`].
-///
-/// A stream that is not read keeps the latest 256 events. Dropping it changes nothing else. `next` can be cancelled at any time.
-#[derive(Debug)]
-#[must_use = "a stream does nothing unless it is read"]
-pub struct ClientEvents {
-    driver: Pointer<Driver>,
-    number: u64,
-}
-
-impl ClientEvents {
-    pub(super) fn open(driver: &Pointer<Driver>) -> Self {
-        let number = driver.inspect(|core| core.watch_events());
-        Self { driver: Pointer::clone(driver), number }
-    }
-}
-
-impl Stream for ClientEvents {
-    type Item = ClientEvent;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
-        self.driver.inspect(|core| core.event_queues.next(self.number, context.waker()))
-    }
-}
-
-impl Drop for ClientEvents {
-    fn drop(&mut self) {
-        self.driver.inspect(|core| core.event_queues.remove(self.number));
-    }
-}
-
 /// The events that wait in each stream of a client.
 #[derive(Debug, Default)]
 pub(super) struct EventQueues {
@@ -200,7 +170,7 @@ impl EventQueues {
         }
     }
 
-    fn next(&mut self, number: u64, waker: &Waker) -> Poll<Option<ClientEvent>> {
+    pub(super) fn next(&mut self, number: u64, waker: &Waker) -> Poll<Option<ClientEvent>> {
         let Some(queue) = self.all.get_mut(number) else { return Poll::Ready(None) };
         let event = queue.events.pop_front();
         if event.is_none() && !queue.is_over {
@@ -210,7 +180,7 @@ impl EventQueues {
         Poll::Ready(event)
     }
 
-    fn remove(&mut self, number: u64) {
+    pub(super) fn remove(&mut self, number: u64) {
         self.all.remove(number);
     }
 }

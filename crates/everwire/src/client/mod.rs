@@ -16,6 +16,10 @@ mod channels;
 mod core;
 mod driver;
 mod events;
+mod members;
+mod negotiation;
+mod options;
+mod pending;
 mod publish;
 mod reader;
 mod request;
@@ -24,7 +28,8 @@ mod subscription;
 use ::core::{
     fmt,
     future::{Future, poll_fn},
-    task::Poll,
+    pin::Pin,
+    task::{Context, Poll},
 };
 
 #[cfg(feature = "json")]
@@ -35,15 +40,18 @@ pub use everwire_core::{
     protocol::{Cursor, CursorError, ErrorCode, GapReason, Mode, Start},
     session::Attachment,
 };
+use futures_core::Stream;
 
-use self::{builder::Negotiation, core::Core, driver::Driver};
 pub use self::{
-    builder::{ClientBuilder, PublishOptions, RequestOptions, SubscribeOptions},
-    events::{ClientError, ClientEvent, ClientEvents, ClientState, Gap, SubscriptionError},
+    builder::ClientBuilder,
+    events::{ClientError, ClientEvent, ClientState, Gap, SubscriptionError},
+    members::Member,
+    options::{PublishOptions, RequestOptions, SubscribeOptions},
     publish::{PublishError, Published, Publishing},
     request::{Answers, RequestError, Requesting},
-    subscription::{ChannelMessage, Delivery, Member, Presence, Removed, Subscription, Undecodable},
+    subscription::{ChannelMessage, Delivery, Presence, Removed, Subscription, Undecodable},
 };
+use self::{core::Core, driver::Driver, negotiation::Negotiation};
 #[cfg(feature = "json")]
 use crate::codec::{Decoder, Encoder, Json};
 use crate::{
@@ -578,5 +586,36 @@ impl fmt::Debug for Client {
             .field("session", &self.session())
             .field("state", &self.state())
             .finish_non_exhaustive()
+    }
+}
+
+/// The events of a client from now on: a `Stream` of [`ClientEvent`]s, of which the last is [`ClientEvent::Closed`].
+///
+/// A stream that is not read keeps the latest 256 events. Dropping it changes nothing else. `next` can be cancelled at any time.
+#[derive(Debug)]
+#[must_use = "a stream does nothing unless it is read"]
+pub struct ClientEvents {
+    driver: Pointer<Driver>,
+    number: u64,
+}
+
+impl ClientEvents {
+    fn open(driver: &Pointer<Driver>) -> Self {
+        let number = driver.inspect(|core| core.watch_events());
+        Self { driver: Pointer::clone(driver), number }
+    }
+}
+
+impl Stream for ClientEvents {
+    type Item = ClientEvent;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        self.driver.inspect(|core| core.event_queues.next(self.number, context.waker()))
+    }
+}
+
+impl Drop for ClientEvents {
+    fn drop(&mut self) {
+        self.driver.inspect(|core| core.event_queues.remove(self.number));
     }
 }

@@ -1,9 +1,9 @@
-//! Publishes: the future of the outcome, and what is kept of each until the outcome is read.
+//! Publishes: the future of the outcome.
 
 use core::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use everwire_core::{
@@ -13,7 +13,7 @@ use everwire_core::{
 };
 use thiserror::Error;
 
-use super::{builder::PublishOptions, driver::Driver, reader::IdMap};
+use super::{driver::Driver, options::PublishOptions, pending::PublishResult};
 use crate::{Message, threads::Pointer};
 
 /// A publish that the server has stored.
@@ -170,71 +170,5 @@ fn outcome(result: PublishResult) -> Result<Published, PublishError> {
         PublishOutcome::Failed(ErrorCode::Expired) => Err(PublishError::Expired),
         PublishOutcome::Failed(_) if is_over => Err(PublishError::Closed),
         PublishOutcome::Failed(code) => Err(PublishError::Refused { code, reason }),
-    }
-}
-
-/// The publishes of a client whose outcome was not read yet, by id: what the session machine does not know of them.
-#[derive(Debug, Default)]
-pub(super) struct PendingPublishes(IdMap<PublishId, PendingPublish>);
-
-#[derive(Debug)]
-pub(super) struct PendingPublish {
-    pub(super) channel: String,
-    pub(super) key: Option<String>,
-    pub(super) payload: Option<Message>,
-    result: Option<PublishResult>,
-    waker: Option<Waker>,
-    /// The future was dropped, so that nothing reads the outcome.
-    is_detached: bool,
-}
-
-/// The outcome of a publish, and the server's explanation.
-#[derive(Debug)]
-pub(super) struct PublishResult {
-    pub(super) outcome: PublishOutcome,
-    pub(super) reason: String,
-    /// The client is over.
-    pub(super) is_over: bool,
-}
-
-impl PendingPublishes {
-    pub(super) fn insert(&mut self, id: PublishId, channel: &str, key: Option<String>, payload: Option<Message>) {
-        let (channel, is_detached) = (channel.to_owned(), false);
-        self.0.push(id, PendingPublish { channel, key, payload, result: None, waker: None, is_detached });
-    }
-
-    pub(super) fn get(&self, id: PublishId) -> Option<&PendingPublish> {
-        self.0.get(id)
-    }
-
-    /// Stores the outcome of a publish. Returns the waker of its future.
-    pub(super) fn finish(&mut self, id: PublishId, result: PublishResult) -> Option<Waker> {
-        let publish = self.0.get_mut(id)?;
-        if publish.is_detached {
-            self.0.remove(id);
-            return None;
-        }
-        publish.payload = None;
-        publish.result = Some(result);
-        publish.waker.take()
-    }
-
-    /// The outcome of a publish; registers the waker if there is none.
-    fn poll(&mut self, id: PublishId, waker: &Waker) -> Option<PublishResult> {
-        let publish = self.0.get_mut(id)?;
-        if publish.result.is_none() {
-            publish.waker = Some(waker.clone());
-            return None;
-        }
-        self.0.remove(id)?.result
-    }
-
-    fn detach(&mut self, id: PublishId) {
-        if let Some(publish) = self.0.get_mut(id) {
-            publish.is_detached = true;
-            if publish.result.is_some() {
-                self.0.remove(id);
-            }
-        }
     }
 }

@@ -9,8 +9,8 @@ use everwire_core::{
 };
 
 use super::{
-    builder::SubscribeOptions,
     events::{Gap, SubscriptionError},
+    options::SubscribeOptions,
 };
 use crate::{Message, threads::Pointer};
 
@@ -214,45 +214,5 @@ impl Reader {
 impl RawMessage {
     fn size(&self) -> usize {
         self.payload.as_ref().map_or(0, Message::len)
-    }
-}
-
-/// Values by ascending ids, found by binary search: tree maps took six kilobytes of a browser's download.
-#[derive(Debug)]
-pub(super) struct IdMap<I, V>(VecDeque<(I, V)>);
-
-impl<I: Ord + Copy, V> IdMap<I, V> {
-    /// Appends a value, whose id is greater than every other.
-    pub(super) fn push(&mut self, id: I, value: V) {
-        self.0.push_back((id, value));
-    }
-
-    pub(super) fn get(&self, id: I) -> Option<&V> {
-        let index = self.index(id)?;
-        self.0.get(index).map(|(_, value)| value)
-    }
-
-    pub(super) fn get_mut(&mut self, id: I) -> Option<&mut V> {
-        let index = self.index(id)?;
-        self.0.get_mut(index).map(|(_, value)| value)
-    }
-
-    pub(super) fn remove(&mut self, id: I) -> Option<V> {
-        let index = self.index(id)?;
-        self.0.remove(index).map(|(_, value)| value)
-    }
-
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.0.iter_mut().map(|(_, value)| value)
-    }
-
-    fn index(&self, id: I) -> Option<usize> {
-        self.0.binary_search_by_key(&id, |(id, _)| *id).ok()
-    }
-}
-
-impl<I, V> Default for IdMap<I, V> {
-    fn default() -> Self {
-        Self(VecDeque::new())
     }
 }

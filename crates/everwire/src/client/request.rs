@@ -1,13 +1,12 @@
-//! Requests: the stream or future of the answer, and what is kept of each until the answer is read.
+//! Requests: the stream or future of the answer.
 
 use core::{
     fmt,
     future::Future,
     marker::PhantomData,
     pin::Pin,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
-use std::collections::VecDeque;
 
 use everwire_core::{
     protocol::{ErrorCode, is_name},
@@ -16,7 +15,7 @@ use everwire_core::{
 use futures_core::Stream;
 use thiserror::Error;
 
-use super::{builder::RequestOptions, driver::Driver, reader::IdMap, subscription::Decode};
+use super::{driver::Driver, options::RequestOptions, pending::ResponsePart, subscription::Decode};
 use crate::{Message, threads::Pointer};
 
 /// Why a request has no answer.
@@ -255,89 +254,6 @@ impl<B: Unpin> Future for Requesting<B> {
                 }
                 None => self.first.take().ok_or(RequestError::NoAnswer),
             });
-        }
-    }
-}
-
-/// The requests of a client whose answer was not read completely, by id: what the session machine does not know of them.
-#[derive(Debug, Default)]
-pub(super) struct PendingRequests(IdMap<RequestId, PendingRequest>);
-
-#[derive(Debug)]
-pub(super) struct PendingRequest {
-    pub(super) name: String,
-    pub(super) payload: Option<Message>,
-    parts: VecDeque<ResponsePart>,
-    is_answered: bool,
-    waker: Option<Waker>,
-    /// Nothing reads the answer.
-    is_detached: bool,
-}
-
-#[derive(Debug)]
-pub(super) enum ResponsePart {
-    Part { payload: Option<Message>, more: bool },
-    Failed { code: ErrorCode, reason: String, is_over: bool },
-}
-
-impl ResponsePart {
-    fn is_last(&self) -> bool {
-        !matches!(self, Self::Part { more: true, .. })
-    }
-}
-
-impl PendingRequests {
-    pub(super) fn insert(&mut self, id: RequestId, name: &str, payload: Option<Message>) {
-        let request = PendingRequest {
-            name: name.to_owned(),
-            payload,
-            parts: VecDeque::new(),
-            is_answered: false,
-            waker: None,
-            is_detached: false,
-        };
-        self.0.push(id, request);
-    }
-
-    pub(super) fn get(&self, id: RequestId) -> Option<&PendingRequest> {
-        self.0.get(id)
-    }
-
-    /// Stores a part of an answer, or a failure. Returns the waker of its stream.
-    pub(super) fn add_part(&mut self, id: RequestId, part: ResponsePart) -> Option<Waker> {
-        let request = self.0.get_mut(id)?;
-        if request.is_detached {
-            if part.is_last() {
-                self.0.remove(id);
-            }
-            return None;
-        }
-        request.is_answered = part.is_last();
-        request.parts.push_back(part);
-        request.waker.take()
-    }
-
-    /// The next part of an answer; registers the waker if there is none. `None` in `Some` after the last.
-    fn poll_part(&mut self, id: RequestId, waker: &Waker) -> Option<Option<ResponsePart>> {
-        let Some(request) = self.0.get_mut(id) else { return Some(None) };
-        let part = request.parts.pop_front();
-        if part.is_none() && !request.is_answered {
-            request.waker = Some(waker.clone());
-            return None;
-        }
-        if request.is_answered && request.parts.is_empty() {
-            self.0.remove(id);
-        }
-        Some(part)
-    }
-
-    fn detach(&mut self, id: RequestId) {
-        if let Some(request) = self.0.get_mut(id) {
-            request.is_detached = true;
-            request.parts.clear();
-            if request.is_answered {
-                self.0.remove(id);
-            }
         }
     }
 }

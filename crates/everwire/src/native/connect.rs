@@ -26,14 +26,12 @@ use tokio_tungstenite::{
 use url::{Host, Url};
 
 use super::{
-    options::{Headers, Options, basic_auth},
+    headers::{Headers, basic_auth},
+    options::Options,
     proxy::Proxy,
     trace::Trace,
 };
-use crate::{
-    Cause, OpenError,
-    builder::{AddressFuture, without_secrets},
-};
+use crate::{Cause, OpenError, builder::AddressFuture, event::without_secrets};
 
 /// The most payload bytes of a frame and of a batch. Larger messages are fragmented, as in Chromium, so that a pong need not wait for
 /// their end.
@@ -354,7 +352,7 @@ impl AsyncWrite for Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builder::without_credentials;
+    use crate::event::without_credentials;
 
     /// Addresses and their serialization, `None` where parsing has to fail. From the test data of the URL standard
     /// (web-platform-tests, `url/resources/urltestdata.json`): all of its absolute addresses for ws and wss, and what it has for http

@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use everwire_core::{CloseCode, CloseReason, SocketId, ping};
+use everwire_core::{CloseCode, CloseReason, SocketId};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::{
     io::AsyncReadExt,
@@ -25,7 +25,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_tungstenite::tungstenite::{
-    self, Bytes, Error, Utf8Bytes,
+    self, Bytes, Error,
     error::CapacityError,
     handshake::client::Response,
     protocol::{
@@ -37,9 +37,12 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use super::connect::{Connected, Connector, Stream, WRITE_BYTES};
+use super::{
+    connect::{Connected, Connector, Stream, WRITE_BYTES},
+    received::Received,
+};
 use crate::{
-    Cause, Message, MessageRef,
+    Cause, Message,
     shared::{Platform, Shared},
 };
 
@@ -383,44 +386,5 @@ async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => core::future::pending().await,
-    }
-}
-
-/// A message as tungstenite returns it: shared bytes, which are copied when the message is read.
-#[derive(Debug)]
-pub(crate) enum Received {
-    Text(Utf8Bytes),
-    Binary(Bytes),
-}
-
-impl Received {
-    pub(crate) fn size(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    /// The answer to a standard ping, if it is one.
-    pub(crate) fn standard_pong(&self) -> Option<ping::Answer> {
-        match self {
-            Self::Text(text) => ping::Answer::parse(text),
-            Self::Binary(_) => None,
-        }
-    }
-
-    pub(crate) fn into_message(self) -> Message {
-        match self {
-            Self::Text(text) => Message::Text(text.as_str().to_owned()),
-            Self::Binary(bytes) => Message::Binary(bytes.into()),
-        }
-    }
-
-    /// The content, borrowed: `_buffer` is for platforms that have to copy it.
-    pub(crate) fn as_ref(&self, _buffer: &mut Vec<u8>) -> MessageRef<'_> {
-        match self {
-            Self::Text(text) => MessageRef::Text(text),
-            Self::Binary(bytes) => MessageRef::Binary(bytes),
-        }
     }
 }

@@ -3,15 +3,19 @@
 //!
 //! # Layout
 //!
+//! - `builder`: the settings that only a native program has, which `options` holds: `headers`, `proxy`, `tls` and others
 //! - `link`: one WebSocket and the task that serves it
+//! - `received`: a message that it receives, which the layers above the platform hold too
 //! - `connect`: one attempt: the parsed URL, TCP and TLS, and the handshake
-//! - `options`: what only a native program can configure; `proxy` and `tls` are a part of it
 //! - `trace`: the log records of the feature `tracing`
 
+mod builder;
 mod connect;
+mod headers;
 mod link;
 mod options;
 mod proxy;
+mod received;
 #[cfg(feature = "rustls-own-roots")]
 mod tls;
 mod trace;
@@ -42,11 +46,11 @@ use self::{
     link::Link,
     trace::Trace,
 };
-pub(crate) use self::{link::Received, options::Options};
 pub use self::{
-    options::{Headers, HeadersError},
+    headers::{Headers, HeadersError},
     proxy::{Proxy, ProxyError},
 };
+pub(crate) use self::{options::Options, received::Received};
 use crate::{
     Address, Attempt, BinaryType, Cause, Event, Message, OpenError, SocketBuilder,
     builder::{AddressFuture, AddressSource},

@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use url::{Host, Url};
 
-use super::options::basic_auth;
+use super::headers::basic_auth;
 
 /// The longest head of an answer that a proxy may send, as in most HTTP servers.
 const MAX_HEAD: usize = 8 << 10;

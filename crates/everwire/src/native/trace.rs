@@ -12,7 +12,7 @@ mod enabled {
     use everwire_core::{DiscardReason, MessageId};
     use tracing::{Span, debug, info, warn};
 
-    use crate::{Closed, Discarded, Dropped, Event, Opened, builder::without_secrets};
+    use crate::{Closed, Discarded, Dropped, Event, Opened, event::without_secrets};
 
     /// Writes the records of one socket.
     #[derive(Debug, Clone)]
